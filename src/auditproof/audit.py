@@ -1,0 +1,68 @@
+"""The nouns of the audit log: Level, Stage, AuditEvent.
+
+Spelled and ordered as in ``audit.k8s.io/v1`` (staging/src/k8s.io/apiserver/pkg/apis/audit/v1/types.go).
+"""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import Enum, StrEnum
+from typing import Any
+
+
+@functools.total_ordering
+class Level(Enum):
+    """How much of a request is recorded; ordered from nothing to everything."""
+
+    NONE = "None"
+    METADATA = "Metadata"
+    REQUEST = "Request"
+    REQUEST_RESPONSE = "RequestResponse"
+
+    def __lt__(self, other: object) -> bool:
+        if not isinstance(other, Level):
+            return NotImplemented
+        return _ORDER[self] < _ORDER[other]
+
+    def __str__(self) -> str:
+        return self.value
+
+
+_ORDER = {level: place for place, level in enumerate(Level)}
+
+
+class Stage(StrEnum):
+    """The moments of a request at which an event can be recorded, in the order in which they happen."""
+
+    REQUEST_RECEIVED = "RequestReceived"
+    RESPONSE_STARTED = "ResponseStarted"
+    RESPONSE_COMPLETE = "ResponseComplete"
+    PANIC = "Panic"
+
+
+@dataclass(frozen=True, slots=True)
+class AuditEvent:
+    """One line of the audit log.
+
+    ``raw`` is the decoded JSON object, ``source`` the file it stands in and ``offset`` the byte at which its line begins.
+    """
+
+    audit_id: str
+    level: Level
+    stage: Stage
+    raw: Mapping[str, Any]
+    source: str = ""
+    offset: int = 0
+
+    @property
+    def username(self) -> str:
+        """The authenticated user's name; empty after a failed authentication."""
+        return str(self.raw.get("user", {}).get("username", ""))
+
+    @property
+    def code(self) -> int | None:
+        """The HTTP status that the event reports, or None at a stage that has none."""
+        code = self.raw.get("responseStatus", {}).get("code")
+        return int(code) if code is not None else None
