@@ -1,0 +1,55 @@
+"""The seam between providers and everything else: Capability, Cluster, Provider."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+from pathlib import Path
+from typing import Protocol
+
+
+class Capability(StrEnum):
+    """What a cluster can do; a case that needs a missing one is *not supported*."""
+
+    SETS_POLICY = "setsPolicy"
+    MINTS_X509 = "mintsX509"
+    READS_LOG = "readsLog"
+    RUNS_PODS = "runsPods"
+
+
+@dataclass(frozen=True, slots=True)
+class Cluster:
+    """A running API server with one policy; plain data, so that any process of a run can use it.
+
+    ``url`` is the https base address, ``ca`` the PEM file that verifies it, ``client_ca`` and ``client_ca_key`` the PEM
+    files of the authority whose client certificates it accepts, ``admin_cert`` and ``admin_key`` those of a
+    system:masters user. ``policy`` is the file that the server was started with and ``log`` its audit log.
+    """
+
+    name: str
+    provider: str
+    kubernetes: str
+    url: str
+    ca: Path
+    admin_cert: Path
+    admin_key: Path
+    client_ca: Path
+    client_ca_key: Path
+    policy: Path
+    log: Path
+    capabilities: frozenset[Capability]
+
+
+class Provider(Protocol):
+    """Starts clusters. Safe to call from several processes and threads of one run at once."""
+
+    def cluster(self, policy: Path) -> Cluster:
+        """The cluster that runs ``policy``: started now, or the one that this run has already.
+
+        Raises ClusterError (with the server's own words) where it does not start.
+        """
+        ...
+
+    def alive(self, cluster: Cluster) -> str:
+        """An empty text while the cluster's servers run, else what ended and its last words."""
+        ...
