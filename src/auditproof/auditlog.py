@@ -1,0 +1,170 @@
+"""Reading the audit log: by offset, across rotations, every line accounted for.
+
+A line that is not an audit event is reported as a problem, never skipped: it may be the very event whose absence
+somebody wants to prove. An unfinished last line of the live file is left for the next read.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, BinaryIO, Protocol
+
+from auditproof.audit import AuditEvent, Level, Stage
+from auditproof.errors import LogUnreadable
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+
+@dataclass(frozen=True, slots=True)
+class Mark:
+    """A place in the log: everything before it has been read. ``inode`` names the file, also after its rotation."""
+
+    inode: int
+    offset: int
+
+
+@dataclass(frozen=True, slots=True)
+class Slice:
+    """What stood in the log between two marks: the events that were asked for, and everything that is not an event."""
+
+    events: tuple[AuditEvent, ...]
+    problems: tuple[str, ...]
+    end: Mark
+    lines: int
+
+
+class AuditLog(Protocol):
+    """Where recorded events are read."""
+
+    def mark(self) -> Mark:
+        """The present end of the log."""
+        ...
+
+    def read(self, since: Mark, wanted: Callable[[str], bool]) -> Slice:
+        """All complete lines after ``since``; only events whose audit ID is ``wanted`` are kept.
+
+        Raises LogUnreadable where lines may be lost (file deleted, truncated or replaced).
+        """
+        ...
+
+
+class FileLog:
+    """A log file as kube-apiserver writes it; rotated files stand beside it as ``<stem>-<time><suffix>``."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+
+    def mark(self) -> Mark:
+        """The present end of the log: after its last complete line.
+
+        Raises LogUnreadable where the file does not exist.
+        """
+        try:
+            with self._path.open("rb") as file:
+                return Mark(os.fstat(file.fileno()).st_ino, _end_of_last_line(file))
+        except OSError as error:
+            raise LogUnreadable(f"cannot read the audit log {self._path}: {error.strerror}") from None
+
+    def read(self, since: Mark, wanted: Callable[[str], bool]) -> Slice:
+        """See AuditLog.read."""
+        found = _Found(wanted)
+        mark = since
+        files = self._files_from(mark.inode)
+        for n, (inode, path) in enumerate(files):
+            live = n == len(files) - 1
+            offset = mark.offset if inode == mark.inode else 0
+            mark = Mark(inode, self._read_lines(path, inode, offset, found, live=live))
+        return Slice(tuple(found.events), tuple(found.problems), mark, found.lines)
+
+    def _read_lines(self, path: Path, inode: int, offset: int, found: _Found, *, live: bool) -> int:
+        """Read complete lines from ``offset``; answers where the next read begins."""
+        with self._open(path, inode) as file:
+            if file.seek(0, os.SEEK_END) < offset:
+                raise LogUnreadable(f"the audit log {path} was truncated while it was read: events may be lost")
+            file.seek(offset)
+            for line in file:
+                if live and not line.endswith(b"\n"):
+                    break
+                found.add(line, str(path), offset)
+                offset += len(line)
+        return offset
+
+    def _open(self, path: Path, inode: int) -> BinaryIO:
+        """Open the file that had ``inode`` when the files were listed; it may have been rotated since."""
+        file = path.open("rb")
+        if os.fstat(file.fileno()).st_ino == inode:
+            return file
+        file.close()
+        return self._open(self._files_from(inode)[0][1], inode)
+
+    def _files_from(self, inode: int) -> list[tuple[int, Path]]:
+        files = self._files()
+        place = next((n for n, (number, _) in enumerate(files) if number == inode), None)
+        if place is None:
+            raise LogUnreadable(
+                f"the audit log {self._path} was deleted or replaced while it was read: events may be lost"
+            )
+        return files[place:]
+
+    def _files(self) -> list[tuple[int, Path]]:
+        """The rotated files, oldest first (their names carry the time), then the live one, each with its inode.
+
+        Listed until two listings agree, because a rotation in the middle of one would hide a file.
+        """
+        listing, before = self._list(), None
+        while listing != before:
+            listing, before = self._list(), listing
+        return listing
+
+    def _list(self) -> list[tuple[int, Path]]:
+        try:
+            rotated = sorted(self._path.parent.glob(f"{self._path.stem}-*{self._path.suffix}"))
+            return [(path.stat().st_ino, path) for path in (*rotated, self._path)]
+        except OSError as error:
+            raise LogUnreadable(f"cannot read the audit log {self._path}: {error.strerror}") from None
+
+
+def _end_of_last_line(file: BinaryIO, block: int = 65536) -> int:
+    end = file.seek(0, os.SEEK_END)
+    while end > 0:
+        begin = max(0, end - block)
+        file.seek(begin)
+        newline = file.read(end - begin).rfind(b"\n")
+        if newline >= 0:
+            return begin + newline + 1
+        end = begin
+    return 0
+
+
+class _Found:
+    """What reading has found so far."""
+
+    def __init__(self, wanted: Callable[[str], bool]) -> None:
+        self._wanted = wanted
+        self.events: list[AuditEvent] = []
+        self.problems: list[str] = []
+        self.lines = 0
+
+    def add(self, line: bytes, source: str, offset: int) -> None:
+        self.lines += 1
+        try:
+            event = event_of(json.loads(line), source, offset)
+        except (ValueError, KeyError, TypeError, AttributeError) as error:
+            self.problems.append(f"{source}, byte {offset}: this line is not an audit event: {error}: {line[:80]!r}")
+            return
+        if self._wanted(event.audit_id):
+            self.events.append(event)
+
+
+def event_of(raw: Any, source: str, offset: int) -> AuditEvent:
+    """One decoded line as an AuditEvent.
+
+    Raises ValueError, KeyError or TypeError where it is not one (audit.k8s.io/v1 Event).
+    """
+    if raw["kind"] != "Event":
+        raise ValueError(f"kind is {raw['kind']!r}, not 'Event'")
+    return AuditEvent(raw["auditID"], Level(raw["level"]), Stage(raw["stage"]), raw, source, offset)

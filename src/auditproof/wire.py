@@ -1,0 +1,151 @@
+"""The only place that talks to an API server: one identity's one connection.
+
+The official client is used for what it is good at (TLS, its urllib3 pool); requests go to the pool directly, because
+the client's own methods retry, replace the User-Agent and drop repeated headers. Nothing is sent twice here, no
+redirect is followed, and every request carries its own Audit-ID.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+
+from auditproof.errors import WireError
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from urllib3 import BaseHTTPResponse, HTTPConnectionPool
+
+    from auditproof.action import Request
+
+CONNECT_TIMEOUT_S = 5.0
+READ_TIMEOUT_S = 65.0  # just above the API server's own --request-timeout of 60 s
+
+_UPGRADES = {
+    "websocket": (
+        ("Connection", "Upgrade"),
+        ("Upgrade", "websocket"),
+        ("Sec-WebSocket-Version", "13"),
+        ("Sec-WebSocket-Key", "YXVkaXRwcm9vZi1hdWRpdA=="),
+        ("Sec-WebSocket-Protocol", "v5.channel.k8s.io"),
+    ),
+    "spdy": (("Connection", "Upgrade"), ("Upgrade", "SPDY/3.1"), ("X-Stream-Protocol-Version", "v5.channel.k8s.io")),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Credential:
+    """How an identity shows who it is: client certificate files, a bearer token, or nothing; plus fixed headers."""
+
+    cert: Path | None = None
+    key: Path | None = None
+    token: str = ""
+    headers: tuple[tuple[str, str], ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Response:
+    """The answer to one request, read to its end.
+
+    ``status`` is 0 and ``error`` the transport's own message where no complete answer came. ``connection`` counts the
+    TCP connections of this wire, so that two answers with the same number came over the same one.
+    """
+
+    status: int
+    headers: tuple[tuple[str, str], ...]
+    body: bytes
+    connection: int
+    started: datetime
+    finished: datetime
+    error: str = ""
+
+    def header(self, name: str) -> str:
+        """The first value of a header, or an empty text."""
+        return next((value for key, value in self.headers if key.lower() == name.lower()), "")
+
+    def json(self) -> Any:
+        """The body as JSON.
+
+        Raises WireError where it is not JSON.
+        """
+        try:
+            return json.loads(self.body)
+        except ValueError as error:
+            raise WireError(f"the API server answered {self.status} with a body that is not JSON: {error}") from None
+
+
+class Wire:
+    """One credential's connection to one API server; not to be shared between threads."""
+
+    def __init__(self, url: str, ca: Path, credential: Credential) -> None:
+        from kubernetes.client import ApiClient, Configuration
+
+        configuration = Configuration()
+        configuration.host = url
+        configuration.ssl_ca_cert = str(ca)
+        configuration.cert_file = str(credential.cert) if credential.cert else None
+        configuration.key_file = str(credential.key) if credential.key else None
+        configuration.proxy = None  # the environment's proxies must not see or change a judged request
+        configuration.retries = False
+        configuration.connection_pool_maxsize = 1
+        self._pool: HTTPConnectionPool = ApiClient(configuration).rest_client.pool_manager.connection_from_url(url)
+        authorization = (("Authorization", f"Bearer {credential.token}"),) if credential.token else ()
+        self._fixed = (*authorization, *credential.headers)
+
+    def send(self, request: Request, *, audit_id: str, user_agent: str) -> Response:
+        """Send ``request`` exactly once and read the answer to its end.
+
+        Never raises for what happens on the wire: a broken answer is a Response with ``error``.
+        """
+        from urllib3.exceptions import HTTPError
+
+        started = datetime.now(UTC)
+        status, headers, body, error = 0, (), b"", ""
+        try:
+            response = self._open(request, audit_id, user_agent)
+            status, headers = response.status, tuple(response.headers.items())
+            body = _read_to_end(response)
+        except (HTTPError, OSError) as broken:
+            error = f"{type(broken).__name__}: {broken}"
+        connection = self._pool.num_connections
+        return Response(status, headers, body, connection, started, datetime.now(UTC), error)
+
+    def _open(self, request: Request, audit_id: str, user_agent: str) -> BaseHTTPResponse:
+        from urllib3 import Timeout
+
+        return self._pool.urlopen(
+            request.method,
+            request.uri,
+            body=request.body,
+            headers=self._headers(request, audit_id, user_agent),
+            retries=False,
+            redirect=False,
+            preload_content=False,
+            decode_content=False,
+            timeout=Timeout(connect=CONNECT_TIMEOUT_S, read=READ_TIMEOUT_S),
+        )
+
+    def _headers(self, request: Request, audit_id: str, user_agent: str) -> Any:
+        from urllib3 import HTTPHeaderDict
+
+        headers = HTTPHeaderDict({"Audit-ID": audit_id, "User-Agent": user_agent})
+        for name, value in (*self._fixed, *request.headers, *_UPGRADES.get(request.upgrade, ())):
+            headers.add(name, value)
+        headers.setdefault("Accept", "application/json")
+        return headers
+
+    def close(self) -> None:
+        """Close the connection."""
+        self._pool.close()
+
+
+def _read_to_end(response: BaseHTTPResponse) -> bytes:
+    if response.status == 101:  # a switched protocol has no end of its own: the client hangs up
+        response.close()
+        return b""
+    body = response.read()
+    response.release_conn()
+    return body
