@@ -89,9 +89,7 @@ class Identity:
             return UserInfo("system:anonymous", (UNAUTHENTICATED,))
         if self.kind is IdentityKind.SERVICE_ACCOUNT:
             namespace = self.user.split(":")[2]
-            return UserInfo(
-                self.user, ("system:serviceaccounts", f"system:serviceaccounts:{namespace}", AUTHENTICATED)
-            )
+            return UserInfo(self.user, ("system:serviceaccounts", f"system:serviceaccounts:{namespace}", AUTHENTICATED))
         added = () if {AUTHENTICATED, UNAUTHENTICATED} & set(self.groups) else (AUTHENTICATED,)
         return UserInfo(self.user, self.groups + added)
 

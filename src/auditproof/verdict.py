@@ -1,20 +1,33 @@
-"""judge(expectation, evidence): PROVEN, VIOLATED or UNPROVEN, with reasons. Pure."""
+"""judge(expectation, evidence): PROVEN, VIOLATED or UNPROVEN, with reasons. Pure.
+
+What was seen in the log can violate an expectation at any time. What was *not* seen counts only where nothing casts
+doubt on the log's being complete: with a doubt, absence is neither a proof nor a violation, but UNPROVEN.
+"""
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from auditproof.action import Request
+from auditproof.audit import Level, Stage
+from auditproof.stages import emitted_stages
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from datetime import datetime
 
+    from auditproof.action import Request
     from auditproof.attributes import Attributes
     from auditproof.audit import AuditEvent
     from auditproof.decide import Decision
+    from auditproof.expect import Expectation
     from auditproof.identity import Identity
+
+# Answers that can come from the filters above the one that consults the policy, or (504) before the request has ended:
+# the absence of an event says nothing then (staging/src/k8s.io/apiserver/pkg/server/config.go, DefaultBuildHandlerChain).
+UNSETTLED = {429, 503, 504}
 
 
 class Outcome(StrEnum):
@@ -29,8 +42,7 @@ class Outcome(StrEnum):
 class Exchange:
     """One request with its response.
 
-    ``connection`` names the TCP connection that carried it; ``complete`` tells that the response was read to its end;
-    ``error`` is the transport's own message where no (complete) response came. ``status`` is 0 without a response.
+    ``error`` is the transport's own message where no complete response came, and ``status`` is 0 without any.
     """
 
     audit_id: str
@@ -40,8 +52,190 @@ class Exchange:
     status: int
     headers: tuple[tuple[str, str], ...]
     body: bytes
-    connection: str
     started: datetime
     finished: datetime
-    complete: bool
     error: str = ""
+
+    def header(self, name: str) -> str:
+        """The first value of a response header, or an empty text."""
+        return next((value for key, value in self.headers if key.lower() == name.lower()), "")
+
+
+@dataclass(frozen=True, slots=True)
+class Evidence:
+    """All that is known about one action.
+
+    ``decision`` is the policy's, ``doubts`` say why the absence of an event would prove nothing (fence not seen, lines
+    that are no events, lost events, a dead server); ``fence`` says in words what closed the scan.
+    """
+
+    exchange: Exchange
+    events: tuple[AuditEvent, ...]
+    decision: Decision
+    doubts: tuple[str, ...] = ()
+    fence: str = ""
+
+    @property
+    def level(self) -> Level:
+        """The highest level at which the action was recorded; NONE where it was not."""
+        return max((event.level for event in self.events), default=Level.NONE)
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """What was shown about one action; ``reasons`` are empty for PROVEN, else the first one says it all."""
+
+    outcome: Outcome
+    reasons: tuple[str, ...]
+    level: Level
+    stages: frozenset[Stage]
+    evidence: Evidence
+
+
+def judge(expectation: Expectation, evidence: Evidence) -> Verdict:
+    """Hold the evidence of one action against what is expected of it, and against the policy's own Decision."""
+    level = evidence.decision.level if expectation.level is None else expectation.level
+    stages = expected_stages(expectation, evidence, level)
+    seen = tuple(_seen_wrong(expectation, evidence, level, stages))
+    missing = tuple(_missing(evidence, level, stages))
+    doubts = (*_doubts(expectation, evidence), *evidence.doubts)
+    if seen or (missing and not doubts):
+        return Verdict(Outcome.VIOLATED, seen + missing, level, stages, evidence)
+    if doubts:
+        return Verdict(Outcome.UNPROVEN, doubts + missing, level, stages, evidence)
+    return Verdict(Outcome.PROVEN, (), level, stages, evidence)
+
+
+def expected_stages(expectation: Expectation, evidence: Evidence, level: Level) -> frozenset[Stage]:
+    """The stages at which an event must stand: stated by the case, else all that are emitted and not omitted."""
+    if level is Level.NONE:
+        return frozenset()
+    if expectation.stages is not None:
+        return expectation.stages
+    exchange = evidence.exchange
+    return emitted_stages(exchange.attributes, exchange.status) - evidence.decision.omit_stages
+
+
+def _seen_wrong(expectation: Expectation, evidence: Evidence, level: Level, stages: frozenset[Stage]) -> Iterator[str]:
+    """Everything that an event in the log shows to be wrong: no fence is needed for what is there."""
+    if evidence.events and not stages:
+        yield f"recorded at {evidence.level}, expected {_excluded(level)}"
+    elif evidence.events and evidence.level is not level:
+        yield f"recorded at {evidence.level}, expected {level}"
+    yield from _against_decision(evidence)
+    yield from _wrong_stages(evidence, stages)
+    for event in evidence.events:
+        yield from _bodies_beyond_level(event)
+        yield from _identity_and_attributes(event, evidence.exchange)
+    if evidence.events:
+        yield from _fields(expectation, evidence.events[-1])
+
+
+def _excluded(level: Level) -> str:
+    return "excluded" if level is Level.NONE else f"no event ({level}, but every stage is omitted)"
+
+
+def _against_decision(evidence: Evidence) -> Iterator[str]:
+    decided = evidence.decision.level
+    if evidence.events and evidence.level is not decided:
+        yield f"recorded at {evidence.level}, {_decided(evidence)}: {_WHO_IS_WRONG}"
+
+
+_WHO_IS_WRONG = "either the server does not run this policy, or auditproof is wrong"
+
+
+def _decided(evidence: Evidence) -> str:
+    rule = evidence.decision.rule
+    if rule is None:
+        return "but no rule of the policy matches (level None)"
+    return f"but the policy decides {evidence.decision.level} by rule {rule.index + 1} (line {rule.position.line})"
+
+
+def _wrong_stages(evidence: Evidence, stages: frozenset[Stage]) -> Iterator[str]:
+    counts = Counter(event.stage for event in evidence.events)
+    for stage, count in sorted(counts.items()):
+        if stages and stage not in stages:
+            yield f"recorded at stage {stage}, expected only {_names(stages)}"
+        if count > 1:
+            yield f"recorded {count} times at stage {stage}, expected once"
+
+
+def _bodies_beyond_level(event: AuditEvent) -> Iterator[str]:
+    """An event must not hold more than its level allows (audit.k8s.io/v1: requestObject, responseObject)."""
+    for field, needed in (("requestObject", Level.REQUEST), ("responseObject", Level.REQUEST_RESPONSE)):
+        if field in event.raw and event.level < needed:
+            yield f"the event at level {event.level} holds a {field}"
+
+
+def _identity_and_attributes(event: AuditEvent, exchange: Exchange) -> Iterator[str]:
+    """The event must be about the request that was sent, by the user that sent it."""
+    attributes = exchange.attributes
+    reference = event.raw.get("objectRef", {})
+    recorded = {
+        "user": event.username,
+        "verb": event.raw.get("verb", ""),
+        "resource": reference.get("resource", ""),
+        "subresource": reference.get("subresource", ""),
+        "apiGroup": reference.get("apiGroup", ""),
+    }
+    sent = {
+        "user": attributes.user.name if attributes.user else "",
+        "verb": attributes.verb,
+        "resource": attributes.resource,
+        "subresource": attributes.subresource,
+        "apiGroup": attributes.api_group,
+    }
+    for key, value in sent.items():
+        if recorded[key] != value:
+            yield f"the event names {key} {recorded[key]!r}, auditproof computed {value!r} from the request"
+
+
+def _fields(expectation: Expectation, event: AuditEvent) -> Iterator[str]:
+    for path in expectation.present:
+        if _at(event.raw, path) is None:
+            yield f"the event has no {path}, expected one"
+    for path in expectation.absent:
+        if _at(event.raw, path) is not None:
+            yield f"the event has {path}, expected none"
+
+
+def _at(value: Any, path: str) -> Any:
+    """The value at a dotted path, or None; a number steps into a list."""
+    for step in path.split("."):
+        if isinstance(value, list) and step.isdigit() and int(step) < len(value):
+            value = value[int(step)]
+        elif hasattr(value, "get"):
+            value = value.get(step)
+        else:
+            return None
+    return value
+
+
+def _missing(evidence: Evidence, level: Level, stages: frozenset[Stage]) -> Iterator[str]:
+    """Everything that should stand in the log and does not: worth something only behind a fence."""
+    absent = stages - {event.stage for event in evidence.events}
+    if stages and not evidence.events:
+        yield f"not recorded, expected {level}"
+        if evidence.decision.level is not Level.NONE:
+            yield f"not recorded, {_decided(evidence)}: {_WHO_IS_WRONG}"
+    elif absent:
+        yield f"not recorded at stage {_names(absent)}, expected {_names(stages)}"
+
+
+def _doubts(expectation: Expectation, evidence: Evidence) -> Iterator[str]:
+    """What in the exchange itself keeps it from proving anything."""
+    exchange = evidence.exchange
+    if exchange.error or not exchange.status:
+        yield f"the request got no complete answer: {exchange.error or 'no status'}"
+        return
+    if expectation.status is not None and exchange.status != expectation.status:
+        yield f"answered {exchange.status}, the case says {expectation.status}: this is not the action that was meant"
+    if exchange.status in UNSETTLED and exchange.status != expectation.status:
+        yield f"answered {exchange.status}: such an answer can come before the policy is consulted, or before the request ends"
+    echo = exchange.header("Audit-Id")
+    if echo and echo != exchange.audit_id:
+        yield f"the server answered with Audit-ID {echo}, sent was {exchange.audit_id}: something between changed it"
+
+
+def _names(stages: frozenset[Stage]) -> str:
+    return ", ".join(stage for stage in Stage if stage in stages)

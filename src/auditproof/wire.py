@@ -103,7 +103,8 @@ class Wire:
         from urllib3.exceptions import HTTPError
 
         started = datetime.now(UTC)
-        status, headers, body, error = 0, (), b"", ""
+        status, body, error = 0, b"", ""
+        headers: tuple[tuple[str, str], ...] = ()
         try:
             response = self._open(request, audit_id, user_agent)
             status, headers = response.status, tuple(response.headers.items())

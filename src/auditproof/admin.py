@@ -1,0 +1,157 @@
+"""What the admin prepares before anything is judged: objects, service accounts, credentials and rights.
+
+All of it is done as a system:masters user with a User-Agent of its own; none of it is ever judged.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import uuid
+from typing import TYPE_CHECKING, Any
+
+from auditproof import pki
+from auditproof.access import SubjectRules, rules_needed
+from auditproof.action import Request
+from auditproof.errors import WireError
+from auditproof.identity import IdentityKind
+from auditproof.resources import path_of
+from auditproof.wait import wait_until
+from auditproof.wire import Credential, Response, Wire
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+    from pathlib import Path
+
+    from auditproof.attributes import Attributes
+    from auditproof.clusters.base import Cluster
+    from auditproof.identity import Identity
+
+USER_AGENT = "auditproof/setup"
+RIGHTS_TIMEOUT_S = 10.0
+DEFINITION_TIMEOUT_S = 20.0
+_JSON = (("Content-Type", "application/json"),)
+
+
+class Admin:
+    """The admin's hand on one cluster; ``folder`` is private and takes the credentials of the identities."""
+
+    def __init__(self, cluster: Cluster, folder: Path) -> None:
+        self._cluster = cluster
+        self._folder = folder
+        self._wire = Wire(cluster.url, cluster.ca, Credential(cluster.admin_cert, cluster.admin_key))
+        self._credentials: dict[Identity, Credential] = {}
+        self._created: set[str] = set()
+
+    def send(self, method: str, uri: str, body: Any = None) -> Response:
+        """One request as the admin; the answer whatever it is.
+
+        Raises WireError where there is none.
+        """
+        data = None if body is None else json.dumps(body).encode()
+        request = Request(method, uri, _JSON if body is not None else (), data)
+        response = self._wire.send(request, audit_id=f"setup-{uuid.uuid4()}", user_agent=USER_AGENT)
+        if response.error:
+            raise WireError(f"{method} {self._cluster.url}{uri} (set-up): {response.error}")
+        return response
+
+    def create(self, manifest: Mapping[str, Any]) -> None:
+        """Create an object; one that is there already is left as it is.
+
+        Raises WireError with the server's own message where it refuses.
+        """
+        key = json.dumps(manifest, sort_keys=True)
+        if key in self._created:
+            return
+        self._post(path_of(manifest), manifest)
+        if manifest["kind"] == "CustomResourceDefinition":
+            self._wait_until_served(manifest)
+        self._created.add(key)
+
+    def _post(self, uri: str, body: Mapping[str, Any]) -> Response:
+        response = self.send("POST", uri, body)
+        if response.status not in (200, 201, 202, 409):
+            raise WireError(f"set-up: POST {uri} was answered {response.status}: {_message(response)}")
+        return response
+
+    def _wait_until_served(self, definition: Mapping[str, Any]) -> None:
+        spec = definition["spec"]
+        version = next(version["name"] for version in spec["versions"] if version["served"])
+        uri = f"/apis/{spec['group']}/{version}/{spec['names']['plural']}?limit=1"
+        what = f"the API server to serve {spec['names']['plural']}.{spec['group']}"
+        wait_until(lambda: self.send("GET", uri).status == 200 or None, what=what, timeout_s=DEFINITION_TIMEOUT_S)
+
+    def credential(self, identity: Identity) -> Credential:
+        """The credential of ``identity`` on this cluster, made at the first call.
+
+        Raises WireError where the server does not issue a token.
+        """
+        if identity not in self._credentials:
+            self._credentials[identity] = self._issue(identity)
+        return self._credentials[identity]
+
+    def _issue(self, identity: Identity) -> Credential:
+        headers = _impersonation_headers(identity)
+        if identity.kind is IdentityKind.X509:
+            cert, key = self._client_certificate(identity)
+            return Credential(cert, key, headers=headers)
+        if identity.kind is IdentityKind.SERVICE_ACCOUNT:
+            return Credential(token=self._token(identity), headers=headers)
+        if identity.kind is IdentityKind.BAD_TOKEN:
+            return Credential(token="a-token-that-no-authenticator-knows", headers=headers)  # noqa: S106
+        return Credential(headers=headers)
+
+    def _client_certificate(self, identity: Identity) -> tuple[Path, Path]:
+        name = hashlib.sha256(repr((identity.user, identity.groups)).encode()).hexdigest()[:16]
+        authority = pki.Authority.load(self._cluster.client_ca, self._cluster.client_ca_key)
+        return authority.client(identity.user, identity.groups).write(self._folder, name)
+
+    def _token(self, identity: Identity) -> str:
+        _, _, namespace, name = identity.user.split(":")
+        self.create({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": namespace}})
+        metadata = {"name": name, "namespace": namespace}
+        self.create({"apiVersion": "v1", "kind": "ServiceAccount", "metadata": metadata})
+        uri = f"/api/v1/namespaces/{namespace}/serviceaccounts/{name}/token"
+        request = {"apiVersion": "authentication.k8s.io/v1", "kind": "TokenRequest", "spec": {}}
+        return str(self._post(uri, request).json()["status"]["token"])
+
+    def grant(self, requests: Iterable[tuple[Identity, Attributes]]) -> None:
+        """Give every identity the rights that its own requests need, and wait until the server knows of them.
+
+        Raises WireError where the server refuses, TimedOut where the rights do not take effect.
+        """
+        granted = [self._bind(needed) for needed in rules_needed(requests)]
+        for review in granted:
+            what = f"the rights of {review['spec']['user']} to take effect"
+            wait_until(lambda review=review: self._allowed(review), what=what, timeout_s=RIGHTS_TIMEOUT_S)
+
+    def _bind(self, needed: SubjectRules) -> dict[str, Any]:
+        for uri, manifest in needed.manifests():
+            self._post(uri, manifest)
+        return needed.review()
+
+    def _allowed(self, review: dict[str, Any]) -> bool | None:
+        response = self._post("/apis/authorization.k8s.io/v1/subjectaccessreviews", review)
+        return True if response.json()["status"]["allowed"] else None
+
+    def close(self) -> None:
+        """Close the admin's connection."""
+        self._wire.close()
+
+
+def _message(response: Response) -> str:
+    try:
+        return str(response.json()["message"])
+    except (WireError, KeyError, TypeError):
+        return response.body[:200].decode(errors="replace")
+
+
+def _impersonation_headers(identity: Identity) -> tuple[tuple[str, str], ...]:
+    """The headers that ask for another user (pkg apimachinery: k8s.io/api/authentication/v1 Impersonate* constants)."""
+    asked = identity.impersonates
+    if asked is None:
+        return ()
+    uid = (("Impersonate-Uid", asked.uid),) if asked.uid else ()
+    groups = tuple(("Impersonate-Group", group) for group in asked.groups)
+    extra = tuple((f"Impersonate-Extra-{key}", value) for key, value in asked.extra)
+    return (("Impersonate-User", asked.user), *groups, *uid, *extra)

@@ -1,0 +1,198 @@
+"""The fence around a batch of actions, at work on a real server and its log.
+
+``open`` notes where the log ends and what the server's counters say. ``close`` sends the follow-up requests and the
+sentinel (see ``fence``), reads the log up to the sentinel's event, and answers with everything found and every doubt.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from auditproof.action import Request
+from auditproof.counters import Counters, parse_counters
+from auditproof.errors import AuditproofError
+from auditproof.wait import wait_until
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+
+    from auditproof.admin import Admin
+    from auditproof.audit import AuditEvent
+    from auditproof.auditlog import AuditLog, Mark
+    from auditproof.fence import Sentinel
+    from auditproof.identity import Identity
+    from auditproof.verdict import Exchange
+    from auditproof.wire import Wire
+
+FENCE_TIMEOUT_S = 10.0  # how long the sentinel's event may take into the log; in blocking mode it is there at once
+FOLLOW_UP = Request("GET", "/version")
+USER_AGENT = "auditproof/fence"
+# A body of up to this size gets its Content-Length from net/http itself, after the handler has returned; a longer one
+# was declared by the handler, which then still runs (net/http server.go: bufferBeforeChunkingSize).
+OWN_CONTENT_LENGTH = 2048
+
+
+@dataclass(frozen=True, slots=True)
+class Sent:
+    """An exchange with the wire that carried it, and the number of its connection on that wire."""
+
+    exchange: Exchange
+    wire: Wire
+    connection: int
+
+
+@dataclass(frozen=True, slots=True)
+class Fence:
+    """What closed a batch: the events by audit ID, what was done in words, and why absence would prove nothing."""
+
+    text: str
+    doubts: tuple[str, ...]
+    closed: frozenset[tuple[Wire, int]]
+    events: Mapping[str, tuple[AuditEvent, ...]]
+
+    def doubts_about(self, sent: Sent) -> tuple[str, ...]:
+        """Why the absence of an event of this exchange would prove nothing; empty where nothing does."""
+        if (sent.wire, sent.connection) in self.closed or _ended_by_server(sent.exchange):
+            return self.doubts
+        doubt = "its connection ended before a follow-up request could show that the server was done with it"
+        return (*self.doubts, doubt)
+
+
+@dataclass(slots=True)
+class _Seen:
+    """What has been read of the log so far."""
+
+    mark: Mark
+    events: dict[str, list[AuditEvent]] = field(default_factory=lambda: defaultdict(list))
+    problems: list[str] = field(default_factory=list)
+
+
+class Enclosure:
+    """Opens and closes fences on one server; a fence's end is the next one's beginning."""
+
+    def __init__(
+        self,
+        log: AuditLog,
+        admin: Admin,
+        sentinel: Sentinel | None,
+        new_wire: Callable[[Identity], Wire],
+        next_id: Callable[[], str],
+        died: Callable[[], str],
+    ) -> None:
+        self._log = log
+        self._admin = admin
+        self._sentinel = sentinel
+        self._new_wire = new_wire
+        self._next_id = next_id
+        self._died = died
+        self._before: Counters | None = None
+        self._mark: Mark | None = None
+        self._wire: Wire | None = None
+
+    def open(self) -> None:
+        """Note the end of the log and the counters.
+
+        Raises AuditproofError where either cannot be read: then nothing should be performed.
+        """
+        self._before = self._before or self._counters()
+        self._mark = self._log.mark()
+
+    def close(self, sent: Sequence[Sent]) -> Fence:
+        """Fence everything in ``sent``; never raises: what goes wrong is a doubt."""
+        assert self._mark is not None, "close() without open()"
+        seen = _Seen(self._mark)
+        wanted = {item.exchange.audit_id for item in sent}
+        doubts: list[str] = []
+        closed: frozenset[tuple[Wire, int]] = frozenset()
+        text = ""
+        try:
+            closed = self._follow_up(sent)
+            text = self._read_to_sentinel(seen, wanted) if self._sentinel else self._read_to_end(seen, wanted)
+            doubts += self._lost()
+        except AuditproofError as error:
+            doubts.append(f"the fence was not seen: {error}")
+            doubts += filter(None, [self._died()])
+        doubts += seen.problems
+        events = {audit_id: tuple(found) for audit_id, found in seen.events.items()}
+        return Fence(text, tuple(doubts), closed, events)
+
+    def end(self) -> None:
+        """Close the sentinel's connection."""
+        if self._wire is not None:
+            self._wire.close()
+
+    def _follow_up(self, sent: Sequence[Sent]) -> frozenset[tuple[Wire, int]]:
+        """One more request on every wire; where it came over the same connection, what was before it is done."""
+        wires = dict.fromkeys(item.wire for item in sent)
+        answers = ((wire, wire.send(FOLLOW_UP, audit_id=self._next_id(), user_agent=USER_AGENT)) for wire in wires)
+        return frozenset((wire, answer.connection) for wire, answer in answers if not answer.error)
+
+    def _read_to_sentinel(self, seen: _Seen, wanted: set[str]) -> str:
+        assert self._sentinel is not None
+        if self._wire is None:
+            self._wire = self._new_wire(self._sentinel.identity)
+        audit_id = self._next_id()
+        response = self._wire.send(self._sentinel.request, audit_id=audit_id, user_agent=USER_AGENT)
+        if response.error:
+            raise AuditproofError(f"the sentinel got no answer: {response.error}")
+        what = f"the event of the sentinel {audit_id} in the audit log"
+        wait_until(lambda: self._look_for(audit_id, seen, wanted), what=what, timeout_s=FENCE_TIMEOUT_S)
+        request = self._sentinel.request
+        return (
+            f"{request.method} {request.uri} by {self._sentinel.identity}, Audit-ID {audit_id}, read back from the log"
+        )
+
+    def _look_for(self, audit_id: str, seen: _Seen, wanted: set[str]) -> bool | None:
+        self._read(seen, wanted | {audit_id})
+        return True if audit_id in seen.events else None
+
+    def _read(self, seen: _Seen, wanted: set[str]) -> None:
+        part = self._log.read(seen.mark, wanted.__contains__)
+        seen.mark = part.end
+        seen.problems += part.problems
+        for event in part.events:
+            seen.events[event.audit_id].append(event)
+
+    def _read_to_end(self, seen: _Seen, wanted: set[str]) -> str:
+        """The fence of a policy that records nothing: the server must not have counted a single event."""
+        before, after = self._before, self._counters()
+        self._read(seen, wanted)
+        assert before is not None
+        if after.events != before.events:
+            raise AuditproofError(
+                "auditproof found no request that this policy records, yet the server counted "
+                f"{after.events - before.events} audit events"
+            )
+        return f"this policy records nothing: apiserver_audit_event_total stayed {after.events}"
+
+    def _lost(self) -> list[str]:
+        """Doubts out of the counters: events that the server wrote off, or another process that answers now."""
+        before, after = self._before, self._counters()
+        self._before = after
+        assert before is not None
+        if after.process_start != before.process_start:
+            return ["the API server was restarted in between"]
+        lost, rejected = after.lost - before.lost, after.rejected - before.rejected
+        return (
+            [f"the server counts {lost} lost audit events and {rejected} rejected requests"] if lost or rejected else []
+        )
+
+    def _counters(self) -> Counters:
+        response = self._admin.send("GET", "/metrics")
+        if response.status != 200:
+            raise AuditproofError(f"GET /metrics was answered {response.status}: the audit counters cannot be read")
+        return parse_counters(response.body.decode(errors="replace"))
+
+
+def _ended_by_server(exchange: Exchange) -> bool:
+    """Whether the end of the answer itself shows that the server was done with the request.
+
+    True for an answer that net/http ended after the handler had returned: chunked, or short enough for net/http to
+    count it itself; not for switched protocols, and not for a time-out.
+    """
+    if exchange.error or exchange.status in (0, 101, 504) or exchange.request.method == "HEAD":
+        return False
+    length = exchange.header("Content-Length")
+    return not length or int(length) <= OWN_CONTENT_LENGTH

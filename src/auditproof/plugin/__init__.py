@@ -1,0 +1,37 @@
+"""auditproof in pytest: options, ``*.audit.yaml`` collection, fixtures, and the report.
+
+The only package that imports pytest.
+"""
+
+from auditproof.plugin.fixtures import audit, audit_policy
+from auditproof.plugin.hooks import (
+    pytest_addoption,
+    pytest_cmdline_main,
+    pytest_collect_file,
+    pytest_collection_finish,
+    pytest_collection_modifyitems,
+    pytest_configure,
+    pytest_configure_node,
+    pytest_report_header,
+    pytest_runtest_makereport,
+    pytest_runtestloop,
+    pytest_unconfigure,
+    pytest_xdist_node_collection_finished,
+)
+
+__all__ = [
+    "audit",
+    "audit_policy",
+    "pytest_addoption",
+    "pytest_cmdline_main",
+    "pytest_collect_file",
+    "pytest_collection_finish",
+    "pytest_collection_modifyitems",
+    "pytest_configure",
+    "pytest_configure_node",
+    "pytest_report_header",
+    "pytest_runtest_makereport",
+    "pytest_runtestloop",
+    "pytest_unconfigure",
+    "pytest_xdist_node_collection_finished",
+]

@@ -1,0 +1,88 @@
+"""``*.audit.yaml`` files as pytest items: one item a case, with ids, marks, line numbers and the failure's own story."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from auditproof.case import Case, CaseFile, load_case_file
+from auditproof.errors import AuditproofError, SourceError
+from auditproof.plugin.outcomes import Unproven, Violated
+from auditproof.plugin.proving import SESSION
+from auditproof.verdict import Outcome
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+SUFFIX = ".audit.yaml"
+
+
+def collect_file(file_path: Path, parent: pytest.Collector) -> CaseFileCollector | None:
+    """Collect ``file_path`` where it is a case file."""
+    if file_path.name.endswith(SUFFIX):
+        return CaseFileCollector.from_parent(parent, path=file_path)
+    return None
+
+
+class CaseFileCollector(pytest.File):
+    """One case file."""
+
+    cases: CaseFile
+
+    def collect(self) -> Iterator[CaseItem]:
+        """Read the file and make an item of every case."""
+        self.cases = load_case_file(self.path)
+        for case in self.cases.cases:
+            yield CaseItem.from_parent(self, name=case.id, callobj=lambda: None, case=case)
+
+    def repr_failure(self, excinfo: pytest.ExceptionInfo[BaseException]) -> Any:
+        """Show what is wrong with the file, without a traceback."""
+        if isinstance(excinfo.value, SourceError):
+            return str(excinfo.value)
+        return super().repr_failure(excinfo)
+
+
+class CaseItem(pytest.Function):
+    """One case. The action is performed in the set-up phase, so that UNPROVEN is an error and VIOLATED a failure."""
+
+    def __init__(self, *, case: Case, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.case = case
+        for mark in case.marks:
+            self.add_marker(mark)
+        self.add_marker("own_policy" if self.case_file.policy else "standard")
+
+    @property
+    def case_file(self) -> CaseFile:
+        """The file that this case stands in."""
+        assert isinstance(self.parent, CaseFileCollector)
+        return self.parent.cases
+
+    def setup(self) -> None:
+        """Perform the action and judge it, together with the other cases of the file."""
+        super().setup()
+        missing = self.config.stash[SESSION].missing(self)
+        if missing:
+            pytest.skip(f"not supported: this cluster lacks {', '.join(missing)}")
+        verdict = self.config.stash[SESSION].proof(self).verdict
+        if verdict.outcome is Outcome.UNPROVEN:
+            raise Unproven(verdict)
+
+    def runtest(self) -> None:
+        """Tell the verdict."""
+        verdict = self.config.stash[SESSION].proof(self).verdict
+        if verdict.outcome is Outcome.VIOLATED:
+            raise Violated(verdict)
+
+    def reportinfo(self) -> tuple[Path, int, str]:
+        """The line of the case in its file."""
+        return self.path, self.case.position.line - 1, self.name
+
+    def repr_failure(self, excinfo: pytest.ExceptionInfo[BaseException], *args: Any, **kwargs: Any) -> Any:
+        """Tell the whole story of a verdict: first the place and the reason, then the evidence."""
+        if isinstance(excinfo.value, AuditproofError):
+            place = f"{self.path.name}:{self.case.position.line}: {self.name}"
+            return f"{place}: {self.config.stash[SESSION].story(self, excinfo.value)}"
+        return super().repr_failure(excinfo, *args, **kwargs)

@@ -1,0 +1,133 @@
+"""The fixtures for Python tests: ``audit_policy`` names the policy, ``audit`` lets an identity act and proves it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from auditproof.action import Action, to_request
+from auditproof.expect import Expectation
+from auditproof.plugin.outcomes import Unproven, Violated
+from auditproof.plugin.proving import SESSION
+from auditproof.report.records import Origin, proof_record
+from auditproof.run import Proof, Prover, Step
+from auditproof.verdict import Outcome
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+    from pathlib import Path
+
+    from auditproof.audit import AuditEvent, Level, Stage
+    from auditproof.identity import Identity
+    from auditproof.policy import Policy
+
+PROOFS: pytest.StashKey[list[dict[str, Any]]] = pytest.StashKey()
+
+
+@dataclass(frozen=True, slots=True)
+class Recorded:
+    """What an action left in the log, proven: ``level`` NONE means that it is surely not there."""
+
+    proof: Proof
+
+    @property
+    def level(self) -> Level:
+        """The level at which it was recorded."""
+        return self.proof.verdict.evidence.level
+
+    @property
+    def events(self) -> tuple[AuditEvent, ...]:
+        """Its events, in the order of the log."""
+        return self.proof.verdict.evidence.events
+
+    @property
+    def stages(self) -> tuple[Stage, ...]:
+        """The stages of its events."""
+        return tuple(event.stage for event in self.events)
+
+    @property
+    def event(self) -> Mapping[str, Any]:
+        """The event of the last stage, as JSON."""
+        return self.events[-1].raw
+
+    @property
+    def status(self) -> int:
+        """The HTTP status that the client got."""
+        return self.proof.verdict.evidence.exchange.status
+
+    @property
+    def body(self) -> bytes:
+        """The body that the client got."""
+        return self.proof.verdict.evidence.exchange.body
+
+
+class Audit:
+    """Performs and proves actions for one test; each has a fence of its own."""
+
+    def __init__(self, prover: Prover, policy: Policy, node: pytest.Item) -> None:
+        self._prover = prover
+        self._policy = policy
+        self._node = node
+        self._given: tuple[Mapping[str, Any], ...] = ()
+
+    def given(self, *manifests: Mapping[str, Any]) -> None:
+        """Let the admin create objects before the next action; they are never judged."""
+        self._given = (*self._given, *manifests)
+
+    def __call__(self, identity: Identity, action: Action, expect: Expectation | None = None) -> Recorded:
+        """Let ``identity`` perform ``action`` and judge it by ``expect``, or by the policy's Decision.
+
+        Raises Violated and Unproven (both AuditproofError) where it is not PROVEN.
+        """
+        __tracebackhide__ = True
+        proof = self.attempt(identity, action, expect)
+        if proof.verdict.outcome is Outcome.VIOLATED:
+            raise Violated(proof.verdict)
+        if proof.verdict.outcome is Outcome.UNPROVEN:
+            raise Unproven(proof.verdict)
+        return Recorded(proof)
+
+    def attempt(self, identity: Identity, action: Action, expect: Expectation | None = None) -> Proof:
+        """As a call, but answer with the proof whatever its verdict is."""
+        records = self._node.stash.setdefault(PROOFS, [])
+        step_id = f"{self._node.nodeid}#{len(records) + 1}"
+        step = Step(step_id, identity, to_request(action), expect or Expectation(), self._given)
+        (proof,) = self._prover.prove([step])
+        self._given = ()
+        records.append(proof_record(proof, self._origin(step_id), self._policy))
+        return proof
+
+    def _origin(self, step_id: str) -> Origin:
+        location = self._node.location
+        doc = getattr(getattr(self._node, "obj", None), "__doc__", None) or self._node.name
+        return Origin(step_id, doc.strip().splitlines()[0], location[0], (location[1] or 0) + 1, "", None)
+
+
+@pytest.fixture(scope="session")
+def audit_policy(pytestconfig: pytest.Config) -> Path:
+    """The policy under proof; override it in a conftest.py to choose another one for the tests below it."""
+    return pytestconfig.stash[SESSION].given_policy()
+
+
+@pytest.fixture
+def audit(request: pytest.FixtureRequest, audit_policy: Path) -> Audit:
+    """Lets identities act on a cluster that runs the policy: ``audit(identity, action)``.
+
+    ``@pytest.mark.audit_policy("path", sabotage="path")`` (relative to the test's file) chooses the policy of a test.
+    """
+    session = request.config.stash[SESSION]
+    policy, sabotage = marked_policies(request.node)
+    bench = session.bench(policy or audit_policy, sabotage)
+    return Audit(session.prover(bench), session.policy(bench.policy), request.node)
+
+
+def marked_policies(node: pytest.Item) -> tuple[Path | None, Path | None]:
+    """The policy and its sabotage twin that the mark ``audit_policy`` of a test names."""
+    mark = node.get_closest_marker("audit_policy")
+    if mark is None:
+        return None, None
+    folder = node.path.parent
+    sabotage = mark.kwargs.get("sabotage")
+    return (folder / mark.args[0]).resolve(), (folder / sabotage).resolve() if sabotage else None

@@ -1,0 +1,261 @@
+"""The pytest hooks: when things happen. What happens stands in options, collect, proving and reporting.
+
+Nothing is started at collection, and nothing at all in a project that has no case file and gives no option of ours.
+The controller owns the run directory; workers join it, and only the controller ends it.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from auditproof.clusters.rundir import RunDirectory
+from auditproof.errors import AuditproofError
+from auditproof.plugin import collect, options
+from auditproof.plugin.fixtures import PROOFS, marked_policies
+from auditproof.plugin.proving import SESSION, AuditSession, needed_policies
+
+if TYPE_CHECKING:
+    from collections.abc import Generator
+    from pathlib import Path
+
+    from auditproof.plugin.reporting import Reporting
+
+REPORTING: pytest.StashKey[Reporting] = pytest.StashKey()
+MARKERS = (
+    "standard: a standard action, judged by the Decisions of the policy that the run is given",
+    "own_policy: a case whose file names a policy of its own",
+    "audit_policy(path, sabotage=None): the policy that the audit fixture of this test proves",
+)
+WORKER_KEY = "auditproof"
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Declare the options."""
+    options.add_options(parser)
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_cmdline_main(config: pytest.Config) -> None:
+    """Let xdist hand out whole files, so that a file's cases are fenced together; --dist still has the last word."""
+    if getattr(config.option, "numprocesses", None) and config.option.dist == "no":
+        config.option.dist = "loadfile"
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_configure(config: pytest.Config) -> None:
+    """Read the options where any is given, so that what is wrong is said before anything runs."""
+    for marker in MARKERS:
+        config.addinivalue_line("markers", marker)
+    if _is_worker(config):
+        _join(config)
+    elif _asked_for(config) or (_distributes(config) and _has_case_file(config)):
+        _set_up(config)
+
+
+def _asked_for(config: pytest.Config) -> bool:
+    return any(options.effective(config, setting.name) for setting in options.SETTINGS)
+
+
+def _is_worker(config: pytest.Config) -> bool:
+    return hasattr(config, "workerinput")
+
+
+def _distributes(config: pytest.Config) -> bool:
+    return bool(getattr(config.option, "tx", None))
+
+
+def _has_case_file(config: pytest.Config) -> bool:
+    paths = (config.invocation_params.dir / argument.partition("::")[0] for argument in config.args)
+    return any(_case_file_below(path) for path in paths)
+
+
+def _case_file_below(path: Path) -> bool:
+    if path.is_dir():
+        return next(path.rglob(f"*{collect.SUFFIX}"), None) is not None
+    return path.name.endswith(collect.SUFFIX)
+
+
+def _set_up(config: pytest.Config) -> AuditSession:
+    """Prepare the controller, or a run without workers."""
+    from auditproof.plugin.reporting import Reporting
+
+    read = options.read_options(config)
+    reporting = Reporting(read)
+    reporting.prepare_folder()
+    if read.report is not None:
+        config.option.htmlpath = str(read.report / "report.html")
+        config.option.self_contained_html = True
+        config.option.xmlpath = str(read.report / "junit.xml")
+    config.pluginmanager.register(reporting, "auditproof-reporting")
+    config.stash[REPORTING] = reporting
+    session = AuditSession(read, lambda: RunDirectory.create(keep=read.keep_cluster), _progress(config))
+    config.stash[SESSION] = session
+    return session
+
+
+def _join(config: pytest.Config) -> None:
+    """Prepare a worker: the same options, the controller's run directory."""
+    given: dict[str, Any] = config.workerinput.get(WORKER_KEY, {})  # type: ignore[attr-defined]
+    if given:
+        read = options.read_options(config)
+        session = AuditSession(read, lambda: RunDirectory.open(given["run"]), lambda _: None)
+        session.whole_files = given["whole_files"]
+        config.stash[SESSION] = session
+
+
+def _progress(config: pytest.Config) -> Any:
+    """Where progress goes: plain lines of the terminal reporter."""
+
+    def write(line: str) -> None:
+        reporter = config.pluginmanager.get_plugin("terminalreporter")
+        if reporter is not None:
+            reporter.ensure_newline()
+            reporter.write_line(line)
+            reporter.flush()
+
+    return write
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_configure_node(node: Any) -> None:
+    """Hand the run directory to a worker, and find the servers' binaries before any worker needs them."""
+    session = node.config.stash.get(SESSION, None)
+    if session is not None:
+        _or_exit(session.find_servers)
+        whole_files = node.config.option.dist == "loadfile"
+        node.workerinput[WORKER_KEY] = {"run": str(session.run_directory.path), "whole_files": whole_files}
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_node_collection_finished(node: Any, ids: list[str]) -> None:
+    """Note in the controller what the workers are going to prove."""
+    reporting = node.config.stash.get(REPORTING, None)
+    if reporting is not None:
+        reporting.plan(node_id for node_id in ids if f"{collect.SUFFIX}::" in node_id)
+
+
+def pytest_collect_file(file_path: Path, parent: pytest.Collector) -> pytest.Collector | None:
+    """Collect ``*.audit.yaml``."""
+    return collect.collect_file(file_path, parent)
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """In a sabotage run keep only what has a policy broken on purpose."""
+    if not config.getoption("--audit-sabotage"):
+        return
+    kept = [item for item in items if _has_twin(item)]
+    dropped = [item for item in items if not _has_twin(item)]
+    if dropped:
+        config.hook.pytest_deselected(items=dropped)
+        items[:] = kept
+
+
+def _has_twin(item: pytest.Item) -> bool:
+    if isinstance(item, collect.CaseItem):
+        return item.case_file.sabotage is not None
+    return marked_policies(item)[1] is not None
+
+
+def pytest_collection_finish(session: pytest.Session) -> None:
+    """Note what is selected, once it is known."""
+    config = session.config
+    proving = [item for item in session.items if _proves(item)]
+    if not proving:
+        return
+    if SESSION not in config.stash:
+        if _is_worker(config):
+            raise pytest.UsageError("auditproof: give --audit-policy (or the ini key audit_policy) to a run with workers")
+        _set_up(config)
+    config.stash[SESSION].selected = proving
+    if REPORTING in config.stash:
+        config.stash[REPORTING].plan(item.nodeid for item in proving)
+
+
+def _proves(item: pytest.Item) -> bool:
+    return isinstance(item, collect.CaseItem) or "audit" in getattr(item, "fixturenames", ())
+
+
+def pytest_report_header(config: pytest.Config) -> list[str]:
+    """Say what is going to be proven, and where."""
+    session = config.stash.get(SESSION, None)
+    if session is None:
+        return []
+    policy = session.options.policy
+    lines = [
+        f"auditproof: policy {policy.path} (sha256 {policy.sha256[:16]}…, {len(policy.rules)} rules)",
+        f"auditproof: cluster {session.options.profile.provider}, Kubernetes {session.options.kubernetes}",
+    ]
+    return lines + [f"auditproof: warning: {warning}" for warning in policy.warnings]
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtestloop(session: pytest.Session) -> None:
+    """Start every API server that is needed, beside each other, before the first test asks for one."""
+    config = session.config
+    proving = config.stash.get(SESSION, None)
+    if proving is None or config.option.collectonly or _is_worker(config) or _distributes(config):
+        return
+    if session.testsfailed and not config.option.continue_on_collection_errors:
+        return
+    _or_exit(lambda: proving.start_servers(needed_policies(proving.benches())))
+
+
+def _or_exit(start: Any) -> None:
+    try:
+        start()
+    except AuditproofError as error:
+        pytest.exit(str(error), returncode=1)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(
+    item: pytest.Item, call: pytest.CallInfo[None]
+) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """Let the test report carry its proofs; they travel with it from a worker to the controller."""
+    report = yield
+    session = item.config.stash.get(SESSION, None)
+    if session is not None and _is_final(report):
+        records = _records(session, item, report)
+        report.auditproof_records = records
+        report.user_properties.extend(pair for record in records for pair in _properties(record))
+    return report
+
+
+def _is_final(report: pytest.TestReport) -> bool:
+    return report.when == "call" or (report.when == "setup" and not report.passed)
+
+
+def _records(session: AuditSession, item: pytest.Item, report: pytest.TestReport) -> list[dict[str, Any]]:
+    if isinstance(item, collect.CaseItem):
+        return [session.record(item, ", ".join(session.missing(item)) if report.skipped else "")]
+    records = item.stash.get(PROOFS, [])
+    if report.failed and records and all(record["verdict"] == "PROVEN" for record in records):
+        # What the test itself asserts beyond level and stages did not hold: the last proof must not stand as one.
+        records[-1] |= {"verdict": "VIOLATED", "reasons": [report.longreprtext.strip().splitlines()[-1]]}
+    return records
+
+
+def _properties(record: dict[str, Any]) -> list[tuple[str, object]]:
+    expected, observed = record["expected"], record["observed"]
+    return [
+        ("auditID", record["auditID"]),
+        ("verdict", record["verdict"]),
+        ("expected", expected["level"]),
+        ("observed", str(observed["level"])),
+        ("policyLine", str(expected["line"])),
+    ]
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_unconfigure(config: pytest.Config) -> None:
+    """End what was started, in the controller; a worker only closes its connections."""
+    session = config.stash.get(SESSION, None)
+    if session is None:
+        return
+    session.close()
+    if not _is_worker(config):
+        kept = session.end()
+        if kept:
+            _progress(config)(kept)

@@ -1,0 +1,138 @@
+"""The options of the plugin: argument, then environment, then ini file, then default."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, TypeVar
+
+import pytest
+
+from auditproof import content
+from auditproof.clusters.profile import Profile, load_profile
+from auditproof.errors import SourceError
+from auditproof.policy import Policy, load_policy
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+T = TypeVar("T")
+
+DEFAULT_POLICY = Path("fixtures/policies/baseline.yaml")
+REPORT_FILES = ("report.html", "results.json", "junit.xml")
+
+
+@dataclass(frozen=True, slots=True)
+class Setting:
+    """One option of the command line with its twins in the environment and in the ini file."""
+
+    name: str
+    help: str
+    metavar: str
+
+    @property
+    def flag(self) -> str:
+        """The command-line spelling."""
+        return f"--audit-{self.name}"
+
+    @property
+    def ini(self) -> str:
+        """The spelling in pytest's ini file."""
+        return f"audit_{self.name}"
+
+    @property
+    def env(self) -> str:
+        """The spelling in the environment."""
+        return f"AUDITPROOF_{self.name.upper()}"
+
+
+SETTINGS = (
+    Setting("policy", "the audit policy to prove (default: the baseline policy that auditproof ships)", "FILE"),
+    Setting("cluster", "the cluster profile: a name out of clusters/ or a file (default: embedded)", "PROFILE"),
+    Setting("kubernetes", "the Kubernetes version, e.g. 1.37 or 1.36.3 (default: the profile's)", "VERSION"),
+    Setting("assets", "a folder with etcd and kube-apiserver (as KUBEBUILDER_ASSETS)", "FOLDER"),
+    Setting("report", "write report.html, results.json and junit.xml into this folder", "FOLDER"),
+)
+FLAGS = {
+    "--audit-sabotage": "run each suite on its policy broken on purpose: its cases must fail",
+    "--audit-keep-cluster": "leave the cluster running afterwards, and print how to use it with kubectl",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """The effective options of a run; paths are absolute."""
+
+    policy: Policy
+    profile: Profile
+    kubernetes: str
+    assets: Path | None
+    report: Path | None
+    sabotage: bool
+    keep_cluster: bool
+
+
+def add_options(parser: pytest.Parser) -> None:
+    """Declare every option, its environment variable and its ini key."""
+    group = parser.getgroup("auditproof", "auditproof: prove what an audit policy records")
+    for setting in SETTINGS:
+        text = f"{setting.help} [environment: {setting.env}]"
+        group.addoption(setting.flag, metavar=setting.metavar, default=None, help=text)
+        parser.addini(setting.ini, text, default="")
+    for flag, text in FLAGS.items():
+        group.addoption(flag, action="store_true", default=False, help=text)
+
+
+def effective(config: pytest.Config, name: str) -> str:
+    """The value of one setting, or an empty text."""
+    setting = next(setting for setting in SETTINGS if setting.name == name)
+    given = config.getoption(setting.flag)
+    return str(given if given is not None else os.environ.get(setting.env) or config.getini(setting.ini) or "")
+
+
+def read_options(config: pytest.Config) -> Options:
+    """Check and resolve everything, before anything is started.
+
+    Raises pytest.UsageError, with everything that is wrong with a file.
+    """
+    profile = _usable(lambda: load_profile(effective(config, "cluster") or "embedded"))
+    kubernetes = effective(config, "kubernetes") or profile.kubernetes
+    return Options(
+        policy=_usable(lambda: load_policy(policy_path(config), kubernetes=minor(kubernetes))),
+        profile=profile,
+        kubernetes=kubernetes,
+        assets=_folder(config, "assets"),
+        report=_folder(config, "report"),
+        sabotage=bool(config.getoption("--audit-sabotage")),
+        keep_cluster=bool(config.getoption("--audit-keep-cluster")),
+    )
+
+
+def policy_path(config: pytest.Config) -> Path:
+    """The policy to prove: as given, relative to where pytest was called; else the shipped baseline."""
+    given = effective(config, "policy")
+    if not given:
+        return content.root() / DEFAULT_POLICY
+    return _absolute(config, given)
+
+
+def minor(version: str) -> str:
+    """The minor of a version: 1.37 out of v1.37.2."""
+    return ".".join(version.removeprefix("v").split(".")[:2])
+
+
+def _folder(config: pytest.Config, name: str) -> Path | None:
+    given = effective(config, name)
+    return _absolute(config, given) if given else None
+
+
+def _absolute(config: pytest.Config, given: str) -> Path:
+    return (config.invocation_params.dir / Path(given).expanduser()).resolve()
+
+
+def _usable(load: Callable[[], T]) -> T:
+    try:
+        return load()
+    except SourceError as error:
+        raise pytest.UsageError(*str(error).splitlines()) from None

@@ -1,0 +1,103 @@
+"""The reporting side of a run: gathers every proof in the controller, writes the report files, tells the counts."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from auditproof.plugin.options import REPORT_FILES
+from auditproof.report.html import ticket_document
+from auditproof.report.results import conformance_report, write_results
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from auditproof.plugin.options import Options
+
+RECORDS = "auditproof_records"  # the attribute by which a test report carries its proofs from a worker
+
+
+class Reporting:
+    """Gathers the records of all tests of a run; lives in the controller only."""
+
+    def __init__(self, options: Options) -> None:
+        self._options = options
+        self._records: dict[str, dict[str, Any]] = {}
+        self._planned: set[str] = set()
+        self._kubernetes = options.kubernetes
+        self._started = datetime.now(UTC)
+
+    def prepare_folder(self) -> None:
+        """Make the report folder and remove an earlier run's files: they must not pass for this one's."""
+        if self._options.report is None:
+            return
+        self._options.report.mkdir(parents=True, exist_ok=True)
+        for name in REPORT_FILES:
+            (self._options.report / name).unlink(missing_ok=True)
+
+    def plan(self, ids: Iterable[str]) -> None:
+        """Note which proofs the run is to perform."""
+        self._planned.update(ids)
+
+    @pytest.hookimpl
+    def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
+        """Take the proofs that a test report carries."""
+        for record in getattr(report, RECORDS, ()):
+            self._records[record["id"]] = record
+            self._kubernetes = record.pop("kubernetes", "") or self._kubernetes
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_sessionfinish(self) -> None:
+        """Write results.json, whatever the run came to."""
+        if self._options.report is not None and self._planned | self._records.keys():
+            write_results(self._options.report / "results.json", self.document)
+
+    @pytest.hookimpl(optionalhook=True, trylast=True)
+    def pytest_html_results_summary(self, prefix: list[str]) -> None:
+        """Put the ticket document on top of pytest-html's table."""
+        if self._planned | self._records.keys():
+            prefix.insert(0, ticket_document(self.document))
+
+    @pytest.hookimpl(optionalhook=True)
+    def pytest_html_report_title(self, report: Any) -> None:
+        """Name the report after the policy."""
+        report.title = f"auditproof: {self._options.policy.path}"
+
+    @cached_property
+    def document(self) -> dict[str, Any]:
+        """The ConformanceReport of this run (computed once, at its end)."""
+        policy = self._options.policy
+        return conformance_report(
+            list(self._records.values()),
+            policy={"path": policy.path, "sha256": policy.sha256, "text": policy.text},
+            cluster={"provider": self._options.profile.provider, "kubernetes": self._kubernetes},
+            planned=sorted(self._planned | self._records.keys()),
+            started=self._started,
+            finished=datetime.now(UTC),
+        )
+
+    @pytest.hookimpl
+    def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter) -> None:
+        """Tell the counts, and where the report is."""
+        if not self._planned | self._records.keys():
+            return
+        terminalreporter.section("audit proofs")
+        summary = self.document["summary"]
+        counts = ", ".join(f"{summary[key]} {text}" for key, text in _COUNTS.items() if summary[key] or key in _ALWAYS)
+        terminalreporter.write_line(f"{self._options.policy.path}: {counts}")
+        if self._options.report is not None:
+            terminalreporter.write_line(f"report: {self._options.report / 'report.html'}")
+
+
+_COUNTS = {
+    "planned": "planned",
+    "performed": "performed",
+    "proven": "proven",
+    "violated": "VIOLATED",
+    "unproven": "UNPROVEN",
+    "notSupported": "not supported",
+}
+_ALWAYS = ("planned", "performed", "proven")

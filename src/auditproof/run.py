@@ -1,0 +1,160 @@
+"""Plan, perform, fence, judge: the whole story of a batch of actions on one cluster.
+
+All actions of a batch are sent first, one after the other; then one fence closes them all; then the log is read once
+and every action is judged. So a proof costs little more than its request.
+"""
+
+from __future__ import annotations
+
+import secrets
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from auditproof.admin import Admin
+from auditproof.attributes import attributes_of
+from auditproof.auditlog import FileLog
+from auditproof.decide import decide
+from auditproof.enclosure import Enclosure, Sent
+from auditproof.fence import choose_sentinel
+from auditproof.verdict import Evidence, Exchange, Verdict, judge
+from auditproof.wire import Wire
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+    from pathlib import Path
+
+    from auditproof.action import Request
+    from auditproof.attributes import Attributes
+    from auditproof.clusters.base import Cluster
+    from auditproof.expect import Expectation
+    from auditproof.identity import Identity
+    from auditproof.policy import Policy
+
+MAX_WATCHES = 16  # sent beside each other, because each lasts a second or more
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One action to be proven: who sends which request, what is expected, and which objects must be there before."""
+
+    id: str
+    identity: Identity
+    request: Request
+    expectation: Expectation
+    given: tuple[Mapping[str, Any], ...] = ()
+
+    def attributes(self) -> Attributes:
+        """What the API server's audit will see of this step."""
+        return attributes_of(self.request.method, self.request.uri, self.identity.user_info())
+
+
+@dataclass(frozen=True, slots=True)
+class Proof:
+    """A step with its verdict."""
+
+    step: Step
+    verdict: Verdict
+
+
+class Prover:
+    """Proves actions on one cluster; not to be shared between threads.
+
+    ``policy`` is what the actions are judged by, ``running`` what the server was started with: the same, but for a
+    sabotage run. ``died`` answers an empty text while the servers run, else what happened to them. ``folder`` is
+    private and takes the credentials.
+    """
+
+    def __init__(
+        self, cluster: Cluster, policy: Policy, *, running: Policy, folder: Path, died: Callable[[], str]
+    ) -> None:
+        self._cluster = cluster
+        self._policy = policy
+        self._admin = Admin(cluster, folder)
+        self._wires: dict[Identity, Wire] = {}
+        self._run = f"auditproof-{secrets.token_hex(6)}"
+        self._count = 0
+        self._enclosure = Enclosure(
+            FileLog(cluster.log), self._admin, choose_sentinel(running), self._new_wire, self._next_id, died
+        )
+
+    def prove(self, steps: Sequence[Step]) -> tuple[Proof, ...]:
+        """Perform all ``steps`` in order, fence them, and judge each.
+
+        Raises AuditproofError where the set-up fails, so that nothing was performed. What goes wrong later makes
+        verdicts UNPROVEN.
+        """
+        self._prepare(steps)
+        self._enclosure.open()
+        sent = self._perform(steps)
+        fence = self._enclosure.close(sent)
+        for item in sent:
+            if item.wire not in self._wires.values():
+                item.wire.close()
+        return tuple(self._judge(step, item, fence) for step, item in zip(steps, sent, strict=True))
+
+    def close(self) -> None:
+        """Close every connection."""
+        for wire in self._wires.values():
+            wire.close()
+        self._enclosure.end()
+        self._admin.close()
+
+    def _prepare(self, steps: Sequence[Step]) -> None:
+        for step in steps:
+            for manifest in step.given:
+                self._admin.create(manifest)
+        self._admin.grant((step.identity, step.attributes()) for step in steps)
+        for identity in dict.fromkeys(step.identity for step in steps):
+            if identity not in self._wires:
+                self._wires[identity] = self._new_wire(identity)
+
+    def _new_wire(self, identity: Identity) -> Wire:
+        return Wire(self._cluster.url, self._cluster.ca, self._admin.credential(identity))
+
+    def _next_id(self) -> str:
+        self._count += 1
+        return f"{self._run}-{self._count}"
+
+    def _perform(self, steps: Sequence[Step]) -> list[Sent]:
+        """Send everything once, in order; only watches run beside the rest, each on a connection of its own."""
+        with ThreadPoolExecutor(max_workers=MAX_WATCHES) as pool:
+            watches = {
+                step.id: pool.submit(self._send, step, self._new_wire(step.identity), self._next_id())
+                for step in steps
+                if step.attributes().verb == "watch"
+            }
+            return [
+                watches[step.id].result()
+                if step.id in watches
+                else self._send(step, self._wires[step.identity], self._next_id())
+                for step in steps
+            ]
+
+    def _send(self, step: Step, wire: Wire, audit_id: str) -> Sent:
+        response = wire.send(step.request, audit_id=audit_id, user_agent=f"auditproof/{step.id}")
+        exchange = Exchange(
+            audit_id=audit_id,
+            identity=step.identity,
+            request=step.request,
+            attributes=step.attributes(),
+            status=response.status,
+            headers=response.headers,
+            body=response.body,
+            started=response.started,
+            finished=response.finished,
+            error=response.error,
+        )
+        return Sent(exchange, wire, response.connection)
+
+    def _judge(self, step: Step, sent: Sent, fence: Any) -> Proof:
+        exchange = sent.exchange
+        evidence = Evidence(
+            exchange=exchange,
+            events=fence.events.get(exchange.audit_id, ()),
+            decision=decide(self._policy, exchange.attributes),
+            doubts=fence.doubts_about(sent),
+            fence=fence.text,
+        )
+        return Proof(step, judge(step.expectation, evidence))
