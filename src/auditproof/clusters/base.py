@@ -4,8 +4,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import StrEnum
-from pathlib import Path
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from pathlib import Path
 
 
 class Capability(StrEnum):
@@ -42,6 +45,22 @@ class Cluster:
 
 class Provider(Protocol):
     """Starts clusters. Safe to call from several processes and threads of one run at once."""
+
+    @property
+    def capabilities(self) -> frozenset[Capability]:
+        """What its clusters can do; known before any is started."""
+        ...
+
+    def prepare(self) -> None:
+        """Find, download or build what is needed to start a cluster, with progress.
+
+        Raises ClusterError where it cannot be had.
+        """
+        ...
+
+    def start_all(self, policies: Sequence[Path]) -> None:
+        """Begin to start a cluster for each policy, beside each other, without waiting for them."""
+        ...
 
     def cluster(self, policy: Path) -> Cluster:
         """The cluster that runs ``policy``: started now, or the one that this run has already.

@@ -1,0 +1,47 @@
+PYTHON  ?= python3
+POLICY  ?= fixtures/policies/baseline.yaml
+REPORT  ?= reports
+CLUSTER ?= embedded
+KUBERNETES ?=
+ARGS    ?=
+
+BIN := .venv/bin
+READY := .venv/.ready
+
+.DEFAULT_GOAL := help
+.PHONY: help setup check test conformance bench lock clean
+
+help: ## list the targets
+	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{ printf "  %-12s %s\n", $$1, $$2 }'
+	@echo
+	@echo "  make conformance POLICY=any.yaml [REPORT=folder] [CLUSTER=profile] [KUBERNETES=1.37] [ARGS='-k secrets']"
+
+setup: $(READY) ## make .venv with the command auditproof in it
+
+$(READY): requirements.lock pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "auditproof needs Python 3.11 or newer; set PYTHON=...")'
+	$(PYTHON) -m venv .venv
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
+	@touch $@
+
+check: $(READY) ## format, lint, types, layers
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+test: $(READY) ## everything, the live tests on real servers too
+	$(BIN)/python -m pytest $(ARGS)
+
+conformance: $(READY) ## prove POLICY (the baseline policy by default) and leave the report in REPORT
+	$(BIN)/auditproof run $(POLICY) --report $(REPORT) --cluster $(CLUSTER) $(if $(KUBERNETES),--kubernetes $(KUBERNETES)) $(ARGS)
+
+bench: $(READY) ## what a proof costs beside the bare request
+	$(BIN)/python -m tests.bench $(ARGS)
+
+lock: ## renew requirements.lock (needs uv)
+	uv pip compile --generate-hashes --universal --no-annotate --no-header --python-version 3.11 pyproject.toml --group dev -o requirements.lock
+
+clean: ## remove what was made here; the binaries' cache stays
+	rm -rf .venv build dist reports .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis

@@ -1,0 +1,5 @@
+"""``python -m auditproof``."""
+
+from auditproof.cli import main
+
+raise SystemExit(main())

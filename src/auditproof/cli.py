@@ -1,0 +1,176 @@
+"""The command ``auditproof``: run, evaluate, explain.
+
+``run`` hands over to pytest (by exec, so that signals and exit codes are pytest's own); the others are pure.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, TextIO
+
+from auditproof import __version__, content
+from auditproof.attributes import Attributes, UserInfo
+from auditproof.errors import AuditproofError
+from auditproof.evaluate import evaluate_lines
+from auditproof.explain import explain, render
+from auditproof.policy import load_policy
+from auditproof.resources import split_resource
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+RUN_EPILOG = """\
+Everything that is not an option above goes to pytest: -k, -m, -n 4, -x, --lf, -v ...
+`-m standard` performs only the actions that are judged by your policy's own Decisions.
+
+exit codes are pytest's: 0 all proven; 1 something violated or unproven; 2 interrupted; 3 internal error;
+4 unusable options or a policy that the API server refuses; 5 nothing selected.
+
+examples:
+  auditproof run policies/prod.yaml --report reports
+  auditproof run policies/prod.yaml --kubernetes 1.36 -m standard -k secrets
+"""
+EVALUATE_EPILOG = """\
+Each input line is a JSON object with the keys user, groups, verb, namespace, apiGroup, apiVersion, resource,
+subresource, name, or path for a non-resource request; absent keys are empty, "user": null is a failed authentication.
+Each output line has level, rule (from 0, or null), line, omitStages, omitManagedFields.
+
+exit codes: 0 done; 2 the policy or a request cannot be used (what is wrong stands on standard error).
+
+example:
+  echo '{"user":"alice","groups":["dev"],"verb":"get","resource":"secrets","namespace":"shop"}' |
+    auditproof evaluate policies/prod.yaml --requests -
+"""
+EXPLAIN_EPILOG = """\
+example:
+  auditproof explain policies/prod.yaml --user alice --group dev --verb get --resource pods/log --namespace shop
+"""
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the command line; answers the exit code."""
+    parser = _parser()
+    options, rest = parser.parse_known_args(argv)
+    if rest and options.command != "run":
+        parser.error(f"unrecognized arguments: {' '.join(rest)}")
+    try:
+        return int(options.run(options, rest))
+    except AuditproofError as error:
+        print(error, file=sys.stderr)
+        return 2
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # the reader has seen enough
+        return 0
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="auditproof", description="Proves what a Kubernetes audit policy really records, on a real API server."
+    )
+    parser.add_argument("--version", action="version", version=f"auditproof {__version__}")
+    commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
+    _add_run(commands)
+    _add_evaluate(commands)
+    _add_explain(commands)
+    return parser
+
+
+def _command(commands: argparse._SubParsersAction[argparse.ArgumentParser], name: str, text: str, epilog: str) -> argparse.ArgumentParser:
+    return commands.add_parser(
+        name,
+        help=text,
+        description=f"{text[0].upper()}{text[1:]}.",
+        epilog=epilog,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        allow_abbrev=False,
+    )
+
+
+def _add_run(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    run = _command(commands, "run", "prove a policy on a real API server", RUN_EPILOG)
+    run.add_argument("policy", metavar="POLICY", help="the audit policy file")
+    run.add_argument("--cluster", metavar="PROFILE", help="a cluster profile: name or file (default: embedded)")
+    run.add_argument("--kubernetes", metavar="VERSION", help="the Kubernetes version (default: the profile's)")
+    run.add_argument("--report", metavar="DIR", help="leave report.html, results.json and junit.xml in this folder")
+    run.add_argument("--keep-cluster", action="store_true", help="leave the cluster running and say how to use it")
+    run.set_defaults(run=_run)
+
+
+def _add_evaluate(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    evaluate = _command(commands, "evaluate", "answer what a policy decides about given requests", EVALUATE_EPILOG)
+    evaluate.add_argument("policy", metavar="POLICY", help="the audit policy file")
+    evaluate.add_argument("--requests", metavar="FILE", required=True, help="JSON lines; - is standard input")
+    evaluate.add_argument("--kubernetes", metavar="VERSION", default="1.37", help="the Kubernetes minor (default: 1.37)")
+    evaluate.set_defaults(run=_evaluate)
+
+
+def _add_explain(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    asked = _command(commands, "explain", "explain which rule decides about a request, and why no earlier one", EXPLAIN_EPILOG)
+    asked.add_argument("policy", metavar="POLICY", help="the audit policy file")
+    who = asked.add_mutually_exclusive_group()
+    who.add_argument("--user", default="", help="the user name")
+    who.add_argument("--unauthenticated", action="store_true", help="a request whose authentication failed (401)")
+    asked.add_argument("--group", action="append", default=[], help="a group of the user; may be repeated")
+    asked.add_argument("--verb", required=True, help="the API verb (get, list, watch, create, ...)")
+    what = asked.add_mutually_exclusive_group(required=True)
+    what.add_argument("--resource", help="resource[.group][/subresource], e.g. pods/log or deployments.apps/scale")
+    what.add_argument("--path", help="the path of a non-resource request, e.g. /healthz")
+    asked.add_argument("--namespace", default="", help="the namespace; absent: cluster-scoped, or all namespaces")
+    asked.add_argument("--name", default="", help="the object's name")
+    asked.add_argument("--kubernetes", metavar="VERSION", default="1.37", help="the Kubernetes minor (default: 1.37)")
+    asked.set_defaults(run=_explain)
+
+
+def _run(options: argparse.Namespace, rest: Sequence[str]) -> int:
+    """Replace this process by pytest on the shipped suites."""
+    root = content.root()
+    named = {"--audit-policy": options.policy, "--audit-cluster": options.cluster}
+    named |= {"--audit-kubernetes": options.kubernetes, "--audit-report": options.report}
+    command = [sys.executable, "-m", "pytest", str(root / "suites"), f"--rootdir={root}", f"--confcutdir={root}"]
+    command += ["--import-mode=importlib", "-o", f"cache_dir={Path.cwd() / '.pytest_cache'}"]
+    command += [f"{flag}={value}" for flag, value in named.items() if value is not None]
+    command += ["--audit-keep-cluster"] if options.keep_cluster else []
+    sys.stdout.flush()
+    os.execv(sys.executable, [*command, *rest])  # noqa: S606 - replaces this process: no shell, no child
+
+
+def _evaluate(options: argparse.Namespace, _rest: Sequence[str]) -> int:
+    policy = load_policy(options.policy, kubernetes=options.kubernetes)
+    if options.requests == "-":
+        return _answer(policy, sys.stdin, "standard input")
+    try:
+        with Path(options.requests).open(encoding="utf-8") as file:
+            return _answer(policy, file, options.requests)
+    except OSError as error:
+        raise AuditproofError(f"{options.requests}: cannot be read: {error.strerror}") from None
+
+
+def _answer(policy: object, lines: TextIO, name: str) -> int:
+    for answer in evaluate_lines(policy, lines, name):
+        sys.stdout.write(f"{answer}\n")
+    return 0
+
+
+def _explain(options: argparse.Namespace, _rest: Sequence[str]) -> int:
+    policy = load_policy(options.policy, kubernetes=options.kubernetes)
+    user = None if options.unauthenticated else UserInfo(options.user, tuple(options.group))
+    print(render(explain(policy, _attributes(options, user))))
+    return 0
+
+
+def _attributes(options: argparse.Namespace, user: UserInfo | None) -> Attributes:
+    if options.path is not None:
+        return Attributes(user, options.verb, path=options.path, resource_request=False)
+    group, resource, subresource = split_resource(options.resource)
+    return Attributes(
+        user,
+        options.verb,
+        namespace=options.namespace,
+        api_group=group,
+        resource=resource,
+        subresource=subresource,
+        name=options.name,
+    )

@@ -1,0 +1,1 @@
+"""What a run tells: records of proofs, results.json, the ticket document."""

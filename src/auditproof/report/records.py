@@ -1,0 +1,166 @@
+"""A proof as plain data: what results.json, the HTML document and a worker's report carry, and the story in words."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from auditproof.decide import decide
+from auditproof.explain import explain, render
+from auditproof.report.redact import redact
+from auditproof.stages import in_order
+
+if TYPE_CHECKING:
+    from auditproof.decide import Decision
+    from auditproof.expect import Claim
+    from auditproof.identity import Identity
+    from auditproof.policy import Policy
+    from auditproof.run import Proof, Step
+    from auditproof.verdict import Evidence, Verdict
+
+
+@dataclass(frozen=True, slots=True)
+class Origin:
+    """Where a proof comes from: its id, its sentence, the suite's file and line, and what the suite says about it."""
+
+    id: str
+    title: str
+    suite: str
+    line: int
+    because: str
+    claim: Claim | None
+
+
+def proof_record(proof: Proof, origin: Origin, policy: Policy) -> dict[str, Any]:
+    """One judged action, secrets redacted."""
+    verdict = proof.verdict
+    evidence = verdict.evidence
+    exchange = evidence.exchange
+    return {
+        **_head(proof.step, origin, policy, evidence.decision),
+        "auditID": exchange.audit_id,
+        "expected": _expected(proof.step, verdict, evidence.decision),
+        "observed": {
+            "level": str(evidence.level) if evidence.events else None,
+            "stages": [str(event.stage) for event in evidence.events],
+            "status": exchange.status,
+        },
+        "verdict": str(verdict.outcome),
+        "reasons": list(verdict.reasons),
+        "claim": _claim(origin, evidence),
+        "events": [redact(event.raw) for event in evidence.events],
+        "fence": evidence.fence,
+        "seconds": round((exchange.finished - exchange.started).total_seconds(), 4),
+    }
+
+
+def failed_record(step: Step, origin: Origin, policy: Policy, verdict: str, reason: str) -> dict[str, Any]:
+    """One action that was not performed: ``verdict`` is UNPROVEN or NOT_SUPPORTED."""
+    decision = decide(policy, step.attributes())
+    level = decision.level if step.expectation.level is None else step.expectation.level
+    return {
+        **_head(step, origin, policy, decision),
+        "auditID": "",
+        "expected": {**_rule(decision), "level": str(level), "stages": [], "source": _source(step)},
+        "observed": {"level": None, "stages": [], "status": 0},
+        "verdict": verdict,
+        "reasons": [reason],
+        "claim": None,
+        "events": [],
+        "fence": "",
+        "seconds": 0.0,
+    }
+
+
+def _head(step: Step, origin: Origin, policy: Policy, decision: Decision) -> dict[str, Any]:
+    return {
+        "id": origin.id,
+        "title": origin.title,
+        "suite": origin.suite,
+        "line": origin.line,
+        "policy": {"path": policy.path, "sha256": policy.sha256},
+        "identity": _identity(step.identity),
+        "request": _request(step),
+        "because": origin.because,
+        "explanation": render(explain(policy, step.attributes())).splitlines(),
+    }
+
+
+def _identity(identity: Identity) -> dict[str, Any]:
+    """The user as the API server's authentication sees it; null where it fails."""
+    info = identity.user_info()
+    record: dict[str, Any] = {
+        "user": info.name if info else None,
+        "groups": list(info.groups) if info else [],
+        "kind": str(identity.kind),
+    }
+    if identity.impersonates:
+        record["impersonates"] = identity.impersonates.user
+    return record
+
+
+def _request(step: Step) -> dict[str, Any]:
+    attributes = step.attributes()
+    return {
+        "method": step.request.method,
+        "path": step.request.uri,
+        "verb": attributes.verb,
+        "apiGroup": attributes.api_group,
+        "resource": attributes.resource,
+        "subresource": attributes.subresource,
+        "namespace": attributes.namespace,
+        "name": attributes.name,
+    }
+
+
+def _expected(step: Step, verdict: Verdict, decision: Decision) -> dict[str, Any]:
+    return {
+        **_rule(decision),
+        "level": str(verdict.level),
+        "stages": [str(stage) for stage in in_order(verdict.stages)],
+        "source": _source(step),
+    }
+
+
+def _rule(decision: Decision) -> dict[str, Any]:
+    rule = decision.rule
+    return {"rule": rule.index if rule else None, "line": rule.position.line if rule else None}
+
+
+def _source(step: Step) -> str:
+    return "policy" if step.expectation.level is None else "case"
+
+
+def _claim(origin: Origin, evidence: Evidence) -> dict[str, Any] | None:
+    if origin.claim is None:
+        return None
+    holds = origin.claim.level is evidence.level
+    return {"text": origin.claim.text, "level": str(origin.claim.level), "holds": holds}
+
+
+def story(proof: Proof, origin: Origin, policy: Policy) -> str:
+    """The whole story of one verdict: the reason in the first line, then everything a reader needs to believe it."""
+    verdict = proof.verdict
+    evidence = verdict.evidence
+    exchange, attributes = evidence.exchange, evidence.exchange.attributes
+    stages = ", ".join(str(event.stage) for event in evidence.events) or "none"
+    first, *others = verdict.reasons
+    rows = [
+        ("action", f"{exchange.identity} · {exchange.request.method} {exchange.request.uri} → {exchange.status}"),
+        ("verb", f"{attributes.verb}, Audit-ID {exchange.audit_id}"),
+        ("expected", f"level {verdict.level} · stages {', '.join(in_order(verdict.stages)) or 'none'}"),
+        ("recorded", f"level {evidence.level} · stages {stages}"),
+        ("evidence", _places(evidence)),
+        ("fence", evidence.fence or "not seen"),
+    ]
+    lines = [f"{verdict.outcome}: {first}", f"  {origin.title}"] if origin.title else [f"{verdict.outcome}: {first}"]
+    lines += [f"  also      {reason}" for reason in others]
+    lines += [f"  {name:<9} {text}" for name, text in rows]
+    lines += [f"  because   {origin.because}"] if origin.because else []
+    lines += [f"  policy    {line}" for line in render(explain(policy, attributes)).splitlines()]
+    return "\n".join(lines)
+
+
+def _places(evidence: Evidence) -> str:
+    places = [f"{event.source} byte {event.offset}" for event in evidence.events]
+    return f"{len(places)} events" + (f": {'; '.join(places)}" if places else "")
