@@ -6,7 +6,8 @@ HTTP request line as RequestInfoFactory does (staging/src/k8s.io/apiserver/pkg/e
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from urllib.parse import parse_qs, unquote
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,3 +36,91 @@ class Attributes:
     name: str = ""
     path: str = ""
     resource_request: bool = True
+
+
+class NotAudited(ValueError):
+    """The API server cannot parse this path: it answers 500 before it consults the policy, and records nothing."""
+
+
+_METHOD_VERBS = {"POST": "create", "GET": "get", "HEAD": "get", "PUT": "update", "PATCH": "patch", "DELETE": "delete"}
+_LEGACY_VERBS = {"watch", "proxy"}
+_NAMESPACE_SUBRESOURCES = {"status", "finalize"}
+_UNSAFE_NAME = ("/", "%")
+
+
+def attributes_of(method: str, uri: str, user: UserInfo | None) -> Attributes:
+    """What the audit policy sees of a request; ``uri`` is path and query as they are sent.
+
+    Source: RequestInfoFactory.NewRequestInfo in staging/src/k8s.io/apiserver/pkg/endpoints/request/requestinfo.go.
+    Raises NotAudited where the API server cannot parse the path.
+    """
+    raw_path, _, query = uri.partition("?")
+    path = unquote(raw_path)
+    parts = path.strip("/").split("/") if path.strip("/") else []
+    if len(parts) < 3 or parts[0] not in ("api", "apis") or (parts[0] == "apis" and len(parts) < 4):
+        return Attributes(user, method.lower(), path=path, resource_request=False)
+    group, parts = (parts[1], parts[2:]) if parts[0] == "apis" else ("", parts[1:])
+    return _resource_attributes(method, parts, query, Attributes(user, "", api_group=group, path=path))
+
+
+def _resource_attributes(method: str, parts: list[str], query: str, base: Attributes) -> Attributes:
+    version, parts = parts[0], parts[1:]
+    verb = _METHOD_VERBS.get(method, "")
+    if parts[0] in _LEGACY_VERBS:
+        if len(parts) < 2:
+            raise NotAudited(f"unable to determine kind and namespace from url: {base.path}")
+        verb, parts = parts[0], parts[1:]
+    namespace, parts = _namespace(parts)
+    resource, name, subresource = _target(parts, verb)
+    if not name and verb == "get":
+        verb, name = _list_or_watch(query)
+    elif not name and verb == "delete":
+        verb = "deletecollection"
+    return replace(
+        base,
+        verb=verb,
+        namespace=namespace,
+        api_version=version,
+        resource=resource,
+        subresource=subresource,
+        name=name,
+    )
+
+
+def _namespace(parts: list[str]) -> tuple[str, list[str]]:
+    """The namespace, and what is left; an operation on a Namespace object keeps its parts."""
+    if parts[0] != "namespaces" or len(parts) < 2:
+        return "", parts
+    inner = parts[2:] if len(parts) > 2 and parts[2] not in _NAMESPACE_SUBRESOURCES else parts
+    return parts[1], inner
+
+
+def _target(parts: list[str], verb: str) -> tuple[str, str, str]:
+    resource = parts[0]
+    name = parts[1] if len(parts) > 1 else ""
+    subresource = parts[2] if len(parts) > 2 and verb != "proxy" else ""
+    return resource, name, subresource
+
+
+def _list_or_watch(query: str) -> tuple[str, str]:
+    """Verb and name of a GET on a collection, out of its list options."""
+    options = parse_qs(query, keep_blank_values=True)
+    watch = "watch" in options and options["watch"][0].lower() not in ("0", "false")
+    return "watch" if watch else "list", _selected_name(options.get("fieldSelector", [""])[0])
+
+
+def _selected_name(selector: str) -> str:
+    """The object name that a field selector pins exactly, or an empty text."""
+    for term in selector.split(","):
+        key, operator, value = _term(term)
+        if key == "metadata.name" and operator in ("=", "==") and value not in (".", ".."):
+            return "" if any(mark in value for mark in _UNSAFE_NAME) else value
+    return ""
+
+
+def _term(term: str) -> tuple[str, str, str]:
+    for operator in ("!=", "==", "="):
+        key, found, value = term.partition(operator)
+        if found:
+            return key, operator, value
+    return term, "", ""

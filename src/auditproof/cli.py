@@ -78,7 +78,9 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
-def _command(commands: argparse._SubParsersAction[argparse.ArgumentParser], name: str, text: str, epilog: str) -> argparse.ArgumentParser:
+def _command(
+    commands: argparse._SubParsersAction[argparse.ArgumentParser], name: str, text: str, epilog: str
+) -> argparse.ArgumentParser:
     return commands.add_parser(
         name,
         help=text,
@@ -103,12 +105,16 @@ def _add_evaluate(commands: argparse._SubParsersAction[argparse.ArgumentParser])
     evaluate = _command(commands, "evaluate", "answer what a policy decides about given requests", EVALUATE_EPILOG)
     evaluate.add_argument("policy", metavar="POLICY", help="the audit policy file")
     evaluate.add_argument("--requests", metavar="FILE", required=True, help="JSON lines; - is standard input")
-    evaluate.add_argument("--kubernetes", metavar="VERSION", default="1.37", help="the Kubernetes minor (default: 1.37)")
+    evaluate.add_argument(
+        "--kubernetes", metavar="VERSION", default="1.37", help="the Kubernetes minor (default: 1.37)"
+    )
     evaluate.set_defaults(run=_evaluate)
 
 
 def _add_explain(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
-    asked = _command(commands, "explain", "explain which rule decides about a request, and why no earlier one", EXPLAIN_EPILOG)
+    asked = _command(
+        commands, "explain", "explain which rule decides about a request, and why no earlier one", EXPLAIN_EPILOG
+    )
     asked.add_argument("policy", metavar="POLICY", help="the audit policy file")
     who = asked.add_mutually_exclusive_group()
     who.add_argument("--user", default="", help="the user name")

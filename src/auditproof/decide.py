@@ -8,9 +8,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from auditproof.audit import Level
+
 if TYPE_CHECKING:
-    from auditproof.audit import Level, Stage
-    from auditproof.policy import PolicyRule
+    from auditproof.attributes import Attributes
+    from auditproof.audit import Stage
+    from auditproof.policy import GroupResources, Policy, PolicyRule
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,3 +24,107 @@ class Decision:
     omit_stages: frozenset[Stage]
     omit_managed_fields: bool
     rule: PolicyRule | None
+
+
+def decide(policy: Policy, attributes: Attributes) -> Decision:
+    """The first rule that matches decides; where none does, nothing is recorded (EvaluatePolicyRule)."""
+    for rule in policy.rules:
+        if not no_match(rule, attributes):
+            inherited = rule.omit_managed_fields is None
+            omit = policy.omit_managed_fields if inherited else bool(rule.omit_managed_fields)
+            return Decision(rule.level, policy.omit_stages | rule.omit_stages, omit, rule)
+    return Decision(Level.NONE, policy.omit_stages, policy.omit_managed_fields, None)
+
+
+def no_match(rule: PolicyRule, attributes: Attributes) -> str:
+    """An empty text where ``rule`` matches, else why it does not (ruleMatches)."""
+    return _user_reason(rule, attributes) or _verb_reason(rule, attributes) or _target_reason(rule, attributes)
+
+
+def _user_reason(rule: PolicyRule, attributes: Attributes) -> str:
+    user = attributes.user
+    if user is None:
+        return "authentication failed: no user to match users or userGroups" if rule.users or rule.user_groups else ""
+    if rule.users and user.name not in rule.users:
+        return f"user {user.name!r} is not in users {_list(rule.users)}"
+    if rule.user_groups and not set(rule.user_groups) & set(user.groups):
+        return f"none of the groups {_list(user.groups)} is in userGroups {_list(rule.user_groups)}"
+    return ""
+
+
+def _verb_reason(rule: PolicyRule, attributes: Attributes) -> str:
+    if not rule.verbs or attributes.verb in rule.verbs:
+        return ""
+    return f"verb {attributes.verb!r} is not in verbs {_list(rule.verbs)}"
+
+
+def _target_reason(rule: PolicyRule, attributes: Attributes) -> str:
+    if rule.namespaces or rule.resources:
+        return _resource_reason(rule, attributes)
+    if rule.non_resource_urls:
+        return _path_reason(rule, attributes)
+    return ""
+
+
+def _path_reason(rule: PolicyRule, attributes: Attributes) -> str:
+    if attributes.resource_request:
+        return "it is a resource request, the rule is for nonResourceURLs"
+    if any(_path_matches(attributes.path, pattern) for pattern in rule.non_resource_urls):
+        return ""
+    return f"path {attributes.path!r} is not matched by nonResourceURLs {_list(rule.non_resource_urls)}"
+
+
+def _path_matches(path: str, pattern: str) -> bool:
+    """A trailing ``*`` is a raw string prefix: it knows no path segments (pathMatches)."""
+    return pattern in ("*", path) or (pattern.endswith("*") and path.startswith(pattern.removesuffix("*")))
+
+
+def _resource_reason(rule: PolicyRule, attributes: Attributes) -> str:
+    if not attributes.resource_request:
+        return "it is not a resource request, the rule is for resources or namespaces"
+    if rule.namespaces and attributes.namespace not in rule.namespaces:
+        return f"namespace {attributes.namespace!r} is not in namespaces {_list(rule.namespaces)}"
+    if not rule.resources or any(_resource_matches(entry, attributes) for entry in rule.resources):
+        return ""
+    return f"{_full_name(attributes)} is not matched by resources {_entries(rule)}"
+
+
+def _resource_matches(entry: GroupResources, attributes: Attributes) -> bool:
+    if entry.group not in ("*", attributes.api_group):
+        return False
+    if not entry.resources:
+        return True
+    if entry.resource_names and attributes.name not in entry.resource_names:
+        return False
+    return any(_pattern_matches(pattern, attributes) for pattern in entry.resources)
+
+
+def _pattern_matches(pattern: str, attributes: Attributes) -> bool:
+    """``pods/*`` also matches pods itself, and ``pods`` does not match pods/log (ruleMatchesResource)."""
+    resource, subresource = attributes.resource, attributes.subresource
+    full = f"{resource}/{subresource}" if subresource else resource
+    if pattern in ("*", full):
+        return True
+    if subresource and pattern.startswith("*/") and pattern.removeprefix("*/") == subresource:
+        return True
+    return pattern.endswith("/*") and pattern.removesuffix("/*") == resource
+
+
+def _full_name(attributes: Attributes) -> str:
+    name = f"{attributes.resource}/{attributes.subresource}" if attributes.subresource else attributes.resource
+    group = f" of group {attributes.api_group}" if attributes.api_group else " of the core group"
+    return f"{name}{group}" + (f" named {attributes.name!r}" if attributes.name else "")
+
+
+def _entries(rule: PolicyRule) -> str:
+    return "; ".join(_entry(entry) for entry in rule.resources)
+
+
+def _entry(entry: GroupResources) -> str:
+    names = f" named {_list(entry.resource_names)}" if entry.resource_names else ""
+    resources = _list(entry.resources) if entry.resources else "all"
+    return f"{resources}{names} of {'the core group' if not entry.group else f'group {entry.group}'}"
+
+
+def _list(values: tuple[str, ...]) -> str:
+    return f"[{', '.join(values)}]"

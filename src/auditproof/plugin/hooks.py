@@ -166,7 +166,9 @@ def pytest_collection_finish(session: pytest.Session) -> None:
         return
     if SESSION not in config.stash:
         if _is_worker(config):
-            raise pytest.UsageError("auditproof: give --audit-policy (or the ini key audit_policy) to a run with workers")
+            raise pytest.UsageError(
+                "auditproof: give --audit-policy (or the ini key audit_policy) to a run with workers"
+            )
         _set_up(config)
     config.stash[SESSION].selected = proving
     if REPORTING in config.stash:

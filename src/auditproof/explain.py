@@ -1,0 +1,59 @@
+"""Which rule decides about a request, why no earlier one does, and which later ones never get to."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from auditproof.audit import Level
+from auditproof.decide import Decision, decide, no_match
+from auditproof.stages import in_order
+
+if TYPE_CHECKING:
+    from auditproof.attributes import Attributes
+    from auditproof.policy import Policy, PolicyRule
+
+
+@dataclass(frozen=True, slots=True)
+class Explanation:
+    """A Decision with its reasons: the earlier rules and why each does not match, the later ones that also match."""
+
+    path: str
+    decision: Decision
+    earlier: tuple[tuple[PolicyRule, str], ...]
+    shadowed: tuple[PolicyRule, ...]
+
+
+def explain(policy: Policy, attributes: Attributes) -> Explanation:
+    """Explain what ``policy`` decides about ``attributes``."""
+    decision = decide(policy, attributes)
+    end = decision.rule.index if decision.rule else len(policy.rules)
+    earlier = tuple((rule, no_match(rule, attributes)) for rule in policy.rules[:end])
+    shadowed = tuple(rule for rule in policy.rules[end + 1 :] if not no_match(rule, attributes))
+    return Explanation(policy.path, decision, earlier, shadowed)
+
+
+def render(explanation: Explanation) -> str:
+    """The explanation as lines of text: the deciding rule first."""
+    lines = [_deciding(explanation)]
+    lines += [f"{_place(explanation, rule)}: does not match: {reason}" for rule, reason in explanation.earlier]
+    lines += [
+        f"{_place(explanation, rule)}: {rule.level}: would match too, but the first match wins"
+        for rule in explanation.shadowed
+    ]
+    return "\n".join(lines)
+
+
+def _deciding(explanation: Explanation) -> str:
+    decision = explanation.decision
+    if decision.rule is None:
+        return f"{explanation.path}: no rule matches: not recorded (level None)"
+    effect = "not recorded (level None)" if decision.level is Level.NONE else f"recorded at level {decision.level}"
+    omitted = ", ".join(in_order(decision.omit_stages))
+    stages = f", without the stages {omitted}" if omitted and decision.level is not Level.NONE else ""
+    fields = ", without managedFields" if decision.omit_managed_fields and decision.level > Level.METADATA else ""
+    return f"{_place(explanation, decision.rule)} decides: {effect}{stages}{fields}"
+
+
+def _place(explanation: Explanation, rule: PolicyRule) -> str:
+    return f"{explanation.path}:{rule.position.line}: rule {rule.index + 1}"
