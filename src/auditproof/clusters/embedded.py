@@ -1,0 +1,237 @@
+"""The embedded provider: one real etcd, and a real kube-apiserver beside it for every policy.
+
+etcd listens on a unix socket in the run directory and nowhere else. A kube-apiserver's port is reserved by a bound
+socket that never listens; the server may share it (SO_REUSEPORT, --permit-port-sharing), nobody else can be given it.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import socket
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import asdict, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from auditproof import pki
+from auditproof.clusters.base import Capability, Cluster
+from auditproof.clusters.binaries import Binaries, find_binaries
+from auditproof.clusters.readiness import ask, last_words, wait_ready
+from auditproof.clusters.rundir import RunDirectory, cpu_count
+from auditproof.errors import ClusterError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from auditproof.clusters.profile import Profile
+
+START_TIMEOUT_S = float(os.environ.get("AUDITPROOF_START_TIMEOUT", "60"))
+CAPABILITIES = frozenset({Capability.SETS_POLICY, Capability.MINTS_X509, Capability.READS_LOG})
+
+
+class Embedded:
+    """Starts etcd once and an API server for each policy of a run (see clusters.base.Provider)."""
+
+    capabilities = CAPABILITIES
+
+    def __init__(
+        self,
+        profile: Profile,
+        run_directory: RunDirectory,
+        *,
+        kubernetes: str,
+        assets: Path | None,
+        report: Callable[[str], None],
+    ) -> None:
+        self._profile = profile
+        self._run = run_directory
+        self._kubernetes = kubernetes
+        self._assets = assets
+        self._report = report
+        self._found: Binaries | None = None
+        self._starting: dict[Path, Future[Cluster]] = {}
+
+    def prepare(self) -> None:
+        """Find the binaries. Raises BinaryNotFound."""
+        self._binaries()
+
+    def _binaries(self) -> Binaries:
+        if self._found is None:
+            self._found = find_binaries(self._kubernetes, self._assets, self._report)
+        return self._found
+
+    def start_all(self, policies: Sequence[Path]) -> None:
+        """Begin to start servers, as many beside each other as there are processors."""
+        self._binaries()
+        pool = ThreadPoolExecutor(max_workers=cpu_count(), thread_name_prefix="auditproof-start")
+        self._starting |= {policy: pool.submit(self._join_or_start, policy) for policy in policies}
+        pool.shutdown(wait=False)
+
+    def cluster(self, policy: Path) -> Cluster:
+        """The cluster that runs ``policy``. Raises ClusterError where it does not start."""
+        starting = self._starting.get(policy)
+        return starting.result() if starting else self._join_or_start(policy)
+
+    def alive(self, cluster: Cluster) -> str:
+        """An empty text while both servers run, else which one ended and its last words."""
+        for label, log in ((cluster.name, cluster.policy.parent / "server.log"), ("etcd", self._run.path / "etcd.log")):
+            if not self._run.runs(label):
+                return f"{label} has ended: {last_words(log)}"
+        return ""
+
+    def _join_or_start(self, policy: Path) -> Cluster:
+        text = _read(policy)
+        settings = json.dumps([self._kubernetes, self._profile.audit_log, self._profile.flags], sort_keys=True)
+        name = f"kube-apiserver-{hashlib.sha256(text + settings.encode()).hexdigest()[:16]}"
+        folder = self._run.path / "servers" / name
+        with self._run.lock(name):
+            record = folder / "cluster.json"
+            if not record.exists():
+                folder.mkdir(mode=0o700, exist_ok=True)
+                record.write_text(json.dumps(self._outcome(name, folder, policy, text), default=str))
+            return _cluster(json.loads(record.read_text()))
+
+    def _outcome(self, name: str, folder: Path, policy: Path, text: bytes) -> dict[str, Any]:
+        """The record of a start: a cluster, or the error that all processes of the run shall see."""
+        try:
+            cluster = self._start(name, folder, policy, text)
+        except ClusterError as error:
+            return {"error": str(error)}
+        record = asdict(cluster)
+        return {**record, "capabilities": sorted(cluster.capabilities), "source": str(policy)}
+
+    def _start(self, name: str, folder: Path, policy: Path, text: bytes) -> Cluster:
+        keys = self._keys()
+        socket_path = self._etcd()
+        copy = folder / "policy.yaml"
+        pki.write_private(copy, text)
+        with _reserve_port() as port:
+            url = f"https://127.0.0.1:{port.getsockname()[1]}"
+            cluster = self._describe(name, folder, url, keys, copy)
+            command = [str(self._binaries().kube_apiserver), *self._flags(cluster, keys, socket_path)]
+            log = folder / "server.log"
+            process = self._run.start(name, command, log)
+            what = f"kube-apiserver with the policy {policy}"
+            wait_ready(lambda: ask(cluster, "/readyz") is not None, process, log, what, START_TIMEOUT_S, {str(copy): str(policy)})
+        version = json.loads(ask(cluster, "/version") or b"{}").get("gitVersion", "unknown")
+        return replace(cluster, kubernetes=version)
+
+    def _describe(self, name: str, folder: Path, url: str, keys: Path, policy: Path) -> Cluster:
+        return Cluster(
+            name=name,
+            provider="embedded",
+            kubernetes=self._kubernetes,
+            url=url,
+            ca=keys / "ca.crt",
+            admin_cert=keys / "admin.crt",
+            admin_key=keys / "admin.key",
+            client_ca=keys / "ca.crt",
+            client_ca_key=keys / "ca.key",
+            policy=policy,
+            log=folder / "audit" / "audit.log",
+            capabilities=CAPABILITIES,
+        )
+
+    def _flags(self, cluster: Cluster, keys: Path, socket_path: Path) -> list[str]:
+        flags = {
+            "etcd-servers": f"unix://{socket_path}",
+            "etcd-prefix": f"/{cluster.name}",
+            "bind-address": "127.0.0.1",
+            "advertise-address": "127.0.0.1",
+            "secure-port": cluster.url.rpartition(":")[2],
+            "permit-port-sharing": "true",
+            "endpoint-reconciler-type": "none",  # it would refuse to advertise a loopback address
+            "tls-cert-file": keys / "server.crt",
+            "tls-private-key-file": keys / "server.key",
+            "client-ca-file": keys / "ca.crt",
+            "service-account-issuer": "https://kubernetes.default.svc",
+            "service-account-key-file": keys / "service-account.pub",
+            "service-account-signing-key-file": keys / "service-account.key",
+            "authorization-mode": "Node,RBAC",
+            "service-cluster-ip-range": "10.96.0.0/16",
+            "allow-privileged": "true",
+            "audit-policy-file": cluster.policy,
+            "audit-log-path": cluster.log,
+            "audit-log-maxsize": "0",
+            **{f"audit-log-{key}": value for key, value in self._profile.audit_log.items()},
+            **self._profile.flags,
+        }
+        return [f"--{name}={value}" for name, value in flags.items()]
+
+    def _keys(self) -> Path:
+        """The folder of the run's PEM files, made once."""
+        folder = self._run.path / "pki"
+        with self._run.lock("pki"):
+            if not folder.exists():
+                made = self._run.path / "pki-new"
+                made.mkdir(mode=0o700)
+                _write_keys(made)
+                made.rename(folder)
+        return folder
+
+    def _etcd(self) -> Path:
+        """The socket of the run's etcd, started once."""
+        folder = self._run.path / "etcd"
+        client, peer = folder / "client.sock", folder / "peer.sock"
+        log = self._run.path / "etcd.log"
+        with self._run.lock("etcd"):
+            if not folder.exists():
+                folder.mkdir(mode=0o700)
+                process = self._run.start("etcd", [str(self._binaries().etcd), *_etcd_flags(folder, client, peer)], log)
+                wait_ready(lambda: _accepts(client), process, log, "etcd", START_TIMEOUT_S, {})
+        if not self._run.runs("etcd"):
+            raise ClusterError(f"etcd has ended: {last_words(log)}")
+        return client
+
+
+def _etcd_flags(folder: Path, client: Path, peer: Path) -> list[str]:
+    return [
+        f"--data-dir={folder / 'data'}",
+        f"--listen-client-urls=unix://{client}",
+        f"--advertise-client-urls=unix://{client}",
+        f"--listen-peer-urls=unix://{peer}",
+        f"--initial-advertise-peer-urls=unix://{peer}",
+        f"--initial-cluster=default=unix://{peer}",
+        "--unsafe-no-fsync",  # the data does not outlive the run
+        "--log-level=warn",
+    ]
+
+
+def _write_keys(folder: Path) -> None:
+    authority = pki.Authority.create("auditproof")
+    authority.pair().write(folder, "ca")
+    authority.server("kube-apiserver").write(folder, "server")
+    authority.client("auditproof-admin", ["system:masters"]).write(folder, "admin")
+    private, public = pki.signing_key()
+    pki.write_private(folder / "service-account.key", private)
+    pki.write_private(folder / "service-account.pub", public)
+
+
+def _reserve_port() -> socket.socket:
+    """A socket bound to a free port that does not listen: the port cannot be given to anybody else meanwhile."""
+    reserved = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
+    reserved.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
+    reserved.bind(("127.0.0.1", 0))
+    return reserved
+
+
+def _accepts(path: Path) -> bool:
+    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as client:
+        return client.connect_ex(str(path)) == 0
+
+
+def _cluster(record: dict[str, Any]) -> Cluster:
+    if "error" in record:
+        raise ClusterError(record["error"])
+    paths = {"ca", "admin_cert", "admin_key", "client_ca", "client_ca_key", "policy", "log"}
+    fields = {key: Path(value) if key in paths else value for key, value in record.items() if key != "source"}
+    return Cluster(**{**fields, "capabilities": frozenset(map(Capability, record["capabilities"]))})
+
+
+def _read(policy: Path) -> bytes:
+    try:
+        return policy.read_bytes()
+    except OSError as error:
+        raise ClusterError(f"{policy}: cannot be read: {error.strerror}") from None

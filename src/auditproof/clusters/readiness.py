@@ -1,0 +1,98 @@
+"""When a server is ready, and what it said last when it never becomes so."""
+
+from __future__ import annotations
+
+import http.client
+import json
+import re
+import ssl
+import subprocess
+import time
+from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
+
+from auditproof.errors import ClusterError, ServerDied
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+    from pathlib import Path
+
+    from auditproof.clusters.base import Cluster
+
+PAUSE_S = 0.05
+ASK_TIMEOUT_S = 5.0
+# What kube-apiserver prints as its last line (component-base cli.Run), and what it says of a leniently read policy.
+_COMMAND_FAILED = re.compile(r'"command failed" err=("(?:[^"\\]|\\.)*")')
+_LENIENT = re.compile(r"Audit policy contains errors, falling back to lenient decoding: (.*)")
+
+
+def wait_ready(
+    ready: Callable[[], bool],
+    process: subprocess.Popen[bytes],
+    log: Path,
+    what: str,
+    timeout_s: float,
+    names: Mapping[str, str],
+) -> None:
+    """Wait until ``ready`` answers true; the pause between two looks is a wait for the process's own end.
+
+    ``names`` replaces paths of ours in the server's words by the user's. Raises ServerDied at once where the process
+    ends, ClusterError after ``timeout_s`` seconds.
+    """
+    deadline = time.monotonic() + timeout_s
+    while not ready():
+        code = _ended(process)
+        if code is not None:
+            raise ServerDied(f"{what} ended with exit code {code}: {_in_user_words(last_words(log), names)}")
+        if time.monotonic() > deadline:
+            process.kill()
+            raise ClusterError(f"{what} was not ready after {timeout_s:g} s; its last words: {last_words(log)}")
+
+
+def _ended(process: subprocess.Popen[bytes]) -> int | None:
+    try:
+        return process.wait(PAUSE_S)
+    except subprocess.TimeoutExpired:
+        return None
+
+
+def last_words(log: Path, lines: int = 5) -> str:
+    """What a server said last: the reason that kube-apiserver itself names, else the last lines of its log."""
+    try:
+        text = log.read_text(errors="replace")
+    except OSError as error:
+        return f"({log} cannot be read: {error.strerror})"
+    failed = _COMMAND_FAILED.findall(text)
+    if failed:
+        lenient = [f" (before: {words})" for words in _LENIENT.findall(text)[-1:]]
+        return "".join([_unquote(failed[-1]), *lenient])
+    return "\n".join(text.strip().splitlines()[-lines:]) or "(nothing)"
+
+
+def _unquote(quoted: str) -> str:
+    try:
+        return str(json.loads(quoted))
+    except ValueError:
+        return quoted[1:-1]  # Go quotes a few characters in ways that JSON does not know
+
+
+def _in_user_words(text: str, names: Mapping[str, str]) -> str:
+    for ours, theirs in names.items():
+        text = text.replace(ours, theirs)
+    return text
+
+
+def ask(cluster: Cluster, path: str) -> bytes | None:
+    """GET ``path`` as the admin, the server's certificate verified; None where the answer is not 200 or there is none."""
+    context = ssl.create_default_context(cafile=str(cluster.ca))
+    context.load_cert_chain(cluster.admin_cert, cluster.admin_key)
+    connection = http.client.HTTPSConnection(urlsplit(cluster.url).netloc, timeout=ASK_TIMEOUT_S, context=context)
+    try:
+        connection.request("GET", path, headers={"User-Agent": "auditproof/readiness"})
+        response = connection.getresponse()
+        body = response.read()
+    except (OSError, http.client.HTTPException):
+        return None
+    finally:
+        connection.close()
+    return body if response.status == 200 else None

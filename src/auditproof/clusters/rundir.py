@@ -1,0 +1,150 @@
+"""The run directory: everything that a run makes, and the ledger of everything that it starts.
+
+The controller makes it, workers open it, and only the controller ends it; the reaper does where the controller cannot.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shlex
+import stat
+import subprocess
+import sys
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO, TYPE_CHECKING
+
+from filelock import FileLock
+
+from auditproof.clusters import reaper
+from auditproof.pki import write_private
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+# A server writes its own entry into the ledger and only then becomes the server: what runs is in the ledger.
+_ENTER_LEDGER = '{ cat "/proc/$$/stat" 2>/dev/null || echo "$$"; } >"$0" && exec "$@"'
+SOCKET_PATH_LIMIT = 100  # a unix socket's path may have 107 bytes (Linux) or 103 (macOS)
+
+
+@dataclass(frozen=True, slots=True)
+class RunDirectory:
+    """A private folder (0700) with a ledger of processes; ``_reaper`` is set in the controller only."""
+
+    path: Path
+    _reaper: subprocess.Popen[bytes] | None = None
+    keep: bool = False
+
+    @staticmethod
+    def create(*, keep: bool = False) -> RunDirectory:
+        """Make a new run directory and its reaper; ``keep`` leaves everything running at the end."""
+        path = Path(tempfile.mkdtemp(prefix="auditproof-"))
+        if len(str(path)) > SOCKET_PATH_LIMIT - len("/etcd/client.sock"):
+            path.rmdir()
+            path = Path(tempfile.mkdtemp(prefix="auditproof-", dir="/tmp"))  # noqa: S108 - TMPDIR is too long for sockets
+        for name in (reaper.LEDGER, "locks", "servers", "credentials"):
+            (path / name).mkdir(mode=0o700)
+        command = [sys.executable, "-I", "-S", reaper.__file__, str(path)]
+        process = subprocess.Popen(command, stdin=subprocess.PIPE, start_new_session=True)
+        return RunDirectory(path, process, keep)
+
+    @staticmethod
+    def open(path: str) -> RunDirectory:
+        """Join a run directory that another process owns."""
+        return RunDirectory(Path(path))
+
+    def lock(self, name: str) -> FileLock:
+        """A lock that all processes of the run share."""
+        return FileLock(self.path / "locks" / name)
+
+    def private_folder(self) -> Path:
+        """A new folder for one process's credentials."""
+        return Path(tempfile.mkdtemp(dir=self.path / "credentials"))
+
+    def start(self, label: str, command: Sequence[str], log: Path) -> subprocess.Popen[bytes]:
+        """Start a server in a session of its own, entered into the ledger under ``label`` before it runs."""
+        entry = self.path / reaper.LEDGER / label
+        with log.open("wb") as output:
+            return subprocess.Popen(
+                ["/bin/sh", "-c", _ENTER_LEDGER, str(entry), *command],
+                stdin=subprocess.DEVNULL,
+                stdout=output,
+                stderr=output,
+                cwd=log.parent,
+                start_new_session=True,
+            )
+
+    def entry(self, label: str) -> tuple[int, str]:
+        """Process id and start time of a server; 0 where there is no such entry."""
+        try:
+            return reaper.parse_stat((self.path / reaper.LEDGER / label).read_text())
+        except OSError:
+            return 0, ""
+
+    def runs(self, label: str) -> bool:
+        """Whether the server with this label runs."""
+        pid, start = self.entry(label)
+        return pid > 0 and reaper.is_alive(pid, start)
+
+    def close(self) -> str:
+        """End every server and remove the directory; with ``keep`` answer how to use what is left instead."""
+        if self._reaper is None:
+            return ""
+        if self.keep and any((self.path / reaper.LEDGER).iterdir()):
+            self._tell_reaper(reaper.KEEP)
+            return self._kept_text()
+        reaper.sweep(self.path)
+        self._tell_reaper(b"")
+        return ""
+
+    def _tell_reaper(self, word: bytes) -> None:
+        assert self._reaper is not None
+        stdin: IO[bytes] | None = self._reaper.stdin
+        if stdin is not None and not stdin.closed:
+            try:
+                stdin.write(word)
+                stdin.close()
+            except BrokenPipeError:
+                sys.stderr.write(f"auditproof: the reaper of {self.path} had ended before its run\n")
+        self._reaper.wait()
+
+    def _kept_text(self) -> str:
+        stop = self.path / "stop"
+        write_private(stop, _stop_script(self.path).encode())
+        stop.chmod(stat.S_IRWXU)
+        records = [json.loads(file.read_text()) for file in sorted((self.path / "servers").glob("*/cluster.json"))]
+        lines = [f"the cluster is kept in {self.path}"]
+        for record in records:
+            if "url" in record:
+                kubeconfig = _write_kubeconfig(record)
+                lines.append(f"  policy {record['source']}: kubectl --kubeconfig {shlex.quote(str(kubeconfig))} get ns")
+                lines.append(f"    audit log: {record['log']}")
+        return "\n".join([*lines, f"end it with: {shlex.quote(str(stop))}"])
+
+
+def _stop_script(path: Path) -> str:
+    command = [sys.executable, "-I", "-S", reaper.__file__, str(path)]
+    return f"#!/bin/sh\nexec {shlex.join(command)} </dev/null\n"
+
+
+def _write_kubeconfig(record: dict[str, str]) -> Path:
+    path = Path(record["policy"]).parent / "kubeconfig"
+    cluster = {"server": record["url"], "certificate-authority": record["ca"]}
+    user = {"client-certificate": record["admin_cert"], "client-key": record["admin_key"]}
+    config = {
+        "apiVersion": "v1",
+        "kind": "Config",
+        "clusters": [{"name": "auditproof", "cluster": cluster}],
+        "users": [{"name": "admin", "user": user}],
+        "contexts": [{"name": "auditproof", "context": {"cluster": "auditproof", "user": "admin"}}],
+        "current-context": "auditproof",
+    }
+    write_private(path, json.dumps(config, indent=1).encode())
+    return path
+
+
+def cpu_count() -> int:
+    """How many servers may start beside each other."""
+    return max(2, os.cpu_count() or 2)

@@ -1,0 +1,12 @@
+"""Where the content is: suites, fixtures and clusters, in a checkout or in an installed wheel."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+
+def root() -> Path:
+    """The folder that holds ``suites``, ``fixtures`` and ``clusters``."""
+    package = Path(__file__).resolve().parent
+    installed = package / "content"
+    return installed if installed.is_dir() else package.parent.parent

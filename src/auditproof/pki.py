@@ -1,0 +1,141 @@
+"""Keys and certificates of a run: one authority, server certificates for loopback, client certificates for identities.
+
+Everything is written with mode 0600 and lives as long as the run directory.
+"""
+
+from __future__ import annotations
+
+import datetime
+import ipaddress
+import os
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from pathlib import Path
+
+LIFETIME = datetime.timedelta(days=7)
+CLOCK_SKEW = datetime.timedelta(minutes=5)
+_ENCODING = serialization.Encoding.PEM
+
+
+@dataclass(frozen=True, slots=True)
+class KeyPair:
+    """A certificate with its private key, both PEM."""
+
+    certificate: bytes
+    key: bytes
+
+    def write(self, folder: Path, name: str) -> tuple[Path, Path]:
+        """Write ``<name>.crt`` and ``<name>.key`` (0600) into ``folder``; answers both paths."""
+        certificate, key = folder / f"{name}.crt", folder / f"{name}.key"
+        write_private(certificate, self.certificate)
+        write_private(key, self.key)
+        return certificate, key
+
+
+@dataclass(frozen=True, slots=True)
+class Authority:
+    """A certificate authority."""
+
+    certificate: x509.Certificate
+    key: ec.EllipticCurvePrivateKey
+
+    @staticmethod
+    def create(name: str) -> Authority:
+        """A new self-signed authority with common name ``name``."""
+        key = ec.generate_private_key(ec.SECP256R1())
+        subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)])
+        usage = x509.KeyUsage(
+            digital_signature=True,
+            key_cert_sign=True,
+            crl_sign=True,
+            content_commitment=False,
+            key_encipherment=False,
+            data_encipherment=False,
+            key_agreement=False,
+            encipher_only=False,
+            decipher_only=False,
+        )
+        builder = _builder(subject, subject, key).add_extension(usage, critical=True)
+        builder = builder.add_extension(x509.BasicConstraints(ca=True, path_length=0), critical=True)
+        return Authority(builder.sign(key, hashes.SHA256()), key)
+
+    @staticmethod
+    def load(certificate: Path, key: Path) -> Authority:
+        """An authority out of two PEM files.
+
+        Raises ValueError where they do not hold a certificate and an elliptic-curve key.
+        """
+        loaded = serialization.load_pem_private_key(key.read_bytes(), None)
+        if not isinstance(loaded, ec.EllipticCurvePrivateKey):
+            raise ValueError(f"{key}: expected an elliptic-curve key, found {type(loaded).__name__}")  # noqa: TRY004
+        return Authority(x509.load_pem_x509_certificate(certificate.read_bytes()), loaded)
+
+    def pair(self) -> KeyPair:
+        """The authority itself, as PEM."""
+        return KeyPair(self.certificate.public_bytes(_ENCODING), _key_pem(self.key))
+
+    def server(self, common_name: str) -> KeyPair:
+        """A server certificate for localhost, 127.0.0.1 and ::1."""
+        addresses = [ipaddress.ip_address("127.0.0.1"), ipaddress.ip_address("::1")]
+        names = [x509.DNSName("localhost"), *(x509.IPAddress(address) for address in addresses)]
+        subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, common_name)])
+        return self._issue(subject, ExtendedKeyUsageOID.SERVER_AUTH, x509.SubjectAlternativeName(names))
+
+    def client(self, user: str, groups: Sequence[str] = ()) -> KeyPair:
+        """A client certificate: the API server takes the common name for the user and each organization for a group.
+
+        Source: CommonNameUserConversion in staging/src/k8s.io/apiserver/pkg/authentication/request/x509/x509.go.
+        """
+        organizations = [x509.NameAttribute(NameOID.ORGANIZATION_NAME, group) for group in groups]
+        subject = x509.Name([*organizations, x509.NameAttribute(NameOID.COMMON_NAME, user)])
+        return self._issue(subject, ExtendedKeyUsageOID.CLIENT_AUTH)
+
+    def _issue(
+        self, subject: x509.Name, usage: x509.ObjectIdentifier, names: x509.SubjectAlternativeName | None = None
+    ) -> KeyPair:
+        key = ec.generate_private_key(ec.SECP256R1())
+        builder = _builder(subject, self.certificate.subject, key)
+        builder = builder.add_extension(x509.ExtendedKeyUsage([usage]), critical=False)
+        if names is not None:
+            builder = builder.add_extension(names, critical=False)
+        certificate = builder.sign(self.key, hashes.SHA256())
+        return KeyPair(certificate.public_bytes(_ENCODING), _key_pem(key))
+
+
+def signing_key() -> tuple[bytes, bytes]:
+    """A private key and its public key (PEM), for service account tokens."""
+    key = ec.generate_private_key(ec.SECP256R1())
+    public = key.public_key().public_bytes(_ENCODING, serialization.PublicFormat.SubjectPublicKeyInfo)
+    return _key_pem(key), public
+
+
+def write_private(path: Path, data: bytes) -> None:
+    """Write a file that only its owner may read."""
+    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+    with os.fdopen(descriptor, "wb") as file:
+        file.write(data)
+
+
+def _builder(subject: x509.Name, issuer: x509.Name, key: ec.EllipticCurvePrivateKey) -> x509.CertificateBuilder:
+    now = datetime.datetime.now(datetime.UTC)
+    return (
+        x509.CertificateBuilder()
+        .subject_name(subject)
+        .issuer_name(issuer)
+        .public_key(key.public_key())
+        .serial_number(x509.random_serial_number())
+        .not_valid_before(now - CLOCK_SKEW)
+        .not_valid_after(now + LIFETIME)
+    )
+
+
+def _key_pem(key: ec.EllipticCurvePrivateKey) -> bytes:
+    return key.private_bytes(_ENCODING, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
