@@ -6,6 +6,7 @@ HTTP request line as RequestInfoFactory does (staging/src/k8s.io/apiserver/pkg/e
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, replace
 from urllib.parse import parse_qs, unquote
 
@@ -106,12 +107,18 @@ def _list_or_watch(query: str) -> tuple[str, str]:
     """Verb and name of a GET on a collection, out of its list options."""
     options = parse_qs(query, keep_blank_values=True)
     watch = "watch" in options and options["watch"][0].lower() not in ("0", "false")
-    return "watch" if watch else "list", _selected_name(options.get("fieldSelector", [""])[0])
+    return "watch" if watch else "list", _selected_name(options) if _decodable(options) else ""
 
 
-def _selected_name(selector: str) -> str:
+def _decodable(options: dict[str, list[str]]) -> bool:
+    """Whether the server can decode the list options; where it cannot, it takes none but ``watch`` from them."""
+    numbers = (options[key][0] for key in ("limit", "timeoutSeconds") if key in options)
+    return all(re.fullmatch(r"[-+]?[0-9]+", number) for number in numbers if number)
+
+
+def _selected_name(options: dict[str, list[str]]) -> str:
     """The object name that a field selector pins exactly, or an empty text."""
-    for term in selector.split(","):
+    for term in options.get("fieldSelector", [""])[0].split(","):
         key, operator, value = _term(term)
         if key == "metadata.name" and operator in ("=", "==") and value not in (".", ".."):
             return "" if any(mark in value for mark in _UNSAFE_NAME) else value

@@ -2,12 +2,19 @@
 
 from __future__ import annotations
 
+import hashlib
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING
 
+from auditproof.audit import Level, Stage
+from auditproof.decoding import Decoded, decode
+from auditproof.errors import PolicyRefused, Position, Problem, SourceError
+from auditproof.validation import validate
+
 if TYPE_CHECKING:
-    from auditproof.audit import Level, Stage
-    from auditproof.errors import Position, Problem
+    from auditproof.decoding import RawRule
+    from auditproof.source import Node
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,3 +55,66 @@ class Policy:
     sha256: str
     text: str
     warnings: tuple[Problem, ...]
+
+
+def load_policy(path: str | Path, *, kubernetes: str = "1.37") -> Policy:
+    """Read a policy file as the kube-apiserver of minor version ``kubernetes`` reads it.
+
+    Raises SourceError where the file cannot be read, PolicyRefused where the server would refuse it.
+    """
+    try:
+        data = Path(path).read_bytes()
+    except OSError as error:
+        where = Position(str(path), 1, 1)
+        raise SourceError([Problem(where, f"the policy cannot be read: {error.strerror}")]) from None
+    return parse_policy(data, str(path), kubernetes=kubernetes)
+
+
+def parse_policy(data: bytes, path: str, *, kubernetes: str = "1.37") -> Policy:
+    """As load_policy, out of the bytes of a file; ``path`` is what messages call it."""
+    found = Decoded()
+    raw = decode(data, path, found)
+    findings = validate(raw, any_group=_version(kubernetes) >= (1, 36))
+    if findings:
+        messages = [message for _, message in findings]
+        text = messages[0] if len(messages) == 1 else f"[{', '.join(messages)}]"
+        raise PolicyRefused([*(problem for problem, _ in findings), *found.warnings], text)
+    if not raw.rules:
+        problem = Problem(raw.node.at(("rules",)).position, "a policy needs at least one rule")
+        raise PolicyRefused([problem, *found.warnings], "loaded illegal policy with 0 rules")
+    return Policy(
+        rules=tuple(_rule(n, rule) for n, rule in enumerate(raw.rules)),
+        omit_stages=frozenset(Stage(text) for text in _texts(raw.omit_stages)),
+        omit_managed_fields=raw.omit_managed_fields,
+        path=path,
+        sha256=hashlib.sha256(data).hexdigest(),
+        text=data.decode("utf-8-sig", errors="replace"),
+        warnings=tuple(sorted(found.warnings, key=lambda problem: problem.position)),
+    )
+
+
+def _version(kubernetes: str) -> tuple[int, ...]:
+    return tuple(int(part) for part in kubernetes.removeprefix("v").split(".")[:2])
+
+
+def _texts(nodes: tuple[Node, ...]) -> tuple[str, ...]:
+    return tuple(str(node.value) for node in nodes)
+
+
+def _rule(index: int, raw: RawRule) -> PolicyRule:
+    return PolicyRule(
+        index=index,
+        level=Level(raw.level),
+        users=_texts(raw.users),
+        user_groups=_texts(raw.user_groups),
+        verbs=_texts(raw.verbs),
+        resources=tuple(
+            GroupResources(entry.group, _texts(entry.resources), _texts(entry.resource_names), entry.node.position)
+            for entry in raw.resources
+        ),
+        namespaces=_texts(raw.namespaces),
+        non_resource_urls=_texts(raw.non_resource_urls),
+        omit_stages=frozenset(Stage(text) for text in _texts(raw.omit_stages)),
+        omit_managed_fields=raw.omit_managed_fields,
+        position=raw.node.position,
+    )

@@ -114,7 +114,14 @@ class Embedded:
             log = folder / "server.log"
             process = self._run.start(name, command, log)
             what = f"kube-apiserver with the policy {policy}"
-            wait_ready(lambda: ask(cluster, "/readyz") is not None, process, log, what, START_TIMEOUT_S, {str(copy): str(policy)})
+            wait_ready(
+                lambda: ask(cluster, "/readyz") is not None,
+                process,
+                log,
+                what,
+                START_TIMEOUT_S,
+                {str(copy): str(policy)},
+            )
         version = json.loads(ask(cluster, "/version") or b"{}").get("gitVersion", "unknown")
         return replace(cluster, kubernetes=version)
 
