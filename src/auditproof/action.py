@@ -1,19 +1,147 @@
-"""What is asked: an Action, and the HTTP Request that it becomes. Pure: nothing is sent here."""
+"""What is asked: an Action in Kubernetes' own words, and the HTTP Request that it becomes. Pure."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import json
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+from urllib.parse import quote, urlencode
+
+from auditproof.bodies import minimal_body
+from auditproof.resources import Resource, lookup
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+METHODS = {
+    "get": "GET",
+    "list": "GET",
+    "watch": "GET",
+    "create": "POST",
+    "update": "PUT",
+    "patch": "PATCH",
+    "delete": "DELETE",
+    "deletecollection": "DELETE",
+}
+PATCH_TYPES = {
+    "json": "application/json-patch+json",
+    "merge": "application/merge-patch+json",
+    "strategic": "application/strategic-merge-patch+json",
+    "apply": "application/apply-patch+yaml",
+}
+JSON = "application/json"
+WATCH_SECONDS = 1  # the server ends the watch, so that its last event is surely in the log when the answer ends
 
 
 @dataclass(frozen=True, slots=True)
 class Request:
     """One HTTP request to the API server, without credentials and without Audit-ID.
 
-    ``uri`` is path and query as they are sent; ``headers`` may repeat a name.
+    ``uri`` is path and query as they are sent; ``headers`` may repeat a name. ``upgrade`` is "websocket" or "spdy"
+    where the request asks for another protocol (exec, attach, port-forward).
     """
 
     method: str
     uri: str
     headers: tuple[tuple[str, str], ...] = ()
     body: bytes | None = None
-    upgrade: str = ""  # "websocket" or "spdy": the request asks for a protocol switch (exec, attach, port-forward)
+    upgrade: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """What an action is about: a resource, and where it applies an object and a subresource of it."""
+
+    resource: Resource
+    namespace: str = ""
+    name: str = ""
+    subresource: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Action:
+    """A verb on a target. ``body`` is sent as JSON, ``raw`` as it is; ``patch`` is a key of PATCH_TYPES."""
+
+    verb: str
+    target: Target
+    body: Any = None
+    raw: bytes | None = None
+    patch: str = "merge"
+    media_type: str = ""
+    query: Mapping[str, str] = field(default_factory=dict)
+    headers: tuple[tuple[str, str], ...] = ()
+    upgrade: str = ""
+
+
+def act(verb: str, target: str, namespace: str = "", **options: Any) -> Action:
+    """An Action on a built-in resource, e.g. ``act("get", "pods/web/log", "shop")``.
+
+    Raises UnknownResource. ``options`` are the other fields of Action.
+    """
+    return Action(verb, parse_target(target, namespace), **options)
+
+
+def parse_target(text: str, namespace: str = "", resource: Resource | None = None) -> Target:
+    """A Target out of ``resource[.group][/name[/subresource]]``.
+
+    Raises UnknownResource where ``resource`` is not given and the name is not a built-in one.
+    """
+    plural, name, subresource = [*text.split("/", 2), "", ""][:3]
+    return Target(resource or lookup(plural), namespace, name, subresource)
+
+
+def to_request(action: Action) -> Request:
+    """The HTTP request by which a client of Kubernetes performs ``action``."""
+    target, verb = action.target, action.verb
+    on_collection = verb in ("list", "watch", "deletecollection") or (verb == "create" and not target.subresource)
+    path = target.resource.path(target.namespace, "" if on_collection else target.name, target.subresource)
+    query = urlencode({**_implied_query(action), **action.query}, quote_via=quote)
+    body, media_type = _body(action)
+    headers = (("Content-Type", media_type),) if body is not None and media_type else ()
+    uri = f"{path}?{query}" if query else path
+    return Request(METHODS[verb], uri, (*headers, *action.headers), body, action.upgrade)
+
+
+def path_request(method: str, path: str, headers: tuple[tuple[str, str], ...] = ()) -> Request:
+    """A request for any path, sent as it is."""
+    return Request(method, path, headers)
+
+
+def _implied_query(action: Action) -> dict[str, str]:
+    if action.verb == "watch":
+        return {"watch": "true", "timeoutSeconds": str(WATCH_SECONDS)}
+    if action.verb == "patch" and action.patch == "apply":
+        return {"fieldManager": "auditproof", "force": "true"}
+    return {}
+
+
+def _body(action: Action) -> tuple[bytes | None, str]:
+    if action.raw is not None:
+        return action.raw, action.media_type or JSON
+    if action.verb == "patch":
+        content = [] if action.body is None and action.patch == "json" else _patch_body(action)
+        return json.dumps(content).encode(), action.media_type or PATCH_TYPES[action.patch]
+    if action.verb in ("create", "update") and action.upgrade != "spdy":
+        return json.dumps(_object(action)).encode(), action.media_type or JSON
+    if action.body is not None:
+        return json.dumps(action.body).encode(), action.media_type or JSON
+    return None, ""
+
+
+def _patch_body(action: Action) -> Any:
+    if action.patch == "apply":
+        return _object(action)
+    return action.body if action.body is not None else {}
+
+
+def _object(action: Action) -> dict[str, Any]:
+    """The object to send: what is given, with apiVersion, kind, name and namespace filled in from the target."""
+    target = action.target
+    given = dict(action.body) if action.body is not None else minimal_body(target.resource.kind, target.subresource)
+    metadata = dict(given.get("metadata", {}))
+    if target.name and "generateName" not in metadata:
+        metadata.setdefault("name", target.name)
+    if target.namespace and target.resource.namespaced:
+        metadata.setdefault("namespace", target.namespace)
+    head = {"apiVersion": target.resource.api_version, "kind": target.resource.kind}
+    return {**head, **given, "metadata": metadata} if metadata else {**head, **given}

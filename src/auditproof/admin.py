@@ -5,6 +5,7 @@ All of it is done as a system:masters user with a User-Agent of its own; none of
 
 from __future__ import annotations
 
+import functools
 import hashlib
 import json
 import uuid
@@ -15,7 +16,7 @@ from auditproof.access import SubjectRules, rules_needed
 from auditproof.action import Request
 from auditproof.errors import WireError
 from auditproof.identity import IdentityKind
-from auditproof.resources import path_of
+from auditproof.resources import Resource, UnknownResource, resource_of
 from auditproof.wait import wait_until
 from auditproof.wire import Credential, Response, Wire
 
@@ -63,10 +64,26 @@ class Admin:
         key = json.dumps(manifest, sort_keys=True)
         if key in self._created:
             return
-        self._post(path_of(manifest), manifest)
+        self._post(self._collection(manifest), manifest)
         if manifest["kind"] == "CustomResourceDefinition":
             self._wait_until_served(manifest)
         self._created.add(key)
+
+    def _collection(self, manifest: Mapping[str, Any]) -> str:
+        """The collection that a manifest is to be POSTed to; the server is asked about a kind that is not built in."""
+        namespace = str(manifest.get("metadata", {}).get("namespace", ""))
+        try:
+            return resource_of(manifest).path(namespace)
+        except UnknownResource:
+            return self._discover(manifest).path(namespace)
+
+    def _discover(self, manifest: Mapping[str, Any]) -> Resource:
+        group, _, version = str(manifest["apiVersion"]).rpartition("/")
+        answer = self.send("GET", f"/apis/{group}/{version}" if group else f"/api/{version}")
+        for served in answer.json().get("resources", []) if answer.status == 200 else []:
+            if served["kind"] == manifest["kind"] and "/" not in served["name"]:
+                return Resource(group, version, served["name"], served["kind"], bool(served["namespaced"]))
+        raise WireError(f"set-up: the API server serves no {manifest['kind']} of {manifest['apiVersion']}")
 
     def _post(self, uri: str, body: Mapping[str, Any]) -> Response:
         response = self.send("POST", uri, body)
@@ -123,7 +140,7 @@ class Admin:
         granted = [self._bind(needed) for needed in rules_needed(requests)]
         for review in granted:
             what = f"the rights of {review['spec']['user']} to take effect"
-            wait_until(lambda review=review: self._allowed(review), what=what, timeout_s=RIGHTS_TIMEOUT_S)
+            wait_until(functools.partial(self._allowed, review), what=what, timeout_s=RIGHTS_TIMEOUT_S)
 
     def _bind(self, needed: SubjectRules) -> dict[str, Any]:
         for uri, manifest in needed.manifests():

@@ -74,8 +74,9 @@ def _kill(pid: int, start: str) -> None:
     if pid > 1 and is_alive(pid, start):
         try:
             os.killpg(pid, signal.SIGKILL)
-        except ProcessLookupError:
-            return  # it ended in between, which is what was wanted
+            os.waitpid(pid, 0)
+        except (ProcessLookupError, ChildProcessError):
+            return  # it ended in between, or it is another process's child: nothing to wait for
 
 
 def _main() -> None:
