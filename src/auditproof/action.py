@@ -30,6 +30,7 @@ PATCH_TYPES = {
     "apply": "application/apply-patch+yaml",
 }
 JSON = "application/json"
+STREAMS = {"exec", "attach", "portforward", "proxy"}  # a POST to one of these has no object in its body
 WATCH_SECONDS = 1  # the server ends the watch, so that its last event is surely in the log when the answer ends
 
 
@@ -68,7 +69,7 @@ class Action:
     raw: bytes | None = None
     patch: str = "merge"
     media_type: str = ""
-    query: Mapping[str, str] = field(default_factory=dict)
+    query: Mapping[str, str | tuple[str, ...]] = field(default_factory=dict)
     headers: tuple[tuple[str, str], ...] = ()
     upgrade: str = ""
 
@@ -95,16 +96,28 @@ def to_request(action: Action) -> Request:
     target, verb = action.target, action.verb
     on_collection = verb in ("list", "watch", "deletecollection") or (verb == "create" and not target.subresource)
     path = target.resource.path(target.namespace, "" if on_collection else target.name, target.subresource)
-    query = urlencode({**_implied_query(action), **action.query}, quote_via=quote)
+    query = query_text({**_implied_query(action), **action.query})
     body, media_type = _body(action)
     headers = (("Content-Type", media_type),) if body is not None and media_type else ()
     uri = f"{path}?{query}" if query else path
     return Request(METHODS[verb], uri, (*headers, *action.headers), body, action.upgrade)
 
 
-def path_request(method: str, path: str, headers: tuple[tuple[str, str], ...] = ()) -> Request:
-    """A request for any path, sent as it is."""
-    return Request(method, path, headers)
+def query_text(query: Mapping[str, str | tuple[str, ...]]) -> str:
+    """A URL's query, percent-encoded; a tuple repeats its key."""
+    return urlencode(query, doseq=True, quote_via=quote)
+
+
+def path_request(
+    method: str,
+    uri: str,
+    headers: tuple[tuple[str, str], ...] = (),
+    *,
+    body: bytes | None = None,
+    upgrade: str = "",
+) -> Request:
+    """A request for any path and query, sent as it is."""
+    return Request(method, uri, headers, body, upgrade)
 
 
 def _implied_query(action: Action) -> dict[str, str]:
@@ -116,22 +129,31 @@ def _implied_query(action: Action) -> dict[str, str]:
 
 
 def _body(action: Action) -> tuple[bytes | None, str]:
-    if action.raw is not None:
-        return action.raw, action.media_type or JSON
-    if action.verb == "patch":
-        content = [] if action.body is None and action.patch == "json" else _patch_body(action)
-        return json.dumps(content).encode(), action.media_type or PATCH_TYPES[action.patch]
-    if action.verb in ("create", "update") and action.upgrade != "spdy":
-        return json.dumps(_object(action)).encode(), action.media_type or JSON
-    if action.body is not None:
-        return json.dumps(action.body).encode(), action.media_type or JSON
-    return None, ""
+    """The body as it is sent, and its content type."""
+    usual = PATCH_TYPES[action.patch] if action.verb == "patch" else JSON
+    content = action.raw if action.raw is not None else _json(_content(action))
+    return content, action.media_type or usual
 
 
-def _patch_body(action: Action) -> Any:
-    if action.patch == "apply":
+def _json(content: Any) -> bytes | None:
+    return None if content is None else json.dumps(content).encode()
+
+
+def _content(action: Action) -> Any:
+    """What is to be sent as JSON, or None."""
+    if action.verb == "patch" and action.patch != "apply":
+        return _default_patch(action) if action.body is None else action.body
+    writes = action.verb in ("create", "update", "patch")
+    if writes and action.target.subresource.partition("/")[0] not in STREAMS:
         return _object(action)
-    return action.body if action.body is not None else {}
+    return action.body
+
+
+def _default_patch(action: Action) -> Any:
+    """A patch that changes a label."""
+    if action.patch == "json":
+        return [{"op": "add", "path": "/metadata/labels", "value": {"patched": "json"}}]
+    return {"metadata": {"labels": {"patched": action.patch}}}
 
 
 def _object(action: Action) -> dict[str, Any]:

@@ -90,6 +90,9 @@ _SERVED: tuple[tuple[str, str, str, str], ...] = (
 )
 
 
+_UNESCAPED = "$&+:=@"  # what url.PathEscape of Go, and so client-go, leaves as it is
+
+
 class UnknownResource(LookupError):
     """A resource that is not in the table; the message suggests what may be meant."""
 
@@ -110,11 +113,16 @@ class Resource:
         return f"{self.group}/{self.version}" if self.group else self.version
 
     def path(self, namespace: str = "", name: str = "", subresource: str = "") -> str:
-        """The URL path of the collection, an object or its subresource; segments are percent-encoded."""
+        """The URL path of the collection, an object or its subresource; segments are escaped as url.PathEscape does.
+
+        ``subresource`` may have further segments: what stands behind ``proxy/`` is a path of its own.
+        """
         base = f"/apis/{self.group}/{self.version}" if self.group else f"/api/{self.version}"
-        scope = f"/namespaces/{quote(namespace, safe='')}" if namespace and self.namespaced else ""
-        parts = [self.plural, name, subresource] if subresource else [self.plural, name] if name else [self.plural]
-        return base + scope + "".join(f"/{quote(part, safe='')}" for part in parts)
+        scope = f"/namespaces/{quote(namespace, safe=_UNESCAPED)}" if namespace and self.namespaced else ""
+        path = f"{base}{scope}/{self.plural}"
+        if name or subresource:
+            path += f"/{quote(name, safe=_UNESCAPED)}"
+        return f"{path}/{quote(subresource, safe=_UNESCAPED + '/')}" if subresource else path
 
 
 def _table() -> dict[tuple[str, str], Resource]:

@@ -3,21 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from enum import StrEnum
 from typing import TYPE_CHECKING, Protocol
+
+from auditproof.capability import Capability as Capability
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
-
-
-class Capability(StrEnum):
-    """What a cluster can do; a case that needs a missing one is *not supported*."""
-
-    SETS_POLICY = "setsPolicy"
-    MINTS_X509 = "mintsX509"
-    READS_LOG = "readsLog"
-    RUNS_PODS = "runsPods"
 
 
 @dataclass(frozen=True, slots=True)

@@ -112,11 +112,11 @@ class Embedded:
             cluster = self._describe(name, folder, url, keys, copy)
             command = [str(self._binaries().kube_apiserver), *self._flags(cluster, keys, socket_path)]
             log = folder / "server.log"
-            process = self._run.start(name, command, log)
+            pid = self._run.start(name, command, log)
             what = f"kube-apiserver with the policy {policy}"
             wait_ready(
                 lambda: ask(cluster, "/readyz") is not None,
-                process,
+                pid,
                 log,
                 what,
                 START_TIMEOUT_S,
@@ -186,8 +186,8 @@ class Embedded:
         with self._run.lock("etcd"):
             if not folder.exists():
                 folder.mkdir(mode=0o700)
-                process = self._run.start("etcd", [str(self._binaries().etcd), *_etcd_flags(folder, client, peer)], log)
-                wait_ready(lambda: _accepts(client), process, log, "etcd", START_TIMEOUT_S, {})
+                pid = self._run.start("etcd", [str(self._binaries().etcd), *_etcd_flags(folder, client, peer)], log)
+                wait_ready(lambda: _accepts(client), pid, log, "etcd", START_TIMEOUT_S, {})
         if not self._run.runs("etcd"):
             raise ClusterError(f"etcd has ended: {last_words(log)}")
         return client

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import http.client
 import json
+import os
 import re
+import signal
 import ssl
-import subprocess
-import time
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from auditproof.errors import ClusterError, ServerDied
+from auditproof.wait import TimedOut, wait_until
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -27,33 +28,26 @@ _LENIENT = re.compile(r"Audit policy contains errors, falling back to lenient de
 
 
 def wait_ready(
-    ready: Callable[[], bool],
-    process: subprocess.Popen[bytes],
-    log: Path,
-    what: str,
-    timeout_s: float,
-    names: Mapping[str, str],
+    ready: Callable[[], bool], pid: int, log: Path, what: str, timeout_s: float, names: Mapping[str, str]
 ) -> None:
-    """Wait until ``ready`` answers true; the pause between two looks is a wait for the process's own end.
+    """Wait until ``ready`` answers true, and notice at once when process ``pid``, a child of this one, ends before.
 
-    ``names`` replaces paths of ours in the server's words by the user's. Raises ServerDied at once where the process
-    ends, ClusterError after ``timeout_s`` seconds.
+    ``names`` replaces paths of ours in the server's words by the user's. Raises ServerDied where the process ends,
+    ClusterError after ``timeout_s`` seconds.
     """
-    deadline = time.monotonic() + timeout_s
-    while not ready():
-        code = _ended(process)
-        if code is not None:
+
+    def look() -> bool | None:
+        ended, status = os.waitpid(pid, os.WNOHANG)
+        if ended:
+            code = os.waitstatus_to_exitcode(status)
             raise ServerDied(f"{what} ended with exit code {code}: {_in_user_words(last_words(log), names)}")
-        if time.monotonic() > deadline:
-            process.kill()
-            raise ClusterError(f"{what} was not ready after {timeout_s:g} s; its last words: {last_words(log)}")
+        return ready() or None
 
-
-def _ended(process: subprocess.Popen[bytes]) -> int | None:
     try:
-        return process.wait(PAUSE_S)
-    except subprocess.TimeoutExpired:
-        return None
+        wait_until(look, what=f"{what} to be ready", timeout_s=timeout_s, pause_s=PAUSE_S)
+    except TimedOut as error:
+        os.kill(pid, signal.SIGKILL)
+        raise ClusterError(f"{error}; its last words: {last_words(log)}") from None
 
 
 def last_words(log: Path, lines: int = 5) -> str:

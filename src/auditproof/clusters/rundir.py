@@ -63,18 +63,20 @@ class RunDirectory:
         """A new folder for one process's credentials."""
         return Path(tempfile.mkdtemp(dir=self.path / "credentials"))
 
-    def start(self, label: str, command: Sequence[str], log: Path) -> subprocess.Popen[bytes]:
-        """Start a server in a session of its own, entered into the ledger under ``label`` before it runs."""
+    def start(self, label: str, command: Sequence[str], log: Path) -> int:
+        """Start a server in a session of its own, entered into the ledger under ``label`` before it runs.
+
+        Answers its process id. It is nobody's Popen: it may outlive the worker that started it.
+        """
         entry = self.path / reaper.LEDGER / label
-        with log.open("wb") as output:
-            return subprocess.Popen(
-                ["/bin/sh", "-c", _ENTER_LEDGER, str(entry), *command],
-                stdin=subprocess.DEVNULL,
-                stdout=output,
-                stderr=output,
-                cwd=log.parent,
-                start_new_session=True,
-            )
+        script = ["/bin/sh", "-c", _ENTER_LEDGER, str(entry), *command]
+        output = os.O_WRONLY | os.O_CREAT | os.O_TRUNC
+        actions = [
+            (os.POSIX_SPAWN_OPEN, 0, os.devnull, os.O_RDONLY, 0),
+            (os.POSIX_SPAWN_OPEN, 1, str(log), output, 0o600),
+            (os.POSIX_SPAWN_DUP2, 1, 2),
+        ]
+        return os.posix_spawn(script[0], script, dict(os.environ), file_actions=actions, setsid=True)
 
     def entry(self, label: str) -> tuple[int, str]:
         """Process id and start time of a server; 0 where there is no such entry."""

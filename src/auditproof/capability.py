@@ -1,0 +1,14 @@
+"""What a cluster can do, in words that a case may use to say what it needs."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+
+
+class Capability(StrEnum):
+    """What a cluster can do; a case that needs a missing one is *not supported*."""
+
+    SETS_POLICY = "setsPolicy"
+    MINTS_X509 = "mintsX509"
+    READS_LOG = "readsLog"
+    RUNS_PODS = "runsPods"

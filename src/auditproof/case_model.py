@@ -1,0 +1,138 @@
+"""The format of ``*.audit.yaml``: models that a file is held against, strictly. Nothing past ``case`` sees them."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal
+
+from pydantic import AfterValidator, BeforeValidator, Field, WithJsonSchema
+
+from auditproof.capability import Capability
+from auditproof.model import Strict
+
+SLUG = r"^[a-z0-9][a-z0-9-]*$"
+LevelName = Literal["None", "Metadata", "Request", "RequestResponse", "excluded"]
+StageName = Literal["RequestReceived", "ResponseStarted", "ResponseComplete", "Panic"]
+
+
+def _file_or_object(value: Any) -> Any:
+    if not isinstance(value, str | dict):
+        raise ValueError("expected the path of a manifest, or an object")
+    return value
+
+
+def _level_alone(value: Any) -> Any:
+    return {"level": value} if isinstance(value, str) else value
+
+
+Given = Annotated[Any, AfterValidator(_file_or_object), WithJsonSchema({"type": ["string", "object"]})]
+QueryValue = Annotated[Any, WithJsonSchema({"type": ["string", "number", "boolean", "array"]})]
+
+
+class ImpersonatesModel(Strict):
+    """The user that an identity asks to be taken for."""
+
+    user: str = Field(min_length=1)
+    groups: list[str] = []
+    uid: str = ""
+    extra: dict[str, list[str]] = {}
+
+
+class AccessModel(Strict):
+    """An RBAC rule, spelled as in rbac.authorization.k8s.io/v1."""
+
+    verbs: list[str]
+    api_groups: list[str] = Field(default=[], alias="apiGroups")
+    resources: list[str] = []
+    resource_names: list[str] = Field(default=[], alias="resourceNames")
+    non_resource_urls: list[str] = Field(default=[], alias="nonResourceURLs")
+
+
+class IdentityModel(Strict):
+    """Who acts: exactly one of user, serviceAccount, anonymous and badToken."""
+
+    user: str = Field(default="", description="common name of an x509 client certificate")
+    groups: list[str] = Field(default=[], description="organizations of the certificate")
+    service_account: str = Field(default="", alias="serviceAccount", pattern=r"^[^/]+/[^/]+$")
+    anonymous: bool = False
+    bad_token: bool = Field(default=False, alias="badToken")
+    impersonates: ImpersonatesModel | None = None
+    rights: Literal["own", "none"] = Field(default="own", description="own: what its actions need; none: 403")
+    access: list[AccessModel] = Field(default=[], description="rights beside those that its own actions need")
+
+
+class DoModel(Strict):
+    """The action: one of the verbs, or path, or request."""
+
+    get: str = Field(default="", description="resource[.group]/name[/subresource]")
+    list_: str = Field(default="", alias="list", description="resource[.group]")
+    watch: str = Field(default="", description="resource[.group]; the server ends the watch after a second")
+    create: str = Field(default="", description="resource[.group]/name[/subresource]")
+    update: str = ""
+    patch: str = ""
+    delete: str = ""
+    deletecollection: str = ""
+    path: str = Field(default="", description="a non-resource path", pattern="^(/.*)?$")
+    request: str = Field(default="", description="METHOD and path, sent as they are", pattern="^([^ ]+ /[^ ]*)?$")
+    in_: str = Field(default="", alias="in", description="the namespace")
+    version: str = Field(default="", description="of a custom resource")
+    kind: str = Field(default="", description="of a custom resource")
+    cluster_scoped: bool = Field(default=False, alias="clusterScoped", description="a custom resource in no namespace")
+    object: dict[str, Any] | None = Field(default=None, description="what is created or updated")
+    type: Literal["json", "merge", "strategic", "apply"] = "merge"
+    body: Any = Field(default=None, description="a patch, options, or as text: the body as it is sent")
+    content_type: str = Field(default="", alias="contentType")
+    field_selector: str = Field(default="", alias="fieldSelector")
+    label_selector: str = Field(default="", alias="labelSelector")
+    query: dict[str, QueryValue] = {}
+    headers: dict[str, str] = {}
+    dry_run: bool = Field(default=False, alias="dryRun")
+    upgrade: Literal["", "websocket", "spdy"] = ""
+    method: str = ""
+
+
+class ExpectModel(Strict):
+    """What the audit log must show; what is absent here is the policy's own Decision."""
+
+    level: LevelName | None = None
+    stages: list[StageName] | None = None
+    status: int | None = Field(default=None, ge=100, le=599)
+    present: list[str] = []
+    absent: list[str] = []
+
+
+Expect = Annotated[ExpectModel, BeforeValidator(_level_alone, json_schema_input_type=LevelName | ExpectModel)]
+
+
+class ClaimModel(Strict):
+    """What somebody else says about the action."""
+
+    text: str = Field(min_length=1)
+    level: LevelName
+
+
+class CaseModel(Strict):
+    """One sentence: as X, do Y, expect Z."""
+
+    id: str = Field(pattern=SLUG)
+    title: str = Field(min_length=1)
+    as_: str = Field(alias="as")
+    do: DoModel
+    given: list[Given] = []
+    expect: Expect = ExpectModel()
+    claim: ClaimModel | None = None
+    because: str = ""
+    needs: list[Literal[tuple(capability.value for capability in Capability)]] = []  # type: ignore[valid-type]
+    marks: list[Annotated[str, Field(pattern=r"^[a-z_][a-z0-9_]*$")]] = []
+
+
+class CaseFileModel(Strict):
+    """A case file."""
+
+    api_version: Literal["auditproof/v1"] = Field(alias="apiVersion")
+    kind: Literal["CaseFile"]
+    title: str = Field(min_length=1)
+    policy: str | None = Field(default=None, description="absent: the policy that the run is given")
+    sabotage: str | None = Field(default=None, description="the policy's twin, broken on purpose")
+    identities: dict[str, IdentityModel]
+    given: list[Given] = Field(default=[], description="made by the admin before anything is judged")
+    cases: list[CaseModel] = Field(min_length=1)
