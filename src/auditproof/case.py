@@ -8,9 +8,9 @@ from __future__ import annotations
 import difflib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from auditproof.action import Request
 from auditproof.audit import Level, Stage
 from auditproof.capability import Capability
 from auditproof.case_action import BadAction, request_of
@@ -22,7 +22,8 @@ from auditproof.manifest import BadManifest, check_object, load_manifest
 from auditproof.model import read_model
 
 if TYPE_CHECKING:
-    from auditproof.action import Request
+    from pathlib import Path
+
     from auditproof.case_model import ExpectModel
     from auditproof.source import Node
 
@@ -32,7 +33,7 @@ _NOBODY = Identity(IdentityKind.ANONYMOUS)
 
 @dataclass(frozen=True, slots=True)
 class Case:
-    """One sentence; ``given`` are the objects that only this case needs, ``needs`` what the cluster must be able to do."""
+    """One sentence; ``given`` are objects that this case alone needs, ``needs`` what the cluster must be able to do."""
 
     id: str
     title: str
@@ -49,7 +50,7 @@ class Case:
 
 @dataclass(frozen=True, slots=True)
 class CaseFile:
-    """A case file; ``policy`` None means: the policy that the run is given. ``sabotage`` is the policy's broken twin."""
+    """A case file; ``policy`` None means the policy that the run is given, ``sabotage`` is the policy's broken twin."""
 
     path: Path
     title: str
@@ -130,8 +131,6 @@ class _Reading:
         )
 
     def request(self, n: int, model: CaseModel) -> Request:
-        from auditproof.action import Request
-
         try:
             return request_of(model.do)
         except BadAction as bad:

@@ -8,7 +8,6 @@ from auditproof.action import METHODS, Action, Request, parse_target, path_reque
 from auditproof.resources import Resource, UnknownResource, lookup
 
 if TYPE_CHECKING:
-
     from auditproof.case_model import DoModel
 
 _OF_MANY = {"list", "watch", "deletecollection"}

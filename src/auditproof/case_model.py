@@ -6,11 +6,11 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BeforeValidator, Field, WithJsonSchema
 
-from auditproof.capability import Capability
 from auditproof.model import Strict
 
 SLUG = r"^[a-z0-9][a-z0-9-]*$"
 LevelName = Literal["None", "Metadata", "Request", "RequestResponse", "excluded"]
+CapabilityName = Literal["setsPolicy", "mintsX509", "readsLog", "runsPods"]  # the values of Capability
 StageName = Literal["RequestReceived", "ResponseStarted", "ResponseComplete", "Panic"]
 
 
@@ -32,9 +32,9 @@ class ImpersonatesModel(Strict):
     """The user that an identity asks to be taken for."""
 
     user: str = Field(min_length=1)
-    groups: list[str] = []
+    groups: list[str] = Field(default=[])
     uid: str = ""
-    extra: dict[str, list[str]] = {}
+    extra: dict[str, list[str]] = Field(default={})
 
 
 class AccessModel(Strict):
@@ -42,7 +42,7 @@ class AccessModel(Strict):
 
     verbs: list[str]
     api_groups: list[str] = Field(default=[], alias="apiGroups")
-    resources: list[str] = []
+    resources: list[str] = Field(default=[])
     resource_names: list[str] = Field(default=[], alias="resourceNames")
     non_resource_urls: list[str] = Field(default=[], alias="nonResourceURLs")
 
@@ -83,8 +83,8 @@ class DoModel(Strict):
     content_type: str = Field(default="", alias="contentType")
     field_selector: str = Field(default="", alias="fieldSelector")
     label_selector: str = Field(default="", alias="labelSelector")
-    query: dict[str, QueryValue] = {}
-    headers: dict[str, str] = {}
+    query: dict[str, QueryValue] = Field(default={})
+    headers: dict[str, str] = Field(default={})
     dry_run: bool = Field(default=False, alias="dryRun")
     upgrade: Literal["", "websocket", "spdy"] = ""
     method: str = ""
@@ -96,8 +96,8 @@ class ExpectModel(Strict):
     level: LevelName | None = None
     stages: list[StageName] | None = None
     status: int | None = Field(default=None, ge=100, le=599)
-    present: list[str] = []
-    absent: list[str] = []
+    present: list[str] = Field(default=[])
+    absent: list[str] = Field(default=[])
 
 
 Expect = Annotated[ExpectModel, BeforeValidator(_level_alone, json_schema_input_type=LevelName | ExpectModel)]
@@ -117,12 +117,12 @@ class CaseModel(Strict):
     title: str = Field(min_length=1)
     as_: str = Field(alias="as")
     do: DoModel
-    given: list[Given] = []
+    given: list[Given] = Field(default=[])
     expect: Expect = ExpectModel()
     claim: ClaimModel | None = None
     because: str = ""
-    needs: list[Literal[tuple(capability.value for capability in Capability)]] = []  # type: ignore[valid-type]
-    marks: list[Annotated[str, Field(pattern=r"^[a-z_][a-z0-9_]*$")]] = []
+    needs: list[CapabilityName] = Field(default=[])
+    marks: list[Annotated[str, Field(pattern=r"^[a-z_][a-z0-9_]*$")]] = Field(default=[])
 
 
 class CaseFileModel(Strict):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
-from auditproof.capability import Capability as Capability
+from auditproof.capability import Capability as Capability  # noqa: TC001 - the providers take it from here
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
