@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from auditproof.action import Request
+from auditproof.attributes import NotAudited, attributes_of
 from auditproof.audit import Level, Stage
 from auditproof.capability import Capability
 from auditproof.case_action import BadAction, request_of
@@ -132,10 +133,15 @@ class _Reading:
 
     def request(self, n: int, model: CaseModel) -> Request:
         try:
-            return request_of(model.do)
+            request = request_of(model.do)
+            attributes_of(request.method, request.uri, None)
         except BadAction as bad:
             self.wrong(("cases", n, "do", bad.key), str(bad))
-            return Request("GET", "/")
+        except NotAudited as blind:
+            self.wrong(("cases", n, "do"), f"the API server never consults its audit policy about this: {blind}")
+        else:
+            return request
+        return Request("GET", "/")
 
     def expectation(self, n: int, model: ExpectModel) -> Expectation:
         level = _level(model.level) if model.level is not None else None

@@ -40,6 +40,8 @@ def _raw_request(do: DoModel, key: str) -> Request:
     for field, value in (("in", do.in_), ("object", do.object), ("version", do.version)):
         if value:
             raise BadAction(field, f"{field} goes with a verb such as get, not with {key}")
+    if do.method and key == "request":
+        raise BadAction("method", "method goes with path; request begins with its own")
     method, _, uri = do.request.partition(" ") if key == "request" else (do.method or "GET", "", do.path)
     query = query_text(_query(do))
     body = None if do.body is None else _raw_body(do)
@@ -111,7 +113,7 @@ def _check_content(do: DoModel, verb: str, resource: Resource) -> None:
         raise BadAction("type", f"type is the type of a patch, not of {verb}")
     if verb in ("create", "update") and not resource.kind and do.body is None:
         raise BadAction(verb, "a custom resource needs its kind:, to make an object of it")
-    if "method" in do.model_fields_set or do.path:
+    if do.method:
         raise BadAction("method", f"method goes with path; {verb} has its own")
 
 
