@@ -66,7 +66,7 @@ def test_a_case_says_everything_about_itself(tmp_path: Path) -> None:
     )
     assert case.claim is not None
     assert (case.claim.text, case.claim.level) == ("It is not recorded.", Level.NONE)
-    assert (case.because, case.needs, case.marks) == ("The reason.", {Capability.RUNS_PODS}, ("slow",))
+    assert (case.because, case.needs, case.marks) == ("The reason.", frozenset({Capability.RUNS_PODS}), ("slow",))
     assert (case.position.line, case.position.column) == (7, 5)
 
 
