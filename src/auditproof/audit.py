@@ -6,10 +6,12 @@ Spelled and ordered as in ``audit.k8s.io/v1`` (staging/src/k8s.io/apiserver/pkg/
 from __future__ import annotations
 
 import functools
-from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import Enum, StrEnum
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
 
 
 @functools.total_ordering
@@ -46,7 +48,7 @@ class Stage(StrEnum):
 class AuditEvent:
     """One line of the audit log.
 
-    ``raw`` is the decoded JSON object, ``source`` the file it stands in and ``offset`` the byte at which its line begins.
+    ``raw`` is the decoded JSON object, ``source`` its file and ``offset`` the byte at which its line begins.
     """
 
     audit_id: str

@@ -22,6 +22,8 @@ from auditproof.resources import split_resource
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from auditproof.policy import Policy
+
 RUN_EPILOG = """\
 Everything that is not an option above goes to pytest: -k, -m, -n 4, -x, --lf, -v ...
 `-m standard` performs only the actions that are judged by your policy's own Decisions.
@@ -154,7 +156,7 @@ def _evaluate(options: argparse.Namespace, _rest: Sequence[str]) -> int:
         raise AuditproofError(f"{options.requests}: cannot be read: {error.strerror}") from None
 
 
-def _answer(policy: object, lines: TextIO, name: str) -> int:
+def _answer(policy: Policy, lines: TextIO, name: str) -> int:
     for answer in evaluate_lines(policy, lines, name):
         sys.stdout.write(f"{answer}\n")
     return 0

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
-from auditproof.audit import Level, Stage
+if TYPE_CHECKING:
+    from auditproof.audit import Level, Stage
 
 
 @dataclass(frozen=True, slots=True)

@@ -32,7 +32,7 @@ class Impersonation:
 
 @dataclass(frozen=True, slots=True)
 class AccessRule:
-    """One RBAC rule that an identity gets beside those its own actions need (rbac.authorization.k8s.io/v1 PolicyRule)."""
+    """A right beside those that an identity's own actions need (rbac.authorization.k8s.io/v1 PolicyRule)."""
 
     verbs: tuple[str, ...]
     api_groups: tuple[str, ...] = ()

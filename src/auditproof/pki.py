@@ -75,7 +75,7 @@ class Authority:
         """
         loaded = serialization.load_pem_private_key(key.read_bytes(), None)
         if not isinstance(loaded, ec.EllipticCurvePrivateKey):
-            raise ValueError(f"{key}: expected an elliptic-curve key, found {type(loaded).__name__}")  # noqa: TRY004
+            raise ValueError(f"{key}: expected an elliptic-curve key, found {type(loaded).__name__}")
         return Authority(x509.load_pem_x509_certificate(certificate.read_bytes()), loaded)
 
     def pair(self) -> KeyPair:

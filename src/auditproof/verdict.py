@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from auditproof.identity import Identity
 
 # Answers that can come from the filters above the one that consults the policy, or (504) before the request has ended:
-# the absence of an event says nothing then (staging/src/k8s.io/apiserver/pkg/server/config.go, DefaultBuildHandlerChain).
+# the absence of an event says nothing then (k8s.io/apiserver pkg/server/config.go, DefaultBuildHandlerChain).
 UNSETTLED = {429, 503, 504}
 
 
@@ -231,7 +231,7 @@ def _doubts(expectation: Expectation, evidence: Evidence) -> Iterator[str]:
     if expectation.status is not None and exchange.status != expectation.status:
         yield f"answered {exchange.status}, the case says {expectation.status}: this is not the action that was meant"
     if exchange.status in UNSETTLED and exchange.status != expectation.status:
-        yield f"answered {exchange.status}: such an answer can come before the policy is consulted, or before the request ends"
+        yield f"answered {exchange.status}: that can come before the policy is consulted, or before the request ends"
     echo = exchange.header("Audit-Id")
     if echo and echo != exchange.audit_id:
         yield f"the server answered with Audit-ID {echo}, sent was {exchange.audit_id}: something between changed it"

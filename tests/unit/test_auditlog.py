@@ -1,7 +1,6 @@
 """Reading the audit log: nothing is lost, nothing is skipped."""
 
 import json
-import os
 from pathlib import Path
 
 import pytest
@@ -214,7 +213,7 @@ def test_a_replaced_log_is_unreadable_and_says_so(path: Path) -> None:
     mark = log.mark()
     other = path.with_name("other")
     other.write_bytes(line("x"))
-    os.replace(other, path)
+    other.replace(path)
 
     with pytest.raises(LogUnreadable, match="deleted or replaced"):
         log.read(mark, anything)

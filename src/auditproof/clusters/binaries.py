@@ -60,7 +60,7 @@ def cache_folder() -> Path:
 
 
 def target() -> str:
-    """This machine as ``<os>-<arch>`` in Go's words."""
+    """Name this machine as ``<os>-<arch>`` in Go's words."""
     machine = platform.machine().lower()
     return f"{platform.system().lower()}-{ {'x86_64': 'amd64', 'aarch64': 'arm64'}.get(machine, machine) }"
 

@@ -35,9 +35,7 @@ def build(wanted: str, folder: Path, report: Callable[[str], None]) -> str:
     go = _go(source)
     stamps = {"gitVersion": f"v{version}", "gitMajor": "1", "gitMinor": version.split(".")[1]}
     flags = " ".join(["-s", "-w", *(f"-X {_STAMP}.{key}={value}" for key, value in stamps.items())])
-    report(
-        f"auditproof: building etcd and kube-apiserver {version} from their Go modules, once (about 6 minutes on two cores)"
-    )
+    report(f"auditproof: building etcd and kube-apiserver {version} from their Go modules, once: some 6 minutes")
     _go_build(go, source / "etcd", "-s -w", "go.etcd.io/etcd/server/v3", folder / "etcd", report)
     package = "k8s.io/kubernetes/cmd/kube-apiserver"
     _go_build(go, source / "kube-apiserver", flags, package, folder / "kube-apiserver", report)

@@ -232,6 +232,7 @@ def _accepts(path: Path) -> bool:
 def _cluster(record: dict[str, Any]) -> Cluster:
     if "error" in record:
         raise ClusterError(record["error"])
+    fields: dict[str, Any]
     paths = {"ca", "admin_cert", "admin_key", "client_ca", "client_ca_key", "policy", "log"}
     fields = {key: Path(value) if key in paths else value for key, value in record.items() if key != "source"}
     return Cluster(**{**fields, "capabilities": frozenset(map(Capability, record["capabilities"]))})

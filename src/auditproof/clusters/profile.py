@@ -14,10 +14,20 @@ from auditproof.errors import Position, Problem, SourceError
 from auditproof.model import Strict, read_model
 
 # These are the provider's own: another value would break the run, or the proof.
-RESERVED = (
-    "etcd-servers etcd-prefix bind-address secure-port permit-port-sharing tls-cert-file tls-private-key-file client-ca-file "
-    "audit-policy-file audit-log-path"
-).split()
+RESERVED = frozenset(
+    {
+        "audit-log-path",
+        "audit-policy-file",
+        "bind-address",
+        "client-ca-file",
+        "etcd-prefix",
+        "etcd-servers",
+        "permit-port-sharing",
+        "secure-port",
+        "tls-cert-file",
+        "tls-private-key-file",
+    }
+)
 
 
 class _File(Strict):

@@ -77,7 +77,7 @@ def _in_user_words(text: str, names: Mapping[str, str]) -> str:
 
 
 def ask(cluster: Cluster, path: str) -> bytes | None:
-    """GET ``path`` as the admin, the server's certificate verified; None where the answer is not 200 or there is none."""
+    """GET ``path`` as the admin, the server's certificate verified; None where the answer is not a 200."""
     context = ssl.create_default_context(cafile=str(cluster.ca))
     context.load_cert_chain(cluster.admin_cert, cluster.admin_key)
     connection = http.client.HTTPSConnection(urlsplit(cluster.url).netloc, timeout=ASK_TIMEOUT_S, context=context)

@@ -46,7 +46,7 @@ def _read(entry: Path, deadline: float) -> tuple[int, str]:
 
 
 def parse_stat(text: str) -> tuple[int, str]:
-    """Process id and start time out of a line of /proc/<pid>/stat; the start time is empty where there is only an id."""
+    """Process id and start time out of a line of /proc/<pid>/stat; no start time where there is only an id."""
     pid = text.split()[0] if text.split() else "0"
     fields = text.rpartition(")")[2].split()
     return int(pid), fields[19] if len(fields) > 19 else ""

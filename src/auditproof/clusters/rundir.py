@@ -43,7 +43,7 @@ class RunDirectory:
         path = Path(tempfile.mkdtemp(prefix="auditproof-"))
         if len(str(path)) > SOCKET_PATH_LIMIT - len("/etcd/client.sock"):
             path.rmdir()
-            path = Path(tempfile.mkdtemp(prefix="auditproof-", dir="/tmp"))  # noqa: S108 - TMPDIR is too long for sockets
+            path = Path(tempfile.mkdtemp(prefix="auditproof-", dir="/tmp"))
         for name in (reaper.LEDGER, "locks", "servers", "credentials"):
             (path / name).mkdir(mode=0o700)
         command = [sys.executable, "-I", "-S", reaper.__file__, str(path)]

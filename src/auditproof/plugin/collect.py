@@ -1,4 +1,4 @@
-"""``*.audit.yaml`` files as pytest items: one item a case, with ids, marks, line numbers and the failure's own story."""
+"""``*.audit.yaml`` files as pytest items: an item a case, with id, marks, line number and the failure's story."""
 
 from __future__ import annotations
 
@@ -7,14 +7,16 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from auditproof.case import Case, CaseFile, load_case_file
-from auditproof.errors import AuditproofError, SourceError
-from auditproof.plugin.outcomes import Unproven, Violated
+from auditproof.errors import SourceError
+from auditproof.plugin.outcomes import Story, Unproven, Violated
 from auditproof.plugin.proving import SESSION
 from auditproof.verdict import Outcome
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
+
+    from auditproof.errors import AuditproofError
 
 SUFFIX = ".audit.yaml"
 
@@ -37,11 +39,11 @@ class CaseFileCollector(pytest.File):
         for case in self.cases.cases:
             yield CaseItem.from_parent(self, name=case.id, callobj=lambda: None, case=case)
 
-    def repr_failure(self, excinfo: pytest.ExceptionInfo[BaseException]) -> Any:
+    def repr_failure(self, excinfo: pytest.ExceptionInfo[BaseException], *args: Any, **kwargs: Any) -> Any:
         """Show what is wrong with the file, without a traceback."""
         if isinstance(excinfo.value, SourceError):
             return str(excinfo.value)
-        return super().repr_failure(excinfo)
+        return super().repr_failure(excinfo, *args, **kwargs)
 
 
 class CaseItem(pytest.Function):
@@ -80,9 +82,8 @@ class CaseItem(pytest.Function):
         """The line of the case in its file."""
         return self.path, self.case.position.line - 1, self.name
 
-    def repr_failure(self, excinfo: pytest.ExceptionInfo[BaseException], *args: Any, **kwargs: Any) -> Any:
-        """Tell the whole story of a verdict: first the place and the reason, then the evidence."""
-        if isinstance(excinfo.value, AuditproofError):
-            place = f"{self.path.name}:{self.case.position.line}: {self.name}"
-            return f"{place}: {self.config.stash[SESSION].story(self, excinfo.value)}"
-        return super().repr_failure(excinfo, *args, **kwargs)
+    def story(self, error: AuditproofError) -> Story:
+        """The whole story of a verdict: first the place and the reason, then the evidence."""
+        place = f"{self.path.name}:{self.case.position.line}: {self.name}"
+        text = f"{place}: {self.config.stash[SESSION].story(self, error)}"
+        return Story(text, str(self.path), self.case.position.line)

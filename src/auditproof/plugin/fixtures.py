@@ -16,7 +16,7 @@ from auditproof.run import Proof, Prover, Step
 from auditproof.verdict import Outcome
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Mapping
     from pathlib import Path
 
     from auditproof.audit import AuditEvent, Level, Stage

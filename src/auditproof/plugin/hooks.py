@@ -14,6 +14,7 @@ from auditproof.clusters.rundir import RunDirectory
 from auditproof.errors import AuditproofError
 from auditproof.plugin import collect, options
 from auditproof.plugin.fixtures import PROOFS, marked_policies
+from auditproof.plugin.outcomes import RECORDS, Story
 from auditproof.plugin.proving import SESSION, AuditSession, needed_policies
 
 if TYPE_CHECKING:
@@ -218,11 +219,20 @@ def pytest_runtest_makereport(
     """Let the test report carry its proofs; they travel with it from a worker to the controller."""
     report = yield
     session = item.config.stash.get(SESSION, None)
+    if call.excinfo is not None and isinstance(call.excinfo.value, AuditproofError):
+        report.longrepr = _story(item, call.excinfo.value)
     if session is not None and _is_final(report):
         records = _records(session, item, report)
-        report.auditproof_records = records
+        setattr(report, RECORDS, records)
         report.user_properties.extend(pair for record in records for pair in _properties(record))
     return report
+
+
+def _story(item: pytest.Item, error: AuditproofError) -> Story:
+    if isinstance(item, collect.CaseItem):
+        return item.story(error)
+    path, line, _ = item.reportinfo()
+    return Story(f"{item.name}: {error}", str(path), (line or 0) + 1)
 
 
 def _is_final(report: pytest.TestReport) -> bool:

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
 
 from auditproof.errors import AuditproofError
 
 if TYPE_CHECKING:
     from auditproof.verdict import Verdict
+
+RECORDS = "auditproof_records"  # the attribute by which a test report carries its proofs out of a worker
 
 
 class Violated(AuditproofError, AssertionError):
@@ -24,3 +27,27 @@ class Unproven(AuditproofError):
     def __init__(self, verdict: Verdict) -> None:
         self.verdict = verdict
         super().__init__("UNPROVEN: " + "; ".join(verdict.reasons))
+
+
+@dataclass(frozen=True, slots=True)
+class Crash:
+    """Where a failure is and what it says: what pytest's short summary and JUnit's message show."""
+
+    path: str
+    lineno: int
+    message: str
+
+
+class Story:
+    """A failure in our words, in the place of pytest's own representation (report.longrepr)."""
+
+    def __init__(self, text: str, path: str, line: int) -> None:
+        self.text = text
+        self.reprcrash = Crash(path, line, text.splitlines()[0])
+
+    def __str__(self) -> str:
+        return self.text
+
+    def toterminal(self, tw: Any) -> None:
+        """Write the story."""
+        tw.line(self.text)

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from auditproof.plugin.options import REPORT_FILES
+from auditproof.plugin.outcomes import RECORDS
 from auditproof.report.html import ticket_document
 from auditproof.report.results import conformance_report, write_results
 
@@ -16,8 +17,6 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from auditproof.plugin.options import Options
-
-RECORDS = "auditproof_records"  # the attribute by which a test report carries its proofs from a worker
 
 
 class Reporting:

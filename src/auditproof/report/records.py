@@ -37,9 +37,9 @@ def proof_record(proof: Proof, origin: Origin, policy: Policy) -> dict[str, Any]
     evidence = verdict.evidence
     exchange = evidence.exchange
     return {
-        **_head(proof.step, origin, policy, evidence.decision),
+        **_head(proof.step, origin, policy),
         "auditID": exchange.audit_id,
-        "expected": _expected(proof.step, verdict, evidence.decision),
+        "expected": _expected(proof.step, verdict),
         "observed": {
             "level": str(evidence.level) if evidence.events else None,
             "stages": [str(event.stage) for event in evidence.events],
@@ -59,7 +59,7 @@ def failed_record(step: Step, origin: Origin, policy: Policy, verdict: str, reas
     decision = decide(policy, step.attributes())
     level = decision.level if step.expectation.level is None else step.expectation.level
     return {
-        **_head(step, origin, policy, decision),
+        **_head(step, origin, policy),
         "auditID": "",
         "expected": {**_rule(decision), "level": str(level), "stages": [], "source": _source(step)},
         "observed": {"level": None, "stages": [], "status": 0},
@@ -72,7 +72,7 @@ def failed_record(step: Step, origin: Origin, policy: Policy, verdict: str, reas
     }
 
 
-def _head(step: Step, origin: Origin, policy: Policy, decision: Decision) -> dict[str, Any]:
+def _head(step: Step, origin: Origin, policy: Policy) -> dict[str, Any]:
     return {
         "id": origin.id,
         "title": origin.title,
@@ -113,9 +113,9 @@ def _request(step: Step) -> dict[str, Any]:
     }
 
 
-def _expected(step: Step, verdict: Verdict, decision: Decision) -> dict[str, Any]:
+def _expected(step: Step, verdict: Verdict) -> dict[str, Any]:
     return {
-        **_rule(decision),
+        **_rule(verdict.evidence.decision),
         "level": str(verdict.level),
         "stages": [str(stage) for stage in in_order(verdict.stages)],
         "source": _source(step),

@@ -30,8 +30,8 @@ def conformance_report(
 ) -> dict[str, Any]:
     """The report of a run.
 
-    ``proofs`` are records (see records.proof_record), ``planned`` the ids of all that was to be proven. What was planned
-    and has no record was not performed, and counts as unproven: planned = proven + violated + unproven + notSupported.
+    ``proofs`` are records (see records.proof_record), ``planned`` the ids of all that was to be proven. What was
+    planned and has no record was not performed, and is unproven: planned = proven + violated + unproven + notSupported.
     """
     done = {proof["id"] for proof in proofs}
     missing = [proof_id for proof_id in planned if proof_id not in done]
