@@ -57,17 +57,18 @@ class Policy:
     warnings: tuple[Problem, ...]
 
 
-def load_policy(path: str | Path, *, kubernetes: str = "1.37") -> Policy:
+def load_policy(path: str | Path, *, kubernetes: str = "1.37", name: str = "") -> Policy:
     """Read a policy file as the kube-apiserver of minor version ``kubernetes`` reads it.
 
-    Raises SourceError where the file cannot be read, PolicyRefused where the server would refuse it.
+    ``name`` is what messages and reports call the file, if not by its path. Raises SourceError where the file cannot be
+    read, PolicyRefused where the server would refuse it.
     """
     try:
         data = Path(path).read_bytes()
     except OSError as error:
-        where = Position(str(path), 1, 1)
+        where = Position(name or str(path), 1, 1)
         raise SourceError([Problem(where, f"the policy cannot be read: {error.strerror}")]) from None
-    return parse_policy(data, str(path), kubernetes=kubernetes)
+    return parse_policy(data, name or str(path), kubernetes=kubernetes)
 
 
 def parse_policy(data: bytes, path: str, *, kubernetes: str = "1.37") -> Policy:

@@ -68,6 +68,7 @@ class Prover:
     def __init__(
         self, cluster: Cluster, policy: Policy, *, running: Policy, folder: Path, died: Callable[[], str]
     ) -> None:
+        self.kubernetes = cluster.kubernetes
         self._cluster = cluster
         self._policy = policy
         self._admin = Admin(cluster, folder)

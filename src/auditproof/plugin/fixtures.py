@@ -102,7 +102,8 @@ class Audit:
     def _origin(self, step_id: str) -> Origin:
         location = self._node.location
         doc = getattr(getattr(self._node, "obj", None), "__doc__", None) or self._node.name
-        return Origin(step_id, doc.strip().splitlines()[0], location[0], (location[1] or 0) + 1, "", None)
+        title = doc.strip().splitlines()[0]
+        return Origin(step_id, title, location[0], (location[1] or 0) + 1, "", None, self._prover.kubernetes)
 
 
 @pytest.fixture(scope="session")

@@ -220,11 +220,12 @@ def pytest_runtest_makereport(
     report = yield
     session = item.config.stash.get(SESSION, None)
     if call.excinfo is not None and isinstance(call.excinfo.value, AuditproofError):
-        report.longrepr = _story(item, call.excinfo.value)
+        shown: Any = _story(item, call.excinfo.value)
+        report.longrepr = shown
     if session is not None and _is_final(report):
         records = _records(session, item, report)
         setattr(report, RECORDS, records)
-        report.user_properties.extend(pair for record in records for pair in _properties(record))
+        item.user_properties.extend(pair for record in records for pair in _properties(record))
     return report
 
 

@@ -64,7 +64,9 @@ FLAGS = {
 class Options:
     """The effective options of a run; paths are absolute."""
 
+    policy_file: Path
     policy: Policy
+    folders: tuple[Path, ...]
     profile: Profile
     kubernetes: str
     assets: Path | None
@@ -98,8 +100,12 @@ def read_options(config: pytest.Config) -> Options:
     """
     profile = _usable(lambda: load_profile(effective(config, "cluster") or "embedded"))
     kubernetes = effective(config, "kubernetes") or profile.kubernetes
+    file, folders = policy_path(config), (config.invocation_params.dir, config.rootpath)
+    name = shown_path(file, folders)
     return Options(
-        policy=_usable(lambda: load_policy(policy_path(config), kubernetes=minor(kubernetes))),
+        policy_file=file,
+        policy=_usable(lambda: load_policy(file, kubernetes=minor(kubernetes), name=name)),
+        folders=folders,
         profile=profile,
         kubernetes=kubernetes,
         assets=_folder(config, "assets"),
@@ -110,11 +116,14 @@ def read_options(config: pytest.Config) -> Options:
 
 
 def policy_path(config: pytest.Config) -> Path:
-    """The policy to prove: as given, relative to where pytest was called; else the shipped baseline."""
+    """The policy to prove: the given one, relative to where pytest was called; else the shipped baseline."""
     given = effective(config, "policy")
-    if not given:
-        return content.root() / DEFAULT_POLICY
-    return _absolute(config, given)
+    return _absolute(config, given) if given else content.root() / DEFAULT_POLICY
+
+
+def shown_path(path: Path, folders: tuple[Path, ...]) -> str:
+    """A path as a reader knows it: relative to the first of ``folders`` that it is below."""
+    return next((str(path.relative_to(folder)) for folder in folders if path.is_relative_to(folder)), str(path))
 
 
 def minor(version: str) -> str:

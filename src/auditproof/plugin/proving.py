@@ -6,22 +6,22 @@ file are performed in one batch when the first of them is reached.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 
 from auditproof.clusters import start_provider
 from auditproof.errors import AuditproofError
-from auditproof.plugin.options import minor
+from auditproof.plugin.options import minor, shown_path
 from auditproof.policy import Policy, load_policy
 from auditproof.report.records import Origin, failed_record, proof_record, story
 from auditproof.run import Proof, Prover, Step
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
+    from pathlib import Path
     from typing import Any
 
     from auditproof.clusters.base import Capability, Provider
@@ -93,12 +93,13 @@ class AuditSession:
         Raises PolicyRefused where the API server would refuse it.
         """
         if path not in self._policies:
-            self._policies[path] = load_policy(path, kubernetes=minor(self.options.kubernetes))
+            name = shown_path(path, self.options.folders)
+            self._policies[path] = load_policy(path, kubernetes=minor(self.options.kubernetes), name=name)
         return self._policies[path]
 
     def given_policy(self) -> Path:
         """The policy that the run was given."""
-        return Path(self.options.policy.path)
+        return self.options.policy_file
 
     def bench(self, policy: Path | None, sabotage: Path | None) -> Bench:
         """Where cases with these two policies are proven."""
@@ -118,6 +119,10 @@ class AuditSession:
                 died=lambda: self.provider.alive(cluster),
             )
         return self._provers[bench]
+
+    def kubernetes(self, bench: Bench) -> str:
+        """The version that the bench's server calls its own."""
+        return self._provers[bench].kubernetes
 
     def missing(self, item: CaseItem) -> tuple[str, ...]:
         """The capabilities that a case needs and this cluster lacks."""
@@ -167,7 +172,7 @@ class AuditSession:
         origin = _origin(item)
         outcome = self._outcomes.get(item.nodeid)
         if isinstance(outcome, Proof):
-            return proof_record(outcome, origin, policy)
+            return proof_record(outcome, replace(origin, kubernetes=self.kubernetes(bench)), policy)
         reason = not_supported or str(outcome or "it was not performed")
         verdict = "NOT_SUPPORTED" if not_supported else "UNPROVEN"
         return failed_record(_step(item), origin, policy, verdict, reason)

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 from functools import cached_property
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from auditproof.plugin.options import REPORT_FILES
 from auditproof.plugin.outcomes import RECORDS
-from auditproof.report.html import ticket_document
+from auditproof.report.html import into_page, ticket_document
 from auditproof.report.results import conformance_report, write_results
 
 if TYPE_CHECKING:
@@ -46,7 +47,8 @@ class Reporting:
         """Take the proofs that a test report carries."""
         for record in getattr(report, RECORDS, ()):
             self._records[record["id"]] = record
-            self._kubernetes = record.pop("kubernetes", "") or self._kubernetes
+            self._planned.discard(record["id"].partition("#")[0])  # a Python test is planned as one, and proves several
+            self._kubernetes = record.pop("kubernetes") or self._kubernetes
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_sessionfinish(self) -> None:
@@ -54,11 +56,14 @@ class Reporting:
         if self._options.report is not None and self._planned | self._records.keys():
             write_results(self._options.report / "results.json", self.document)
 
-    @pytest.hookimpl(optionalhook=True, trylast=True)
-    def pytest_html_results_summary(self, prefix: list[str]) -> None:
-        """Put the ticket document on top of pytest-html's table."""
-        if self._planned | self._records.keys():
-            prefix.insert(0, ticket_document(self.document))
+    @pytest.hookimpl(trylast=True)
+    def pytest_unconfigure(self, config: pytest.Config) -> None:
+        """Put the ticket document on top of pytest-html's file, which is complete by now."""
+        page = Path(getattr(config.option, "htmlpath", None) or "")
+        if page.is_file() and self._planned | self._records.keys():
+            page.write_text(
+                into_page(page.read_text(encoding="utf-8"), ticket_document(self.document)), encoding="utf-8"
+            )
 
     @pytest.hookimpl(optionalhook=True)
     def pytest_html_report_title(self, report: Any) -> None:
@@ -71,7 +76,13 @@ class Reporting:
         policy = self._options.policy
         return conformance_report(
             list(self._records.values()),
-            policy={"path": policy.path, "sha256": policy.sha256, "text": policy.text},
+            policy={
+                "path": policy.path,
+                "sha256": policy.sha256,
+                "text": policy.text,
+                "ruleLines": [rule.position.line for rule in policy.rules],
+                "warnings": [str(warning) for warning in policy.warnings],
+            },
             cluster={"provider": self._options.profile.provider, "kubernetes": self._kubernetes},
             planned=sorted(self._planned | self._records.keys()),
             started=self._started,

@@ -1,13 +1,137 @@
-"""The ticket document."""
+"""The ticket document: what a run has shown, for people, as static HTML that needs no script.
+
+It becomes the first part of pytest-html's file. Everything that a reader decides on is in the open; evidence is folded.
+"""
 
 from __future__ import annotations
 
+import json
+from dataclasses import dataclass
+from importlib import resources
+from itertools import groupby
 from typing import TYPE_CHECKING, Any
 
+from jinja2 import Environment, StrictUndefined
+from markupsafe import Markup
+
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping, Sequence
+
+_SYMBOLS = {"PROVEN": "✓", "VIOLATED": "✗", "UNPROVEN": "?", "NOT_SUPPORTED": "-"}
+_WORST_FIRST = ("VIOLATED", "UNPROVEN", "NOT_SUPPORTED", "PROVEN")
+
+
+@dataclass(frozen=True, slots=True)
+class PolicyLine:
+    """A line of the given policy; on the first line of a rule, which rule it is and how many actions it decided."""
+
+    number: int
+    text: str
+    rule: int | None
+    decided: int
+    wrong: int
 
 
 def ticket_document(report: Mapping[str, Any]) -> str:
-    """The report."""
-    return str(report["summary"])
+    """The document for a change ticket, out of a ConformanceReport (see results.conformance_report)."""
+    own, others = _by_policy(report)
+    rendered: str = _template().render(
+        report=report,
+        css=Markup(_read("ticket.css")),  # noqa: S704 - a file of ours
+        verdict=verdict_word(report),
+        sentence=verdict_sentence(report),
+        attention=[proof for proof in _worst_first(report["proofs"]) if proof["verdict"] in ("VIOLATED", "UNPROVEN")],
+        claims=[proof for proof in report["proofs"] if proof["claim"]],
+        lines=policy_lines(report),
+        own=_suites(own),
+        others=_suites(others),
+        symbols=_SYMBOLS,
+    )
+    return rendered
+
+
+def into_page(page: str, document: str) -> str:
+    """pytest-html's page with the document in front, and a language and a width for readers and small screens."""
+    head = '<html lang="en">'
+    view = '<meta charset="utf-8"/>\n    <meta name="viewport" content="width=device-width, initial-scale=1"/>'
+    page = page.replace("<html>", head, 1).replace('<meta charset="utf-8"/>', view, 1)
+    before, body, after = page.partition("<body>")
+    return f"{before}{body}\n{document}\n{after}" if body else f"{document}\n{page}"
+
+
+def verdict_word(report: Mapping[str, Any]) -> str:
+    """The verdict of the whole run: PROVEN only where everything that was planned is."""
+    summary = report["summary"]
+    if summary["violated"]:
+        return "VIOLATED"
+    if summary["unproven"] or not summary["proven"]:
+        return "UNPROVEN"
+    return "PROVEN"
+
+
+def verdict_sentence(report: Mapping[str, Any]) -> str:
+    """The verdict in words, for somebody in a hurry."""
+    summary, path = report["summary"], report["policy"]["path"]
+    planned, proven = summary["planned"], summary["proven"]
+    supported = f" ({summary['notSupported']} not supported here)" if summary["notSupported"] else ""
+    counts = f"{proven} of {planned} actions proven{supported}"
+    if summary["violated"]:
+        many = "1 action is" if summary["violated"] == 1 else f"{summary['violated']} actions are"
+        return f"{many} not recorded as expected: {counts}."
+    if verdict_word(report) == "UNPROVEN":
+        return f"Nothing can be concluded about {planned - proven} actions: {counts}."
+    return f"{counts}: the API server records what {path} says."
+
+
+def policy_lines(report: Mapping[str, Any]) -> list[PolicyLine]:
+    """The given policy line by line, with what was shown about each rule."""
+    policy = report["policy"]
+    judged = [proof for proof in report["proofs"] if proof["policy"]["sha256"] == policy["sha256"]]
+    found = []
+    for number, text in enumerate(policy.get("text", "").splitlines(), 1):
+        decided = [proof for proof in judged if proof["expected"]["line"] == number and proof["auditID"]]
+        wrong = sum(1 for proof in decided if proof["verdict"] != "PROVEN")
+        rule = decided[0]["expected"]["rule"] + 1 if decided else _rule_at(policy, number)
+        found.append(PolicyLine(number, text, rule, len(decided), wrong))
+    return found
+
+
+def _rule_at(policy: Mapping[str, Any], number: int) -> int | None:
+    lines: Sequence[int] = policy.get("ruleLines", ())
+    return lines.index(number) + 1 if number in lines else None
+
+
+def _by_policy(report: Mapping[str, Any]) -> tuple[list[Mapping[str, Any]], list[Mapping[str, Any]]]:
+    digest = report["policy"]["sha256"]
+    own = [proof for proof in report["proofs"] if proof["policy"]["sha256"] == digest]
+    return own, [proof for proof in report["proofs"] if proof["policy"]["sha256"] != digest]
+
+
+def _suites(proofs: Iterable[Mapping[str, Any]]) -> list[tuple[str, str, list[Mapping[str, Any]]]]:
+    """Suite, the policy that it is judged by, and its proofs in the order of the file."""
+    ordered = sorted(proofs, key=lambda proof: (proof["suite"], proof["line"], proof["id"]))
+    grouped = ((suite, list(group)) for suite, group in groupby(ordered, key=lambda proof: str(proof["suite"])))
+    return [(suite, str(group[0]["policy"]["path"]), group) for suite, group in grouped]
+
+
+def _worst_first(proofs: Iterable[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
+    return sorted(proofs, key=lambda proof: (_WORST_FIRST.index(proof["verdict"]), proof["id"]))
+
+
+def anchor(proof_id: str) -> str:
+    """The fragment by which a proof is linked to."""
+    return "proof-" + "".join(letter if letter.isalnum() else "-" for letter in proof_id)
+
+
+def _event_text(event: Mapping[str, Any]) -> str:
+    return json.dumps(event, indent=1, ensure_ascii=False)
+
+
+def _template() -> Any:
+    environment = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
+    environment.filters |= {"anchor": anchor, "event": _event_text}
+    return environment.from_string(_read("ticket.html.j2"))
+
+
+def _read(name: str) -> str:
+    return resources.files(__package__).joinpath(name).read_text(encoding="utf-8")

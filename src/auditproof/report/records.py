@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from auditproof.decide import decide
@@ -29,6 +30,7 @@ class Origin:
     line: int
     because: str
     claim: Claim | None
+    kubernetes: str = ""
 
 
 def proof_record(proof: Proof, origin: Origin, policy: Policy) -> dict[str, Any]:
@@ -79,6 +81,7 @@ def _head(step: Step, origin: Origin, policy: Policy) -> dict[str, Any]:
         "suite": origin.suite,
         "line": origin.line,
         "policy": {"path": policy.path, "sha256": policy.sha256},
+        "kubernetes": origin.kubernetes,
         "identity": _identity(step.identity),
         "request": _request(step),
         "because": origin.because,
@@ -89,14 +92,12 @@ def _head(step: Step, origin: Origin, policy: Policy) -> dict[str, Any]:
 def _identity(identity: Identity) -> dict[str, Any]:
     """The user as the API server's authentication sees it; null where it fails."""
     info = identity.user_info()
-    record: dict[str, Any] = {
+    return {
         "user": info.name if info else None,
         "groups": list(info.groups) if info else [],
         "kind": str(identity.kind),
+        "impersonates": identity.impersonates.user if identity.impersonates else None,
     }
-    if identity.impersonates:
-        record["impersonates"] = identity.impersonates.user
-    return record
 
 
 def _request(step: Step) -> dict[str, Any]:
@@ -162,5 +163,5 @@ def story(proof: Proof, origin: Origin, policy: Policy) -> str:
 
 
 def _places(evidence: Evidence) -> str:
-    places = [f"{event.source} byte {event.offset}" for event in evidence.events]
-    return f"{len(places)} events" + (f": {'; '.join(places)}" if places else "")
+    places = [f"{Path(event.source).name} byte {event.offset}" for event in evidence.events]
+    return f"{len(places)} event{'s' if len(places) != 1 else ''}" + (f": {', '.join(places)}" if places else "")
