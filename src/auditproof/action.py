@@ -159,11 +159,15 @@ def _default_patch(action: Action) -> Any:
 def _object(action: Action) -> dict[str, Any]:
     """The object to send: what is given, with apiVersion, kind, name and namespace filled in from the target."""
     target = action.target
-    given = dict(action.body) if action.body is not None else minimal_body(target.resource.kind, target.subresource)
+    smallest = minimal_body(target.resource.kind, target.subresource)
+    given = smallest if action.body is None else dict(action.body)
     metadata = dict(given.get("metadata", {}))
     if target.name and "generateName" not in metadata:
         metadata.setdefault("name", target.name)
     if target.namespace and target.resource.namespaced:
         metadata.setdefault("namespace", target.namespace)
-    head = {"apiVersion": target.resource.api_version, "kind": target.resource.kind}
+    head = {
+        "apiVersion": smallest.get("apiVersion", target.resource.api_version),
+        "kind": smallest.get("kind", target.resource.kind),
+    }
     return {**head, **given, "metadata": metadata} if metadata else {**head, **given}

@@ -107,6 +107,16 @@ def test_the_body_of_a_subresource_has_the_subresources_kind() -> None:
     assert eviction["metadata"]["name"] == "web"
 
 
+def test_a_body_that_says_no_kind_gets_that_of_its_subresource() -> None:
+    sent = _sent(act("create", "serviceaccounts/robot/token", "shop", body={"spec": {"audiences": ["vault"]}}))
+
+    assert (sent["apiVersion"], sent["kind"], sent["spec"]) == (
+        "authentication.k8s.io/v1",
+        "TokenRequest",
+        {"audiences": ["vault"]},
+    )
+
+
 @pytest.mark.parametrize("subresource", ["exec", "attach", "portforward", "proxy"])
 def test_a_stream_is_opened_without_a_body(subresource: str) -> None:
     request = to_request(act("create", f"pods/web/{subresource}", "shop", upgrade="spdy"))
