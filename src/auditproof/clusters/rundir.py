@@ -5,6 +5,7 @@ The controller makes it, workers open it, and only the controller ends it; the r
 
 from __future__ import annotations
 
+import ctypes
 import json
 import os
 import shlex
@@ -46,6 +47,7 @@ class RunDirectory:
             path = Path(tempfile.mkdtemp(prefix="auditproof-", dir="/tmp"))
         for name in (reaper.LEDGER, "locks", "servers", "credentials"):
             (path / name).mkdir(mode=0o700)
+        _adopt_orphans()
         command = [sys.executable, "-I", "-S", reaper.__file__, str(path)]
         process = subprocess.Popen(command, stdin=subprocess.PIPE, start_new_session=True)
         return RunDirectory(path, process, keep)
@@ -124,6 +126,15 @@ class RunDirectory:
                 lines.append(f"  policy {record['source']}: kubectl --kubeconfig {shlex.quote(str(kubeconfig))} get ns")
                 lines.append(f"    audit log: {record['log']}")
         return "\n".join([*lines, f"end it with: {shlex.quote(str(stop))}"])
+
+
+def _adopt_orphans() -> None:
+    """Make this process the parent of servers whose worker has ended, so that it can collect what remains of them.
+
+    Where process 1 of a container collects nothing, they would stay as zombies (prctl(2), PR_SET_CHILD_SUBREAPER).
+    """
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(36, 1, 0, 0, 0)
 
 
 def _stop_script(path: Path) -> str:

@@ -80,7 +80,9 @@ def verdict_sentence(report: Mapping[str, Any]) -> str:
         return f"{many} not recorded as expected: {counts}."
     if verdict_word(report) == "UNPROVEN":
         return f"Nothing can be concluded about {planned - proven} actions: {counts}."
-    return f"{counts}: the API server records what {path} says."
+    own = len(_by_policy(report)[0])
+    judged = "" if own == planned else f", {own} of them judged by {path}"
+    return f"{counts}{judged}: the API server records what the policy says."
 
 
 def policy_lines(report: Mapping[str, Any]) -> list[PolicyLine]:

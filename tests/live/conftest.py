@@ -1,0 +1,53 @@
+"""Real servers for the tests: one run directory a session, and small programs that are controllers of their own."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from auditproof.clusters.embedded import Embedded
+from auditproof.clusters.profile import load_profile
+from auditproof.clusters.rundir import RunDirectory
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from pathlib import Path
+
+EVERYTHING = "apiVersion: audit.k8s.io/v1\nkind: Policy\nrules:\n- level: Metadata\n"
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    for item in items:
+        if "/live/" in str(item.path):
+            item.add_marker("live")
+
+
+@pytest.fixture(scope="session")
+def run_directory() -> Iterator[RunDirectory]:
+    directory = RunDirectory.create()
+    yield directory
+    directory.close()
+
+
+@pytest.fixture(scope="session")
+def embedded(run_directory: RunDirectory) -> Embedded:
+    return Embedded(load_profile("embedded"), run_directory, kubernetes="1.37", assets=None, report=print)
+
+
+@pytest.fixture(scope="session")
+def write_policy(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Path]:
+    """Writes a policy's text to a file of its own."""
+
+    def write(text: str) -> Path:
+        path = tmp_path_factory.mktemp("policy") / "policy.yaml"
+        path.write_text(text)
+        return path
+
+    return write
+
+
+@pytest.fixture(scope="session")
+def everything(write_policy: Callable[[str], Path]) -> Path:
+    """A policy that records every request as metadata."""
+    return write_policy(EVERYTHING)
