@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 
     from auditproof.clusters.profile import Profile
 
+PEER = "http://127.0.0.1:2380"  # what the only member calls itself: nothing listens there, and nothing is ever sent
 START_TIMEOUT_S = float(os.environ.get("AUDITPROOF_START_TIMEOUT", "60"))
 CAPABILITIES = frozenset({Capability.SETS_POLICY, Capability.MINTS_X509, Capability.READS_LOG})
 
@@ -199,8 +200,8 @@ def _etcd_flags(folder: Path, client: Path, peer: Path) -> list[str]:
         f"--listen-client-urls=unix://{client}",
         f"--advertise-client-urls=unix://{client}",
         f"--listen-peer-urls=unix://{peer}",
-        f"--initial-advertise-peer-urls=unix://{peer}",
-        f"--initial-cluster=default=unix://{peer}",
+        f"--initial-advertise-peer-urls={PEER}",
+        f"--initial-cluster=default={PEER}",
         "--unsafe-no-fsync",  # the data does not outlive the run
         "--log-level=warn",
     ]

@@ -1,0 +1,219 @@
+"""Proofs on a real API server: what is shown, and what must not pass for shown."""
+
+from __future__ import annotations
+
+import os
+import signal
+import threading
+from typing import TYPE_CHECKING
+
+import pytest
+
+from auditproof.action import Action, act, path_request, to_request
+from auditproof.audit import Level, Stage
+from auditproof.clusters.embedded import Embedded
+from auditproof.clusters.profile import load_profile
+from auditproof.clusters.rundir import RunDirectory
+from auditproof.errors import AuditproofError
+from auditproof.expect import Expectation
+from auditproof.identity import Identity, IdentityKind, Impersonation
+from auditproof.policy import load_policy, parse_policy
+from auditproof.run import Prover, Step
+from auditproof.verdict import Outcome
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from pathlib import Path
+
+    from auditproof.clusters.base import Cluster
+    from auditproof.run import Proof
+    from auditproof.verdict import Verdict
+
+ALICE = Identity.x509("alice", "developers")
+READ = act("get", "namespaces/default")
+
+
+def step(action: Action, identity: Identity = ALICE, expect: Expectation | None = None, name: str = "step") -> Step:
+    return Step(name, identity, to_request(action), expect or Expectation())
+
+
+@pytest.fixture(scope="module")
+def cluster(embedded: Embedded, everything: Path) -> Cluster:
+    return embedded.cluster(everything)
+
+
+@pytest.fixture
+def prover(cluster: Cluster, everything: Path, run_directory: RunDirectory) -> Iterator[Prover]:
+    policy = load_policy(everything)
+    prover = Prover(cluster, policy, running=policy, folder=run_directory.private_folder(), died=lambda: "")
+    yield prover
+    prover.close()
+
+
+@pytest.fixture
+def own(everything: Path) -> Iterator[tuple[RunDirectory, Cluster, Prover]]:
+    """A cluster that a test may break."""
+    directory = RunDirectory.create()
+    embedded = Embedded(load_profile("embedded"), directory, kubernetes="1.37", assets=None, report=print)
+    cluster = embedded.cluster(everything)
+    policy = load_policy(everything)
+    folder = directory.private_folder()
+    prover = Prover(cluster, policy, running=policy, folder=folder, died=lambda: embedded.alive(cluster))
+    yield directory, cluster, prover
+    prover.close()
+    directory.close()
+
+
+def only(proofs: tuple[Proof, ...]) -> Proof:
+    (proof,) = proofs
+    return proof
+
+
+def test_a_recorded_action_is_proven(prover: Prover) -> None:
+    verdict = only(prover.prove([step(READ)])).verdict
+
+    assert verdict.outcome is Outcome.PROVEN, verdict.reasons
+    assert [event.stage for event in verdict.evidence.events] == [Stage.REQUEST_RECEIVED, Stage.RESPONSE_COMPLETE]
+    assert verdict.evidence.exchange.status == 200
+
+
+def test_under_recording_is_violated(prover: Prover) -> None:
+    verdict = only(prover.prove([step(READ, expect=Expectation(level=Level.REQUEST_RESPONSE))])).verdict
+
+    assert verdict.outcome is Outcome.VIOLATED
+    assert verdict.reasons[0] == "recorded at Metadata, expected RequestResponse"
+
+
+def test_over_recording_is_violated(prover: Prover) -> None:
+    verdict = only(prover.prove([step(READ, expect=Expectation(level=Level.NONE))])).verdict
+
+    assert verdict.outcome is Outcome.VIOLATED
+    assert verdict.reasons[0] == "recorded at Metadata, expected excluded"
+
+
+def test_a_stage_too_many_is_violated(prover: Prover) -> None:
+    expect = Expectation(stages=frozenset({Stage.RESPONSE_COMPLETE}))
+
+    verdict = only(prover.prove([step(READ, expect=expect)])).verdict
+
+    assert verdict.outcome is Outcome.VIOLATED
+    assert "recorded at stage RequestReceived" in verdict.reasons[0]
+
+
+def test_another_answer_than_the_case_says_is_unproven(prover: Prover) -> None:
+    verdict = only(prover.prove([step(READ, expect=Expectation(status=403))])).verdict
+
+    assert verdict.outcome is Outcome.UNPROVEN
+    assert "answered 200, the case says 403" in verdict.reasons[0]
+
+
+def test_a_server_that_runs_another_policy_is_found_out(
+    cluster: Cluster, everything: Path, run_directory: RunDirectory
+) -> None:
+    judged = parse_policy(b"apiVersion: audit.k8s.io/v1\nkind: Policy\nrules:\n- level: Request\n", "judged.yaml")
+    running, folder = load_policy(everything), run_directory.private_folder()
+    prover = Prover(cluster, judged, running=running, folder=folder, died=lambda: "")
+
+    verdict = only(prover.prove([step(READ)])).verdict
+    prover.close()
+
+    assert verdict.outcome is Outcome.VIOLATED
+    assert any("either the server does not run this policy, or auditproof is wrong" in text for text in verdict.reasons)
+
+
+def test_every_impersonated_group_reaches_the_server(prover: Prover) -> None:
+    asked = Impersonation("bob", ("ops", "oncall"))
+    deputy = Identity(IdentityKind.X509, "deputy", impersonates=asked)
+
+    verdict = only(prover.prove([step(READ, deputy)])).verdict
+
+    assert verdict.outcome is Outcome.PROVEN, verdict.reasons
+    impersonated = verdict.evidence.events[-1].raw["impersonatedUser"]
+    assert impersonated["groups"] == ["ops", "oncall", "system:authenticated"]
+
+
+def test_each_request_is_sent_once_with_a_name_of_its_own(prover: Prover) -> None:
+    proofs = prover.prove([step(READ, name=f"step-{n}") for n in range(20)])
+
+    exchanges = [proof.verdict.evidence.exchange for proof in proofs]
+    assert len({exchange.audit_id for exchange in exchanges}) == 20
+    assert [len(proof.verdict.evidence.events) for proof in proofs] == [2] * 20
+    assert {proof.verdict.evidence.events[0].raw["userAgent"] for proof in proofs} == {
+        f"auditproof/step-{n}" for n in range(20)
+    }
+
+
+def test_a_large_answer_with_a_declared_length_is_proven(prover: Prover) -> None:
+    request = path_request("GET", "/openapi/v2")
+    proofs = prover.prove([Step(f"openapi-{n}", ALICE, request, Expectation()) for n in range(10)])
+
+    assert [proof.verdict.outcome for proof in proofs] == [Outcome.PROVEN] * 10
+
+
+def meanwhile(prover: Prover, disturb: Callable[[], object]) -> Verdict:
+    """The verdict of a watch of a second in the middle of which ``disturb`` happens."""
+    prover.prove([step(READ)])  # the rights and connections are there, so that the next batch begins at once
+    watch = step(act("watch", "namespaces"), name="watch")
+    prover.prove([watch])
+    timer = threading.Timer(0.4, disturb)
+    timer.start()
+    proof = only(prover.prove([watch]))
+    timer.join()
+    return proof.verdict
+
+
+def test_a_line_that_is_no_event_leaves_everything_unproven(own: tuple[RunDirectory, Cluster, Prover]) -> None:
+    _, cluster, prover = own
+
+    def scribble() -> None:
+        with cluster.log.open("ab") as log:
+            log.write(b"this is no event\n")
+
+    verdict = meanwhile(prover, scribble)
+
+    assert verdict.outcome is Outcome.UNPROVEN
+    assert "this line is not an audit event" in " ".join(verdict.reasons)
+
+
+def test_a_log_that_is_truncated_leaves_everything_unproven(own: tuple[RunDirectory, Cluster, Prover]) -> None:
+    _, cluster, prover = own
+
+    verdict = meanwhile(prover, lambda: os.truncate(cluster.log, 0))
+
+    assert verdict.outcome is Outcome.UNPROVEN
+    assert "truncated" in " ".join(verdict.reasons)
+
+
+def test_a_log_that_is_deleted_leaves_everything_unproven(own: tuple[RunDirectory, Cluster, Prover]) -> None:
+    _, cluster, prover = own
+
+    verdict = meanwhile(prover, cluster.log.unlink)
+
+    assert verdict.outcome is Outcome.UNPROVEN
+    assert "audit.log" in " ".join(verdict.reasons)
+
+
+def test_a_server_that_dies_in_the_middle_leaves_everything_unproven(
+    own: tuple[RunDirectory, Cluster, Prover],
+) -> None:
+    directory, cluster, prover = own
+    pid, _ = directory.entry(cluster.name)
+
+    def kill() -> None:
+        os.kill(pid, signal.SIGKILL)
+        os.waitpid(pid, 0)
+
+    verdict = meanwhile(prover, kill)
+
+    assert verdict.outcome is Outcome.UNPROVEN
+    assert "has ended" in " ".join(verdict.reasons)
+
+
+def test_nothing_is_performed_on_a_server_that_is_dead_already(own: tuple[RunDirectory, Cluster, Prover]) -> None:
+    directory, cluster, prover = own
+    pid, _ = directory.entry(cluster.name)
+    os.kill(pid, signal.SIGKILL)
+    os.waitpid(pid, 0)
+
+    with pytest.raises(AuditproofError):
+        prover.prove([step(READ)])
