@@ -11,7 +11,7 @@ import difflib
 import json
 from dataclasses import dataclass, field
 
-from auditproof.errors import PolicyRefused, Position, Problem, SourceError
+from auditproof.errors import NotYaml, PolicyRefused, Position, Problem
 from auditproof.source import Mapping, Node, parse_yaml
 
 GROUP_VERSION = "audit.k8s.io/v1"
@@ -120,10 +120,9 @@ def _parse(data: bytes, path: str) -> Node:
     try:
         if text.startswith(b"{"):
             _check_json(text, path)
-        return parse_yaml(data, path)
-    except SourceError as error:
-        reasons = "; ".join(problem.message for problem in error.problems)
-        raise PolicyRefused(error.problems, f"failed decoding: yaml: {reasons}") from None
+        return parse_yaml(data, path, deepest=10_000)
+    except NotYaml as error:
+        raise PolicyRefused(error.problems, f"failed decoding: {error.server_message}") from None
 
 
 def _check_json(text: bytes, path: str) -> None:
@@ -132,9 +131,9 @@ def _check_json(text: bytes, path: str) -> None:
         json.loads(text)
     except json.JSONDecodeError as error:
         reason = f"a policy that begins with {{ is read as JSON, and this is none: {error.msg}"
-        raise SourceError([Problem(Position(path, error.lineno, error.colno), reason)]) from None
+        raise NotYaml([Problem(Position(path, error.lineno, error.colno), reason)], "json") from None
     except (ValueError, RecursionError) as error:
-        raise SourceError([Problem(Position(path, 1, 1), f"this is not JSON: {error}")]) from None
+        raise NotYaml([Problem(Position(path, 1, 1), f"this is not JSON: {error}")], "json") from None
 
 
 def _check_kind(root: Node, found: Decoded) -> None:

@@ -4,6 +4,7 @@
 
     AuditproofError            anything that auditproof reports to its user in plain words
     ├── SourceError            a file of the user's (policy, cases, profile) cannot be used
+    │   ├── NotYaml            it is not even YAML (or JSON)
     │   └── PolicyRefused      the API server would refuse to start with this policy
     ├── ClusterError           a cluster could not be had, or is gone
     │   ├── BinaryNotFound     etcd or kube-apiserver is nowhere to be found, downloaded or built
@@ -56,6 +57,14 @@ class SourceError(AuditproofError):
     def __init__(self, problems: Sequence[Problem]) -> None:
         self.problems = tuple(problems)
         super().__init__("\n".join(str(problem) for problem in self.problems))
+
+
+class NotYaml(SourceError):
+    """A text is not YAML, or not JSON where JSON is expected; ``server_message`` is what kube-apiserver says of it."""
+
+    def __init__(self, problems: Sequence[Problem], server_message: str) -> None:
+        self.server_message = server_message
+        super().__init__(problems)
 
 
 class PolicyRefused(SourceError):

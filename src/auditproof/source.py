@@ -1,25 +1,27 @@
 """YAML text as a tree of values that know their place, read by the same rules as Kubernetes reads it.
 
-Kubernetes reads YAML with go.yaml.in/yaml/v2 by way of sigs.k8s.io/yaml: YAML 1.1, where plain ``yes``, ``on`` and even
-``y`` are booleans; keys become strings; of several documents only the first is read. PyYAML scans (its C parser is the
-parent of Go's); what a scalar means is decided here.
+Kubernetes reads YAML with go.yaml.in/yaml/v2 by way of sigs.k8s.io/yaml: keys become strings, of a repeated key the last
+counts, and of several documents only the first is read. PyYAML scans (its C parser is the parent of Go's); what a scalar
+means is decided in ``scalars``, and what becomes of keys, merges and aliases here.
 """
 
 from __future__ import annotations
 
-import re
+import math
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import yaml
 
-from auditproof.errors import Position, Problem, SourceError
+from auditproof.aliasing import expands_too_much
+from auditproof.errors import NotYaml, Position, Problem
+from auditproof.scalars import MERGE, resolve
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-MAX_DEPTH = 1000  # nothing that is meant seriously is nested deeper; Go's own limit is 10,000
-MAX_NODES = 4_000_000  # visited through aliases: beyond it Go calls the document excessively aliased
+DEEPEST = 100  # nothing that is written by hand is nested deeper
+_FIRST_LINE = 1
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -50,11 +52,15 @@ class Node:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Mapping:
-    """The entries of a mapping (of a repeated key the last), the places of its keys, and the repeated keys."""
+    """The entries of a mapping (of a repeated key the last), the places of its keys, and the repeated keys.
+
+    ``sequence`` is set where repetitions matter to the reader: all entries in the order of the text (JSON).
+    """
 
     entries: dict[str, Node]
     keys: dict[str, Position]
     repeated: tuple[tuple[str, Position], ...]
+    sequence: tuple[tuple[str, Node], ...] | None = None
 
 
 def _child(node: Node, step: str | int) -> Node | None:
@@ -67,26 +73,49 @@ def _child(node: Node, step: str | int) -> Node | None:
     return None
 
 
-def parse_yaml(data: bytes, path: str) -> Node:
-    """The first document of ``data`` as a tree; an empty one is a Node with the value None.
+def parse_yaml(data: bytes, path: str, *, deepest: int = DEEPEST) -> Node:
+    """The first document of ``data`` as a tree, at most ``deepest`` levels deep; an empty one is a Node with None.
 
-    Raises SourceError where it is not YAML.
+    Raises NotYaml where it is not YAML.
     """
     try:
-        return _Builder(path).build(yaml.parse(data, Loader=_loader()))
+        root, aliased = _Builder(path, deepest).build(_events(data))
+        if aliased and expands_too_much(_events(data)):
+            raise not_yaml(root.position, "document contains excessive aliasing")
     except yaml.MarkedYAMLError as error:
-        mark = error.problem_mark or error.context_mark
-        where = Position(path, mark.line + 1, mark.column + 1) if mark else Position(path, 1, 1)
-        raise SourceError([Problem(where, f"this is not YAML: {error.problem or error.context}")]) from None
+        raise _syntax(error, path) from None
     except yaml.reader.ReaderError as error:
-        reason = f"this is not YAML: {error.reason}, at byte {error.position}"
-        raise SourceError([Problem(Position(path, 1, 1), reason)]) from None
-    except (UnicodeDecodeError, ValueError) as error:
-        raise SourceError([Problem(Position(path, 1, 1), f"this is not YAML: {error}")]) from None
+        where = Position(path, *_line_and_column(data, error.position))
+        raise not_yaml(where, f"{error.reason} (byte {error.position})", f"yaml: {error.reason}") from None
+    return root
 
 
-def _loader() -> Any:
-    return getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+def not_yaml(where: Position, text: str, server_text: str = "") -> NotYaml:
+    """The error for one place; ``server_text`` is what Go's parser says, where it is not the same."""
+    return NotYaml([Problem(where, f"this is not YAML: {text}")], server_text or f"yaml: {text}")
+
+
+def _events(data: bytes) -> Iterator[yaml.Event]:
+    loader: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+    return yaml.parse(data, Loader=loader)
+
+
+def _line_and_column(data: bytes, offset: int) -> tuple[int, int]:
+    before = data[:offset]
+    return before.count(b"\n") + 1, offset - (before.rfind(b"\n") + 1) + 1
+
+
+def _syntax(error: yaml.MarkedYAMLError, path: str) -> NotYaml:
+    """A syntax error; Go counts the lines of scanner errors from 1, and of parser errors from 0 (parser.fail)."""
+    mark = error.problem_mark or error.context_mark
+    where = Position(path, mark.line + 1, mark.column + 1) if mark else Position(path, _FIRST_LINE, 1)
+    text = ", ".join(part for part in (error.problem, error.context) if part)
+    line = 0
+    if error.problem_mark and error.problem_mark.line:
+        line = error.problem_mark.line + isinstance(error, yaml.scanner.ScannerError)
+    elif error.context_mark:
+        line = error.context_mark.line
+    return not_yaml(where, text, f"yaml: {f'line {line}: ' if line else ''}{error.problem}")
 
 
 @dataclass(slots=True)
@@ -102,52 +131,89 @@ class _Open:
 class _Builder:
     """Builds the tree from the parser's events, without recursion, so that no nesting can exhaust the stack."""
 
-    def __init__(self, path: str) -> None:
+    def __init__(self, path: str, deepest: int) -> None:
         self._path = path
+        self._deepest = deepest
         self._open: list[_Open] = []
-        self._anchors: dict[str, Node] = {}
-        self._sizes: dict[int, int] = {}
+        self._anchors: dict[str, Node | None] = {}
+        self._aliased = False
+        self._unspeakable: Node | None = None
+        self._error: NotYaml | None = None
         self._root: Node | None = None
 
-    def build(self, events: Iterator[yaml.Event]) -> Node:
+    def build(self, events: Iterator[yaml.Event]) -> tuple[Node, bool]:
+        """The tree, and whether there are aliases in it.
+
+        Syntax comes first: what is wrong with values is raised only when the document is complete.
+        """
         for event in events:
             self._take(event)
             if isinstance(event, yaml.DocumentEndEvent):
                 break
-        return self._root or Node(None, Position(self._path, 1, 1))
+        root = self._root or Node(None, Position(self._path, _FIRST_LINE, 1))
+        if self._unspeakable:
+            text = str(self._unspeakable.value).replace("nan", "NaN").replace("inf", "Inf")
+            self._fail(self._unspeakable.position, f"{text} has no place in JSON", f"json: unsupported value: {text}")
+        if self._error:
+            raise self._error
+        return root, self._aliased
+
+    def _fail(self, where: Position, text: str, server_text: str = "") -> None:
+        self._error = self._error or not_yaml(where, text, server_text)
 
     def _take(self, event: yaml.Event) -> None:
         mark = event.start_mark
-        position = Position(self._path, mark.line + 1, mark.column + 1) if mark else Position(self._path, 1, 1)
+        position = (
+            Position(self._path, mark.line + 1, mark.column + 1) if mark else Position(self._path, _FIRST_LINE, 1)
+        )
         if isinstance(event, yaml.ScalarEvent):
-            self._add(Node(_scalar(event, position), position), event.anchor)
+            self._add(Node(self._scalar(event, position), position), event.anchor)
         elif isinstance(event, yaml.AliasEvent):
-            self._add(self._alias(event.anchor, position), None)
+            self._add(self._alias(str(event.anchor), position), None)
         elif isinstance(event, yaml.SequenceStartEvent | yaml.MappingStartEvent):
             self._begin(_Open(position, isinstance(event, yaml.MappingStartEvent), event.anchor))
         elif isinstance(event, yaml.SequenceEndEvent | yaml.MappingEndEvent):
             done = self._open.pop()
-            value = _mapping(done.items) if done.mapping else tuple(done.items)
-            self._add(Node(value, done.position), done.anchor, 1 + sum(self._size(item) for item in done.items))
+            value = self._mapping(done.items) if done.mapping else tuple(done.items)
+            self._add(Node(value, done.position), done.anchor)
+        elif isinstance(event, yaml.DocumentStartEvent) and event.version not in (None, (1, 1)):
+            raise not_yaml(position, "the server reads YAML 1.1 only", "yaml: found incompatible YAML document")
+
+    def _scalar(self, event: yaml.ScalarEvent, position: Position) -> Any:
+        try:
+            value = resolve(str(event.value), event.tag, plain=event.implicit[0])
+        except ValueError as error:
+            self._fail(position, str(error))
+            return str(event.value)
+        if isinstance(value, float):
+            return self._json_number(value, position)
+        return value
+
+    def _json_number(self, value: float, position: Position) -> int | float:
+        """As it comes out of Go's JSON, where a number without a fraction is written without a point."""
+        if not math.isfinite(value):
+            self._unspeakable = self._unspeakable or Node(value, position)
+            return value
+        return int(value) if value.is_integer() and abs(value) < 1e21 else value
 
     def _begin(self, opened: _Open) -> None:
-        if len(self._open) >= MAX_DEPTH:
-            raise SourceError([Problem(opened.position, f"nested deeper than {MAX_DEPTH} levels")])
+        if len(self._open) >= self._deepest:
+            raise not_yaml(opened.position, f"exceeded max depth of {self._deepest}")
+        if opened.anchor:
+            self._anchors[opened.anchor] = None
         self._open.append(opened)
 
-    def _alias(self, anchor: str | None, position: Position) -> Node:
-        if anchor is None or anchor not in self._anchors:
-            raise SourceError([Problem(position, f"this is not YAML: unknown anchor {anchor!r} referenced")])
-        return self._anchors[anchor]
+    def _alias(self, anchor: str, position: Position) -> Node:
+        if anchor not in self._anchors:
+            raise not_yaml(position, f"unknown anchor '{anchor}' referenced")
+        self._aliased = True
+        node = self._anchors[anchor]
+        if node is None:
+            self._fail(position, f"anchor '{anchor}' value contains itself")
+            return Node(None, position)
+        return Node("<<", node.position) if node.value is MERGE else node
 
-    def _size(self, node: Node) -> int:
-        return self._sizes.get(id(node), 1)
-
-    def _add(self, node: Node, anchor: str | None, size: int = 1) -> None:
-        if size > MAX_NODES:
-            raise SourceError([Problem(node.position, "document contains excessive aliasing")])
-        if size > 1:
-            self._sizes[id(node)] = size
+    def _add(self, node: Node, anchor: str | None) -> None:
         if anchor:
             self._anchors[anchor] = node
         if self._open:
@@ -155,92 +221,41 @@ class _Builder:
         else:
             self._root = node
 
-
-def _mapping(items: list[Node]) -> Mapping:
-    """Entries out of alternating keys and values; ``<<`` merges, and a key of its own wins over a merged one."""
-    entries: dict[str, Node] = {}
-    keys: dict[str, Position] = {}
-    repeated: list[tuple[str, Position]] = []
-    merged: list[tuple[str, Node, Position]] = []
-    for key, value in zip(items[::2], items[1::2], strict=True):
-        if key.value == _MERGE:
-            merged += _merge(value)
-            continue
-        name = _key(key)
-        if name in entries:
-            repeated.append((name, key.position))
-        entries[name], keys[name] = value, key.position
-    for name, value, position in merged:
-        if name in keys:
-            repeated.append((name, keys[name]))
-        else:
+    def _mapping(self, items: list[Node]) -> Mapping:
+        """Entries out of alternating keys and values; whatever comes later wins, be it merged or not."""
+        entries: dict[str, Node] = {}
+        keys: dict[str, Position] = {}
+        repeated: list[tuple[str, Position]] = []
+        for name, position, value in self._pairs(items):
+            if name in entries:
+                repeated.append((name, position))
             entries[name], keys[name] = value, position
-    return Mapping(entries, keys, tuple(repeated))
+        return Mapping(entries, keys, tuple(repeated))
 
+    def _pairs(self, items: list[Node]) -> Iterator[tuple[str, Position, Node]]:
+        for key, value in zip(items[::2], items[1::2], strict=True):
+            if key.value is MERGE:
+                yield from self._merged(value)
+            else:
+                yield self._key(key), key.position, value
 
-def _merge(node: Node) -> list[tuple[str, Node, Position]]:
-    sources = node.value if isinstance(node.value, tuple) else (node,)
-    found: list[tuple[str, Node, Position]] = []
-    for source in sources:
-        if not isinstance(source.value, Mapping):
-            raise SourceError([Problem(node.position, "map merge requires map or sequence of maps as the value")])
-        found += [(name, entry, source.value.keys[name]) for name, entry in source.value.entries.items()]
-    return found
+    def _merged(self, node: Node) -> Iterator[tuple[str, Position, Node]]:
+        """The entries of one mapping, or of a list of them, of which the first one wins."""
+        sources = reversed(node.value) if isinstance(node.value, tuple) else (node,)
+        for source in sources:
+            if not isinstance(source.value, Mapping):
+                self._fail(node.position, "map merge requires map or sequence of maps as the value")
+                return
+            for name, entry in source.value.entries.items():
+                yield name, source.value.keys[name], entry
 
-
-def _key(node: Node) -> str:
-    value = node.value
-    if value is None or isinstance(value, tuple | Mapping):
-        raise SourceError([Problem(node.position, "a key must be a string (or a number or a boolean, taken as one)")])
-    if isinstance(value, bool):
-        return "true" if value else "false"
-    return str(value)
-
-
-_MERGE = object()
-_TRUE = {"y", "Y", "yes", "Yes", "YES", "true", "True", "TRUE", "on", "On", "ON"}
-_FALSE = {"n", "N", "no", "No", "NO", "false", "False", "FALSE", "off", "Off", "OFF"}
-_NULL = {"", "~", "null", "Null", "NULL"}
-_NOT_A_NUMBER = {".nan", ".NaN", ".NAN"}
-_INFINITE = re.compile(r"^[-+]?\.(inf|Inf|INF)$")
-_INTEGER = re.compile(r"^[-+]?(0[xX][0-9a-fA-F]+|0[oO]?[0-7]+|0[bB][01]+|0|[1-9][0-9]*)$")
-_FLOAT = re.compile(r"^[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)([eE][-+]?[0-9]+)?$")
-_TAGS = "tag:yaml.org,2002:"
-
-
-def _scalar(event: yaml.ScalarEvent, position: Position) -> Any:
-    """What Go's resolve() makes of a scalar (go.yaml.in/yaml/v2 resolve.go)."""
-    text, tag = str(event.value), event.tag
-    if tag in (None, "!") and event.implicit[0] and not event.style:
-        return _MERGE if text == "<<" else _resolve(text)
-    if tag in (None, "!", f"{_TAGS}str"):
-        return text
-    if tag.removeprefix(_TAGS) not in ("bool", "int", "float", "null"):
-        return text
-    value = _resolve(text)
-    if isinstance(value, str):
-        name = tag.removeprefix(_TAGS)
-        raise SourceError([Problem(position, f"this is not YAML: cannot decode !!str `{text}` as a !!{name}")])
-    return value
-
-
-def _resolve(text: str) -> Any:
-    if text in _NULL:
-        return None
-    if text in _TRUE or text in _FALSE:
-        return text in _TRUE
-    if text in _NOT_A_NUMBER or _INFINITE.match(text):
-        return float(text.replace(".", "").lower())
-    if text[0] not in "+-.0123456789":
-        return text
-    return _number(text.replace("_", "") if text[0] != "." else text, text)
-
-
-def _number(plain: str, text: str) -> Any:
-    if _INTEGER.match(plain):
-        sign = -1 if plain.startswith("-") else 1
-        digits = plain.lstrip("+-").lower()
-        bases = {"0x": 16, "0o": 8, "0b": 2}
-        base = bases.get(digits[:2], 8 if digits.startswith("0") and len(digits) > 1 else 10)
-        return sign * int(digits[2:] if digits[:2] in bases else digits, base)
-    return float(plain) if _FLOAT.match(plain) else text
+    def _key(self, node: Node) -> str:
+        value = node.value
+        if isinstance(value, tuple | Mapping):
+            self._fail(node.position, "invalid map key: it is a list or a mapping")
+        elif value is None or (isinstance(value, int) and value >= 2**63):
+            kind = "%!s(<nil>)" if value is None else "uint64"
+            self._fail(node.position, "a key must not be null nor huge", f"unsupported map key of type: {kind}")
+        elif isinstance(value, bool):
+            return "true" if value else "false"
+        return str(value)
