@@ -15,7 +15,7 @@ from auditproof.errors import AuditproofError
 from auditproof.plugin import collect, options
 from auditproof.plugin.fixtures import PROOFS, marked_policies
 from auditproof.plugin.outcomes import RECORDS, Story
-from auditproof.plugin.proving import SESSION, AuditSession, needed_policies
+from auditproof.plugin.proving import SESSION, AuditSession
 
 if TYPE_CHECKING:
     from collections.abc import Generator
@@ -146,17 +146,11 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     """In a sabotage run keep only what has a policy broken on purpose."""
     if not config.getoption("--audit-sabotage"):
         return
-    kept = [item for item in items if _has_twin(item)]
-    dropped = [item for item in items if not _has_twin(item)]
+    kept = [item for item in items if _policies(item)[1] is not None]
+    dropped = [item for item in items if _policies(item)[1] is None]
     if dropped:
         config.hook.pytest_deselected(items=dropped)
         items[:] = kept
-
-
-def _has_twin(item: pytest.Item) -> bool:
-    if isinstance(item, collect.CaseItem):
-        return item.case_file.sabotage is not None
-    return marked_policies(item)[1] is not None
 
 
 def pytest_collection_finish(session: pytest.Session) -> None:
@@ -202,7 +196,16 @@ def pytest_runtestloop(session: pytest.Session) -> None:
         return
     if session.testsfailed and not config.option.continue_on_collection_errors:
         return
-    _or_exit(lambda: proving.start_servers(needed_policies(proving.benches())))
+    benches = (proving.bench(*_policies(item)) for item in proving.selected)
+    policies = list(dict.fromkeys(bench.running for bench in benches))
+    _or_exit(lambda: proving.start_servers(policies))
+
+
+def _policies(item: pytest.Item) -> tuple[Path | None, Path | None]:
+    """The policy of its own that an item names, and its twin."""
+    if isinstance(item, collect.CaseItem):
+        return item.case_file.policy, item.case_file.sabotage
+    return marked_policies(item)
 
 
 def _or_exit(start: Any) -> None:

@@ -20,7 +20,7 @@ from auditproof.report.records import Origin, failed_record, proof_record, story
 from auditproof.run import Proof, Prover, Step
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Sequence
+    from collections.abc import Callable, Sequence
     from pathlib import Path
     from typing import Any
 
@@ -185,14 +185,6 @@ class AuditSession:
         bench = self.bench(item.case_file.policy, item.case_file.sabotage)
         return story(outcome, _origin(item), self.policy(bench.policy))
 
-    def benches(self) -> list[Bench]:
-        """The benches that the selected items need, in order of first need."""
-        from auditproof.plugin.collect import CaseItem
-
-        files = [item.case_file for item in self.selected if isinstance(item, CaseItem)]
-        cases = [self.bench(case_file.policy, case_file.sabotage) for case_file in files]
-        return list(dict.fromkeys(cases))
-
     def close(self) -> None:
         """Close every connection of this process; the servers are ended by whoever owns the run directory."""
         for prover in self._provers.values():
@@ -217,8 +209,3 @@ def _origin(item: CaseItem) -> Origin:
     case = item.case
     suite = item.nodeid.partition("::")[0]
     return Origin(item.nodeid, case.title, suite, case.position.line, case.because, case.claim)
-
-
-def needed_policies(benches: Iterable[Bench]) -> list[Path]:
-    """The policy files that servers must be started with."""
-    return list(dict.fromkeys(bench.running for bench in benches))

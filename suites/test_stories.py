@@ -1,0 +1,93 @@
+"""What has an "and then": actions whose meaning lies in what an earlier one left behind."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from auditproof.action import act
+from auditproof.audit import Level, Stage
+
+if TYPE_CHECKING:
+    from auditproof.identity import Identity
+    from auditproof.plugin.fixtures import Audit
+
+pytestmark = pytest.mark.audit_policy(
+    "../fixtures/policies/baseline.yaml", sabotage="../fixtures/policies/broken/baseline.yaml"
+)
+
+
+@pytest.fixture
+def shop(audit: Audit) -> str:
+    """A namespace, as the admin makes it."""
+    audit.given({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": "story-shop"}})
+    return "story-shop"
+
+
+def test_a_secret_leaves_no_trace_of_its_contents_in_its_whole_life(audit: Audit, alice: Identity, shop: str) -> None:
+    """A secret that is created, read, changed and deleted is seen four times, and never its contents."""
+    canary = "story-canary-7c1f"
+    recorded = [
+        audit(alice, act("create", "secrets/life", shop, body={"stringData": {"password": canary}})),
+        audit(alice, act("get", "secrets/life", shop)),
+        audit(alice, act("patch", "secrets/life", shop, body={"stringData": {"password": f"{canary}-2"}})),
+        audit(alice, act("delete", "secrets/life", shop)),
+    ]
+
+    assert [each.event["verb"] for each in recorded] == ["create", "get", "patch", "delete"]
+    assert [each.level for each in recorded] == [Level.METADATA] * 4
+    assert not any(canary in str(event.raw) for each in recorded for event in each.events)
+
+
+def test_a_refusal_is_recorded_and_so_is_the_success_that_follows(
+    audit: Audit, alice: Identity, stranger: Identity, shop: str
+) -> None:
+    """The same request is recorded with decision forbid for one user, and allow for another."""
+    refused = audit(stranger, act("list", "pods", shop))
+    allowed = audit(alice, act("list", "pods", shop))
+
+    decision = "authorization.k8s.io/decision"
+    assert (refused.status, refused.event["annotations"][decision]) == (403, "forbid")
+    assert (allowed.status, allowed.event["annotations"][decision]) == (200, "allow")
+
+
+def test_a_failed_login_is_recorded_without_a_user(audit: Audit, intruder: Identity, shop: str) -> None:
+    """A 401 has a single event, at ResponseStarted, and nobody in it."""
+    recorded = audit(intruder, act("list", "secrets", shop))
+
+    assert recorded.status == 401
+    assert recorded.stages == (Stage.RESPONSE_STARTED,)
+    assert recorded.event["user"] == {}
+
+
+def test_an_impersonator_is_recorded_with_everybody_whom_it_asked_to_be(
+    audit: Audit, deputy: Identity, shop: str
+) -> None:
+    """The event names both people, and all groups that were asked for."""
+    recorded = audit(deputy, act("list", "configmaps", shop))
+
+    assert recorded.event["user"]["username"] == "deputy"
+    assert recorded.event["impersonatedUser"]["username"] == "bob"
+    assert recorded.event["impersonatedUser"]["groups"] == ["ops", "oncall", "system:authenticated"]
+
+
+def test_a_generated_name_stands_in_the_answer_only(audit: Audit, alice: Identity, shop: str) -> None:
+    """The event of a create with generateName has no object name: the name has to be looked for elsewhere."""
+    body = {"metadata": {"generateName": "story-"}, "rules": []}
+    recorded = audit(alice, act("create", "roles", shop, body=body))
+
+    assert "name" not in recorded.event["objectRef"]
+    assert recorded.event["responseObject"]["metadata"]["name"].startswith("story-")
+
+
+def test_what_was_created_is_refused_a_second_time_and_both_are_recorded(
+    audit: Audit, alice: Identity, shop: str
+) -> None:
+    """A conflict is recorded like the success before it, with the same object in it."""
+    first = audit(alice, act("create", "services/twice", shop))
+    second = audit(alice, act("create", "services/twice", shop))
+
+    assert (first.status, second.status) == (201, 409)
+    assert [each.event["objectRef"]["name"] for each in (first, second)] == ["twice", "twice"]
+    assert [each.level for each in (first, second)] == [Level.REQUEST] * 2
