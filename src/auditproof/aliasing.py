@@ -1,7 +1,7 @@
 """Whether a YAML document grows so much by its aliases that Kubernetes refuses to read it.
 
-go.yaml.in/yaml/v2 (decode.go) counts every value that it visits, through aliases again and again, and gives up where too
-great a part of them came out of aliases. This makes the same count, in the same order, over the parser's events.
+go.yaml.in/yaml/v2 (decode.go) counts every value that it visits, through aliases again and again, and gives up where
+too great a part of them came out of aliases. This makes the same count, in the same order, over the parser's events.
 """
 
 from __future__ import annotations

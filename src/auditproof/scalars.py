@@ -1,14 +1,13 @@
 """What a YAML scalar means to Kubernetes: a string, a boolean, a number or null.
 
-Kubernetes reads YAML with go.yaml.in/yaml/v2, and this is its resolve.go: YAML 1.1, where the plain words ``yes``, ``on``
-and even ``y`` are booleans, a leading 0 makes an octal number, and what does not fit its kind of number stays a string.
-Timestamps stay strings.
+Kubernetes reads YAML with go.yaml.in/yaml/v2, and this is its resolve.go: YAML 1.1, where the plain words ``yes``,
+``on`` and even ``y`` are booleans, a leading 0 makes an octal number, and what does not fit its kind of number stays a
+string. Timestamps stay strings.
 """
 
 from __future__ import annotations
 
 import base64
-import binascii
 import re
 from datetime import date
 
@@ -119,7 +118,7 @@ def _limited_int(digits: str, base: int) -> int:
 def _binary(text: str) -> str:
     try:
         return base64.b64decode(text.replace("\n", "").replace("\r", ""), validate=True).decode(errors="replace")
-    except binascii.Error:
+    except ValueError:
         raise ValueError("!!binary value contains invalid base64 data") from None
 
 

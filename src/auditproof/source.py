@@ -1,8 +1,8 @@
 """YAML text as a tree of values that know their place, read by the same rules as Kubernetes reads it.
 
-Kubernetes reads YAML with go.yaml.in/yaml/v2 by way of sigs.k8s.io/yaml: keys become strings, of a repeated key the last
-counts, and of several documents only the first is read. PyYAML scans (its C parser is the parent of Go's); what a scalar
-means is decided in ``scalars``, and what becomes of keys, merges and aliases here.
+Kubernetes reads YAML with go.yaml.in/yaml/v2 by way of sigs.k8s.io/yaml: keys become strings, of a repeated key the
+last counts, and of several documents only the first is read. ``scanning`` gives the events, ``scalars`` says what a
+scalar means, and what becomes of keys, merges and aliases is decided here.
 """
 
 from __future__ import annotations
@@ -14,14 +14,16 @@ from typing import TYPE_CHECKING, Any
 import yaml
 
 from auditproof.aliasing import expands_too_much
-from auditproof.errors import NotYaml, Position, Problem
+from auditproof.errors import Position
 from auditproof.scalars import MERGE, resolve
+from auditproof.scanning import not_yaml, position_of, read_first_document, uncovered
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from auditproof.errors import NotYaml
+
 DEEPEST = 100  # nothing that is written by hand is nested deeper
-_FIRST_LINE = 1
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -78,44 +80,10 @@ def parse_yaml(data: bytes, path: str, *, deepest: int = DEEPEST) -> Node:
 
     Raises NotYaml where it is not YAML.
     """
-    try:
-        root, aliased = _Builder(path, deepest).build(_events(data))
-        if aliased and expands_too_much(_events(data)):
-            raise not_yaml(root.position, "document contains excessive aliasing")
-    except yaml.MarkedYAMLError as error:
-        raise _syntax(error, path) from None
-    except yaml.reader.ReaderError as error:
-        where = Position(path, *_line_and_column(data, error.position))
-        raise not_yaml(where, f"{error.reason} (byte {error.position})", f"yaml: {error.reason}") from None
+    root, aliased = read_first_document(data, path, lambda events: _Builder(path, deepest).build(events))
+    if aliased and read_first_document(data, path, expands_too_much):
+        raise not_yaml(root.position, "document contains excessive aliasing")
     return root
-
-
-def not_yaml(where: Position, text: str, server_text: str = "") -> NotYaml:
-    """The error for one place; ``server_text`` is what Go's parser says, where it is not the same."""
-    return NotYaml([Problem(where, f"this is not YAML: {text}")], server_text or f"yaml: {text}")
-
-
-def _events(data: bytes) -> Iterator[yaml.Event]:
-    loader: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
-    return yaml.parse(data, Loader=loader)
-
-
-def _line_and_column(data: bytes, offset: int) -> tuple[int, int]:
-    before = data[:offset]
-    return before.count(b"\n") + 1, offset - (before.rfind(b"\n") + 1) + 1
-
-
-def _syntax(error: yaml.MarkedYAMLError, path: str) -> NotYaml:
-    """A syntax error; Go counts the lines of scanner errors from 1, and of parser errors from 0 (parser.fail)."""
-    mark = error.problem_mark or error.context_mark
-    where = Position(path, mark.line + 1, mark.column + 1) if mark else Position(path, _FIRST_LINE, 1)
-    text = ", ".join(part for part in (error.problem, error.context) if part)
-    line = 0
-    if error.problem_mark and error.problem_mark.line:
-        line = error.problem_mark.line + isinstance(error, yaml.scanner.ScannerError)
-    elif error.context_mark:
-        line = error.context_mark.line
-    return not_yaml(where, text, f"yaml: {f'line {line}: ' if line else ''}{error.problem}")
 
 
 @dataclass(slots=True)
@@ -137,35 +105,31 @@ class _Builder:
         self._open: list[_Open] = []
         self._anchors: dict[str, Node | None] = {}
         self._aliased = False
-        self._unspeakable: Node | None = None
+        self._infinite = False
         self._error: NotYaml | None = None
+        self._later_error: NotYaml | None = None
         self._root: Node | None = None
 
     def build(self, events: Iterator[yaml.Event]) -> tuple[Node, bool]:
-        """The tree, and whether there are aliases in it.
+        """The tree, and whether it has aliases.
 
-        Syntax comes first: what is wrong with values is raised only when the document is complete.
+        Of several errors the first is raised, and those of keys last, as Kubernetes finds them last.
         """
         for event in events:
             self._take(event)
-            if isinstance(event, yaml.DocumentEndEvent):
-                break
-        root = self._root or Node(None, Position(self._path, _FIRST_LINE, 1))
-        if self._unspeakable:
-            text = str(self._unspeakable.value).replace("nan", "NaN").replace("inf", "Inf")
-            self._fail(self._unspeakable.position, f"{text} has no place in JSON", f"json: unsupported value: {text}")
-        if self._error:
-            raise self._error
+        root = self._root or Node(None, Position(self._path, 1, 1))
+        error = self._error or self._later_error
+        if error is None and self._infinite:
+            error = _unspeakable(root)
+        if error:
+            raise error
         return root, self._aliased
 
-    def _fail(self, where: Position, text: str, server_text: str = "") -> None:
-        self._error = self._error or not_yaml(where, text, server_text)
+    def _fail(self, where: Position, text: str) -> None:
+        self._error = self._error or not_yaml(where, text)
 
     def _take(self, event: yaml.Event) -> None:
-        mark = event.start_mark
-        position = (
-            Position(self._path, mark.line + 1, mark.column + 1) if mark else Position(self._path, _FIRST_LINE, 1)
-        )
+        position = position_of(event.start_mark, self._path)
         if isinstance(event, yaml.ScalarEvent):
             self._add(Node(self._scalar(event, position), position), event.anchor)
         elif isinstance(event, yaml.AliasEvent):
@@ -176,25 +140,17 @@ class _Builder:
             done = self._open.pop()
             value = self._mapping(done.items) if done.mapping else tuple(done.items)
             self._add(Node(value, done.position), done.anchor)
-        elif isinstance(event, yaml.DocumentStartEvent) and event.version not in (None, (1, 1)):
-            raise not_yaml(position, "the server reads YAML 1.1 only", "yaml: found incompatible YAML document")
 
     def _scalar(self, event: yaml.ScalarEvent, position: Position) -> Any:
+        text = uncovered(str(event.value))
         try:
-            value = resolve(str(event.value), event.tag, plain=event.implicit[0])
+            value = resolve(text, event.tag, plain=event.implicit[0])
         except ValueError as error:
             self._fail(position, str(error))
-            return str(event.value)
+            return text
         if isinstance(value, float):
-            return self._json_number(value, position)
+            self._infinite = self._infinite or not math.isfinite(value)
         return value
-
-    def _json_number(self, value: float, position: Position) -> int | float:
-        """As it comes out of Go's JSON, where a number without a fraction is written without a point."""
-        if not math.isfinite(value):
-            self._unspeakable = self._unspeakable or Node(value, position)
-            return value
-        return int(value) if value.is_integer() and abs(value) < 1e21 else value
 
     def _begin(self, opened: _Open) -> None:
         if len(self._open) >= self._deepest:
@@ -255,7 +211,32 @@ class _Builder:
             self._fail(node.position, "invalid map key: it is a list or a mapping")
         elif value is None or (isinstance(value, int) and value >= 2**63):
             kind = "%!s(<nil>)" if value is None else "uint64"
-            self._fail(node.position, "a key must not be null nor huge", f"unsupported map key of type: {kind}")
+            text = f"unsupported map key of type: {kind}"
+            self._later_error = self._later_error or not_yaml(node.position, text, text)
         elif isinstance(value, bool):
             return "true" if value else "false"
-        return str(value)
+        return _float_key(value) if isinstance(value, float) else str(value)
+
+
+def _float_key(value: float) -> str:
+    if math.isfinite(value):
+        return format(value, ".7g")
+    return _GO_NAMES.get(value, "NaN").lower().replace("inf", ".inf").replace("nan", ".nan").lstrip("+")
+
+
+def _unspeakable(root: Node) -> NotYaml | None:
+    """The error for the first number that JSON cannot express."""
+    pending = [root]
+    while pending:
+        node = pending.pop()
+        if isinstance(node.value, Mapping):
+            pending += [entry for _, entry in sorted(node.value.entries.items(), reverse=True)]
+        elif isinstance(node.value, tuple):
+            pending += reversed(node.value)
+        elif isinstance(node.value, float) and not math.isfinite(node.value):
+            text = f"unsupported value: {_GO_NAMES.get(node.value, 'NaN')}"
+            return not_yaml(node.position, text, f"json: {text}")
+    return None
+
+
+_GO_NAMES = {math.inf: "+Inf", -math.inf: "-Inf"}

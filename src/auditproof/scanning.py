@@ -1,0 +1,150 @@
+"""The events of a YAML text as go-yaml would give them, out of PyYAML's C parser.
+
+Both descend from libyaml, and Kubernetes' one (go.yaml.in/yaml/v2) has stayed behind in a few places. Where PyYAML's
+takes more than go-yaml, the event is refused here in go-yaml's words; where it takes less, the character that it trips
+over is covered by a stand-in of the same width, and uncovered again in the scalars.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import yaml
+
+from auditproof.errors import NotYaml, Position, Problem
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+T = TypeVar("T")
+_BOM = "\ufeff"
+_STAND_INS = {"\U000f0001": ":", "\U000f0002": _BOM}  # private use, in no text; what they stand for
+_COLON, _COVERED_BOM = _STAND_INS
+_MOST_COLONS = 100
+_ESCAPED_SLASH = re.compile(r"(?<!\\)(?:\\\\)*(\\/)")
+
+
+def not_yaml(where: Position, text: str, server_text: str = "") -> NotYaml:
+    """The error for one place; ``server_text`` is what Go's parser says, where it is not the same."""
+    return NotYaml([Problem(where, f"this is not YAML: {text}")], server_text or f"yaml: {text}")
+
+
+def position_of(mark: Any, path: str) -> Position:
+    """The place of one of PyYAML's marks."""
+    return Position(path, mark.line + 1, mark.column + 1) if mark else Position(path, 1, 1)
+
+
+def read_first_document(data: bytes, path: str, build: Callable[[Iterator[yaml.Event]], T]) -> T:
+    """What ``build`` makes of the events of the first document; it may be called more than once.
+
+    Raises NotYaml where go-yaml would not read it.
+    """
+    data = _cover_inner_boms(data)
+    for _ in range(_MOST_COLONS):
+        try:
+            return build(_Checked(data, path).events())
+        except yaml.scanner.ScannerError as error:
+            if error.problem != "found unexpected ':'" or error.problem_mark is None:
+                raise _syntax(error, path) from None
+            data = _cover_colon(data, error.problem_mark.index)
+        except yaml.MarkedYAMLError as error:
+            raise _syntax(error, path) from None
+        except yaml.reader.ReaderError as error:
+            raise _unreadable(error, data, path) from None
+    raise not_yaml(Position(path, 1, 1), "too many colons without a space after them")
+
+
+def uncovered(text: str) -> str:
+    """A scalar's text without stand-ins."""
+    for stand_in, original in _STAND_INS.items():
+        if stand_in in text:
+            text = text.replace(stand_in, original)
+    return text
+
+
+def _cover_inner_boms(data: bytes) -> bytes:
+    """To go-yaml a byte order mark is one at the very beginning only, later on it is a letter."""
+    bom = _BOM.encode()
+    if data.find(bom, 1) < 0:
+        return data
+    return data[:3] + data[3:].replace(bom, _COVERED_BOM.encode())
+
+
+def _cover_colon(data: bytes, index: int) -> bytes:
+    """In brackets, go-yaml takes a colon before another indicator for a letter, PyYAML for an error."""
+    text = data.decode("utf-8", errors="surrogateescape")
+    index += text.startswith(_BOM)
+    covered = text[:index] + _COLON + text[index + 1 :]
+    return covered.encode("utf-8", errors="surrogateescape")
+
+
+def _unreadable(error: yaml.reader.ReaderError, data: bytes, path: str) -> NotYaml:
+    before = data[: error.position]
+    where = Position(path, before.count(b"\n") + 1, error.position - before.rfind(b"\n"))
+    return not_yaml(where, f"{error.reason} (byte {error.position})", f"yaml: {error.reason}")
+
+
+def _syntax(error: yaml.MarkedYAMLError, path: str) -> NotYaml:
+    """A syntax error; Go counts the lines of scanner errors from 1, and of parser errors from 0 (parser.fail)."""
+    text = ", ".join(part for part in (error.problem, error.context) if part)
+    line = 0
+    if error.problem_mark and error.problem_mark.line:
+        line = error.problem_mark.line + isinstance(error, yaml.scanner.ScannerError)
+    elif error.context_mark:
+        line = error.context_mark.line
+    where = position_of(error.problem_mark or error.context_mark, path)
+    return not_yaml(where, text, f"yaml: {f'line {line}: ' if line else ''}{error.problem}")
+
+
+class _Checked:
+    """The parser's events up to the end of the first document, each held against what go-yaml would not take."""
+
+    def __init__(self, data: bytes, path: str) -> None:
+        self._data = data
+        self._path = path
+        self._flow: list[bool | None] = []  # of each open collection: True for {}, False for [], None for neither
+        self._text = data.decode("utf-8-sig", errors="replace") if b"\\/" in data else ""
+
+    def events(self) -> Iterator[yaml.Event]:
+        loader: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+        for event in yaml.parse(self._data, Loader=loader):
+            self._check(event)
+            yield event
+            if isinstance(event, yaml.DocumentEndEvent):
+                return
+
+    def _check(self, event: yaml.Event) -> None:
+        if isinstance(event, yaml.ScalarEvent):
+            self._check_scalar(event)
+        elif isinstance(event, yaml.CollectionStartEvent):
+            self._flow.append(isinstance(event, yaml.MappingStartEvent) if event.flow_style else None)
+        elif isinstance(event, yaml.CollectionEndEvent):
+            self._flow.pop()
+        elif isinstance(event, yaml.DocumentStartEvent) and event.version not in (None, (1, 1)):
+            self._refuse(event, 0, "found incompatible YAML document", parser_error=True)
+
+    def _check_scalar(self, event: yaml.ScalarEvent) -> None:
+        if event.style == '"' and self._text:
+            found = _ESCAPED_SLASH.search(self._text, _mark(event).index, _end_index(event))
+            if found:
+                self._refuse(event, found.start(1) - _mark(event).index, "found unknown escape character")
+        elif not event.style and "?" in event.value and self._flow and self._flow[-1] is not None:
+            closing = "}" if self._flow[-1] else "]"
+            self._refuse(event, event.value.index("?"), f"did not find expected ',' or '{closing}'", parser_error=True)
+
+    def _refuse(self, event: yaml.Event, offset: int, problem: str, *, parser_error: bool = False) -> None:
+        mark = _mark(event)
+        line = mark.line + (not parser_error) if mark.line else 0
+        where = Position(self._path, mark.line + 1, mark.column + 1 + offset)
+        raise not_yaml(where, problem, f"yaml: {f'line {line}: ' if line else ''}{problem}")
+
+
+def _mark(event: yaml.Event) -> Any:
+    mark = event.start_mark
+    assert mark is not None, "both of PyYAML's parsers mark their events"
+    return mark
+
+
+def _end_index(event: yaml.Event) -> int:
+    return int(event.end_mark.index) if event.end_mark else 0
