@@ -43,7 +43,7 @@ def proof_record(proof: Proof, origin: Origin, policy: Policy) -> dict[str, Any]
         "auditID": exchange.audit_id,
         "expected": _expected(proof.step, verdict),
         "observed": {
-            "level": str(evidence.level) if evidence.events else None,
+            "level": str(evidence.level),
             "stages": [str(event.stage) for event in evidence.events],
             "status": exchange.status,
         },

@@ -1,0 +1,131 @@
+"""The shipped suites on real servers: green as they are, red where a policy is broken, the same on two workers."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import jsonschema
+import pytest
+
+from auditproof import content
+from auditproof.attributes import attributes_of
+from auditproof.audit import Level
+from auditproof.case import load_case_file
+from auditproof.decide import decide
+from auditproof.policy import load_policy
+from auditproof.stages import emitted_stages
+
+if TYPE_CHECKING:
+    from auditproof.case import Case
+    from auditproof.policy import Policy
+
+ROOT = content.root()
+Results = dict[str, Any]
+
+
+def run(report: Path, *options: str) -> tuple[int, str, Results]:
+    """Run the shipped suites in a process of their own; answers exit code, output and results.json."""
+    command = [sys.executable, "-m", "auditproof", "run", "fixtures/policies/baseline.yaml", "--report", str(report)]
+    done = subprocess.run([*command, *options], cwd=ROOT, capture_output=True, text=True, check=False)
+    file = report / "results.json"
+    return done.returncode, done.stdout + done.stderr, json.loads(file.read_text()) if file.exists() else {}
+
+
+def leftovers() -> list[str]:
+    return [str(path) for path in Path(os.environ.get("TMPDIR", "/tmp")).glob("auditproof-*/ledger")]
+
+
+@pytest.fixture(scope="module")
+def conformance(tmp_path_factory: pytest.TempPathFactory) -> tuple[int, str, Results]:
+    return run(tmp_path_factory.mktemp("report"))
+
+
+def verdicts(results: Results) -> dict[str, tuple[Any, ...]]:
+    return {
+        proof["id"]: (proof["verdict"], proof["expected"], proof["observed"]["level"], proof["observed"]["stages"])
+        for proof in results["proofs"]
+    }
+
+
+def test_every_shipped_action_is_proven(conformance: tuple[int, str, Results]) -> None:
+    code, output, results = conformance
+
+    assert code == 0, output
+    summary = results["summary"]
+    assert summary["planned"] == summary["performed"] == summary["proven"] >= 150
+    assert (summary["violated"], summary["unproven"], summary["notSupported"]) == (0, 0, 0)
+
+
+def test_the_results_keep_to_their_schema(conformance: tuple[int, str, Results]) -> None:
+    schema = json.loads((ROOT / "src/auditproof/report/results.schema.json").read_text())
+
+    jsonschema.Draft202012Validator(schema).validate(conformance[2])
+
+
+def test_two_workers_come_to_the_same_verdicts_and_leave_nothing_behind(
+    conformance: tuple[int, str, Results], tmp_path: Path
+) -> None:
+    before = leftovers()
+
+    code, output, results = run(tmp_path, "-n", "2")
+
+    assert code == 0, output
+    assert verdicts(results) == verdicts(conformance[2])
+    assert leftovers() == before
+
+
+def test_workers_that_share_a_file_come_to_the_same_verdicts(
+    conformance: tuple[int, str, Results], tmp_path: Path
+) -> None:
+    code, output, results = run(tmp_path, "-n", "2", "--dist", "load", "-k", "matching or reading")
+
+    assert code == 0, output
+    known = verdicts(conformance[2])
+    assert verdicts(results) == {name: known[name] for name in verdicts(results)}
+
+
+def recorded(policy: Policy, case: Case, status: int) -> tuple[Level, frozenset[str]]:
+    """What a server with ``policy`` leaves of a case in its log."""
+    attributes = attributes_of(case.request.method, case.request.uri, case.identity.user_info())
+    decision = decide(policy, attributes)
+    if decision.level is Level.NONE:
+        return Level.NONE, frozenset()
+    stages = emitted_stages(attributes, status) - decision.omit_stages
+    return (decision.level if stages else Level.NONE), frozenset(map(str, stages))
+
+
+def test_with_each_policy_broken_exactly_the_cases_that_it_breaks_fail(
+    conformance: tuple[int, str, Results], tmp_path: Path
+) -> None:
+    code, output, results = run(tmp_path, "--audit-sabotage", "-k", "audit.yaml")
+
+    assert code == 1, output
+    found = {proof["id"]: proof for proof in results["proofs"]}
+    status = {proof["id"]: proof["observed"]["status"] for proof in conformance[2]["proofs"]}
+    files = [load_case_file(path) for path in sorted((ROOT / "suites").rglob("*.audit.yaml"))]
+    for file in (file for file in files if file.policy and file.sabotage):
+        assert file.policy and file.sabotage
+        true, broken = load_policy(file.policy), load_policy(file.sabotage)
+        broken_cases = []
+        for case in file.cases:
+            name = f"{file.path.relative_to(ROOT)}::{case.id}"
+            differs = recorded(true, case, status[name]) != recorded(broken, case, status[name])
+            broken_cases += [name] if differs else []
+            if differs:
+                assert found[name]["verdict"] == "VIOLATED", (name, found[name]["reasons"])
+                assert found[name]["reasons"][0].startswith(("recorded", "not recorded")), found[name]["reasons"]
+            else:
+                assert found[name]["verdict"] != "UNPROVEN", (name, found[name]["reasons"])
+        assert broken_cases, f"the twin of {file.path} breaks nothing"
+
+
+def test_the_stories_notice_a_broken_policy_too(tmp_path: Path) -> None:
+    code, output, results = run(tmp_path, "--audit-sabotage", "-k", "test_stories")
+
+    assert code == 1, output
+    assert results["summary"]["violated"] >= 4, output
