@@ -24,6 +24,9 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
 
+SHOWN_PROBLEMS = 50  # of one file: whoever has more of them has one mistake, made many times
+
+
 class AuditproofError(Exception):
     """Something that the user has to know, said in plain words: shown without a traceback."""
 
@@ -56,7 +59,9 @@ class SourceError(AuditproofError):
 
     def __init__(self, problems: Sequence[Problem]) -> None:
         self.problems = tuple(problems)
-        super().__init__("\n".join(str(problem) for problem in self.problems))
+        lines = [str(problem) for problem in self.problems[:SHOWN_PROBLEMS]]
+        more = len(self.problems) - len(lines)
+        super().__init__("\n".join([*lines, f"... and {more} more"] if more else lines))
 
 
 class NotYaml(SourceError):

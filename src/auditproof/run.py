@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from auditproof.expect import Expectation
     from auditproof.identity import Identity
     from auditproof.policy import Policy
+    from auditproof.wire import Credential
 
 MAX_WATCHES = 16  # sent beside each other, because each lasts a second or more
 
@@ -93,6 +94,10 @@ class Prover:
             if item.wire not in self._wires.values():
                 item.wire.close()
         return tuple(self._judge(step, item, fence) for step, item in zip(steps, sent, strict=True))
+
+    def credential(self, identity: Identity) -> Credential:
+        """The credential by which ``identity`` acts on this cluster."""
+        return self._admin.credential(identity)
 
     def close(self) -> None:
         """Close every connection."""

@@ -83,7 +83,8 @@ def _set_up(config: pytest.Config) -> AuditSession:
     from auditproof.plugin.reporting import Reporting
 
     read = options.read_options(config)
-    reporting = Reporting(read)
+    session = AuditSession(read, lambda: RunDirectory.create(keep=read.keep_cluster), _progress(config))
+    reporting = Reporting(read, lambda: session.start_seconds)
     reporting.prepare_folder()
     if read.report is not None:
         config.option.htmlpath = str(read.report / "report.html")
@@ -91,7 +92,6 @@ def _set_up(config: pytest.Config) -> AuditSession:
         config.option.xmlpath = str(read.report / "junit.xml")
     config.pluginmanager.register(reporting, "auditproof-reporting")
     config.stash[REPORTING] = reporting
-    session = AuditSession(read, lambda: RunDirectory.create(keep=read.keep_cluster), _progress(config))
     config.stash[SESSION] = session
     return session
 

@@ -6,6 +6,7 @@ file are performed in one batch when the first of them is reached.
 
 from __future__ import annotations
 
+import time
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import TYPE_CHECKING
@@ -47,6 +48,7 @@ class AuditSession:
         self.options = options
         self.selected: Sequence[pytest.Item] = ()
         self.whole_files = True
+        self.start_seconds = 0.0
         self._make_run_directory = make_run_directory
         self._report = report
         self._provers: dict[Bench, Prover] = {}
@@ -110,7 +112,9 @@ class AuditSession:
         """The prover of a bench; its cluster is started now, or joined."""
         if bench not in self._provers:
             policy, running = self.policy(bench.policy), self.policy(bench.running)
+            begun = time.monotonic()
             cluster = self.provider.cluster(bench.running)
+            self.start_seconds += time.monotonic() - begun
             self._provers[bench] = Prover(
                 cluster,
                 policy,

@@ -15,7 +15,7 @@ from auditproof.report.html import into_page, ticket_document
 from auditproof.report.results import conformance_report, write_results
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Callable, Iterable
 
     from auditproof.plugin.options import Options
 
@@ -23,8 +23,9 @@ if TYPE_CHECKING:
 class Reporting:
     """Gathers the records of all tests of a run; lives in the controller only."""
 
-    def __init__(self, options: Options) -> None:
+    def __init__(self, options: Options, start_seconds: Callable[[], float]) -> None:
         self._options = options
+        self._start_seconds = start_seconds
         self._records: dict[str, dict[str, Any]] = {}
         self._planned: set[str] = set()
         self._kubernetes = options.kubernetes
@@ -83,7 +84,11 @@ class Reporting:
                 "ruleLines": [rule.position.line for rule in policy.rules],
                 "warnings": [str(warning) for warning in policy.warnings],
             },
-            cluster={"provider": self._options.profile.provider, "kubernetes": self._kubernetes},
+            cluster={
+                "provider": self._options.profile.provider,
+                "kubernetes": self._kubernetes,
+                "startSeconds": round(self._start_seconds(), 2),
+            },
             planned=sorted(self._planned | self._records.keys()),
             started=self._started,
             finished=datetime.now(UTC),

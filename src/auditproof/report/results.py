@@ -23,7 +23,7 @@ def conformance_report(
     proofs: Sequence[Mapping[str, Any]],
     *,
     policy: Mapping[str, Any],
-    cluster: Mapping[str, str],
+    cluster: Mapping[str, Any],
     planned: Sequence[str],
     started: datetime,
     finished: datetime,
