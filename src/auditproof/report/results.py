@@ -58,10 +58,11 @@ def conformance_report(
 
 
 def write_results(path: Path, report: Mapping[str, Any]) -> None:
-    """Write the report whole or not at all."""
+    """Write the report whole or not at all; every proof is a line of its own."""
+    head = json.dumps({**report, "proofs": []}, indent=1, ensure_ascii=False)
+    proofs = ",\n  ".join(json.dumps(proof, ensure_ascii=False) for proof in report["proofs"])
     descriptor, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}-")
     with os.fdopen(descriptor, "w", encoding="utf-8") as file:
-        json.dump(report, file, indent=1, ensure_ascii=False)
-        file.write("\n")
+        file.write(head.removesuffix("[]\n}") + f"[\n  {proofs}\n ]\n}}\n")
     Path(name).chmod(0o644)
     Path(name).replace(path)
