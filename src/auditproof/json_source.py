@@ -27,7 +27,14 @@ _LONE_SURROGATE = re.compile("[\ud800-\udfff]")
 class JsonNumber(float):
     """A number that is written with a fraction or an exponent: no integer to Go, whatever its value."""
 
-    __slots__ = ()
+    __slots__ = ("literal",)
+    literal: str
+
+    def __new__(cls, literal: str) -> JsonNumber:
+        """The number that ``literal`` says."""
+        number = super().__new__(cls, literal)
+        number.literal = literal
+        return number
 
 
 @dataclass(slots=True)
@@ -199,4 +206,6 @@ def _quoted(character: str) -> str:
     escaped = {"\\": "\\\\", "\n": "\\n", "\t": "\\t", "\r": "\\r", "\a": "\\a", "\b": "\\b", "\f": "\\f", "\v": "\\v"}
     if character in escaped:
         return f"'{escaped[character]}'"
-    return f"'{character}'" if character.isprintable() else f"'\\x{ord(character):02x}'"
+    if character.isprintable():
+        return f"'{character}'"
+    return f"'\\x{ord(character):02x}'" if character < "\x80" else f"'\\u{ord(character):04x}'"

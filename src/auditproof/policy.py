@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from auditproof.audit import Level, Stage
-from auditproof.decoding import Decoded, decode
+from auditproof.decoding import decode
 from auditproof.errors import PolicyRefused, Position, Problem, SourceError
 from auditproof.validation import validate
 
@@ -73,16 +73,15 @@ def load_policy(path: str | Path, *, kubernetes: str = "1.37", name: str = "") -
 
 def parse_policy(data: bytes, path: str, *, kubernetes: str = "1.37") -> Policy:
     """As load_policy, out of the bytes of a file; ``path`` is what messages call it."""
-    found = Decoded()
-    raw = decode(data, path, found)
+    raw = decode(data, path)
     findings = validate(raw, any_group=_version(kubernetes) >= (1, 36))
     if findings:
         messages = [message for _, message in findings]
         text = messages[0] if len(messages) == 1 else f"[{', '.join(messages)}]"
-        raise PolicyRefused([*(problem for problem, _ in findings), *found.warnings], text)
+        raise PolicyRefused([*(problem for problem, _ in findings), *raw.warnings], text)
     if not raw.rules:
         problem = Problem(raw.node.at(("rules",)).position, "a policy needs at least one rule")
-        raise PolicyRefused([problem, *found.warnings], "loaded illegal policy with 0 rules")
+        raise PolicyRefused([problem, *raw.warnings], "loaded illegal policy with 0 rules")
     return Policy(
         rules=tuple(_rule(n, rule) for n, rule in enumerate(raw.rules)),
         omit_stages=frozenset(Stage(text) for text in _texts(raw.omit_stages)),
@@ -90,7 +89,7 @@ def parse_policy(data: bytes, path: str, *, kubernetes: str = "1.37") -> Policy:
         path=path,
         sha256=hashlib.sha256(data).hexdigest(),
         text=data.decode("utf-8-sig", errors="replace"),
-        warnings=tuple(sorted(found.warnings, key=lambda problem: problem.position)),
+        warnings=raw.warnings,
     )
 
 

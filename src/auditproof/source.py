@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
     from auditproof.errors import NotYaml
 
-DEEPEST = 100  # nothing that is written by hand is nested deeper
+_DEEPEST = 100  # nothing that is written by hand is nested deeper
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -65,6 +65,14 @@ class Mapping:
     sequence: tuple[tuple[str, Node], ...] | None = None
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class Document:
+    """A document: its value, and all keys in it that are repeated, those in dropped values too."""
+
+    root: Node
+    repeated: tuple[tuple[str, Position], ...]
+
+
 def _child(node: Node, step: str | int) -> Node | None:
     if isinstance(node.value, Mapping) and isinstance(step, str):
         return node.value.entries.get(step)
@@ -75,15 +83,23 @@ def _child(node: Node, step: str | int) -> Node | None:
     return None
 
 
-def parse_yaml(data: bytes, path: str, *, deepest: int = DEEPEST) -> Node:
-    """The first document of ``data`` as a tree, at most ``deepest`` levels deep; an empty one is a Node with None.
+def parse_yaml(data: bytes, path: str) -> Node:
+    """The first document of ``data`` as a tree; an empty one is a Node with the value None.
+
+    Raises NotYaml where it is not YAML, or nested deeper than anybody writes by hand.
+    """
+    return parse_document(data, path, deepest=_DEEPEST).root
+
+
+def parse_document(data: bytes, path: str, *, deepest: int) -> Document:
+    """The first document of ``data``, at most ``deepest`` levels deep.
 
     Raises NotYaml where it is not YAML.
     """
-    root, aliased = read_first_document(data, path, lambda events: _Builder(path, deepest).build(events))
+    document, aliased = read_first_document(data, path, lambda events: _Builder(path, deepest).build(events))
     if aliased and read_first_document(data, path, expands_too_much):
-        raise not_yaml(root.position, "document contains excessive aliasing")
-    return root
+        raise not_yaml(document.root.position, "document contains excessive aliasing")
+    return document
 
 
 @dataclass(slots=True)
@@ -108,10 +124,11 @@ class _Builder:
         self._infinite = False
         self._error: NotYaml | None = None
         self._later_error: NotYaml | None = None
+        self._repeated: list[tuple[str, Position]] = []
         self._root: Node | None = None
 
-    def build(self, events: Iterator[yaml.Event]) -> tuple[Node, bool]:
-        """The tree, and whether it has aliases.
+    def build(self, events: Iterator[yaml.Event]) -> tuple[Document, bool]:
+        """The document, and whether it has aliases.
 
         Of several errors the first is raised, and those of keys last, as Kubernetes finds them last.
         """
@@ -123,7 +140,7 @@ class _Builder:
             error = _unspeakable(root)
         if error:
             raise error
-        return root, self._aliased
+        return Document(root, tuple(self._repeated)), self._aliased
 
     def _fail(self, where: Position, text: str) -> None:
         self._error = self._error or not_yaml(where, text)
@@ -186,6 +203,7 @@ class _Builder:
             if name in entries:
                 repeated.append((name, position))
             entries[name], keys[name] = value, position
+        self._repeated += repeated
         return Mapping(entries, keys, tuple(repeated))
 
     def _pairs(self, items: list[Node]) -> Iterator[tuple[str, Position, Node]]:

@@ -1,16 +1,18 @@
 """A tree of Nodes decoded into Go types, as kube-apiserver's strict decoder does it (sigs.k8s.io/json).
 
-What it objects to but lets pass (unknown and repeated fields) becomes a warning; what it refuses, a problem. Go refuses
-only with the first of these, in the order of the keys; here all are gathered. A field that JSON repeats is decoded again
-*into the same value*: items of an earlier list shine through where the later one does not set them, as in Go.
+What it objects to but lets pass (unknown and repeated fields) becomes a warning; what it refuses, a problem. Go
+refuses only with the first of these, in the order of the keys; here all are gathered. A field that JSON repeats is
+decoded again *into the same value*: what an earlier list item says shines through where the later one is silent.
 """
 
 from __future__ import annotations
 
 import difflib
 import re
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import date
+from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
 from auditproof.errors import Position, Problem
@@ -21,6 +23,7 @@ from auditproof.source import Mapping, Node
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+_INTEGER = re.compile("-?[0-9]+")
 _RFC3339 = re.compile(
     r"(\d{4})-(\d\d)-(\d\d)T(\d{1,2}):(\d\d):(\d\d)(?:[.,]\d+)?(?:Z|[-+](\d\d):(\d\d))", flags=re.ASCII
 )
@@ -63,7 +66,7 @@ class Findings:
     messages: list[str] = field(default_factory=list)
 
 
-class Abort(Exception):  # noqa: N818
+class Abort(Exception):
     """Go's decoder gives up at once; the findings say why."""
 
 
@@ -85,10 +88,8 @@ class _Place:
 def unmarshal(root: Node, struct: Struct, findings: Findings) -> Held:
     """``root`` as a ``struct``; look into ``findings`` for problems before you use it."""
     held = Held(None, root)
-    try:
+    with suppress(Abort):
         _Decoder(findings).decode(root, struct, held, _Place("", (), ""))
-    except Abort:
-        pass
     return held
 
 
@@ -121,7 +122,7 @@ class _Decoder:
     def _struct(self, node: Node, mapping: Mapping, struct: Struct, held: Held, place: _Place) -> None:
         fields: dict[str, Held] = {} if held.value is None else held.value
         held.value, held.node = fields, node
-        self._repeated(mapping, place)
+        self._repeated(mapping)
         for name, child in _in_order(mapping):
             if name in struct.fields:
                 inner = fields.setdefault(name, Held(None, child))
@@ -142,7 +143,7 @@ class _Decoder:
         held.value, held.node = (slice_ if slice_.length else Slice()), node
 
     def _texts(self, mapping: Mapping, place: _Place) -> None:
-        self._repeated(mapping, place)
+        self._repeated(mapping)
         for name, child in _in_order(mapping):
             self.decode(child, Text(), Held(None, child), place.step(f".{name}"))
 
@@ -156,7 +157,7 @@ class _Decoder:
             self._refuse(node.position, f"{place.path} must be {kind.words}", message, first=True)
             raise Abort
 
-    def _repeated(self, mapping: Mapping, place: _Place) -> None:
+    def _repeated(self, mapping: Mapping) -> None:
         """Of JSON alone: YAML's repeated keys are found by its reader, before anything is decoded."""
         if mapping.sequence is None:
             return
@@ -174,7 +175,7 @@ class _Decoder:
 
     def _mistyped(self, node: Node, kind: GoType, place: _Place, *, first: bool = False) -> None:
         found = json_type(node)
-        number = f" {_json_number(node.value)}" if isinstance(kind, Integer) and found == "number" else ""
+        number = f" {_literal(node.value)}" if isinstance(kind, Integer) and found == "number" else ""
         target = f"struct field {place.struct}.{'.'.join(place.fields)}" if place.fields else "value"
         message = f"json: cannot unmarshal {found}{number} into Go {target} of type {kind.go}"
         text = f"{place.path or 'the policy'} must be {kind.words}, it is {_called(node)}{_hint(node, kind)}"
@@ -202,6 +203,58 @@ def _fits(value: Any, kind: GoType) -> bool:
         return isinstance(value, str)
     if isinstance(kind, Boolean):
         return isinstance(value, bool)
-    if isinstance(kind, Integer):
-        return not isinstance(value, bool | JsonNumber) and _json_number(value).isdecimal_int()  # pragma: no cover
+    if isinstance(kind, Integer) and isinstance(value, int | float) and not isinstance(value, bool):
+        literal = _literal(value)
+        return _INTEGER.fullmatch(literal) is not None and -(2**63) <= int(literal) < 2**63
     return False
+
+
+def _literal(value: float) -> str:
+    """A number as it stands in JSON; go-yaml's floats are written anew, without a fraction where they have none."""
+    if isinstance(value, JsonNumber):
+        return value.literal
+    if isinstance(value, int):
+        return str(value)
+    if value.is_integer() and abs(value) < 1e21:
+        return str(int(Decimal(repr(value))))
+    return format(Decimal(repr(value)), "f") if abs(value) >= 1e-6 else repr(value).replace("e-0", "e-")
+
+
+def _is_time(text: str) -> bool:
+    found = _RFC3339.fullmatch(text)
+    if found is None:
+        return False
+    year, month, day, hour, minute, second, zone_hour, zone_minute = (int(part or 0) for part in found.groups())
+    try:
+        date(year or 4, month, day)  # Go knows a year 0, and it was a leap year
+    except ValueError:
+        return False
+    return hour < 24 and minute < 60 and second < 60 and zone_hour <= 24 and zone_minute < 60
+
+
+def json_type(node: Node) -> str:
+    """What Go calls the kind of a JSON value."""
+    value = node.value
+    names = {bool: "bool", str: "string", tuple: "array", Mapping: "object"}
+    return next(
+        (name for kind, name in names.items() if isinstance(value, kind)), "null" if value is None else "number"
+    )
+
+
+def _called(node: Node) -> str:
+    """What the value is, for people."""
+    if isinstance(node.value, bool):
+        return f"the boolean {'true' if node.value else 'false'}"
+    if isinstance(node.value, int | float):
+        return f"the number {_literal(node.value)[:40]}"
+    return {"string": "a string", "array": "a list", "object": "a mapping"}[json_type(node)]
+
+
+def _hint(node: Node, kind: GoType) -> str:
+    if isinstance(kind, Text) and isinstance(node.value, bool):
+        return ": quote it (unquoted y, yes, n, no, on, off, true and false are booleans in YAML 1.1)"
+    if isinstance(kind, Text) and isinstance(node.value, int | float):
+        return ": quote it"
+    if isinstance(kind, List) and not isinstance(node.value, Mapping):
+        return f": write it as {'[...]' if isinstance(kind.of, Text) else 'items that begin with -'}"
+    return ""
