@@ -89,7 +89,18 @@ def whole_run() -> tuple[float, float, int]:
     with tempfile.TemporaryDirectory() as folder:
         suite = Path(folder) / "bench.audit.yaml"
         suite.write_text(json.dumps(case_file()))
-        command = [sys.executable, "-c", MEASURED, str(suite), f"--rootdir={folder}", "-q", "-p", "no:cacheprovider"]
+        command = [
+            sys.executable,
+            "-c",
+            MEASURED,
+            str(suite),
+            f"--rootdir={folder}",
+            "-q",
+            "-p",
+            "no:cacheprovider",
+            "-p",
+            "no:hypothesispytest",
+        ]
         command += [f"--audit-policy={POLICY}", f"--audit-report={folder}"]
         begun = time.perf_counter()
         done = subprocess.run(command, capture_output=True, text=True, check=False, cwd=folder)

@@ -6,6 +6,7 @@ comparable where ``process_start`` is the same.
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 
 from auditproof.errors import WireError
@@ -21,16 +22,14 @@ class Counters:
     process_start: float
 
 
-def parse_counters(metrics: str) -> Counters:
+def parse_counters(metrics: bytes) -> Counters:
     """Read the audit counters out of a Prometheus text exposition; a series that is absent counts as 0.
 
     Raises WireError where even ``process_start_time_seconds`` is missing: then this is not an API server's /metrics.
     """
     sums = dict.fromkeys(_NAMES, 0.0)
-    for line in metrics.splitlines():
-        name = line.partition("{")[0].partition(" ")[0]
-        if name in sums:
-            sums[name] += float(line.rpartition(" ")[2])
+    for name, value in _SERIES.findall(metrics):  # two megabytes of other series are not worth splitting
+        sums[name.decode()] += float(value)
     if not sums["process_start_time_seconds"]:
         raise WireError("/metrics of the API server holds no process_start_time_seconds: its counters cannot be read")
     events, lost, rejected, start = (sums[name] for name in _NAMES)
@@ -43,3 +42,4 @@ _NAMES = (
     "apiserver_audit_requests_rejected_total",
     "process_start_time_seconds",
 )
+_SERIES = re.compile(rb"^(%s)(?:\{[^}]*\})? (\S+)$" % "|".join(_NAMES).encode(), re.MULTILINE)

@@ -183,7 +183,7 @@ class Enclosure:
         response = self._admin.send("GET", "/metrics")
         if response.status != 200:
             raise AuditproofError(f"GET /metrics was answered {response.status}: the audit counters cannot be read")
-        return parse_counters(response.body.decode(errors="replace"))
+        return parse_counters(response.body)
 
 
 def _ended_by_server(exchange: Exchange) -> bool:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import secrets
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from auditproof.admin import Admin
@@ -35,7 +36,7 @@ if TYPE_CHECKING:
 MAX_WATCHES = 16  # sent beside each other, because each lasts a second or more
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Step:
     """One action to be proven: who sends which request, what is expected, and which objects must be there before."""
 
@@ -45,6 +46,7 @@ class Step:
     expectation: Expectation
     given: tuple[Mapping[str, Any], ...] = ()
 
+    @cached_property
     def attributes(self) -> Attributes:
         """What the API server's audit will see of this step."""
         return attributes_of(self.request.method, self.request.uri, self.identity.user_info())
@@ -110,7 +112,7 @@ class Prover:
         for step in steps:
             for manifest in step.given:
                 self._admin.create(manifest)
-        self._admin.grant((step.identity, step.attributes()) for step in steps)
+        self._admin.grant((step.identity, step.attributes) for step in steps)
         for identity in dict.fromkeys(step.identity for step in steps):
             if identity not in self._wires:
                 self._wires[identity] = self._new_wire(identity)
@@ -128,7 +130,7 @@ class Prover:
             watches = {
                 step.id: pool.submit(self._send, step, self._new_wire(step.identity), self._next_id())
                 for step in steps
-                if step.attributes().verb == "watch"
+                if step.attributes.verb == "watch"
             }
             return [
                 watches[step.id].result()
@@ -143,7 +145,7 @@ class Prover:
             audit_id=audit_id,
             identity=step.identity,
             request=step.request,
-            attributes=step.attributes(),
+            attributes=step.attributes,
             status=response.status,
             headers=response.headers,
             body=response.body,

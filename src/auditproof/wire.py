@@ -77,6 +77,11 @@ class Response:
             raise WireError(f"the API server answered {self.status} with a body that is not JSON: {error}") from None
 
 
+def prepare_wire() -> None:
+    """Import the client library, which takes a while: worth doing while something else starts."""
+    import kubernetes.client  # noqa: F401
+
+
 class Wire:
     """One credential's connection to one API server; not to be shared between threads."""
 

@@ -5,7 +5,7 @@ import pytest
 from auditproof.counters import Counters, parse_counters
 from auditproof.errors import WireError
 
-METRICS = """\
+METRICS = b"""\
 # HELP apiserver_audit_event_total [ALPHA] Counter of audit events generated and sent to the audit backend.
 # TYPE apiserver_audit_event_total counter
 apiserver_audit_event_total 4850
@@ -21,9 +21,9 @@ def test_the_counters_are_summed_over_their_labels() -> None:
 
 
 def test_a_series_that_was_never_counted_is_zero() -> None:
-    assert parse_counters("process_start_time_seconds 7\n") == Counters(0, 0, 0, 7.0)
+    assert parse_counters(b"process_start_time_seconds 7\n") == Counters(0, 0, 0, 7.0)
 
 
 def test_a_text_without_the_start_of_the_process_is_no_metrics() -> None:
     with pytest.raises(WireError, match="process_start_time_seconds"):
-        parse_counters("<html>sign in</html>")
+        parse_counters(b"<html>sign in</html>")

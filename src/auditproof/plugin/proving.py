@@ -19,6 +19,7 @@ from auditproof.plugin.options import minor, shown_path
 from auditproof.policy import Policy, load_policy
 from auditproof.report.records import Origin, failed_record, proof_record, story
 from auditproof.run import Proof, Prover, Step
+from auditproof.wire import prepare_wire
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -88,6 +89,7 @@ class AuditSession:
             count = f"{len(policies)} API servers" if len(policies) > 1 else "the API server"
             self._report(f"auditproof: starting {count} (Kubernetes {self.options.kubernetes})")
         self.provider.start_all(policies)
+        prepare_wire()  # while the servers start
 
     def policy(self, path: Path) -> Policy:
         """A policy of this run.

@@ -58,7 +58,7 @@ def proof_record(proof: Proof, origin: Origin, policy: Policy) -> dict[str, Any]
 
 def failed_record(step: Step, origin: Origin, policy: Policy, verdict: str, reason: str) -> dict[str, Any]:
     """One action that was not performed: ``verdict`` is UNPROVEN or NOT_SUPPORTED."""
-    decision = decide(policy, step.attributes())
+    decision = decide(policy, step.attributes)
     level = decision.level if step.expectation.level is None else step.expectation.level
     return {
         **_head(step, origin, policy),
@@ -85,7 +85,7 @@ def _head(step: Step, origin: Origin, policy: Policy) -> dict[str, Any]:
         "identity": _identity(step.identity),
         "request": _request(step),
         "because": origin.because,
-        "explanation": render(explain(policy, step.attributes())).splitlines(),
+        "explanation": render(explain(policy, step.attributes)).splitlines(),
     }
 
 
@@ -101,7 +101,7 @@ def _identity(identity: Identity) -> dict[str, Any]:
 
 
 def _request(step: Step) -> dict[str, Any]:
-    attributes = step.attributes()
+    attributes = step.attributes
     return {
         "method": step.request.method,
         "path": step.request.uri,
