@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from auditproof.errors import NotYaml, Position, Problem
+from auditproof.quoting import go_quoted
 from auditproof.source import Mapping, Node
 
 _DEEPEST = 10_000  # Go's own limit
@@ -200,12 +201,7 @@ class _Reader:
 
 def _quoted(character: str) -> str:
     """A character as Go quotes it: of one that is longer than a byte, the first byte as Latin-1."""
-    character = chr(character.encode()[0])
-    if character in "'\"":
-        return "'\\''" if character == "'" else "'\"'"
-    escaped = {"\\": "\\\\", "\n": "\\n", "\t": "\\t", "\r": "\\r", "\a": "\\a", "\b": "\\b", "\f": "\\f", "\v": "\\v"}
-    if character in escaped:
-        return f"'{escaped[character]}'"
-    if character.isprintable():
-        return f"'{character}'"
-    return f"'\\x{ord(character):02x}'" if character < "\x80" else f"'\\u{ord(character):04x}'"
+    first = chr(character.encode()[0])
+    if first in "'\"":
+        return "'\\''" if first == "'" else "'\"'"
+    return f"'{go_quoted(first)[1:-1]}'"

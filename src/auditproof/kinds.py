@@ -7,6 +7,7 @@ beside Policy. Here, and here alone, Go looks at keys without regard to their ca
 from __future__ import annotations
 
 from auditproof.errors import PolicyRefused, Problem
+from auditproof.quoting import go_quoted
 from auditproof.source import Mapping, Node
 from auditproof.unmarshal import json_type
 
@@ -18,7 +19,7 @@ _AUDIT = {"Event", "EventList", "PolicyList"}
 _OTHER_KINDS = {
     (GROUP, VERSION): {*_AUDIT, *_OPTIONS, "WatchEvent"},
     (GROUP, _INTERNAL): {*_AUDIT, "WatchEvent"},
-    ("", VERSION): {*_OPTIONS, *_UNVERSIONED, "WatchEvent"},
+    ("", VERSION): {*_OPTIONS, "WatchEvent"},
     ("", _INTERNAL): {"WatchEvent"},
 }
 _PARSE_ERROR = "failed decoding: couldn't get version/kind; json parse error: "
@@ -95,12 +96,14 @@ def _message(group: str, version: str, kind: str) -> str:
         return f"unknown group version field {GROUP}/{_INTERNAL}, Kind=Policy in policy"
     if not version:
         return "failed decoding: Object 'apiVersion' is missing"
-    if kind in _OTHER_KINDS.get((group, version), ()):
+    if kind in _UNVERSIONED or kind in _OTHER_KINDS.get((group, version), ()):
         package = "audit" if (group, version) == (GROUP, _INTERNAL) and kind in _AUDIT else "v1"
         name = "InternalEvent" if version == _INTERNAL and kind == "WatchEvent" else kind
         return f"failed decoding: converting ({package}.{name}) to (audit.Policy): unknown conversion"
-    full = f"{group}/{version}" if group else version
-    return f'failed decoding: no kind "{kind}" is registered for version "{full}" in scheme'
+    what = f"failed decoding: no kind {go_quoted(kind)} is registered for"
+    if version == _INTERNAL:
+        return f"{what} the internal version of group {go_quoted(group)}"
+    return f"{what} version {go_quoted(f'{group}/{version}' if group else version)}"
 
 
 def _a(name: str) -> str:

@@ -76,7 +76,7 @@ def parse_policy(data: bytes, path: str, *, kubernetes: str = "1.37") -> Policy:
     raw = decode(data, path)
     findings = validate(raw, any_group=_version(kubernetes) >= (1, 36))
     if findings:
-        messages = [message for _, message in findings]
+        messages = list(dict.fromkeys(message for _, message in findings))
         text = messages[0] if len(messages) == 1 else f"[{', '.join(messages)}]"
         raise PolicyRefused([*(problem for problem, _ in findings), *raw.warnings], text)
     if not raw.rules:

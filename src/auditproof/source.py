@@ -102,6 +102,12 @@ def parse_document(data: bytes, path: str, *, deepest: int) -> Document:
     return document
 
 
+class _UnusableKey(str):
+    """Go's name for the type of a key that JSON cannot express: nothing at all, or an integer above int64."""
+
+    __slots__ = ()
+
+
 @dataclass(slots=True)
 class _Open:
     """A collection that is being read."""
@@ -121,24 +127,22 @@ class _Builder:
         self._open: list[_Open] = []
         self._anchors: dict[str, Node | None] = {}
         self._aliased = False
-        self._infinite = False
+        self._suspect = False
         self._error: NotYaml | None = None
-        self._later_error: NotYaml | None = None
         self._repeated: list[tuple[str, Position]] = []
         self._root: Node | None = None
 
     def build(self, events: Iterator[yaml.Event]) -> tuple[Document, bool]:
         """The document, and whether it has aliases.
 
-        Of several errors the first is raised, and those of keys last, as Kubernetes finds them last.
+        Of several errors the first is raised; what only JSON cannot express is looked for last, and in what is left.
         """
         for event in events:
             self._take(event)
         root = self._root or Node(None, Position(self._path, 1, 1))
-        error = self._error or self._later_error
-        if error is None and self._infinite:
-            error = _unspeakable(root)
-        if error:
+        if self._error:
+            raise self._error
+        if self._suspect and (error := _unspeakable(root)):
             raise error
         return Document(root, tuple(self._repeated)), self._aliased
 
@@ -166,7 +170,7 @@ class _Builder:
             self._fail(position, str(error))
             return text
         if isinstance(value, float):
-            self._infinite = self._infinite or not math.isfinite(value)
+            self._suspect = self._suspect or not math.isfinite(value)
         return value
 
     def _begin(self, opened: _Open) -> None:
@@ -228,9 +232,8 @@ class _Builder:
         if isinstance(value, tuple | Mapping):
             self._fail(node.position, "invalid map key: it is a list or a mapping")
         elif value is None or (isinstance(value, int) and value >= 2**63):
-            kind = "%!s(<nil>)" if value is None else "uint64"
-            text = f"unsupported map key of type: {kind}"
-            self._later_error = self._later_error or not_yaml(node.position, text, text)
+            self._suspect = True
+            return _UnusableKey("%!s(<nil>)" if value is None else "uint64")
         elif isinstance(value, bool):
             return "true" if value else "false"
         return _float_key(value) if isinstance(value, float) else str(value)
@@ -243,18 +246,23 @@ def _float_key(value: float) -> str:
 
 
 def _unspeakable(root: Node) -> NotYaml | None:
-    """The error for the first number that JSON cannot express."""
+    """The error for the first key that JSON cannot express, or else for the first such number."""
+    error = None
     pending = [root]
     while pending:
         node = pending.pop()
         if isinstance(node.value, Mapping):
+            for key in node.value.entries:
+                if isinstance(key, _UnusableKey):
+                    text = f"unsupported map key of type: {key}"
+                    return not_yaml(node.value.keys[key], text, text)
             pending += [entry for _, entry in sorted(node.value.entries.items(), reverse=True)]
         elif isinstance(node.value, tuple):
             pending += reversed(node.value)
-        elif isinstance(node.value, float) and not math.isfinite(node.value):
+        elif error is None and isinstance(node.value, float) and not math.isfinite(node.value):
             text = f"unsupported value: {_GO_NAMES.get(node.value, 'NaN')}"
-            return not_yaml(node.position, text, f"json: {text}")
-    return None
+            error = not_yaml(node.position, text, f"json: {text}")
+    return error
 
 
 _GO_NAMES = {math.inf: "+Inf", -math.inf: "-Inf"}

@@ -6,12 +6,12 @@ and the server's own message beside it, in the server's order.
 
 from __future__ import annotations
 
-import json
 import re
 from typing import TYPE_CHECKING
 
 from auditproof.audit import Level, Stage
 from auditproof.errors import Problem
+from auditproof.quoting import go_json, go_quoted
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -56,15 +56,13 @@ def _level(rule: RawRule, path: str) -> Iterator[Finding]:
     if not rule.level:
         yield _finding(where, f"{path}.level", "Required value", f" (one of {_LEVELS})")
     elif rule.level not in {str(level) for level in Level}:
-        yield _finding(
-            where, f"{path}.level", f"Unsupported value: {json.dumps(rule.level)}: supported values: {_LEVELS}"
-        )
+        yield _finding(where, f"{path}.level", f"Unsupported value: {go_json(rule.level)}: supported values: {_LEVELS}")
 
 
 def _non_resource_urls(rule: RawRule, path: str) -> Iterator[Finding]:
     for n, node in enumerate(rule.non_resource_urls):
         name, value = f"{path}.nonResourceURLs[{n}]", str(node.value)
-        invalid = f"Invalid value: {json.dumps(value)}: "
+        invalid = f"Invalid value: {go_quoted(value)}: "
         if value != "*" and not value.startswith("/"):
             yield _finding(node, name, f"{invalid}non-resource URL rules must begin with a '/' character")
         if "*" in value[:-1]:
@@ -73,18 +71,21 @@ def _non_resource_urls(rule: RawRule, path: str) -> Iterator[Finding]:
 
 
 def _group_resources(entry: RawGroupResources, path: str, *, any_group: bool) -> Iterator[Finding]:
-    group = entry.group
-    if group and not (group == "*" and any_group) and not _is_subdomain(group):
-        message = f"Invalid value: {json.dumps(group)}: {_SUBDOMAIN_MESSAGE}"
-        yield _finding(entry.node.at(("group",)), f"{path}.resources.group", message, _group_advice(group))
+    wrong = "" if entry.group == "*" and any_group else _no_group(entry.group)
+    if wrong:
+        message = f"Invalid value: {go_quoted(entry.group)}: {wrong}"
+        yield _finding(entry.node.at(("group",)), f"{path}.resources.group", message, _group_advice(entry.group))
     if entry.resource_names and not entry.resources:
-        names = json.dumps([node.value for node in entry.resource_names], separators=(",", ":"))
+        names = go_json([node.value for node in entry.resource_names])
         message = f"Invalid value: {names}: using resourceNames requires at least one resource"
         yield _finding(entry.node.at(("resourceNames",)), f"{path}.resources.resourceNames", message)
 
 
-def _is_subdomain(group: str) -> bool:
-    return len(group) <= 253 and _SUBDOMAIN.fullmatch(group) is not None
+def _no_group(group: str) -> str:
+    """Why a text cannot be the name of an API group; empty where it can, and for the core group."""
+    too_long = ["must be no more than 253 characters"] if len(group.encode()) > 253 else []
+    misspelt = [_SUBDOMAIN_MESSAGE] if group and not _SUBDOMAIN.fullmatch(group) else []
+    return ",".join(too_long + misspelt)
 
 
 def _group_advice(group: str) -> str:
@@ -98,12 +99,12 @@ def _group_advice(group: str) -> str:
 def _stages(nodes: tuple[Node, ...], path: str) -> Iterator[Finding]:
     for n, node in enumerate(nodes):
         if node.value not in set(Stage):
-            message = f"Invalid value: {json.dumps(node.value)}: allowed stages are {_STAGES}"
+            message = f"Invalid value: {go_quoted(node.value)}: allowed stages are {_STAGES}"
             yield _finding(node, f"{path}[{n}]", message)
 
 
 def _mixed(rule: RawRule, path: str) -> Iterator[Finding]:
     if rule.non_resource_urls and (rule.resources or rule.namespaces):
-        urls = json.dumps([node.value for node in rule.non_resource_urls], separators=(",", ":"))
+        urls = go_json([node.value for node in rule.non_resource_urls])
         where = rule.node.at(("nonResourceURLs",))
         yield _finding(where, f"{path}.nonResourceURLs", f"Invalid value: {urls}: {_BOTH}")
