@@ -1,7 +1,7 @@
 """What must not stand in a report is taken out of an event before it is written. Pure.
 
 Keys stay and values go: of a removed value its size and the beginning of its SHA-256 remain, so that two runs can be
-compared and nothing can be read.
+compared and nothing can be read. When in doubt it goes: a report is passed on, an audit log is not.
 """
 
 from __future__ import annotations
@@ -14,62 +14,110 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-# By the field's name, wherever it stands: bodies of Secrets (also inside lists, patches and applied annotations),
-# issued and reviewed tokens, keys, webhook credentials (k8s.io/api core/v1, authentication/v1, certificates/v1).
-_WHOLE = frozenset({"data", "stringData", "binaryData", "token", "password", "caBundle", "certificate", "request"})
+MAX_DEPTH = 64  # deeper than any object of Kubernetes, and far from Python's own limit
+MIN_HEADER = 5  # letters of a token's first part that follow "eyJ"; the shortest real one has 17
+
+# By the field's name, wherever it stands in a body: contents of Secrets and ConfigMaps (also inside lists, patches and
+# applied annotations), issued and reviewed tokens, webhook credentials, certificate requests and what came of them
+# (k8s.io/api core/v1, authentication/v1, admissionregistration/v1, certificates/v1).
+_WHOLE = frozenset({"data", "stringData", "binaryData", "token", "caBundle", "certificate", "request"})
 _LAST_APPLIED = "kubectl.kubernetes.io/last-applied-configuration"
-_JWT = re.compile(r"eyJ[A-Za-z0-9_-]{5,}\.[A-Za-z0-9_-]{5,}\.[A-Za-z0-9_-]*")
-_BEARER = re.compile(r"(?i)(bearer\s+)[^\s\"]+")
-_QUERY = re.compile(r"(?i)([?&](?:access_)?(?:token|password|secret|key)=)[^&\s]+")
-_PEM = re.compile(r"-----BEGIN [A-Z ]*PRIVATE KEY-----.*?-----END [A-Z ]*PRIVATE KEY-----", re.DOTALL)
+# What custom resources and containers' environments call their secrets; compared with the letters of the name alone.
+_SECRET_NAMES = (
+    "password", "passwd", "passphrase", "token", "secret", "credential", "credentials",
+    "privatekey", "secretkey", "accesskey", "apikey", "clientkey", "clientkeydata", "kubeconfig", "authorization",
+)  # fmt: skip
+
+# Every pattern is linear: a dotted word is entered at its beginning only, and a key without an end goes to the end.
+_DOTTED = re.compile(r"(?<![\w.-])[\w.-]++", re.ASCII)
+_BEARER = re.compile(r"(?i)(\b(?:bearer|authorization:\s*basic)\s+)[^\s\"]+")
+_QUERY = re.compile(r"(?i)([?&][\w.-]*(?:token|password|secret|api_?key)=)[^&\s\"]+")
+_USERINFO = re.compile(r"(?i)(\b(?:https?|wss?|ldaps?|grpcs?)://[^/\s:@\"]{0,256}:)[^@/\s\"]+@")
+_PEM = re.compile(r"-----BEGIN [A-Z ]{0,32}PRIVATE KEY-----.*?(?:-----END [A-Z ]{0,32}PRIVATE KEY-----|\Z)", re.DOTALL)
+_ENCODED = re.compile(r"(?:LS0tLS1CRUdJTi|ZXlKaGJHY2)[A-Za-z0-9+/=_-]*")  # base64 of "-----BEGIN " and of a JWT
 
 
 def redact(event: Mapping[str, Any]) -> dict[str, Any]:
-    """The event without secrets."""
+    """An audit event (audit.k8s.io/v1, as JSON) without secrets; what goes in is not changed."""
     return {
-        key: _body(value) if key in ("requestObject", "responseObject") else _any(value) for key, value in event.items()
+        key: _body(value, 0) if key in ("requestObject", "responseObject") else _plain(value, 0)
+        for key, value in event.items()
     }
 
 
-def _body(value: Any) -> Any:
-    """A request's or response's object, or a JSON patch."""
-    if isinstance(value, dict):
-        return {key: _field(key, item) for key, item in value.items()}
-    if isinstance(value, list):
-        return [_operation(item) for item in value]
-    return _any(value)
-
-
-def _operation(item: Any) -> Any:
-    """One operation of a JSON patch, or an item of any other list."""
-    if isinstance(item, dict) and "op" in item and "value" in item:
-        return {**item, "value": _gone(item["value"])}
-    return _body(item)
-
-
-def _field(key: str, value: Any) -> Any:
-    if key in _WHOLE and value not in (None, "", {}, []):
-        return {name: _gone(item) for name, item in value.items()} if isinstance(value, dict) else _gone(value)
-    if key == _LAST_APPLIED:
-        return _gone(value)
-    return _body(value)
-
-
-def _any(value: Any) -> Any:
-    if isinstance(value, dict):
-        return {key: _any(item) for key, item in value.items()}
-    if isinstance(value, list):
-        return [_any(item) for item in value]
-    return _string(value) if isinstance(value, str) else value
-
-
-def _string(text: str) -> str:
+def redact_text(text: str) -> str:
+    """A text without what is a secret by its looks: tokens, keys, credentials in URLs."""
     text = _PEM.sub("<redacted private key>", text)
     text = _BEARER.sub(r"\1<redacted>", text)
     text = _QUERY.sub(r"\1<redacted>", text)
-    return _JWT.sub("<redacted token>", text)
+    text = _USERINFO.sub(r"\1<redacted>@", text)
+    text = _ENCODED.sub("<redacted base64>", text)
+    return _DOTTED.sub(_unless_token, text)
+
+
+def _unless_token(found: re.Match[str]) -> str:
+    """A dotted word, cut off where a JSON web token begins in it: with base64url of ``{"``, and two more parts."""
+    parts = found[0].split(".")
+    for place in range(len(parts) - 2):
+        before, mark, after = parts[place].partition("eyJ")
+        if mark and len(after) >= MIN_HEADER:
+            return ".".join([*parts[:place], f"{before}<redacted token>"])
+    return found[0]
+
+
+def _body(value: Any, depth: int) -> Any:
+    """A request's or response's object, or a JSON patch, or a part of either."""
+    if depth > MAX_DEPTH and isinstance(value, dict | list):
+        return f"<redacted: nested deeper than {MAX_DEPTH} levels>"
+    if isinstance(value, dict):
+        return {key: _field(key, item, depth + 1) for key, item in value.items()} | _variable(value)
+    if isinstance(value, list):
+        return [_operation(item, depth + 1) for item in value]
+    return redact_text(value) if isinstance(value, str) else value
+
+
+def _variable(value: dict[str, Any]) -> dict[str, str]:
+    """The value that its neighbour ``name`` calls a secret, e.g. in an EnvVar of a container or in an HTTPHeader."""
+    name, text = value.get("name"), value.get("value")
+    if isinstance(name, str) and isinstance(text, str) and text and _is_secret_name(name):
+        return {"value": _gone(text)}
+    return {}
+
+
+def _operation(item: Any, depth: int) -> Any:
+    """One operation of a JSON patch, or an item of any other list."""
+    if isinstance(item, dict) and "op" in item and "value" in item:
+        return {**item, "value": _gone(item["value"])}
+    return _body(item, depth)
+
+
+def _field(key: str, value: Any, depth: int) -> Any:
+    if key in _WHOLE and value not in (None, "", {}, []):
+        return {name: _gone(item) for name, item in value.items()} if isinstance(value, dict) else _gone(value)
+    if key == _LAST_APPLIED or (value and isinstance(value, str) and _is_secret_name(key)):
+        return _gone(value)
+    return _body(value, depth)
+
+
+def _is_secret_name(name: str) -> bool:
+    return "".join(filter(str.isalpha, name)).lower().endswith(_SECRET_NAMES)
+
+
+def _plain(value: Any, depth: int) -> Any:
+    """A part of an event that the API server wrote itself: only texts are looked at."""
+    if depth > MAX_DEPTH and isinstance(value, dict | list):
+        return f"<redacted: nested deeper than {MAX_DEPTH} levels>"
+    if isinstance(value, dict):
+        return {key: _plain(item, depth + 1) for key, item in value.items()}
+    if isinstance(value, list):
+        return [_plain(item, depth + 1) for item in value]
+    return redact_text(value) if isinstance(value, str) else value
 
 
 def _gone(value: Any) -> str:
-    data = (value if isinstance(value, str) else json.dumps(value, sort_keys=True)).encode()
+    try:
+        text = value if isinstance(value, str) else json.dumps(value, sort_keys=True)
+    except RecursionError:
+        return "<redacted>"
+    data = text.encode(errors="surrogatepass")
     return f"<redacted: {len(data)} bytes, sha256 {hashlib.sha256(data).hexdigest()[:8]}>"
