@@ -12,7 +12,7 @@ import pytest
 from auditproof.plugin.options import REPORT_FILES
 from auditproof.plugin.outcomes import RECORDS
 from auditproof.report.html import into_page, ticket_document
-from auditproof.report.results import conformance_report, write_results
+from auditproof.report.results import conformance_report, replace_file, write_results
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -62,9 +62,7 @@ class Reporting:
         """Put the ticket document on top of pytest-html's file, which is complete by now."""
         page = Path(getattr(config.option, "htmlpath", None) or "")
         if page.is_file() and self._planned | self._records.keys():
-            page.write_text(
-                into_page(page.read_text(encoding="utf-8"), ticket_document(self.document)), encoding="utf-8"
-            )
+            replace_file(page, into_page(page.read_text(encoding="utf-8"), ticket_document(self.document)))
 
     @pytest.hookimpl(optionalhook=True)
     def pytest_html_report_title(self, report: Any) -> None:
@@ -92,6 +90,7 @@ class Reporting:
             planned=sorted(self._planned | self._records.keys()),
             started=self._started,
             finished=datetime.now(UTC),
+            sabotage=self._options.sabotage,
         )
 
     @pytest.hookimpl

@@ -6,30 +6,39 @@ It becomes the first part of pytest-html's file. Everything that a reader decide
 from __future__ import annotations
 
 import json
+from collections import defaultdict
 from dataclasses import dataclass
 from importlib import resources
 from itertools import groupby
 from typing import TYPE_CHECKING, Any
+from urllib.parse import quote
 
 from jinja2 import Environment, StrictUndefined
 from markupsafe import Markup
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Iterable, Mapping
 
 _SYMBOLS = {"PROVEN": "✓", "VIOLATED": "✗", "UNPROVEN": "?", "NOT_SUPPORTED": "-"}
 _WORST_FIRST = ("VIOLATED", "UNPROVEN", "NOT_SUPPORTED", "PROVEN")
 
 
 @dataclass(frozen=True, slots=True)
+class RuleShown:
+    """A rule (counted from 1) of the given policy, and how many of the actions that it decided are not proven."""
+
+    number: int
+    decided: int
+    wrong: int
+
+
+@dataclass(frozen=True, slots=True)
 class PolicyLine:
-    """A line of the given policy; on the first line of a rule, which rule it is and how many actions it decided."""
+    """A line of the given policy with the rules that begin on it (several, where the policy is JSON on one line)."""
 
     number: int
     text: str
-    rule: int | None
-    decided: int
-    wrong: int
+    rules: tuple[RuleShown, ...]
 
 
 def ticket_document(report: Mapping[str, Any]) -> str:
@@ -70,7 +79,14 @@ def verdict_word(report: Mapping[str, Any]) -> str:
 
 
 def verdict_sentence(report: Mapping[str, Any]) -> str:
-    """The verdict in words, for somebody in a hurry."""
+    """The verdict in words, for somebody in a hurry: never more about the policy than its own actions show."""
+    about = _sentence(report)
+    if report["sabotage"]:
+        return f"Sabotage run, on policies broken on purpose: {about}"
+    return about
+
+
+def _sentence(report: Mapping[str, Any]) -> str:
     summary, path = report["summary"], report["policy"]["path"]
     planned, proven = summary["planned"], summary["proven"]
     supported = f" ({summary['notSupported']} not supported here)" if summary["notSupported"] else ""
@@ -80,7 +96,9 @@ def verdict_sentence(report: Mapping[str, Any]) -> str:
         return f"{many} not recorded as expected: {counts}."
     if verdict_word(report) == "UNPROVEN":
         return f"Nothing can be concluded about {planned - proven} actions: {counts}."
-    own = len(_by_policy(report)[0])
+    own = sum(1 for proof in _by_policy(report)[0] if proof["verdict"] == "PROVEN")
+    if not own:
+        return f"{counts}, none of them judged by {path}: nothing is shown about that policy."
     judged = "" if own == planned else f", {own} of them judged by {path}"
     return f"{counts}{judged}: the API server records what the policy says."
 
@@ -88,19 +106,22 @@ def verdict_sentence(report: Mapping[str, Any]) -> str:
 def policy_lines(report: Mapping[str, Any]) -> list[PolicyLine]:
     """The given policy line by line, with what was shown about each rule."""
     policy = report["policy"]
-    judged = [proof for proof in report["proofs"] if proof["policy"]["sha256"] == policy["sha256"]]
-    found = []
-    for number, text in enumerate(policy.get("text", "").splitlines(), 1):
-        decided = [proof for proof in judged if proof["expected"]["line"] == number and proof["auditID"]]
-        wrong = sum(1 for proof in decided if proof["verdict"] != "PROVEN")
-        rule = decided[0]["expected"]["rule"] + 1 if decided else _rule_at(policy, number)
-        found.append(PolicyLine(number, text, rule, len(decided), wrong))
+    verdicts = _verdicts_by_rule(report)
+    rules: dict[int, list[RuleShown]] = {}
+    for rule, line in enumerate(policy.get("ruleLines", ())):
+        wrong = sum(1 for verdict in verdicts[rule] if verdict != "PROVEN")
+        rules.setdefault(line, []).append(RuleShown(rule + 1, len(verdicts[rule]), wrong))
+    texts = policy.get("text", "").splitlines()
+    return [PolicyLine(number, text, tuple(rules.get(number, ()))) for number, text in enumerate(texts, 1)]
+
+
+def _verdicts_by_rule(report: Mapping[str, Any]) -> defaultdict[int, list[str]]:
+    """The verdicts of the performed actions by the rule (from 0) of the given policy that decided about them."""
+    found: defaultdict[int, list[str]] = defaultdict(list)
+    for proof in _by_policy(report)[0]:
+        if proof["auditID"] and proof["expected"]["rule"] is not None:
+            found[proof["expected"]["rule"]].append(proof["verdict"])
     return found
-
-
-def _rule_at(policy: Mapping[str, Any], number: int) -> int | None:
-    lines: Sequence[int] = policy.get("ruleLines", ())
-    return lines.index(number) + 1 if number in lines else None
 
 
 def _by_policy(report: Mapping[str, Any]) -> tuple[list[Mapping[str, Any]], list[Mapping[str, Any]]]:
@@ -121,8 +142,8 @@ def _worst_first(proofs: Iterable[Mapping[str, Any]]) -> list[Mapping[str, Any]]
 
 
 def anchor(proof_id: str) -> str:
-    """The fragment by which a proof is linked to."""
-    return "proof-" + "".join(letter if letter.isalnum() else "-" for letter in proof_id)
+    """The fragment by which a proof is linked to; different ids have different ones."""
+    return "proof-" + quote(proof_id, safe="/:._~@,=+")
 
 
 def _event_text(event: Mapping[str, Any]) -> str:

@@ -1,0 +1,176 @@
+"""The report: counts that add up, a headline that claims no more than was shown, an anchor for each proof."""
+
+from __future__ import annotations
+
+import json
+import re
+from datetime import datetime, timedelta, timezone
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from auditproof.report.html import anchor, into_page, policy_lines, ticket_document, verdict_sentence, verdict_word
+from auditproof.report.results import conformance_report, replace_file, write_results
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+GIVEN = {
+    "path": "prod.yaml",
+    "sha256": "aa",
+    "text": "rules:\n- level: Metadata\n- level: None\n",
+    "ruleLines": [2, 3],
+    "warnings": [],
+}
+OTHER = {"path": "other.yaml", "sha256": "bb"}
+NOON = datetime(2026, 1, 2, 13, 0, tzinfo=timezone(timedelta(hours=1)))
+
+
+def proof(proof_id: str, verdict: str = "PROVEN", **changed: Any) -> dict[str, Any]:
+    performed = verdict in ("PROVEN", "VIOLATED")
+    return {
+        "id": proof_id,
+        "title": f"Title of {proof_id}",
+        "suite": "s.audit.yaml",
+        "line": 3,
+        "policy": {"path": "prod.yaml", "sha256": "aa"},
+        "identity": {"user": "alice", "groups": ["dev"], "kind": "x509", "impersonates": None},
+        "request": {
+            "method": "GET", "path": "/api/v1/pods", "verb": "list", "apiGroup": "", "resource": "pods",
+            "subresource": "", "namespace": "", "name": "",
+        },
+        "because": "",
+        "explanation": ["rule 1 (line 2) decides"],
+        "auditID": "id-1" if performed else "",
+        "expected": {"rule": 0, "line": 2, "level": "Metadata", "stages": ["ResponseComplete"], "source": "policy"},
+        "observed": {"level": "Metadata" if performed else None, "stages": [], "status": 200 if performed else 0},
+        "verdict": verdict,
+        "reasons": [] if verdict == "PROVEN" else ["the reason"],
+        "claim": None,
+        "events": [],
+        "fence": "seen",
+        "seconds": 0.01,
+    } | changed  # fmt: skip
+
+
+def report(*proofs: dict[str, Any], planned: tuple[str, ...] = (), **given: Any) -> dict[str, Any]:
+    return conformance_report(
+        proofs,
+        policy=GIVEN | given.pop("policy", {}),
+        cluster={"provider": "embedded", "kubernetes": "v1.37.2", "startSeconds": 2.0},
+        planned=[*(record["id"] for record in proofs), *planned],
+        started=NOON,
+        finished=NOON,
+        **given,
+    )
+
+
+def test_every_planned_action_is_accounted_for() -> None:
+    found = report(
+        proof("a"), proof("b", "VIOLATED"), proof("c", "UNPROVEN"), proof("d", "NOT_SUPPORTED"), planned=("e", "f")
+    )
+    assert found["summary"] == {
+        "planned": 6, "performed": 2, "proven": 1, "violated": 1, "unproven": 3, "notSupported": 1,
+    }  # fmt: skip
+    assert found["notPerformed"] == ["e", "f"]
+
+
+def test_two_proofs_with_one_id_add_up_to_nothing() -> None:
+    with pytest.raises(ValueError, match="id of its own"):
+        report(proof("a"), proof("a"))
+
+
+def test_times_are_written_in_utc() -> None:
+    assert report(proof("a"))["started"] == "2026-01-02T12:00:00Z"
+
+
+def test_a_token_in_a_path_or_a_reason_does_not_reach_the_report() -> None:
+    token = "eyJhbGciOiJSUzI1NiJ9.eyJzdWIiOiJ4In0.c2lnbmF0dXJl"
+    record = proof("a", "VIOLATED", reasons=[f"saw {token}"])
+    record["request"] = record["request"] | {"path": f"/api?token={token}"}
+    assert token not in json.dumps(report(record))
+    assert token in record["reasons"][0]
+
+
+@pytest.mark.parametrize(
+    ("proofs", "planned", "verdict", "sentence"),
+    [
+        ([proof("a")], (), "PROVEN", "1 of 1 actions proven: the API server records what the policy says."),
+        ([proof("a", "VIOLATED"), proof("b")], (), "VIOLATED", "1 action is not recorded as expected: 1 of 2"),
+        ([proof("a")], ("b",), "UNPROVEN", "Nothing can be concluded about 1 actions: 1 of 2 actions proven."),
+        ([proof("a", "NOT_SUPPORTED")], (), "UNPROVEN", "0 of 1 actions proven (1 not supported here)"),
+        ([], ("a",), "UNPROVEN", "0 of 1 actions proven"),
+        ([proof("a", policy=OTHER)], (), "PROVEN", "none of them judged by prod.yaml: nothing is shown about that"),
+        ([proof("a"), proof("b", policy=OTHER)], (), "PROVEN", "2 of 2 actions proven, 1 of them judged by prod.yaml"),
+        (
+            [proof("a", "NOT_SUPPORTED"), proof("b", policy=OTHER)],
+            (),
+            "PROVEN",
+            "none of them judged by prod.yaml: nothing is shown",
+        ),
+    ],
+)
+def test_the_headline_says_what_was_shown_and_no_more(
+    proofs: list[dict[str, Any]], planned: tuple[str, ...], verdict: str, sentence: str
+) -> None:
+    found = report(*proofs, planned=planned)
+    assert verdict_word(found) == verdict
+    assert sentence in verdict_sentence(found)
+
+
+def test_a_sabotage_run_says_so_first() -> None:
+    assert verdict_sentence(report(proof("a"), sabotage=True)).startswith("Sabotage run")
+
+
+def test_rules_are_counted_where_they_stand() -> None:
+    lines = policy_lines(report(proof("a"), proof("b", "VIOLATED"), proof("c", policy=OTHER), proof("d", "UNPROVEN")))
+    assert [(rule.number, rule.decided, rule.wrong) for line in lines for rule in line.rules] == [(1, 2, 1), (2, 0, 0)]
+
+
+def test_all_rules_of_a_policy_on_one_line_are_shown() -> None:
+    one_line = {"text": '{"rules":[{"level":"None"},{"level":"Metadata"}]}', "ruleLines": [1, 1]}
+    (line,) = policy_lines(report(proof("a"), policy=one_line))
+    assert [(rule.number, rule.decided) for rule in line.rules] == [(1, 1), (2, 0)]
+
+
+def test_every_proof_has_an_anchor_of_its_own_and_every_link_leads_to_one() -> None:
+    ids = ["s::a-b", "s::a.b", "s::a b", "s::a%20b", "s::ä", 's::"<x>"']
+    page = ticket_document(report(*(proof(name, "VIOLATED") for name in ids)))
+    anchors = re.findall(r'<tr id="([^"]+)"', page)
+    assert len(set(anchors)) == len(ids)
+    assert not [mark for mark in anchors if re.search(r"\s", mark)]
+    assert set(re.findall(r'href="#([^"]+)"', page)) == set(anchors)
+    assert anchor("s::a b") == "proof-s::a%20b"
+
+
+def test_what_a_case_says_cannot_become_markup() -> None:
+    page = ticket_document(report(proof("a", title="<script>alert(1)</script>")))
+    assert "<script" not in page
+
+
+def test_the_document_stands_before_what_pytest_html_wrote() -> None:
+    page = into_page('<html>\n<head><meta charset="utf-8"/></head><body>\n<h1>x</h1></body></html>', "<main>m</main>")
+    assert page.index("<main>") < page.index("<h1>")
+    assert '<html lang="en">' in page
+    assert "width=device-width" in page
+
+
+def test_each_proof_is_a_line_of_results_json(tmp_path: Path) -> None:
+    found = report(proof("a"), proof("b"))
+    write_results(tmp_path / "results.json", found)
+    text = (tmp_path / "results.json").read_text()
+    assert json.loads(text) == found
+    assert sum(1 for line in text.splitlines() if line.startswith('  {"id"')) == 2
+    assert [file.name for file in tmp_path.iterdir()] == ["results.json"]
+
+
+def test_a_file_is_replaced_whole_or_not_at_all(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "f").write_text("before")
+
+    def full(*_: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("pathlib.Path.chmod", full)
+    with pytest.raises(OSError, match="No space"):
+        replace_file(tmp_path / "f", "after")
+    assert [(file.name, file.read_text()) for file in tmp_path.iterdir()] == [("f", "before")]
