@@ -16,7 +16,7 @@ from auditproof.attributes import Attributes, UserInfo
 from auditproof.errors import AuditproofError
 from auditproof.evaluate import evaluate_lines
 from auditproof.explain import explain, render
-from auditproof.policy import load_policy
+from auditproof.policy import KUBERNETES_VERSION, load_policy
 from auditproof.resources import split_resource
 
 if TYPE_CHECKING:
@@ -80,6 +80,12 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
+def _version(text: str) -> str:
+    if not KUBERNETES_VERSION.fullmatch(text):
+        raise argparse.ArgumentTypeError(f"{text!r} is no version: expected 1.37 or 1.37.2, say")
+    return text
+
+
 def _command(
     commands: argparse._SubParsersAction[argparse.ArgumentParser], name: str, text: str, epilog: str
 ) -> argparse.ArgumentParser:
@@ -108,7 +114,7 @@ def _add_evaluate(commands: argparse._SubParsersAction[argparse.ArgumentParser])
     evaluate.add_argument("policy", metavar="POLICY", help="the audit policy file")
     evaluate.add_argument("--requests", metavar="FILE", required=True, help="JSON lines; - is standard input")
     evaluate.add_argument(
-        "--kubernetes", metavar="VERSION", default="1.37", help="the Kubernetes minor (default: 1.37)"
+        "--kubernetes", type=_version, metavar="VERSION", default="1.37", help="the Kubernetes minor (default: 1.37)"
     )
     evaluate.set_defaults(run=_evaluate)
 
@@ -128,7 +134,9 @@ def _add_explain(commands: argparse._SubParsersAction[argparse.ArgumentParser]) 
     what.add_argument("--path", help="the path of a non-resource request, e.g. /healthz")
     asked.add_argument("--namespace", default="", help="the namespace; absent: cluster-scoped, or all namespaces")
     asked.add_argument("--name", default="", help="the object's name")
-    asked.add_argument("--kubernetes", metavar="VERSION", default="1.37", help="the Kubernetes minor (default: 1.37)")
+    asked.add_argument(
+        "--kubernetes", type=_version, metavar="VERSION", default="1.37", help="the Kubernetes minor (default: 1.37)"
+    )
     asked.set_defaults(run=_explain)
 
 

@@ -52,19 +52,24 @@ class RawRule:
 
 @dataclass(frozen=True, slots=True)
 class RawPolicy:
-    """A policy before validation, and what the server would warn about, in the order of the file."""
+    """A policy before validation, with what the server would warn about and what its decoder refuses, in file order.
+
+    ``server_message`` is what the server says of the first thing that it refuses; empty where there is none.
+    """
 
     node: Node
     rules: tuple[RawRule, ...]
     omit_stages: tuple[Node, ...]
     omit_managed_fields: bool
     warnings: tuple[Problem, ...]
+    problems: tuple[Problem, ...]
+    server_message: str
 
 
 def decode(data: bytes, path: str) -> RawPolicy:
-    """Decode the text of a policy.
+    """Decode the text of a policy as far as it goes: a value of the wrong type is a problem, and stands as absent.
 
-    Raises PolicyRefused where the server's decoder refuses it.
+    Raises PolicyRefused where the text is no YAML or JSON, or no policy at all.
     """
     document = _parse(data, path)
     check_kind(document.root)
@@ -72,12 +77,11 @@ def decode(data: bytes, path: str) -> RawPolicy:
     findings = Findings(warnings=repeated)
     held = unmarshal(document.root, POLICY, findings)
     warnings = tuple(sorted(set(findings.warnings), key=lambda warning: warning.position))
-    if findings.problems:
-        problems = sorted(findings.problems, key=lambda problem: problem.position)
-        raise PolicyRefused([*problems, *warnings], f"failed decoding: {findings.messages[0]}")
+    problems = tuple(sorted(findings.problems, key=lambda problem: problem.position))
+    message = f"failed decoding: {findings.messages[0]}" if problems else ""
     rules = tuple(_rule(rule) for rule in held.field("rules").items())
     omit_managed_fields = bool(held.field("omitManagedFields").value)
-    return RawPolicy(document.root, rules, _texts(held, "omitStages"), omit_managed_fields, warnings)
+    return RawPolicy(document.root, rules, _texts(held, "omitStages"), omit_managed_fields, warnings, problems, message)
 
 
 def _parse(data: bytes, path: str) -> Document:

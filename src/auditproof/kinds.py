@@ -39,7 +39,9 @@ def check_kind(root: Node) -> None:
         group, version = GROUP, _INTERNAL
     if (group, version, kind) != (GROUP, VERSION, "Policy"):
         where = version_node if (group, version) != (GROUP, VERSION) else kind_node
-        raise PolicyRefused([Problem(where.position, _advice(version_node, kind))], _message(group, version, kind))
+        raise PolicyRefused(
+            [Problem(where.position, _advice(version_node, str(kind_node.value or "")))], _message(group, version, kind)
+        )
 
 
 def _fields(root: Node) -> tuple[Node, Node]:
@@ -88,7 +90,8 @@ def _group_version(node: Node) -> tuple[str, str]:
 def _advice(version_node: Node, kind: str) -> str:
     version = version_node.value
     text = f"this must say apiVersion: {GROUP}/{VERSION} and kind: Policy, it says"
-    return f"{text} {f'apiVersion: {version}' if version else 'no apiVersion'} and kind: {kind}"
+    said = [f"apiVersion: {version}" if version else "no apiVersion", f"kind: {kind}" if kind else "no kind"]
+    return f"{text} {' and '.join(said)}"
 
 
 def _message(group: str, version: str, kind: str) -> str:

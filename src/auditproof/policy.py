@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import re
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -15,6 +16,9 @@ from auditproof.validation import validate
 if TYPE_CHECKING:
     from auditproof.decoding import RawRule
     from auditproof.source import Node
+
+
+KUBERNETES_VERSION = re.compile(r"v?1\.[0-9]+(\.[0-9]+)?")
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,6 +79,11 @@ def parse_policy(data: bytes, path: str, *, kubernetes: str = "1.37") -> Policy:
     """As load_policy, out of the bytes of a file; ``path`` is what messages call it."""
     raw = decode(data, path)
     findings = validate(raw, any_group=_version(kubernetes) >= (1, 36))
+    if raw.problems:
+        taken = {problem.position for problem in raw.problems}
+        others = [problem for problem, _ in findings if problem.position not in taken]
+        problems = sorted([*raw.problems, *others], key=lambda problem: problem.position)
+        raise PolicyRefused([*problems, *raw.warnings], raw.server_message)
     if findings:
         messages = list(dict.fromkeys(message for _, message in findings))
         text = messages[0] if len(messages) == 1 else f"[{', '.join(messages)}]"

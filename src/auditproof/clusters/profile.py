@@ -74,6 +74,6 @@ def _path(name_or_path: str) -> Path:
     if name_or_path not in known:
         guess = difflib.get_close_matches(name_or_path, known, n=1)
         meant = f"; did you mean {guess[0]}?" if guess else ""
-        text = f"there is no cluster profile of this name{meant} Known: {', '.join(known)}, or the path of a file"
+        text = f"there is no cluster profile of this name{meant}; known: {', '.join(known)}, or the path of a file"
         raise SourceError([Problem(Position(name_or_path, 1, 1), text)])
     return folder / f"{name_or_path}.yaml"

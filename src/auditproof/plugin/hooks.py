@@ -80,12 +80,14 @@ def _case_file_below(path: Path) -> bool:
 
 def _set_up(config: pytest.Config) -> AuditSession:
     """Prepare the controller, or a run without workers."""
-    from auditproof.plugin.reporting import Reporting
+    from auditproof.plugin.reporting import Reporting, prepare_folder
 
+    folder = options.report_folder(config)
+    if folder is not None:
+        prepare_folder(folder)  # before anything else can be wrong
     read = options.read_options(config)
     session = AuditSession(read, lambda: RunDirectory.create(keep=read.keep_cluster), _progress(config))
     reporting = Reporting(read, lambda: session.start_seconds)
-    reporting.prepare_folder()
     if read.report is not None:
         config.option.htmlpath = str(read.report / "report.html")
         config.option.self_contained_html = True

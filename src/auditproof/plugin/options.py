@@ -12,7 +12,7 @@ import pytest
 from auditproof import content
 from auditproof.clusters.profile import Profile, load_profile
 from auditproof.errors import SourceError
-from auditproof.policy import Policy, load_policy
+from auditproof.policy import KUBERNETES_VERSION, Policy, load_policy
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -100,6 +100,8 @@ def read_options(config: pytest.Config) -> Options:
     """
     profile = _usable(lambda: load_profile(effective(config, "cluster") or "embedded"))
     kubernetes = effective(config, "kubernetes") or profile.kubernetes
+    if not KUBERNETES_VERSION.fullmatch(kubernetes):
+        raise pytest.UsageError(f"--audit-kubernetes: {kubernetes!r} is no version: expected 1.37 or 1.37.2, say")
     file, folders = policy_path(config), (config.invocation_params.dir, config.rootpath)
     name = shown_path(file, folders)
     return Options(
@@ -109,7 +111,7 @@ def read_options(config: pytest.Config) -> Options:
         profile=profile,
         kubernetes=kubernetes,
         assets=_folder(config, "assets"),
-        report=_folder(config, "report"),
+        report=report_folder(config),
         sabotage=bool(config.getoption("--audit-sabotage")),
         keep_cluster=bool(config.getoption("--audit-keep-cluster")),
     )
@@ -119,6 +121,11 @@ def policy_path(config: pytest.Config) -> Path:
     """The policy to prove: the given one, relative to where pytest was called; else the shipped baseline."""
     given = effective(config, "policy")
     return _absolute(config, given) if given else content.root() / DEFAULT_POLICY
+
+
+def report_folder(config: pytest.Config) -> Path | None:
+    """Where the report is to go, if anywhere."""
+    return _folder(config, "report")
 
 
 def shown_path(path: Path, folders: tuple[Path, ...]) -> str:

@@ -20,6 +20,20 @@ if TYPE_CHECKING:
     from auditproof.plugin.options import Options
 
 
+def prepare_folder(folder: Path) -> None:
+    """Make the report folder and remove an earlier run's files: they must not pass for this one's.
+
+    Raises pytest.UsageError where nothing can be written there.
+    """
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        for name in REPORT_FILES:
+            (folder / name).unlink(missing_ok=True)
+    except OSError as error:
+        text = f"--audit-report: no report can be written to {folder}: {error.strerror}"
+        raise pytest.UsageError(text) from None
+
+
 class Reporting:
     """Gathers the records of all tests of a run; lives in the controller only."""
 
@@ -30,14 +44,6 @@ class Reporting:
         self._planned: set[str] = set()
         self._kubernetes = options.kubernetes
         self._started = datetime.now(UTC)
-
-    def prepare_folder(self) -> None:
-        """Make the report folder and remove an earlier run's files: they must not pass for this one's."""
-        if self._options.report is None:
-            return
-        self._options.report.mkdir(parents=True, exist_ok=True)
-        for name in REPORT_FILES:
-            (self._options.report / name).unlink(missing_ok=True)
 
     def plan(self, ids: Iterable[str]) -> None:
         """Note which proofs the run is to perform."""
