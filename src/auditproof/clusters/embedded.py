@@ -27,7 +27,9 @@ if TYPE_CHECKING:
 
     from auditproof.clusters.profile import Profile
 
-PEER = "http://127.0.0.1:2380"  # what the only member calls itself: nothing listens there, and nothing is ever sent
+# What the only member calls itself, because etcd before 3.7 wants a host and a port: nothing listens there, and nothing
+# is ever sent.
+CLIENT, PEER = "http://127.0.0.1:2379", "http://127.0.0.1:2380"
 START_TIMEOUT_S = float(os.environ.get("AUDITPROOF_START_TIMEOUT", "60"))
 CAPABILITIES = frozenset({Capability.SETS_POLICY, Capability.MINTS_X509, Capability.READS_LOG})
 
@@ -198,7 +200,7 @@ def _etcd_flags(folder: Path, client: Path, peer: Path) -> list[str]:
     return [
         f"--data-dir={folder / 'data'}",
         f"--listen-client-urls=unix://{client}",
-        f"--advertise-client-urls=unix://{client}",
+        f"--advertise-client-urls={CLIENT}",
         f"--listen-peer-urls=unix://{peer}",
         f"--initial-advertise-peer-urls={PEER}",
         f"--initial-cluster=default={PEER}",
