@@ -147,7 +147,7 @@ class AuditSession:
             self._prove(self._batch(item))
         outcome = self._outcomes[item.nodeid]
         if isinstance(outcome, AuditproofError):
-            raise outcome
+            raise outcome.with_traceback(None)  # the same error for all cases of a file: its traceback must not grow
         return outcome
 
     def _batch(self, item: CaseItem) -> list[CaseItem]:
