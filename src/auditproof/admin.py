@@ -10,6 +10,7 @@ import hashlib
 import json
 import uuid
 from typing import TYPE_CHECKING, Any
+from urllib.parse import quote
 
 from auditproof import pki
 from auditproof.access import SubjectRules, rules_needed
@@ -170,5 +171,6 @@ def _impersonation_headers(identity: Identity) -> tuple[tuple[str, str], ...]:
         return ()
     uid = (("Impersonate-Uid", asked.uid),) if asked.uid else ()
     groups = tuple(("Impersonate-Group", group) for group in asked.groups)
-    extra = tuple((f"Impersonate-Extra-{key}", value) for key, value in asked.extra)
+    # A header's name has no slash: the server decodes percent signs (transport.ImpersonationConfig encodes them alike).
+    extra = tuple((f"Impersonate-Extra-{quote(key, safe='')}", value) for key, value in asked.extra)
     return (("Impersonate-User", asked.user), *groups, *uid, *extra)

@@ -6,6 +6,7 @@ The format is ``case_model``; what leaves here are plain frozen nouns, with ever
 from __future__ import annotations
 
 import difflib
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
@@ -17,12 +18,13 @@ from auditproof.capability import Capability
 from auditproof.case_action import BadAction, request_of
 from auditproof.case_model import CaseFileModel, CaseModel, IdentityModel
 from auditproof.errors import Position, Problem, SourceError
-from auditproof.expect import Claim, Expectation
+from auditproof.expect import Claim, Expectation, pattern_of
 from auditproof.identity import AccessRule, Identity, IdentityKind, Impersonation
 from auditproof.manifest import BadManifest, check_object, load_manifest
 from auditproof.model import read_model
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from pathlib import Path
 
     from auditproof.case_model import ExpectModel
@@ -145,11 +147,13 @@ class _Reading:
 
     def expectation(self, n: int, model: ExpectModel) -> Expectation:
         level = _level(model.level) if model.level is not None else None
-        for key in ("stages", "present", "absent"):
+        for key in ("stages", "present", "absent", "event"):
             if level is Level.NONE and getattr(model, key):
                 self.wrong(("cases", n, "expect", key), f"an excluded action leaves no event, so {key} says nothing")
+        for pattern, fault in _bad_patterns(model.event):
+            self.wrong(("cases", n, "expect", "event"), f"{pattern!r} is not a regular expression: {fault}")
         stages = None if model.stages is None else frozenset(Stage(name) for name in model.stages)
-        return Expectation(level, stages, model.status, tuple(model.present), tuple(model.absent))
+        return Expectation(level, stages, model.status, tuple(model.present), tuple(model.absent), model.event)
 
     def identity(self, name: str, model: IdentityModel) -> Identity:
         ways = {
@@ -197,6 +201,20 @@ class _Reading:
         before = len(self.problems)
         found = self.file(where, item)
         return load_manifest(found) if len(self.problems) == before else ()
+
+
+def _bad_patterns(event: Any) -> Iterator[tuple[str, str]]:
+    """The regular expressions in the expected part of an event that are none, and why."""
+    pattern = pattern_of(event)
+    if pattern is not None:
+        try:
+            re.compile(pattern)
+        except re.error as error:
+            yield pattern, str(error)
+        return
+    parts = event.values() if isinstance(event, dict) else event if isinstance(event, list) else ()
+    for part in parts:
+        yield from _bad_patterns(part)
 
 
 def _user_name(model: IdentityModel) -> str:

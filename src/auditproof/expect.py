@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from auditproof.audit import Level, Stage
 
 
@@ -15,7 +17,9 @@ class Expectation:
 
     ``level`` Level.NONE means excluded. ``status`` is the HTTP status of the answer, so that a sentence that says
     "is refused with 403" cannot pass on a 200. ``present`` and ``absent`` are dotted paths into the event of the
-    last stage, e.g. ``responseObject`` or ``requestObject.metadata.managedFields``.
+    last stage, e.g. ``responseObject`` or ``requestObject.metadata.managedFields``. ``event`` is a part of that event:
+    of an object the keys that it names, of a list all items; None means that there is nothing, and
+    ``{"matches": pattern}`` stands for any text that the regular expression matches as a whole.
     """
 
     level: Level | None = None
@@ -23,6 +27,14 @@ class Expectation:
     status: int | None = None
     present: tuple[str, ...] = ()
     absent: tuple[str, ...] = ()
+    event: Mapping[str, Any] = field(default_factory=dict)
+
+
+def pattern_of(expected: Any) -> str | None:
+    """The regular expression that a part of ``Expectation.event`` is, or None."""
+    if isinstance(expected, dict) and list(expected) == ["matches"] and isinstance(expected["matches"], str):
+        return expected["matches"]
+    return None
 
 
 @dataclass(frozen=True, slots=True)

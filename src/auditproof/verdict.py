@@ -6,12 +6,16 @@ doubt on the log's being complete: with a doubt, absence is neither a proof nor 
 
 from __future__ import annotations
 
+import json
+import re
 from collections import Counter
+from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any
 
 from auditproof.audit import Level, Stage
+from auditproof.expect import pattern_of
 from auditproof.stages import emitted_stages
 
 if TYPE_CHECKING:
@@ -197,6 +201,27 @@ def _fields(expectation: Expectation, event: AuditEvent) -> Iterator[str]:
     for path in expectation.absent:
         if _at(event.raw, path) is not None:
             yield f"the event has {path}, expected none"
+    yield from _differences(event.raw, expectation.event, "")
+
+
+def _differences(value: Any, expected: Any, path: str) -> Iterator[str]:
+    """Where ``value`` does not hold the part of an event that is expected."""
+    pattern = pattern_of(expected)
+    if pattern is not None and isinstance(value, str):
+        if not re.fullmatch(pattern, value):
+            yield f"the event's {path} is {_json(value)}, expected to match {pattern}"
+    elif isinstance(expected, Mapping) and isinstance(value, Mapping):
+        for key, part in expected.items():
+            yield from _differences(value.get(key), part, f"{path}.{key}" if path else key)
+    elif isinstance(expected, list) and isinstance(value, list) and len(expected) == len(value):
+        for n, part in enumerate(expected):
+            yield from _differences(value[n], part, f"{path}.{n}")
+    elif value != expected:
+        yield f"the event's {path} is {_json(value)}, expected {_json(expected)}"
+
+
+def _json(value: Any) -> str:
+    return "absent" if value is None else json.dumps(value, ensure_ascii=False)
 
 
 def _at(value: Any, path: str) -> Any:
