@@ -6,31 +6,28 @@ socket that never listens; the server may share it (SO_REUSEPORT, --permit-port-
 
 from __future__ import annotations
 
-import hashlib
 import json
-import os
 import socket
-from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import asdict, replace
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from dataclasses import replace
+from typing import TYPE_CHECKING
 
 from auditproof import pki
 from auditproof.clusters.base import Capability, Cluster
 from auditproof.clusters.binaries import Binaries, find_binaries
-from auditproof.clusters.readiness import ask, last_words, wait_ready
-from auditproof.clusters.rundir import RunDirectory, cpu_count
+from auditproof.clusters.readiness import START_TIMEOUT_S, ask, last_words, wait_ready
+from auditproof.clusters.servers import Servers
 from auditproof.errors import ClusterError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
+    from pathlib import Path
 
     from auditproof.clusters.profile import Profile
+    from auditproof.clusters.rundir import RunDirectory
 
 # What the only member calls itself, because etcd before 3.7 wants a host and a port: nothing listens there, and nothing
 # is ever sent.
 CLIENT, PEER = "http://127.0.0.1:2379", "http://127.0.0.1:2380"
-START_TIMEOUT_S = float(os.environ.get("AUDITPROOF_START_TIMEOUT", "60"))
 CAPABILITIES = frozenset({Capability.SETS_POLICY, Capability.MINTS_X509, Capability.READS_LOG})
 
 
@@ -54,7 +51,7 @@ class Embedded:
         self._assets = assets
         self._report = report
         self._found: Binaries | None = None
-        self._starting: dict[Path, Future[Cluster]] = {}
+        self._servers = Servers(run_directory, [kubernetes, profile.audit_log, profile.flags], self._start)
 
     def prepare(self) -> None:
         """Find the binaries. Raises BinaryNotFound."""
@@ -68,14 +65,11 @@ class Embedded:
     def start_all(self, policies: Sequence[Path]) -> None:
         """Begin to start servers, as many beside each other as there are processors."""
         self._binaries()
-        pool = ThreadPoolExecutor(max_workers=cpu_count(), thread_name_prefix="auditproof-start")
-        self._starting |= {policy: pool.submit(self._join_or_start, policy) for policy in policies}
-        pool.shutdown(wait=False)
+        self._servers.start_all(policies)
 
     def cluster(self, policy: Path) -> Cluster:
         """The cluster that runs ``policy``. Raises ClusterError where it does not start."""
-        starting = self._starting.get(policy)
-        return starting.result() if starting else self._join_or_start(policy)
+        return self._servers.cluster(policy)
 
     def alive(self, cluster: Cluster) -> str:
         """An empty text while both servers run, else which one ended and its last words."""
@@ -84,32 +78,10 @@ class Embedded:
                 return f"{label} has ended: {last_words(log)}"
         return ""
 
-    def _join_or_start(self, policy: Path) -> Cluster:
-        text = _read(policy)
-        settings = json.dumps([self._kubernetes, self._profile.audit_log, self._profile.flags], sort_keys=True)
-        name = f"kube-apiserver-{hashlib.sha256(text + settings.encode()).hexdigest()[:16]}"
-        folder = self._run.path / "servers" / name
-        with self._run.lock(name):
-            record = folder / "cluster.json"
-            if not record.exists():
-                folder.mkdir(mode=0o700, exist_ok=True)
-                record.write_text(json.dumps(self._outcome(name, folder, policy, text), default=str))
-            return _cluster(json.loads(record.read_text()))
-
-    def _outcome(self, name: str, folder: Path, policy: Path, text: bytes) -> dict[str, Any]:
-        """The record of a start: a cluster, or the error that all processes of the run shall see."""
-        try:
-            cluster = self._start(name, folder, policy, text)
-        except ClusterError as error:
-            return {"error": str(error)}
-        record = asdict(cluster)
-        return {**record, "capabilities": sorted(cluster.capabilities), "source": str(policy)}
-
-    def _start(self, name: str, folder: Path, policy: Path, text: bytes) -> Cluster:
+    def _start(self, name: str, folder: Path, policy: Path) -> Cluster:
         keys = self._keys()
         socket_path = self._etcd()
         copy = folder / "policy.yaml"
-        pki.write_private(copy, text)
         with _reserve_port() as port:
             url = f"https://127.0.0.1:{port.getsockname()[1]}"
             cluster = self._describe(name, folder, url, keys, copy)
@@ -230,19 +202,3 @@ def _reserve_port() -> socket.socket:
 def _accepts(path: Path) -> bool:
     with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as client:
         return client.connect_ex(str(path)) == 0
-
-
-def _cluster(record: dict[str, Any]) -> Cluster:
-    if "error" in record:
-        raise ClusterError(record["error"])
-    fields: dict[str, Any]
-    paths = {"ca", "admin_cert", "admin_key", "client_ca", "client_ca_key", "policy", "log"}
-    fields = {key: Path(value) if key in paths else value for key, value in record.items() if key != "source"}
-    return Cluster(**{**fields, "capabilities": frozenset(map(Capability, record["capabilities"]))})
-
-
-def _read(policy: Path) -> bytes:
-    try:
-        return policy.read_bytes()
-    except OSError as error:
-        raise ClusterError(f"{policy}: cannot be read: {error.strerror}") from None

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
 PAUSE_S = 0.05
 ASK_TIMEOUT_S = 5.0
+START_TIMEOUT_S = float(os.environ.get("AUDITPROOF_START_TIMEOUT", "60"))
 # What kube-apiserver prints as its last line (component-base cli.Run), and what it says of a leniently read policy.
 _COMMAND_FAILED = re.compile(r'"command failed" err=("(?:[^"\\]|\\.)*")')
 _LENIENT = re.compile(r"Audit policy contains errors, falling back to lenient decoding: (.*)")
@@ -40,7 +41,7 @@ def wait_ready(
         ended, status = os.waitpid(pid, os.WNOHANG)
         if ended:
             code = os.waitstatus_to_exitcode(status)
-            raise ServerDied(f"{what} ended with exit code {code}: {_in_user_words(last_words(log), names)}")
+            raise ServerDied(f"{what} ended with exit code {code}: {in_user_words(last_words(log), names)}")
         return ready() or None
 
     try:
@@ -56,11 +57,14 @@ def last_words(log: Path, lines: int = 5) -> str:
         text = log.read_text(errors="replace")
     except OSError as error:
         return f"({log} cannot be read: {error.strerror})"
+    return why_it_ended(text) or "\n".join(text.strip().splitlines()[-lines:]) or "(nothing)"
+
+
+def why_it_ended(text: str) -> str:
+    """Why kube-apiserver ended by itself, out of the text of its log; empty where it does not say that it did."""
     failed = _COMMAND_FAILED.findall(text)
-    if failed:
-        lenient = [f" (before: {words})" for words in _LENIENT.findall(text)[-1:]]
-        return "".join([_unquote(failed[-1]), *lenient])
-    return "\n".join(text.strip().splitlines()[-lines:]) or "(nothing)"
+    lenient = [f" (before: {words})" for words in _LENIENT.findall(text)[-1:]]
+    return "".join([_unquote(failed[-1]), *lenient]) if failed else ""
 
 
 def _unquote(quoted: str) -> str:
@@ -70,7 +74,8 @@ def _unquote(quoted: str) -> str:
         return quoted[1:-1]  # Go quotes a few characters in ways that JSON does not know
 
 
-def _in_user_words(text: str, names: Mapping[str, str]) -> str:
+def in_user_words(text: str, names: Mapping[str, str]) -> str:
+    """A server's words with paths of ours replaced by the user's: ``names`` has ours as keys."""
     for ours, theirs in names.items():
         text = text.replace(ours, theirs)
     return text

@@ -1,8 +1,9 @@
 """Ends what a run started, whatever became of the run. Standard library only: it is also run as a script of its own.
 
 As a script it holds the read end of a pipe whose write end only the run's controller has. When the controller ends, in
-whatever way, the pipe closes: every process in the run directory's ledger is killed and the directory removed. One
-word through the pipe (``KEEP``) tells it to leave everything as it is.
+whatever way, the pipe closes: every process in the run directory's ledger is killed, what is no process of ours
+(containers) is removed by the scripts that were left for it, and then the directory. One word through the pipe
+(``KEEP``) tells it to leave everything as it is.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ from __future__ import annotations
 import os
 import shutil
 import signal
+import subprocess
 import sys
 import threading
 import time
@@ -17,21 +19,48 @@ from pathlib import Path
 
 LEDGER = "ledger"
 CLOSED = "ledger-closed"
+UNDO = "undo"
 KEEP = b"keep"
 PATIENCE_S = 10.0
+UNDO_TIMEOUT_S = 60.0
 
 
-def sweep(directory: Path) -> None:
-    """Kill every process in the ledger of ``directory`` and remove the directory; repeating it does no harm.
+def sweep(directory: Path) -> list[str]:
+    """Kill every process in the ledger of ``directory``, run its undo scripts, and remove it; repeating does no harm.
 
     The ledger is renamed first: a server that is being started right now cannot write its entry any more, and a server
-    without an entry does not run (see RunDirectory.start).
+    without an entry does not run (see RunDirectory.start). Answers what could not be removed, and by which script.
     """
     if (directory / LEDGER).is_dir():
         (directory / LEDGER).rename(directory / CLOSED)
     deadline = time.monotonic() + PATIENCE_S
-    for entry in sorted((directory / CLOSED).glob("*")):
-        _kill(*_read(entry, deadline))
+    killed = [_kill(*_read(entry, deadline)) for entry in sorted((directory / CLOSED).glob("*"))]
+    problems = undo(directory)
+    if any(killed):
+        problems = undo(directory)  # what a killed process had asked a daemon for may have come after the first time
+    _remove(directory)
+    return problems
+
+
+def undo(directory: Path) -> list[str]:
+    """Run every undo script of ``directory``; answers what went wrong."""
+    return [problem for script in sorted((directory / UNDO).glob("*")) if (problem := _run(script))]
+
+
+def _run(script: Path) -> str:
+    command = ["/bin/sh", "-e", str(script)]
+    try:
+        done = subprocess.run(
+            command, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=UNDO_TIMEOUT_S, check=False
+        )
+        words = "" if done.returncode == 0 else done.stderr.strip() or f"exit code {done.returncode}"
+    except (OSError, subprocess.TimeoutExpired) as error:
+        words = str(error)
+    return f"{script.name} is left behind: {words}\nremove it by\n{script.read_text()}" if words else ""
+
+
+def _remove(directory: Path) -> None:
+    deadline = time.monotonic() + PATIENCE_S
     while directory.exists() and time.monotonic() < deadline:
         shutil.rmtree(directory, ignore_errors=True)  # what a dying process still writes is removed in the next round
         if directory.exists():
@@ -69,19 +98,22 @@ def _answers(pid: int) -> bool:
     return True
 
 
-def _kill(pid: int, start: str) -> None:
-    """Kill a process with its whole group: each server leads a session of its own."""
-    if pid > 1 and is_alive(pid, start):
-        try:
-            os.killpg(pid, signal.SIGKILL)
-            os.waitpid(pid, 0)
-        except (ProcessLookupError, ChildProcessError):
-            return  # it ended in between, or it is another process's child: nothing to wait for
+def _kill(pid: int, start: str) -> bool:
+    """Kill a process with its whole group: each server leads a session of its own. Answers whether it was alive."""
+    if pid <= 1 or not is_alive(pid, start):
+        return False
+    try:
+        os.killpg(pid, signal.SIGKILL)
+        os.waitpid(pid, 0)
+    except (ProcessLookupError, ChildProcessError):
+        return True  # it ended in between, or it is another process's child: nothing to wait for
+    return True
 
 
 def _main() -> None:
     if sys.stdin.buffer.read() != KEEP:
-        sweep(Path(sys.argv[1]))
+        for problem in sweep(Path(sys.argv[1])):
+            sys.stderr.write(f"auditproof: {problem}\n")
 
 
 if __name__ == "__main__":

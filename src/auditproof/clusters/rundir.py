@@ -45,7 +45,7 @@ class RunDirectory:
         if len(str(path)) > SOCKET_PATH_LIMIT - len("/etcd/client.sock"):
             path.rmdir()
             path = Path(tempfile.mkdtemp(prefix="auditproof-", dir="/tmp"))
-        for name in (reaper.LEDGER, "locks", "servers", "credentials"):
+        for name in (reaper.LEDGER, reaper.UNDO, "locks", "servers", "credentials"):
             (path / name).mkdir(mode=0o700)
         _adopt_orphans()
         command = [sys.executable, "-I", "-S", reaper.__file__, str(path)]
@@ -80,6 +80,15 @@ class RunDirectory:
         ]
         return os.posix_spawn(script[0], script, dict(os.environ), file_actions=actions, setsid=True)
 
+    def at_end(self, label: str, script: str) -> None:
+        """Leave a shell script that removes what is no process of ours; to be called before that is made.
+
+        It is run once or more at the end, whatever became of the run: what is gone already must do it no harm.
+        """
+        made = self.path / f"{label}.new"
+        write_private(made, script.encode())
+        made.rename(self.path / reaper.UNDO / label)
+
     def entry(self, label: str) -> tuple[int, str]:
         """Process id and start time of a server; 0 where there is no such entry."""
         try:
@@ -93,15 +102,18 @@ class RunDirectory:
         return pid > 0 and reaper.is_alive(pid, start)
 
     def close(self) -> str:
-        """End every server and remove the directory; with ``keep`` answer how to use what is left instead."""
+        """End every server and remove the directory; with ``keep`` leave both.
+
+        Answers what the user should know: how to use what is kept, or what could not be removed.
+        """
         if self._reaper is None:
             return ""
         if self.keep and any((self.path / reaper.LEDGER).iterdir()):
             self._tell_reaper(reaper.KEEP)
             return self._kept_text()
-        reaper.sweep(self.path)
+        problems = reaper.sweep(self.path)
         self._tell_reaper(b"")
-        return ""
+        return "\n".join(problems)
 
     def _tell_reaper(self, word: bytes) -> None:
         assert self._reaper is not None

@@ -274,6 +274,6 @@ def pytest_unconfigure(config: pytest.Config) -> None:
         return
     session.close()
     if not _is_worker(config):
-        kept = session.end()
-        if kept:
-            _progress(config)(kept)
+        left = session.end()
+        if left:
+            _progress(config)(left)

@@ -1,0 +1,93 @@
+"""One API server for each policy of a run: started by whichever process needs it first, joined by all others."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from auditproof import pki
+from auditproof.clusters.base import Capability, Cluster
+from auditproof.clusters.rundir import RunDirectory, cpu_count
+from auditproof.errors import ClusterError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+PREFIX = "kube-apiserver-"
+_PATHS = ("ca", "admin_cert", "admin_key", "client_ca", "client_ca_key", "policy", "log")
+
+
+class Servers:
+    """The API servers of a run, each in ``servers/<name>`` of the run directory; safe between processes and threads.
+
+    ``settings`` is what tells servers of one policy apart. ``start`` starts a server: it is given its name, its folder,
+    which holds a copy of the policy (``policy.yaml``) already, and the policy file that was asked for; it raises
+    ClusterError, which then all processes of the run see.
+    """
+
+    def __init__(self, run: RunDirectory, settings: object, start: Callable[[str, Path, Path], Cluster]) -> None:
+        self._run = run
+        self._settings = json.dumps(settings, sort_keys=True)
+        self._start = start
+        self._starting: dict[Path, Future[Cluster]] = {}
+
+    def start_all(self, policies: Sequence[Path]) -> None:
+        """Begin to start servers, as many beside each other as there are processors."""
+        pool = ThreadPoolExecutor(max_workers=cpu_count(), thread_name_prefix="auditproof-start")
+        self._starting |= {policy: pool.submit(self.join, policy) for policy in policies}
+        pool.shutdown(wait=False)
+
+    def cluster(self, policy: Path) -> Cluster:
+        """The server that runs ``policy``. Raises ClusterError where it does not start."""
+        starting = self._starting.get(policy)
+        return starting.result() if starting else self.join(policy)
+
+    def name(self, policy: Path) -> str:
+        """The name of the server that runs ``policy``: the same for the same bytes.
+
+        Raises ClusterError where the file cannot be read.
+        """
+        return self._name(_read(policy))
+
+    def _name(self, text: bytes) -> str:
+        return PREFIX + hashlib.sha256(text + self._settings.encode()).hexdigest()[:16]
+
+    def join(self, policy: Path) -> Cluster:
+        """As ``cluster``, but in this thread: for a start that needs another server first."""
+        text = _read(policy)
+        name = self._name(text)
+        folder = self._run.path / "servers" / name
+        with self._run.lock(name):
+            record = folder / "cluster.json"
+            if not record.exists():
+                folder.mkdir(mode=0o700, exist_ok=True)
+                pki.write_private(folder / "policy.yaml", text)
+                record.write_text(json.dumps(self._outcome(name, folder, policy), default=str))
+            return _cluster(json.loads(record.read_text()))
+
+    def _outcome(self, name: str, folder: Path, policy: Path) -> dict[str, Any]:
+        """The record of a start: a cluster, or the error that all processes of the run shall see."""
+        try:
+            cluster = self._start(name, folder, policy)
+        except ClusterError as error:
+            return {"error": str(error)}
+        return {**asdict(cluster), "capabilities": sorted(cluster.capabilities), "source": str(policy)}
+
+
+def _cluster(record: dict[str, Any]) -> Cluster:
+    if "error" in record:
+        raise ClusterError(record["error"])
+    fields: dict[str, Any]
+    fields = {key: Path(value) if key in _PATHS else value for key, value in record.items() if key != "source"}
+    return Cluster(**{**fields, "capabilities": frozenset(map(Capability, record["capabilities"]))})
+
+
+def _read(policy: Path) -> bytes:
+    try:
+        return policy.read_bytes()
+    except OSError as error:
+        raise ClusterError(f"{policy}: cannot be read: {error.strerror}") from None
