@@ -27,6 +27,8 @@ if TYPE_CHECKING:
 
     from auditproof.action import Request
     from auditproof.attributes import Attributes
+    from auditproof.audit import AuditEvent
+    from auditproof.auditlog import Mark
     from auditproof.clusters.base import Cluster
     from auditproof.expect import Expectation
     from auditproof.identity import Identity
@@ -78,8 +80,9 @@ class Prover:
         self._wires: dict[Identity, Wire] = {}
         self._run = f"auditproof-{secrets.token_hex(6)}"
         self._count = 0
+        self._log = FileLog(cluster.log)
         self._enclosure = Enclosure(
-            FileLog(cluster.log), self._admin, choose_sentinel(running), self._new_wire, self._next_id, died
+            self._log, self._admin, choose_sentinel(running), self._new_wire, self._next_id, died
         )
 
     def prove(self, steps: Sequence[Step]) -> tuple[Proof, ...]:
@@ -100,6 +103,14 @@ class Prover:
     def credential(self, identity: Identity) -> Credential:
         """The credential by which ``identity`` acts on this cluster."""
         return self._admin.credential(identity)
+
+    def mark(self) -> Mark:
+        """The present end of the log. Raises LogUnreadable."""
+        return self._log.mark()
+
+    def recorded(self, since: Mark) -> tuple[AuditEvent, ...]:
+        """Every event that the log holds after ``since``, whoever caused it. Raises LogUnreadable."""
+        return self._log.read(since, lambda _: True).events
 
     def close(self) -> None:
         """Close every connection."""

@@ -13,6 +13,7 @@ from auditproof.plugin.outcomes import Unproven, Violated
 from auditproof.plugin.proving import SESSION
 from auditproof.report.records import Origin, proof_record
 from auditproof.run import Proof, Prover, Step
+from auditproof.secrecy import Leak, leaks
 from auditproof.verdict import Outcome
 
 if TYPE_CHECKING:
@@ -71,6 +72,7 @@ class Audit:
         self._policy = policy
         self._node = node
         self._given: tuple[Mapping[str, Any], ...] = ()
+        self._begin = prover.mark()
 
     def given(self, *manifests: Mapping[str, Any]) -> None:
         """Let the admin create objects before the next action; they are never judged."""
@@ -98,6 +100,13 @@ class Audit:
         self._given = ()
         records.append(proof_record(proof, self._origin(step_id), self._policy))
         return proof
+
+    def leaks(self, secret: str) -> list[Leak]:
+        """Every event of anybody in which ``secret`` stands, of all that this server recorded since the test began.
+
+        Proven actions are complete in it. Raises ValueError where the secret is too short, LogUnreadable.
+        """
+        return list(leaks(self._prover.recorded(self._begin), secret))
 
     def _origin(self, step_id: str) -> Origin:
         location = self._node.location
