@@ -84,6 +84,11 @@ class Evidence:
         """The highest level at which the action was recorded; NONE where it was not."""
         return max((event.level for event in self.events), default=Level.NONE)
 
+    @property
+    def stages(self) -> frozenset[Stage]:
+        """The stages at which the action was recorded."""
+        return frozenset(event.stage for event in self.events)
+
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
@@ -114,8 +119,15 @@ def expected_stages(expectation: Expectation, evidence: Evidence, level: Level) 
     """The stages at which an event must stand: stated by the case, else all that are emitted and not omitted."""
     if level is Level.NONE:
         return frozenset()
-    if expectation.stages is not None:
-        return expectation.stages
+    return _kept_stages(evidence) if expectation.stages is None else expectation.stages
+
+
+def decided_stages(evidence: Evidence) -> frozenset[Stage]:
+    """The stages at which the policy itself, whatever the case says, has the action recorded."""
+    return frozenset() if evidence.decision.level is Level.NONE else _kept_stages(evidence)
+
+
+def _kept_stages(evidence: Evidence) -> frozenset[Stage]:
     exchange = evidence.exchange
     return emitted_stages(exchange.attributes, exchange.status) - evidence.decision.omit_stages
 
@@ -126,12 +138,12 @@ def _seen_wrong(expectation: Expectation, evidence: Evidence, level: Level, stag
         yield f"recorded at {evidence.level}, expected {_excluded(level)}"
     elif evidence.events and evidence.level is not level:
         yield f"recorded at {evidence.level}, expected {level}"
-    yield from _against_decision(evidence)
+    yield from _against_decision(evidence, stages)
     yield from _wrong_stages(evidence, stages)
     for event in evidence.events:
         yield from _bodies_beyond_level(event)
         yield from _identity_and_attributes(event, evidence.exchange)
-    if evidence.events:
+    if evidence.events and stages <= evidence.stages:  # else the last event may be the one that is not there
         yield from _fields(expectation, evidence.events[-1])
 
 
@@ -139,10 +151,14 @@ def _excluded(level: Level) -> str:
     return "excluded" if level is Level.NONE else f"no event ({level}, but every stage is omitted)"
 
 
-def _against_decision(evidence: Evidence) -> Iterator[str]:
+def _against_decision(evidence: Evidence, stages: frozenset[Stage]) -> Iterator[str]:
+    """What the case allows and the policy does not; what neither does is told already."""
     decided = evidence.decision.level
+    beyond = (evidence.stages & stages) - decided_stages(evidence)
     if evidence.events and evidence.level is not decided:
         yield f"recorded at {evidence.level}, {_decided(evidence)}: {_WHO_IS_WRONG}"
+    elif beyond:
+        yield f"recorded at stage {_names(beyond)}, {_decided(evidence)} without it: {_WHO_IS_WRONG}"
 
 
 _WHO_IS_WRONG = "either the server does not run this policy, or auditproof is wrong"
@@ -174,24 +190,24 @@ def _bodies_beyond_level(event: AuditEvent) -> Iterator[str]:
 def _identity_and_attributes(event: AuditEvent, exchange: Exchange) -> Iterator[str]:
     """The event must be about the request that was sent, by the user that sent it."""
     attributes = exchange.attributes
-    reference = event.raw.get("objectRef", {})
-    recorded = {
-        "user": event.username,
-        "verb": event.raw.get("verb", ""),
-        "resource": reference.get("resource", ""),
-        "subresource": reference.get("subresource", ""),
-        "apiGroup": reference.get("apiGroup", ""),
-    }
+    recorded = {"user": event.username, "verb": event.raw.get("verb", ""), **event.raw.get("objectRef", {})}
     sent = {
         "user": attributes.user.name if attributes.user else "",
         "verb": attributes.verb,
         "resource": attributes.resource,
         "subresource": attributes.subresource,
         "apiGroup": attributes.api_group,
+        "namespace": attributes.namespace,
+        "name": attributes.name,
     }
     for key, value in sent.items():
-        if recorded[key] != value:
-            yield f"the event names {key} {recorded[key]!r}, auditproof computed {value!r} from the request"
+        found = recorded.get(key, "")
+        if found != value and (value or key not in _FILLED_IN):
+            yield f"the event names {key} {found!r}, auditproof computed {value!r} from the request"
+
+
+# Where the path has none, the server takes them from the body (k8s.io/apiserver pkg/audit/request.go LogRequestObject).
+_FILLED_IN = {"namespace", "name"}
 
 
 def _fields(expectation: Expectation, event: AuditEvent) -> Iterator[str]:
@@ -238,13 +254,15 @@ def _at(value: Any, path: str) -> Any:
 
 def _missing(evidence: Evidence, level: Level, stages: frozenset[Stage]) -> Iterator[str]:
     """Everything that should stand in the log and does not: worth something only behind a fence."""
-    absent = stages - {event.stage for event in evidence.events}
-    if stages and not evidence.events:
-        yield f"not recorded, expected {level}"
-        if evidence.decision.level is not Level.NONE:
-            yield f"not recorded, {_decided(evidence)}: {_WHO_IS_WRONG}"
-    elif absent:
+    absent, unstated = stages - evidence.stages, decided_stages(evidence) - evidence.stages - stages
+    if not evidence.events:
+        yield from [f"not recorded, expected {level}"] if stages else []
+        yield from [f"not recorded, {_decided(evidence)}: {_WHO_IS_WRONG}"] if decided_stages(evidence) else []
+        return
+    if absent:
         yield f"not recorded at stage {_names(absent)}, expected {_names(stages)}"
+    if unstated:
+        yield f"not recorded at stage {_names(unstated)}, {_decided(evidence)}: {_WHO_IS_WRONG}"
 
 
 def _doubts(expectation: Expectation, evidence: Evidence) -> Iterator[str]:

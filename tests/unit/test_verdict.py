@@ -1,0 +1,323 @@
+"""judge: what the log shows decides at once, what it does not show only where nothing casts doubt on it."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+
+from auditproof.action import Request
+from auditproof.attributes import attributes_of
+from auditproof.audit import AuditEvent, Level, Stage
+from auditproof.decide import decide
+from auditproof.expect import Expectation
+from auditproof.identity import Identity
+from auditproof.policy import parse_policy
+from auditproof.verdict import Evidence, Exchange, Outcome, Verdict, judge
+
+NOW = datetime(2026, 1, 2, tzinfo=UTC)
+ALICE = Identity.x509("alice", "developers")
+READ = Request("GET", "/api/v1/namespaces/shop/secrets/db")
+RECEIVED, STARTED, COMPLETE = Stage.REQUEST_RECEIVED, Stage.RESPONSE_STARTED, Stage.RESPONSE_COMPLETE
+UNSEEN = "the fence was not seen"
+
+
+def exchange(status: int = 200, request: Request = READ, identity: Identity = ALICE, **changed: Any) -> Exchange:
+    attributes = attributes_of(request.method, request.uri, identity.user_info())
+    made = Exchange("id-1", identity, request, attributes, status, (), b"", NOW, NOW)
+    return replace(made, **changed)
+
+
+def event(stage: Stage, level: Level = Level.METADATA, **changed: Any) -> AuditEvent:
+    """The event that a server writes about alice's reading of secrets/db; None takes a field away."""
+    raw = {
+        "user": {"username": "alice"},
+        "verb": "get",
+        "objectRef": {"resource": "secrets", "namespace": "shop", "name": "db", "apiVersion": "v1"},
+        **changed,
+    }
+    return AuditEvent("id-1", level, stage, {key: value for key, value in raw.items() if value is not None})
+
+
+def both(level: Level = Level.METADATA, **changed: Any) -> tuple[AuditEvent, ...]:
+    return event(RECEIVED, level), event(COMPLETE, level, **changed)
+
+
+def evidence(
+    events: tuple[AuditEvent, ...] = (),
+    rules: str = "[{level: Metadata}]",
+    sent: Exchange | None = None,
+    doubts: tuple[str, ...] = (),
+    omit: str = "[]",
+) -> Evidence:
+    text = f"rules: {rules}\nomitStages: {omit}\napiVersion: audit.k8s.io/v1\nkind: Policy\n"
+    sent = sent or exchange()
+    return Evidence(sent, events, decide(parse_policy(text.encode(), "policy.yaml"), sent.attributes), doubts)
+
+
+def refused(verdict: Verdict, outcome: Outcome, first: str) -> None:
+    """The verdict is ``outcome``, and its first reason says ``first``."""
+    assert (verdict.outcome, first in verdict.reasons[0]) == (outcome, True), verdict.reasons
+
+
+def test_what_stands_in_the_log_as_expected_is_proven() -> None:
+    verdict = judge(Expectation(), evidence(both()))
+
+    assert (verdict.outcome, verdict.reasons) == (Outcome.PROVEN, ())
+    assert (verdict.level, verdict.stages) == (Level.METADATA, {RECEIVED, COMPLETE})
+
+
+def test_what_is_excluded_and_not_in_the_log_is_proven() -> None:
+    verdict = judge(Expectation(level=Level.NONE), evidence(rules="[{level: None}]"))
+
+    assert (verdict.outcome, verdict.reasons, verdict.stages) == (Outcome.PROVEN, (), frozenset())
+
+
+def test_what_no_rule_matches_is_excluded() -> None:
+    assert judge(Expectation(), evidence(rules="[{level: Metadata, users: [bob]}]")).outcome is Outcome.PROVEN
+
+
+def test_a_level_without_any_stage_left_is_excluded() -> None:
+    found = evidence(omit="[RequestReceived, ResponseComplete]")
+
+    assert judge(Expectation(), found).outcome is Outcome.PROVEN
+    refused(
+        judge(Expectation(), replace(found, events=both())),
+        Outcome.VIOLATED,
+        "recorded at Metadata, expected no event (Metadata, but every stage is omitted)",
+    )
+
+
+@pytest.mark.parametrize(
+    ("recorded", "expected"),
+    [
+        (Level.METADATA, Level.REQUEST),
+        (Level.REQUEST, Level.METADATA),
+        (Level.REQUEST_RESPONSE, Level.REQUEST),
+        (Level.METADATA, Level.REQUEST_RESPONSE),
+    ],
+    ids=str,
+)
+@pytest.mark.parametrize("doubts", [(), (UNSEEN,)], ids=["fenced", "unfenced"])
+def test_another_level_is_violated_fence_or_no_fence(recorded: Level, expected: Level, doubts: tuple[str, ...]) -> None:
+    found = evidence(both(recorded), f"[{{level: {recorded}}}]", doubts=doubts)
+
+    refused(judge(Expectation(level=expected), found), Outcome.VIOLATED, f"recorded at {recorded}, expected {expected}")
+
+
+@pytest.mark.parametrize("doubts", [(), (UNSEEN,)], ids=["fenced", "unfenced"])
+def test_what_is_excluded_and_in_the_log_is_violated(doubts: tuple[str, ...]) -> None:
+    found = evidence(both(), "[{level: None}]", doubts=doubts)
+
+    refused(judge(Expectation(), found), Outcome.VIOLATED, "recorded at Metadata, expected excluded")
+
+
+def test_what_is_not_in_the_log_is_violated_behind_a_fence() -> None:
+    refused(judge(Expectation(), evidence()), Outcome.VIOLATED, "not recorded, expected Metadata")
+
+
+def test_what_is_not_in_the_log_is_unproven_without_a_fence() -> None:
+    verdict = judge(Expectation(), evidence(doubts=(UNSEEN,)))
+
+    refused(verdict, Outcome.UNPROVEN, UNSEEN)
+    assert "not recorded, expected Metadata" in verdict.reasons
+
+
+def test_what_is_excluded_is_unproven_without_a_fence() -> None:
+    refused(judge(Expectation(), evidence(rules="[{level: None}]", doubts=(UNSEEN,))), Outcome.UNPROVEN, UNSEEN)
+
+
+def test_what_is_recorded_as_expected_is_still_unproven_with_a_doubt() -> None:
+    """Another event of the same action may stand in what could not be read."""
+    refused(judge(Expectation(), evidence(both(), doubts=(UNSEEN,))), Outcome.UNPROVEN, UNSEEN)
+
+
+def test_a_stage_that_is_missing_is_violated_behind_a_fence_only() -> None:
+    found = evidence((event(RECEIVED),))
+    text = "not recorded at stage ResponseComplete, expected RequestReceived, ResponseComplete"
+
+    refused(judge(Expectation(), found), Outcome.VIOLATED, text)
+    refused(judge(Expectation(), replace(found, doubts=(UNSEEN,))), Outcome.UNPROVEN, UNSEEN)
+
+
+@pytest.mark.parametrize("doubts", [(), (UNSEEN,)], ids=["fenced", "unfenced"])
+def test_a_stage_too_many_is_violated(doubts: tuple[str, ...]) -> None:
+    found = evidence((*both(), event(STARTED)), doubts=doubts)
+
+    refused(
+        judge(Expectation(), found),
+        Outcome.VIOLATED,
+        "recorded at stage ResponseStarted, expected only RequestReceived, ResponseComplete",
+    )
+
+
+def test_a_stage_that_the_policy_omits_is_one_too_many() -> None:
+    refused(
+        judge(Expectation(), evidence(both(), omit="[RequestReceived]")),
+        Outcome.VIOLATED,
+        "recorded at stage RequestReceived, expected only ResponseComplete",
+    )
+
+
+def test_the_stages_of_a_long_running_request_are_three() -> None:
+    request = Request("GET", "/api/v1/namespaces/shop/secrets?watch=true")
+    watch: dict[str, Any] = {"verb": "watch", "objectRef": {"resource": "secrets", "namespace": "shop"}}
+    events = tuple(event(stage, **watch) for stage in (RECEIVED, STARTED, COMPLETE))
+
+    assert judge(Expectation(), evidence(events, sent=exchange(request=request))).outcome is Outcome.PROVEN
+    refused(
+        judge(Expectation(), evidence(events[::2], sent=exchange(request=request))),
+        Outcome.VIOLATED,
+        "not recorded at stage ResponseStarted",
+    )
+
+
+def test_the_one_stage_of_a_failed_authentication_is_response_started() -> None:
+    sent = exchange(401, identity=Identity.bad_token())
+
+    assert judge(Expectation(), evidence((event(STARTED, user={}),), sent=sent)).outcome is Outcome.PROVEN
+
+
+def test_an_event_that_stands_twice_is_violated() -> None:
+    refused(
+        judge(Expectation(), evidence((*both(), event(COMPLETE)))),
+        Outcome.VIOLATED,
+        "recorded 2 times at stage ResponseComplete, expected once",
+    )
+
+
+@pytest.mark.parametrize(
+    ("changed", "reason"),
+    [
+        ({"user": {"username": "mallory"}}, "names user 'mallory', auditproof computed 'alice'"),
+        ({"user": None}, "names user '', auditproof computed 'alice'"),
+        ({"verb": "list"}, "names verb 'list', auditproof computed 'get'"),
+        ({"objectRef": None}, "names resource '', auditproof computed 'secrets'"),
+        ({"objectRef": {"resource": "pods", "namespace": "shop", "name": "db"}}, "names resource 'pods'"),
+        ({"objectRef": {"resource": "secrets", "namespace": "bank", "name": "db"}}, "names namespace 'bank'"),
+        ({"objectRef": {"resource": "secrets", "namespace": "shop", "name": "key"}}, "names name 'key'"),
+        (
+            {"objectRef": {"resource": "secrets", "subresource": "x", "namespace": "shop", "name": "db"}},
+            "names subresource 'x'",
+        ),
+        (
+            {"objectRef": {"resource": "secrets", "apiGroup": "x", "namespace": "shop", "name": "db"}},
+            "names apiGroup 'x'",
+        ),
+    ],
+)
+def test_an_event_about_something_else_is_violated(changed: dict[str, Any], reason: str) -> None:
+    refused(judge(Expectation(), evidence(both(**changed))), Outcome.VIOLATED, reason)
+
+
+def test_a_name_that_the_server_took_from_the_object_is_no_contradiction() -> None:
+    """A create has no name in its path; the server fills it in when it reads the body (LogRequestObject)."""
+    request = Request("POST", "/api/v1/namespaces/shop/secrets", body=b"{}")
+    events = (
+        event(RECEIVED, verb="create", objectRef={"resource": "secrets", "namespace": "shop"}),
+        event(COMPLETE, verb="create"),
+    )
+
+    assert judge(Expectation(), evidence(events, sent=exchange(201, request))).outcome is Outcome.PROVEN
+
+
+@pytest.mark.parametrize("field", ["requestObject", "responseObject"])
+def test_a_body_beyond_the_level_is_violated(field: str) -> None:
+    refused(
+        judge(Expectation(), evidence(both(**{field: {"data": {}}}))),
+        Outcome.VIOLATED,
+        f"the event at level Metadata holds a {field}",
+    )
+
+
+def test_a_case_that_disagrees_with_the_policy_is_violated_whatever_is_recorded() -> None:
+    """The second oracle: what auditproof computes from the policy counts as much as what the case says."""
+    as_decided = judge(Expectation(level=Level.REQUEST), evidence(both(Level.METADATA)))
+    as_stated = judge(Expectation(level=Level.REQUEST), evidence(both(Level.REQUEST)))
+
+    refused(as_decided, Outcome.VIOLATED, "recorded at Metadata, expected Request")
+    refused(as_stated, Outcome.VIOLATED, "recorded at Request, but the policy decides Metadata by rule 1 (line 1)")
+
+
+def test_what_is_excluded_as_the_case_says_but_the_policy_records_is_violated() -> None:
+    excluded = Expectation(level=Level.NONE)
+
+    refused(
+        judge(excluded, evidence()),
+        Outcome.VIOLATED,
+        "not recorded, but the policy decides Metadata by rule 1 (line 1): either the server does not run this policy",
+    )
+    refused(judge(excluded, evidence(doubts=(UNSEEN,))), Outcome.UNPROVEN, UNSEEN)
+
+
+def test_stages_as_the_case_says_but_not_as_the_policy_does_are_violated() -> None:
+    one, two = Expectation(stages=frozenset({COMPLETE})), Expectation(stages=frozenset({RECEIVED, COMPLETE}))
+
+    refused(
+        judge(one, evidence((event(COMPLETE),))),
+        Outcome.VIOLATED,
+        "not recorded at stage RequestReceived, but the policy decides Metadata by rule 1 (line 1)",
+    )
+    refused(
+        judge(two, evidence(both(), omit="[RequestReceived]")),
+        Outcome.VIOLATED,
+        "recorded at stage RequestReceived, but the policy decides Metadata by rule 1 (line 1) without it",
+    )
+
+
+@pytest.mark.parametrize(
+    ("changed", "doubt"),
+    [
+        ({"status": 0, "error": "ProtocolError: Connection broken"}, "no complete answer: ProtocolError"),
+        ({"status": 0}, "no complete answer: no status"),
+        ({"status": 429}, "answered 429: that can come before the policy is consulted"),
+        ({"status": 503}, "answered 503"),
+        ({"status": 504}, "answered 504"),
+        ({"headers": (("audit-id", "other"),)}, "answered with Audit-ID other, sent was id-1"),
+    ],
+)
+def test_an_answer_that_settles_nothing_makes_an_absence_unproven(changed: dict[str, Any], doubt: str) -> None:
+    found = evidence(rules="[{level: None}]", sent=exchange(**changed))
+
+    refused(judge(Expectation(), found), Outcome.UNPROVEN, doubt)
+
+
+def test_another_answer_than_the_case_says_is_unproven() -> None:
+    verdict = judge(Expectation(status=403), evidence(both()))
+
+    refused(verdict, Outcome.UNPROVEN, "answered 200, the case says 403: this is not the action that was meant")
+
+
+def test_a_busy_answer_that_the_case_asks_for_is_proven() -> None:
+    assert judge(Expectation(status=503), evidence(both(), sent=exchange(503))).outcome is Outcome.PROVEN
+
+
+def test_the_fields_of_the_last_event_are_held_against_the_case() -> None:
+    found = evidence(both(Level.REQUEST, requestObject={"items": [{"name": "db"}]}), "[{level: Request}]")
+
+    kept = Expectation(present=("requestObject", "requestObject.items.0.name", "user.username"))
+    assert judge(kept, found).outcome is Outcome.PROVEN
+    refused(
+        judge(Expectation(present=("requestObject.items.1",)), found),
+        Outcome.VIOLATED,
+        "the event has no requestObject.items.1, expected one",
+    )
+    refused(
+        judge(Expectation(absent=("requestObject.items",)), found),
+        Outcome.VIOLATED,
+        "the event has requestObject.items, expected none",
+    )
+
+
+def test_a_field_that_is_missing_says_nothing_while_the_last_event_may_be_unread() -> None:
+    """The body of a request is in the last event: the first alone cannot violate what is said about it."""
+    found = evidence((event(RECEIVED, Level.REQUEST),), "[{level: Request}]", doubts=(UNSEEN,))
+
+    refused(judge(Expectation(present=("requestObject",)), found), Outcome.UNPROVEN, UNSEEN)
+    refused(
+        judge(Expectation(present=("requestObject",)), replace(found, doubts=())),
+        Outcome.VIOLATED,
+        "not recorded at stage ResponseComplete",
+    )
