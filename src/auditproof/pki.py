@@ -8,6 +8,7 @@ from __future__ import annotations
 import datetime
 import ipaddress
 import os
+import warnings
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -51,7 +52,7 @@ class Authority:
     def create(name: str) -> Authority:
         """A new self-signed authority with common name ``name``."""
         key = ec.generate_private_key(ec.SECP256R1())
-        subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)])
+        subject = x509.Name([_common_name(name)])
         usage = x509.KeyUsage(
             digital_signature=True,
             key_cert_sign=True,
@@ -65,6 +66,7 @@ class Authority:
         )
         builder = _builder(subject, subject, key).add_extension(usage, critical=True)
         builder = builder.add_extension(x509.BasicConstraints(ca=True, path_length=0), critical=True)
+        builder = builder.add_extension(x509.SubjectKeyIdentifier.from_public_key(key.public_key()), critical=False)
         return Authority(builder.sign(key, hashes.SHA256()), key)
 
     @staticmethod
@@ -86,7 +88,7 @@ class Authority:
         """A server certificate for localhost, 127.0.0.1 and ::1."""
         addresses = [ipaddress.ip_address("127.0.0.1"), ipaddress.ip_address("::1")]
         names = [x509.DNSName("localhost"), *(x509.IPAddress(address) for address in addresses)]
-        subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, common_name)])
+        subject = x509.Name([_common_name(common_name)])
         return self._issue(subject, ExtendedKeyUsageOID.SERVER_AUTH, x509.SubjectAlternativeName(names))
 
     def client(self, user: str, groups: Sequence[str] = ()) -> KeyPair:
@@ -95,7 +97,7 @@ class Authority:
         Source: CommonNameUserConversion in staging/src/k8s.io/apiserver/pkg/authentication/request/x509/x509.go.
         """
         organizations = [x509.NameAttribute(NameOID.ORGANIZATION_NAME, group) for group in groups]
-        subject = x509.Name([*organizations, x509.NameAttribute(NameOID.COMMON_NAME, user)])
+        subject = x509.Name([*organizations, _common_name(user)])
         return self._issue(subject, ExtendedKeyUsageOID.CLIENT_AUTH)
 
     def _issue(
@@ -103,6 +105,9 @@ class Authority:
     ) -> KeyPair:
         key = ec.generate_private_key(ec.SECP256R1())
         builder = _builder(subject, self.certificate.subject, key)
+        issuer = x509.AuthorityKeyIdentifier.from_issuer_public_key(self.key.public_key())
+        builder = builder.add_extension(issuer, critical=False)  # Python 3.13 trusts no certificate without it
+        builder = builder.add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
         builder = builder.add_extension(x509.ExtendedKeyUsage([usage]), critical=False)
         if names is not None:
             builder = builder.add_extension(names, critical=False)
@@ -121,7 +126,15 @@ def write_private(path: Path, data: bytes) -> None:
     """Write a file that only its owner may read."""
     descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
     with os.fdopen(descriptor, "wb") as file:
+        os.fchmod(descriptor, 0o600)  # the mode above is for a new file only
         file.write(data)
+
+
+def _common_name(name: str) -> x509.NameAttribute[str]:
+    """A common name of any length: a user may have more than the 64 bytes of X.520, and Go does not ask for them."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # without validation the library warns
+        return x509.NameAttribute(NameOID.COMMON_NAME, name, _validate=False)
 
 
 def _builder(subject: x509.Name, issuer: x509.Name, key: ec.EllipticCurvePrivateKey) -> x509.CertificateBuilder:

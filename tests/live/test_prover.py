@@ -132,6 +132,13 @@ def test_every_impersonated_group_reaches_the_server(prover: Prover) -> None:
     assert impersonated["groups"] == ["ops", "oncall", "system:authenticated"]
 
 
+def test_a_user_with_a_name_longer_than_x520_allows_is_proven(prover: Prover) -> None:
+    verdict = only(prover.prove([step(READ, Identity.x509("a" * 200))])).verdict
+
+    assert verdict.outcome is Outcome.PROVEN, verdict.reasons
+    assert verdict.evidence.events[-1].username == "a" * 200
+
+
 def test_each_request_is_sent_once_with_a_name_of_its_own(prover: Prover) -> None:
     proofs = prover.prove([step(READ, name=f"step-{n}") for n in range(20)])
 
