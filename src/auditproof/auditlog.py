@@ -19,12 +19,20 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 
+TAIL_BYTES = 1024
+
+
 @dataclass(frozen=True, slots=True)
 class Mark:
-    """A place in the log: everything before it has been read. ``inode`` names the file, also after its rotation."""
+    """A place in the log: everything before it has been read.
+
+    ``inode`` names the file, also after its rotation; ``tail`` is what stands before the place, so that a log is found
+    out that was truncated and has grown since.
+    """
 
     inode: int
     offset: int
+    tail: bytes
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +73,7 @@ class FileLog:
         """
         try:
             with self._path.open("rb") as file:
-                return Mark(os.fstat(file.fileno()).st_ino, _end_of_last_line(file))
+                return _mark(file, _end_of_last_line(file))
         except OSError as error:
             raise LogUnreadable(f"cannot read the audit log {self._path}: {error.strerror}") from None
 
@@ -76,22 +84,22 @@ class FileLog:
         files = self._files_from(mark.inode)
         for n, (inode, path) in enumerate(files):
             live = n == len(files) - 1
-            offset = mark.offset if inode == mark.inode else 0
-            mark = Mark(inode, self._read_lines(path, inode, offset, found, live=live))
+            begin = mark if inode == mark.inode else Mark(inode, 0, b"")
+            mark = self._read_lines(path, begin, found, live=live)
         return Slice(tuple(found.events), tuple(found.problems), mark, found.lines)
 
-    def _read_lines(self, path: Path, inode: int, offset: int, found: _Found, *, live: bool) -> int:
-        """Read complete lines from ``offset``; answers where the next read begins."""
-        with self._open(path, inode) as file:
-            if file.seek(0, os.SEEK_END) < offset:
+    def _read_lines(self, path: Path, begin: Mark, found: _Found, *, live: bool) -> Mark:
+        """Read complete lines from ``begin``; answers where the next read begins."""
+        offset = begin.offset
+        with self._open(path, begin.inode) as file:
+            if file.seek(0, os.SEEK_END) < offset or _tail(file, offset) != begin.tail:
                 raise LogUnreadable(f"the audit log {path} was truncated while it was read: events may be lost")
-            file.seek(offset)
             for line in file:
                 if live and not line.endswith(b"\n"):
                     break
                 found.add(line, str(path), offset)
                 offset += len(line)
-        return offset
+            return _mark(file, offset)
 
     def _open(self, path: Path, inode: int) -> BinaryIO:
         """Open the file that had ``inode`` when the files were listed; it may have been rotated since."""
@@ -126,6 +134,17 @@ class FileLog:
             return [(path.stat().st_ino, path) for path in (*rotated, self._path)]
         except OSError as error:
             raise LogUnreadable(f"cannot read the audit log {self._path}: {error.strerror}") from None
+
+
+def _mark(file: BinaryIO, offset: int) -> Mark:
+    return Mark(os.fstat(file.fileno()).st_ino, offset, _tail(file, offset))
+
+
+def _tail(file: BinaryIO, offset: int) -> bytes:
+    """The last bytes before ``offset``, times of the last event included; the file is left at ``offset``."""
+    begin = max(0, offset - TAIL_BYTES)
+    file.seek(begin)
+    return file.read(offset - begin)
 
 
 def _end_of_last_line(file: BinaryIO, block: int = 65536) -> int:
@@ -167,4 +186,6 @@ def event_of(raw: Any, source: str, offset: int) -> AuditEvent:
     """
     if raw["kind"] != "Event":
         raise ValueError(f"kind is {raw['kind']!r}, not 'Event'")
+    if not isinstance(raw["auditID"], str):
+        raise ValueError(f"auditID is {raw['auditID']!r}, not a string")
     return AuditEvent(raw["auditID"], Level(raw["level"]), Stage(raw["stage"]), raw, source, offset)

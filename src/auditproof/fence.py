@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 from urllib.parse import quote
 
-from auditproof.action import Request
+from auditproof.action import METHODS, Request
 from auditproof.attributes import attributes_of
 from auditproof.audit import Level
 from auditproof.decide import decide
@@ -26,8 +26,17 @@ if TYPE_CHECKING:
     from auditproof.policy import GroupResources, Policy, PolicyRule
 
 NAME = "auditproof-fence"  # user, object and path segment: nothing of this name exists
-_HARMLESS = ("get", "list", "create", "patch", "update", "delete")
-_METHODS = {"get": "GET", "list": "GET", "create": "POST", "patch": "PATCH", "update": "PUT", "delete": "DELETE"}
+# A rule may name a user with every right: what would write is a dry run, and a collection is that of the one name.
+_QUERIES = {
+    "get": "",
+    "list": "",
+    "create": "?dryRun=All",
+    "patch": "?dryRun=All",
+    "update": "?dryRun=All",
+    "delete": "?dryRun=All",
+    "deletecollection": "?dryRun=All&fieldSelector=metadata.name%3D{name}",
+    "watch": "?watch=true&timeoutSeconds=1&fieldSelector=metadata.name%3D{name}",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +71,7 @@ def _candidates(rule: PolicyRule) -> Iterator[Sentinel]:
 
 
 def _identities(rule: PolicyRule) -> Iterator[Identity]:
-    for user in rule.users or (NAME,):
+    for user in filter(None, rule.users or (NAME,)):  # nobody is called by an empty name
         for group in rule.user_groups or ("",):
             if user == "system:anonymous" or group == "system:unauthenticated":
                 yield Identity.anonymous()
@@ -84,7 +93,7 @@ def _requests(rule: PolicyRule) -> Iterator[Request]:
 
 
 def _verbs(rule: PolicyRule) -> tuple[str, ...]:
-    return tuple(verb for verb in _HARMLESS if not rule.verbs or verb in rule.verbs)
+    return tuple(verb for verb in _QUERIES if not rule.verbs or verb in rule.verbs)
 
 
 def _non_resource_requests(rule: PolicyRule, pattern: str) -> Iterator[Request]:
@@ -110,12 +119,10 @@ def _targets(resources: tuple[GroupResources, ...]) -> Iterator[tuple[str, str, 
 def _resource_request(verb: str, namespace: str, group: str, resource: str, subresource: str, name: str) -> Request:
     base = f"/apis/{group}/v1" if group else "/api/v1"
     scope = f"/namespaces/{quote(namespace)}" if namespace else ""
-    on_collection = verb == "list" or (verb == "create" and not subresource)
+    on_collection = verb in ("list", "watch", "deletecollection") or (verb == "create" and not subresource)
     path = f"{base}{scope}/{quote(resource)}" + ("" if on_collection else f"/{quote(name)}")
     path += f"/{quote(subresource)}" if subresource else ""
     sends_body = verb in ("create", "patch", "update")
     media = "application/merge-patch+json" if verb == "patch" else "application/json"
-    path += "" if verb in ("get", "list") else "?dryRun=All"  # a rule may name a user with every right
-    return Request(
-        _METHODS[verb], path, (("Content-Type", media),) if sends_body else (), b"{}" if sends_body else None
-    )
+    path += _QUERIES[verb].format(name=quote(name, safe=""))
+    return Request(METHODS[verb], path, (("Content-Type", media),) if sends_body else (), b"{}" if sends_body else None)

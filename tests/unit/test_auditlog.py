@@ -118,8 +118,20 @@ def test_a_mark_is_found_behind_a_long_unfinished_line(path: Path) -> None:
         b"\x00\xff\n",
         line("a", level="Full"),
         line("a", kind="Pod"),
+        line("a", auditID=["a"]),
     ],
-    ids=["text", "empty-object", "list", "null", "empty", "string", "bytes", "unknown-level", "other-kind"],
+    ids=[
+        "text",
+        "empty-object",
+        "list",
+        "null",
+        "empty",
+        "string",
+        "bytes",
+        "unknown-level",
+        "other-kind",
+        "listed-id",
+    ],
 )
 def test_a_line_that_is_no_event_is_reported_with_its_place(path: Path, wrong: bytes) -> None:
     log = FileLog(path)
@@ -226,6 +238,26 @@ def test_a_truncated_log_is_unreadable_and_says_so(path: Path) -> None:
 
     with pytest.raises(LogUnreadable, match="truncated"):
         log.read(mark, anything)
+
+
+def test_a_log_that_was_truncated_and_has_grown_since_is_unreadable(path: Path) -> None:
+    """As by a rotation of the kind copytruncate: its length alone tells nothing."""
+    log = FileLog(path)
+    mark = log.mark()
+    path.write_bytes(line("afterw") + line("a"))
+
+    with pytest.raises(LogUnreadable, match="truncated"):
+        log.read(mark, anything)
+
+
+def test_a_log_that_was_truncated_between_two_reads_is_unreadable(path: Path) -> None:
+    log = FileLog(path)
+    append(path, line("a"))
+    first = log.read(log.mark(), anything)
+    path.write_bytes(line("other") * 5)
+
+    with pytest.raises(LogUnreadable, match="truncated"):
+        log.read(first.end, anything)
 
 
 def test_a_log_that_does_not_exist_is_unreadable(tmp_path: Path) -> None:

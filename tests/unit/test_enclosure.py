@@ -1,0 +1,352 @@
+"""The fence at work: what it closes, and everything that leaves a doubt.
+
+The server is a fake at a seam: it answers what a test tells it to, counts, and writes a real audit log, which is read
+by the real FileLog. The same on real servers stands in tests/live/test_prover.py.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any, cast
+
+import pytest
+
+from auditproof import enclosure
+from auditproof.action import Request
+from auditproof.attributes import attributes_of
+from auditproof.auditlog import FileLog
+from auditproof.enclosure import FOLLOW_UP, Enclosure, Fence, Sent
+from auditproof.errors import AuditproofError, LogUnreadable, WireError
+from auditproof.fence import Sentinel
+from auditproof.identity import Identity
+from auditproof.verdict import Exchange
+from auditproof.wire import Response
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+NOW = datetime(2026, 1, 2, tzinfo=UTC)
+ALICE = Identity.x509("alice")
+SENTINEL = Sentinel(Identity.x509("auditproof-fence"), Request("GET", "/sentinel"))
+READ = Request("GET", "/api/v1/pods")
+
+
+@dataclass
+class FakeServer:
+    """What stands behind wires and admin: a log, four counters, and what a test lets go wrong."""
+
+    log: Path
+    events: int = 0
+    lost: int = 0
+    rejected: int = 0
+    start: float = 7.0
+    metrics_status: int = 200
+    dead: str = ""
+    silent: set[str] = field(default_factory=set)
+    connection: int = 1
+    sent: list[tuple[str, str]] = field(default_factory=list)
+
+    def record(self, audit_id: str) -> None:
+        self.events += 1
+        event = {"kind": "Event", "auditID": audit_id, "level": "Metadata", "stage": "ResponseComplete"}
+        with self.log.open("a") as file:
+            file.write(json.dumps(event) + "\n")
+
+    def answer(self, request: Request, audit_id: str) -> Response:
+        """As Wire.send: what is not in ``silent`` is recorded."""
+        self.sent.append((request.uri, audit_id))
+        if not self.dead and request.uri not in self.silent:
+            self.record(audit_id)
+        return Response(0 if self.dead else 200, (), b"", self.connection, NOW, NOW, self.dead)
+
+    def metrics(self) -> Response:
+        """As Admin.send: an error is raised there."""
+        if self.dead:
+            raise WireError(f"GET /metrics (set-up): {self.dead}")
+        text = (
+            f"apiserver_audit_event_total {self.events}\n"
+            f'apiserver_audit_error_total{{plugin="log"}} {self.lost}\n'
+            f"apiserver_audit_requests_rejected_total {self.rejected}\n"
+            f"process_start_time_seconds {self.start}\n"
+        )
+        return Response(self.metrics_status, (), text.encode(), 1, NOW, NOW)
+
+
+class FakeWire:
+    """A wire to the fake server."""
+
+    def __init__(self, server: FakeServer) -> None:
+        self.server = server
+        self.closed = False
+
+    def send(self, request: Request, *, audit_id: str, user_agent: str) -> Response:
+        assert user_agent == "auditproof/fence"
+        return self.server.answer(request, audit_id)
+
+    def close(self) -> None:
+        self.closed = True
+
+
+class FakeAdmin:
+    """An admin of the fake server."""
+
+    def __init__(self, server: FakeServer) -> None:
+        self.server = server
+
+    def send(self, method: str, uri: str) -> Response:
+        assert (method, uri) == ("GET", "/metrics")
+        return self.server.metrics()
+
+
+@pytest.fixture
+def server(tmp_path: Path) -> FakeServer:
+    (tmp_path / "audit.log").touch()
+    return FakeServer(tmp_path / "audit.log")
+
+
+@pytest.fixture
+def make(server: FakeServer, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Enclosure]:
+    """Makes an enclosure on the fake server; a sentinel that is not recorded is given up at once."""
+    monkeypatch.setattr(enclosure, "FENCE_TIMEOUT_S", 0.05)
+    numbers = iter(range(1000))
+
+    def make(sentinel: Sentinel | None = SENTINEL) -> Enclosure:
+        return Enclosure(
+            FileLog(server.log),
+            cast("Any", FakeAdmin(server)),
+            sentinel,
+            cast("Any", lambda _: FakeWire(server)),
+            lambda: f"fence-{next(numbers)}",
+            lambda: f"kube-apiserver has ended: {server.dead}" if server.dead else "",
+        )
+
+    return make
+
+
+def act(server: FakeServer, audit_id: str = "id-1", request: Request = READ, **changed: Any) -> Sent:
+    """An action that a wire of its own has carried."""
+    wire = cast("Any", FakeWire(server))
+    answer = server.answer(request, audit_id)
+    attributes = attributes_of(request.method, request.uri, ALICE.user_info())
+    response = {"status": answer.status, "headers": answer.headers, "body": answer.body, "error": answer.error}
+    exchange = Exchange(
+        audit_id, ALICE, request, attributes, started=NOW, finished=NOW, **cast("Any", response | changed)
+    )
+    return Sent(exchange, wire, answer.connection)
+
+
+def close(enclosure: Enclosure, *sent: Sent) -> Fence:
+    return enclosure.close(sent)
+
+
+def test_what_was_recorded_is_found_and_nothing_is_in_doubt(server: FakeServer, make: Callable[..., Enclosure]) -> None:
+    server.silent.add("/api/v1/quiet")
+    fence_of = make()
+    fence_of.open()
+
+    sent = act(server), act(server, "id-2", Request("GET", "/api/v1/quiet"))
+    fence = fence_of.close(sent)
+
+    assert [fence.doubts_about(item) for item in sent] == [(), ()]
+    assert [event.audit_id for event in fence.events["id-1"]] == ["id-1"]
+    assert "id-2" not in fence.events
+    assert "GET /sentinel by auditproof-fence" in fence.text
+
+
+def test_the_follow_up_comes_after_the_actions_and_the_sentinel_last(
+    server: FakeServer, make: Callable[..., Enclosure]
+) -> None:
+    fence_of = make()
+    fence_of.open()
+
+    close(fence_of, act(server))
+
+    assert [uri for uri, _ in server.sent] == [READ.uri, FOLLOW_UP.uri, SENTINEL.request.uri]
+    assert len({audit_id for _, audit_id in server.sent}) == 3
+
+
+def test_a_wire_is_followed_up_once(server: FakeServer, make: Callable[..., Enclosure]) -> None:
+    fence_of = make()
+    fence_of.open()
+    first = act(server)
+    second = Sent(act(server, "id-2").exchange, first.wire, first.connection)
+
+    fence = fence_of.close([first, second])
+
+    assert [uri for uri, _ in server.sent].count(FOLLOW_UP.uri) == 1
+    assert fence.doubts_about(second) == ()
+
+
+def test_events_of_before_are_not_this_batchs(server: FakeServer, make: Callable[..., Enclosure]) -> None:
+    server.record("id-1")
+    server.silent.add(READ.uri)
+    fence_of = make()
+    fence_of.open()
+
+    assert close(fence_of, act(server)).events.get("id-1", ()) == ()
+
+
+def test_a_sentinel_that_is_not_recorded_is_a_doubt(server: FakeServer, make: Callable[..., Enclosure]) -> None:
+    server.silent.add(SENTINEL.request.uri)
+    fence_of = make()
+    fence_of.open()
+    sent = act(server)
+
+    fence = close(fence_of, sent)
+
+    (doubt,) = fence.doubts_about(sent)
+    assert "the fence was not seen: waited 0.05 s for the event of the sentinel" in doubt
+    assert fence.text == ""
+    assert "id-1" in fence.events
+
+
+@pytest.mark.parametrize(
+    ("change", "doubt"),
+    [
+        ({"lost": 2}, "the server counts 2 lost audit events and 0 rejected requests"),
+        ({"rejected": 1}, "the server counts 0 lost audit events and 1 rejected requests"),
+        ({"start": 8.0}, "the API server was restarted in between"),
+        ({"metrics_status": 403}, "GET /metrics was answered 403: the audit counters cannot be read"),
+    ],
+)
+def test_what_the_counters_say_is_a_doubt(
+    server: FakeServer, make: Callable[..., Enclosure], change: dict[str, Any], doubt: str
+) -> None:
+    fence_of = make()
+    fence_of.open()
+    sent = act(server)
+    for key, value in change.items():
+        setattr(server, key, value)
+
+    doubts = close(fence_of, sent).doubts_about(sent)
+
+    assert len(doubts) == 1
+    assert doubt in doubts[0]
+
+
+def test_a_doubt_of_one_batch_is_not_the_next_ones(server: FakeServer, make: Callable[..., Enclosure]) -> None:
+    fence_of = make()
+    fence_of.open()
+    server.lost = 1
+    assert close(fence_of, act(server)).doubts
+
+    fence_of.open()
+
+    assert close(fence_of, act(server, "id-2")).doubts == ()
+
+
+def test_a_server_that_dies_is_a_doubt_with_its_last_words(server: FakeServer, make: Callable[..., Enclosure]) -> None:
+    fence_of = make()
+    fence_of.open()
+    sent = act(server)
+    server.dead = "connection refused"
+
+    fence = close(fence_of, sent)
+
+    assert fence.doubts == (
+        "the fence was not seen: the sentinel got no answer: connection refused",
+        "kube-apiserver has ended: connection refused",
+    )
+    assert fence.closed == frozenset()
+
+
+def test_nothing_begins_on_a_server_that_does_not_answer(server: FakeServer, make: Callable[..., Enclosure]) -> None:
+    server.dead = "connection refused"
+
+    with pytest.raises(WireError, match="connection refused"):
+        make().open()
+
+
+def test_nothing_begins_without_a_log(server: FakeServer, make: Callable[..., Enclosure]) -> None:
+    server.log.unlink()
+
+    with pytest.raises(LogUnreadable):
+        make().open()
+
+
+def test_nothing_begins_where_the_counters_cannot_be_read(server: FakeServer, make: Callable[..., Enclosure]) -> None:
+    server.metrics_status = 401
+
+    with pytest.raises(AuditproofError, match="GET /metrics was answered 401"):
+        make().open()
+
+
+def test_a_line_that_is_no_event_is_a_doubt(server: FakeServer, make: Callable[..., Enclosure]) -> None:
+    fence_of = make()
+    fence_of.open()
+    sent = act(server)
+    with server.log.open("a") as file:
+        file.write("this is no event\n")
+
+    (doubt,) = close(fence_of, sent).doubts_about(sent)
+
+    assert "this line is not an audit event" in doubt
+
+
+def test_a_log_that_is_cut_is_a_doubt(server: FakeServer, make: Callable[..., Enclosure]) -> None:
+    server.record("earlier")
+    fence_of = make()
+    fence_of.open()
+    server.log.write_text("")
+    server.silent.add(SENTINEL.request.uri)
+
+    (doubt,) = close(fence_of).doubts
+
+    assert "truncated" in doubt
+
+
+@pytest.mark.parametrize(
+    ("changed", "method", "sure"),
+    [
+        ({}, "GET", True),
+        ({"headers": (("Content-Length", "2048"),)}, "GET", True),
+        ({"headers": (("content-length", "2049"),)}, "GET", False),
+        ({"status": 101}, "GET", False),
+        ({"status": 504}, "GET", False),
+        ({"error": "broken"}, "GET", False),
+        ({}, "HEAD", False),
+    ],
+)
+def test_a_connection_that_was_not_followed_up_needs_an_answer_that_shows_its_end(
+    server: FakeServer, make: Callable[..., Enclosure], changed: dict[str, Any], method: str, sure: bool
+) -> None:
+    fence_of = make()
+    fence_of.open()
+    sent = act(server, request=Request(method, READ.uri), **changed)
+    server.connection = 2  # the follow-up comes over another one
+
+    doubts = close(fence_of, sent).doubts_about(sent)
+
+    assert doubts == () if sure else "before a follow-up request could show" in doubts[0]
+
+
+def test_a_policy_that_records_nothing_is_fenced_by_the_counter(
+    server: FakeServer, make: Callable[..., Enclosure]
+) -> None:
+    server.silent |= {READ.uri, FOLLOW_UP.uri}
+    fence_of = make(None)
+    fence_of.open()
+    sent = act(server)
+
+    fence = close(fence_of, sent)
+
+    assert fence.doubts_about(sent) == ()
+    assert fence.text == "this policy records nothing: apiserver_audit_event_total stayed 0"
+
+
+def test_the_sentinels_connection_is_kept_and_closed_at_the_end(
+    server: FakeServer, make: Callable[..., Enclosure], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    wires: list[FakeWire] = []
+    fence_of = make()
+    monkeypatch.setattr(fence_of, "_new_wire", lambda _: wires.append(FakeWire(server)) or wires[-1])
+    for _ in range(2):
+        fence_of.open()
+        close(fence_of)
+
+    fence_of.end()
+
+    assert [wire.closed for wire in wires] == [True]
