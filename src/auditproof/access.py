@@ -12,7 +12,7 @@ import json
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from auditproof.identity import IdentityKind
+from auditproof.identity import UNAUTHENTICATED_KINDS, IdentityKind
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -67,7 +67,7 @@ def rules_needed(requests: Iterable[tuple[Identity, Attributes]]) -> tuple[Subje
 
 
 def _needs(identity: Identity, attributes: Attributes) -> Iterator[tuple[str, dict[str, Any]]]:
-    if identity.kind in (IdentityKind.ANONYMOUS, IdentityKind.BAD_TOKEN):
+    if identity.kind is IdentityKind.ANONYMOUS or identity.kind in UNAUTHENTICATED_KINDS:
         return
     for access in identity.access:
         yield identity.user, _extra_rule(access)

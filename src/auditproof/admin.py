@@ -6,24 +6,19 @@ All of it is done as a system:masters user with a User-Agent of its own; none of
 from __future__ import annotations
 
 import functools
-import hashlib
 import json
 import uuid
 from typing import TYPE_CHECKING, Any
-from urllib.parse import quote
 
-from auditproof import pki
 from auditproof.access import SubjectRules, rules_needed
 from auditproof.action import Request
 from auditproof.errors import WireError
-from auditproof.identity import IdentityKind
 from auditproof.resources import Resource, UnknownResource, resource_of
 from auditproof.wait import wait_until
 from auditproof.wire import Credential, Response, Wire
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
-    from pathlib import Path
 
     from auditproof.attributes import Attributes
     from auditproof.clusters.base import Cluster
@@ -36,13 +31,11 @@ _JSON = (("Content-Type", "application/json"),)
 
 
 class Admin:
-    """The admin's hand on one cluster; ``folder`` is private and takes the credentials of the identities."""
+    """The admin's hand on one cluster."""
 
-    def __init__(self, cluster: Cluster, folder: Path) -> None:
+    def __init__(self, cluster: Cluster) -> None:
         self._cluster = cluster
-        self._folder = folder
         self._wire = Wire(cluster.url, cluster.ca, Credential(cluster.admin_cert, cluster.admin_key))
-        self._credentials: dict[Identity, Credential] = {}
         self._created: set[str] = set()
 
     def send(self, method: str, uri: str, body: Any = None) -> Response:
@@ -65,7 +58,7 @@ class Admin:
         key = json.dumps(manifest, sort_keys=True)
         if key in self._created:
             return
-        self._post(self._collection(manifest), manifest)
+        self.post(self._collection(manifest), manifest)
         if manifest["kind"] == "CustomResourceDefinition":
             self._wait_until_served(manifest)
         self._created.add(key)
@@ -86,7 +79,8 @@ class Admin:
                 return Resource(group, version, served["name"], served["kind"], bool(served["namespaced"]))
         raise WireError(f"set-up: the API server serves no {manifest['kind']} of {manifest['apiVersion']}")
 
-    def _post(self, uri: str, body: Mapping[str, Any]) -> Response:
+    def post(self, uri: str, body: Mapping[str, Any]) -> Response:
+        """POST ``body``; what is there already is no fault. Raises WireError with the server's message on any other."""
         response = self.send("POST", uri, body)
         if response.status not in (200, 201, 202, 409):
             raise WireError(f"set-up: POST {uri} was answered {response.status}: {_message(response)}")
@@ -98,40 +92,6 @@ class Admin:
         uri = f"/apis/{spec['group']}/{version}/{spec['names']['plural']}?limit=1"
         what = f"the API server to serve {spec['names']['plural']}.{spec['group']}"
         wait_until(lambda: self.send("GET", uri).status == 200 or None, what=what, timeout_s=DEFINITION_TIMEOUT_S)
-
-    def credential(self, identity: Identity) -> Credential:
-        """The credential of ``identity`` on this cluster, made at the first call.
-
-        Raises WireError where the server does not issue a token.
-        """
-        if identity not in self._credentials:
-            self._credentials[identity] = self._issue(identity)
-        return self._credentials[identity]
-
-    def _issue(self, identity: Identity) -> Credential:
-        headers = _impersonation_headers(identity)
-        if identity.kind is IdentityKind.X509:
-            cert, key = self._client_certificate(identity)
-            return Credential(cert, key, headers=headers)
-        if identity.kind is IdentityKind.SERVICE_ACCOUNT:
-            return Credential(token=self._token(identity), headers=headers)
-        if identity.kind is IdentityKind.BAD_TOKEN:
-            return Credential(token="a-token-that-no-authenticator-knows", headers=headers)  # noqa: S106
-        return Credential(headers=headers)
-
-    def _client_certificate(self, identity: Identity) -> tuple[Path, Path]:
-        name = hashlib.sha256(repr((identity.user, identity.groups)).encode()).hexdigest()[:16]
-        authority = pki.Authority.load(self._cluster.client_ca, self._cluster.client_ca_key)
-        return authority.client(identity.user, identity.groups).write(self._folder, name)
-
-    def _token(self, identity: Identity) -> str:
-        _, _, namespace, name = identity.user.split(":")
-        self.create({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": namespace}})
-        metadata = {"name": name, "namespace": namespace}
-        self.create({"apiVersion": "v1", "kind": "ServiceAccount", "metadata": metadata})
-        uri = f"/api/v1/namespaces/{namespace}/serviceaccounts/{name}/token"
-        request = {"apiVersion": "authentication.k8s.io/v1", "kind": "TokenRequest", "spec": {}}
-        return str(self._post(uri, request).json()["status"]["token"])
 
     def grant(self, requests: Iterable[tuple[Identity, Attributes]]) -> None:
         """Give every identity the rights that its own requests need, and wait until the server knows of them.
@@ -145,11 +105,11 @@ class Admin:
 
     def _bind(self, needed: SubjectRules) -> dict[str, Any]:
         for uri, manifest in needed.manifests():
-            self._post(uri, manifest)
+            self.post(uri, manifest)
         return needed.review()
 
     def _allowed(self, review: dict[str, Any]) -> bool | None:
-        response = self._post("/apis/authorization.k8s.io/v1/subjectaccessreviews", review)
+        response = self.post("/apis/authorization.k8s.io/v1/subjectaccessreviews", review)
         return True if response.json()["status"]["allowed"] else None
 
     def close(self) -> None:
@@ -162,15 +122,3 @@ def _message(response: Response) -> str:
         return str(response.json()["message"])
     except (WireError, KeyError, TypeError):
         return response.body[:200].decode(errors="replace")
-
-
-def _impersonation_headers(identity: Identity) -> tuple[tuple[str, str], ...]:
-    """The headers that ask for another user (pkg apimachinery: k8s.io/api/authentication/v1 Impersonate* constants)."""
-    asked = identity.impersonates
-    if asked is None:
-        return ()
-    uid = (("Impersonate-Uid", asked.uid),) if asked.uid else ()
-    groups = tuple(("Impersonate-Group", group) for group in asked.groups)
-    # A header's name has no slash: the server decodes percent signs (transport.ImpersonationConfig encodes them alike).
-    extra = tuple((f"Impersonate-Extra-{quote(key, safe='')}", value) for key, value in asked.extra)
-    return (("Impersonate-User", asked.user), *groups, *uid, *extra)

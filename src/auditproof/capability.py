@@ -12,3 +12,6 @@ class Capability(StrEnum):
     MINTS_X509 = "mintsX509"
     READS_LOG = "readsLog"
     RUNS_PODS = "runsPods"
+    STATIC_TOKENS = "staticTokens"
+    BOOTSTRAP_TOKENS = "bootstrapTokens"
+    FRONT_PROXY = "frontProxy"

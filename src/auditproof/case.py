@@ -19,7 +19,7 @@ from auditproof.case_action import BadAction, request_of
 from auditproof.case_model import CaseFileModel, CaseModel, IdentityModel
 from auditproof.errors import Position, Problem, SourceError
 from auditproof.expect import Claim, Expectation, pattern_of
-from auditproof.identity import AccessRule, Identity, IdentityKind, Impersonation
+from auditproof.identity import BOOTSTRAP_ID, STATIC_USER, AccessRule, Identity, IdentityKind, Impersonation
 from auditproof.manifest import BadManifest, check_object, load_manifest
 from auditproof.model import read_model
 
@@ -31,6 +31,12 @@ if TYPE_CHECKING:
     from auditproof.source import Node
 
 Manifests = tuple[Mapping[str, Any], ...]
+_CERTIFICATES = {
+    "valid": IdentityKind.X509,
+    "expired": IdentityKind.EXPIRED_CERTIFICATE,
+    "untrusted": IdentityKind.UNTRUSTED_CERTIFICATE,
+}
+WAYS = "user, serviceAccount, frontProxy, staticToken, bootstrapToken, anonymous and badToken"
 _NOBODY = Identity(IdentityKind.ANONYMOUS)
 
 
@@ -128,7 +134,7 @@ class _Reading:
             claim=Claim(model.claim.text, _level(model.claim.level)) if model.claim else None,
             because=model.because.strip(),
             given=self.manifests(("cases", n, "given"), model.given),
-            needs=frozenset(Capability(name) for name in model.needs),
+            needs=frozenset(map(Capability, model.needs)) | identities.get(model.as_, _NOBODY).needs,
             marks=tuple(model.marks),
             position=self.root.at(("cases", n)).position,
         )
@@ -157,18 +163,23 @@ class _Reading:
 
     def identity(self, name: str, model: IdentityModel) -> Identity:
         ways = {
-            IdentityKind.X509: model.user,
+            _CERTIFICATES[model.certificate]: model.user,
             IdentityKind.SERVICE_ACCOUNT: model.service_account,
             IdentityKind.ANONYMOUS: model.anonymous,
             IdentityKind.BAD_TOKEN: model.bad_token,
+            IdentityKind.FRONT_PROXY: model.front_proxy,
+            IdentityKind.STATIC_TOKEN: model.static_token,
+            IdentityKind.BOOTSTRAP_TOKEN: model.bootstrap_token,
         }
         kinds = [kind for kind, given in ways.items() if given]
         if len(kinds) != 1:
-            message = f'identity "{name}" needs exactly one of user, serviceAccount, anonymous and badToken'
+            message = f'identity "{name}" needs exactly one of {WAYS}'
             self.wrong(("identities", name), message)
             return _NOBODY
-        if model.groups and kinds[0] is not IdentityKind.X509:
-            self.wrong(("identities", name, "groups"), "only a user (x509) brings groups of its own")
+        if model.groups and kinds[0] not in (*_CERTIFICATES.values(), IdentityKind.FRONT_PROXY):
+            self.wrong(("identities", name, "groups"), "only a user (x509) or a proxy's user brings groups of its own")
+        if model.pod and kinds[0] is not IdentityKind.SERVICE_ACCOUNT:
+            self.wrong(("identities", name, "pod"), "only a service account's token is bound to a pod")
         return Identity(
             kinds[0],
             _user_name(model),
@@ -176,6 +187,7 @@ class _Reading:
             _impersonation(model),
             without_rights=model.rights == "none",
             access=_access(model),
+            pod=model.pod,
         )
 
     def file(self, where: tuple[str | int, ...], text: str) -> Path:
@@ -219,7 +231,11 @@ def _bad_patterns(event: Any) -> Iterator[tuple[str, str]]:
 
 def _user_name(model: IdentityModel) -> str:
     namespace, _, name = model.service_account.partition("/")
-    return f"system:serviceaccount:{namespace}:{name}" if model.service_account else model.user
+    if model.service_account:
+        return f"system:serviceaccount:{namespace}:{name}"
+    if model.bootstrap_token:
+        return f"system:bootstrap:{BOOTSTRAP_ID}"
+    return STATIC_USER if model.static_token else model.user or model.front_proxy
 
 
 def _impersonation(model: IdentityModel) -> Impersonation | None:

@@ -10,7 +10,9 @@ from auditproof.model import Strict
 
 SLUG = r"^[a-z0-9][a-z0-9-]*$"
 LevelName = Literal["None", "Metadata", "Request", "RequestResponse", "excluded"]
-CapabilityName = Literal["setsPolicy", "mintsX509", "readsLog", "runsPods"]  # the values of Capability
+CapabilityName = Literal[
+    "setsPolicy", "mintsX509", "readsLog", "runsPods", "staticTokens", "bootstrapTokens", "frontProxy"
+]  # the values of Capability
 StageName = Literal["RequestReceived", "ResponseStarted", "ResponseComplete", "Panic"]
 
 
@@ -48,11 +50,16 @@ class AccessModel(Strict):
 
 
 class IdentityModel(Strict):
-    """Who acts: exactly one of user, serviceAccount, anonymous and badToken."""
+    """Who acts, in exactly one of the ways that case.WAYS lists."""
 
     user: str = Field(default="", description="common name of an x509 client certificate")
-    groups: list[str] = Field(default=[], description="organizations of the certificate")
+    groups: list[str] = Field(default=[], description="organizations of the certificate, or what the proxy says")
+    certificate: Literal["valid", "expired", "untrusted"] = Field(default="valid", description="the user's")
     service_account: str = Field(default="", alias="serviceAccount", pattern=r"^[^/]+/[^/]+$")
+    pod: str = Field(default="", description="the Pod of its namespace that the service account's token is bound to")
+    front_proxy: str = Field(default="", alias="frontProxy", description="the user that an authenticating proxy names")
+    static_token: bool = Field(default=False, alias="staticToken", description="the user of --token-auth-file")
+    bootstrap_token: bool = Field(default=False, alias="bootstrapToken", description="a joining node's token")
     anonymous: bool = False
     bad_token: bool = Field(default=False, alias="badToken")
     impersonates: ImpersonatesModel | None = None

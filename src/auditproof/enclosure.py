@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from auditproof.action import Request
 from auditproof.counters import Counters, parse_counters
 from auditproof.errors import AuditproofError
-from auditproof.wait import wait_until
+from auditproof.wait import TimedOut, wait_until
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from auditproof.verdict import Exchange
     from auditproof.wire import Wire
 
+DEATH_TIMEOUT_S = 1.0
 FENCE_TIMEOUT_S = 10.0  # how long the sentinel's event may take into the log; in blocking mode it is there at once
 FOLLOW_UP = Request("GET", "/version")
 USER_AGENT = "auditproof/fence"
@@ -113,10 +114,18 @@ class Enclosure:
             doubts += self._lost()
         except AuditproofError as error:
             doubts.append(f"the fence was not seen: {error}")
-            doubts += filter(None, [self._died()])
+            doubts += self._death()
         doubts += seen.problems
         events = {audit_id: tuple(found) for audit_id, found in seen.events.items()}
         return Fence(text, tuple(doubts), closed, events)
+
+    def _death(self) -> list[str]:
+        """What ended, if anything did: a process that is killed closes its connections a moment before it is gone."""
+        try:
+            what = "the end of a server that does not answer"
+            return [wait_until(lambda: self._died() or None, what=what, timeout_s=DEATH_TIMEOUT_S)]
+        except TimedOut:
+            return []
 
     def end(self) -> None:
         """Close the sentinel's connection."""

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from auditproof.attributes import UserInfo
+from auditproof.capability import Capability
 
 AUTHENTICATED = "system:authenticated"
 UNAUTHENTICATED = "system:unauthenticated"
@@ -18,6 +19,26 @@ class IdentityKind(StrEnum):
     SERVICE_ACCOUNT = "serviceAccount"
     ANONYMOUS = "anonymous"
     BAD_TOKEN = "badToken"  # noqa: S105 - the name of a kind, not a token
+    EXPIRED_CERTIFICATE = "expiredCertificate"
+    UNTRUSTED_CERTIFICATE = "untrustedCertificate"
+    STATIC_TOKEN = "staticToken"  # noqa: S105
+    BOOTSTRAP_TOKEN = "bootstrapToken"  # noqa: S105
+    FRONT_PROXY = "frontProxy"
+
+
+UNAUTHENTICATED_KINDS = frozenset(
+    {IdentityKind.BAD_TOKEN, IdentityKind.EXPIRED_CERTIFICATE, IdentityKind.UNTRUSTED_CERTIFICATE}
+)
+STATIC_USER, STATIC_GROUP = "auditproof-static", "static-users"
+FRONT_PROXY = "auditproof-front-proxy"  # the common name of the proxy's certificate
+BOOTSTRAP_ID, BOOTSTRAP_GROUP = "audpro", "system:bootstrappers:auditproof"
+_NEEDS = {
+    IdentityKind.X509: Capability.MINTS_X509,
+    IdentityKind.EXPIRED_CERTIFICATE: Capability.MINTS_X509,
+    IdentityKind.STATIC_TOKEN: Capability.STATIC_TOKENS,
+    IdentityKind.BOOTSTRAP_TOKEN: Capability.BOOTSTRAP_TOKENS,
+    IdentityKind.FRONT_PROXY: Capability.FRONT_PROXY,
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,8 +67,9 @@ class Identity:
     """Who acts.
 
     ``user`` and ``groups`` are those of the credential: for a service account ``user`` is
-    ``system:serviceaccount:<namespace>:<name>``. ``without_rights`` means that no RBAC rights are granted, so that
-    its requests are forbidden (403); otherwise it gets the rights its own actions need, and ``access``.
+    ``system:serviceaccount:<namespace>:<name>``, and ``pod`` the Pod that its token is bound to, if any.
+    ``without_rights`` means that no RBAC rights are granted, so that its requests are forbidden (403); otherwise it
+    gets the rights its own actions need, and ``access``.
     """
 
     kind: IdentityKind
@@ -56,6 +78,12 @@ class Identity:
     impersonates: Impersonation | None = None
     without_rights: bool = False
     access: tuple[AccessRule, ...] = ()
+    pod: str = ""
+
+    @property
+    def needs(self) -> frozenset[Capability]:
+        """What a cluster must be capable of, so that somebody can act as this identity."""
+        return frozenset({_NEEDS[self.kind]}) if self.kind in _NEEDS else frozenset()
 
     @staticmethod
     def x509(user: str, *groups: str) -> Identity:
@@ -83,19 +111,23 @@ class Identity:
         Source: staging/src/k8s.io/apiserver/pkg/authentication/group/authenticated_group_adder.go and
         pkg/authentication/serviceaccount/util.go.
         """
-        if self.kind is IdentityKind.BAD_TOKEN:
+        if self.kind in UNAUTHENTICATED_KINDS:
             return None
         if self.kind is IdentityKind.ANONYMOUS:
             return UserInfo("system:anonymous", (UNAUTHENTICATED,))
         if self.kind is IdentityKind.SERVICE_ACCOUNT:
             namespace = self.user.split(":")[2]
             return UserInfo(self.user, ("system:serviceaccounts", f"system:serviceaccounts:{namespace}", AUTHENTICATED))
+        if self.kind is IdentityKind.STATIC_TOKEN:
+            return UserInfo(STATIC_USER, (STATIC_GROUP, AUTHENTICATED))
+        if self.kind is IdentityKind.BOOTSTRAP_TOKEN:
+            return UserInfo(self.user, ("system:bootstrappers", BOOTSTRAP_GROUP, AUTHENTICATED))
         added = () if {AUTHENTICATED, UNAUTHENTICATED} & set(self.groups) else (AUTHENTICATED,)
         return UserInfo(self.user, self.groups + added)
 
     def __str__(self) -> str:
         """One readable name, e.g. ``alice (groups: dev, ops) as bob``."""
         info = self.user_info()
-        name = "nobody (bad token)" if info is None else info.name
+        name = f"nobody ({self.kind})" if info is None else info.name
         text = f"{name} (groups: {', '.join(self.groups)})" if self.groups else name
         return f"{text} impersonating {self.impersonates.user}" if self.impersonates else text

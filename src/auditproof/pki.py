@@ -91,20 +91,26 @@ class Authority:
         subject = x509.Name([_common_name(common_name)])
         return self._issue(subject, ExtendedKeyUsageOID.SERVER_AUTH, x509.SubjectAlternativeName(names))
 
-    def client(self, user: str, groups: Sequence[str] = ()) -> KeyPair:
+    def client(self, user: str, groups: Sequence[str] = (), *, expired: bool = False) -> KeyPair:
         """A client certificate: the API server takes the common name for the user and each organization for a group.
+
+        ``expired``: it has been invalid for a minute.
 
         Source: CommonNameUserConversion in staging/src/k8s.io/apiserver/pkg/authentication/request/x509/x509.go.
         """
         organizations = [x509.NameAttribute(NameOID.ORGANIZATION_NAME, group) for group in groups]
         subject = x509.Name([*organizations, _common_name(user)])
-        return self._issue(subject, ExtendedKeyUsageOID.CLIENT_AUTH)
+        return self._issue(subject, ExtendedKeyUsageOID.CLIENT_AUTH, end=-CLOCK_SKEW if expired else LIFETIME)
 
     def _issue(
-        self, subject: x509.Name, usage: x509.ObjectIdentifier, names: x509.SubjectAlternativeName | None = None
+        self,
+        subject: x509.Name,
+        usage: x509.ObjectIdentifier,
+        names: x509.SubjectAlternativeName | None = None,
+        end: datetime.timedelta = LIFETIME,
     ) -> KeyPair:
         key = ec.generate_private_key(ec.SECP256R1())
-        builder = _builder(subject, self.certificate.subject, key)
+        builder = _builder(subject, self.certificate.subject, key, end)
         issuer = x509.AuthorityKeyIdentifier.from_issuer_public_key(self.key.public_key())
         builder = builder.add_extension(issuer, critical=False)  # Python 3.13 trusts no certificate without it
         builder = builder.add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
@@ -137,7 +143,9 @@ def _common_name(name: str) -> x509.NameAttribute[str]:
         return x509.NameAttribute(NameOID.COMMON_NAME, name, _validate=False)
 
 
-def _builder(subject: x509.Name, issuer: x509.Name, key: ec.EllipticCurvePrivateKey) -> x509.CertificateBuilder:
+def _builder(
+    subject: x509.Name, issuer: x509.Name, key: ec.EllipticCurvePrivateKey, end: datetime.timedelta = LIFETIME
+) -> x509.CertificateBuilder:
     now = datetime.datetime.now(datetime.UTC)
     return (
         x509.CertificateBuilder()
@@ -145,8 +153,8 @@ def _builder(subject: x509.Name, issuer: x509.Name, key: ec.EllipticCurvePrivate
         .issuer_name(issuer)
         .public_key(key.public_key())
         .serial_number(x509.random_serial_number())
-        .not_valid_before(now - CLOCK_SKEW)
-        .not_valid_after(now + LIFETIME)
+        .not_valid_before(min(now, now + end) - CLOCK_SKEW)
+        .not_valid_after(now + end)
     )
 
 

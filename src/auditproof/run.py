@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 from auditproof.admin import Admin
 from auditproof.attributes import attributes_of
 from auditproof.auditlog import FileLog
+from auditproof.credentials import Credentials
 from auditproof.decide import decide
 from auditproof.enclosure import Enclosure, Sent
 from auditproof.fence import choose_sentinel
@@ -76,7 +77,8 @@ class Prover:
         self.kubernetes = cluster.kubernetes
         self._cluster = cluster
         self._policy = policy
-        self._admin = Admin(cluster, folder)
+        self._admin = Admin(cluster)
+        self._credentials = Credentials(cluster, self._admin, folder)
         self._wires: dict[Identity, Wire] = {}
         self._run = f"auditproof-{secrets.token_hex(6)}"
         self._count = 0
@@ -102,7 +104,7 @@ class Prover:
 
     def credential(self, identity: Identity) -> Credential:
         """The credential by which ``identity`` acts on this cluster."""
-        return self._admin.credential(identity)
+        return self._credentials.of(identity)
 
     def mark(self) -> Mark:
         """The present end of the log. Raises LogUnreadable."""
@@ -129,7 +131,7 @@ class Prover:
                 self._wires[identity] = self._new_wire(identity)
 
     def _new_wire(self, identity: Identity) -> Wire:
-        return Wire(self._cluster.url, self._cluster.ca, self._admin.credential(identity))
+        return Wire(self._cluster.url, self._cluster.ca, self._credentials.of(identity))
 
     def _next_id(self) -> str:
         self._count += 1

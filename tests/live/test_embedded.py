@@ -27,7 +27,9 @@ if TYPE_CHECKING:
     from auditproof.clusters.base import Cluster
 
 CONTROLLER = """
-import sys, threading
+import signal, sys, threading
+for name in ("SIGINT", "SIGHUP"):  # ignored in what a shell starts in the background
+    signal.signal(signal.Signals[name], signal.SIG_DFL)
 from pathlib import Path
 from auditproof.clusters.embedded import Embedded
 from auditproof.clusters.profile import load_profile

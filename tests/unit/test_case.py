@@ -66,7 +66,8 @@ def test_a_case_says_everything_about_itself(tmp_path: Path) -> None:
     )
     assert case.claim is not None
     assert (case.claim.text, case.claim.level) == ("It is not recorded.", Level.NONE)
-    assert (case.because, case.needs, case.marks) == ("The reason.", frozenset({Capability.RUNS_PODS}), ("slow",))
+    needs = {Capability.RUNS_PODS, Capability.MINTS_X509}
+    assert (case.because, case.needs, case.marks) == ("The reason.", needs, ("slow",))
     assert (case.position.line, case.position.column) == (7, 5)
 
 
@@ -201,7 +202,7 @@ cases:
     )
     expected = [
         'identity "bob" needs exactly one of',
-        "only a user (x509) brings groups",
+        "only a user (x509) or a proxy's user brings groups",
         "needs sabotage",
         "there is no file",
         "lacks apiVersion, metadata.name",

@@ -18,7 +18,9 @@ class Cluster:
 
     ``url`` is the https base address, ``ca`` the PEM file that verifies it, ``client_ca`` and ``client_ca_key`` the PEM
     files of the authority whose client certificates it accepts, ``admin_cert`` and ``admin_key`` those of a
-    system:masters user. ``policy`` is the file that the server was started with and ``log`` its audit log.
+    system:masters user. ``front_proxy_ca`` and its key are those of the authority whose certificates make an
+    authenticating proxy, ``static_token`` is the token of the user STATIC_USER, each where the cluster is capable
+    of it. ``policy`` is the file that the server was started with and ``log`` its audit log.
     """
 
     name: str
@@ -33,6 +35,9 @@ class Cluster:
     policy: Path
     log: Path
     capabilities: frozenset[Capability]
+    front_proxy_ca: Path | None = None
+    front_proxy_ca_key: Path | None = None
+    static_token: str = ""
 
 
 class Provider(Protocol):

@@ -7,6 +7,7 @@ socket that never listens; the server may share it (SO_REUSEPORT, --permit-port-
 from __future__ import annotations
 
 import json
+import secrets
 import socket
 from dataclasses import replace
 from typing import TYPE_CHECKING
@@ -17,6 +18,7 @@ from auditproof.clusters.binaries import Binaries, find_binaries
 from auditproof.clusters.readiness import START_TIMEOUT_S, ask, last_words, wait_ready
 from auditproof.clusters.servers import Servers
 from auditproof.errors import ClusterError
+from auditproof.identity import FRONT_PROXY, STATIC_GROUP, STATIC_USER
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -27,8 +29,9 @@ if TYPE_CHECKING:
 
 # What the only member calls itself, because etcd before 3.7 wants a host and a port: nothing listens there, and nothing
 # is ever sent.
+STATIC_TOKENS = "tokens.csv"
 CLIENT, PEER = "http://127.0.0.1:2379", "http://127.0.0.1:2380"
-CAPABILITIES = frozenset({Capability.SETS_POLICY, Capability.MINTS_X509, Capability.READS_LOG})
+CAPABILITIES = frozenset(Capability) - {Capability.RUNS_PODS}
 
 
 class Embedded:
@@ -114,6 +117,9 @@ class Embedded:
             policy=policy,
             log=folder / "audit" / "audit.log",
             capabilities=CAPABILITIES,
+            front_proxy_ca=keys / "front-proxy-ca.crt",
+            front_proxy_ca_key=keys / "front-proxy-ca.key",
+            static_token=(keys / STATIC_TOKENS).read_text().partition(",")[0],
         )
 
     def _flags(self, cluster: Cluster, keys: Path, socket_path: Path) -> list[str]:
@@ -132,6 +138,13 @@ class Embedded:
             "service-account-key-file": keys / "service-account.pub",
             "service-account-signing-key-file": keys / "service-account.key",
             "authorization-mode": "Node,RBAC",
+            "token-auth-file": keys / STATIC_TOKENS,
+            "enable-bootstrap-token-auth": "true",
+            "requestheader-client-ca-file": keys / "front-proxy-ca.crt",
+            "requestheader-allowed-names": FRONT_PROXY,
+            "requestheader-username-headers": "X-Remote-User",
+            "requestheader-group-headers": "X-Remote-Group",
+            "requestheader-extra-headers-prefix": "X-Remote-Extra-",
             "service-cluster-ip-range": "10.96.0.0/16",
             "allow-privileged": "true",
             "audit-policy-file": cluster.policy,
@@ -186,6 +199,9 @@ def _write_keys(folder: Path) -> None:
     authority.pair().write(folder, "ca")
     authority.server("kube-apiserver").write(folder, "server")
     authority.client("auditproof-admin", ["system:masters"]).write(folder, "admin")
+    pki.Authority.create("auditproof-front-proxy-ca").pair().write(folder, "front-proxy-ca")
+    static = f'{secrets.token_hex(16)},{STATIC_USER},{STATIC_USER}-uid,"{STATIC_GROUP}"\n'
+    pki.write_private(folder / STATIC_TOKENS, static.encode())
     private, public = pki.signing_key()
     pki.write_private(folder / "service-account.key", private)
     pki.write_private(folder / "service-account.pub", public)

@@ -18,7 +18,17 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
 PREFIX = "kube-apiserver-"
-_PATHS = ("ca", "admin_cert", "admin_key", "client_ca", "client_ca_key", "policy", "log")
+_PATHS = (
+    "ca",
+    "admin_cert",
+    "admin_key",
+    "client_ca",
+    "client_ca_key",
+    "policy",
+    "log",
+    "front_proxy_ca",
+    "front_proxy_ca_key",
+)
 
 
 class Servers:
@@ -81,8 +91,9 @@ class Servers:
 def _cluster(record: dict[str, Any]) -> Cluster:
     if "error" in record:
         raise ClusterError(record["error"])
-    fields: dict[str, Any]
-    fields = {key: Path(value) if key in _PATHS else value for key, value in record.items() if key != "source"}
+    fields: dict[str, Any] = {
+        key: Path(value) if key in _PATHS and value else value for key, value in record.items() if key != "source"
+    }
     return Cluster(**{**fields, "capabilities": frozenset(map(Capability, record["capabilities"]))})
 
 
