@@ -36,7 +36,7 @@ if TYPE_CHECKING:
     from auditproof.policy import Policy
     from auditproof.wire import Credential
 
-MAX_WATCHES = 16  # sent beside each other, because each lasts a second or more
+MAX_WATCHES = 64  # sent beside each other, because each lasts a second or more
 
 
 @dataclass(frozen=True)
