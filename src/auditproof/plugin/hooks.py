@@ -83,10 +83,13 @@ def _set_up(config: pytest.Config) -> AuditSession:
     from auditproof.plugin.reporting import Reporting, prepare_folder
 
     folder = options.report_folder(config)
-    if folder is not None:
+    if folder is not None and not config.option.collectonly:
         prepare_folder(folder)  # before anything else can be wrong
     read = options.read_options(config)
     session = AuditSession(read, lambda: RunDirectory.create(keep=read.keep_cluster), _progress(config))
+    config.stash[SESSION] = session
+    if config.option.collectonly:
+        return session
     reporting = Reporting(read, lambda: session.start_seconds)
     if read.report is not None:
         config.option.htmlpath = str(read.report / "report.html")
@@ -94,7 +97,6 @@ def _set_up(config: pytest.Config) -> AuditSession:
         config.option.xmlpath = str(read.report / "junit.xml")
     config.pluginmanager.register(reporting, "auditproof-reporting")
     config.stash[REPORTING] = reporting
-    config.stash[SESSION] = session
     return session
 
 
@@ -194,7 +196,13 @@ def pytest_runtestloop(session: pytest.Session) -> None:
     """Start every API server that is needed, beside each other, before the first test asks for one."""
     config = session.config
     proving = config.stash.get(SESSION, None)
-    if proving is None or config.option.collectonly or _is_worker(config) or _distributes(config):
+    if (
+        proving is None
+        or not proving.selected
+        or config.option.collectonly
+        or _is_worker(config)
+        or _distributes(config)
+    ):
         return
     if session.testsfailed and not config.option.continue_on_collection_errors:
         return
