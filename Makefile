@@ -9,7 +9,7 @@ BIN := .venv/bin
 READY := .venv/.ready
 
 .DEFAULT_GOAL := help
-.PHONY: help setup check test conformance bench lock clean
+.PHONY: help setup check test conformance bench served lock clean
 
 help: ## list the targets
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{ printf "  %-12s %s\n", $$1, $$2 }'
@@ -39,6 +39,9 @@ conformance: $(READY) ## prove POLICY (the baseline policy by default) and leave
 
 bench: $(READY) ## what a proof costs beside the bare request
 	$(BIN)/python -m tests.bench $(ARGS)
+
+served: $(READY) ## record anew what the API servers serve (src/auditproof/served.json)
+	$(BIN)/python -m tests.record_served $(ARGS)
 
 lock: ## renew requirements.lock (needs uv)
 	uv pip compile --generate-hashes --universal --no-annotate --no-header --python-version 3.11 pyproject.toml --group dev -o requirements.lock
