@@ -34,7 +34,11 @@ RESOURCES = [
     "secrets",
     "namespaces",
     "namespaces/status",
+    "namespaces/*",
     "nodes",
+    "status",
+    "watch",
+    "pods/log/x",
 ]
 NAMES = ["shop", "web", ""]
 PATHS = ["/version", "/healthz*", "/api*", "*", "/apis/*", "/", "/api/v1/pods*", "/healthz/ping"]

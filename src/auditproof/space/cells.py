@@ -12,10 +12,19 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from auditproof.attributes import Attributes
-from auditproof.space.fresh import fresh, literal
+from auditproof.space.fresh import fresh, segments
 from auditproof.space.paths import PathIndex
 from auditproof.space.resources import ResourceIndex
-from auditproof.space.targets import CLUSTER, NAMESPACED, Target, TargetClass, target_classes
+from auditproof.space.targets import (
+    CLUSTER,
+    LEGACY,
+    NAMESPACE_PART,
+    NAMESPACED,
+    NAMESPACES,
+    Target,
+    TargetClass,
+    target_classes,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -39,6 +48,7 @@ RESOURCE_VERBS = (
 PATH_VERBS = ("get", "head", "post", "put", "patch", "delete", "options", "trace", "connect")
 _ON_COLLECTION = frozenset({"list", "watch", "create", "deletecollection"})
 _ACROSS_NAMESPACES = frozenset({"list", "watch"})
+LEGACY_VERBS = frozenset({"watch", "proxy"})  # these can stand in front of the resource in the path
 _SELECTABLE = frozenset({"list", "watch"})  # a field selector can pin the name
 
 
@@ -126,7 +136,7 @@ class _Resources:
         self._classes = target_classes(index, served)
         self._by_verb = {verb: _verb_mask(verb, verbs) for verb in RESOURCE_VERBS}
         self._rules = rules
-        mentioned = literal([namespace for rule in rules for namespace in rule.namespaces])
+        mentioned = segments([namespace for rule in rules for namespace in rule.namespaces])
         self._other = fresh("somewhere", mentioned)
         self._mentioned = mentioned
         self._namespaces: dict[int, list[str]] = {}
@@ -151,7 +161,7 @@ class _Resources:
         merged: dict[tuple[int, bool, tuple[str, ...], str], list[str]] = {}
         for place, namespaces, name, names in self._places(target):
             for verb, known in self._by_verb.items():
-                if _can_be(verb, name, target.sub):
+                if _can_be(verb, name, target.sub) and _can_be_at(verb, name, namespaces[0], target):
                     served = verb in target.verbs and _fits(target, verb, namespaces, name)
                     merged.setdefault((place & names & known, served, namespaces, name), []).append(verb)
         return merged
@@ -160,12 +170,12 @@ class _Resources:
         """Namespaces and names: the rules that take the namespaces, these, the name, the rules that take it."""
         names = dict(target.named)
         other = fresh("something", names)
-        for name in dict.fromkeys(["", *literal(list(names)), other]):
+        for name in dict.fromkeys(["", *segments(list(names)), other]):
             taking = target.plain | names.get(name, 0)
             yield self._outside, ("",), name, taking
             for mask, namespaces in self._namespaces.items():
                 yield mask, tuple(namespaces), name, taking
-        if target.is_namespaces:
+        if target.shape == NAMESPACES:
             yield from self._namespace_objects(target, names)
 
     def _namespace_objects(
@@ -174,7 +184,7 @@ class _Resources:
         """Requests for a Namespace object: its name is the namespace of the request, too."""
         merged: dict[tuple[int, int], list[str]] = {}
         other = fresh("somewhere", [*self._mentioned, *names])
-        for name in dict.fromkeys([other, *self._mentioned, *literal(list(names))]):
+        for name in dict.fromkeys([other, *self._mentioned, *segments(list(names))]):
             key = self._namespace_mask(name), target.plain | names.get(name, 0)
             merged.setdefault(key, []).append(name)
         for (place, taking), same in merged.items():
@@ -192,10 +202,24 @@ def _can_be(verb: str, name: str, sub: bool) -> bool:
     return bool(name) or not (sub or verb in ("get", "delete"))
 
 
+def _can_be_at(verb: str, name: str, namespace: str, target: TargetClass) -> bool:
+    """Whether the path of such a request would not be read as that of something else.
+
+    Behind a namespace, ``status`` and ``finalize`` are parts of the Namespace object, and what is called ``namespaces``
+    has its own name for a namespace, unless the name is in a field selector. Outside, ``watch`` and ``proxy`` are
+    verbs.
+    """
+    if target.shape == NAMESPACES and not namespace:
+        return not name or (verb in _SELECTABLE and not target.sub)
+    if target.shape == NAMESPACE_PART:
+        return not namespace
+    return bool(namespace) or verb in LEGACY_VERBS or target.shape != LEGACY
+
+
 def _fits(target: TargetClass, verb: str, namespaces: tuple[str, ...], name: str) -> bool:
     """Whether the server serves the verb at this place."""
     outside = namespaces == ("",)
-    if target.is_namespaces and target.scope == CLUSTER:
+    if target.shape == NAMESPACES and target.scope == CLUSTER:
         collection = verb in _ON_COLLECTION and not target.sub
         return outside and _named_well(verb, name, target.sub) if collection else name == _SAME
     if name == _SAME or not _named_well(verb, name, target.sub):

@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from auditproof.space.fresh import fresh, literal
+from auditproof.space.fresh import fresh, segments
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -20,6 +20,14 @@ if TYPE_CHECKING:
 EVERY_VERB = frozenset({"get", "list", "watch", "create", "update", "patch", "delete", "deletecollection"})
 _OF_OBJECTS = frozenset({"get", "update", "patch"})
 NAMESPACED, CLUSTER, EITHER = "namespaced", "cluster", "either"
+NAMESPACES, NAMESPACE_PART, LEGACY = "namespaces", "part of a namespace", "legacy verb"
+_SHAPES = {
+    "namespaces": NAMESPACES,
+    "status": NAMESPACE_PART,
+    "finalize": NAMESPACE_PART,
+    "watch": LEGACY,
+    "proxy": LEGACY,
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +52,7 @@ class TargetClass:
     """Targets alike: ``plain`` are the rules for any name, ``named`` further ones for a name.
 
     ``verbs`` are those that are served, and ``scope`` where: in namespaces, outside of them, or unknown.
+    ``shape`` names resources whose name means something else in some paths (NewRequestInfo).
     """
 
     targets: tuple[Target, ...]
@@ -52,15 +61,15 @@ class TargetClass:
     verbs: frozenset[str]
     scope: str
     sub: bool
-    is_namespaces: bool
+    shape: str
 
 
 def target_classes(index: ResourceIndex, served: Served) -> tuple[TargetClass, ...]:
     """Every resource that can be asked for, in classes."""
-    merged: dict[tuple[int, Named, frozenset[str], str, bool, bool], list[Target]] = {}
+    merged: dict[tuple[int, Named, frozenset[str], str, bool, str], list[Target]] = {}
     for target, verbs, scope in _targets(index, served):
         masks = index.masks(target.group, target.resource, target.subresource)
-        key = (*masks, verbs, scope, bool(target.subresource), target.resource == "namespaces")
+        key = (*masks, verbs, scope, bool(target.subresource), _SHAPES.get(target.resource, ""))
         merged.setdefault(key, []).append(target)
     return tuple(TargetClass(tuple(targets), *key) for key, targets in merged.items())
 
@@ -98,13 +107,13 @@ def _combinations(index: ResourceIndex, group: str) -> Iterator[tuple[str, str, 
     ``*/subresource`` are.
     """
     written = list(index.mentioned(group))
-    resources = literal([resource for resource, _ in written])
-    subresources = literal([subresource for _, subresource in written])
+    resources = segments([resource for resource, _ in written])
+    subresources = segments([subresource for _, subresource in written])
     other, part = fresh("widgets", resources), fresh("part", subresources)
-    starred = literal([resource for resource, subresource in written if subresource == "*"])
-    anywhere = literal([subresource for resource, subresource in written if resource == "*"])
+    starred = segments([resource for resource, subresource in written if subresource == "*"])
+    anywhere = segments([subresource for resource, subresource in written if resource == "*"])
     pairs = [(resource, "") for resource in resources]
-    pairs += [(resource, sub) for resource, sub in written if sub and "*" not in resource + sub]
+    pairs += [(resource, sub) for resource, sub in written if sub and segments([resource]) and segments([sub])]
     pairs += [(resource, sub) for resource in starred for sub in anywhere]
     yield from ((resource, sub, True) for resource, sub in dict.fromkeys(pairs))
     rest = [(other, ""), (other, "status"), (other, part), *((other, sub) for sub in anywhere)]

@@ -1,0 +1,62 @@
+"""The request line that the API server reads certain Attributes out of: the inverse of attributes_of. Pure.
+
+Source of the reading: staging/src/k8s.io/apiserver/pkg/endpoints/request/requestinfo.go.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+from urllib.parse import quote
+
+if TYPE_CHECKING:
+    from auditproof.attributes import Attributes
+
+_METHODS = {
+    "get": "GET",
+    "list": "GET",
+    "watch": "GET",
+    "proxy": "GET",
+    "create": "POST",
+    "update": "PUT",
+    "patch": "PATCH",
+    "delete": "DELETE",
+    "deletecollection": "DELETE",
+    "": "OPTIONS",
+}
+_OWN_PARTS = ("", "status", "finalize")  # what may follow a Namespace object's name and still mean the object
+
+
+def request_line(attributes: Attributes) -> tuple[str, str]:
+    """Method and URI (path and query, escaped) of a request that has these attributes.
+
+    An absent API version is taken for v1. ``attributes_of`` on the answer gives the attributes back, if any request has
+    them at all. A name with ``list`` or ``watch`` becomes a field selector.
+    """
+    if not attributes.resource_request:
+        return attributes.verb.upper(), quote(attributes.path)
+    version = attributes.api_version or "v1"
+    base = f"/apis/{attributes.api_group}/{version}" if attributes.api_group else f"/api/{version}"
+    legacy = _legacy(attributes)
+    selected = attributes.verb in ("list", "watch") and not legacy
+    path = "/".join([base, *legacy, *(quote(part, safe="") for part in _segments(attributes, selected))])
+    query = [] if legacy or attributes.verb != "watch" else ["watch=true"]
+    if selected and attributes.name:
+        query.append(f"fieldSelector={quote(f'metadata.name={attributes.name}', safe='')}")
+    return _METHODS[attributes.verb], f"{path}?{'&'.join(query)}" if query else path
+
+
+def _legacy(attributes: Attributes) -> list[str]:
+    """The verb where it can only stand in the path."""
+    ambiguous = not attributes.namespace and attributes.resource in ("watch", "proxy")
+    wanted = attributes.verb == "watch" and (attributes.subresource or ambiguous)
+    return [attributes.verb] if wanted or attributes.verb == "proxy" else []
+
+
+def _segments(attributes: Attributes, selected: bool) -> list[str]:
+    """What stands behind the version: namespace, resource, name and subresource."""
+    scope = ["namespaces", attributes.namespace] if attributes.namespace else []
+    own = attributes.resource == "namespaces" and attributes.namespace == attributes.name
+    if own and not selected and attributes.subresource in _OWN_PARTS:
+        scope = []
+    name = "" if selected else attributes.name
+    return [part for part in [*scope, attributes.resource, name, attributes.subresource] if part]
