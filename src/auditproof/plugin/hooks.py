@@ -15,7 +15,7 @@ from auditproof.errors import AuditproofError
 from auditproof.plugin import collect, options
 from auditproof.plugin.fixtures import PROOFS, marked_policies
 from auditproof.plugin.outcomes import RECORDS, Story
-from auditproof.plugin.proving import SESSION, AuditSession
+from auditproof.plugin.proving import SESSION, AuditSession, Batching
 
 if TYPE_CHECKING:
     from collections.abc import Generator
@@ -106,7 +106,7 @@ def _join(config: pytest.Config) -> None:
     if given:
         read = options.read_options(config)
         session = AuditSession(read, lambda: RunDirectory.open(given["run"]), lambda _: None)
-        session.whole_files = given["whole_files"]
+        session.batching = Batching(given["batching"])
         config.stash[SESSION] = session
 
 
@@ -129,8 +129,8 @@ def pytest_configure_node(node: Any) -> None:
     session = node.config.stash.get(SESSION, None)
     if session is not None:
         _or_exit(session.find_servers)
-        whole_files = node.config.option.dist == "loadfile"
-        node.workerinput[WORKER_KEY] = {"run": str(session.run_directory.path), "whole_files": whole_files}
+        batching = Batching.FILE if node.config.option.dist == "loadfile" else Batching.CASE
+        node.workerinput[WORKER_KEY] = {"run": str(session.run_directory.path), "batching": batching.value}
 
 
 @pytest.hookimpl(optionalhook=True)

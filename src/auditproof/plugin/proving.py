@@ -1,13 +1,14 @@
 """The proving side of a pytest process: which cluster runs which policy, and the verdict of every case.
 
-The controller (or a run without workers) owns the run directory and ends it; workers join it. All selected cases of a
-file are performed in one batch when the first of them is reached.
+The controller (or a run without workers) owns the run directory and ends it; workers join it. Cases are performed in
+batches, each when the first of its cases is reached: whole files, several where they are proven on the same server.
 """
 
 from __future__ import annotations
 
 import time
 from dataclasses import dataclass, replace
+from enum import StrEnum
 from functools import cached_property
 from typing import TYPE_CHECKING
 
@@ -22,7 +23,7 @@ from auditproof.run import Proof, Prover, Step
 from auditproof.wire import prepare_wire
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Iterator, Sequence
     from pathlib import Path
     from typing import Any
 
@@ -30,6 +31,19 @@ if TYPE_CHECKING:
     from auditproof.clusters.rundir import RunDirectory
     from auditproof.plugin.collect import CaseItem
     from auditproof.plugin.options import Options
+
+
+# Files are added to a batch while it has fewer actions than this. A fence and the watches, a second each, cost the same
+# for one action as for hundreds; but what disturbs a batch leaves all of it unproven.
+BATCH = 192
+
+
+class Batching(StrEnum):
+    """Which cases a process may perform together: those that it is sure to run itself."""
+
+    CASE = "case"
+    FILE = "file"
+    POLICY = "policy"
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +62,7 @@ class AuditSession:
     ) -> None:
         self.options = options
         self.selected: Sequence[pytest.Item] = ()
-        self.whole_files = True
+        self.batching = Batching.POLICY
         self.start_seconds = 0.0  # from the launch of the servers, and in later waits for one
         self._launched: float | None = None
         self._make_run_directory = make_run_directory
@@ -141,7 +155,7 @@ class AuditSession:
         return self.provider.capabilities if item.case.needs else frozenset()
 
     def proof(self, item: CaseItem) -> Proof:
-        """The proof of a case, performed at the first call together with the other cases of its file.
+        """The proof of a case, performed at the first call together with the other cases of its batch.
 
         Raises AuditproofError where the action could not be performed at all.
         """
@@ -149,24 +163,44 @@ class AuditSession:
             self._prove(self._batch(item))
         outcome = self._outcomes[item.nodeid]
         if isinstance(outcome, AuditproofError):
-            raise outcome.with_traceback(None)  # the same error for all cases of a file: its traceback must not grow
+            raise outcome.with_traceback(None)  # the same error for all cases of a batch: its traceback must not grow
         return outcome
 
     def _batch(self, item: CaseItem) -> list[CaseItem]:
-        """The cases to perform now: those of the same file that were selected, if this process runs them all."""
-        if not self.whole_files:
+        """The cases to perform now, in their order."""
+        if self.batching is Batching.CASE:
             return [item]
-        return [
-            other
-            for other in self.selected
-            if other.parent is item.parent and isinstance(other, type(item)) and not self.missing(other)
-        ]
+        files = self._files_of(item) if self.batching is Batching.POLICY else iter([self._file_of(item)])
+        batch: list[CaseItem] = []
+        for cases in files:
+            batch += cases
+            if len(batch) >= BATCH:
+                break
+        return batch
+
+    def _files_of(self, item: CaseItem) -> Iterator[list[CaseItem]]:
+        """The cases of this file, and of every later one that is proven on the same server."""
+        bench = self._bench_of(item)
+        reached = False
+        for parent, first in {other.parent: other for other in self._cases(item)}.items():
+            reached = reached or parent is item.parent
+            if reached and self._bench_of(first) == bench:
+                yield self._file_of(first)
+
+    def _file_of(self, item: CaseItem) -> list[CaseItem]:
+        return [other for other in self._cases(item) if other.parent is item.parent]
+
+    def _cases(self, item: CaseItem) -> Iterator[CaseItem]:
+        """Every selected case that this cluster can perform."""
+        return (other for other in self.selected if isinstance(other, type(item)) and not self.missing(other))
+
+    def _bench_of(self, item: CaseItem) -> Bench:
+        return self.bench(item.case_file.policy, item.case_file.sabotage)
 
     def _prove(self, items: Sequence[CaseItem]) -> None:
-        case_file = items[0].case_file
         steps = [_step(item) for item in items]
         try:
-            prover = self.prover(self.bench(case_file.policy, case_file.sabotage))
+            prover = self.prover(self._bench_of(items[0]))
             proofs = prover.prove(steps)
         except AuditproofError as error:
             self._outcomes.update({item.nodeid: error for item in items})
@@ -175,7 +209,7 @@ class AuditSession:
 
     def record(self, item: CaseItem, not_supported: str = "") -> dict[str, Any]:
         """What the report says about a case."""
-        bench = self.bench(item.case_file.policy, item.case_file.sabotage)
+        bench = self._bench_of(item)
         policy = self.policy(bench.policy)
         origin = _origin(item)
         outcome = self._outcomes.get(item.nodeid)
@@ -190,7 +224,7 @@ class AuditSession:
         outcome = self._outcomes.get(item.nodeid)
         if not isinstance(outcome, Proof):
             return f"UNPROVEN: {error}"
-        bench = self.bench(item.case_file.policy, item.case_file.sabotage)
+        bench = self._bench_of(item)
         return story(outcome, _origin(item), self.policy(bench.policy))
 
     def close(self) -> None:
