@@ -26,6 +26,17 @@ class Decision:
     rule: PolicyRule | None
 
 
+@dataclass(frozen=True, slots=True)
+class NoMatch:
+    """Why a rule does not match: the condition that fails (the name of its field), and a sentence about it."""
+
+    condition: str
+    text: str
+
+    def __str__(self) -> str:
+        return self.text
+
+
 def decide(policy: Policy, attributes: Attributes) -> Decision:
     """The first rule that matches decides; where none does, nothing is recorded (EvaluatePolicyRule)."""
     for rule in policy.rules:
@@ -36,42 +47,46 @@ def decide(policy: Policy, attributes: Attributes) -> Decision:
     return Decision(Level.NONE, policy.omit_stages, policy.omit_managed_fields, None)
 
 
-def no_match(rule: PolicyRule, attributes: Attributes) -> str:
-    """An empty text where ``rule`` matches, else why it does not (ruleMatches)."""
+def no_match(rule: PolicyRule, attributes: Attributes) -> NoMatch | None:
+    """None where ``rule`` matches, else the first condition that it fails (ruleMatches)."""
     return _user_reason(rule, attributes) or _verb_reason(rule, attributes) or _target_reason(rule, attributes)
 
 
-def _user_reason(rule: PolicyRule, attributes: Attributes) -> str:
+def _user_reason(rule: PolicyRule, attributes: Attributes) -> NoMatch | None:
     user = attributes.user
     if user is None:
-        return "authentication failed: no user to match users or userGroups" if rule.users or rule.user_groups else ""
+        condition = "users" if rule.users else "userGroups"
+        text = "authentication failed: no user to match users or userGroups"
+        return NoMatch(condition, text) if rule.users or rule.user_groups else None
     if rule.users and user.name not in rule.users:
-        return f"user {user.name!r} is not in users {_list(rule.users)}"
+        return NoMatch("users", f"user {user.name!r} is not in users {_list(rule.users)}")
     if rule.user_groups and not set(rule.user_groups) & set(user.groups):
-        return f"none of the groups {_list(user.groups)} is in userGroups {_list(rule.user_groups)}"
-    return ""
+        text = f"none of the groups {_list(user.groups)} is in userGroups {_list(rule.user_groups)}"
+        return NoMatch("userGroups", text)
+    return None
 
 
-def _verb_reason(rule: PolicyRule, attributes: Attributes) -> str:
+def _verb_reason(rule: PolicyRule, attributes: Attributes) -> NoMatch | None:
     if not rule.verbs or attributes.verb in rule.verbs:
-        return ""
-    return f"verb {attributes.verb!r} is not in verbs {_list(rule.verbs)}"
+        return None
+    return NoMatch("verbs", f"verb {attributes.verb!r} is not in verbs {_list(rule.verbs)}")
 
 
-def _target_reason(rule: PolicyRule, attributes: Attributes) -> str:
+def _target_reason(rule: PolicyRule, attributes: Attributes) -> NoMatch | None:
     if rule.namespaces or rule.resources:
         return _resource_reason(rule, attributes)
     if rule.non_resource_urls:
         return _path_reason(rule, attributes)
-    return ""
+    return None
 
 
-def _path_reason(rule: PolicyRule, attributes: Attributes) -> str:
+def _path_reason(rule: PolicyRule, attributes: Attributes) -> NoMatch | None:
     if attributes.resource_request:
-        return "it is a resource request, the rule is for nonResourceURLs"
+        return NoMatch("nonResourceURLs", "it is a resource request, the rule is for nonResourceURLs")
     if any(_path_matches(attributes.path, pattern) for pattern in rule.non_resource_urls):
-        return ""
-    return f"path {attributes.path!r} is not matched by nonResourceURLs {_list(rule.non_resource_urls)}"
+        return None
+    text = f"path {attributes.path!r} is not matched by nonResourceURLs {_list(rule.non_resource_urls)}"
+    return NoMatch("nonResourceURLs", text)
 
 
 def _path_matches(path: str, pattern: str) -> bool:
@@ -79,14 +94,16 @@ def _path_matches(path: str, pattern: str) -> bool:
     return pattern in ("*", path) or (pattern.endswith("*") and path.startswith(pattern.removesuffix("*")))
 
 
-def _resource_reason(rule: PolicyRule, attributes: Attributes) -> str:
+def _resource_reason(rule: PolicyRule, attributes: Attributes) -> NoMatch | None:
     if not attributes.resource_request:
-        return "it is not a resource request, the rule is for resources or namespaces"
+        condition = "resources" if rule.resources else "namespaces"
+        return NoMatch(condition, "it is not a resource request, the rule is for resources or namespaces")
     if rule.namespaces and attributes.namespace not in rule.namespaces:
-        return f"namespace {attributes.namespace!r} is not in namespaces {_list(rule.namespaces)}"
+        text = f"namespace {attributes.namespace!r} is not in namespaces {_list(rule.namespaces)}"
+        return NoMatch("namespaces", text)
     if not rule.resources or any(_resource_matches(entry, attributes) for entry in rule.resources):
-        return ""
-    return f"{_full_name(attributes)} is not matched by resources {_entries(rule)}"
+        return None
+    return NoMatch("resources", f"{_full_name(attributes)} is not matched by resources {_entries(rule)}")
 
 
 def _resource_matches(entry: GroupResources, attributes: Attributes) -> bool:

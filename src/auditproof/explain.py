@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from auditproof.audit import Level
-from auditproof.decide import Decision, decide, no_match
+from auditproof.decide import Decision, NoMatch, decide, no_match
 from auditproof.stages import in_order
 
 if TYPE_CHECKING:
@@ -20,7 +20,7 @@ class Explanation:
 
     path: str
     decision: Decision
-    earlier: tuple[tuple[PolicyRule, str], ...]
+    earlier: tuple[tuple[PolicyRule, NoMatch], ...]
     shadowed: tuple[PolicyRule, ...]
 
 
@@ -28,14 +28,15 @@ def explain(policy: Policy, attributes: Attributes) -> Explanation:
     """Explain what ``policy`` decides about ``attributes``."""
     decision = decide(policy, attributes)
     end = decision.rule.index if decision.rule else len(policy.rules)
-    earlier = tuple((rule, no_match(rule, attributes)) for rule in policy.rules[:end])
-    shadowed = tuple(rule for rule in policy.rules[end + 1 :] if not no_match(rule, attributes))
+    reasons = ((rule, no_match(rule, attributes)) for rule in policy.rules[:end])
+    earlier = tuple((rule, reason) for rule, reason in reasons if reason is not None)
+    shadowed = tuple(rule for rule in policy.rules[end + 1 :] if no_match(rule, attributes) is None)
     return Explanation(policy.path, decision, earlier, shadowed)
 
 
 def render(explanation: Explanation) -> str:
     """The explanation as lines of text: the deciding rule first."""
-    lines = [_deciding(explanation)]
+    lines = [_deciding_line(explanation)]
     lines += [f"{_place(explanation, rule)}: does not match: {reason}" for rule, reason in explanation.earlier]
     lines += [
         f"{_place(explanation, rule)}: {rule.level}: would match too, but the first match wins"
@@ -44,15 +45,21 @@ def render(explanation: Explanation) -> str:
     return "\n".join(lines)
 
 
-def _deciding(explanation: Explanation) -> str:
-    decision = explanation.decision
-    if decision.rule is None:
-        return f"{explanation.path}: no rule matches: not recorded (level None)"
-    effect = "not recorded (level None)" if decision.level is Level.NONE else f"recorded at level {decision.level}"
+def _deciding_line(explanation: Explanation) -> str:
+    rule, effect = explanation.decision.rule, effect_of(explanation.decision)
+    if rule is None:
+        return f"{explanation.path}: no rule matches: {effect}"
+    return f"{_place(explanation, rule)} decides: {effect}"
+
+
+def effect_of(decision: Decision) -> str:
+    """What a Decision comes to, in words."""
+    if decision.level is Level.NONE:
+        return "not recorded (level None)"
     omitted = ", ".join(in_order(decision.omit_stages))
-    stages = f", without the stages {omitted}" if omitted and decision.level is not Level.NONE else ""
+    stages = f", without the stages {omitted}" if omitted else ""
     fields = ", without managedFields" if decision.omit_managed_fields and decision.level > Level.METADATA else ""
-    return f"{_place(explanation, decision.rule)} decides: {effect}{stages}{fields}"
+    return f"recorded at level {decision.level}{stages}{fields}"
 
 
 def _place(explanation: Explanation, rule: PolicyRule) -> str:

@@ -5,12 +5,17 @@ from __future__ import annotations
 import json
 import re
 from datetime import datetime, timedelta, timezone
+from html import escape, unescape
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from auditproof.report.html import anchor, into_page, policy_lines, ticket_document, verdict_sentence, verdict_word
+from auditproof.report import html
+from auditproof.report.headline import verdict_sentence, verdict_word
+from auditproof.report.html import anchor, evidence_document, into_page, ticket_document
+from auditproof.report.matrix import matrices
 from auditproof.report.results import conformance_report, replace_file, write_results
+from auditproof.report.rules import policy_lines
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -40,7 +45,7 @@ def proof(proof_id: str, verdict: str = "PROVEN", **changed: Any) -> dict[str, A
             "subresource": "", "namespace": "", "name": "",
         },
         "because": "",
-        "explanation": ["rule 1 (line 2) decides"],
+        "explanation": {"effect": "recorded at level Metadata", "earlier": [], "shadowed": [1]},
         "auditID": "id-1" if performed else "",
         "expected": {"rule": 0, "line": 2, "level": "Metadata", "stages": ["ResponseComplete"], "source": "policy"},
         "observed": {"level": "Metadata" if performed else None, "stages": [], "status": 200 if performed else 0},
@@ -97,7 +102,7 @@ def test_a_token_in_a_path_or_a_reason_does_not_reach_the_report() -> None:
     [
         ([proof("a")], (), "PROVEN", "1 of 1 actions proven: the API server records what the policy says."),
         ([proof("a", "VIOLATED"), proof("b")], (), "VIOLATED", "1 action is not recorded as expected: 1 of 2"),
-        ([proof("a")], ("b",), "UNPROVEN", "Nothing can be concluded about 1 actions: 1 of 2 actions proven."),
+        ([proof("a")], ("b",), "UNPROVEN", "Nothing can be concluded about 1 action: 1 of 2 actions proven."),
         ([proof("a", "NOT_SUPPORTED")], (), "UNPROVEN", "0 of 1 actions proven (1 not supported here)"),
         ([], ("a",), "UNPROVEN", "0 of 1 actions proven"),
         ([proof("a", policy=OTHER)], (), "PROVEN", "none of them judged by prod.yaml: nothing is shown about that"),
@@ -124,13 +129,13 @@ def test_a_sabotage_run_says_so_first() -> None:
 
 def test_rules_are_counted_where_they_stand() -> None:
     lines = policy_lines(report(proof("a"), proof("b", "VIOLATED"), proof("c", policy=OTHER), proof("d", "UNPROVEN")))
-    assert [(rule.number, rule.decided, rule.wrong) for line in lines for rule in line.rules] == [(1, 2, 1), (2, 0, 0)]
+    assert [(rule.number, rule.decided, rule.wrong) for line in lines for rule in line.begins] == [(1, 2, 1), (2, 0, 0)]
 
 
 def test_all_rules_of_a_policy_on_one_line_are_shown() -> None:
     one_line = {"text": '{"rules":[{"level":"None"},{"level":"Metadata"}]}', "ruleLines": [1, 1]}
     (line,) = policy_lines(report(proof("a"), policy=one_line))
-    assert [(rule.number, rule.decided) for rule in line.rules] == [(1, 1), (2, 0)]
+    assert [(rule.number, rule.decided) for rule in line.begins] == [(1, 1), (2, 0)]
 
 
 def test_every_proof_has_an_anchor_of_its_own_and_every_link_leads_to_one() -> None:
@@ -139,7 +144,8 @@ def test_every_proof_has_an_anchor_of_its_own_and_every_link_leads_to_one() -> N
     anchors = re.findall(r'<tr id="([^"]+)"', page)
     assert len(set(anchors)) == len(ids)
     assert not [mark for mark in anchors if re.search(r"\s", mark)]
-    assert set(re.findall(r'href="#([^"]+)"', page)) == set(anchors)
+    assert set(re.findall(r'href="#([^"]+)"', page)) <= set(re.findall(r' id="([^"]+)"', page))
+    assert set(re.findall(r'href="#(proof-[^"]+)"', page)) == set(anchors)
     assert anchor("s::a b") == "proof-s::a%20b"
 
 
@@ -174,3 +180,73 @@ def test_a_file_is_replaced_whole_or_not_at_all(tmp_path: Path, monkeypatch: pyt
     with pytest.raises(OSError, match="No space"):
         replace_file(tmp_path / "f", "after")
     assert [(file.name, file.read_text()) for file in tmp_path.iterdir()] == [("f", "before")]
+
+
+def test_the_matrix_has_a_row_a_resource_and_a_column_a_verb_for_each_identity() -> None:
+    def asked(proof_id: str, level: str, **changed: str) -> dict[str, Any]:
+        record = proof(proof_id, observed={"level": level, "stages": [], "status": 200})
+        return record | {"request": record["request"] | changed}
+
+    robot = {"user": "robot", "groups": [], "kind": "serviceAccount", "impersonates": None}
+    alice, other = matrices(
+        report(
+            asked("a", "Metadata"),
+            asked("b", "RequestResponse", verb="create", apiGroup="apps", resource="deployments"),
+            asked("c", "None", namespace="quiet"),
+            asked("d", "Metadata", verb="get", resource=""),
+            asked("e", "Request") | {"identity": robot},
+            proof("f", "UNPROVEN"),
+            proof("g", policy=OTHER),
+        )
+    )
+
+    assert (alice.identity, alice.actions, alice.columns) == ("alice", 4, ("get", "list", "create"))
+    assert {row.target: row.cells for row in alice.rows} == {
+        "deployments.apps": ((), (), ("RequestResponse",)),
+        "paths": (("Metadata",), (), ()),
+        "pods": ((), ("None", "Metadata"), ()),
+    }
+    assert (other.identity, other.rows[0].cells) == ("robot", (("Request",),))
+
+
+def test_a_large_report_has_the_evidence_of_what_is_proven_in_a_second_file(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(html, "EVIDENCE_INSIDE", 1)
+    found = report(*(proof(name, auditID=f"audit-of-{name}") for name in "abc"), proof("v", "VIOLATED", auditID="v-id"))
+
+    page, evidence = ticket_document(found), evidence_document(found)
+
+    assert re.findall(r'href="evidence.html#(proof-[^"]+)"', page) == ["proof-a", "proof-b", "proof-c"]
+    assert re.findall(r'<details id="([^"]+)"', evidence) == ["proof-a", "proof-b", "proof-c"]
+    assert "audit-of-a" in evidence
+    assert "audit-of-a" not in page
+    assert "v-id" in page
+    assert "v-id" not in evidence
+
+
+def test_a_long_body_is_cut_where_people_read_and_says_so() -> None:
+    body = {"data": "x" * 20_000}
+    page = ticket_document(report(proof("a", events=[{"stage": "ResponseComplete", "responseObject": body}])))
+    assert len(page) < 20_000
+    assert "more characters, in results.json" in page
+
+
+def test_why_earlier_rules_do_not_match_is_short_where_proven_and_whole_where_not() -> None:
+    earlier = [
+        {"rule": 0, "line": 2, "condition": "verbs", "reason": "verb 'get' is not in verbs [create]"},
+        {"rule": 1, "line": 3, "condition": "users", "reason": "user 'alice' is not in users [bob]"},
+        {"rule": 2, "line": 4, "condition": "verbs", "reason": "verb 'get' is not in verbs [delete]"},
+    ]
+    why = {"effect": "recorded at level Metadata", "earlier": earlier, "shadowed": []}
+    proven = ticket_document(report(proof("a", explanation=why)))
+    assert "1, 3 (verbs); 2 (users)" in proven
+    assert "not in verbs" not in proven
+    assert "rule 3 (line 4) does not match: verb &#39;get&#39; is not in verbs [delete]" in ticket_document(
+        report(proof("a", "VIOLATED", explanation=why))
+    )
+
+
+def test_the_data_of_pytest_html_stays_what_it_was() -> None:
+    data = {"a": 'it\'s <b>"x"</b> & more', "b": "&#39;"}
+    page = f'<html><body><div id="data-container" data-jsonblob="{escape(json.dumps(data))}"></div></body></html>'
+    (attribute,) = re.findall(r"data-jsonblob='([^']*)'", into_page(page, "<main></main>"))
+    assert json.loads(unescape(attribute)) == data

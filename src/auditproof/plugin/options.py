@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 DEFAULT_POLICY = Path("fixtures/policies/baseline.yaml")
-REPORT_FILES = ("report.html", "results.json", "junit.xml")
+REPORT_FILES = ("report.html", "evidence.html", "results.json", "junit.xml")
 
 
 @dataclass(frozen=True, slots=True)

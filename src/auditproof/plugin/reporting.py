@@ -11,7 +11,13 @@ import pytest
 
 from auditproof.plugin.options import REPORT_FILES
 from auditproof.plugin.outcomes import RECORDS
-from auditproof.report.html import into_page, ticket_document
+from auditproof.report.html import (
+    EVIDENCE_FILE,
+    evidence_document,
+    evidence_is_apart,
+    into_page,
+    ticket_document,
+)
 from auditproof.report.results import conformance_report, replace_file, write_results
 
 if TYPE_CHECKING:
@@ -69,6 +75,8 @@ class Reporting:
         page = Path(getattr(config.option, "htmlpath", None) or "")
         if page.is_file() and self._planned | self._records.keys():
             replace_file(page, into_page(page.read_text(encoding="utf-8"), ticket_document(self.document)))
+            if evidence_is_apart(self.document):
+                replace_file(page.with_name(EVIDENCE_FILE), evidence_document(self.document))
 
     @pytest.hookimpl(optionalhook=True)
     def pytest_html_report_title(self, report: Any) -> None:

@@ -6,59 +6,46 @@ It becomes the first part of pytest-html's file. Everything that a reader decide
 from __future__ import annotations
 
 import json
-from collections import defaultdict
-from dataclasses import dataclass
-from html import escape
+import re
+from html import escape, unescape
 from importlib import resources
 from itertools import groupby
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
-from jinja2 import Environment, StrictUndefined
+from jinja2 import Environment, FunctionLoader, StrictUndefined
 from markupsafe import Markup
 
-if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+from auditproof.report.headline import judged_by_given, verdict_sentence, verdict_word
+from auditproof.report.matrix import LEVELS, identity_text, matrices
+from auditproof.report.rules import policy_lines
 
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
+
+# More proven actions than this, and their evidence goes to a second file, so that the first opens at once everywhere.
+EVIDENCE_INSIDE = 1500
+EVIDENCE_FILE = "evidence.html"
+BODY_SHOWN = 6000  # characters of a body; results.json has all of it
 _SYMBOLS = {"PROVEN": "✓", "VIOLATED": "✗", "UNPROVEN": "?", "NOT_SUPPORTED": "-"}
 _BODIES = ("requestObject", "responseObject")
 _WORST_FIRST = ("VIOLATED", "UNPROVEN", "NOT_SUPPORTED", "PROVEN")
-
-
-@dataclass(frozen=True, slots=True)
-class RuleShown:
-    """A rule (counted from 1) of the given policy, and how many of the actions that it decided are not proven."""
-
-    number: int
-    decided: int
-    wrong: int
-
-
-@dataclass(frozen=True, slots=True)
-class PolicyLine:
-    """A line of the given policy with the rules that begin on it (several, where the policy is JSON on one line)."""
-
-    number: int
-    text: str
-    rules: tuple[RuleShown, ...]
+_BLOB = re.compile(r'data-jsonblob="([^"]*)"')
 
 
 def ticket_document(report: Mapping[str, Any]) -> str:
     """The document for a change ticket, out of a ConformanceReport (see results.conformance_report)."""
-    own, others = _by_policy(report)
-    rendered: str = _template().render(
-        report=report,
-        css=Markup(_read("ticket.css")),  # noqa: S704 - a file of ours
-        verdict=verdict_word(report),
-        sentence=verdict_sentence(report),
-        attention=[proof for proof in _worst_first(report["proofs"]) if proof["verdict"] in ("VIOLATED", "UNPROVEN")],
-        claims=[proof for proof in report["proofs"] if proof["claim"]],
-        lines=policy_lines(report),
-        own=_suites(own),
-        others=_suites(others),
-        symbols=_SYMBOLS,
-    )
-    return rendered
+    return _render("ticket.html.j2", report, apart=evidence_is_apart(report))
+
+
+def evidence_document(report: Mapping[str, Any]) -> str:
+    """A page with the evidence of every proven action: what ``ticket_document`` leaves out of a large report."""
+    return _render("evidence.html.j2", report, apart=False)
+
+
+def evidence_is_apart(report: Mapping[str, Any]) -> bool:
+    """Whether the evidence of the proven actions stands in EVIDENCE_FILE."""
+    return bool(report["summary"]["proven"] > EVIDENCE_INSIDE)
 
 
 def into_page(page: str, document: str) -> str:
@@ -66,70 +53,56 @@ def into_page(page: str, document: str) -> str:
     head = '<html lang="en">'
     view = '<meta charset="utf-8"/>\n    <meta name="viewport" content="width=device-width, initial-scale=1"/>'
     page = page.replace("<html>", head, 1).replace('<meta charset="utf-8"/>', view, 1)
-    before, body, after = page.partition("<body>")
+    before, body, after = _BLOB.sub(_in_single_quotes, page, count=1).partition("<body>")
     return f"{before}{body}\n{document}\n{after}" if body else f"{document}\n{page}"
 
 
-def verdict_word(report: Mapping[str, Any]) -> str:
-    """The verdict of the whole run: PROVEN only where everything that was planned is."""
-    summary = report["summary"]
-    if summary["violated"]:
-        return "VIOLATED"
-    if summary["unproven"] or not summary["proven"]:
-        return "UNPROVEN"
-    return "PROVEN"
+def _in_single_quotes(blob: re.Match[str]) -> str:
+    """pytest-html's data with its tens of thousands of quotes as they are: a third of the size."""
+    text = unescape(blob.group(1)).replace("&", "&amp;").replace("'", "&#39;")
+    return f"data-jsonblob='{text}'"
 
 
-def verdict_sentence(report: Mapping[str, Any]) -> str:
-    """The verdict in words, for somebody in a hurry: never more about the policy than its own actions show."""
-    about = _sentence(report)
-    if report["sabotage"]:
-        return f"Sabotage run, on policies broken on purpose: {about}"
-    return about
-
-
-def _sentence(report: Mapping[str, Any]) -> str:
-    summary, path = report["summary"], report["policy"]["path"]
-    planned, proven = summary["planned"], summary["proven"]
-    supported = f" ({summary['notSupported']} not supported here)" if summary["notSupported"] else ""
-    counts = f"{proven} of {planned} actions proven{supported}"
-    if summary["violated"]:
-        many = "1 action is" if summary["violated"] == 1 else f"{summary['violated']} actions are"
-        return f"{many} not recorded as expected: {counts}."
-    if verdict_word(report) == "UNPROVEN":
-        return f"Nothing can be concluded about {planned - proven} actions: {counts}."
-    own = sum(1 for proof in _by_policy(report)[0] if proof["verdict"] == "PROVEN")
-    if not own:
-        return f"{counts}, none of them judged by {path}: nothing is shown about that policy."
-    judged = "" if own == planned else f", {own} of them judged by {path}"
-    return f"{counts}{judged}: the API server records what the policy says."
-
-
-def policy_lines(report: Mapping[str, Any]) -> list[PolicyLine]:
-    """The given policy line by line, with what was shown about each rule."""
-    policy = report["policy"]
-    verdicts = _verdicts_by_rule(report)
-    rules: dict[int, list[RuleShown]] = {}
-    for rule, line in enumerate(policy.get("ruleLines", ())):
-        wrong = sum(1 for verdict in verdicts[rule] if verdict != "PROVEN")
-        rules.setdefault(line, []).append(RuleShown(rule + 1, len(verdicts[rule]), wrong))
-    texts = policy.get("text", "").splitlines()
-    return [PolicyLine(number, text, tuple(rules.get(number, ()))) for number, text in enumerate(texts, 1)]
-
-
-def _verdicts_by_rule(report: Mapping[str, Any]) -> defaultdict[int, list[str]]:
-    """The verdicts of the performed actions by the rule (from 0) of the given policy that decided about them."""
-    found: defaultdict[int, list[str]] = defaultdict(list)
-    for proof in _by_policy(report)[0]:
-        if proof["auditID"] and proof["expected"]["rule"] is not None:
-            found[proof["expected"]["rule"]].append(proof["verdict"])
-    return found
-
-
-def _by_policy(report: Mapping[str, Any]) -> tuple[list[Mapping[str, Any]], list[Mapping[str, Any]]]:
+def _render(template: str, report: Mapping[str, Any], *, apart: bool) -> str:
+    fences = {fence: number for number, fence in enumerate(_fences(report), 1)}
+    own = judged_by_given(report)
     digest = report["policy"]["sha256"]
-    own = [proof for proof in report["proofs"] if proof["policy"]["sha256"] == digest]
-    return own, [proof for proof in report["proofs"] if proof["policy"]["sha256"] != digest]
+    rendered: str = (
+        _environment()
+        .get_template(template)
+        .render(
+            report=report,
+            css=Markup(_read("ticket.css")),  # noqa: S704 - a file of ours
+            verdict=verdict_word(report),
+            sentence=verdict_sentence(report),
+            run={"by": "", "ci": "", **report.get("run", {})},
+            attention=_attention(report),
+            claims=[proof for proof in report["proofs"] if proof["claim"]],
+            lines=policy_lines(report),
+            matrices=matrices(report),
+            levels=LEVELS,
+            own=_suites(own),
+            others=_suites(proof for proof in report["proofs"] if proof["policy"]["sha256"] != digest),
+            fences=fences,
+            symbols=_SYMBOLS,
+            apart=apart,
+            evidence_file=EVIDENCE_FILE,
+        )
+    )
+    return rendered
+
+
+def _fences(report: Mapping[str, Any]) -> list[str]:
+    return sorted({proof["fence"] for proof in report["proofs"]} - {""})
+
+
+def _attention(report: Mapping[str, Any]) -> list[tuple[str, list[str], list[Mapping[str, Any]]]]:
+    """What is not proven, worst first; what has the same verdict for the same reasons stands together."""
+    found: dict[tuple[str, tuple[str, ...]], list[Mapping[str, Any]]] = {}
+    for proof in _worst_first(report["proofs"]):
+        if proof["verdict"] in ("VIOLATED", "UNPROVEN"):
+            found.setdefault((proof["verdict"], tuple(proof["reasons"])), []).append(proof)
+    return [(verdict, list(reasons), proofs) for (verdict, reasons), proofs in found.items()]
 
 
 def _suites(proofs: Iterable[Mapping[str, Any]]) -> list[tuple[str, str, list[Mapping[str, Any]]]]:
@@ -150,18 +123,31 @@ def anchor(proof_id: str) -> str:
 
 def _event_text(event: Mapping[str, Any]) -> Markup:
     """The event as JSON, a line for each of its fields; only the bodies, which people read for long, take more."""
-    fields = (
-        (key, json.dumps(value, indent=1 if key in _BODIES else None, ensure_ascii=False))
-        for key, value in event.items()
-    )
-    text = "{\n" + ",\n".join(f' "{key}": {value}' for key, value in fields) + "\n}"
+    text = "{\n" + ",\n".join(f' "{key}": {_field_text(key, value)}' for key, value in event.items()) + "\n}"
     return Markup(escape(text, quote=False))  # noqa: S704 - quotes are safe between tags, and there are thousands
 
 
-def _template() -> Any:
-    environment = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
-    environment.filters |= {"anchor": anchor, "event": _event_text}
-    return environment.from_string(_read("ticket.html.j2"))
+def _field_text(key: str, value: Any) -> str:
+    text = json.dumps(value, indent=1 if key in _BODIES else None, ensure_ascii=False)
+    if len(text) <= BODY_SHOWN:
+        return text
+    return f"{text[:BODY_SHOWN]}\n … and {len(text) - BODY_SHOWN} more characters, in results.json"
+
+
+def _by_condition(earlier: Sequence[Mapping[str, Any]]) -> str:
+    """The earlier rules by the condition that they fail: ``1, 2 (resources); 3 (verbs)``."""
+    found: dict[str, list[str]] = {}
+    for entry in earlier:
+        found.setdefault(entry["condition"], []).append(str(entry["rule"] + 1))
+    return "; ".join(f"{', '.join(rules)} ({condition})" for condition, rules in found.items())
+
+
+def _environment() -> Environment:
+    environment = Environment(
+        autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True, loader=FunctionLoader(_read)
+    )
+    environment.filters |= {"anchor": anchor, "event": _event_text, "conditions": _by_condition, "who": identity_text}
+    return environment
 
 
 def _read(name: str) -> str:

@@ -7,13 +7,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from auditproof.decide import decide
-from auditproof.explain import explain, render
+from auditproof.explain import effect_of, explain, render
 from auditproof.report.redact import redact
 from auditproof.stages import in_order
 
 if TYPE_CHECKING:
     from auditproof.decide import Decision
     from auditproof.expect import Claim
+    from auditproof.explain import Explanation
     from auditproof.identity import Identity
     from auditproof.policy import Policy
     from auditproof.run import Proof, Step
@@ -85,7 +86,7 @@ def _head(step: Step, origin: Origin, policy: Policy) -> dict[str, Any]:
         "identity": _identity(step.identity),
         "request": _request(step),
         "because": origin.because,
-        "explanation": render(explain(policy, step.attributes)).splitlines(),
+        "explanation": _explanation(explain(policy, step.attributes)),
     }
 
 
@@ -126,6 +127,18 @@ def _expected(step: Step, verdict: Verdict) -> dict[str, Any]:
 def _rule(decision: Decision) -> dict[str, Any]:
     rule = decision.rule
     return {"rule": rule.index if rule else None, "line": rule.position.line if rule else None}
+
+
+def _explanation(explanation: Explanation) -> dict[str, Any]:
+    """Why the rule decides: what it says, which earlier rules (from 0) fail for what, which later ones match, too."""
+    return {
+        "effect": effect_of(explanation.decision),
+        "earlier": [
+            {"rule": rule.index, "line": rule.position.line, "condition": reason.condition, "reason": reason.text}
+            for rule, reason in explanation.earlier
+        ],
+        "shadowed": [rule.index for rule in explanation.shadowed],
+    }
 
 
 def _source(step: Step) -> str:

@@ -1,0 +1,53 @@
+"""The verdict of a whole run, in a word and in a sentence that says no more than was shown."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+
+def verdict_word(report: Mapping[str, Any]) -> str:
+    """The verdict of the whole run: PROVEN only where everything that was planned is."""
+    summary = report["summary"]
+    if summary["violated"]:
+        return "VIOLATED"
+    if summary["unproven"] or not summary["proven"]:
+        return "UNPROVEN"
+    return "PROVEN"
+
+
+def verdict_sentence(report: Mapping[str, Any]) -> str:
+    """The verdict in words, for somebody in a hurry: never more about the policy than its own actions show."""
+    about = _sentence(report)
+    if report["sabotage"]:
+        return f"Sabotage run, on policies broken on purpose: {about}"
+    return about
+
+
+def _sentence(report: Mapping[str, Any]) -> str:
+    summary, path = report["summary"], report["policy"]["path"]
+    planned, proven = summary["planned"], summary["proven"]
+    supported = f" ({summary['notSupported']} not supported here)" if summary["notSupported"] else ""
+    counts = f"{proven} of {planned} actions proven{supported}"
+    if summary["violated"]:
+        many = "1 action is" if summary["violated"] == 1 else f"{summary['violated']} actions are"
+        return f"{many} not recorded as expected: {counts}."
+    if verdict_word(report) == "UNPROVEN":
+        return f"Nothing can be concluded about {_actions(planned - proven)}: {counts}."
+    own = sum(1 for proof in judged_by_given(report) if proof["verdict"] == "PROVEN")
+    if not own:
+        return f"{counts}, none of them judged by {path}: nothing is shown about that policy."
+    judged = "" if own == planned else f", {own} of them judged by {path}"
+    return f"{counts}{judged}: the API server records what the policy says."
+
+
+def _actions(count: int) -> str:
+    return "1 action" if count == 1 else f"{count} actions"
+
+
+def judged_by_given(report: Mapping[str, Any]) -> list[Mapping[str, Any]]:
+    """The proofs that are judged by the policy that the run was given."""
+    digest = report["policy"]["sha256"]
+    return [proof for proof in report["proofs"] if proof["policy"]["sha256"] == digest]

@@ -1,0 +1,79 @@
+"""The given policy line by line, marked by what was shown about its rules."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from auditproof.report.headline import judged_by_given
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+
+@dataclass(frozen=True, slots=True)
+class RuleShown:
+    """A rule (counted from 1) of the given policy, and how many of the actions that it decided are not proven."""
+
+    number: int
+    decided: int
+    wrong: int
+
+    @property
+    def state(self) -> str:
+        """In a word: proven, open (nothing was decided by it) or wrong."""
+        if self.wrong:
+            return "wrong"
+        return "proven" if self.decided else "open"
+
+    @property
+    def text(self) -> str:
+        """In a sentence."""
+        if not self.decided:
+            return f"rule {self.number}: decided none of these actions"
+        actions = "1 action" if self.decided == 1 else f"{self.decided} actions"
+        return f"rule {self.number}: decided {actions}, " + (f"{self.wrong} not proven" if self.wrong else "all proven")
+
+
+@dataclass(frozen=True, slots=True)
+class PolicyLine:
+    """A line of the given policy.
+
+    ``begins`` are the rules that begin on it (several, where the policy is JSON on one line); ``state`` is that of the
+    rule that the line belongs to, empty above the first.
+    """
+
+    number: int
+    text: str
+    begins: tuple[RuleShown, ...]
+    state: str
+
+
+def policy_lines(report: Mapping[str, Any]) -> list[PolicyLine]:
+    """The given policy line by line, with what was shown about each rule."""
+    rules = _rules_by_line(report)
+    lines, state = [], ""
+    for number, text in enumerate(report["policy"].get("text", "").splitlines(), 1):
+        begins = tuple(rules.get(number, ()))
+        state = begins[-1].state if begins else state
+        lines.append(PolicyLine(number, text, begins, state))
+    return lines
+
+
+def _rules_by_line(report: Mapping[str, Any]) -> dict[int, list[RuleShown]]:
+    verdicts = _verdicts_by_rule(report)
+    rules: dict[int, list[RuleShown]] = {}
+    for rule, line in enumerate(report["policy"].get("ruleLines", ())):
+        wrong = sum(1 for verdict in verdicts[rule] if verdict != "PROVEN")
+        rules.setdefault(line, []).append(RuleShown(rule + 1, len(verdicts[rule]), wrong))
+    return rules
+
+
+def _verdicts_by_rule(report: Mapping[str, Any]) -> defaultdict[int, list[str]]:
+    """The verdicts of the performed actions by the rule (from 0) of the given policy that decided about them."""
+    found: defaultdict[int, list[str]] = defaultdict(list)
+    for proof in judged_by_given(report):
+        if proof["auditID"] and proof["expected"]["rule"] is not None:
+            found[proof["expected"]["rule"]].append(proof["verdict"])
+    return found
