@@ -11,6 +11,7 @@ import tarfile
 import time
 import urllib.error
 import urllib.request
+import zlib
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urljoin
 
@@ -97,7 +98,7 @@ def _unpack(packed: Path, folder: Path) -> None:
                 if content is not None:
                     (folder / name).write_bytes(content.read())
                     (folder / name).chmod(0o755)
-    except (tarfile.TarError, OSError) as error:
+    except (tarfile.TarError, EOFError, zlib.error, OSError) as error:
         raise BinaryNotFound(f"the downloaded archive cannot be unpacked: {error}") from None
     missing = {"etcd", "kube-apiserver"} - {path.name for path in folder.iterdir()}
     if missing:
