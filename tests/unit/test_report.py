@@ -250,3 +250,24 @@ def test_the_data_of_pytest_html_stays_what_it_was() -> None:
     page = f'<html><body><div id="data-container" data-jsonblob="{escape(json.dumps(data))}"></div></body></html>'
     (attribute,) = re.findall(r"data-jsonblob='([^']*)'", into_page(page, "<main></main>"))
     assert json.loads(unescape(attribute)) == data
+
+
+def test_what_is_not_recorded_stands_before_what_is_recorded_too_much() -> None:
+    def violated(proof_id: str, expected: str, observed: str) -> dict[str, Any]:
+        record = proof(proof_id, "VIOLATED", reasons=[proof_id])
+        return record | {
+            "expected": record["expected"] | {"level": expected},
+            "observed": record["observed"] | {"level": observed},
+        }
+
+    page = ticket_document(
+        report(
+            proof("e-unproven", "UNPROVEN", reasons=["e-unproven"]),
+            violated("a-more", "Metadata", "Request"),
+            violated("b-fewer-bodies", "RequestResponse", "Request"),
+            violated("c-no-bodies", "RequestResponse", "Metadata"),
+            violated("d-nothing", "Metadata", "None"),
+        )
+    )
+    listed = re.findall(r'<div class="reason">([^<]*)</div></li>', page)
+    assert listed == ["d-nothing", "c-no-bodies", "b-fewer-bodies", "a-more", "e-unproven"]

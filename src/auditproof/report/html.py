@@ -113,7 +113,19 @@ def _suites(proofs: Iterable[Mapping[str, Any]]) -> list[tuple[str, str, list[Ma
 
 
 def _worst_first(proofs: Iterable[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
-    return sorted(proofs, key=lambda proof: (_WORST_FIRST.index(proof["verdict"]), proof["id"]))
+    return sorted(proofs, key=lambda proof: (_WORST_FIRST.index(proof["verdict"]), _missing(proof), proof["id"]))
+
+
+def _missing(proof: Mapping[str, Any]) -> tuple[int, int]:
+    """How bad a violation is: first what is not recorded at all, then what lacks most, then what is recorded too much.
+
+    An action that was not performed counts as one that differs in nothing.
+    """
+    levels = list(LEVELS)
+    expected = levels.index(proof["expected"]["level"])
+    observed = levels.index(proof["observed"]["level"] or proof["expected"]["level"])
+    lost = expected > observed == 0
+    return (0 if lost else 1, observed - expected)
 
 
 def anchor(proof_id: str) -> str:
