@@ -39,12 +39,17 @@ class NoMatch:
 
 def decide(policy: Policy, attributes: Attributes) -> Decision:
     """The first rule that matches decides; where none does, nothing is recorded (EvaluatePolicyRule)."""
-    for rule in policy.rules:
-        if not no_match(rule, attributes):
-            inherited = rule.omit_managed_fields is None
-            omit = policy.omit_managed_fields if inherited else bool(rule.omit_managed_fields)
-            return Decision(rule.level, policy.omit_stages | rule.omit_stages, omit, rule)
-    return Decision(Level.NONE, policy.omit_stages, policy.omit_managed_fields, None)
+    matching = (rule for rule in policy.rules if not no_match(rule, attributes))
+    return decided_by(policy, next(matching, None))
+
+
+def decided_by(policy: Policy, rule: PolicyRule | None) -> Decision:
+    """What ``policy`` says about the requests that ``rule`` decides; None is no rule."""
+    if rule is None:
+        return Decision(Level.NONE, policy.omit_stages, policy.omit_managed_fields, None)
+    inherited = rule.omit_managed_fields is None
+    omit = policy.omit_managed_fields if inherited else bool(rule.omit_managed_fields)
+    return Decision(rule.level, policy.omit_stages | rule.omit_stages, omit, rule)
 
 
 def no_match(rule: PolicyRule, attributes: Attributes) -> NoMatch | None:

@@ -8,6 +8,7 @@ from enum import StrEnum
 from auditproof.attributes import UserInfo
 from auditproof.capability import Capability
 
+ANONYMOUS = "system:anonymous"
 AUTHENTICATED = "system:authenticated"
 UNAUTHENTICATED = "system:unauthenticated"
 
@@ -114,7 +115,7 @@ class Identity:
         if self.kind in UNAUTHENTICATED_KINDS:
             return None
         if self.kind is IdentityKind.ANONYMOUS:
-            return UserInfo("system:anonymous", (UNAUTHENTICATED,))
+            return UserInfo(ANONYMOUS, (UNAUTHENTICATED,))
         if self.kind is IdentityKind.SERVICE_ACCOUNT:
             namespace = self.user.split(":")[2]
             return UserInfo(self.user, ("system:serviceaccounts", f"system:serviceaccounts:{namespace}", AUTHENTICATED))
@@ -122,7 +123,8 @@ class Identity:
             return UserInfo(STATIC_USER, (STATIC_GROUP, AUTHENTICATED))
         if self.kind is IdentityKind.BOOTSTRAP_TOKEN:
             return UserInfo(self.user, ("system:bootstrappers", BOOTSTRAP_GROUP, AUTHENTICATED))
-        added = () if {AUTHENTICATED, UNAUTHENTICATED} & set(self.groups) else (AUTHENTICATED,)
+        known = self.user == ANONYMOUS or {AUTHENTICATED, UNAUTHENTICATED} & set(self.groups)
+        added = () if known else (AUTHENTICATED,)
         return UserInfo(self.user, self.groups + added)
 
     def __str__(self) -> str:

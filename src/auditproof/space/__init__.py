@@ -13,7 +13,20 @@ from __future__ import annotations
 
 from auditproof.space.cells import Cell, PathCell, ResourceCell
 from auditproof.space.identities import IdentityClass, Region
+from auditproof.space.merging import Row, merge
 from auditproof.space.reach import Witness, reachable
 from auditproof.space.space import Outcome, Space
 
-__all__ = ["Cell", "IdentityClass", "Outcome", "PathCell", "Region", "ResourceCell", "Space", "Witness", "reachable"]
+__all__ = [
+    "Cell",
+    "IdentityClass",
+    "Outcome",
+    "PathCell",
+    "Region",
+    "ResourceCell",
+    "Row",
+    "Space",
+    "Witness",
+    "merge",
+    "reachable",
+]

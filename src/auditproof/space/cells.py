@@ -27,7 +27,7 @@ from auditproof.space.targets import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Collection, Iterator, Sequence
 
     from auditproof.attributes import UserInfo
     from auditproof.policy import PolicyRule
@@ -63,13 +63,13 @@ class ResourceCell:
     namespaces: tuple[str, ...]
     name: str
 
-    def attributes(self, user: UserInfo | None) -> Attributes:
-        """One of the requests."""
-        return self.attributes_of(user, self.targets[0], self.verbs[0], self.namespaces[0])
+    def attributes(self, user: UserInfo | None, among: Collection[str] = ()) -> Attributes:
+        """One of the requests; with a verb out of ``among``, if any is there."""
+        return self.attributes_of(user, self.targets[0], _first(self.verbs, among), self.namespaces[0])
 
     def attributes_of(self, user: UserInfo | None, target: Target, verb: str, namespace: str) -> Attributes:
         """The request for one target, verb and namespace of the cell."""
-        name = namespace if self.name == _SAME else self.name
+        name = namespace if self.name == SAME else self.name
         return Attributes(
             user, verb, namespace, target.group, target.version, target.resource, target.subresource, name
         )
@@ -91,9 +91,9 @@ class PathCell:
     paths: tuple[str, ...]
     verbs: tuple[str, ...]
 
-    def attributes(self, user: UserInfo | None) -> Attributes:
-        """One of the requests."""
-        return Attributes(user, self.verbs[0], path=self.paths[0], resource_request=False)
+    def attributes(self, user: UserInfo | None, among: Collection[str] = ()) -> Attributes:
+        """One of the requests; with a verb out of ``among``, if any is there."""
+        return Attributes(user, _first(self.verbs, among), path=self.paths[0], resource_request=False)
 
     def every(self, user: UserInfo | None) -> Iterator[Attributes]:
         """A request for each path and verb of the cell."""
@@ -103,7 +103,11 @@ class PathCell:
 
 
 Cell = ResourceCell | PathCell
-_SAME = "\0"  # the name of a Namespace object, which is its namespace, too
+SAME = "\0"  # the name of a Namespace object, which is its namespace, too
+
+
+def _first(verbs: tuple[str, ...], among: Collection[str]) -> str:
+    return next((verb for verb in verbs if verb in among), verbs[0])
 
 
 def cells_of(rules: Sequence[PolicyRule], served: Served) -> tuple[Cell, ...]:
@@ -188,7 +192,7 @@ class _Resources:
             key = self._namespace_mask(name), target.plain | names.get(name, 0)
             merged.setdefault(key, []).append(name)
         for (place, taking), same in merged.items():
-            yield place, tuple(same), _SAME, taking
+            yield place, tuple(same), SAME, taking
 
 
 def _can_be(verb: str, name: str, sub: bool) -> bool:
@@ -196,7 +200,7 @@ def _can_be(verb: str, name: str, sub: bool) -> bool:
     if verb == "proxy":
         return not sub
     if verb == "list":
-        return not sub and name != _SAME
+        return not sub and name != SAME
     if verb == "deletecollection":
         return not sub and not name
     return bool(name) or not (sub or verb in ("get", "delete"))
@@ -221,8 +225,8 @@ def _fits(target: TargetClass, verb: str, namespaces: tuple[str, ...], name: str
     outside = namespaces == ("",)
     if target.shape == NAMESPACES and target.scope == CLUSTER:
         collection = verb in _ON_COLLECTION and not target.sub
-        return outside and _named_well(verb, name, target.sub) if collection else name == _SAME
-    if name == _SAME or not _named_well(verb, name, target.sub):
+        return outside and _named_well(verb, name, target.sub) if collection else name == SAME
+    if name == SAME or not _named_well(verb, name, target.sub):
         return False
     if target.scope == NAMESPACED:
         return not outside or (verb in _ACROSS_NAMESPACES and not target.sub)

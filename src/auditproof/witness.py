@@ -1,0 +1,182 @@
+"""A request of a class as something that a client can really send: who, with which credential, and which HTTP request.
+
+Whatever it names, nothing is changed by it: the identity gets no rights, what would write is a dry run, and objects are
+called by names that nothing has. An answer of 401, 403, 404 or 405 is recorded by the same rule as any other.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+from urllib.parse import quote, urlencode
+
+from auditproof.access import MASTERS
+from auditproof.action import METHODS, Request
+from auditproof.attributes import NotAudited, attributes_of
+from auditproof.identity import Identity, IdentityKind
+from auditproof.space.identities import ANONYMOUS, AUTHENTICATED, UNAUTHENTICATED, account_groups, service_account
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+
+    from auditproof.attributes import Attributes, UserInfo
+
+_LABEL = re.compile(r"[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?")
+_SUBDOMAIN = re.compile(r"[a-z0-9]([-a-z0-9.]{0,251}[a-z0-9])?")
+_OTHER_METHODS = {"": "OPTIONS", "proxy": "GET"}
+_MEDIA = {"POST": "application/json", "PUT": "application/json", "PATCH": "application/merge-patch+json"}
+_PROFILES = "/debug/pprof/"
+TRIED = 64  # requests of a class: where none of them can be sent, the next cannot either
+
+
+class NotPerformable(ValueError):
+    """No client can send this request; the message says why."""
+
+
+@dataclass(frozen=True, slots=True)
+class Performable:
+    """A request as the policy sees it, with who sends what."""
+
+    attributes: Attributes
+    identity: Identity
+    request: Request
+
+    def __str__(self) -> str:
+        return f"{self.identity}: {self.request.method} {self.request.uri}"
+
+
+@dataclass(frozen=True, slots=True)
+class Witnessed:
+    """A request that stands for its class; ``performable`` is None where no client can send it, for the ``reason``."""
+
+    attributes: Attributes
+    performable: Performable | None
+    reason: str = ""
+
+
+def performable(attributes: Attributes) -> Performable:
+    """How a client performs the request.
+
+    Raises NotPerformable where no credential or no URL comes to it.
+    """
+    identity = identity_of(attributes.user)
+    request = _request(attributes)
+    _check(attributes, identity, request)
+    return Performable(attributes, identity, request)
+
+
+def most_performable(
+    requests: Iterable[Attributes], wanted: Callable[[Attributes], bool] = lambda _: True
+) -> Witnessed:
+    """The first of ``requests`` that is ``wanted`` and can be performed, or else the first of all and why not.
+
+    Raises ValueError where there is none at all.
+    """
+    failed: list[Witnessed] = []
+    other: Witnessed | None = None
+    for attributes in requests:
+        if not wanted(attributes):
+            other = other or Witnessed(attributes, None, "none of these requests shows it in its level or stages")
+            continue
+        try:
+            return Witnessed(attributes, performable(attributes))
+        except NotPerformable as no:
+            failed.append(Witnessed(attributes, None, str(no)))
+            if len(failed) >= TRIED:
+                break
+    found = failed[0] if failed else other
+    if found is None:
+        raise ValueError("a class without a request")
+    return found
+
+
+def identity_of(user: UserInfo | None) -> Identity:
+    """The identity, without any rights, that the server's authentication makes ``user`` of.
+
+    Raises NotPerformable where no credential has this name and these groups.
+    """
+    if user is None:
+        return Identity.bad_token()
+    if user.name == ANONYMOUS and set(user.groups) == {UNAUTHENTICATED}:
+        return Identity.anonymous()
+    account = service_account(user.name)
+    if account and set(user.groups) == set(account_groups(user.name)):
+        return _account(user, *account)
+    added = user.name != ANONYMOUS and UNAUTHENTICATED not in user.groups  # by the server, to every other credential
+    groups = tuple(group for group in user.groups if group != AUTHENTICATED or not added)
+    identity = Identity(IdentityKind.X509, user.name, groups, without_rights=True)
+    found = identity.user_info()
+    if found is None or set(found.groups) != set(user.groups):
+        raise NotPerformable(f"no credential makes {user.name} a member of just {', '.join(user.groups) or 'no group'}")
+    return identity
+
+
+def _account(user: UserInfo, namespace: str, name: str) -> Identity:
+    if not _LABEL.fullmatch(namespace) or not _SUBDOMAIN.fullmatch(name):
+        raise NotPerformable(f"no service account can be called {user.name}: namespaces and names are DNS labels")
+    return Identity(IdentityKind.SERVICE_ACCOUNT, user.name, without_rights=True)
+
+
+def _request(attributes: Attributes) -> Request:
+    return _resource_request(attributes) if attributes.resource_request else _path_request(attributes)
+
+
+def _path_request(attributes: Attributes) -> Request:
+    uri = quote(attributes.path)
+    seconds = "?seconds=1" if attributes.path.startswith(_PROFILES) else ""  # else a profile takes half a minute
+    return Request(attributes.verb.upper(), uri + seconds)
+
+
+def _resource_request(attributes: Attributes) -> Request:
+    verb = attributes.verb
+    method = METHODS.get(verb) or _OTHER_METHODS.get(verb)
+    if method is None:
+        raise NotPerformable(f"no request for a resource has the verb {verb!r}")
+    headers = (("Content-Type", _MEDIA[method]),) if method in _MEDIA else ()
+    query = _query(attributes, method)
+    uri = f"{_path(attributes)}?{urlencode(query)}" if query else _path(attributes)
+    return Request(method, uri, headers, b"{}" if headers else None)
+
+
+def _path(attributes: Attributes) -> str:
+    group, version = attributes.api_group, attributes.api_version or "v1"
+    parts = ["apis", group, version] if group else ["api", version]
+    parts += [attributes.verb] if _in_path(attributes) else []
+    own = attributes.resource == "namespaces" and attributes.namespace == attributes.name
+    parts += ["namespaces", attributes.namespace] if attributes.namespace and not own else []
+    parts.append(attributes.resource)
+    parts += [attributes.name] if attributes.name and not _selected(attributes) else []
+    parts += [attributes.subresource] if attributes.subresource else []
+    return "".join(f"/{quote(part, safe='')}" for part in parts)
+
+
+def _in_path(attributes: Attributes) -> bool:
+    """Whether the verb stands in the path, as it once did: a watch of one object or subresource has no other form."""
+    return attributes.verb == "proxy" or (attributes.verb == "watch" and not _selected(attributes))
+
+
+def _selected(attributes: Attributes) -> bool:
+    """Whether the name is pinned by a field selector."""
+    of_namespace = attributes.resource == "namespaces" and attributes.name == attributes.namespace
+    return attributes.verb == "list" or (attributes.verb == "watch" and not attributes.subresource and not of_namespace)
+
+
+def _query(attributes: Attributes, method: str) -> dict[str, str]:
+    query = {"dryRun": "All"} if method in ("POST", "PUT", "PATCH", "DELETE") else {}
+    if attributes.name and _selected(attributes):
+        query["fieldSelector"] = f"metadata.name={attributes.name}"
+    return query | ({"watch": "true", "timeoutSeconds": "1"} if attributes.verb == "watch" else {})
+
+
+def _check(attributes: Attributes, identity: Identity, request: Request) -> None:
+    """Whether the server would see just what is wanted."""
+    try:
+        seen = attributes_of(request.method, request.uri, attributes.user)
+    except NotAudited as error:
+        raise NotPerformable(str(error)) from None
+    wanted = replace(attributes, path="", api_version="")
+    if replace(seen, path="", api_version="") != wanted or (attributes.path and seen.path != attributes.path):
+        raise NotPerformable(f"no URL asks for this: {request.method} {request.uri} is read as another request")
+    if MASTERS in identity.groups and request.method == "DELETE" and request.uri.startswith("/metrics"):
+        raise NotPerformable("it would set the server's counters back, which the proofs need")

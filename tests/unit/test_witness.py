@@ -1,0 +1,144 @@
+"""A witness is a request that a client can send, and nothing else than what was asked for."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from tests.random_policies import policies
+
+from auditproof.attributes import Attributes, UserInfo, attributes_of
+from auditproof.identity import IdentityKind
+from auditproof.served import load_served
+from auditproof.space import Space
+from auditproof.witness import NotPerformable, most_performable, performable
+
+if TYPE_CHECKING:
+    from auditproof.policy import Policy
+
+SERVED = load_served("1.37")
+ALICE = UserInfo("alice", ("system:authenticated",))
+
+
+def get(**parts: str) -> Attributes:
+    return Attributes(**{"user": ALICE, "verb": "get", "resource": "pods", "name": "web", "namespace": "shop"} | parts)  # type: ignore[arg-type]
+
+
+@settings(max_examples=60, deadline=None, suppress_health_check=list(HealthCheck))
+@given(policies)
+def test_the_server_sees_just_what_is_wanted(policy: Policy) -> None:
+    space = Space.of(policy.rules, SERVED)
+    for outcome in space.outcomes():
+        for cell in outcome.cells[:6]:
+            wanted = cell.attributes(space.user(outcome))
+            try:
+                sent = performable(wanted)
+            except NotPerformable:
+                own = not wanted.api_group or wanted.resource != "namespaces"  # of a custom resource called namespaces
+                assert not (cell.served and outcome.identity.honest and own)  # the server reads some requests otherwise
+                continue
+            seen = attributes_of(sent.request.method, sent.request.uri, sent.identity.user_info())
+            assert replace(seen, user=None, path=wanted.path, api_version="") == replace(
+                wanted, user=None, api_version=""
+            )
+            assert (seen.user and seen.user.name) == (wanted.user and wanted.user.name)
+            assert set(seen.user.groups if seen.user else ()) == set(wanted.user.groups if wanted.user else ())
+
+
+@pytest.mark.parametrize(
+    ("asked", "line"),
+    [
+        (get(), "GET /api/v1/namespaces/shop/pods/web"),
+        (get(verb="list"), "GET /api/v1/namespaces/shop/pods?fieldSelector=metadata.name%3Dweb"),
+        (get(verb="list", name="", namespace=""), "GET /api/v1/pods"),
+        (get(verb="watch", name=""), "GET /api/v1/namespaces/shop/pods?watch=true&timeoutSeconds=1"),
+        (
+            get(verb="watch", subresource="log"),
+            "GET /api/v1/watch/namespaces/shop/pods/web/log?watch=true&timeoutSeconds=1",
+        ),
+        (get(verb="create", name=""), "POST /api/v1/namespaces/shop/pods?dryRun=All"),
+        (get(verb="create", subresource="exec"), "POST /api/v1/namespaces/shop/pods/web/exec?dryRun=All"),
+        (get(verb="deletecollection", name=""), "DELETE /api/v1/namespaces/shop/pods?dryRun=All"),
+        (get(verb="proxy"), "GET /api/v1/proxy/namespaces/shop/pods/web"),
+        (get(verb=""), "OPTIONS /api/v1/namespaces/shop/pods/web"),
+        (get(resource="namespaces", name="shop"), "GET /api/v1/namespaces/shop"),
+        (get(api_group="apps", resource="deployments"), "GET /apis/apps/v1/namespaces/shop/deployments/web"),
+        (get(name="a b"), "GET /api/v1/namespaces/shop/pods/a%20b"),
+    ],
+)
+def test_the_request_of_a_class(asked: Attributes, line: str) -> None:
+    request = performable(asked).request
+
+    assert f"{request.method} {request.uri}" == line
+
+
+def test_nothing_is_changed_by_a_witness() -> None:
+    for verb in ("create", "update", "patch", "delete"):
+        sent = performable(get(verb=verb, name="" if verb == "create" else "web"))
+        assert sent.request.uri.endswith("?dryRun=All")
+        assert sent.identity.without_rights
+
+
+@pytest.mark.parametrize(
+    ("asked", "why"),
+    [
+        (get(name="a/b"), "no URL asks for this"),
+        (get(resource="namespaces", name="shop", namespace=""), "no URL asks for this"),
+        (get(verb="use"), "has the verb 'use'"),
+        (replace(get(), user=UserInfo("alice", ())), "no credential makes alice a member of just no group"),
+        (
+            replace(
+                get(),
+                user=UserInfo(
+                    "system:serviceaccount:Shop:a",
+                    ("system:serviceaccounts", "system:serviceaccounts:Shop", "system:authenticated"),
+                ),
+            ),
+            "no service account can be called",
+        ),
+        (
+            Attributes(
+                UserInfo("root", ("system:masters", "system:authenticated")),
+                "delete",
+                path="/metrics",
+                resource_request=False,
+            ),
+            "counters",
+        ),
+    ],
+)
+def test_what_no_client_can_send_says_why(asked: Attributes, why: str) -> None:
+    with pytest.raises(NotPerformable, match=why):
+        performable(asked)
+
+    witness = most_performable([asked])
+    assert witness.performable is None
+    assert why in witness.reason
+
+
+@pytest.mark.parametrize(
+    ("user", "kind"),
+    [
+        (None, IdentityKind.BAD_TOKEN),
+        (UserInfo("system:anonymous", ("system:unauthenticated",)), IdentityKind.ANONYMOUS),
+        (
+            UserInfo(
+                "system:serviceaccount:shop:a",
+                ("system:authenticated", "system:serviceaccounts", "system:serviceaccounts:shop"),
+            ),
+            IdentityKind.SERVICE_ACCOUNT,
+        ),
+        (UserInfo("system:serviceaccount:shop:a", ("dev", "system:authenticated")), IdentityKind.X509),
+        (UserInfo("system:anonymous", ("dev",)), IdentityKind.X509),
+        (UserInfo("alice", ("system:unauthenticated", "system:authenticated")), IdentityKind.X509),
+    ],
+)
+def test_the_credential_of_a_user(user: UserInfo | None, kind: IdentityKind) -> None:
+    identity = performable(replace(get(), user=user)).identity
+
+    assert identity.kind is kind
+    info = identity.user_info()
+    assert (info is None) == (user is None)
+    assert set(info.groups if info else ()) == set(user.groups if user else ())
