@@ -9,12 +9,12 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
-from urllib.parse import quote, urlencode
 
 from auditproof.access import MASTERS
-from auditproof.action import METHODS, Request
+from auditproof.action import WATCH_SECONDS, Request
 from auditproof.attributes import NotAudited, attributes_of
 from auditproof.identity import Identity, IdentityKind
+from auditproof.request_line import request_line
 from auditproof.space.identities import ANONYMOUS, AUTHENTICATED, UNAUTHENTICATED, account_groups, service_account
 
 if TYPE_CHECKING:
@@ -24,8 +24,8 @@ if TYPE_CHECKING:
 
 _LABEL = re.compile(r"[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?")
 _SUBDOMAIN = re.compile(r"[a-z0-9]([-a-z0-9.]{0,251}[a-z0-9])?")
-_OTHER_METHODS = {"": "OPTIONS", "proxy": "GET"}
 _MEDIA = {"POST": "application/json", "PUT": "application/json", "PATCH": "application/merge-patch+json"}
+_WRITES = ("POST", "PUT", "PATCH", "DELETE")
 _PROFILES = "/debug/pprof/"
 TRIED = 64  # requests of a class: where none of them can be sent, the next cannot either
 
@@ -119,54 +119,24 @@ def _account(user: UserInfo, namespace: str, name: str) -> Identity:
 
 
 def _request(attributes: Attributes) -> Request:
-    return _resource_request(attributes) if attributes.resource_request else _path_request(attributes)
-
-
-def _path_request(attributes: Attributes) -> Request:
-    uri = quote(attributes.path)
-    seconds = "?seconds=1" if attributes.path.startswith(_PROFILES) else ""  # else a profile takes half a minute
-    return Request(attributes.verb.upper(), uri + seconds)
-
-
-def _resource_request(attributes: Attributes) -> Request:
-    verb = attributes.verb
-    method = METHODS.get(verb) or _OTHER_METHODS.get(verb)
-    if method is None:
-        raise NotPerformable(f"no request for a resource has the verb {verb!r}")
-    headers = (("Content-Type", _MEDIA[method]),) if method in _MEDIA else ()
+    """The request that asks for no more than the policy has to see."""
+    try:
+        method, uri = request_line(attributes)
+    except KeyError:
+        raise NotPerformable(f"no request for a resource has the verb {attributes.verb!r}") from None
+    headers = (("Content-Type", _MEDIA[method]),) if attributes.resource_request and method in _MEDIA else ()
     query = _query(attributes, method)
-    uri = f"{_path(attributes)}?{urlencode(query)}" if query else _path(attributes)
+    uri = f"{uri}{'&' if '?' in uri else '?'}{query}" if query else uri
     return Request(method, uri, headers, b"{}" if headers else None)
 
 
-def _path(attributes: Attributes) -> str:
-    group, version = attributes.api_group, attributes.api_version or "v1"
-    parts = ["apis", group, version] if group else ["api", version]
-    parts += [attributes.verb] if _in_path(attributes) else []
-    own = attributes.resource == "namespaces" and attributes.namespace == attributes.name
-    parts += ["namespaces", attributes.namespace] if attributes.namespace and not own else []
-    parts.append(attributes.resource)
-    parts += [attributes.name] if attributes.name and not _selected(attributes) else []
-    parts += [attributes.subresource] if attributes.subresource else []
-    return "".join(f"/{quote(part, safe='')}" for part in parts)
-
-
-def _in_path(attributes: Attributes) -> bool:
-    """Whether the verb stands in the path, as it once did: a watch of one object or subresource has no other form."""
-    return attributes.verb == "proxy" or (attributes.verb == "watch" and not _selected(attributes))
-
-
-def _selected(attributes: Attributes) -> bool:
-    """Whether the name is pinned by a field selector."""
-    of_namespace = attributes.resource == "namespaces" and attributes.name == attributes.namespace
-    return attributes.verb == "list" or (attributes.verb == "watch" and not attributes.subresource and not of_namespace)
-
-
-def _query(attributes: Attributes, method: str) -> dict[str, str]:
-    query = {"dryRun": "All"} if method in ("POST", "PUT", "PATCH", "DELETE") else {}
-    if attributes.name and _selected(attributes):
-        query["fieldSelector"] = f"metadata.name={attributes.name}"
-    return query | ({"watch": "true", "timeoutSeconds": "1"} if attributes.verb == "watch" else {})
+def _query(attributes: Attributes, method: str) -> str:
+    """What keeps the request from changing anything, or from lasting."""
+    if not attributes.resource_request:
+        return "seconds=1" if attributes.path.startswith(_PROFILES) else ""  # else a profile takes half a minute
+    if attributes.verb == "watch":
+        return f"timeoutSeconds={WATCH_SECONDS}"
+    return "dryRun=All" if method in _WRITES else ""
 
 
 def _check(attributes: Attributes, identity: Identity, request: Request) -> None:
