@@ -1,4 +1,4 @@
-"""The command ``auditproof``: run, evaluate, explain, diff.
+"""The command ``auditproof``: run, lint, evaluate, explain, diff.
 
 ``run`` hands over to pytest (by exec, so that signals and exit codes are pytest's own); the others are pure.
 """
@@ -14,11 +14,13 @@ from typing import TYPE_CHECKING, TextIO
 from auditproof import __version__, content
 from auditproof.attributes import Attributes, UserInfo
 from auditproof.clusters.profile import load_profile
+from auditproof.command import add_command, version
 from auditproof.diff import diff, render_markdown, render_text, to_json
 from auditproof.errors import AuditproofError
 from auditproof.evaluate import evaluate_lines
 from auditproof.explain import explain, render
-from auditproof.policy import KUBERNETES_VERSION, load_policy
+from auditproof.lint_command import add_lint
+from auditproof.policy import load_policy
 from auditproof.resources import split_resource
 from auditproof.served import load_served
 from auditproof.verdict import Outcome
@@ -26,6 +28,7 @@ from auditproof.verdict import Outcome
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from auditproof.command import Commands
     from auditproof.diff import PolicyDiff
     from auditproof.policy import Policy
     from auditproof.sidebyside import Shown
@@ -100,33 +103,15 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--version", action="version", version=f"auditproof {__version__}")
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
     _add_run(commands)
+    add_lint(commands)
     _add_evaluate(commands)
     _add_explain(commands)
     _add_diff(commands)
     return parser
 
 
-def _version(text: str) -> str:
-    if not KUBERNETES_VERSION.fullmatch(text):
-        raise argparse.ArgumentTypeError(f"{text!r} is no version: expected 1.37 or 1.37.2, say")
-    return text
-
-
-def _command(
-    commands: argparse._SubParsersAction[argparse.ArgumentParser], name: str, text: str, epilog: str
-) -> argparse.ArgumentParser:
-    return commands.add_parser(
-        name,
-        help=text,
-        description=f"{text[0].upper()}{text[1:]}.",
-        epilog=epilog,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-        allow_abbrev=False,
-    )
-
-
-def _add_run(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
-    run = _command(commands, "run", "prove a policy on a real API server", RUN_EPILOG)
+def _add_run(commands: Commands) -> None:
+    run = add_command(commands, "run", "prove a policy on a real API server", RUN_EPILOG)
     run.add_argument("policy", metavar="POLICY", help="the audit policy file")
     run.add_argument("--cluster", metavar="PROFILE", help="a cluster profile: name or file (default: embedded)")
     run.add_argument("--kubernetes", metavar="VERSION", help="the Kubernetes version (default: the profile's)")
@@ -135,18 +120,18 @@ def _add_run(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> N
     run.set_defaults(run=_run)
 
 
-def _add_evaluate(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
-    evaluate = _command(commands, "evaluate", "answer what a policy decides about given requests", EVALUATE_EPILOG)
+def _add_evaluate(commands: Commands) -> None:
+    evaluate = add_command(commands, "evaluate", "answer what a policy decides about given requests", EVALUATE_EPILOG)
     evaluate.add_argument("policy", metavar="POLICY", help="the audit policy file")
     evaluate.add_argument("--requests", metavar="FILE", required=True, help="JSON lines; - is standard input")
     evaluate.add_argument(
-        "--kubernetes", type=_version, metavar="VERSION", default="1.37", help="the Kubernetes minor (default: 1.37)"
+        "--kubernetes", type=version, metavar="VERSION", default="1.37", help="the Kubernetes minor (default: 1.37)"
     )
     evaluate.set_defaults(run=_evaluate)
 
 
-def _add_explain(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
-    asked = _command(
+def _add_explain(commands: Commands) -> None:
+    asked = add_command(
         commands, "explain", "explain which rule decides about a request, and why no earlier one", EXPLAIN_EPILOG
     )
     asked.add_argument("policy", metavar="POLICY", help="the audit policy file")
@@ -161,17 +146,17 @@ def _add_explain(commands: argparse._SubParsersAction[argparse.ArgumentParser]) 
     asked.add_argument("--namespace", default="", help="the namespace; absent: cluster-scoped, or all namespaces")
     asked.add_argument("--name", default="", help="the object's name")
     asked.add_argument(
-        "--kubernetes", type=_version, metavar="VERSION", default="1.37", help="the Kubernetes minor (default: 1.37)"
+        "--kubernetes", type=version, metavar="VERSION", default="1.37", help="the Kubernetes minor (default: 1.37)"
     )
     asked.set_defaults(run=_explain)
 
 
-def _add_diff(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
-    asked = _command(commands, "diff", "tell which requests two policies record differently", DIFF_EPILOG)
+def _add_diff(commands: Commands) -> None:
+    asked = add_command(commands, "diff", "tell which requests two policies record differently", DIFF_EPILOG)
     asked.add_argument("old", metavar="OLD", help="the audit policy file as it was")
     asked.add_argument("new", metavar="NEW", help="the audit policy file as it is going to be")
     asked.add_argument(
-        "--kubernetes", type=_version, metavar="VERSION", default="1.37", help="the Kubernetes minor (default: 1.37)"
+        "--kubernetes", type=version, metavar="VERSION", default="1.37", help="the Kubernetes minor (default: 1.37)"
     )
     asked.add_argument("--format", choices=["text", "json", "markdown"], default="text", help="default: text")
     asked.add_argument("--live", action="store_true", help="perform the witnesses on two API servers side by side")

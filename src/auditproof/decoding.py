@@ -71,7 +71,7 @@ def decode(data: bytes, path: str) -> RawPolicy:
 
     Raises PolicyRefused where the text is no YAML or JSON, or no policy at all.
     """
-    document = _parse(data, path)
+    document = read_text(data, path)
     check_kind(document.root)
     repeated = [Problem(position, repeated_key(key)) for key, position in document.repeated]
     findings = Findings(warnings=repeated)
@@ -84,8 +84,11 @@ def decode(data: bytes, path: str) -> RawPolicy:
     return RawPolicy(document.root, rules, _texts(held, "omitStages"), omit_managed_fields, warnings, problems, message)
 
 
-def _parse(data: bytes, path: str) -> Document:
-    """The value in the text; one that begins with ``{`` is taken for JSON."""
+def read_text(data: bytes, path: str) -> Document:
+    """The value in the text; one that begins with ``{`` is taken for JSON.
+
+    Raises PolicyRefused where it is neither.
+    """
     is_json = data.decode(errors="replace").lstrip(_GO_SPACE).startswith("{")
     try:
         return Document(parse_json(data, path), ()) if is_json else parse_document(data, path, deepest=_DEEPEST)

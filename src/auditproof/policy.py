@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import hashlib
 import re
 from dataclasses import dataclass
@@ -97,9 +98,14 @@ def parse_policy(data: bytes, path: str, *, kubernetes: str = "1.37") -> Policy:
         omit_managed_fields=raw.omit_managed_fields,
         path=path,
         sha256=hashlib.sha256(data).hexdigest(),
-        text=data.decode("utf-8-sig", errors="replace"),
+        text=data.decode(_encoding(data), errors="replace"),
         warnings=raw.warnings,
     )
+
+
+def _encoding(data: bytes) -> str:
+    """How a YAML file is encoded: its first bytes say whether it is UTF-16."""
+    return "utf-16" if data.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)) else "utf-8-sig"
 
 
 def _version(kubernetes: str) -> tuple[int, ...]:

@@ -1,0 +1,40 @@
+"""Findings for people: a line as compilers write it, then the request that shows it and what to do."""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import TYPE_CHECKING
+
+from auditproof.lint.catalogue import Severity
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from auditproof.lint.finding import Finding
+    from auditproof.lint.formats.linted import Linted
+
+_PLURALS = {Severity.ERROR: "errors", Severity.WARNING: "warnings", Severity.INFO: "notes"}
+_NAMES = {Severity.ERROR: "error", Severity.WARNING: "warning", Severity.INFO: "note"}
+
+
+def as_text(linted: Sequence[Linted], kubernetes: str) -> str:
+    """All findings, and a last line that counts them."""
+    findings = [finding for one in linted for finding in one.examination.findings]
+    ignored = sum(len(one.examination.ignored) for one in linted)
+    return "\n".join(
+        [*(_finding(finding) for finding in findings), _summary(findings, ignored, len(linted), kubernetes)]
+    )
+
+
+def _finding(finding: Finding) -> str:
+    lines = [f"{finding.position}: {_NAMES[finding.severity]} {finding.code} {finding.name}: {finding.message}"]
+    lines += [f"    shown by: {finding.shown}"] if finding.shown else []
+    return "\n".join([*lines, f"    to do: {finding.advice}"])
+
+
+def _summary(findings: Sequence[Finding], ignored: int, files: int, kubernetes: str) -> str:
+    counts = Counter(finding.severity for finding in findings)
+    said = [f"{counts[s]} {_NAMES[s] if counts[s] == 1 else _PLURALS[s]}" for s in Severity if counts[s]]
+    said += [f"{ignored} ignored by comments"] if ignored else []
+    where = f"{files} {'policy' if files == 1 else 'policies'} for Kubernetes {kubernetes}"
+    return f"{where}: {', '.join(said) or 'nothing found'}"
