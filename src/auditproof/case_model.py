@@ -105,7 +105,10 @@ class ExpectModel(Strict):
     status: int | None = Field(default=None, ge=100, le=599)
     present: list[str] = Field(default=[])
     absent: list[str] = Field(default=[])
-    event: dict[str, Any] = Field(default={}, description="a part of the event of the last stage; null: is not there")
+    event: dict[str, Any] = Field(
+        default={},
+        description="a part of the event of the last stage; null: is not there; <client>: the address of this machine",
+    )
 
 
 Expect = Annotated[ExpectModel, BeforeValidator(_level_alone, json_schema_input_type=LevelName | ExpectModel)]

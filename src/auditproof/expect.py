@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from auditproof.audit import Level, Stage
+
+CLIENT = "<client>"
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,7 +21,8 @@ class Expectation:
     "is refused with 403" cannot pass on a 200. ``present`` and ``absent`` are dotted paths into the event of the
     last stage, e.g. ``responseObject`` or ``requestObject.metadata.managedFields``. ``event`` is a part of that event:
     of an object the keys that it names, of a list all items; None means that there is nothing, and
-    ``{"matches": pattern}`` stands for any text that the regular expression matches as a whole.
+    ``{"matches": pattern}`` stands for any text that the regular expression matches as a whole, and ``<client>`` for
+    the address from which the server sees the requests come.
     """
 
     level: Level | None = None
@@ -28,6 +31,18 @@ class Expectation:
     present: tuple[str, ...] = ()
     absent: tuple[str, ...] = ()
     event: Mapping[str, Any] = field(default_factory=dict)
+
+    def seen_from(self, client: str) -> Expectation:
+        """The same, of a server that sees the requests come from the address ``client``."""
+        return replace(self, event=_put(self.event, client))
+
+
+def _put(expected: Any, client: str) -> Any:
+    if isinstance(expected, dict):
+        return {key: _put(part, client) for key, part in expected.items()}
+    if isinstance(expected, list):
+        return [_put(part, client) for part in expected]
+    return client if expected == CLIENT else expected
 
 
 def pattern_of(expected: Any) -> str | None:

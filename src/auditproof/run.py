@@ -138,7 +138,11 @@ class Prover:
         return f"{self._run}-{self._count}"
 
     def _perform(self, steps: Sequence[Step]) -> list[Sent]:
-        """Send everything once, in order; only watches run beside the rest, each on a connection of its own."""
+        """Send everything once, in order; only watches run beside the rest.
+
+        Watches have a connection of their own, and so has what asks for another protocol: the server may end that
+        connection whatever it answers, and nothing else must be on it then.
+        """
         with ThreadPoolExecutor(max_workers=MAX_WATCHES) as pool:
             watches = {
                 step.id: pool.submit(self._send, step, self._new_wire(step.identity), self._next_id())
@@ -146,11 +150,12 @@ class Prover:
                 if step.attributes.verb == "watch"
             }
             return [
-                watches[step.id].result()
-                if step.id in watches
-                else self._send(step, self._wires[step.identity], self._next_id())
+                watches[step.id].result() if step.id in watches else self._send(step, self._wire(step), self._next_id())
                 for step in steps
             ]
+
+    def _wire(self, step: Step) -> Wire:
+        return self._new_wire(step.identity) if step.request.upgrade else self._wires[step.identity]
 
     def _send(self, step: Step, wire: Wire, audit_id: str) -> Sent:
         response = wire.send(step.request, audit_id=audit_id, user_agent=f"auditproof/{step.id}")
@@ -177,4 +182,4 @@ class Prover:
             doubts=fence.doubts_about(sent),
             fence=fence.text,
         )
-        return Proof(step, judge(step.expectation, evidence))
+        return Proof(step, judge(step.expectation.seen_from(self._cluster.client), evidence))

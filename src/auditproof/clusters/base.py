@@ -21,6 +21,7 @@ class Cluster:
     system:masters user. ``front_proxy_ca`` and its key are those of the authority whose certificates make an
     authenticating proxy, ``static_token`` is the token of the user STATIC_USER, each where the cluster is capable
     of it. ``policy`` is the file that the server was started with and ``log`` its audit log.
+    ``client`` is the address from which the server sees the requests of this machine come.
     """
 
     name: str
@@ -38,6 +39,7 @@ class Cluster:
     front_proxy_ca: Path | None = None
     front_proxy_ca_key: Path | None = None
     static_token: str = ""
+    client: str = "127.0.0.1"
 
 
 class Provider(Protocol):
