@@ -3,6 +3,7 @@ POLICY  ?= fixtures/policies/baseline.yaml
 REPORT  ?= reports
 CLUSTER ?= embedded
 KUBERNETES ?=
+IMAGE   ?=
 ARGS    ?=
 
 BIN := .venv/bin
@@ -14,7 +15,7 @@ READY := .venv/.ready
 help: ## list the targets
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{ printf "  %-12s %s\n", $$1, $$2 }'
 	@echo
-	@echo "  make conformance POLICY=any.yaml [REPORT=folder] [CLUSTER=profile] [KUBERNETES=1.37] [ARGS='-k secrets']"
+	@echo "  make conformance POLICY=any.yaml [REPORT=folder] [CLUSTER=profile] [KUBERNETES=1.37] [IMAGE=node-image] [ARGS='-k secrets']"
 
 setup: $(READY) ## make .venv with the command auditproof in it
 
@@ -35,7 +36,7 @@ test: $(READY) ## everything, the live tests on real servers too
 	$(BIN)/python -m pytest $(ARGS)
 
 conformance: $(READY) ## prove POLICY (the baseline policy by default) and leave the report in REPORT
-	$(BIN)/auditproof run $(POLICY) --report $(REPORT) --cluster $(CLUSTER) $(if $(KUBERNETES),--kubernetes $(KUBERNETES)) $(ARGS)
+	$(BIN)/auditproof run $(POLICY) --report $(REPORT) --cluster $(CLUSTER) $(if $(KUBERNETES),--kubernetes $(KUBERNETES)) $(if $(IMAGE),--image $(IMAGE)) $(ARGS)
 
 bench: $(READY) ## what a proof costs beside the bare request
 	$(BIN)/python -m tests.bench $(ARGS)

@@ -115,6 +115,7 @@ def _add_run(commands: Commands) -> None:
     run.add_argument("policy", metavar="POLICY", help="the audit policy file")
     run.add_argument("--cluster", metavar="PROFILE", help="a cluster profile: name or file (default: embedded)")
     run.add_argument("--kubernetes", metavar="VERSION", help="the Kubernetes version (default: the profile's)")
+    run.add_argument("--image", metavar="IMAGE", help="the node image of a kind cluster (default: the profile's)")
     run.add_argument("--report", metavar="DIR", help="leave report.html, results.json and junit.xml in this folder")
     run.add_argument("--keep-cluster", action="store_true", help="leave the cluster running and say how to use it")
     run.set_defaults(run=_run)
@@ -167,7 +168,8 @@ def _run(options: argparse.Namespace, rest: Sequence[str]) -> int:
     """Replace this process by pytest on the shipped suites."""
     root = content.root()
     named = {"--audit-policy": options.policy, "--audit-cluster": options.cluster}
-    named |= {"--audit-kubernetes": options.kubernetes, "--audit-report": options.report}
+    named |= {"--audit-kubernetes": options.kubernetes, "--audit-image": options.image}
+    named |= {"--audit-report": options.report}
     command = [sys.executable, "-m", "pytest", str(root / "suites"), f"--rootdir={root}", f"--confcutdir={root}"]
     command += ["--import-mode=importlib", "-o", f"cache_dir={Path.cwd() / '.pytest_cache'}"]
     command += [f"{flag}={value}" for flag, value in named.items() if value is not None]

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
 if TYPE_CHECKING:
@@ -46,7 +46,7 @@ class Authority:
     """A certificate authority."""
 
     certificate: x509.Certificate
-    key: ec.EllipticCurvePrivateKey
+    key: ec.EllipticCurvePrivateKey | rsa.RSAPrivateKey
 
     @staticmethod
     def create(name: str) -> Authority:
@@ -73,11 +73,11 @@ class Authority:
     def load(certificate: Path, key: Path) -> Authority:
         """An authority out of two PEM files.
 
-        Raises ValueError where they do not hold a certificate and an elliptic-curve key.
+        Raises ValueError where they do not hold a certificate and an elliptic-curve or RSA key.
         """
         loaded = serialization.load_pem_private_key(key.read_bytes(), None)
-        if not isinstance(loaded, ec.EllipticCurvePrivateKey):
-            raise ValueError(f"{key}: expected an elliptic-curve key, found {type(loaded).__name__}")
+        if not isinstance(loaded, ec.EllipticCurvePrivateKey | rsa.RSAPrivateKey):
+            raise ValueError(f"{key}: expected an elliptic-curve or RSA key, found {type(loaded).__name__}")
         return Authority(x509.load_pem_x509_certificate(certificate.read_bytes()), loaded)
 
     def pair(self) -> KeyPair:
@@ -158,5 +158,5 @@ def _builder(
     )
 
 
-def _key_pem(key: ec.EllipticCurvePrivateKey) -> bytes:
+def _key_pem(key: ec.EllipticCurvePrivateKey | rsa.RSAPrivateKey) -> bytes:
     return key.private_bytes(_ENCODING, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())

@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 from cryptography import x509
-from cryptography.hazmat.primitives.asymmetric import ec, rsa
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric import ec, rsa, x25519
 from cryptography.hazmat.primitives.serialization import (
     Encoding,
     NoEncryption,
@@ -172,12 +173,25 @@ def test_an_authority_is_read_back(authority: pki.Authority, tmp_path: Path) -> 
     read(loaded.client("alice")).verify_directly_issued_by(authority.certificate)
 
 
-def test_an_authority_needs_an_elliptic_curve_key(authority: pki.Authority, tmp_path: Path) -> None:
+def test_an_authority_may_have_an_rsa_key(tmp_path: Path) -> None:
+    key = rsa.generate_private_key(65537, 2048)
+    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "kubernetes")])
+    now = datetime.now(UTC)
+    builder = x509.CertificateBuilder().subject_name(name).issuer_name(name).public_key(key.public_key())
+    builder = builder.serial_number(1).not_valid_before(now).not_valid_after(now + timedelta(days=1))
+    pki.Authority(builder.sign(key, hashes.SHA256()), key).pair().write(tmp_path, "ca")
+
+    loaded = pki.Authority.load(tmp_path / "ca.crt", tmp_path / "ca.key")
+
+    read(loaded.client("alice")).verify_directly_issued_by(loaded.certificate)
+
+
+def test_an_authority_needs_a_key_that_signs_certificates(authority: pki.Authority, tmp_path: Path) -> None:
     certificate, key = authority.pair().write(tmp_path, "ca")
-    other = rsa.generate_private_key(65537, 2048)
+    other = x25519.X25519PrivateKey.generate()
     key.write_bytes(other.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()))
 
-    with pytest.raises(ValueError, match=r"ca\.key: expected an elliptic-curve key, found RSAPrivateKey"):
+    with pytest.raises(ValueError, match=r"ca\.key: expected an elliptic-curve or RSA key, found X25519PrivateKey"):
         pki.Authority.load(certificate, key)
 
 

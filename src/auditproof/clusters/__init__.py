@@ -19,9 +19,18 @@ def start_provider(
     *,
     kubernetes: str,
     assets: Path | None,
+    image: str,
+    policy: Path,
     report: Callable[[str], None],
 ) -> Provider:
-    """The provider that a profile names; nothing is started yet."""
+    """The provider that a profile names; nothing is started yet.
+
+    ``assets`` matters to the embedded provider; ``image`` and ``policy``, the one under proof, to kind.
+    """
     from auditproof.clusters.embedded import Embedded
+    from auditproof.clusters.kind import Kind
+
+    if profile.provider == "kind":
+        return Kind(profile, run_directory, kubernetes=kubernetes, image=image, policy=policy, report=report)
 
     return Embedded(profile, run_directory, kubernetes=kubernetes, assets=assets, report=report)

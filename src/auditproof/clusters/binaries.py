@@ -72,7 +72,7 @@ def _given(folder: Path, wanted: str) -> Binaries:
             f"{folder} holds no executable {' and no executable '.join(missing)}: expected both etcd and kube-apiserver"
         )
     version = _version_of(folder / "kube-apiserver")
-    if not _satisfies(version, wanted):
+    if not satisfies(version, wanted):
         raise ClusterError(
             f"{folder / 'kube-apiserver'} is Kubernetes {version}, wanted is {wanted}: "
             "give another folder, or that version with --kubernetes"
@@ -95,14 +95,15 @@ def _version_of(kube_apiserver: Path) -> str:
     return words[-1].removeprefix("v")
 
 
-def _satisfies(version: str, wanted: str) -> bool:
+def satisfies(version: str, wanted: str) -> bool:
+    """Whether a version is the wanted one, or a patch of the wanted minor."""
     return version == wanted or (wanted.count(".") == 1 and version.startswith(f"{wanted}."))
 
 
 def _cached(wanted: str) -> Binaries | None:
     """The newest patch of what is wanted, out of our cache or setup-envtest's own store."""
     for store in (cache_folder() / "k8s", platformdirs.user_data_path("kubebuilder-envtest") / "k8s"):
-        found = [folder for folder in store.glob(f"*-{target()}") if _satisfies(_folder_version(folder), wanted)]
+        found = [folder for folder in store.glob(f"*-{target()}") if satisfies(_folder_version(folder), wanted)]
         for folder in sorted(found, key=_patch, reverse=True):
             if all(_is_executable(folder / name) for name in NAMES):
                 return Binaries(folder / "etcd", folder / "kube-apiserver", _folder_version(folder))

@@ -56,12 +56,22 @@ def _version(source: Path, wanted: str, modules: Path) -> str:
     return version
 
 
-def _go(source: Path) -> str:
+def go_program() -> str:
+    """The program go.
+
+    Raises BinaryNotFound where there is none.
+    """
     go = shutil.which("go")
     if go is None:
-        raise BinaryNotFound(
-            "it cannot be built: there is no go on the PATH (install Go, or give a folder with --assets)"
-        )
+        raise BinaryNotFound("it cannot be built: there is no go on the PATH")
+    return go
+
+
+def _go(source: Path) -> str:
+    try:
+        go = go_program()
+    except BinaryNotFound as error:
+        raise BinaryNotFound(f"{error} (install Go, or give a folder with --assets)") from None
     has = subprocess.run([go, "env", "GOVERSION"], capture_output=True, text=True, check=False).stdout.strip()
     needed = _GO_LINE.search((source / "kube-apiserver" / "go.mod").read_text())
     if needed and os.environ.get("GOTOOLCHAIN") == "local" and _numbers(has) < _numbers(needed[1]):
@@ -80,12 +90,16 @@ def _go_build(go: str, source: Path, flags: str, package: str, output: Path, rep
     with tempfile.TemporaryDirectory(prefix="auditproof-build-") as copied:
         for name in ("go.mod", "go.sum"):
             shutil.copyfile(source / name, Path(copied) / name)
-        _run(command, Path(copied), environment, output.name, report)
+        run_build(command, Path(copied), environment, output.name, report)
 
 
-def _run(
+def run_build(
     command: Sequence[str], folder: Path, environment: dict[str, str], name: str, report: Callable[[str], None]
 ) -> None:
+    """Run a build in ``folder``, telling the time every few seconds; it ends with everything that it has started.
+
+    Raises ClusterError with its last lines where it fails.
+    """
     started = time.monotonic()
     log = folder / "build.log"
     with log.open("wb") as output:

@@ -33,20 +33,27 @@ RESERVED = frozenset(
 class _File(Strict):
     apiVersion: Literal["auditproof/v1"]
     kind: Literal["Profile"]
-    provider: Literal["embedded"]
+    provider: Literal["embedded", "kind"]
     kubernetes: str = Field(pattern=r"^v?1\.[0-9]+(\.[0-9]+)?$")
     auditLog: dict[str, str] = Field(default_factory=dict)
     flags: dict[str, str] = Field(default_factory=dict)
+    image: str = ""
+    engine: Literal["", "docker", "nerdctl", "podman"] = ""
 
 
 @dataclass(frozen=True, slots=True)
 class Profile:
-    """A cluster to be: ``audit_log`` are the --audit-log-* flags by their last part, ``flags`` any other flags."""
+    """A cluster to be: ``audit_log`` are the --audit-log-* flags by their last part, ``flags`` any other flags.
+
+    For kind alone: ``image`` is the node image and ``engine`` what runs it; kind chooses where they are empty.
+    """
 
     provider: str
     kubernetes: str
     audit_log: dict[str, str]
     flags: dict[str, str]
+    image: str = ""
+    engine: str = ""
 
 
 def load_profile(name_or_path: str) -> Profile:
@@ -61,9 +68,16 @@ def load_profile(name_or_path: str) -> Profile:
         for flag in file.flags
         if flag in RESERVED
     ]
+    problems += [
+        Problem(root.at((key,)).position, f"{key}: only a kind cluster has one")
+        for key, value in (("image", file.image), ("engine", file.engine))
+        if value and file.provider != "kind"
+    ]
     if problems:
-        raise SourceError(problems)
-    return Profile(file.provider, file.kubernetes, dict(file.auditLog), dict(file.flags))
+        raise SourceError(sorted(problems, key=lambda problem: problem.position))
+    return Profile(
+        file.provider, file.kubernetes, dict(file.auditLog), dict(file.flags), image=file.image, engine=file.engine
+    )
 
 
 def _path(name_or_path: str) -> Path:

@@ -52,6 +52,7 @@ SETTINGS = (
     Setting("cluster", "the cluster profile: a name out of clusters/ or a file (default: embedded)", "PROFILE"),
     Setting("kubernetes", "the Kubernetes version, e.g. 1.37 or 1.36.3 (default: the profile's)", "VERSION"),
     Setting("assets", "a folder with etcd and kube-apiserver (as KUBEBUILDER_ASSETS)", "FOLDER"),
+    Setting("image", "the node image of a kind cluster (default: the profile's, else kind's own)", "IMAGE"),
     Setting("report", "write report.html, results.json and junit.xml into this folder", "FOLDER"),
 )
 FLAGS = {
@@ -70,6 +71,7 @@ class Options:
     profile: Profile
     kubernetes: str
     assets: Path | None
+    image: str
     report: Path | None
     sabotage: bool
     keep_cluster: bool
@@ -111,6 +113,7 @@ def read_options(config: pytest.Config) -> Options:
         profile=profile,
         kubernetes=kubernetes,
         assets=_folder(config, "assets"),
+        image=effective(config, "image") or profile.image,
         report=report_folder(config),
         sabotage=bool(config.getoption("--audit-sabotage")),
         keep_cluster=bool(config.getoption("--audit-keep-cluster")),

@@ -84,6 +84,8 @@ class AuditSession:
             self.run_directory,
             kubernetes=self.options.kubernetes,
             assets=self.options.assets,
+            image=self.options.image,
+            policy=self.options.policy_file,
             report=self._report,
         )
 
@@ -233,7 +235,7 @@ class AuditSession:
             prover.close()
 
     def end(self) -> str:
-        """End the servers and remove the run directory, or answer how to use the cluster that is kept."""
+        """End the servers and remove the run directory; answers what the user should know of what is left."""
         if "run_directory" not in vars(self):
             return ""
         return self.run_directory.close()

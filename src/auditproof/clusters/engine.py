@@ -1,0 +1,106 @@
+"""The container engine that kind uses (docker, nerdctl or podman), and a node as a container of it."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+from dataclasses import dataclass
+
+from auditproof.errors import ClusterError
+
+# The order in which kind looks for them (DetectNodeProvider in pkg/cluster/provider.go), and the variable by which it
+# is told one (pkg/internal/runtime/runtime.go).
+ENGINES = ("docker", "nerdctl", "podman")
+CHOICE = "KIND_EXPERIMENTAL_PROVIDER"
+COMMAND_TIMEOUT_S = 30.0
+
+
+@dataclass(frozen=True, slots=True)
+class Engine:
+    """A container engine by the name of its program."""
+
+    name: str
+
+    def ask(self, *arguments: str) -> str:
+        """What ``<engine> <arguments>`` prints.
+
+        Raises ClusterError with its own words where it fails.
+        """
+        done = run([self.name, *arguments])
+        if done.returncode:
+            raise ClusterError(f"{self.name} {' '.join(arguments)}: {done.stderr.strip() or done.stdout.strip()}")
+        return done.stdout
+
+
+@dataclass(frozen=True, slots=True)
+class Node:
+    """A running node of a kind cluster."""
+
+    engine: Engine
+    name: str
+
+    def ask(self, *command: str) -> str:
+        """What a command prints that is run in the node.
+
+        Raises ClusterError where it fails, or where there is no such node.
+        """
+        return self.engine.ask("exec", self.name, *command)
+
+    def ended(self) -> str:
+        """An empty text while the node runs, else why it is not known to."""
+        done = run([self.engine.name, "inspect", "--format", "{{.State.Status}}", self.name])
+        if done.returncode:
+            return f"the node {self.name} is gone: {done.stderr.strip()}"
+        status = done.stdout.strip()
+        return "" if status == "running" else f"the node {self.name} has ended: its container is {status}"
+
+    def gateway(self) -> str:
+        """The address of this machine in the node's network: published ports are reached from there."""
+        form = "{{range .NetworkSettings.Networks}}{{.Gateway}} {{end}}"
+        return self.engine.ask("inspect", "--format", form, self.name).split()[0]
+
+    def ports(self) -> dict[int, int]:
+        """The node's published ports, each with the port of this machine that leads to it."""
+        pairs = (line.split(" -> ") for line in self.engine.ask("port", self.name).splitlines() if " -> " in line)
+        return {int(inner.partition("/")[0]): int(outer.rpartition(":")[2]) for inner, outer in pairs}
+
+
+def find_engine(wanted: str) -> Engine:
+    """The engine ``wanted``, else the one that KIND_EXPERIMENTAL_PROVIDER names, else the first that kind would take.
+
+    Raises ClusterError where there is none, or where it does not answer.
+    """
+    chosen = wanted or os.environ.get(CHOICE, "")
+    name = chosen or next((name for name in ENGINES if shutil.which(name)), "")
+    if name not in ENGINES:
+        known = ", ".join(ENGINES)
+        raise ClusterError(
+            f"{CHOICE} is {name!r}: expected {known}" if name else f"kind needs one of {known}: none is on the PATH"
+        )
+    _check(name)
+    return Engine(name)
+
+
+def _check(name: str) -> None:
+    if shutil.which(name) is None:
+        raise ClusterError(f"{name} is not on the PATH: install it, or choose another engine for kind with {CHOICE}")
+    done = run([name, "ps", "--quiet"])
+    if done.returncode:
+        raise ClusterError(f"{name} does not answer: {done.stderr.strip()}: start it, or choose another with {CHOICE}")
+
+
+def run(command: list[str]) -> subprocess.CompletedProcess[str]:
+    """Run a short command to its end; one that cannot be run, or does not end, is as one that failed."""
+    try:
+        return subprocess.run(
+            command,
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            errors="replace",
+            timeout=COMMAND_TIMEOUT_S,
+            check=False,
+        )
+    except (OSError, subprocess.TimeoutExpired) as error:
+        return subprocess.CompletedProcess(command, 127, "", str(error))

@@ -1,0 +1,211 @@
+"""The kind provider: a real node with kubelet and controllers in a container, and an API server for every policy.
+
+The cluster's own API server runs the policy that the run was given. Every other policy of the run gets one more API
+server beside it: a static pod of the same node, the same in all but its port, policy and log. All share one etcd, so
+an object is the same on all of them; controllers and kubelet talk to the first one.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+import yaml
+
+from auditproof import pki
+from auditproof.clusters.base import Capability, Cluster
+from auditproof.clusters.binaries import satisfies
+from auditproof.clusters.engine import find_engine
+from auditproof.clusters.kind_binary import find_kind
+from auditproof.clusters.kind_cluster import FIRST_SERVER, MANIFESTS, KindCluster
+from auditproof.clusters.kind_config import FIRST_PORT, IN_NODE, LOOPBACK, beside, cluster_config
+from auditproof.clusters.readiness import START_TIMEOUT_S, ask, in_user_words, why_it_ended
+from auditproof.clusters.servers import Servers
+from auditproof.errors import ClusterError, ServerDied
+from auditproof.wait import TimedOut, wait_until
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+    from pathlib import Path
+
+    from auditproof.clusters.engine import Node
+    from auditproof.clusters.profile import Profile
+    from auditproof.clusters.rundir import RunDirectory
+
+CAPABILITIES = frozenset({Capability.SETS_POLICY, Capability.MINTS_X509, Capability.READS_LOG, Capability.RUNS_PODS})
+PORTS = range(FIRST_PORT + 1, FIRST_PORT + 33)  # published when the node is made: of these can further servers be
+LOOK_S = 0.2
+PKI = "/etc/kubernetes/pki"
+
+
+class Kind:
+    """Starts a kind cluster once and an API server for each policy of a run (see clusters.base.Provider).
+
+    ``policy`` is what the cluster's own API server runs, ``image`` the node image, kind's own where it is empty.
+    """
+
+    capabilities = CAPABILITIES
+
+    def __init__(
+        self,
+        profile: Profile,
+        run_directory: RunDirectory,
+        *,
+        kubernetes: str,
+        image: str,
+        policy: Path,
+        report: Callable[[str], None],
+    ) -> None:
+        self._profile = profile
+        self._run = run_directory
+        self._kubernetes = kubernetes
+        self._image = image
+        self._policy = policy
+        self._report = report
+        settings = [kubernetes, image, profile.audit_log, profile.flags]
+        self._servers = Servers(run_directory, settings, self._start)
+
+    def prepare(self) -> None:
+        """Find the container engine and kind. Raises ClusterError."""
+        _ = self._kind
+
+    @cached_property
+    def _kind(self) -> KindCluster:
+        return KindCluster(self._run, find_engine(self._profile.engine), find_kind(self._report))
+
+    @property
+    def node(self) -> Node:
+        """The cluster's node."""
+        return self._kind.node
+
+    def start_all(self, policies: Sequence[Path]) -> None:
+        """Begin to create the cluster, and then a server for each further policy."""
+        self.prepare()
+        self._servers.start_all(policies)
+
+    def cluster(self, policy: Path) -> Cluster:
+        """The API server that runs ``policy``. Raises ClusterError where it does not start."""
+        return self._servers.cluster(policy)
+
+    def alive(self, cluster: Cluster) -> str:
+        """An empty text while the node runs and the server answers, else what ended and its last words."""
+        ended = self.node.ended()
+        if ended or ask(cluster, "/livez") is not None:
+            return ended
+        return f"{cluster.name} does not answer; its last words: {self._last_words(self._pod(cluster.name))}"
+
+    def _pod(self, name: str) -> str:
+        """The static pod of the server ``name``."""
+        return FIRST_SERVER if name == self._servers.name(self._policy) else name
+
+    def _last_words(self, pod: str) -> str:
+        try:
+            text = self._kind.server_log(pod)
+        except ClusterError as error:
+            return f"({error})"
+        return why_it_ended(text) or "\n".join(text.strip().splitlines()[-5:]) or "(nothing)"
+
+    def _start(self, name: str, folder: Path, policy: Path) -> Cluster:
+        log = folder / "audit" / "audit.log"
+        log.parent.mkdir(mode=0o700, exist_ok=True)
+        pki.write_private(log, b"")  # made here, it belongs to whoever is to read it; the server appends
+        names = {self._flags(name)["audit-policy-file"]: str(policy)}
+        try:
+            first = name == self._servers.name(self._policy)
+            return self._create(name, folder) if first else self._add(name, folder)
+        except ServerDied as error:
+            raise ServerDied(
+                f"kube-apiserver with the policy {policy} ended: {in_user_words(str(error), names)}"
+            ) from None
+        except TimedOut as error:
+            raise ClusterError(f"{error}; its last words: {self._last_words(self._pod(name))}") from None
+
+    def _create(self, name: str, folder: Path) -> Cluster:
+        """The cluster itself, with its own API server."""
+        self._report(f"auditproof: creating a kind cluster ({self._image or 'the node image of kind itself'})")
+        self._kind.create(cluster_config(folder.parent, self._image, self._flags(name), PORTS))
+        keys = self._take_keys()
+        cluster = self._ready(self._describe(name, folder, FIRST_PORT, keys), FIRST_SERVER)
+        if not satisfies(cluster.kubernetes.removeprefix("v"), self._kubernetes.removeprefix("v")):
+            raise ClusterError(
+                f"the node image {self._image or 'of kind itself'} runs Kubernetes {cluster.kubernetes}, wanted is "
+                f"{self._kubernetes}: give another image with --audit-image, or that version with --audit-kubernetes"
+            )
+        return cluster
+
+    def _add(self, name: str, folder: Path) -> Cluster:
+        """One more API server, beside the cluster's own."""
+        self._servers.join(self._policy)
+        port = self._take_port()
+        first = yaml.safe_load(self.node.ask("cat", f"{MANIFESTS}/{FIRST_SERVER}.yaml"))
+        pod = json.dumps(beside(first, name, port, self._flags(name)), indent=1)
+        pki.write_private(folder / "pod.json", pod.encode())
+        self._kind.start_pod(name, f"{IN_NODE}/{name}/pod.json")
+        try:
+            return self._ready(self._describe(name, folder, port, self._run.path / "pki"), name)
+        except (ClusterError, TimedOut):
+            self._kind.stop_pod(name)  # the kubelet would start it again and again
+            raise
+
+    def _ready(self, cluster: Cluster, pod: str) -> Cluster:
+        """The cluster once its server is ready, with the version that it calls its own."""
+
+        def look() -> bool | None:
+            if ask(cluster, "/readyz") is not None:
+                return True
+            words = why_it_ended(self._kind.server_log(pod))
+            if words:
+                raise ServerDied(words)
+            return None
+
+        wait_until(look, what=f"{cluster.name} to be ready", timeout_s=START_TIMEOUT_S, pause_s=LOOK_S)
+        version = json.loads(ask(cluster, "/version") or b"{}").get("gitVersion", "unknown")
+        return replace(cluster, kubernetes=version)
+
+    def _take_port(self) -> int:
+        """A port of the node that no other server of the run uses."""
+        for port in PORTS:
+            try:
+                (self._run.path / "kind" / f"port-{port}").mkdir()
+            except FileExistsError:
+                continue
+            return port
+        raise ClusterError(f"a kind cluster takes {len(PORTS) + 1} policies: prove the others in a run of their own")
+
+    def _take_keys(self) -> Path:
+        """The folder of the run's PEM files: the cluster's authority out of its node, and an admin signed by it."""
+        made = self._run.path / "pki-new"
+        made.mkdir(mode=0o700)
+        for name in ("ca.crt", "ca.key"):
+            pki.write_private(made / name, self.node.ask("cat", f"{PKI}/{name}").encode())
+        authority = pki.Authority.load(made / "ca.crt", made / "ca.key")
+        authority.client("auditproof-admin", ["system:masters"]).write(made, "admin")
+        return made.rename(self._run.path / "pki")
+
+    def _describe(self, name: str, folder: Path, port: int, keys: Path) -> Cluster:
+        return Cluster(
+            name=name,
+            provider="kind",
+            kubernetes=self._kubernetes,
+            url=f"https://{LOOPBACK}:{self.node.ports()[port]}",
+            ca=keys / "ca.crt",
+            admin_cert=keys / "admin.crt",
+            admin_key=keys / "admin.key",
+            client_ca=keys / "ca.crt",
+            client_ca_key=keys / "ca.key",
+            policy=folder / "policy.yaml",
+            log=folder / "audit" / "audit.log",
+            capabilities=CAPABILITIES,
+            client=self.node.gateway(),
+        )
+
+    def _flags(self, name: str) -> dict[str, str]:
+        return {
+            "audit-policy-file": f"{IN_NODE}/{name}/policy.yaml",
+            "audit-log-path": f"{IN_NODE}/{name}/audit/audit.log",
+            "audit-log-maxsize": "10000",
+            **{f"audit-log-{key}": value for key, value in self._profile.audit_log.items()},
+            **self._profile.flags,
+        }

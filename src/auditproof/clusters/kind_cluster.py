@@ -1,0 +1,124 @@
+"""A kind cluster of one node: created by kind as a child of ours, deleted with everything that came with it."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import shlex
+import signal
+from typing import TYPE_CHECKING
+
+from auditproof.clusters import reaper
+from auditproof.clusters.engine import CHOICE, Engine, Node
+from auditproof.clusters.readiness import last_words, why_it_ended
+from auditproof.errors import ClusterError, ServerDied
+from auditproof.pki import write_private
+from auditproof.wait import TimedOut, wait_until
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+    from auditproof.clusters.rundir import RunDirectory
+
+CREATE_TIMEOUT_S = 900.0  # kind gives up by itself much earlier, but it may have to pull the node image first
+LOOK_S = 0.5
+FIRST_SERVER = "kube-apiserver"  # the name of kubeadm's static pod
+MANIFESTS = "/etc/kubernetes/manifests"
+# A network of the cluster's own, so that it can be removed with it (docker and podman, pkg/cluster/internal/providers).
+_NETWORK = {"docker": "KIND_EXPERIMENTAL_DOCKER_NETWORK", "podman": "KIND_EXPERIMENTAL_PODMAN_NETWORK"}
+_ENGINE_SETTINGS = ("CONTAINERD_", "CONTAINER_", "DOCKER_", "NERDCTL_", "XDG_RUNTIME_DIR")
+# The kubelet reads no file whose name begins with a dot; so it sees only what is complete.
+_PLACE = 'cp "$0" "$1/.$2.new" && mv "$1/.$2.new" "$1/$2.json"'
+_SERVER_LOG = 'cat /var/log/pods/kube-system_"$0"_*/kube-apiserver/*.log 2>/dev/null || :'
+
+
+class KindCluster:
+    """The one kind cluster of a run; any process of the run can make this object of it."""
+
+    def __init__(self, run: RunDirectory, engine: Engine, program: Path) -> None:
+        self.name = f"auditproof-{hashlib.sha256(str(run.path).encode()).hexdigest()[:12]}"
+        self.node = Node(engine, f"{self.name}-control-plane")
+        self._run = run
+        self._engine = engine
+        self._program = program
+        self._kubeconfig = run.path / "kind" / "kubeconfig"
+
+    def create(self, config: str) -> None:
+        """Create it, and look at its API server meanwhile: kind itself waits a minute for one that has given up.
+
+        Raises ServerDied with the server's own words where it refuses its audit flags, ClusterError with kind's
+        where it cannot be created; then nothing of it is left.
+        """
+        folder = self._run.path / "kind"
+        folder.mkdir(mode=0o700)
+        write_private(folder / "cluster.json", config.encode())
+        self._run.at_end(self.name, self._undo_script())
+        command = [*self._environment(), str(self._program), "create", "cluster", "--name", self.name]
+        command += ["--config", str(folder / "cluster.json"), "--kubeconfig", str(self._kubeconfig)]
+        pid = self._run.start("kind", command, folder / "create.log")
+        try:
+            look: Callable[[], bool | None] = lambda: self._created(pid)  # noqa: E731
+            wait_until(look, what="kind create cluster", timeout_s=CREATE_TIMEOUT_S, pause_s=LOOK_S)
+        except (ClusterError, TimedOut):
+            self._give_up(pid)
+            raise
+
+    def _created(self, pid: int) -> bool | None:
+        log = self._run.path / "kind" / "create.log"
+        ended, status = os.waitpid(pid, os.WNOHANG)
+        if ended and os.waitstatus_to_exitcode(status) == 0:
+            return True
+        if ended:
+            raise ClusterError(f"kind create cluster failed: {last_words(log)}")
+        words = why_it_ended(self._words_so_far())
+        if "audit" in words:  # anything else, as an etcd that is slow, may be over when the kubelet starts it again
+            raise ServerDied(words)
+        return None
+
+    def _words_so_far(self) -> str:
+        try:
+            return self.server_log(FIRST_SERVER)
+        except ClusterError:
+            return ""  # there is no node yet, or no more
+
+    def _give_up(self, pid: int) -> None:
+        try:
+            os.killpg(pid, signal.SIGKILL)
+            os.waitpid(pid, 0)
+        except (ProcessLookupError, ChildProcessError):
+            pass  # it has ended by itself
+        reaper.undo(self._run.path)  # what cannot be removed now is tried again, and told, at the end of the run
+
+    def server_log(self, static_pod: str) -> str:
+        """What an API server has said so far; nothing where it has not started yet.
+
+        Raises ClusterError where the node does not answer.
+        """
+        return self.node.ask("sh", "-c", _SERVER_LOG, f"{static_pod}-{self.node.name}")
+
+    def start_pod(self, name: str, manifest: str) -> None:
+        """Let the kubelet start a static pod; ``manifest`` is the path of its manifest in the node."""
+        self.node.ask("sh", "-c", _PLACE, manifest, MANIFESTS, name)
+
+    def stop_pod(self, name: str) -> None:
+        """Let the kubelet stop a static pod."""
+        self.node.ask("rm", "-f", f"{MANIFESTS}/{name}.json")
+
+    def _environment(self) -> list[str]:
+        network = _NETWORK.get(self._engine.name)
+        return ["/usr/bin/env", f"{CHOICE}={self._engine.name}", *([f"{network}={self.name}"] if network else [])]
+
+    def _undo_script(self) -> str:
+        """Shell commands that remove the cluster, wherever and whenever they are run."""
+        delete = [*self._environment(), str(self._program), "delete", "cluster", "--name", self.name]
+        lines = [f"export {key}={shlex.quote(value)}" for key, value in os.environ.items() if _matters(key)]
+        lines.append(shlex.join([*delete, "--kubeconfig", str(self._kubeconfig)]))
+        if self._engine.name in _NETWORK:
+            network = f"{self._engine.name} network"
+            lines.append(f"if {network} inspect {self.name} >/dev/null 2>&1; then {network} rm {self.name}; fi")
+        return "\n".join([*lines, ""])
+
+
+def _matters(variable: str) -> bool:
+    return variable == "PATH" or variable.startswith(_ENGINE_SETTINGS)

@@ -1,0 +1,345 @@
+"""The kind cluster: the same verdicts as on embedded, fast refusals, and nothing left of it, whatever happens.
+
+It needs a container engine that answers, and a node image that is there: AUDITPROOF_IMAGE names it. Without them the
+tests are skipped, with the reason.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from auditproof import content
+from auditproof.action import act, to_request
+from auditproof.clusters.engine import Engine, find_engine, run
+from auditproof.clusters.kind import Kind
+from auditproof.clusters.kind_cluster import KindCluster
+from auditproof.clusters.profile import load_profile
+from auditproof.clusters.rundir import RunDirectory
+from auditproof.errors import ClusterError
+from auditproof.expect import Expectation
+from auditproof.identity import Identity
+from auditproof.policy import load_policy
+from auditproof.run import Prover, Step
+from auditproof.verdict import Outcome
+from auditproof.wait import wait_until
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from auditproof.clusters.base import Cluster
+
+ROOT = content.root()
+IMAGE = os.environ.get("AUDITPROOF_IMAGE", "")
+REFUSED = "apiVersion: audit.k8s.io/v1\nkind: Policy\nrules:\n- level: metadata\n"
+ALICE = Identity.x509("alice", "developers")
+CONTROLLER = """
+import sys, threading
+from pathlib import Path
+from auditproof.clusters.kind import Kind
+from auditproof.clusters.profile import load_profile
+from auditproof.clusters.rundir import RunDirectory
+policy, image, *words = sys.argv[1:]
+directory = RunDirectory.create(keep="keep" in words)
+kind = Kind(load_profile("kind"), directory, kubernetes="1.37", image=image, policy=Path(policy), report=lambda _: None)
+if "early" in words:
+    print(directory.path, flush=True)
+kind.cluster(Path(policy))
+print(directory.path, flush=True)
+if "keep" in words:
+    print(directory.close())
+else:
+    threading.Event().wait()
+"""
+
+
+@pytest.fixture(scope="module", autouse=True)
+def engine() -> Engine:
+    """The container engine; skips everything here where it or the node image is not there."""
+    try:
+        engine = find_engine("")
+    except ClusterError as error:
+        pytest.skip(f"no kind cluster on this machine: {error}")
+    if not IMAGE:
+        pytest.skip("no kind cluster without a node image: AUDITPROOF_IMAGE names none")
+    if run([engine.name, "image", "inspect", IMAGE]).returncode:
+        pytest.skip(f"no kind cluster: {engine.name} has no image {IMAGE}")
+    return engine
+
+
+def provider(directory: RunDirectory, policy: Path) -> Kind:
+    return Kind(load_profile("kind"), directory, kubernetes="1.37", image=IMAGE, policy=policy, report=print)
+
+
+def name_of(directory: Path) -> str:
+    return KindCluster(RunDirectory(directory), Engine("docker"), Path("kind")).name
+
+
+def left(engine: Engine, name: str = "auditproof-") -> set[str]:
+    """The containers and networks of kind clusters of ours, or of the one with this name."""
+    containers = engine.ask("ps", "--all", "--filter", f"name={name}", "--format", "{{.Names}}")
+    networks = engine.ask("network", "ls", "--filter", f"name={name}", "--format", "{{.Name}}")
+    return {*containers.split(), *networks.split()}
+
+
+def gone(engine: Engine, directory: Path) -> bool | None:
+    return True if not directory.exists() and not left(engine, name_of(directory)) else None
+
+
+@pytest.fixture(scope="module")
+def directory(engine: Engine) -> Iterator[RunDirectory]:
+    directory = RunDirectory.create()
+    yield directory
+    assert directory.close() == ""
+    assert gone(engine, directory.path)
+
+
+@pytest.fixture(scope="module")
+def kind(directory: RunDirectory, everything: Path) -> Kind:
+    return provider(directory, everything)
+
+
+@pytest.fixture
+def own(engine: Engine, everything: Path) -> Iterator[tuple[Kind, RunDirectory]]:
+    """A cluster that a test may break."""
+    directory = RunDirectory.create()
+    yield provider(directory, everything), directory
+    assert directory.close() == ""
+    assert gone(engine, directory.path)
+
+
+def step(name: str = "step", verb: str = "get", what: str = "namespaces/default") -> Step:
+    return Step(name, ALICE, to_request(act(verb, what)), Expectation())
+
+
+def prover_on(kind: Kind, cluster: Cluster, policy: Path, directory: RunDirectory) -> Prover:
+    judged = load_policy(policy)
+    folder = directory.private_folder()
+    return Prover(cluster, judged, running=judged, folder=folder, died=lambda: kind.alive(cluster))
+
+
+def test_actions_are_proven_beside_the_noise_of_controllers_and_kubelet(
+    kind: Kind, directory: RunDirectory, everything: Path
+) -> None:
+    cluster = kind.cluster(everything)
+    prover = prover_on(kind, cluster, everything, directory)
+
+    proofs = prover.prove([step(f"step-{n}") for n in range(20)])
+    prover.close()
+
+    assert [proof.verdict.outcome for proof in proofs] == [Outcome.PROVEN] * 20
+    assert "system:kube-controller-manager" in cluster.log.read_text()
+    assert kind.alive(cluster) == ""
+
+
+def test_the_cluster_is_the_version_that_it_was_asked_to_be(kind: Kind, everything: Path) -> None:
+    assert kind.cluster(everything).kubernetes.startswith("v1.37.")
+
+
+def test_every_policy_has_a_server_of_its_own_in_one_cluster(
+    kind: Kind, directory: RunDirectory, write_policy: Callable[[str], Path], everything: Path
+) -> None:
+    levels = ("None", "Metadata", "Request", "RequestResponse")
+    policies = [write_policy(f"apiVersion: audit.k8s.io/v1\nkind: Policy\nrules:\n- level: {x}\n") for x in levels]
+
+    kind.start_all(policies)
+    clusters = [kind.cluster(policy) for policy in policies]
+
+    assert len({cluster.url for cluster in (*clusters, kind.cluster(everything))}) >= 4
+    for cluster, policy in zip(clusters, policies, strict=True):
+        prover = prover_on(kind, cluster, policy, directory)
+        (proof,) = prover.prove([step()])
+        prover.close()
+        assert proof.verdict.outcome is Outcome.PROVEN, proof.verdict.reasons
+        assert cluster.policy.read_bytes() == policy.read_bytes()
+
+
+def test_a_refused_policy_beside_the_first_is_told_in_the_servers_words(
+    kind: Kind, write_policy: Callable[[str], Path], everything: Path
+) -> None:
+    kind.cluster(everything)
+    refused = write_policy(REFUSED)
+
+    with pytest.raises(ClusterError) as error:
+        kind.cluster(refused)
+
+    assert 'rules[0].level: Unsupported value: "metadata"' in str(error.value)
+    assert str(refused) in str(error.value)
+
+
+def test_the_authoritys_key_is_for_its_owner_alone(kind: Kind, everything: Path) -> None:
+    assert kind.cluster(everything).client_ca_key.stat().st_mode & 0o777 == 0o600
+
+
+def test_another_process_of_the_run_joins_the_cluster(kind: Kind, directory: RunDirectory, everything: Path) -> None:
+    cluster = kind.cluster(everything)
+
+    other = provider(RunDirectory.open(str(directory.path)), everything)
+
+    assert other.cluster(everything) == cluster
+
+
+def test_a_refused_policy_ends_the_cluster_in_seconds_with_the_servers_words(
+    engine: Engine, write_policy: Callable[[str], Path]
+) -> None:
+    refused, directory = write_policy(REFUSED), RunDirectory.create()
+    begun = time.monotonic()
+
+    with pytest.raises(ClusterError) as error:
+        provider(directory, refused).cluster(refused)
+    took, remains = time.monotonic() - begun, left(engine, name_of(directory.path))
+    directory.close()
+
+    assert 'rules[0].level: Unsupported value: "metadata"' in str(error.value)
+    assert str(refused) in str(error.value)
+    assert len(str(error.value).splitlines()) < 5
+    assert took < 45, f"{took:.0f} s: kind's own patience is longer than that"
+    assert not remains
+
+
+def test_another_version_than_the_images_is_refused(engine: Engine, everything: Path) -> None:
+    directory = RunDirectory.create()
+    kind = Kind(load_profile("kind"), directory, kubernetes="1.36", image=IMAGE, policy=everything, report=print)
+
+    with pytest.raises(ClusterError, match=r"runs Kubernetes v1\.37\.\d+, wanted is 1\.36"):
+        kind.cluster(everything)
+
+    directory.close()
+    assert gone(engine, directory.path)
+
+
+def meanwhile(prover: Prover, disturb: Callable[[], object]) -> tuple[Outcome, str]:
+    """The verdict and the reasons of a watch in the middle of which ``disturb`` happens."""
+    prover.prove([step()])
+    timer = threading.Timer(0.4, disturb)
+    timer.start()
+    (proof,) = prover.prove([step("watch", "watch", "namespaces")])
+    timer.join()
+    return proof.verdict.outcome, " ".join(proof.verdict.reasons)
+
+
+def test_a_killed_api_server_leaves_its_cases_unproven_and_is_used_again_when_it_is_back(
+    own: tuple[Kind, RunDirectory], everything: Path
+) -> None:
+    kind, directory = own
+    cluster = kind.cluster(everything)
+    prover = prover_on(kind, cluster, everything, directory)
+
+    outcome, reasons = meanwhile(prover, lambda: kind.node.ask("sh", "-c", "kill -9 $(pidof kube-apiserver)"))
+    prover.close()
+
+    assert outcome is Outcome.UNPROVEN, reasons
+    wait_until(lambda: kind.alive(cluster) == "" or None, what="the kubelet to start the API server", timeout_s=60)
+    again = prover_on(kind, cluster, everything, directory)
+    (proof,) = again.prove([step("again")])
+    again.close()
+    assert proof.verdict.outcome is Outcome.PROVEN, proof.verdict.reasons
+
+
+def test_a_killed_node_leaves_its_cases_unproven(
+    own: tuple[Kind, RunDirectory], engine: Engine, everything: Path
+) -> None:
+    kind, directory = own
+    cluster = kind.cluster(everything)
+    prover = prover_on(kind, cluster, everything, directory)
+
+    outcome, reasons = meanwhile(prover, lambda: engine.ask("kill", kind.node.name))
+    prover.close()
+
+    assert outcome is Outcome.UNPROVEN
+    assert "its container is exited" in reasons
+
+
+@pytest.fixture
+def start(everything: Path) -> Iterator[Callable[..., tuple[subprocess.Popen[str], Path]]]:
+    """Starts another process that makes a cluster; answers it and its run directory."""
+    started: list[subprocess.Popen[str]] = []
+
+    def start(*words: str) -> tuple[subprocess.Popen[str], Path]:
+        command = [sys.executable, "-c", CONTROLLER, str(everything), IMAGE, *words]
+        process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True, start_new_session=True)
+        started.append(process)
+        assert process.stdout is not None
+        return process, Path(process.stdout.readline().strip())
+
+    yield start
+    for process in started:
+        with process:
+            process.kill()
+
+
+@pytest.mark.parametrize("name", ["SIGKILL", "SIGTERM"])
+def test_nothing_is_left_of_a_controller_that_is_killed(
+    start: Callable[..., tuple[subprocess.Popen[str], Path]], engine: Engine, name: str
+) -> None:
+    process, directory = start()
+    assert len(left(engine, name_of(directory))) == 2  # the node and its network
+
+    process.send_signal(signal.Signals[name])
+
+    wait_until(lambda: gone(engine, directory), what="the reaper to clean up", timeout_s=60)
+
+
+def test_nothing_is_left_of_a_controller_that_is_killed_while_kind_creates_the_cluster(
+    start: Callable[..., tuple[subprocess.Popen[str], Path]], engine: Engine
+) -> None:
+    process, directory = start("early")
+    begun: Callable[[], bool | None] = lambda: bool(left(engine, name_of(directory))) or None  # noqa: E731
+    wait_until(begun, what="kind to make the network", timeout_s=60)
+
+    process.kill()
+
+    wait_until(lambda: gone(engine, directory), what="the reaper to clean up", timeout_s=60)
+
+
+def test_a_kept_cluster_stays_says_how_to_use_it_and_ends_when_told(
+    start: Callable[..., tuple[subprocess.Popen[str], Path]], engine: Engine
+) -> None:
+    process, directory = start("keep")
+    assert process.stdout is not None
+    text = process.stdout.read()
+
+    assert f"kubectl --kubeconfig {directory}" in text
+    assert left(engine, name_of(directory))
+
+    subprocess.run([directory / "stop"], check=True)
+
+    wait_until(lambda: gone(engine, directory), what="the kept cluster to end", timeout_s=60)
+
+
+def conformance(report: Path, *options: str) -> tuple[int, str, dict[str, Any]]:
+    command = [sys.executable, "-m", "auditproof", "run", "fixtures/policies/baseline.yaml", "--report", str(report)]
+    done = subprocess.run([*command, *options], cwd=ROOT, capture_output=True, text=True, check=False)
+    file = report / "results.json"
+    return done.returncode, done.stdout + done.stderr, json.loads(file.read_text()) if file.exists() else {}
+
+
+def verdicts(results: dict[str, Any]) -> dict[str, tuple[Any, ...]]:
+    return {
+        proof["id"]: (proof["verdict"], proof["expected"], proof["observed"]["level"]) for proof in results["proofs"]
+    }
+
+
+def test_every_shipped_action_comes_to_the_same_verdict_as_on_embedded(engine: Engine, tmp_path: Path) -> None:
+    before = left(engine)
+
+    code, output, on_kind = conformance(tmp_path / "kind", "--cluster", "kind", "--image", IMAGE)
+    remains = left(engine) - before
+    _, _, on_embedded = conformance(tmp_path / "embedded")
+
+    assert code == 0, output
+    assert on_kind["cluster"]["provider"] == "kind"
+    summary = on_kind["summary"]
+    assert summary["planned"] == summary["performed"] == summary["proven"]
+    assert (summary["violated"], summary["unproven"], summary["notSupported"]) == (0, 0, 0)
+    assert verdicts(on_kind) == verdicts(on_embedded)
+    assert not remains

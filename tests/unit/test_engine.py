@@ -1,0 +1,106 @@
+"""Which container engine and which kind are taken, in which order, and what is said where there is none."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from auditproof.clusters.binaries import target
+from auditproof.clusters.engine import Engine, Node, find_engine
+from auditproof.clusters.kind_binary import VERSION, find_kind
+from auditproof.errors import BinaryNotFound, ClusterError
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+
+@pytest.fixture
+def path(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The only folder on the PATH; nothing is chosen, and the cache is empty."""
+    folder = tmp_path / "bin"
+    folder.mkdir()
+    monkeypatch.setenv("PATH", str(folder))
+    monkeypatch.setenv("AUDITPROOF_CACHE", str(tmp_path / "cache"))
+    for name in ("KIND_EXPERIMENTAL_PROVIDER", "KIND"):
+        monkeypatch.delenv(name, raising=False)
+    return folder
+
+
+def program(folder: Path, name: str, script: str = "exit 0") -> Path:
+    file = folder / name
+    file.parent.mkdir(parents=True, exist_ok=True)
+    file.write_text(f"#!/bin/sh\n{script}\n")
+    file.chmod(0o755)
+    return file
+
+
+def test_engines_are_taken_in_the_order_of_kind(path: Path) -> None:
+    program(path, "podman")
+    assert find_engine("") == Engine("podman")
+    program(path, "nerdctl")
+    assert find_engine("") == Engine("nerdctl")
+    program(path, "docker")
+    assert find_engine("") == Engine("docker")
+
+
+def test_the_profile_comes_before_the_variable_of_kind(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("docker", "nerdctl", "podman"):
+        program(path, name)
+    monkeypatch.setenv("KIND_EXPERIMENTAL_PROVIDER", "podman")
+
+    assert find_engine("") == Engine("podman")
+    assert find_engine("nerdctl") == Engine("nerdctl")
+
+
+def test_without_any_engine_all_are_named(path: Path) -> None:
+    with pytest.raises(ClusterError, match="kind needs one of docker, nerdctl, podman: none is on the PATH"):
+        find_engine("")
+
+
+def test_an_engine_that_does_not_answer_is_told_in_its_own_words(path: Path) -> None:
+    program(path, "docker", "echo 'Cannot connect to the daemon' >&2; exit 1")
+
+    with pytest.raises(ClusterError, match="docker does not answer: Cannot connect to the daemon"):
+        find_engine("")
+
+
+def test_an_engine_that_nobody_knows_is_refused(path: Path) -> None:
+    with pytest.raises(ClusterError, match="expected docker, nerdctl, podman"):
+        find_engine("rkt")
+
+
+def test_published_ports_are_read(path: Path) -> None:
+    program(path, "docker", "echo '6443/tcp -> 127.0.0.1:40001'; echo '6444/tcp -> 127.0.0.1:40002'")
+
+    assert Node(Engine("docker"), "node").ports() == {6443: 40001, 6444: 40002}
+
+
+def test_a_node_that_has_ended_is_told(path: Path) -> None:
+    program(path, "docker", "echo exited")
+
+    assert Node(Engine("docker"), "node").ended() == "the node node has ended: its container is exited"
+
+
+def test_kind_is_taken_from_the_variable_then_the_path_then_the_cache(
+    path: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    cached = program(tmp_path / "cache" / "kind" / f"{VERSION}-{target()}", "kind")
+    assert find_kind(print) == cached
+    found = program(path, "kind")
+    assert find_kind(print) == found
+    given = program(tmp_path / "given", "my-kind")
+    monkeypatch.setenv("KIND", str(given))
+    assert find_kind(print) == given
+
+
+def test_a_variable_that_names_no_program_is_an_error(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("KIND", "/nowhere/kind")
+
+    with pytest.raises(ClusterError, match="KIND is '/nowhere/kind': expected the path of the program kind"):
+        find_kind(print)
+
+
+def test_without_kind_and_go_every_place_is_named(path: Path) -> None:
+    with pytest.raises(BinaryNotFound, match=r"kind is not on the PATH and not in .*/kind, and .*no go on the PATH"):
+        find_kind(print)
