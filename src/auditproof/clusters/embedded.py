@@ -7,7 +7,6 @@ socket that never listens; the server may share it (SO_REUSEPORT, --permit-port-
 from __future__ import annotations
 
 import json
-import secrets
 import socket
 from dataclasses import replace
 from typing import TYPE_CHECKING
@@ -17,8 +16,10 @@ from auditproof.clusters.base import Capability, Cluster
 from auditproof.clusters.binaries import Binaries, find_binaries
 from auditproof.clusters.readiness import START_TIMEOUT_S, ask, last_words, wait_ready
 from auditproof.clusters.servers import Servers
+from auditproof.clusters.static_tokens import FILE as STATIC_TOKENS
+from auditproof.clusters.static_tokens import read_static_token, write_static_token
 from auditproof.errors import ClusterError
-from auditproof.identity import FRONT_PROXY, STATIC_GROUP, STATIC_USER
+from auditproof.identity import FRONT_PROXY
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -29,7 +30,6 @@ if TYPE_CHECKING:
 
 # What the only member calls itself, because etcd before 3.7 wants a host and a port: nothing listens there, and nothing
 # is ever sent.
-STATIC_TOKENS = "tokens.csv"
 CLIENT, PEER = "http://127.0.0.1:2379", "http://127.0.0.1:2380"
 CAPABILITIES = frozenset(Capability) - {Capability.RUNS_PODS}
 
@@ -119,7 +119,7 @@ class Embedded:
             capabilities=CAPABILITIES,
             front_proxy_ca=keys / "front-proxy-ca.crt",
             front_proxy_ca_key=keys / "front-proxy-ca.key",
-            static_token=(keys / STATIC_TOKENS).read_text().partition(",")[0],
+            static_token=read_static_token(keys),
         )
 
     def _flags(self, cluster: Cluster, keys: Path, socket_path: Path) -> list[str]:
@@ -200,8 +200,7 @@ def _write_keys(folder: Path) -> None:
     authority.server("kube-apiserver").write(folder, "server")
     authority.client("auditproof-admin", ["system:masters"]).write(folder, "admin")
     pki.Authority.create("auditproof-front-proxy-ca").pair().write(folder, "front-proxy-ca")
-    static = f'{secrets.token_hex(16)},{STATIC_USER},{STATIC_USER}-uid,"{STATIC_GROUP}"\n'
-    pki.write_private(folder / STATIC_TOKENS, static.encode())
+    write_static_token(folder)
     private, public = pki.signing_key()
     pki.write_private(folder / "service-account.key", private)
     pki.write_private(folder / "service-account.pub", public)

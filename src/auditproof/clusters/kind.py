@@ -23,7 +23,10 @@ from auditproof.clusters.kind_cluster import FIRST_SERVER, MANIFESTS, KindCluste
 from auditproof.clusters.kind_config import FIRST_PORT, IN_NODE, LOOPBACK, beside, cluster_config
 from auditproof.clusters.readiness import START_TIMEOUT_S, ask, in_user_words, why_it_ended
 from auditproof.clusters.servers import Servers
+from auditproof.clusters.static_tokens import FILE as STATIC_TOKENS
+from auditproof.clusters.static_tokens import read_static_token, write_static_token
 from auditproof.errors import ClusterError, ServerDied
+from auditproof.identity import FRONT_PROXY
 from auditproof.wait import TimedOut, wait_until
 
 if TYPE_CHECKING:
@@ -34,10 +37,11 @@ if TYPE_CHECKING:
     from auditproof.clusters.profile import Profile
     from auditproof.clusters.rundir import RunDirectory
 
-CAPABILITIES = frozenset({Capability.SETS_POLICY, Capability.MINTS_X509, Capability.READS_LOG, Capability.RUNS_PODS})
+CAPABILITIES = frozenset(Capability)
 PORTS = range(FIRST_PORT + 1, FIRST_PORT + 33)  # published when the node is made: of these can further servers be
 LOOK_S = 0.2
 PKI = "/etc/kubernetes/pki"
+OF_KUBEADM = "front-proxy-client"  # the name of the proxy that the API server itself is, for aggregated APIs
 
 
 class Kind:
@@ -125,6 +129,7 @@ class Kind:
     def _create(self, name: str, folder: Path) -> Cluster:
         """The cluster itself, with its own API server."""
         self._report(f"auditproof: creating a kind cluster ({self._image or 'the node image of kind itself'})")
+        write_static_token(folder.parent)
         self._kind.create(cluster_config(folder.parent, self._image, self._flags(name), PORTS))
         keys = self._take_keys()
         cluster = self._ready(self._describe(name, folder, FIRST_PORT, keys), FIRST_SERVER)
@@ -175,10 +180,10 @@ class Kind:
         raise ClusterError(f"a kind cluster takes {len(PORTS) + 1} policies: prove the others in a run of their own")
 
     def _take_keys(self) -> Path:
-        """The folder of the run's PEM files: the cluster's authority out of its node, and an admin signed by it."""
+        """The folder of the run's PEM files: the cluster's authorities out of its node, and an admin signed by one."""
         made = self._run.path / "pki-new"
         made.mkdir(mode=0o700)
-        for name in ("ca.crt", "ca.key"):
+        for name in ("ca.crt", "ca.key", "front-proxy-ca.crt", "front-proxy-ca.key"):
             pki.write_private(made / name, self.node.ask("cat", f"{PKI}/{name}").encode())
         authority = pki.Authority.load(made / "ca.crt", made / "ca.key")
         authority.client("auditproof-admin", ["system:masters"]).write(made, "admin")
@@ -198,6 +203,9 @@ class Kind:
             policy=folder / "policy.yaml",
             log=folder / "audit" / "audit.log",
             capabilities=CAPABILITIES,
+            front_proxy_ca=keys / "front-proxy-ca.crt",
+            front_proxy_ca_key=keys / "front-proxy-ca.key",
+            static_token=read_static_token(folder.parent),
             client=self.node.gateway(),
         )
 
@@ -206,6 +214,8 @@ class Kind:
             "audit-policy-file": f"{IN_NODE}/{name}/policy.yaml",
             "audit-log-path": f"{IN_NODE}/{name}/audit/audit.log",
             "audit-log-maxsize": "10000",
+            "token-auth-file": f"{IN_NODE}/{STATIC_TOKENS}",
+            "requestheader-allowed-names": f"{OF_KUBEADM},{FRONT_PROXY}",
             **{f"audit-log-{key}": value for key, value in self._profile.audit_log.items()},
             **self._profile.flags,
         }
