@@ -199,10 +199,12 @@ def _ended_by_server(exchange: Exchange) -> bool:
     """Whether the end of the answer itself shows that the server was done with the request.
 
     True for an answer that net/http ended after the handler had returned: chunked, or short enough for net/http to
-    count it itself; not for switched protocols or a time-out, and not where another protocol was asked for: that answer may be the kubelet's,
-    which the handler passes on before it returns (apimachinery pkg/util/proxy/upgradeaware.go tryUpgrade).
+    count it itself; not for a time-out, and not where another protocol was switched to or asked for: that answer may
+    be the kubelet's, which the handler passes on before it returns (apimachinery pkg/util/proxy/upgradeaware.go
+    tryUpgrade).
     """
-    if exchange.error or exchange.status in (0, 101, 504) or exchange.request.upgrade or exchange.request.method == "HEAD":
+    request = exchange.request
+    if exchange.error or exchange.status in (0, 101, 504) or request.upgrade or request.method == "HEAD":
         return False
     length = exchange.header("Content-Length")
     return not length or int(length) <= OWN_CONTENT_LENGTH

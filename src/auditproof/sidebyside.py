@@ -60,7 +60,9 @@ def show(
     """
     directory = RunDirectory.create()
     try:
-        provider = start_provider(profile, directory, kubernetes=kubernetes, assets=None, report=report)
+        provider = start_provider(
+            profile, directory, kubernetes=kubernetes, assets=None, image="", policy=new, report=report
+        )
         provider.prepare()
         report(f"auditproof: starting 2 API servers (Kubernetes {kubernetes})")
         provider.start_all([old, new])

@@ -323,6 +323,19 @@ def test_a_connection_that_was_not_followed_up_needs_an_answer_that_shows_its_en
     assert doubts == () if sure else "before a follow-up request could show" in doubts[0]
 
 
+def test_an_answer_to_a_request_for_another_protocol_does_not_show_the_end(
+    server: FakeServer, make: Callable[..., Enclosure]
+) -> None:
+    fence_of = make()
+    fence_of.open()
+    sent = act(server, request=Request("GET", READ.uri, upgrade="websocket"))
+    server.connection = 2
+
+    (doubt,) = close(fence_of, sent).doubts_about(sent)
+
+    assert "before a follow-up request could show" in doubt
+
+
 def test_a_policy_that_records_nothing_is_fenced_by_the_counter(
     server: FakeServer, make: Callable[..., Enclosure]
 ) -> None:
