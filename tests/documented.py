@@ -29,10 +29,13 @@ class Documented:
         return next(n for n, line in enumerate(self.example.splitlines(), start=1) if "<--" in line)
 
 
-def documented() -> tuple[Documented, ...]:
+def _documented() -> tuple[Documented, ...]:
     """All sections, in the order of the document."""
     found = []
     for code, name, severity, text in _SECTION.findall(TEXT):
         (version, example), (_, instead) = _EXAMPLE.findall(text)
         found.append(Documented(code, name, severity, version or "1.37", HEAD + example, HEAD + instead))
     return tuple(found)
+
+
+SECTIONS = _documented()

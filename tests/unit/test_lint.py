@@ -11,7 +11,7 @@ import jsonschema
 import pytest
 from hypothesis import HealthCheck, given, settings
 from tests.broken import BROKEN, data_of
-from tests.documented import HEAD, Documented, documented
+from tests.documented import HEAD, SECTIONS, Documented
 from tests.random_policies import every_request, policies, users
 
 from auditproof.attributes import Attributes, UserInfo, attributes_of
@@ -28,7 +28,6 @@ from auditproof.served import load_served
 from auditproof.space import reachable
 
 SERVED = load_served("1.37")
-SECTIONS = documented()
 QUIET = "omitStages: [RequestReceived]\nrules:\n"
 slowly = settings(max_examples=60, deadline=None, suppress_health_check=list(HealthCheck))
 

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
 EVERY_VERB = frozenset({"get", "list", "watch", "create", "update", "patch", "delete", "deletecollection"})
 _OF_OBJECTS = frozenset({"get", "update", "patch"})
+_UNLISTED = frozenset({""})  # discovery names no verb for OPTIONS, which proxies pass on
 NAMESPACED, CLUSTER, EITHER = "namespaced", "cluster", "either"
 NAMESPACES, NAMESPACE_PART, LEGACY = "namespaces", "part of a namespace", "legacy verb"
 _SHAPES = {
@@ -79,7 +80,8 @@ def _targets(index: ResourceIndex, served: Served) -> Iterator[tuple[Target, fro
     for entry in served.resources:
         known.add((entry.group, entry.resource, entry.subresource))
         target = Target(entry.group, entry.version, entry.resource, entry.subresource)
-        yield target, entry.verbs, NAMESPACED if entry.namespaced else CLUSTER
+        verbs = entry.verbs | _UNLISTED if entry.subresource == "proxy" else entry.verbs
+        yield target, verbs, NAMESPACED if entry.namespaced else CLUSTER
     groups = dict.fromkeys([*sorted(served.groups), *index.groups])
     groups[fresh("example.auditproof.dev", groups)] = None
     for group in groups:

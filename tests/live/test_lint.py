@@ -1,0 +1,307 @@
+"""What lint says of requests, asked of real API servers that run the examples of docs/lint.md."""
+
+from __future__ import annotations
+
+import json
+from contextlib import contextmanager
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+import pytest
+from tests.documented import SECTIONS
+
+from auditproof.action import Request, act, path_request, to_request
+from auditproof.audit import Level, Stage
+from auditproof.clusters.embedded import Embedded
+from auditproof.clusters.profile import load_profile
+from auditproof.clusters.rundir import RunDirectory
+from auditproof.expect import Expectation
+from auditproof.identity import Identity
+from auditproof.lint import lint
+from auditproof.policy import load_policy, parse_policy
+from auditproof.run import Prover, Step
+from auditproof.secrecy import leaks
+from auditproof.served import load_served
+from auditproof.space import Space
+from auditproof.verdict import Outcome
+from auditproof.witness import performable
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Sequence
+    from pathlib import Path
+
+    from tests.documented import Documented
+
+    from auditproof.attributes import Attributes
+    from auditproof.audit import AuditEvent
+    from auditproof.clusters.base import Cluster
+    from auditproof.run import Proof
+
+SERVED = load_served("1.37")
+WITH_REQUESTS = [s for s in SECTIONS if s.code not in ("AP001", "AP701", "AP702") and s.kubernetes == "1.37"]
+AT_ONCE = 9  # servers beside each other
+ALICE = Identity.x509("alice", "developers")
+ADMIN = Identity.x509("somebody", "system:masters")
+CANARY = "nightingale-canary-4711"
+POLICY = "apiVersion: audit.k8s.io/v1\nkind: Policy\n"
+POD = {
+    "apiVersion": "v1",
+    "kind": "Pod",
+    "metadata": {"name": "web", "namespace": "default"},
+    "spec": {"containers": [{"name": "main", "image": "registry.invalid/web:1"}], "nodeName": "nowhere"},
+}
+ACCOUNT = {"apiVersion": "v1", "kind": "ServiceAccount", "metadata": {"name": "default", "namespace": "default"}}
+
+
+@contextmanager
+def servers(paths: Sequence[Path]) -> Iterator[dict[Path, Prover]]:
+    """A prover for each policy, on a server of its own; all of them end with the block."""
+    directory = RunDirectory.create()
+    try:
+        embedded = Embedded(load_profile("embedded"), directory, kubernetes="1.37", assets=None, report=print)
+        embedded.prepare()
+        embedded.start_all(paths)
+        provers = {path: prover_of(embedded.cluster(path), path, directory.private_folder()) for path in paths}
+        yield provers
+        for prover in provers.values():
+            prover.close()
+    finally:
+        directory.close()
+
+
+def prover_of(cluster: Cluster, path: Path, folder: Path) -> Prover:
+    policy = load_policy(path)
+    return Prover(cluster, policy, running=policy, folder=folder, died=lambda: "")
+
+
+@pytest.fixture(scope="module")
+def examples(write_policy: Callable[[str], Path]) -> Callable[[str], tuple[Path, Path]]:
+    """The files with the example of a code and with what is documented to do instead."""
+    sections = {section.code: section for section in SECTIONS}
+    return lambda code: (write_policy(sections[code].example), write_policy(sections[code].instead))
+
+
+def parts(sections: Sequence[Documented]) -> list[list[Documented]]:
+    return [list(sections[begin : begin + AT_ONCE]) for begin in range(0, len(sections), AT_ONCE)]
+
+
+@pytest.mark.parametrize("sections", parts(WITH_REQUESTS), ids=lambda some: f"{some[0].code}-{some[-1].code}")
+def test_every_request_that_shows_a_finding_is_recorded_as_the_finding_says(
+    sections: list[Documented], write_policy: Callable[[str], Path]
+) -> None:
+    """The examples' policies, byte for byte: the server decides about each request as lint says that it does."""
+    paths = {section.code: write_policy(section.example) for section in sections}
+    with servers(list(paths.values())) as provers:
+        for code, path in paths.items():
+            shown = [found.shown for found in lint(load_policy(path), SERVED) if found.shown]
+            steps = [
+                Step(f"{code}-{n}", one.identity, one.request, Expectation(level=request.decision.level))
+                for n, request in enumerate(shown)
+                for one in [performable(request.attributes)]
+                if not _loses_all_stages(request.decision.omit_stages)
+            ]
+            assert shown
+            wrong = {
+                (proof.step.id, str(proof.step.identity), proof.step.request.uri): proof.verdict.reasons
+                for proof in provers[path].prove(steps)
+                if proof.verdict.outcome is not Outcome.PROVEN
+            }
+            assert not wrong
+
+
+def _loses_all_stages(omitted: frozenset[Stage]) -> bool:
+    """Whether no event is left by which a level could be told; these are looked at one by one below."""
+    return Stage.RESPONSE_STARTED in omitted or Stage.RESPONSE_COMPLETE in omitted
+
+
+def perform(prover: Prover, *steps: tuple[Identity, Request]) -> tuple[Proof, ...]:
+    proofs = prover.prove(
+        [
+            Step(f"step-{n}", identity, request, Expectation(), (ACCOUNT, POD))
+            for n, (identity, request) in enumerate(steps)
+        ]
+    )
+    for proof in proofs:
+        assert proof.verdict.outcome is Outcome.PROVEN, (proof.step.request.uri, proof.verdict.reasons)
+    return proofs
+
+
+def events_of(proof: Proof) -> tuple[AuditEvent, ...]:
+    return proof.verdict.evidence.events
+
+
+def levels(proofs: tuple[Proof, ...]) -> list[Level]:
+    return [proof.verdict.evidence.level for proof in proofs]
+
+
+def test_events_are_the_same_objects_in_both_groups(examples: Callable[[str], tuple[Path, Path]]) -> None:
+    """AP401: what is created in one group is read in the other, and the example leaves out only one of them."""
+    body = {
+        "metadata": {"name": "lint", "namespace": "default"},
+        "involvedObject": {"kind": "Pod", "name": "web", "namespace": "default"},
+    }
+    create = to_request(act("create", "events/lint", "default", body=body))
+    core = to_request(act("get", "events/lint", "default"))
+    twin = to_request(act("get", "events.events.k8s.io/lint", "default"))
+    example, instead = examples("AP401")
+    with servers([example, instead]) as provers:
+        created, one, other = perform(provers[example], (ALICE, create), (ALICE, core), (ALICE, twin))
+        mended = perform(provers[instead], (ALICE, core), (ALICE, twin))
+
+    uids = [json.loads(proof.verdict.evidence.exchange.body)["metadata"]["uid"] for proof in (created, one, other)]
+    assert len(set(uids)) == 1
+    assert levels((one, other)) == [Level.NONE, Level.METADATA]
+    assert levels(mended) == [Level.NONE, Level.NONE]
+
+
+def test_exec_is_a_get_by_websocket_and_a_create_by_spdy(examples: Callable[[str], tuple[Path, Path]]) -> None:
+    """AP402: a rule for create misses the WebSocket that kubectl opens."""
+    query = {"command": "id", "stdout": "true"}
+    websocket = to_request(act("get", "pods/web/exec", "default", query=query, upgrade="websocket"))
+    spdy = to_request(act("create", "pods/web/exec", "default", query=query, upgrade="spdy"))
+    example, instead = examples("AP402")
+    with servers([example, instead]) as provers:
+        halves = perform(provers[example], (ALICE, websocket), (ALICE, spdy))
+        wholes = perform(provers[instead], (ALICE, websocket), (ALICE, spdy))
+
+    assert levels(halves) == [Level.METADATA, Level.REQUEST]
+    assert levels(wholes) == [Level.REQUEST, Level.REQUEST]
+
+
+@pytest.mark.parametrize("code", ["AP403", "AP404"])
+def test_failed_logins_are_lost(code: str, examples: Callable[[str], tuple[Path, Path]]) -> None:
+    read = to_request(act("list", "pods", "default"))
+    example, instead = examples(code)
+    with servers([example, instead]) as provers:
+        (lost,) = perform(provers[example], (Identity.bad_token(), read))
+        (kept,) = perform(provers[instead], (Identity.bad_token(), read))
+
+    assert lost.verdict.evidence.exchange.status == kept.verdict.evidence.exchange.status == 401
+    assert events_of(lost) == ()
+    assert [event.stage for event in events_of(kept)] == [Stage.RESPONSE_STARTED]
+
+
+def test_contents_of_secrets_are_in_the_log(examples: Callable[[str], tuple[Path, Path]]) -> None:
+    """AP501: what is written and what is read, list included."""
+    body = {"stringData": {"password": CANARY}}
+    requests = [
+        to_request(act("create", "secrets/lint", "default", body=body)),
+        to_request(act("get", "secrets/lint", "default")),
+        to_request(act("list", "secrets", "default")),
+        to_request(act("patch", "secrets/lint", "default", body={"stringData": {"other": f"other-{CANARY}"}})),
+        to_request(act("deletecollection", "secrets", "default")),
+    ]
+    example, instead = examples("AP501")
+    with servers([example, instead]) as provers:
+        leaking = perform(provers[example], *((ALICE, request) for request in requests))
+        tight = perform(provers[instead], *((ALICE, request) for request in requests))
+
+    assert [bool(list(leaks(events_of(proof), CANARY))) for proof in leaking] == [True] * len(requests)
+    assert [list(leaks(events_of(proof), CANARY)) for proof in tight] == [[]] * len(requests)
+
+
+def test_deleting_and_watching_secrets_records_no_contents(write_policy: Callable[[str], Path]) -> None:
+    """AP501 is silent about these two verbs, at the highest level."""
+    path = write_policy(f"{POLICY}rules:\n- {{level: RequestResponse, verbs: [create, watch, delete]}}\n")
+    create = to_request(act("create", "secrets/lint", "default", body={"stringData": {"password": CANARY}}))
+    watch = to_request(act("watch", "secrets", "default"))
+    delete = to_request(act("delete", "secrets/lint", "default"))
+    with servers([path]) as provers:
+        created, watched, deleted = perform(provers[path], (ALICE, create), (ALICE, watch), (ALICE, delete))
+
+    assert [event.level for event in events_of(watched)] == [Level.REQUEST_RESPONSE] * 3
+    assert list(leaks(events_of(created), CANARY))
+    assert not list(leaks((*events_of(watched), *events_of(deleted)), CANARY))
+
+
+def test_an_issued_token_is_in_the_log(examples: Callable[[str], tuple[Path, Path]]) -> None:
+    """AP502: the answer to a TokenRequest holds the token."""
+    issue = to_request(act("create", "serviceaccounts/default/token", "default"))
+    example, instead = examples("AP502")
+    with servers([example, instead]) as provers:
+        (leaking,) = perform(provers[example], (ALICE, issue))
+        (tight,) = perform(provers[instead], (ALICE, issue))
+
+    for proof, leaked in ((leaking, True), (tight, False)):
+        token = json.loads(proof.verdict.evidence.exchange.body)["status"]["token"]
+        assert bool(list(leaks(events_of(proof), token))) is leaked
+
+
+def test_a_reviewed_token_is_in_the_log(examples: Callable[[str], tuple[Path, Path]]) -> None:
+    """AP503: a TokenReview carries the token, already at Request."""
+    review = to_request(act("create", "tokenreviews.authentication.k8s.io", body={"spec": {"token": CANARY}}))
+    example, instead = examples("AP503")
+    with servers([example, instead]) as provers:
+        (leaking,) = perform(provers[example], (ALICE, review))
+        (tight,) = perform(provers[instead], (ALICE, review))
+
+    assert list(leaks(events_of(leaking), CANARY))
+    assert not list(leaks(events_of(tight), CANARY))
+
+
+def test_requestreceived_doubles_the_volume(examples: Callable[[str], tuple[Path, Path]]) -> None:
+    """AP504, and AP204: a rule with a level that records nothing."""
+    read = to_request(act("get", "configmaps/none", "default"))
+    double, single = examples("AP504")
+    silent, _ = examples("AP204")
+    with servers([double, single, silent]) as provers:
+        ((twice,), (once,), (never,)) = (perform(provers[path], (ALICE, read)) for path in (double, single, silent))
+
+    assert [len(events_of(proof)) for proof in (twice, once, never)] == [2, 1, 0]
+
+
+def test_what_is_called_unserved_is_refused_and_what_is_called_served_is_not(everything: Path) -> None:
+    """Of every request that shows a finding, and of a sample of everything in the space of a policy that asks for much.
+
+    The admin may do everything, so the server's answer is that of its routes.
+    """
+    asked: dict[Attributes, bool] = {}
+    for section in WITH_REQUESTS:
+        policy = parse_policy(section.example.encode(), "p.yaml")
+        asked |= {f.shown.attributes: f.shown.served for f in lint(policy, SERVED) if f.shown}
+        for cells in Space.of(policy.rules, SERVED).cells.values():
+            asked |= {attributes: cell.served for cell in cells for attributes in list(cell.every(None))[:3]}
+    known = {replace(attributes, user=None): served for attributes, served in asked.items() if _is_own(attributes)}
+    steps = [
+        Step(f"{'served' if served else 'unserved'}-{n}", ADMIN, replace_user(attributes), Expectation())
+        for n, (attributes, served) in enumerate(known.items())
+    ]
+    with servers([everything]) as provers:
+        proofs = provers[everything].prove(steps)
+
+    wrong = {
+        (proof.step.request.method, proof.step.request.uri): proof.verdict.evidence.exchange.status
+        for proof in proofs
+        if _is_refused(proof) is proof.step.id.startswith("served")
+    }
+    assert len(steps) > 300
+    assert not wrong
+
+
+def _is_own(attributes: Attributes) -> bool:
+    """Whether the request is for an API group of the server's own; HEAD and the like are not in the record of paths."""
+    return attributes.resource_request and attributes.api_group in SERVED.groups
+
+
+def replace_user(attributes: Attributes) -> Request:
+    return performable(replace(attributes, user=ADMIN.user_info())).request
+
+
+def _is_refused(proof: Proof) -> bool:
+    """Whether the server has no route for the request: 405, or a 404 that names no object."""
+    exchange = proof.verdict.evidence.exchange
+    if exchange.status == 405:
+        return True
+    if exchange.status != 404:
+        return False
+    text = exchange.body.decode()
+    return not text.startswith("{") or "could not find the requested resource" in text
+
+
+def test_a_second_document_is_not_read(examples: Callable[[str], tuple[Path, Path]]) -> None:
+    """AP104: the example's second document would record bodies."""
+    example, _ = examples("AP104")
+    with servers([example]) as provers:
+        (proof,) = perform(provers[example], (ALICE, path_request("GET", "/api")))
+
+    assert levels((proof,)) == [Level.METADATA]
