@@ -35,7 +35,9 @@ if TYPE_CHECKING:
 
 RUN_EPILOG = """\
 Everything that is not an option above goes to pytest: -k, -m, -n 4, -x, --lf, -v ...
-`-m standard` performs only the actions that are judged by your policy's own Decisions.
+`-m standard` performs only the shipped actions that are judged by your policy's own Decisions, `-m witness` only those
+that are made from your policy: with --coverage rules one that each rule decides, with conditions also, per condition of
+each rule, one that meets all others and is decided elsewhere, with all one of every class that the policy tells apart.
 
 exit codes are pytest's: 0 all proven; 1 something violated or unproven; 2 interrupted; 3 internal error;
 4 unusable options or a policy that the API server refuses; 5 nothing selected.
@@ -116,6 +118,12 @@ def _add_run(commands: Commands) -> None:
     run.add_argument("--cluster", metavar="PROFILE", help="a cluster profile: name or file (default: embedded)")
     run.add_argument("--kubernetes", metavar="VERSION", help="the Kubernetes version (default: the profile's)")
     run.add_argument("--image", metavar="IMAGE", help="the node image of a kind cluster (default: the profile's)")
+    run.add_argument(
+        "--coverage",
+        metavar="DEPTH",
+        default="conditions",
+        help="witnesses of the policy's own rules: rules, conditions (default), all, or none",
+    )
     run.add_argument("--report", metavar="DIR", help="leave report.html, results.json and junit.xml in this folder")
     run.add_argument("--keep-cluster", action="store_true", help="leave the cluster running and say how to use it")
     run.set_defaults(run=_run)
@@ -169,7 +177,7 @@ def _run(options: argparse.Namespace, rest: Sequence[str]) -> int:
     root = content.root()
     named = {"--audit-policy": options.policy, "--audit-cluster": options.cluster}
     named |= {"--audit-kubernetes": options.kubernetes, "--audit-image": options.image}
-    named |= {"--audit-report": options.report}
+    named |= {"--audit-report": options.report, "--audit-coverage": options.coverage}
     command = [sys.executable, "-m", "pytest", str(root / "suites"), f"--rootdir={root}", f"--confcutdir={root}"]
     command += ["--import-mode=importlib", "-o", f"cache_dir={Path.cwd() / '.pytest_cache'}"]
     command += [f"{flag}={value}" for flag, value in named.items() if value is not None]

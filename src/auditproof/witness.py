@@ -55,6 +55,26 @@ class Witnessed:
     reason: str = ""
 
 
+def asked_text(attributes: Attributes) -> str:
+    """A request in a few words: ``get secrets db in shop by alice``."""
+    user = attributes.user
+    by = "" if user is None else f" by {user.name}" + (f" in {', '.join(user.groups)}" if _groups_matter(user) else "")
+    if not attributes.resource_request:
+        return f"{attributes.verb} {attributes.path}{by}"
+    full = f"{attributes.resource}.{attributes.api_group}" if attributes.api_group else attributes.resource
+    what = f"{full}/{attributes.subresource}" if attributes.subresource else full
+    name = f" {attributes.name}" if attributes.name else ""
+    where = f" in {attributes.namespace}" if attributes.namespace and attributes.namespace != attributes.name else ""
+    return f"{attributes.verb or 'OPTIONS'} {what}{name}{where}{by}"
+
+
+def _groups_matter(user: UserInfo) -> bool:
+    """Whether the user has other groups than its name says."""
+    account = service_account(user.name)
+    own = set(account_groups(user.name)) if account else {UNAUTHENTICATED if user.name == ANONYMOUS else AUTHENTICATED}
+    return set(user.groups) != own
+
+
 def performable(attributes: Attributes) -> Performable:
     """How a client performs the request.
 

@@ -36,6 +36,10 @@ class CaseFileCollector(pytest.File):
     def collect(self) -> Iterator[CaseItem]:
         """Read the file and make an item of every case."""
         self.cases = load_case_file(self.path)
+        yield from self.items()
+
+    def items(self) -> Iterator[CaseItem]:
+        """An item of every case."""
         for case in self.cases.cases:
             yield CaseItem.from_parent(self, name=case.id, callobj=lambda: None, case=case)
 

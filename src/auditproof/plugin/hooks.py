@@ -12,7 +12,7 @@ import pytest
 
 from auditproof.clusters.rundir import RunDirectory
 from auditproof.errors import AuditproofError
-from auditproof.plugin import collect, options
+from auditproof.plugin import collect, options, witnesses
 from auditproof.plugin.fixtures import PROOFS, marked_policies
 from auditproof.plugin.outcomes import RECORDS, Story
 from auditproof.plugin.proving import SESSION, AuditSession, Batching
@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 REPORTING: pytest.StashKey[Reporting] = pytest.StashKey()
 MARKERS = (
     "standard: a standard action, judged by the Decisions of the policy that the run is given",
+    "witness: a request made from the given policy's own rules (--audit-coverage)",
     "own_policy: a case whose file names a policy of its own",
     "audit_policy(path, sabotage=None): the policy that the audit fixture of this test proves",
 )
@@ -90,7 +91,7 @@ def _set_up(config: pytest.Config) -> AuditSession:
     config.stash[SESSION] = session
     if config.option.collectonly:
         return session
-    reporting = Reporting(read, lambda: session.start_seconds)
+    reporting = Reporting(read, lambda: session.start_seconds, lambda: session.coverage)
     if read.report is not None:
         config.option.htmlpath = str(read.report / "report.html")
         config.option.self_contained_html = True
@@ -138,7 +139,8 @@ def pytest_xdist_node_collection_finished(node: Any, ids: list[str]) -> None:
     """Note in the controller what the workers are going to prove."""
     reporting = node.config.stash.get(REPORTING, None)
     if reporting is not None:
-        reporting.plan(node_id for node_id in ids if f"{collect.SUFFIX}::" in node_id)
+        made = f"{node.config.stash[SESSION].options.policy.path}::"
+        reporting.plan(name for name in ids if f"{collect.SUFFIX}::" in name or name.startswith(made))
 
 
 def pytest_collect_file(file_path: Path, parent: pytest.Collector) -> pytest.Collector | None:
@@ -146,8 +148,11 @@ def pytest_collect_file(file_path: Path, parent: pytest.Collector) -> pytest.Col
     return collect.collect_file(file_path, parent)
 
 
-def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """In a sabotage run keep only what has a policy broken on purpose."""
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(session: pytest.Session, config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Add the witnesses of the given policy; in a sabotage run keep only what has a policy broken on purpose."""
+    if SESSION in config.stash:
+        items += witnesses.collect_witnesses(session)
     if not config.getoption("--audit-sabotage"):
         return
     kept = [item for item in items if _policies(item)[1] is not None]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 import os
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,6 +12,7 @@ import pytest
 
 from auditproof import content
 from auditproof.clusters.profile import Profile, load_profile
+from auditproof.coverage import Depth
 from auditproof.errors import SourceError
 from auditproof.policy import KUBERNETES_VERSION, Policy, load_policy
 
@@ -53,6 +55,9 @@ SETTINGS = (
     Setting("kubernetes", "the Kubernetes version, e.g. 1.37 or 1.36.3 (default: the profile's)", "VERSION"),
     Setting("assets", "a folder with etcd and kube-apiserver (as KUBEBUILDER_ASSETS)", "FOLDER"),
     Setting("image", "the node image of a kind cluster (default: the profile's, else kind's own)", "IMAGE"),
+    Setting(
+        "coverage", f"perform witnesses of the policy's own rules, too: {', '.join(Depth)} (default: none)", "DEPTH"
+    ),
     Setting("report", "write report.html, results.json and junit.xml into this folder", "FOLDER"),
 )
 FLAGS = {
@@ -72,6 +77,7 @@ class Options:
     kubernetes: str
     assets: Path | None
     image: str
+    coverage: Depth | None
     report: Path | None
     sabotage: bool
     keep_cluster: bool
@@ -114,10 +120,25 @@ def read_options(config: pytest.Config) -> Options:
         kubernetes=kubernetes,
         assets=_folder(config, "assets"),
         image=effective(config, "image") or profile.image,
+        coverage=_depth(effective(config, "coverage")),
         report=report_folder(config),
         sabotage=bool(config.getoption("--audit-sabotage")),
         keep_cluster=bool(config.getoption("--audit-keep-cluster")),
     )
+
+
+def _depth(text: str) -> Depth | None:
+    """How much of the policy is to be witnessed.
+
+    Raises pytest.UsageError.
+    """
+    if text in ("", "none"):
+        return None
+    if text not in list(Depth):
+        guess = difflib.get_close_matches(text, [*Depth, "none"], n=1)
+        meant = f"; did you mean {guess[0]}?" if guess else ""
+        raise pytest.UsageError(f"--audit-coverage: {text!r} is none of {', '.join(Depth)} and none{meant}")
+    return Depth(text)
 
 
 def policy_path(config: pytest.Config) -> Path:

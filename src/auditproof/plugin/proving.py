@@ -15,11 +15,13 @@ from typing import TYPE_CHECKING
 import pytest
 
 from auditproof.clusters import start_provider
+from auditproof.coverage import plan
 from auditproof.errors import AuditproofError
 from auditproof.plugin.options import minor, shown_path
 from auditproof.policy import Policy, load_policy
 from auditproof.report.records import Origin, failed_record, proof_record, story
 from auditproof.run import Proof, Prover, Step
+from auditproof.served import load_served
 from auditproof.wire import prepare_wire
 
 if TYPE_CHECKING:
@@ -29,6 +31,7 @@ if TYPE_CHECKING:
 
     from auditproof.clusters.base import Capability, Provider
     from auditproof.clusters.rundir import RunDirectory
+    from auditproof.coverage import Coverage
     from auditproof.plugin.collect import CaseItem
     from auditproof.plugin.options import Options
 
@@ -88,6 +91,14 @@ class AuditSession:
             policy=self.options.policy_file,
             report=self._report,
         )
+
+    @cached_property
+    def coverage(self) -> Coverage | None:
+        """The witnesses that the run performs; None where none were asked for, or the servers run broken policies."""
+        options = self.options
+        if options.coverage is None or options.sabotage:
+            return None
+        return plan(options.policy, load_served(options.kubernetes), options.coverage)
 
     def find_servers(self) -> None:
         """Find (or download, or build) the servers' binaries, with progress.

@@ -16,6 +16,7 @@ from urllib.parse import quote
 from jinja2 import Environment, FunctionLoader, StrictUndefined
 from markupsafe import Markup
 
+from auditproof.report.covering import rules_witnessed
 from auditproof.report.headline import judged_by_given, verdict_sentence, verdict_word
 from auditproof.report.matrix import LEVELS, identity_text, matrices
 from auditproof.report.rules import policy_lines
@@ -79,6 +80,8 @@ def _render(template: str, report: Mapping[str, Any], *, apart: bool) -> str:
             attention=_attention(report),
             claims=[proof for proof in report["proofs"] if proof["claim"]],
             lines=policy_lines(report),
+            rules=rules_witnessed(report),
+            unperformed=report.get("coverage", {}).get("unperformed", ()),
             matrices=matrices(report),
             levels=LEVELS,
             own=_suites(own),

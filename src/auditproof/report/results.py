@@ -29,13 +29,15 @@ def conformance_report(
     started: datetime,
     finished: datetime,
     sabotage: bool = False,
+    coverage: Mapping[str, Any] | None = None,
 ) -> dict[str, Any]:
     """The report of a run: plain data, by results.schema.json.
 
     ``proofs`` are records (see records.proof_record), one an id; ``planned`` the ids of all that was to be proven.
     What was planned and has no record was not performed, and is unproven: so planned = proven + violated + unproven +
     notSupported, always. ``started`` and ``finished`` know their time zone. ``sabotage``: the servers ran policies
-    broken on purpose. Raises ValueError where two proofs have the same id, because then nothing would add up.
+    broken on purpose. ``coverage`` is what was to be witnessed of the policy (see covering.coverage_record). Raises
+    ValueError where two proofs have the same id, because then nothing would add up.
     """
     done = {proof["id"] for proof in proofs}
     missing = [proof_id for proof_id in planned if proof_id not in done]
@@ -59,6 +61,7 @@ def conformance_report(
             "unproven": verdicts["UNPROVEN"] + len(missing),
             "notSupported": verdicts["NOT_SUPPORTED"],
         },
+        **({"coverage": dict(coverage)} if coverage else {}),
         "notPerformed": missing,
         "proofs": sorted(map(_without_secrets, proofs), key=lambda proof: str(proof["id"])),
     }
