@@ -46,7 +46,7 @@ def case_file(*ids: str, mark: str = "slow") -> str:
 def environment(pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch) -> None:
     """Inner runs see no settings of ours, and do not import hypothesis anew each time."""
     monkeypatch.setenv("PYTEST_ADDOPTS", "-p no:hypothesispytest")
-    for name in ("POLICY", "CLUSTER", "KUBERNETES", "ASSETS", "REPORT"):
+    for name in ("POLICY", "CLUSTER", "KUBERNETES", "ASSETS", "COVERAGE", "REPORT"):
         monkeypatch.delenv(f"AUDITPROOF_{name}", raising=False)
 
 
@@ -98,6 +98,38 @@ def test_cases_are_selected_as_tests_are(
     project: pytest.Pytester, options: tuple[str, ...], expected: list[str]
 ) -> None:
     assert collected(project, *options) == expected
+
+
+RULES = "apiVersion: audit.k8s.io/v1\nkind: Policy\nrules:\n- {level: None, users: [alice]}\n- level: Metadata\n"
+MADE = ["rules.yaml::rule-01-witness", "rules.yaml::rule-01-users-near-miss-1", "rules.yaml::rule-02-witness"]
+
+
+@pytest.mark.parametrize(
+    ("options", "expected"),
+    [
+        ((), []),
+        (("--audit-coverage=none",), []),
+        (("--audit-coverage=rules",), [MADE[0], MADE[2]]),
+        (("--audit-coverage=conditions",), MADE),
+        (("--audit-coverage=conditions", "-k", "near-miss"), [MADE[1]]),
+        (("--audit-coverage=conditions", "-m", "standard"), []),
+        (("--audit-coverage=conditions", "-m", "witness"), MADE),
+        (("--audit-coverage=conditions", "--audit-sabotage"), []),
+    ],
+)
+def test_witnesses_are_items_of_the_policy(
+    pytester: pytest.Pytester, options: tuple[str, ...], expected: list[str]
+) -> None:
+    pytester.path.joinpath("rules.yaml").write_text(RULES)
+
+    assert collected(pytester, "--audit-policy=rules.yaml", *options) == expected
+
+
+def test_a_depth_that_is_none_is_refused_with_a_suggestion(project: pytest.Pytester) -> None:
+    result = project.runpytest_inprocess("--audit-coverage=condition")
+
+    assert result.ret == pytest.ExitCode.USAGE_ERROR
+    result.stderr.fnmatch_lines(["*'condition' is none of rules, conditions, all and none; did you mean conditions?"])
 
 
 def test_the_cases_that_failed_last_are_selected(project: pytest.Pytester) -> None:

@@ -38,6 +38,11 @@ class CaseFileCollector(pytest.File):
         self.cases = load_case_file(self.path)
         yield from self.items()
 
+    @property
+    def mark(self) -> str:
+        """The mark of its items: what they are judged by."""
+        return "own_policy" if self.cases.policy else "standard"
+
     def items(self) -> Iterator[CaseItem]:
         """An item of every case."""
         for case in self.cases.cases:
@@ -58,7 +63,8 @@ class CaseItem(pytest.Function):
         self.case = case
         for mark in case.marks:
             self.add_marker(mark)
-        self.add_marker("own_policy" if self.case_file.policy else "standard")
+        assert isinstance(self.parent, CaseFileCollector)
+        self.add_marker(self.parent.mark)
 
     @property
     def case_file(self) -> CaseFile:

@@ -18,8 +18,6 @@ if TYPE_CHECKING:
     from auditproof.coverage import PlannedWitness
     from auditproof.policy import Policy
 
-MARK = "witness"
-
 
 def collect_witnesses(session: pytest.Session) -> list[pytest.Item]:
     """The items that the run's coverage asks for; reported as collected, like those of any other file."""
@@ -35,6 +33,8 @@ def collect_witnesses(session: pytest.Session) -> list[pytest.Item]:
 
 class WitnessCollector(CaseFileCollector):
     """The given policy."""
+
+    mark = "witness"
 
     def collect(self) -> Iterator[CaseItem]:
         """Make an item of every witness."""
@@ -59,6 +59,6 @@ def _case(policy: Policy, planned: PlannedWitness) -> Case:
         because="",
         given=(),
         needs=sent.identity.needs,
-        marks=(MARK,),
+        marks=(),
         position=planned.rule.position if planned.rule else Position(policy.path, 1, 1),
     )

@@ -6,24 +6,18 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Mapping
 
     from auditproof.coverage import Coverage
 
 
 @dataclass(frozen=True, slots=True)
-class Count:
-    """How many of some proofs were planned, and how many are proven."""
+class Shown:
+    """A proof of a rule: a few words, its id, and its verdict (empty where it was not performed)."""
 
-    planned: int
-    proven: int
-
-    @property
-    def text(self) -> str:
-        """In words; empty where nothing was planned."""
-        if not self.planned:
-            return ""
-        return f"{self.proven} proven" if self.proven == self.planned else f"{self.proven} of {self.planned} proven"
+    text: str
+    id: str
+    verdict: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,16 +27,17 @@ class RuleWitnessed:
     number: int
     line: int
     level: str
-    witnesses: Count
-    near_misses: Count
+    witnesses: tuple[Shown, ...]
+    near_misses: tuple[Shown, ...]
     reason: str
 
     @property
     def state(self) -> str:
         """In a word, as RuleShown.state."""
-        planned = self.witnesses.planned + self.near_misses.planned
-        proven = self.witnesses.proven + self.near_misses.proven
-        return "open" if not planned else "proven" if planned == proven else "wrong"
+        verdicts = {shown.verdict for shown in self.witnesses + self.near_misses}
+        if verdicts <= {""}:
+            return "open"
+        return "proven" if verdicts == {"PROVEN"} else "wrong"
 
 
 def coverage_record(coverage: Coverage, suite: str) -> dict[str, Any]:
@@ -66,19 +61,32 @@ def coverage_record(coverage: Coverage, suite: str) -> dict[str, Any]:
 
 def rules_witnessed(report: Mapping[str, Any]) -> list[RuleWitnessed]:
     """The rows of the table of rules; empty where the run was to witness nothing."""
-    proven = {proof["id"] for proof in report["proofs"] if proof["verdict"] == "PROVEN"}
+    proofs = {proof["id"]: proof for proof in report["proofs"]}
     return [
         RuleWitnessed(
             rule["rule"] + 1,
             rule["line"],
             rule["level"],
-            _count(rule["witnesses"], proven),
-            _count(rule["nearMisses"], proven),
+            tuple(_shown(proof_id, proofs, _request) for proof_id in rule["witnesses"]),
+            tuple(_shown(proof_id, proofs, _condition) for proof_id in rule["nearMisses"]),
             rule["reason"],
         )
         for rule in report.get("coverage", {"rules": ()})["rules"]
     ]
 
 
-def _count(ids: Sequence[str], proven: set[str]) -> Count:
-    return Count(len(ids), sum(1 for proof_id in ids if proof_id in proven))
+def _shown(proof_id: str, proofs: Mapping[str, Mapping[str, Any]], text: Callable[[str, str], str]) -> Shown:
+    proof = proofs.get(proof_id)
+    if proof is None:
+        return Shown(text(proof_id, "not performed"), proof_id, "")
+    return Shown(text(proof_id, str(proof["title"])), proof_id, str(proof["verdict"]))
+
+
+def _request(_id: str, title: str) -> str:
+    """What was asked: what is recorded of it stands beside it."""
+    return title.rpartition(": ")[0] or title
+
+
+def _condition(proof_id: str, _title: str) -> str:
+    """The condition that a near miss misses, out of ``rule-07-users-near-miss-1``."""
+    return proof_id.rpartition("::")[2].split("-")[2]

@@ -1,0 +1,93 @@
+"""Witnesses on a real server: every rule from both sides, and the whole space."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from auditproof.coverage import Depth, plan
+from auditproof.expect import Expectation
+from auditproof.policy import load_policy
+from auditproof.run import Prover, Step
+from auditproof.served import load_served
+from auditproof.verdict import Outcome
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from auditproof.clusters.embedded import Embedded
+    from auditproof.clusters.rundir import RunDirectory
+
+POLICY = """\
+apiVersion: audit.k8s.io/v1
+kind: Policy
+omitStages: [RequestReceived]
+rules:
+- {level: None, users: ["system:kube-proxy"], verbs: [watch], resources: [{resources: [endpoints]}]}
+- {level: None, userGroups: ["system:masters"], nonResourceURLs: ["/metrics*"]}
+- {level: Request, users: ["system:serviceaccount:shop:robot"], namespaces: [shop, "a b"]}
+- {level: Metadata, users: [alice, "Zoë, the 2nd"], userGroups: [dev, "system:unauthenticated"]}
+- {level: Metadata, resources: [{resources: [secrets], resourceNames: [db]}, {group: shop.example.com}]}
+- {level: None, verbs: [proxy, connect, trace, ""]}
+- {level: None, users: ["system:kube-proxy"], verbs: [watch], resources: [{resources: [endpoints]}]}
+- {level: RequestResponse, omitStages: [ResponseStarted]}
+"""
+BROKEN = POLICY.replace("{level: Request, users", "{level: Metadata, users").replace("[dev, ", "[ops, ")
+
+
+@pytest.fixture(scope="module")
+def policy(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("coverage") / "policy.yaml"
+    path.write_text(POLICY)
+    return path
+
+
+def test_every_rule_and_condition_is_proven_and_reported(policy: Path, tmp_path: Path) -> None:
+    command = [sys.executable, "-m", "auditproof", "run", str(policy), "-m", "witness", "--report", str(tmp_path)]
+
+    done = subprocess.run([*command, "-n", "2"], capture_output=True, text=True, check=False, cwd=tmp_path)
+
+    assert done.returncode == 0, done.stdout
+    results: dict[str, Any] = json.loads((tmp_path / "results.json").read_text())
+    proven = {proof["id"] for proof in results["proofs"] if proof["verdict"] == "PROVEN"}
+    rules = results["coverage"]["rules"]
+    assert [bool(rule["reason"]) for rule in rules] == [False] * 6 + [True, False]
+    assert "by rule 1 (line 5)" in rules[6]["reason"]
+    for rule in rules:
+        assert set(rule["witnesses"]) | set(rule["nearMisses"]) <= proven
+        assert bool(rule["witnesses"]) != bool(rule["reason"])
+    assert sum(len(rule["nearMisses"]) for rule in rules) >= 10
+    assert results["summary"]["planned"] == len(proven) == len(results["proofs"])
+    assert "Each rule, proven from both sides" in (tmp_path / "report.html").read_text()
+
+
+def test_the_whole_space_is_proven_and_a_server_with_another_policy_is_found_out(
+    policy: Path, embedded: Embedded, run_directory: RunDirectory, tmp_path: Path
+) -> None:
+    broken = tmp_path / "broken.yaml"
+    broken.write_text(BROKEN)
+    judged = load_policy(policy)
+    coverage = plan(judged, load_served("1.37"), Depth.ALL)
+    steps = [Step(one.id, one.performable.identity, one.performable.request, Expectation()) for one in coverage.planned]
+
+    for path, wrong in ((policy, 0), (broken, 10)):
+        prover = Prover(
+            embedded.cluster(path),
+            judged,
+            running=load_policy(path),
+            folder=run_directory.private_folder(),
+            died=lambda: "",
+        )
+        outcomes = {proof.step.id: proof.verdict for proof in prover.prove(steps)}
+        prover.close()
+        not_proven = {
+            name: verdict.reasons for name, verdict in outcomes.items() if verdict.outcome is not Outcome.PROVEN
+        }
+        assert len(not_proven) >= wrong
+        assert wrong or not not_proven, not_proven
+        assert all(outcomes[name].outcome is Outcome.VIOLATED for name in not_proven), not_proven
+    assert "rule-03-witness" in not_proven and "rule-04-witness" in not_proven
