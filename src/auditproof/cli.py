@@ -13,25 +13,20 @@ from typing import TYPE_CHECKING, TextIO
 
 from auditproof import __version__, content
 from auditproof.attributes import Attributes, UserInfo
-from auditproof.clusters.profile import load_profile
 from auditproof.command import add_command, version
-from auditproof.diff import diff, render_markdown, render_text, to_json
+from auditproof.diff_command import add_diff
 from auditproof.errors import AuditproofError
 from auditproof.evaluate import evaluate_lines
 from auditproof.explain import explain, render
 from auditproof.lint_command import add_lint
 from auditproof.policy import load_policy
 from auditproof.resources import split_resource
-from auditproof.served import load_served
-from auditproof.verdict import Outcome
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from auditproof.command import Commands
-    from auditproof.diff import PolicyDiff
     from auditproof.policy import Policy
-    from auditproof.sidebyside import Shown
 
 RUN_EPILOG = """\
 Everything that is not an option above goes to pytest: -k, -m, -n 4, -x, --lf, -v ...
@@ -63,23 +58,6 @@ example:
 """
 
 
-DIFF_EPILOG = """\
-Every request that the two policies treat differently is in one of the changes: who asks, with which verbs, for what,
-and which rules decide. Nothing is sampled: all requests that the policies can tell apart are compared, on what an API
-server of the chosen version serves. Worst first: what is no longer recorded, what loses bodies, what starts recording
-bodies, what loses stages, what starts being recorded, what gains stages, managedFields.
-Each change has a witness: one such request. --live starts an API server with each policy, performs the witnesses on
-both, and shows what each has recorded.
-
-exit codes, as those of diff: 0 the policies record the same; 1 they differ;
-3 with --live: a server has recorded something else, or it could not be shown what; 4 a policy cannot be used.
-
-examples:
-  auditproof diff policies/prod.yaml new.yaml
-  git show main:policies/prod.yaml > old.yaml; auditproof diff old.yaml policies/prod.yaml --format markdown --live
-"""
-
-
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command line; answers the exit code."""
     parser = _parser()
@@ -108,7 +86,7 @@ def _parser() -> argparse.ArgumentParser:
     add_lint(commands)
     _add_evaluate(commands)
     _add_explain(commands)
-    _add_diff(commands)
+    add_diff(commands)
     return parser
 
 
@@ -160,18 +138,6 @@ def _add_explain(commands: Commands) -> None:
     asked.set_defaults(run=_explain)
 
 
-def _add_diff(commands: Commands) -> None:
-    asked = add_command(commands, "diff", "tell which requests two policies record differently", DIFF_EPILOG)
-    asked.add_argument("old", metavar="OLD", help="the audit policy file as it was")
-    asked.add_argument("new", metavar="NEW", help="the audit policy file as it is going to be")
-    asked.add_argument(
-        "--kubernetes", type=version, metavar="VERSION", default="1.37", help="the Kubernetes minor (default: 1.37)"
-    )
-    asked.add_argument("--format", choices=["text", "json", "markdown"], default="text", help="default: text")
-    asked.add_argument("--live", action="store_true", help="perform the witnesses on two API servers side by side")
-    asked.set_defaults(run=_diff, unusable=4)
-
-
 def _run(options: argparse.Namespace, rest: Sequence[str]) -> int:
     """Replace this process by pytest on the shipped suites."""
     root = content.root()
@@ -208,27 +174,6 @@ def _explain(options: argparse.Namespace, _rest: Sequence[str]) -> int:
     user = None if options.unauthenticated else UserInfo(options.user, tuple(options.group))
     print(render(explain(policy, _attributes(options, user))))
     return 0
-
-
-def _diff(options: argparse.Namespace, _rest: Sequence[str]) -> int:
-    old, new = (load_policy(path, kubernetes=options.kubernetes) for path in (options.old, options.new))
-    found = diff(old, new, load_served(options.kubernetes))
-    shown = _show(found, options) if options.live and found.differences else ()
-    render = {"text": render_text, "markdown": render_markdown, "json": to_json}[options.format]
-    sys.stdout.write(render(found, [str(one) for one in shown]))
-    if any(one.outcome in (Outcome.VIOLATED, Outcome.UNPROVEN) for one in shown):
-        return 3
-    return 1 if found.differences else 0
-
-
-def _show(found: PolicyDiff, options: argparse.Namespace) -> Sequence[Shown]:
-    from auditproof.sidebyside import show  # what starts servers is not needed for anything else here
-
-    def report(line: str) -> None:
-        print(line, file=sys.stderr, flush=True)
-
-    old, new = Path(options.old).resolve(), Path(options.new).resolve()
-    return show(found, old, new, profile=load_profile("embedded"), kubernetes=options.kubernetes, report=report)
 
 
 def _attributes(options: argparse.Namespace, user: UserInfo | None) -> Attributes:
