@@ -1,5 +1,6 @@
 PYTHON  ?= python3
 POLICY  ?= fixtures/policies/baseline.yaml
+BASE    ?=
 REPORT  ?= reports
 CLUSTER ?= embedded
 KUBERNETES ?=
@@ -15,7 +16,7 @@ READY := .venv/.ready
 help: ## list the targets
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{ printf "  %-12s %s\n", $$1, $$2 }'
 	@echo
-	@echo "  make conformance POLICY=any.yaml [REPORT=folder] [CLUSTER=profile] [KUBERNETES=1.37] [IMAGE=node-image] [ARGS='-k secrets']"
+	@echo "  make conformance POLICY=any.yaml [BASE=old.yaml] [REPORT=folder] [CLUSTER=profile] [KUBERNETES=1.37] [IMAGE=node-image] [ARGS='-k secrets']"
 
 setup: $(READY) ## make .venv with the command auditproof in it
 
@@ -35,8 +36,8 @@ check: $(READY) ## format, lint, types, layers
 test: $(READY) ## everything, the live tests on real servers too
 	$(BIN)/python -m pytest $(ARGS)
 
-conformance: $(READY) ## prove POLICY (the baseline policy by default) and leave the report in REPORT
-	$(BIN)/auditproof run $(POLICY) --report $(REPORT) --cluster $(CLUSTER) $(if $(KUBERNETES),--kubernetes $(KUBERNETES)) $(if $(IMAGE),--image $(IMAGE)) $(ARGS)
+conformance: $(READY) ## prove POLICY (the baseline policy by default), against BASE if given, and leave the report in REPORT
+	$(BIN)/auditproof run $(POLICY) --report $(REPORT) --cluster $(CLUSTER) $(if $(BASE),--base $(BASE)) $(if $(KUBERNETES),--kubernetes $(KUBERNETES)) $(if $(IMAGE),--image $(IMAGE)) $(ARGS)
 
 bench: $(READY) ## what a proof costs beside the bare request
 	$(BIN)/python -m tests.bench $(ARGS)

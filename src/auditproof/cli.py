@@ -40,6 +40,7 @@ exit codes are pytest's: 0 all proven; 1 something violated or unproven; 2 inter
 examples:
   auditproof run policies/prod.yaml --report reports
   auditproof run policies/prod.yaml --kubernetes 1.36 -m standard -k secrets
+  auditproof run policies/new.yaml --base policies/old.yaml --report reports -m "change or witness"
 """
 EVALUATE_EPILOG = """\
 Each input line is a JSON object with the keys user, groups, verb, namespace, apiGroup, apiVersion, resource,
@@ -93,6 +94,7 @@ def _parser() -> argparse.ArgumentParser:
 def _add_run(commands: Commands) -> None:
     run = add_command(commands, "run", "prove a policy on a real API server", RUN_EPILOG)
     run.add_argument("policy", metavar="POLICY", help="the audit policy file")
+    run.add_argument("--base", metavar="OLD", help="the policy that it is to replace: prove what the change does, too")
     run.add_argument("--cluster", metavar="PROFILE", help="a cluster profile: name or file (default: embedded)")
     run.add_argument("--kubernetes", metavar="VERSION", help="the Kubernetes version (default: the profile's)")
     run.add_argument("--image", metavar="IMAGE", help="the node image of a kind cluster (default: the profile's)")
@@ -141,7 +143,7 @@ def _add_explain(commands: Commands) -> None:
 def _run(options: argparse.Namespace, rest: Sequence[str]) -> int:
     """Replace this process by pytest on the shipped suites."""
     root = content.root()
-    named = {"--audit-policy": options.policy, "--audit-cluster": options.cluster}
+    named = {"--audit-policy": options.policy, "--audit-base": options.base, "--audit-cluster": options.cluster}
     named |= {"--audit-kubernetes": options.kubernetes, "--audit-image": options.image}
     named |= {"--audit-report": options.report, "--audit-coverage": options.coverage}
     command = [sys.executable, "-m", "pytest", str(root / "suites"), f"--rootdir={root}", f"--confcutdir={root}"]

@@ -7,8 +7,10 @@ import subprocess
 import sys
 from typing import TYPE_CHECKING, Any
 
+import jsonschema
 import pytest
 
+from auditproof import content
 from auditproof.coverage import Depth, plan
 from auditproof.expect import Expectation
 from auditproof.policy import load_policy
@@ -22,6 +24,7 @@ if TYPE_CHECKING:
     from auditproof.clusters.embedded import Embedded
     from auditproof.clusters.rundir import RunDirectory
 
+SCHEMA = "src/auditproof/report/results.schema.json"
 POLICY = """\
 apiVersion: audit.k8s.io/v1
 kind: Policy
@@ -91,3 +94,27 @@ def test_the_whole_space_is_proven_and_a_server_with_another_policy_is_found_out
         assert wrong or not not_proven, not_proven
         assert all(outcomes[name].outcome is Outcome.VIOLATED for name in not_proven), not_proven
     assert "rule-03-witness" in not_proven and "rule-04-witness" in not_proven
+
+
+def test_what_a_change_does_is_shown_on_a_server_of_either_policy(policy: Path, tmp_path: Path) -> None:
+    new = tmp_path / "new.yaml"
+    new.write_text(POLICY.replace("{level: Request, users", "{level: None, users"))
+    command = [sys.executable, "-m", "auditproof", "run", str(new), "--base", str(policy), "-m", "change"]
+
+    done = subprocess.run(
+        [*command, "-n", "2", "--report", str(tmp_path / "out")],
+        capture_output=True, text=True, check=False, cwd=tmp_path,
+    )  # fmt: skip
+
+    assert done.returncode == 0, done.stdout
+    results: dict[str, Any] = json.loads((tmp_path / "out" / "results.json").read_text())
+    jsonschema.validate(results, json.loads((content.root() / SCHEMA).read_text()))
+    proofs = {proof["id"]: proof for proof in results["proofs"]}
+    first = results["change"]["changes"][0]
+    assert first["kind"] == "stops being recorded"
+    assert {side: proofs[name]["observed"]["level"] for side, name in first["proofs"].items()} == {
+        "old": "Request",
+        "new": "None",
+    }
+    assert results["summary"]["proven"] == results["summary"]["planned"] == len(proofs)
+    assert "What changes against" in (tmp_path / "out" / "report.html").read_text()

@@ -125,6 +125,38 @@ def test_witnesses_are_items_of_the_policy(
     assert collected(pytester, "--audit-policy=rules.yaml", *options) == expected
 
 
+CHANGED = ["base.yaml::change-01", "rules.yaml::change-01"]
+
+
+@pytest.mark.parametrize(
+    ("options", "expected"),
+    [
+        (("--audit-base=base.yaml",), CHANGED),
+        (("--audit-base=base.yaml", "-m", "change"), CHANGED),
+        (("--audit-base=base.yaml", "-m", "witness"), []),
+        (("--audit-base=base.yaml", "--audit-coverage=rules"), [*CHANGED, MADE[0], MADE[2]]),
+        (("--audit-base=base.yaml", "--audit-sabotage"), []),
+        (("--audit-base=rules.yaml",), []),
+    ],
+)
+def test_what_a_change_does_is_asked_of_both_policies(
+    pytester: pytest.Pytester, options: tuple[str, ...], expected: list[str]
+) -> None:
+    pytester.path.joinpath("rules.yaml").write_text(RULES)
+    pytester.path.joinpath("base.yaml").write_text(RULES.replace("users: [alice]", "users: [nobody-else]"))
+
+    found = collected(pytester, "--audit-policy=rules.yaml", *options)
+
+    assert [item for item in found if "change-" not in item or item.endswith("-01")] == expected
+
+
+def test_a_base_that_cannot_be_read_is_told_before_anything_starts(project: pytest.Pytester) -> None:
+    result = project.runpytest_inprocess("--audit-policy=policy.yaml", "--audit-base=missing.yaml")
+
+    assert result.ret == pytest.ExitCode.USAGE_ERROR
+    result.stderr.fnmatch_lines(["*missing.yaml:1:1: the policy cannot be read: No such file or directory"])
+
+
 def test_a_depth_that_is_none_is_refused_with_a_suggestion(project: pytest.Pytester) -> None:
     result = project.runpytest_inprocess("--audit-coverage=condition")
 

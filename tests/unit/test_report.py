@@ -10,15 +10,23 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from auditproof.diff import diff
+from auditproof.lint import examine
+from auditproof.policy import parse_policy
 from auditproof.report import html
+from auditproof.report.change import change_record, change_rows, change_sentence
 from auditproof.report.headline import verdict_sentence, verdict_word
 from auditproof.report.html import anchor, evidence_document, into_page, ticket_document
+from auditproof.report.linting import lint_record
 from auditproof.report.matrix import matrices
 from auditproof.report.results import conformance_report, replace_file, write_results
 from auditproof.report.rules import policy_lines
+from auditproof.served import load_served
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+    from auditproof.policy import Policy
 
 GIVEN = {
     "path": "prod.yaml",
@@ -271,3 +279,57 @@ def test_what_is_not_recorded_stands_before_what_is_recorded_too_much() -> None:
     )
     listed = re.findall(r'<div class="reason">([^<]*)</div></li>', page)
     assert listed == ["d-nothing", "c-no-bodies", "b-fewer-bodies", "a-more", "e-unproven"]
+
+
+def policy_of(name: str, rules: str) -> Policy:
+    text = f"apiVersion: audit.k8s.io/v1\nkind: Policy\nrules:\n{rules}"
+    return parse_policy(text.encode(), path=name)
+
+
+def test_what_a_change_does_is_told_with_the_proofs_on_both_servers() -> None:
+    old = policy_of("old.yaml", "- level: Request\n  users: [alice]\n- level: Metadata\n")
+    new = policy_of("new.yaml", "- level: None\n  users: [alice]\n- level: Metadata\n")
+    record = change_record(diff(old, new, load_served("1.37")))
+    before = proof("old.yaml::change-01", events=[{"stage": "ResponseComplete", "level": "Request"}])
+    found = report(before, proof("new.yaml::change-01"), parts={"change": record})
+
+    row = change_rows(found)[0]
+    page = ticket_document(found)
+
+    assert (row.kind, row.text, row.who, row.rules) == (
+        "stops being recorded", "Request → None", "alice", "1 (line 4) → 1 (line 4)",
+    )  # fmt: skip
+    assert row.old is not None
+    assert row.new is not None
+    assert [row.old["id"], row.new["id"]] == ["old.yaml::change-01", "new.yaml::change-01"]
+    assert change_sentence(found).startswith("What changes against old.yaml: stops being recorded (")
+    assert change_sentence(found) in page
+    assert page.count("<strong>after</strong>: no event") == 1
+
+
+def test_a_change_that_no_server_has_shown_says_so() -> None:
+    old, new = policy_of("old.yaml", "- level: Metadata\n"), policy_of("new.yaml", "- level: Request\n")
+    found = report(proof("a"), parts={"change": change_record(diff(old, new, load_served("1.37")))})
+    assert all(row.old is None and row.new is None for row in change_rows(found))
+    assert "not shown on a server: not performed" in ticket_document(found)
+
+
+def test_a_base_that_records_the_same_is_told_to() -> None:
+    old, new = policy_of("old.yaml", "- level: Metadata\n"), policy_of("new.yaml", "- level: Metadata\n")
+    found = report(proof("a"), parts={"change": change_record(diff(old, new, load_served("1.37")))})
+    assert change_sentence(found) == "Nothing is recorded differently from old.yaml."
+
+
+def test_what_lint_finds_stands_in_the_report_with_what_comments_suppress() -> None:
+    policy = policy_of(
+        "p.yaml",
+        "- level: Metadata\n"
+        "# auditproof: ignore AP201 because it waits for the next change\n"
+        "- level: None\n  users: [alice]\n- level: None\n  users: [bob]\n",
+    )
+    record = lint_record(examine(policy, load_served("1.37")))
+    page = ticket_document(report(proof("a"), parts={"lint": record}))
+    assert [finding["code"] for finding in record["ignored"]] == ["AP201"]
+    assert "AP201" in {finding["code"] for finding in record["findings"]}
+    assert "it waits for the next change" in page
+    assert all(str(escape(finding["advice"], quote=False)) in unescape(page) for finding in record["findings"])

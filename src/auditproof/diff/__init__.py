@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from auditproof.diff.effect import Change, Effect, Kind, effect_of
 from auditproof.diff.policies import Difference, PolicyDiff, changed, diff
-from auditproof.diff.rendering import render_markdown, render_text, to_json
+from auditproof.diff.rendering import render_markdown, render_text, to_json, to_record
 
 __all__ = [
     "Change",
@@ -18,4 +18,5 @@ __all__ = [
     "render_markdown",
     "render_text",
     "to_json",
+    "to_record",
 ]

@@ -89,7 +89,12 @@ def _cells(texts: Sequence[str]) -> str:
 
 def to_json(diff: PolicyDiff, shown: Sequence[str] = ()) -> str:
     """The whole diff, nothing shortened; rules are counted from 0, as in results.json."""
-    document = {
+    return json.dumps(to_record(diff, shown), indent=1, ensure_ascii=False) + "\n"
+
+
+def to_record(diff: PolicyDiff, shown: Sequence[str] = ()) -> dict[str, Any]:
+    """The whole diff as JSON values."""
+    return {
         "apiVersion": API_VERSION,
         "kind": KIND,
         "old": _policy(diff.old),
@@ -97,7 +102,6 @@ def to_json(diff: PolicyDiff, shown: Sequence[str] = ()) -> str:
         "kubernetes": diff.kubernetes,
         "changes": [_change(difference) | ({"live": live} if shown else {}) for difference, live in _with(diff, shown)],
     }
-    return json.dumps(document, indent=1, ensure_ascii=False) + "\n"
 
 
 def _policy(policy: Policy) -> dict[str, str]:
@@ -108,11 +112,13 @@ def _change(difference: Difference) -> dict[str, Any]:
     row = difference.row
     return {
         "kind": str(difference.change.kind),
+        "text": difference.change.text,
         "old": _effect(difference.change.old),
         "new": _effect(difference.change.new),
         "who": row.who,
         "forged": not row.honest,
         "verbs": list(row.product.verbs),
+        "verbsText": row.product.verbs_text,
         "what": row.product.what,
         "where": row.product.where,
         "resources": list(row.product.resources),

@@ -27,6 +27,7 @@ REPORTING: pytest.StashKey[Reporting] = pytest.StashKey()
 MARKERS = (
     "standard: a standard action, judged by the Decisions of the policy that the run is given",
     "witness: a request made from the given policy's own rules (--audit-coverage)",
+    "change: a request that the given policy and the one it replaces record differently (--audit-base)",
     "own_policy: a case whose file names a policy of its own",
     "audit_policy(path, sabotage=None): the policy that the audit fixture of this test proves",
 )
@@ -81,6 +82,7 @@ def _case_file_below(path: Path) -> bool:
 
 def _set_up(config: pytest.Config) -> AuditSession:
     """Prepare the controller, or a run without workers."""
+    from auditproof.plugin.parts import report_parts
     from auditproof.plugin.reporting import Reporting, prepare_folder
 
     folder = options.report_folder(config)
@@ -91,7 +93,7 @@ def _set_up(config: pytest.Config) -> AuditSession:
     config.stash[SESSION] = session
     if config.option.collectonly:
         return session
-    reporting = Reporting(read, lambda: session.start_seconds, lambda: session.coverage)
+    reporting = Reporting(read, lambda: session.start_seconds, lambda: report_parts(session))
     if read.report is not None:
         config.option.htmlpath = str(read.report / "report.html")
         config.option.self_contained_html = True
@@ -139,7 +141,8 @@ def pytest_xdist_node_collection_finished(node: Any, ids: list[str]) -> None:
     """Note in the controller what the workers are going to prove."""
     reporting = node.config.stash.get(REPORTING, None)
     if reporting is not None:
-        made = f"{node.config.stash[SESSION].options.policy.path}::"
+        read = node.config.stash[SESSION].options
+        made = tuple(f"{policy.path}::" for policy in (read.policy, read.base) if policy is not None)
         reporting.plan(name for name in ids if f"{collect.SUFFIX}::" in name or name.startswith(made))
 
 

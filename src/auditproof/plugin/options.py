@@ -51,6 +51,7 @@ class Setting:
 
 SETTINGS = (
     Setting("policy", "the audit policy to prove (default: the baseline policy that auditproof ships)", "FILE"),
+    Setting("base", "the policy that it is to replace: prove what the change does, request by request", "FILE"),
     Setting("cluster", "the cluster profile: a name out of clusters/ or a file (default: embedded)", "PROFILE"),
     Setting("kubernetes", "the Kubernetes version, e.g. 1.37 or 1.36.3 (default: the profile's)", "VERSION"),
     Setting("assets", "a folder with etcd and kube-apiserver (as KUBEBUILDER_ASSETS)", "FOLDER"),
@@ -72,6 +73,8 @@ class Options:
 
     policy_file: Path
     policy: Policy
+    base_file: Path | None
+    base: Policy | None
     folders: tuple[Path, ...]
     profile: Profile
     kubernetes: str
@@ -111,10 +114,18 @@ def read_options(config: pytest.Config) -> Options:
     if not KUBERNETES_VERSION.fullmatch(kubernetes):
         raise pytest.UsageError(f"--audit-kubernetes: {kubernetes!r} is no version: expected 1.37 or 1.37.2, say")
     file, folders = policy_path(config), (config.invocation_params.dir, config.rootpath)
-    name = shown_path(file, folders)
+
+    def read_policy(file: Path) -> Policy:
+        name = shown_path(file, folders)
+        return _usable(lambda: load_policy(file, kubernetes=minor(kubernetes), name=name))
+
+    base_file = _folder(config, "base")
+    base = read_policy(base_file) if base_file else None
     return Options(
         policy_file=file,
-        policy=_usable(lambda: load_policy(file, kubernetes=minor(kubernetes), name=name)),
+        policy=read_policy(file),
+        base_file=base_file,
+        base=base,
         folders=folders,
         profile=profile,
         kubernetes=kubernetes,

@@ -16,6 +16,7 @@ import pytest
 
 from auditproof.clusters import start_provider
 from auditproof.coverage import plan
+from auditproof.diff import diff
 from auditproof.errors import AuditproofError
 from auditproof.plugin.options import minor, shown_path
 from auditproof.policy import Policy, load_policy
@@ -32,6 +33,7 @@ if TYPE_CHECKING:
     from auditproof.clusters.base import Capability, Provider
     from auditproof.clusters.rundir import RunDirectory
     from auditproof.coverage import Coverage
+    from auditproof.diff import PolicyDiff
     from auditproof.plugin.collect import CaseItem
     from auditproof.plugin.options import Options
 
@@ -99,6 +101,14 @@ class AuditSession:
         if options.coverage is None or options.sabotage:
             return None
         return plan(options.policy, load_served(options.kubernetes), options.coverage)
+
+    @cached_property
+    def change(self) -> PolicyDiff | None:
+        """What the given policy changes; None without a base, or where the servers run broken policies."""
+        options = self.options
+        if options.base is None or options.sabotage:
+            return None
+        return diff(options.base, options.policy, load_served(options.kubernetes))
 
     def find_servers(self) -> None:
         """Find (or download, or build) the servers' binaries, with progress.

@@ -11,7 +11,6 @@ import pytest
 
 from auditproof.plugin.options import REPORT_FILES
 from auditproof.plugin.outcomes import RECORDS
-from auditproof.report.covering import coverage_record
 from auditproof.report.html import (
     EVIDENCE_FILE,
     evidence_document,
@@ -24,7 +23,6 @@ from auditproof.report.results import conformance_report, replace_file, write_re
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
-    from auditproof.coverage import Coverage
     from auditproof.plugin.options import Options
 
 
@@ -46,11 +44,11 @@ class Reporting:
     """Gathers the records of all tests of a run; lives in the controller only."""
 
     def __init__(
-        self, options: Options, start_seconds: Callable[[], float], coverage: Callable[[], Coverage | None]
+        self, options: Options, start_seconds: Callable[[], float], parts: Callable[[], dict[str, Any]]
     ) -> None:
         self._options = options
         self._start_seconds = start_seconds
-        self._coverage = coverage
+        self._parts = parts
         self._records: dict[str, dict[str, Any]] = {}
         self._planned: set[str] = set()
         self._kubernetes = options.kubernetes
@@ -110,7 +108,7 @@ class Reporting:
             started=self._started,
             finished=datetime.now(UTC),
             sabotage=self._options.sabotage,
-            coverage=coverage_record(covered, policy.path) if (covered := self._coverage()) else None,
+            parts=self._parts(),
         )
 
     @pytest.hookimpl

@@ -1,57 +1,94 @@
-"""Witnesses as pytest items: the given policy is collected as if it were a file of cases, made from its own rules."""
+"""Requests made out of policies as pytest items: a policy is collected as if it were a file of cases.
+
+The given policy has the witnesses of its own rules, and the requests that it records differently from the base; the
+base has these, too, judged by itself.
+"""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from auditproof.case import Case, CaseFile
 from auditproof.errors import Position
 from auditproof.expect import Expectation
 from auditproof.plugin.collect import CaseFileCollector, CaseItem
 from auditproof.plugin.proving import SESSION
+from auditproof.report.change import proof_name
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from pathlib import Path
 
     import pytest
 
-    from auditproof.coverage import PlannedWitness
-    from auditproof.policy import Policy
+    from auditproof.diff import PolicyDiff
+    from auditproof.plugin.proving import AuditSession
+    from auditproof.policy import Policy, PolicyRule
+    from auditproof.witness import Performable
+
+NEW, OLD = 1, 0  # of a pair of deciding rules
 
 
 def collect_witnesses(session: pytest.Session) -> list[pytest.Item]:
-    """The items that the run's coverage asks for; reported as collected, like those of any other file."""
+    """The items that coverage and base ask for; reported as collected, like those of any other file."""
     proving = session.config.stash[SESSION]
-    if proving.coverage is None:
+    options, items = proving.options, []
+    if proving.change is not None and options.base is not None and options.base_file is not None:
+        cases = tuple(_changes(proving.change, options.base, OLD))
+        items += _collect(session, options.base, options.base_file, cases, "change", own=True)
+        cases = tuple(_changes(proving.change, options.policy, NEW))
+        items += _collect(session, options.policy, options.policy_file, cases, "change")
+    items += _collect(session, options.policy, options.policy_file, tuple(_witnesses(proving)), "witness")
+    return items
+
+
+def _collect(
+    session: pytest.Session, policy: Policy, file: Path, cases: tuple[Case, ...], mark: str, *, own: bool = False
+) -> list[pytest.Item]:
+    if not cases:
         return []
-    policy = proving.options.policy
-    collector = WitnessCollector.from_parent(session, path=proving.options.policy_file, nodeid=policy.path)
+    title = "Made out of the policy"
+    made = CaseFile(file, title, policy=file if own else None, sabotage=None, given=(), cases=cases)
+    collector = PolicyCollector.from_parent(session, path=file, nodeid=policy.path, made=made, mark=mark)
     report = collector.ihook.pytest_make_collect_report(collector=collector)
     collector.ihook.pytest_collectreport(report=report)
     return [item for item in report.result or () if isinstance(item, CaseItem)]
 
 
-class WitnessCollector(CaseFileCollector):
-    """The given policy."""
+class PolicyCollector(CaseFileCollector):
+    """A policy with cases made out of it."""
 
-    mark = "witness"
+    mark = ""
+
+    def __init__(self, *, made: CaseFile, mark: str, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.cases = made
+        self.mark = mark
 
     def collect(self) -> Iterator[CaseItem]:
-        """Make an item of every witness."""
-        proving = self.config.stash[SESSION]
-        assert proving.coverage is not None
-        policy = proving.options.policy
-        cases = tuple(_case(policy, planned) for planned in proving.coverage.planned)
-        self.cases = CaseFile(self.path, "Witnesses", policy=None, sabotage=None, given=(), cases=cases)
+        """Make an item of every case."""
         yield from self.items()
 
 
-def _case(policy: Policy, planned: PlannedWitness) -> Case:
+def _witnesses(proving: AuditSession) -> Iterator[Case]:
+    policy = proving.options.policy
+    for planned in proving.coverage.planned if proving.coverage else ():
+        yield _case(policy, planned.id, planned.title, planned.performable, planned.rule)
+
+
+def _changes(diff: PolicyDiff, policy: Policy, side: int) -> Iterator[Case]:
+    for number, difference in enumerate(diff.differences, 1):
+        sent = difference.witness.performable
+        if sent is not None:
+            title = f"{difference.change.kind}: {difference.change.text}: {sent}"
+            yield _case(policy, proof_name(number), title, sent, difference.rules[0][side])
+
+
+def _case(policy: Policy, name: str, title: str, sent: Performable, rule: PolicyRule | None) -> Case:
     """A case without an expectation of its own: what the policy decides is what must be recorded."""
-    sent = planned.performable
     return Case(
-        id=planned.id,
-        title=planned.title,
+        id=name,
+        title=title,
         identity=sent.identity,
         request=sent.request,
         expectation=Expectation(),
@@ -60,5 +97,5 @@ def _case(policy: Policy, planned: PlannedWitness) -> Case:
         given=(),
         needs=sent.identity.needs,
         marks=(),
-        position=planned.rule.position if planned.rule else Position(policy.path, 1, 1),
+        position=rule.position if rule else Position(policy.path, 1, 1),
     )

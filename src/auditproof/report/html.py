@@ -16,6 +16,7 @@ from urllib.parse import quote
 from jinja2 import Environment, FunctionLoader, StrictUndefined
 from markupsafe import Markup
 
+from auditproof.report.change import change_rows, change_sentence
 from auditproof.report.covering import rules_witnessed
 from auditproof.report.headline import judged_by_given, verdict_sentence, verdict_word
 from auditproof.report.matrix import LEVELS, identity_text, matrices
@@ -78,6 +79,9 @@ def _render(template: str, report: Mapping[str, Any], *, apart: bool) -> str:
             sentence=verdict_sentence(report),
             run={"by": "", "ci": "", **report.get("run", {})},
             attention=_attention(report),
+            changes=change_rows(report),
+            change_sentence=change_sentence(report),
+            lint=report.get("lint", {"findings": (), "ignored": ()}),
             claims=[proof for proof in report["proofs"] if proof["claim"]],
             lines=policy_lines(report),
             rules=rules_witnessed(report),

@@ -8,6 +8,7 @@ import tempfile
 from collections import Counter
 from datetime import UTC, datetime
 from pathlib import Path
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 from auditproof import __version__
@@ -29,15 +30,15 @@ def conformance_report(
     started: datetime,
     finished: datetime,
     sabotage: bool = False,
-    coverage: Mapping[str, Any] | None = None,
+    parts: Mapping[str, Any] = MappingProxyType({}),
 ) -> dict[str, Any]:
     """The report of a run: plain data, by results.schema.json.
 
     ``proofs`` are records (see records.proof_record), one an id; ``planned`` the ids of all that was to be proven.
     What was planned and has no record was not performed, and is unproven: so planned = proven + violated + unproven +
     notSupported, always. ``started`` and ``finished`` know their time zone. ``sabotage``: the servers ran policies
-    broken on purpose. ``coverage`` is what was to be witnessed of the policy (see covering.coverage_record). Raises
-    ValueError where two proofs have the same id, because then nothing would add up.
+    broken on purpose. ``parts`` are the keys that are there only where a run was asked for them: coverage, change,
+    lint. Raises ValueError where two proofs have the same id, because then nothing would add up.
     """
     done = {proof["id"] for proof in proofs}
     missing = [proof_id for proof_id in planned if proof_id not in done]
@@ -61,7 +62,7 @@ def conformance_report(
             "unproven": verdicts["UNPROVEN"] + len(missing),
             "notSupported": verdicts["NOT_SUPPORTED"],
         },
-        **({"coverage": dict(coverage)} if coverage else {}),
+        **parts,
         "notPerformed": missing,
         "proofs": sorted(map(_without_secrets, proofs), key=lambda proof: str(proof["id"])),
     }

@@ -1,0 +1,25 @@
+"""What a report says about the given policy beside its proofs: coverage, what a change does, what lint finds."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from auditproof.lint import examine
+from auditproof.report.change import change_record
+from auditproof.report.covering import coverage_record
+from auditproof.report.linting import lint_record
+from auditproof.served import load_served
+
+if TYPE_CHECKING:
+    from auditproof.plugin.proving import AuditSession
+
+
+def report_parts(session: AuditSession) -> dict[str, Any]:
+    """The parts of results.json that are there only where a run was asked for them (see results.schema.json)."""
+    options = session.options
+    parts: dict[str, Any] = {"lint": lint_record(examine(options.policy, load_served(options.kubernetes)))}
+    if session.coverage is not None:
+        parts["coverage"] = coverage_record(session.coverage, options.policy.path)
+    if session.change is not None:
+        parts["change"] = change_record(session.change)
+    return parts
