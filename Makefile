@@ -39,7 +39,7 @@ test: $(READY) ## everything, the live tests on real servers too
 conformance: $(READY) ## prove POLICY (the baseline policy by default), against BASE if given, and leave the report in REPORT
 	$(BIN)/auditproof run $(POLICY) --report $(REPORT) --cluster $(CLUSTER) $(if $(BASE),--base $(BASE)) $(if $(KUBERNETES),--kubernetes $(KUBERNETES)) $(if $(IMAGE),--image $(IMAGE)) $(ARGS)
 
-bench: $(READY) ## what a proof costs beside the bare request
+bench: $(READY) ## what a proof costs beside the bare request, and how the space grows (ARGS=space: that alone)
 	$(BIN)/python -m tests.bench $(ARGS)
 
 served: $(READY) ## record anew what the API servers serve (src/auditproof/served.json)

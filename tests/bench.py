@@ -12,6 +12,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -24,16 +25,22 @@ from auditproof.clusters.profile import load_profile
 from auditproof.clusters.rundir import RunDirectory
 from auditproof.expect import Expectation
 from auditproof.identity import Identity
-from auditproof.policy import load_policy
+from auditproof.lint import lint
+from auditproof.policy import Policy, load_policy, parse_policy
 from auditproof.run import Prover, Step
+from auditproof.served import Served, load_served
+from auditproof.space import Space
 from auditproof.verdict import Outcome
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from auditproof.action import Request
     from auditproof.clusters.base import Cluster
 
 ACTIONS = 1000
 ROUNDS = 5
+RULES = (25, 50, 100, 200)
 POLICY = content.root() / "fixtures" / "policies" / "baseline.yaml"
 ALICE = Identity.x509("alice", "developers")
 READS = (
@@ -125,8 +132,62 @@ def case_file() -> dict[str, Any]:
     return {**head, "identities": identities, "cases": cases}
 
 
+def long_policy(rules: int) -> Policy:
+    """A policy with that many rules, each unlike the others in users and groups, verbs, names and namespaces."""
+    kinds = (
+        ("", "pods"),
+        ("apps", "deployments"),
+        ("", "pods/log"),
+        ("rbac.authorization.k8s.io", "*"),
+        ("", "events"),
+    )
+    verbs = ("get", "list", "watch", "create", "update", "patch", "delete")
+    made: list[dict[str, Any]] = []
+    for n in range(rules):
+        group, resource = kinds[n % len(kinds)]
+        entry: dict[str, Any] = {"group": group, "resources": [resource]}
+        entry |= {"resourceNames": [f"object-{n}"]} if n % 6 == 0 else {}
+        rule: dict[str, Any] = {"level": "Metadata", "verbs": [verbs[n % 7], verbs[(n + 2) % 7]], "resources": [entry]}
+        rule |= {"users": [f"system:serviceaccount:team-{n % 9}:robot-{n}", f"user-{n}"]} if n % 2 == 0 else {}
+        rule |= {"userGroups": [f"team-{n}", "ops"]} if n % 4 == 1 else {}
+        rule |= {"namespaces": [f"team-{n % 9}"]} if n % 5 == 0 else {}
+        made.append(rule)
+    document = {"apiVersion": "audit.k8s.io/v1", "kind": "Policy", "rules": [*made, {"level": "Metadata"}]}
+    return parse_policy(json.dumps(document).encode(), "long.json")
+
+
+def seconds(work: Callable[[], object]) -> float:
+    """The median of three runs."""
+    spent = []
+    for _ in range(3):
+        begun = time.perf_counter()
+        work()
+        spent.append(time.perf_counter() - begun)
+    return statistics.median(spent)
+
+
+def _whole_space(policy: Policy, served: Served) -> int:
+    return sum(1 for _ in Space.of(policy.rules, served).outcomes())
+
+
+def space_part() -> None:
+    """What it costs to look at every request, and how that grows with the rules."""
+    served = load_served("1.37")
+    sizes = {size: long_policy(size) for size in RULES}
+    spaces = {size: seconds(partial(_whole_space, policy, served)) for size, policy in sizes.items()}
+    lints = {size: seconds(partial(lint, policy, served)) for size, policy in sizes.items()}
+    least = min(RULES)
+    for size in RULES:
+        grown = f"{spaces[size] / spaces[least]:6.1f} and {lints[size] / lints[least]:6.1f} times that of {least}"
+        took = f"space {spaces[size] * 1000:6.0f} ms, lint {lints[size] * 1000:6.0f} ms"
+        print(f"{size:4} rules  {took}  {grown} ({size / least:.0f} times the rules)")
+
+
 def main() -> None:
-    """Measure and print."""
+    """Measure and print; ``space`` as an argument measures that part alone."""
+    space_part()
+    if sys.argv[1:] == ["space"]:
+        return
     directory = RunDirectory.create()
     try:
         embedded = Embedded(load_profile("embedded"), directory, kubernetes="1.37", assets=None, report=print)

@@ -655,3 +655,11 @@ def test_sarif_keeps_to_its_schema(folder: Path, capsys: pytest.CaptureFixture[s
         "artifactLocation": {"uri": "warning%2C%20100%25.yaml"},
         "region": {"startLine": 4, "startColumn": 10},
     }
+
+
+def test_a_stage_that_is_omitted_twice_makes_no_difference_to_events() -> None:
+    rules = (
+        "- {level: Metadata, omitStages: [RequestReceived], resources: [{resources: [events]}]}\n- level: Metadata\n"
+    )
+
+    assert codes(rules) == []

@@ -6,25 +6,26 @@ staging/src/k8s.io/apiserver/pkg/endpoints/filters/authn_audit.go (a 401 has one
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from auditproof.audit import Level, Stage
 from auditproof.decide import decide
 from auditproof.lint.subject import named
+from auditproof.space import ResourceCell, Space
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator, Mapping
 
-    from auditproof.attributes import Attributes
-    from auditproof.decide import Decision
+    from auditproof.attributes import Attributes, UserInfo
+    from auditproof.errors import Position
     from auditproof.lint.finding import Finding
     from auditproof.lint.subject import Asked, Subject
     from auditproof.policy import PolicyRule
+    from auditproof.space.targets import Target
 
 _EVENTS = ("", "events.k8s.io")
 _STREAMS = ("exec", "attach", "portforward")
-_VERBS = ("get", "list", "watch", "create", "update", "patch", "delete", "deletecollection")
 
 
 def check(subject: Subject) -> Iterator[Finding]:
@@ -35,77 +36,127 @@ def check(subject: Subject) -> Iterator[Finding]:
 
 
 def _events(subject: Subject) -> Iterator[Finding]:
-    for rule in subject.policy.rules:
-        for number, entry in enumerate(rule.resources):
-            if entry.group in _EVENTS and (found := _twin(subject, rule, entry.group, entry.resources)):
-                asked, pattern, decision = found
-                other = _group(_EVENTS[1 - _EVENTS.index(entry.group)])
-                at = ("rules", rule.index, "resources", number, "resources", entry.resources.index(pattern))
-                where = subject.places.of(*at)
-                told = "no rule takes it" if decision.rule is None else f"{named((decision.rule,))} decides about it"
-                message = f"the same events are served in {other}, too, and there {told}"
-                advice = f"Name events of {other} beside them."
-                yield subject.finding("AP401", where, message, advice, (asked, True))
+    for group, other in (_EVENTS, _EVENTS[::-1]):
+        naming = {rule.index: where for rule in subject.policy.rules if (where := _named_events(subject, rule, group))}
+        told: set[int] = set()
+        for index, attributes in _twins(subject, group, other) if naming else ():
+            if index in naming and index not in told:
+                told.add(index)
+                decision = decide(subject.policy, attributes)
+                rule = decision.rule
+                said = "no rule takes it" if rule is None else f"{named((rule,))} decides about it"
+                message = f"the same events are served in {_group(other)}, too, and there {said}"
+                advice = f"Name events of {_group(other)} beside them."
+                yield subject.finding("AP401", naming[index], message, advice, (attributes, True))
 
 
 def _group(group: str) -> str:
     return f"the group {group}" if group else "the core group"
 
 
-def _twin(
-    subject: Subject, rule: PolicyRule, group: str, patterns: tuple[str, ...]
-) -> tuple[Attributes, str, Decision] | None:
-    """A request for events in the other group that is decided otherwise than the same request in ``group``."""
-    written = next((pattern for pattern in patterns if pattern in ("events", "events/*")), "")
-    other = _EVENTS[1 - _EVENTS.index(group)]
-    if not written:
-        return None
-    found = subject.requests_for(rule.index, lambda t: (t.group, t.resource) == (group, "events"), _VERBS)
-    for attributes in found:
-        twin = replace(attributes, api_group=other, api_version="v1")
-        decision = decide(subject.policy, twin)
-        if _effect(decision) != _effect(decide(subject.policy, attributes)):
-            return twin, written, decision
+def _named_events(subject: Subject, rule: PolicyRule, group: str) -> Position | None:
+    """Where the rule names the events of ``group``."""
+    for number, entry in enumerate(rule.resources):
+        for at, pattern in enumerate(entry.resources if entry.group == group else ()):
+            if pattern in ("events", "events/*"):
+                return subject.places.of("rules", rule.index, "resources", number, "resources", at)
     return None
 
 
-def _effect(decision: Decision) -> tuple[Level, frozenset[Stage]]:
-    return decision.level, decision.omit_stages if decision.level is not Level.NONE else frozenset()
+def _twins(subject: Subject, group: str, other: str) -> Iterator[tuple[int, Attributes]]:
+    """Requests for events of ``other``, each decided otherwise than the same in ``group``, with the rule for that."""
+    own = _requests(subject.space, lambda target: (target.group, target.resource) == (group, "events"))
+    twins = _requests(subject.space, lambda target: (target.group, target.resource) == (other, "events"))
+    pairs = {(own[what].mask, twin.mask): twin for what, twin in twins.items() if what in own}
+    for (first, second), twin, user in _decided(subject, pairs):
+        if first is not None and user and _effect(subject, first) != _effect(subject, second):
+            yield first, twin.attributes(user)
+
+
+def _effect(subject: Subject, rule: int | None) -> tuple[Level, frozenset[Stage]]:
+    """The level, and where that records anything the stages that are omitted."""
+    level = _level(subject, rule)
+    if rule is None or level is Level.NONE:
+        return level, frozenset()
+    return level, subject.policy.rules[rule].omit_stages | subject.policy.omit_stages
 
 
 def _streams(subject: Subject) -> Iterator[Finding]:
     """At each rule that takes one form of exec, attach or port-forward and leaves the other to a rule of less."""
-    told = set()
-    for index in subject.outcomes:
-        wanted = subject.requests_for(index, lambda t: not t.group and _is_stream(t.resource, t.subresource), ("get",))
-        for attributes in wanted:
-            found = _halves(subject, attributes)
-            if found and found[0] not in told:
-                told.add(found[0])
-                yield _half(subject, *found)
+    told: set[int | None] = set()
+    both = _requests(subject.space, _is_stream)
+    pairs = {}
+    for (namespaces, name, verb, subresource), get in both.items():
+        create = both.get((namespaces, name, "create", subresource))
+        if verb == "get" and create:
+            pairs[get.mask, create.mask] = get
+    for (first, second), get, user in _decided(subject, pairs):
+        found = _blamed(subject, first, second, get.target.subresource) if user else None
+        if found and found[0] not in told:
+            told.add(found[0])
+            yield _half(subject, found[0], replace(get.attributes(user), verb=found[1]))
 
 
-def _is_stream(resource: str, subresource: str) -> bool:
-    return resource == "pods" and subresource in _STREAMS
+@dataclass(frozen=True, slots=True)
+class _Request:
+    """What is asked, with the mask of its cell."""
+
+    mask: int
+    cell: ResourceCell
+    target: Target
+    verb: str
+
+    def attributes(self, user: UserInfo | None) -> Attributes:
+        return self.cell.attributes_of(user, self.target, self.verb, self.cell.namespaces[0])
 
 
-def _halves(subject: Subject, get: Attributes) -> tuple[int | None, Attributes] | None:
-    """The rule to be blamed and the form that is recorded less, if the two forms are not treated alike.
+def _requests(space: Space, wanted: Callable[[Target], bool]) -> dict[tuple[tuple[str, ...], str, str, str], _Request]:
+    """Everything served that can be asked of the wanted targets, by namespaces, name, verb and subresource."""
+    return {
+        (cell.namespaces, cell.name, verb, target.subresource): _Request(mask, cell, target, verb)
+        for mask, cells in space.cells.items()
+        for cell in cells
+        if isinstance(cell, ResourceCell) and cell.served
+        for target in filter(wanted, cell.targets)
+        for verb in cell.verbs
+    }
+
+
+def _decided(
+    subject: Subject, pairs: Mapping[tuple[int, int], _Request]
+) -> Iterator[tuple[tuple[int | None, ...], _Request, UserInfo | None]]:
+    """The rules that decide about both of each pair, for everybody who is who they say; no user: a failed login."""
+    space = subject.space
+    for masks, request in pairs.items():
+        for identity in space.identities.classes:
+            for rules, region in space.together(identity, *masks) if identity.honest else ():
+                yield rules, request, space.identities.user(identity, region)
+
+
+def _is_stream(target: Target) -> bool:
+    return not target.group and target.resource == "pods" and target.subresource in _STREAMS
+
+
+def _blamed(subject: Subject, get: int | None, create: int | None, subresource: str) -> tuple[int | None, str] | None:
+    """The rule to be blamed and the verb that is recorded less, if rules ``get`` and ``create`` differ in level.
 
     A rule that names the subresource is blamed first, then the one that does not record. Two levels above None are
     nobody's mistake where no rule names it.
     """
-    create = replace(get, verb="create")
-    first, second = decide(subject.policy, get), decide(subject.policy, create)
-    if first.level == second.level:
+    levels = {verb: _level(subject, rule) for verb, rule in (("get", get), ("create", create))}
+    if levels["get"] == levels["create"]:
         return None
-    less, attributes = (first, get) if first.level < second.level else (second, create)
-    more = second if less is first else first
-    naming = [d.rule for d in (more, less) if d.rule and _names_stream(d.rule, get.subresource)]
-    if less.level is not Level.NONE and len(naming) != 1:
+    verb = "get" if levels["get"] < levels["create"] else "create"
+    less, more = (get, create) if verb == "get" else (create, get)
+    rules = subject.policy.rules
+    naming = [rule for rule in (more, less) if rule is not None and _names_stream(rules[rule], subresource)]
+    if levels[verb] is not Level.NONE and len(naming) != 1:
         return None
-    blamed = naming[0] if naming else less.rule
-    return (blamed.index if blamed else None), attributes
+    return (naming[0] if naming else less), verb
+
+
+def _level(subject: Subject, rule: int | None) -> Level:
+    return Level.NONE if rule is None else subject.policy.rules[rule].level
 
 
 def _names_stream(rule: PolicyRule, subresource: str) -> bool:

@@ -99,11 +99,11 @@ class Subject:
     ) -> Iterator[Attributes]:
         """Served requests of ordinary users with one of ``verbs`` for a wanted target, that the rule decides about."""
         for outcome in self.ordinary(rule):
-            user = self.space.user(outcome)
             for cell in outcome.cells:
                 if isinstance(cell, ResourceCell) and cell.served:
                     shared = [verb for verb in verbs if verb in cell.verbs]
                     for target in filter(wanted, cell.targets if shared else ()):
+                        user = self.space.user(outcome)
                         yield from (cell.attributes_of(user, target, verb, cell.namespaces[0]) for verb in shared)
 
     def answers(self, rule: PolicyRule) -> bool:
@@ -156,7 +156,7 @@ class Subject:
             return self._instead[key]
         found: set[int] = set()
         lists = (0, len(self.policy.rules)), (rule, rule + 1)
-        for outcome in self.space.outcomes(*lists):
+        for outcome in self.space.outcomes(*lists, meeting=1 << rule):
             first, own = outcome.deciding
             usual = outcome.identity.honest and outcome.cells[0].served
             if own == 0 and first is not None and first < rule and (usual or not ordinary):

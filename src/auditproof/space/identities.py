@@ -101,9 +101,9 @@ class Identities:
 
     def _name(self, identity: IdentityClass, groups: tuple[str, ...]) -> str:
         """The user's name; somebody in system:nodes is called like a node."""
-        name = identity.names[0]
-        known = {user for other in self.classes for user in other.names}
-        return fresh("system:node:worker", known) if identity.kind == OTHER and NODES in groups else name
+        if identity.kind != OTHER or NODES not in groups:
+            return identity.names[0]
+        return fresh("system:node:worker", {user for other in self.classes for user in other.names})
 
     def names_of(self, groups: int) -> tuple[str, ...]:
         """The groups of a bitmask by name."""

@@ -52,20 +52,35 @@ class Space:
         cells = {mask: tuple(sorted(some, key=_least_wanted)) for mask, some in grouped.items()}
         return Space(tuple(rules), identities_of(rules), cells)
 
-    def outcomes(self, *lists: tuple[int, int]) -> Iterator[Outcome]:
+    def outcomes(self, *lists: tuple[int, int], meeting: int = 0) -> Iterator[Outcome]:
         """The whole space, divided by what each list of rules decides; a list is (first, end) of the rules.
 
-        Without a list, all rules are one.
+        Without a list, all rules are one. ``meeting``, a bitmask of rules, leaves out whatever meets the conditions of
+        none of them.
         """
         wanted = lists or ((0, len(self.rules)),)
         known: dict[tuple[int, Region], tuple[tuple[tuple[int | None, ...], Region], ...]] = {}
         for identity in self.identities.classes:
             for mask, cells in self.cells.items():
+                if meeting and not mask & identity.mask & meeting:
+                    continue
                 key = mask & identity.mask, identity.region
                 if key not in known:
                     known[key] = tuple(self._decided(*key, wanted))
                 for deciding, region in known[key]:
                     yield Outcome(identity, region, cells, deciding)
+
+    def together(self, identity: IdentityClass, *masks: int) -> Iterator[tuple[tuple[int | None, ...], Region]]:
+        """What all rules decide about several requests of one identity, each given by the mask of its cell."""
+        yield from self._together(identity.region, tuple(mask & identity.mask for mask in masks))
+
+    def _together(self, region: Region, masks: tuple[int, ...]) -> Iterator[tuple[tuple[int | None, ...], Region]]:
+        if not masks:
+            yield (), region
+            return
+        for rule, inner in self._first_matches(masks[0], region, (0, len(self.rules))):
+            for others, innermost in self._together(inner, masks[1:]):
+                yield (rule, *others), innermost
 
     def _decided(self, mask: int, region: Region, lists: Lists) -> Iterator[tuple[tuple[int | None, ...], Region]]:
         """All lists' decisions about the rules in ``mask``, with the group sets for which they are these."""
