@@ -8,13 +8,17 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import pytest
+import yaml
 from tests.documented import SECTIONS
 
 from auditproof.action import Request, act, path_request, to_request
+from auditproof.admin import Admin
 from auditproof.audit import Level, Stage
+from auditproof.clusters.discovery import discover
 from auditproof.clusters.embedded import Embedded
 from auditproof.clusters.profile import load_profile
 from auditproof.clusters.rundir import RunDirectory
+from auditproof.content import root
 from auditproof.expect import Expectation
 from auditproof.identity import Identity
 from auditproof.lint import lint
@@ -305,3 +309,25 @@ def test_a_second_document_is_not_read(examples: Callable[[str], tuple[Path, Pat
         (proof,) = perform(provers[example], (ALICE, path_request("GET", "/api")))
 
     assert levels((proof,)) == [Level.METADATA]
+
+
+def test_what_a_running_server_serves_is_the_record_and_its_custom_resources(
+    embedded: Embedded, everything: Path
+) -> None:
+    """Lint knows then what the record alone cannot tell: which custom resources there are, and their verbs."""
+    cluster = embedded.cluster(everything)
+    admin = Admin(cluster)
+    for manifest in yaml.safe_load_all((root() / "fixtures" / "manifests" / "widgets.yaml").read_text()):
+        admin.create(manifest)
+    admin.close()
+
+    found = discover(cluster)
+
+    custom = {entry.full_name: entry for entry in found.resources if entry.group == "example.auditproof.dev"}
+    rest = [entry for entry in found.resources if entry.group != "example.auditproof.dev"]
+    assert {"widgets", "widgets/status", "widgets/scale", "factories"} <= set(custom)
+    assert rest == list(SERVED.resources)
+    rules = "rules:\n- {level: Metadata, resources: [{group: example.auditproof.dev, resources: [widgets, widgts]}]}\n"
+    policy = parse_policy(f"{POLICY}omitStages: [RequestReceived]\n{rules}".encode(), "p.yaml")
+    assert [(f.code, f.advice) for f in lint(policy, found)] == [("AP306", 'Did you mean "widgets"?')]
+    assert lint(policy, SERVED) == ()
