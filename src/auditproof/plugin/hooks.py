@@ -82,7 +82,6 @@ def _case_file_below(path: Path) -> bool:
 
 def _set_up(config: pytest.Config) -> AuditSession:
     """Prepare the controller, or a run without workers."""
-    from auditproof.plugin.parts import report_parts
     from auditproof.plugin.reporting import Reporting, prepare_folder
 
     folder = options.report_folder(config)
@@ -93,7 +92,7 @@ def _set_up(config: pytest.Config) -> AuditSession:
     config.stash[SESSION] = session
     if config.option.collectonly:
         return session
-    reporting = Reporting(read, lambda: session.start_seconds, lambda: report_parts(session))
+    reporting = Reporting(session, config.invocation_params.args)
     if read.report is not None:
         config.option.htmlpath = str(read.report / "report.html")
         config.option.self_contained_html = True

@@ -11,6 +11,8 @@ import pytest
 
 from auditproof.plugin.options import REPORT_FILES
 from auditproof.plugin.outcomes import RECORDS
+from auditproof.plugin.parts import report_parts
+from auditproof.provenance import policy_state, run_record
 from auditproof.report.html import (
     EVIDENCE_FILE,
     evidence_document,
@@ -21,9 +23,10 @@ from auditproof.report.html import (
 from auditproof.report.results import conformance_report, replace_file, write_results
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Iterable, Sequence
 
-    from auditproof.plugin.options import Options
+    from auditproof.clusters.profile import Profile
+    from auditproof.plugin.proving import AuditSession
 
 
 def prepare_folder(folder: Path) -> None:
@@ -43,15 +46,13 @@ def prepare_folder(folder: Path) -> None:
 class Reporting:
     """Gathers the records of all tests of a run; lives in the controller only."""
 
-    def __init__(
-        self, options: Options, start_seconds: Callable[[], float], parts: Callable[[], dict[str, Any]]
-    ) -> None:
-        self._options = options
-        self._start_seconds = start_seconds
-        self._parts = parts
+    def __init__(self, session: AuditSession, command: Sequence[str]) -> None:
+        self._session = session
+        self._options = session.options
+        self._command = command
         self._records: dict[str, dict[str, Any]] = {}
         self._planned: set[str] = set()
-        self._kubernetes = options.kubernetes
+        self._kubernetes = session.options.kubernetes
         self._started = datetime.now(UTC)
 
     def plan(self, ids: Iterable[str]) -> None:
@@ -95,6 +96,7 @@ class Reporting:
             policy={
                 "path": policy.path,
                 "sha256": policy.sha256,
+                **policy_state(self._options.policy_file),
                 "text": policy.text,
                 "ruleLines": [rule.position.line for rule in policy.rules],
                 "warnings": [str(warning) for warning in policy.warnings],
@@ -102,13 +104,15 @@ class Reporting:
             cluster={
                 "provider": self._options.profile.provider,
                 "kubernetes": self._kubernetes,
-                "startSeconds": round(self._start_seconds(), 2),
+                "startSeconds": round(self._session.start_seconds, 2),
+                "flags": _flags(self._options.profile),
             },
+            run=run_record(self._command),
             planned=sorted(self._planned | self._records.keys()),
             started=self._started,
             finished=datetime.now(UTC),
             sabotage=self._options.sabotage,
-            parts=self._parts(),
+            parts=report_parts(self._session),
         )
 
     @pytest.hookimpl
@@ -122,6 +126,11 @@ class Reporting:
         terminalreporter.write_line(f"{self._options.policy.path}: {counts}")
         if self._options.report is not None:
             terminalreporter.write_line(f"report: {self._options.report / 'report.html'}")
+
+
+def _flags(profile: Profile) -> dict[str, str]:
+    """The flags of the API server that a profile sets."""
+    return {**{f"audit-log-{key}": value for key, value in profile.audit_log.items()}, **profile.flags}
 
 
 _COUNTS = {

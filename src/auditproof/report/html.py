@@ -77,7 +77,7 @@ def _render(template: str, report: Mapping[str, Any], *, apart: bool) -> str:
             css=Markup(_read("ticket.css")),  # noqa: S704 - a file of ours
             verdict=verdict_word(report),
             sentence=verdict_sentence(report),
-            run={"by": "", "ci": "", **report.get("run", {})},
+            run={"by": "", "ci": "", "url": "", **report.get("run", {})},
             attention=_attention(report),
             changes=change_rows(report),
             change_sentence=change_sentence(report),

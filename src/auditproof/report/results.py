@@ -26,6 +26,7 @@ def conformance_report(
     *,
     policy: Mapping[str, Any],
     cluster: Mapping[str, Any],
+    run: Mapping[str, Any] = MappingProxyType({}),
     planned: Sequence[str],
     started: datetime,
     finished: datetime,
@@ -36,7 +37,8 @@ def conformance_report(
 
     ``proofs`` are records (see records.proof_record), one an id; ``planned`` the ids of all that was to be proven.
     What was planned and has no record was not performed, and is unproven: so planned = proven + violated + unproven +
-    notSupported, always. ``started`` and ``finished`` know their time zone. ``sabotage``: the servers ran policies
+    notSupported, always. ``started`` and ``finished`` know their time zone. ``run`` says who made it
+    (see provenance.run_record). ``sabotage``: the servers ran policies
     broken on purpose. ``parts`` are the keys that are there only where a run was asked for them: coverage, change,
     lint. Raises ValueError where two proofs have the same id, because then nothing would add up.
     """
@@ -54,6 +56,7 @@ def conformance_report(
         "sabotage": sabotage,
         "policy": dict(policy),
         "cluster": dict(cluster),
+        **({"run": dict(run)} if run else {}),
         "summary": {
             "planned": len(done) + len(missing),
             "performed": sum(1 for proof in proofs if proof["auditID"]),
