@@ -21,6 +21,7 @@ from auditproof.explain import explain, render
 from auditproof.lint_command import add_lint
 from auditproof.policy import load_policy
 from auditproof.resources import split_resource
+from auditproof.results_command import add_compare, add_report
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -88,6 +89,8 @@ def _parser() -> argparse.ArgumentParser:
     _add_evaluate(commands)
     _add_explain(commands)
     add_diff(commands)
+    add_report(commands)
+    add_compare(commands)
     return parser
 
 

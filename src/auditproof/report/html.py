@@ -59,6 +59,13 @@ def into_page(page: str, document: str) -> str:
     return f"{before}{body}\n{document}\n{after}" if body else f"{document}\n{page}"
 
 
+def standalone_page(document: str, report: Mapping[str, Any]) -> str:
+    """A whole page with the document alone."""
+    title = escape(f"auditproof: {report['policy']['path']}")
+    empty = f'<html>\n<head><meta charset="utf-8"/><title>{title}</title></head>\n<body></body>\n</html>\n'
+    return into_page(f"<!DOCTYPE html>\n{empty}", document)
+
+
 def _in_single_quotes(blob: re.Match[str]) -> str:
     """pytest-html's data with its tens of thousands of quotes as they are: a third of the size."""
     text = unescape(blob.group(1)).replace("&", "&amp;").replace("'", "&#39;")

@@ -1,0 +1,169 @@
+"""Two runs held against each other: what is proven of one and not of the other, and what was recorded differently."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+_VERDICTS = ("VIOLATED", "UNPROVEN", "NOT_SUPPORTED", "PROVEN")  # worst first
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """What a run says about one action; ``rule`` counts from 1, 0 is none."""
+
+    verdict: str
+    level: str
+    stages: tuple[str, ...]
+    rule: int
+
+    def __str__(self) -> str:
+        recorded = self.level if self.level == "None" else f"{self.level} at {', '.join(self.stages) or 'no stage'}"
+        decided = f"rule {self.rule}" if self.rule else "no rule"
+        return f"{self.verdict.replace('_', ' ')}, recorded {recorded}, by {decided}"
+
+
+@dataclass(frozen=True, slots=True)
+class Differing:
+    """An action of both runs with another outcome."""
+
+    id: str
+    title: str
+    first: Seen
+    second: Seen
+
+    @property
+    def rank(self) -> tuple[bool, int, str]:
+        """To sort by: other verdicts before other recordings, and the worst of the second run first."""
+        return self.first.verdict == self.second.verdict, _VERDICTS.index(self.second.verdict), self.id
+
+
+@dataclass(frozen=True, slots=True)
+class Comparison:
+    """``about`` are the circumstances that differ (name, first, second); the others are ids of single runs."""
+
+    about: tuple[tuple[str, str, str], ...]
+    differing: tuple[Differing, ...]
+    only_first: tuple[str, ...]
+    only_second: tuple[str, ...]
+    alike: int
+
+    @property
+    def same(self) -> bool:
+        """Whether both runs have shown the same about the same actions, whatever the circumstances."""
+        return not (self.differing or self.only_first or self.only_second)
+
+
+def compare(first: Mapping[str, Any], second: Mapping[str, Any]) -> Comparison:
+    """Compare two ConformanceReports, action by action."""
+    one, two = _by_id(first), _by_id(second)
+    both = [name for name in one if name in two]
+    differing = (Differing(name, one[name][0], one[name][1], two[name][1]) for name in both)
+    found = sorted((item for item in differing if item.first != item.second), key=lambda item: item.rank)
+    return Comparison(
+        about=tuple(_about(first, second)),
+        differing=tuple(found),
+        only_first=tuple(sorted(one.keys() - two.keys())),
+        only_second=tuple(sorted(two.keys() - one.keys())),
+        alike=len(both) - len(found),
+    )
+
+
+def _by_id(report: Mapping[str, Any]) -> dict[str, tuple[str, Seen]]:
+    """Title and outcome of every planned action; an id below the given policy is known without the policy's path."""
+    own = f"{report['policy']['path']}::"
+    found = {_name(proof["id"], own): (str(proof["title"]), _seen(proof)) for proof in report["proofs"]}
+    nothing = Seen("UNPROVEN", "None", (), 0)
+    return found | {_name(name, own): ("not performed", nothing) for name in report["notPerformed"]}
+
+
+def _name(proof_id: str, own: str) -> str:
+    return f"POLICY::{proof_id.removeprefix(own)}" if proof_id.startswith(own) else str(proof_id)
+
+
+def _seen(proof: Mapping[str, Any]) -> Seen:
+    rule = proof["expected"]["rule"]
+    observed = proof["observed"]
+    level = observed["level"] or "nothing: it was not performed"
+    return Seen(proof["verdict"], level, tuple(observed["stages"]), 0 if rule is None else rule + 1)
+
+
+def _about(first: Mapping[str, Any], second: Mapping[str, Any]) -> list[tuple[str, str, str]]:
+    facts = (
+        ("policy", ("policy", "path")),
+        ("policy SHA-256", ("policy", "sha256")),
+        ("Kubernetes", ("cluster", "kubernetes")),
+        ("provider", ("cluster", "provider")),
+        ("auditproof", ("auditproof",)),
+    )
+    pairs = ((name, _at(first, path), _at(second, path)) for name, path in facts)
+    return [(name, one, two) for name, one, two in pairs if one != two]
+
+
+def _at(report: Mapping[str, Any], path: tuple[str, ...]) -> str:
+    value: Any = report
+    for key in path:
+        value = value[key]
+    return str(value)
+
+
+def to_record(comparison: Comparison) -> dict[str, Any]:
+    """The comparison as JSON values."""
+    return {
+        "apiVersion": "auditproof/v1",
+        "kind": "Comparison",
+        "about": [{"name": name, "first": one, "second": two} for name, one, two in comparison.about],
+        "alike": comparison.alike,
+        "differing": [
+            {"id": item.id, "title": item.title, "first": _record(item.first), "second": _record(item.second)}
+            for item in comparison.differing
+        ],
+        "onlyFirst": list(comparison.only_first),
+        "onlySecond": list(comparison.only_second),
+    }
+
+
+def _record(seen: Seen) -> dict[str, Any]:
+    return {
+        "verdict": seen.verdict,
+        "level": seen.level,
+        "stages": list(seen.stages),
+        "rule": seen.rule - 1 if seen.rule else None,
+    }
+
+
+def render_text(comparison: Comparison) -> str:
+    """For a terminal: the counts, the circumstances, then every difference, worst first."""
+    lines = [headline(comparison)]
+    lines += [f"  {name}: {one} → {two}" for name, one, two in comparison.about]
+    for item in comparison.differing:
+        lines += [f"\n{item.id}  {item.title}", f"  first   {item.first}", f"  second  {item.second}"]
+    for which, names in (("first", comparison.only_first), ("second", comparison.only_second)):
+        lines += [f"\nonly in the {which}:", *(f"  {name}" for name in names)] if names else []
+    return "\n".join(lines) + "\n"
+
+
+def headline(comparison: Comparison) -> str:
+    """The comparison in a line."""
+    single = len(comparison.only_first) + len(comparison.only_second)
+    counts = f"{comparison.alike} alike, {len(comparison.differing)} different, {single} in one run only"
+    return f"{'the same' if comparison.same else 'not the same'}: {counts}"
+
+
+def render_markdown(comparison: Comparison) -> str:
+    """A table, for a change ticket or a comment on a pull request."""
+    lines = [f"**{headline(comparison)}**", ""]
+    lines += [f"- {name}: `{one}` → `{two}`" for name, one, two in comparison.about]
+    if comparison.differing:
+        lines += ["", "| Action | First | Second |", "| --- | --- | --- |"]
+        lines += [f"| {_cell(f'{i.title} ({i.id})')} | {i.first} | {i.second} |" for i in comparison.differing]
+    for which, names in (("first", comparison.only_first), ("second", comparison.only_second)):
+        lines += ["", f"Only in the {which}:", "", *(f"- {name}" for name in names)] if names else []
+    return "\n".join(lines) + "\n"
+
+
+def _cell(text: str) -> str:
+    return text.replace("|", "\\|").replace("\n", " ")
