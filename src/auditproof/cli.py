@@ -1,4 +1,4 @@
-"""The command ``auditproof``: run, lint, evaluate, explain, diff.
+"""The command ``auditproof``: run, lint, evaluate, explain, diff, requirements.
 
 ``run`` hands over to pytest (by exec, so that signals and exit codes are pytest's own); the others are pure.
 """
@@ -20,6 +20,7 @@ from auditproof.evaluate import evaluate_lines
 from auditproof.explain import explain, render
 from auditproof.lint_command import add_lint
 from auditproof.policy import load_policy
+from auditproof.requirements_command import add_option, add_requirements
 from auditproof.resources import split_resource
 from auditproof.results_command import add_compare, add_report
 
@@ -91,6 +92,7 @@ def _parser() -> argparse.ArgumentParser:
     add_diff(commands)
     add_report(commands)
     add_compare(commands)
+    add_requirements(commands)
     return parser
 
 
@@ -107,6 +109,7 @@ def _add_run(commands: Commands) -> None:
         default="conditions",
         help="witnesses of the policy's own rules: rules, conditions (default), all, or none",
     )
+    add_option(run, "hold the policy against these requirements, too, each class by a request; may be repeated")
     run.add_argument("--report", metavar="DIR", help="leave report.html, results.json and junit.xml in this folder")
     run.add_argument("--keep-cluster", action="store_true", help="leave the cluster running and say how to use it")
     run.set_defaults(run=_run)
@@ -149,6 +152,7 @@ def _run(options: argparse.Namespace, rest: Sequence[str]) -> int:
     named = {"--audit-policy": options.policy, "--audit-base": options.base, "--audit-cluster": options.cluster}
     named |= {"--audit-kubernetes": options.kubernetes, "--audit-image": options.image}
     named |= {"--audit-report": options.report, "--audit-coverage": options.coverage}
+    named |= {"--audit-requirements": ",".join(options.requirements) or None}
     command = [sys.executable, "-m", "pytest", str(root / "suites"), f"--rootdir={root}", f"--confcutdir={root}"]
     command += ["--import-mode=importlib", "-o", f"cache_dir={Path.cwd() / '.pytest_cache'}"]
     command += [f"{flag}={value}" for flag, value in named.items() if value is not None]

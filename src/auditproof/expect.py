@@ -31,6 +31,8 @@ class Expectation:
     present: tuple[str, ...] = ()
     absent: tuple[str, ...] = ()
     event: Mapping[str, Any] = field(default_factory=dict)
+    least: Level | None = None
+    most: Level | None = None
 
     def seen_from(self, client: str) -> Expectation:
         """The same, of a server that sees the requests come from the address ``client``."""

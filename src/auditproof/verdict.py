@@ -106,7 +106,7 @@ def judge(expectation: Expectation, evidence: Evidence) -> Verdict:
     level = evidence.decision.level if expectation.level is None else expectation.level
     stages = expected_stages(expectation, evidence, level)
     seen = tuple(_seen_wrong(expectation, evidence, level, stages))
-    missing = tuple(_missing(evidence, level, stages))
+    missing = tuple(_missing(expectation, evidence, level, stages))
     doubts = (*_doubts(expectation, evidence), *evidence.doubts)
     if seen or (missing and not doubts):
         return Verdict(Outcome.VIOLATED, seen + missing, level, stages, evidence)
@@ -134,6 +134,7 @@ def _kept_stages(evidence: Evidence) -> frozenset[Stage]:
 
 def _seen_wrong(expectation: Expectation, evidence: Evidence, level: Level, stages: frozenset[Stage]) -> Iterator[str]:
     """Everything that an event in the log shows to be wrong: no fence is needed for what is there."""
+    yield from _out_of_bounds(expectation, evidence) if evidence.events else ()
     if evidence.events and not stages:
         yield f"recorded at {evidence.level}, expected {_excluded(level)}"
     elif evidence.events and evidence.level is not level:
@@ -145,6 +146,15 @@ def _seen_wrong(expectation: Expectation, evidence: Evidence, level: Level, stag
         yield from _identity_and_attributes(event, evidence.exchange)
     if evidence.events and stages <= evidence.stages:  # else the last event may be the one that is not there
         yield from _fields(expectation, evidence.events[-1])
+
+
+def _out_of_bounds(expectation: Expectation, evidence: Evidence) -> Iterator[str]:
+    """What a requirement does not allow."""
+    found = f"recorded at {evidence.level}" if evidence.events else "not recorded"
+    if expectation.least is not None and evidence.level < expectation.least:
+        yield f"{found}, required is at least {expectation.least}"
+    if expectation.most is not None and evidence.level > expectation.most:
+        yield f"{found}, required is at most {expectation.most}"
 
 
 def _excluded(level: Level) -> str:
@@ -252,10 +262,11 @@ def _at(value: Any, path: str) -> Any:
     return value
 
 
-def _missing(evidence: Evidence, level: Level, stages: frozenset[Stage]) -> Iterator[str]:
+def _missing(expectation: Expectation, evidence: Evidence, level: Level, stages: frozenset[Stage]) -> Iterator[str]:
     """Everything that should stand in the log and does not: worth something only behind a fence."""
     absent, unstated = stages - evidence.stages, decided_stages(evidence) - evidence.stages - stages
     if not evidence.events:
+        yield from _out_of_bounds(expectation, evidence)
         yield from [f"not recorded, expected {level}"] if stages else []
         yield from [f"not recorded, {_decided(evidence)}: {_WHO_IS_WRONG}"] if decided_stages(evidence) else []
         return

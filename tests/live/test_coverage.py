@@ -118,3 +118,56 @@ def test_what_a_change_does_is_shown_on_a_server_of_either_policy(policy: Path, 
     }
     assert results["summary"]["proven"] == results["summary"]["planned"] == len(proofs)
     assert "What changes against" in (tmp_path / "out" / "report.html").read_text()
+
+
+OURS = """\
+apiVersion: auditproof/v1
+kind: Requirements
+title: Ours
+requirements:
+  - id: endpoints-recorded
+    title: Endpoints are recorded
+    for: [{resources: [endpoints]}]
+    level: {atLeast: Metadata}
+    because: we want to know
+    source: ourselves
+  - id: no-bodies-of-secrets
+    title: Secrets called db are not recorded with bodies
+    for: [{resources: [secrets], resourceNames: [db]}]
+    except: [{users: ["system:serviceaccount:shop:robot"]}]
+    level: {atMost: Metadata}
+    because: it is a secret
+    source: ourselves
+  - id: failed-logins
+    title: Failed logins are recorded
+    for: [{failedLogins: true, verbs: [get], resources: [nodes]}]
+    level: {atLeast: Metadata}
+    because: they show guessed tokens
+    source: ourselves
+"""
+
+
+def test_requirements_are_held_against_the_server(policy: Path, tmp_path: Path) -> None:
+    (tmp_path / "ours.yaml").write_text(OURS)
+    command = [sys.executable, "-m", "auditproof", "run", str(policy), "-m", "requirement", "--report", str(tmp_path)]
+
+    done = subprocess.run(
+        [*command, "--requirements", "ours.yaml"], capture_output=True, text=True, check=False, cwd=tmp_path
+    )
+
+    assert done.returncode == 1, done.stdout + done.stderr
+    results: dict[str, Any] = json.loads((tmp_path / "results.json").read_text())
+    proofs = {proof["id"]: proof for proof in results["proofs"]}
+    jsonschema.validate(results, json.loads((content.root() / SCHEMA).read_text()))
+    found = {one["id"]: one for one in results["requirements"]}
+    assert [(v["rule"], v["who"], v["verbs"]) for v in found["endpoints-recorded"]["violations"]] == [
+        (0, "system:kube-proxy", "watch")
+    ]
+    assert not found["no-bodies-of-secrets"]["violations"]
+    assert [(v["rule"], v["level"]) for v in found["failed-logins"]["violations"]] == [(7, "None")]
+    for one in found.values():
+        violated = [proofs[name] for name in one["proofs"] if proofs[name]["verdict"] == "VIOLATED"]
+        assert bool(violated) == bool(one["violations"])
+        assert all(reason.endswith("required is at least Metadata") for p in violated for reason in p["reasons"])
+        assert {proofs[name]["verdict"] for name in one["proofs"]} <= {"PROVEN", "VIOLATED"}
+    assert len(found["no-bodies-of-secrets"]["proofs"]) > 3

@@ -28,6 +28,7 @@ MARKERS = (
     "standard: a standard action, judged by the Decisions of the policy that the run is given",
     "witness: a request made from the given policy's own rules (--audit-coverage)",
     "change: a request that the given policy and the one it replaces record differently (--audit-base)",
+    "requirement: a request made from a requirement on the given policy (--audit-requirements)",
     "own_policy: a case whose file names a policy of its own",
     "audit_policy(path, sabotage=None): the policy that the audit fixture of this test proves",
 )
@@ -140,8 +141,7 @@ def pytest_xdist_node_collection_finished(node: Any, ids: list[str]) -> None:
     """Note in the controller what the workers are going to prove."""
     reporting = node.config.stash.get(REPORTING, None)
     if reporting is not None:
-        read = node.config.stash[SESSION].options
-        made = tuple(f"{policy.path}::" for policy in (read.policy, read.base) if policy is not None)
+        made = witnesses.made_prefixes(node.config.stash[SESSION])
         reporting.plan(name for name in ids if f"{collect.SUFFIX}::" in name or name.startswith(made))
 
 

@@ -13,15 +13,19 @@ import pytest
 from auditproof import content
 from auditproof.clusters.profile import Profile, load_profile
 from auditproof.coverage import Depth
-from auditproof.errors import SourceError
+from auditproof.errors import AuditproofError
 from auditproof.policy import KUBERNETES_VERSION, Policy, load_policy
+from auditproof.requirements import load_requirements
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from auditproof.requirements import RequirementsFile
+
 T = TypeVar("T")
 
 DEFAULT_POLICY = Path("fixtures/policies/baseline.yaml")
+REQUIREMENTS = Path("suites/requirements")
 REPORT_FILES = ("report.html", "evidence.html", "results.json", "junit.xml")
 
 
@@ -59,6 +63,7 @@ SETTINGS = (
     Setting(
         "coverage", f"perform witnesses of the policy's own rules, too: {', '.join(Depth)} (default: none)", "DEPTH"
     ),
+    Setting("requirements", "hold the policy against requirements, too: names or files, separated by commas", "NAMES"),
     Setting("report", "write report.html, results.json and junit.xml into this folder", "FOLDER"),
 )
 FLAGS = {
@@ -81,6 +86,7 @@ class Options:
     assets: Path | None
     image: str
     coverage: Depth | None
+    requirements: tuple[RequirementsFile, ...]
     report: Path | None
     sabotage: bool
     keep_cluster: bool
@@ -132,6 +138,7 @@ def read_options(config: pytest.Config) -> Options:
         assets=_folder(config, "assets"),
         image=effective(config, "image") or profile.image,
         coverage=_depth(effective(config, "coverage")),
+        requirements=_requirements(effective(config, "requirements")),
         report=report_folder(config),
         sabotage=bool(config.getoption("--audit-sabotage")),
         keep_cluster=bool(config.getoption("--audit-keep-cluster")),
@@ -150,6 +157,16 @@ def _depth(text: str) -> Depth | None:
         meant = f"; did you mean {guess[0]}?" if guess else ""
         raise pytest.UsageError(f"--audit-coverage: {text!r} is none of {', '.join(Depth)} and none{meant}")
     return Depth(text)
+
+
+def _requirements(names: str) -> tuple[RequirementsFile, ...]:
+    """The requirements that the policy is held against.
+
+    Raises pytest.UsageError, with everything that is wrong with a file.
+    """
+    folder = content.root() / REQUIREMENTS
+    wanted = dict.fromkeys(filter(None, (name.strip() for name in names.split(","))))
+    return tuple(_usable(lambda name=name: load_requirements(name, folder)) for name in wanted)  # type: ignore[misc]
 
 
 def policy_path(config: pytest.Config) -> Path:
@@ -185,5 +202,5 @@ def _absolute(config: pytest.Config, given: str) -> Path:
 def _usable(load: Callable[[], T]) -> T:
     try:
         return load()
-    except SourceError as error:
+    except AuditproofError as error:
         raise pytest.UsageError(*str(error).splitlines()) from None

@@ -22,4 +22,6 @@ def report_parts(session: AuditSession) -> dict[str, Any]:
         parts["coverage"] = coverage_record(session.coverage, options.policy.path)
     if session.change is not None:
         parts["change"] = change_record(session.change)
+    if session.required:
+        parts["requirements"] = [record for required in session.required for record in required.records()]
     return parts

@@ -19,6 +19,7 @@ from auditproof.coverage import plan
 from auditproof.diff import diff
 from auditproof.errors import AuditproofError
 from auditproof.plugin.options import minor, shown_path
+from auditproof.plugin.requiring import Required, require
 from auditproof.policy import Policy, load_policy
 from auditproof.report.records import Origin, failed_record, proof_record, story
 from auditproof.run import Proof, Prover, Step
@@ -109,6 +110,18 @@ class AuditSession:
         if options.base is None or options.sabotage:
             return None
         return diff(options.base, options.policy, load_served(options.kubernetes))
+
+    @cached_property
+    def required(self) -> tuple[Required, ...]:
+        """What the run's requirements say about the policy; none where the servers run broken policies."""
+        options = self.options
+        if options.sabotage:
+            return ()
+        served = load_served(options.kubernetes)
+        return tuple(
+            require(options.policy, file, shown_path(file.path.resolve(), options.folders), served)
+            for file in options.requirements
+        )
 
     def find_servers(self) -> None:
         """Find (or download, or build) the servers' binaries, with progress.

@@ -1,7 +1,7 @@
-"""Requests made out of policies as pytest items: a policy is collected as if it were a file of cases.
+"""Requests made out of policies and requirements as pytest items: these are collected as if they were files of cases.
 
 The given policy has the witnesses of its own rules, and the requests that it records differently from the base; the
-base has these, too, judged by itself.
+base has these, too, judged by itself. A requirements file has a request of each class that it is about.
 """
 
 from __future__ import annotations
@@ -29,34 +29,43 @@ if TYPE_CHECKING:
 NEW, OLD = 1, 0  # of a pair of deciding rules
 
 
+def made_prefixes(session: AuditSession) -> tuple[str, ...]:
+    """What the ids of these items begin with."""
+    options = session.options
+    policies = (policy.path for policy in (options.policy, options.base) if policy is not None)
+    return tuple(f"{name}::" for name in (*policies, *(required.suite for required in session.required)))
+
+
 def collect_witnesses(session: pytest.Session) -> list[pytest.Item]:
-    """The items that coverage and base ask for; reported as collected, like those of any other file."""
+    """The items that coverage, base and requirements ask for; reported as collected, like those of any other file."""
     proving = session.config.stash[SESSION]
     options, items = proving.options, []
     if proving.change is not None and options.base is not None and options.base_file is not None:
         cases = tuple(_changes(proving.change, options.base, OLD))
-        items += _collect(session, options.base, options.base_file, cases, "change", own=True)
+        items += _collect(session, options.base.path, options.base_file, cases, "change", own=True)
         cases = tuple(_changes(proving.change, options.policy, NEW))
-        items += _collect(session, options.policy, options.policy_file, cases, "change")
-    items += _collect(session, options.policy, options.policy_file, tuple(_witnesses(proving)), "witness")
+        items += _collect(session, options.policy.path, options.policy_file, cases, "change")
+    items += _collect(session, options.policy.path, options.policy_file, tuple(_witnesses(proving)), "witness")
+    for required in proving.required:
+        cases = tuple(required.cases())
+        items += _collect(session, required.suite, required.file.path.resolve(), cases, "requirement")
     return items
 
 
 def _collect(
-    session: pytest.Session, policy: Policy, file: Path, cases: tuple[Case, ...], mark: str, *, own: bool = False
+    session: pytest.Session, suite: str, file: Path, cases: tuple[Case, ...], mark: str, *, own: bool = False
 ) -> list[pytest.Item]:
     if not cases:
         return []
-    title = "Made out of the policy"
-    made = CaseFile(file, title, policy=file if own else None, sabotage=None, given=(), cases=cases)
-    collector = PolicyCollector.from_parent(session, path=file, nodeid=policy.path, made=made, mark=mark)
+    made = CaseFile(file, "Made out of it", policy=file if own else None, sabotage=None, given=(), cases=cases)
+    collector = MadeCollector.from_parent(session, path=file, nodeid=suite, made=made, mark=mark)
     report = collector.ihook.pytest_make_collect_report(collector=collector)
     collector.ihook.pytest_collectreport(report=report)
     return [item for item in report.result or () if isinstance(item, CaseItem)]
 
 
-class PolicyCollector(CaseFileCollector):
-    """A policy with cases made out of it."""
+class MadeCollector(CaseFileCollector):
+    """A policy, or a requirements file, with cases made out of it."""
 
     mark = ""
 

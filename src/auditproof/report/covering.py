@@ -90,3 +90,30 @@ def _request(_id: str, title: str) -> str:
 def _condition(proof_id: str, _title: str) -> str:
     """The condition that a near miss misses, out of ``rule-07-users-near-miss-1``."""
     return proof_id.rpartition("::")[2].split("-")[2]
+
+
+@dataclass(frozen=True, slots=True)
+class RequirementShown:
+    """A row of the table of requirements: its record, and what the run has shown of it."""
+
+    record: Mapping[str, Any]
+    verdict: str
+    performed: int
+    proven: int
+
+
+def requirements_shown(report: Mapping[str, Any]) -> list[RequirementShown]:
+    """The requirements, those that do not hold first."""
+    verdicts = {proof["id"]: proof["verdict"] for proof in report["proofs"]}
+    rows = [_requirement(record, verdicts) for record in report.get("requirements", ())]
+    return sorted(rows, key=lambda row: ("VIOLATED", "UNPROVEN", "PROVEN").index(row.verdict))
+
+
+def _requirement(record: Mapping[str, Any], verdicts: Mapping[str, str]) -> RequirementShown:
+    found = [verdicts[name] for name in record["proofs"] if name in verdicts]
+    proven = found.count("PROVEN")
+    if record["violations"] or "VIOLATED" in found:
+        verdict = "VIOLATED"
+    else:
+        verdict = "PROVEN" if proven == len(record["proofs"]) > 0 else "UNPROVEN"
+    return RequirementShown(record, verdict, len(found), proven)

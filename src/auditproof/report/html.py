@@ -17,7 +17,7 @@ from jinja2 import Environment, FunctionLoader, StrictUndefined
 from markupsafe import Markup
 
 from auditproof.report.change import change_rows, change_sentence
-from auditproof.report.covering import rules_witnessed
+from auditproof.report.covering import requirements_shown, rules_witnessed
 from auditproof.report.headline import judged_by_given, verdict_sentence, verdict_word
 from auditproof.report.matrix import LEVELS, identity_text, matrices
 from auditproof.report.rules import policy_lines
@@ -92,6 +92,7 @@ def _render(template: str, report: Mapping[str, Any], *, apart: bool) -> str:
             claims=[proof for proof in report["proofs"] if proof["claim"]],
             lines=policy_lines(report),
             rules=rules_witnessed(report),
+            requirements=requirements_shown(report),
             unperformed=report.get("coverage", {}).get("unperformed", ()),
             matrices=matrices(report),
             levels=LEVELS,

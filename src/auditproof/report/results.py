@@ -40,7 +40,7 @@ def conformance_report(
     notSupported, always. ``started`` and ``finished`` know their time zone. ``run`` says who made it
     (see provenance.run_record). ``sabotage``: the servers ran policies
     broken on purpose. ``parts`` are the keys that are there only where a run was asked for them: coverage, change,
-    lint. Raises ValueError where two proofs have the same id, because then nothing would add up.
+    requirements, lint. Raises ValueError where two proofs have the same id, because then nothing would add up.
     """
     done = {proof["id"] for proof in proofs}
     missing = [proof_id for proof_id in planned if proof_id not in done]
