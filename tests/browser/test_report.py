@@ -1,0 +1,255 @@
+"""The report as its readers meet it: without scripts, printed, in the dark, on a phone, by keyboard, by ear."""
+
+from __future__ import annotations
+
+import re
+import zlib
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import axe_playwright_python
+import pytest
+
+from auditproof.diff import diff
+from auditproof.lint import examine
+from auditproof.policy import parse_policy
+from auditproof.report.change import change_record
+from auditproof.report.html import into_page, standalone_page, ticket_document
+from auditproof.report.linting import lint_record
+from auditproof.report.results import conformance_report
+from auditproof.served import load_served
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from playwright.sync_api import Browser, Page
+
+pytest_plugins = ["pytester"]
+
+AXE = Path(axe_playwright_python.__file__).with_name("axe.min.js")
+NOON = datetime(2026, 1, 2, 12, tzinfo=UTC)
+HEAD = "apiVersion: audit.k8s.io/v1\nkind: Policy\nrules:\n"
+NEW = parse_policy(f"{HEAD}- level: None\n  users: [bob]\n- level: Metadata\n".encode(), path="policies/new.yaml")
+OLD = parse_policy(f"{HEAD}- level: Request\n  users: [bob]\n- level: Metadata\n".encode(), path="policies/old.yaml")
+EVENT = {
+    "kind": "Event", "apiVersion": "audit.k8s.io/v1", "level": "Metadata", "stage": "ResponseComplete",
+    "requestURI": "/api/v1/namespaces/a-namespace-with-a-long-name/configmaps/and-an-object-with-a-longer-one",
+    "user": {"username": "alice", "groups": ["developers", "system:authenticated"]},
+}  # fmt: skip
+
+
+def proof(number: int, verdict: str = "PROVEN", name: str = "") -> dict[str, Any]:
+    performed = verdict in ("PROVEN", "VIOLATED")
+    user = ("alice", "system:serviceaccount:shop:robot", None)[number % 3]
+    return {
+        "id": name or f"suites/shop.audit.yaml::case-{number}",
+        "title": f"Case {number} is a sentence about somebody who does something",
+        "suite": "suites/shop.audit.yaml",
+        "line": number,
+        "policy": {"path": NEW.path, "sha256": NEW.sha256},
+        "identity": {"user": user, "groups": ["developers"], "kind": "x509", "impersonates": None},
+        "request": {
+            "method": "GET", "path": EVENT["requestURI"], "verb": ("get", "list", "create")[number % 3],
+            "apiGroup": "", "resource": "configmaps", "subresource": "", "namespace": "shop", "name": "settings",
+        },
+        "because": "it was asked for" if number == 1 else "",
+        "explanation": {
+            "effect": "recorded at level Metadata",
+            "earlier": [{"rule": 0, "line": 4, "condition": "users", "reason": "user 'alice' is not in users [bob]"}],
+            "shadowed": [],
+        },
+        "auditID": f"id-{number}" if performed else "",
+        "expected": {"rule": 1, "line": 6, "level": "Metadata", "stages": ["ResponseComplete"], "source": "case"},
+        "observed": {
+            "level": "Metadata" if performed else None,
+            "stages": ["ResponseComplete"] if performed else [],
+            "status": 200 if performed else 0,
+        },
+        "verdict": verdict,
+        "reasons": [] if verdict == "PROVEN" else ["not recorded at stage ResponseStarted"],
+        "claim": {"text": "It is said so", "level": "Request", "holds": False} if number == 2 else None,
+        "events": [EVENT] if performed else [],
+        "fence": "GET /api/v1/secrets by auditproof-fence, read back from the log" if performed else "",
+        "seconds": 0.01,
+    }  # fmt: skip
+
+
+def report(*proofs: dict[str, Any], planned: tuple[str, ...] = ()) -> dict[str, Any]:
+    served = load_served("1.37")
+    changed = (proof(90, name="policies/old.yaml::change-01"), proof(91, name="policies/new.yaml::change-01"))
+    every = [*proofs, *changed]
+    return conformance_report(
+        every,
+        policy={
+            "path": NEW.path, "sha256": NEW.sha256, "text": NEW.text, "warnings": ["policies/new.yaml:3:1: a warning"],
+            "ruleLines": [rule.position.line for rule in NEW.rules], "commit": "c" * 40, "modified": True,
+        },
+        cluster={"provider": "embedded", "kubernetes": "v1.37.2", "flags": {"audit-log-mode": "blocking"}},
+        run={"by": "alice", "ci": "GitLab CI", "url": "https://ci.example.test/1", "command": []},
+        planned=[*(record["id"] for record in every), *planned],
+        started=NOON,
+        finished=NOON,
+        parts={"change": change_record(diff(OLD, NEW, served)), "lint": lint_record(examine(NEW, served))},
+    )  # fmt: skip
+
+
+GREEN = report(*(proof(number) for number in range(1, 9)))
+REPORTS = {
+    "green": GREEN,
+    "violated": report(proof(1, "VIOLATED"), *(proof(number) for number in range(2, 9))),
+    "unproven": report(proof(1, "UNPROVEN"), proof(2, "NOT_SUPPORTED"), *(proof(n) for n in range(3, 9))),
+    "crashed": report(proof(1), planned=tuple(f"suites/shop.audit.yaml::case-{n}" for n in range(2, 30))),
+}
+SENTENCES = {
+    "green": "10 of 10 actions proven: the API server records what the policy says.",
+    "violated": "1 action is not recorded as expected: 9 of 10 actions proven.",
+    "unproven": "Nothing can be concluded about 2 actions: 8 of 10 actions proven (1 not supported here).",
+    "crashed": "Nothing can be concluded about 28 actions: 3 of 31 actions proven.",
+}
+
+
+@pytest.fixture
+def page(browser: Browser) -> Iterator[Page]:
+    """A page that may run scripts; anything that it asks of the network is a failure."""
+    context = browser.new_context()
+    page = context.new_page()
+    asked: list[str] = []
+    page.on("request", lambda request: asked.append(request.url))
+    yield page
+    context.close()
+    assert [url for url in asked if not url.startswith(("file:", "data:", "about:"))] == []
+
+
+def show(page: Page, tmp_path: Path, shown: dict[str, Any]) -> Page:
+    file = tmp_path / "report.html"
+    file.write_text(standalone_page(ticket_document(shown), shown), encoding="utf-8")
+    page.goto(file.as_uri())
+    return page
+
+
+@pytest.mark.parametrize("name", REPORTS)
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_an_accessibility_engine_finds_nothing(page: Page, tmp_path: Path, name: str, scheme: Any) -> None:
+    page.emulate_media(color_scheme=scheme)
+    show(page, tmp_path, REPORTS[name])
+    page.eval_on_selector_all("details", "all => all.forEach(one => one.open = true)")
+    page.add_script_tag(path=AXE)
+
+    found = page.evaluate("axe.run('#auditproof')")
+
+    told = {rule["id"]: [node["html"][:150] for node in rule["nodes"][:3]] for rule in found["violations"]}
+    assert told == {}
+    assert len(found["passes"]) > 10
+
+
+def test_the_engine_would_find_what_is_wrong(page: Page, tmp_path: Path) -> None:
+    show(page, tmp_path, GREEN)
+    broken = "<p style='color: #ccc; background: #fff'>pale</p><img src='data:,'>"
+    page.locator("#auditproof").evaluate("(main, html) => main.insertAdjacentHTML('beforeend', html)", broken)
+    page.add_script_tag(path=AXE)
+
+    found = {rule["id"] for rule in page.evaluate("axe.run('#auditproof')")["violations"]}
+
+    assert {"color-contrast", "image-alt"} <= found
+
+
+@pytest.mark.parametrize("name", REPORTS)
+def test_the_first_screen_tells_the_truth_without_scripts(browser: Browser, tmp_path: Path, name: str) -> None:
+    context = browser.new_context(java_script_enabled=False, viewport={"width": 1280, "height": 720})
+    page = show(context.new_page(), tmp_path, REPORTS[name])
+
+    heading = page.locator("h1")
+
+    assert SENTENCES[name] in heading.inner_text()
+    box = heading.bounding_box()
+    assert box is not None
+    assert box["y"] + box["height"] < 720
+    assert page.locator("header").get_by_text("What changes against policies/old.yaml").is_visible()
+    assert page.get_by_text("What is not proven").count() == (0 if name == "green" else 2)  # the link and the heading
+    context.close()
+
+
+def test_evidence_opens_without_scripts_by_keyboard_alone(browser: Browser, tmp_path: Path) -> None:
+    context = browser.new_context(java_script_enabled=False)
+    page = show(context.new_page(), tmp_path, GREEN)
+    event = page.locator("tr[id$='case-1'] pre").first
+    assert not event.is_visible()
+
+    page.locator("tr[id$='case-1'] summary").first.focus()
+    page.keyboard.press("Enter")
+
+    assert event.is_visible()
+    context.close()
+
+
+def test_tab_reaches_every_link_and_every_folded_evidence(page: Page, tmp_path: Path) -> None:
+    show(page, tmp_path, REPORTS["violated"])
+    wanted = page.locator("#auditproof a, #auditproof summary").evaluate_all(
+        "all => all.filter(one => one.checkVisibility()).map(one => one.outerHTML)"
+    )
+
+    reached = []
+    for _ in range(len(wanted) * 3):
+        page.keyboard.press("Tab")
+        reached.append(page.evaluate("document.activeElement.outerHTML"))
+
+    assert [one for one in wanted if one not in reached] == []
+
+
+def test_what_has_the_focus_is_seen(page: Page, tmp_path: Path) -> None:
+    show(page, tmp_path, GREEN)
+    page.keyboard.press("Tab")
+    style = "getComputedStyle(document.activeElement).outlineStyle"
+    assert page.evaluate(style) == "solid"
+
+
+def test_every_link_leads_somewhere(page: Page, tmp_path: Path) -> None:
+    show(page, tmp_path, REPORTS["violated"])
+    broken = page.locator("#auditproof a[href^='#']").evaluate_all(
+        "all => all.filter(one => !document.getElementById(decodeURI(one.hash.slice(1))) "
+        "&& !document.getElementById(one.hash.slice(1))).map(one => one.hash)"
+    )
+    assert broken == []
+
+
+@pytest.mark.parametrize("width", [320, 375, 768, 1280])
+@pytest.mark.parametrize("name", REPORTS)
+def test_the_page_is_as_wide_as_its_window(page: Page, tmp_path: Path, name: str, width: int) -> None:
+    page.set_viewport_size({"width": width, "height": 800})
+    show(page, tmp_path, REPORTS[name])
+    assert page.evaluate("document.documentElement.scrollWidth") <= width
+
+
+def test_the_printed_report_has_the_evidence_in_it(page: Page, tmp_path: Path) -> None:
+    show(page, tmp_path, GREEN)
+    page.emulate_media(media="print")
+    hidden = page.locator("#auditproof pre").evaluate_all("all => all.filter(one => !one.checkVisibility()).length")
+
+    pages = page.pdf(format="A4")
+
+    assert hidden == 0
+    assert pages.startswith(b"%PDF-")
+    assert len(re.findall(rb"/Type /Page\b", pages)) >= 3
+    assert all(zlib.decompress(stream) for stream in _streams(pages))
+
+
+def _streams(pdf: bytes) -> list[bytes]:
+    """The packed contents of the pages."""
+    found = re.findall(rb"/FlateDecode[^>]*>>\s*stream\r?\n(.*?)\r?\nendstream", pdf, re.DOTALL)
+    assert found
+    return found
+
+
+def test_the_document_stands_above_the_table_of_pytest_html_and_leaves_it_alive(
+    page: Page, tmp_path: Path, pytester: pytest.Pytester
+) -> None:
+    pytester.makepyfile("def test_one(): pass\ndef test_two(): pass\n")
+    pytester.runpytest_subprocess("--html=own.html", "--self-contained-html", "-q").assert_outcomes(passed=2)
+    file = tmp_path / "report.html"
+    file.write_text(into_page((pytester.path / "own.html").read_text(), ticket_document(GREEN)))
+
+    page.goto(file.as_uri())
+
+    assert page.locator("main#auditproof h1").is_visible()
+    assert page.locator("#results-table tbody.results-table-row").count() == 2
