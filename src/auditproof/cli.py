@@ -111,6 +111,7 @@ def _add_run(commands: Commands) -> None:
     )
     add_option(run, "hold the policy against these requirements, too, each class by a request; may be repeated")
     run.add_argument("--report", metavar="DIR", help="leave report.html, results.json and junit.xml in this folder")
+    run.add_argument("--formats", metavar="FORMAT,...", help="write these beside it: sarif, code-quality")
     run.add_argument("--keep-cluster", action="store_true", help="leave the cluster running and say how to use it")
     run.set_defaults(run=_run)
 
@@ -151,7 +152,11 @@ def _run(options: argparse.Namespace, rest: Sequence[str]) -> int:
     root = content.root()
     named = {"--audit-policy": options.policy, "--audit-base": options.base, "--audit-cluster": options.cluster}
     named |= {"--audit-kubernetes": options.kubernetes, "--audit-image": options.image}
-    named |= {"--audit-report": options.report, "--audit-coverage": options.coverage}
+    named |= {
+        "--audit-report": options.report,
+        "--audit-formats": options.formats,
+        "--audit-coverage": options.coverage,
+    }
     named |= {"--audit-requirements": ",".join(options.requirements) or None}
     command = [sys.executable, "-m", "pytest", str(root / "suites"), f"--rootdir={root}", f"--confcutdir={root}"]
     command += ["--import-mode=importlib", "-o", f"cache_dir={Path.cwd() / '.pytest_cache'}"]

@@ -26,7 +26,8 @@ T = TypeVar("T")
 
 DEFAULT_POLICY = Path("fixtures/policies/baseline.yaml")
 REQUIREMENTS = Path("suites/requirements")
-REPORT_FILES = ("report.html", "evidence.html", "results.json", "junit.xml")
+FORMATS = {"sarif": "results.sarif", "code-quality": "gl-code-quality.json"}
+REPORT_FILES = ("report.html", "evidence.html", "results.json", "junit.xml", *FORMATS.values())
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +65,7 @@ SETTINGS = (
         "coverage", f"perform witnesses of the policy's own rules, too: {', '.join(Depth)} (default: none)", "DEPTH"
     ),
     Setting("requirements", "hold the policy against requirements, too: names or files, separated by commas", "NAMES"),
+    Setting("formats", "write these beside the report, too: sarif, code-quality", "FORMAT,..."),
     Setting("report", "write report.html, results.json and junit.xml into this folder", "FOLDER"),
 )
 FLAGS = {
@@ -88,6 +90,7 @@ class Options:
     coverage: Depth | None
     requirements: tuple[RequirementsFile, ...]
     report: Path | None
+    formats: tuple[str, ...]
     sabotage: bool
     keep_cluster: bool
 
@@ -140,6 +143,7 @@ def read_options(config: pytest.Config) -> Options:
         coverage=_depth(effective(config, "coverage")),
         requirements=_requirements(effective(config, "requirements")),
         report=report_folder(config),
+        formats=_formats(effective(config, "formats")),
         sabotage=bool(config.getoption("--audit-sabotage")),
         keep_cluster=bool(config.getoption("--audit-keep-cluster")),
     )
@@ -167,6 +171,20 @@ def _requirements(names: str) -> tuple[RequirementsFile, ...]:
     folder = content.root() / REQUIREMENTS
     wanted = dict.fromkeys(filter(None, (name.strip() for name in names.split(","))))
     return tuple(_usable(lambda name=name: load_requirements(name, folder)) for name in wanted)  # type: ignore[misc]
+
+
+def _formats(text: str) -> tuple[str, ...]:
+    """The further forms of the report that are asked for.
+
+    Raises pytest.UsageError.
+    """
+    given = tuple(dict.fromkeys(name for name in text.replace(",", " ").split()))
+    for name in given:
+        if name not in FORMATS:
+            guess = difflib.get_close_matches(name, FORMATS, n=1)
+            meant = f"; did you mean {guess[0]}?" if guess else ""
+            raise pytest.UsageError(f"--audit-formats: {name!r} is none of {', '.join(FORMATS)}{meant}")
+    return given
 
 
 def policy_path(config: pytest.Config) -> Path:

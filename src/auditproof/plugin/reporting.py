@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from datetime import UTC, datetime
 from functools import cached_property
 from pathlib import Path
@@ -9,10 +10,11 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from auditproof.plugin.options import REPORT_FILES
+from auditproof.plugin.options import FORMATS, REPORT_FILES
 from auditproof.plugin.outcomes import RECORDS
 from auditproof.plugin.parts import report_parts
 from auditproof.provenance import policy_state, run_record
+from auditproof.report import ci
 from auditproof.report.html import (
     EVIDENCE_FILE,
     evidence_document,
@@ -69,9 +71,17 @@ class Reporting:
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_sessionfinish(self) -> None:
-        """Write results.json, whatever the run came to."""
-        if self._options.report is not None and self._planned | self._records.keys():
+        """Write what is for machines, whatever the run came to."""
+        if not self._planned | self._records.keys():
+            return
+        if self._options.report is not None:
             write_results(self._options.report / "results.json", self.document)
+            for name in self._options.formats:
+                replace_file(self._options.report / FORMATS[name], _FORMATS[name](self.document))
+        summary = os.environ.get("GITHUB_STEP_SUMMARY")
+        if summary:
+            with Path(summary).open("a", encoding="utf-8") as file:
+                file.write(ci.step_summary(self.document))
 
     @pytest.hookimpl(trylast=True)
     def pytest_unconfigure(self, config: pytest.Config) -> None:
@@ -126,6 +136,9 @@ class Reporting:
         terminalreporter.write_line(f"{self._options.policy.path}: {counts}")
         if self._options.report is not None:
             terminalreporter.write_line(f"report: {self._options.report / 'report.html'}")
+        if os.environ.get("GITHUB_ACTIONS"):
+            for line in ci.workflow_commands(self.document):
+                terminalreporter.write_line(line)
 
 
 def _flags(profile: Profile) -> dict[str, str]:
@@ -133,6 +146,7 @@ def _flags(profile: Profile) -> dict[str, str]:
     return {**{f"audit-log-{key}": value for key, value in profile.audit_log.items()}, **profile.flags}
 
 
+_FORMATS = {"sarif": ci.sarif, "code-quality": ci.code_quality}
 _COUNTS = {
     "planned": "planned",
     "performed": "performed",
