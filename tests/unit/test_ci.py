@@ -5,8 +5,9 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from auditproof.report import ci
 from tests.unit.test_report import OTHER, proof, report
+
+from auditproof.report import ci
 
 REASONS = ["not recorded: 100%", "a | b <script>"]
 
