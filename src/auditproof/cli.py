@@ -19,6 +19,7 @@ from auditproof.errors import AuditproofError
 from auditproof.evaluate import evaluate_lines
 from auditproof.explain import explain, render
 from auditproof.lint_command import add_lint
+from auditproof.mutate_command import add_mutate
 from auditproof.policy import load_policy
 from auditproof.requirements_command import add_option, add_requirements
 from auditproof.resources import split_resource
@@ -93,6 +94,7 @@ def _parser() -> argparse.ArgumentParser:
     add_report(commands)
     add_compare(commands)
     add_requirements(commands)
+    add_mutate(commands)
     return parser
 
 

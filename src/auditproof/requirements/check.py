@@ -14,6 +14,7 @@ from auditproof.witness import NotPerformable, most_performable, performable
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from auditproof.diff import Effect
     from auditproof.policy import Policy, PolicyRule
     from auditproof.requirements.requirement import Requirement
     from auditproof.served import Served
@@ -68,6 +69,12 @@ def required_steps(policy: Policy, requirement: Requirement, served: Served) -> 
                 continue
 
 
+def levels_of(effect: Effect, *, failed: bool) -> tuple[Level, ...]:
+    """The levels at which requests of an Effect are recorded: two, where only some of them come to a stage left."""
+    always = bool(effect.stages & (FAILED_STAGES if failed else _STAGES_OF_ALL))
+    return (effect.level,) if always else (Level.NONE, effect.level)
+
+
 class _Scope:
     """The space in which a policy is held against one requirement."""
 
@@ -105,9 +112,7 @@ class _Scope:
         key = rule, failed
         if key not in self._levels:
             decision = decided_by(self._policy, None if rule is None else self._policy.rules[rule])
-            effect = effect_of(decision, failed=failed)
-            always = bool(effect.stages & (FAILED_STAGES if failed else _STAGES_OF_ALL))
-            self._levels[key] = (effect.level,) if always else (Level.NONE, effect.level)
+            self._levels[key] = levels_of(effect_of(decision, failed=failed), failed=failed)
         return self._levels[key]
 
     def violation(self, row: Row[Broken]) -> Violation:
