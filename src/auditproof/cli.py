@@ -162,6 +162,7 @@ def _run(options: argparse.Namespace, rest: Sequence[str]) -> int:
     named |= {"--audit-requirements": ",".join(options.requirements) or None}
     command = [sys.executable, "-m", "pytest", str(root / "suites"), f"--rootdir={root}", f"--confcutdir={root}"]
     command += ["--import-mode=importlib", "-o", f"cache_dir={Path.cwd() / '.pytest_cache'}"]
+    command += ["-o", "console_output_style=count", "-rN"]  # what is not proven is told by the summary of the proofs
     command += [f"{flag}={value}" for flag, value in named.items() if value is not None]
     command += ["--audit-keep-cluster"] if options.keep_cluster else []
     sys.stdout.flush()

@@ -104,6 +104,12 @@ def test_with_each_policy_broken_exactly_the_cases_that_it_breaks_fail(
     code, output, results = run(tmp_path, "--audit-sabotage", "-k", "audit.yaml")
 
     assert code == 1, output
+    first, _, rest = output.partition("auditproof: further ones are told at the end")
+    assert first.count("\nVIOLATED suites/") == 5, "the first ones are told at once"
+    end = rest.partition("= audit proofs =")[2].splitlines()[1:]
+    assert all(line.startswith("VIOLATED ") for line in end[:12])
+    assert end[12] == f"... and {results['summary']['violated'] - 12} more"
+    assert len(end) < 24, "the end fits on a screen"
     found = {proof["id"]: proof for proof in results["proofs"]}
     status = {proof["id"]: proof["observed"]["status"] for proof in conformance[2]["proofs"]}
     files = [load_case_file(path) for path in sorted((ROOT / "suites").rglob("*.audit.yaml"))]

@@ -27,15 +27,15 @@ def run(**given: Any) -> dict[str, Any]:
 def test_what_is_not_proven_is_placed_where_it_is_decided_or_where_the_case_stands() -> None:
     places = [(trouble.id, trouble.verdict, trouble.path, trouble.line) for trouble in ci.troubles(run())]
     assert places == [
-        ("own", "VIOLATED", "prod.yaml", 2),
         ("other", "VIOLATED", "suites/a,b:c.audit.yaml", 12),
-        ("never", "UNPROVEN", "prod.yaml", 1),
+        ("own", "VIOLATED", "prod.yaml", 2),
         ("open", "UNPROVEN", "prod.yaml", 2),
+        ("never", "UNPROVEN", "prod.yaml", 1),
     ]
 
 
 def test_annotations_are_escaped() -> None:
-    first, second, *_ = ci.workflow_commands(run())
+    second, first, *_ = ci.workflow_commands(run())
     assert first == (
         "::error file=prod.yaml,line=2,title=VIOLATED%3A Title of own::not recorded: 100%25%0Aa | b <script>"
     )
@@ -51,7 +51,7 @@ def test_the_step_summary_is_a_page_of_markdown() -> None:
     assert lines[0] == "## ❌ 2 actions are not recorded as expected: 1 of 6 actions proven (1 not supported here)."
     assert "| 6 | 3 | 1 | 2 | 2 | 1 |" in lines
     rows = [line for line in lines if line.startswith(("| VIOLATED", "| UNPROVEN"))]
-    assert rows[0] == "| VIOLATED | Title of own | prod.yaml:2 | not recorded: 100%<br>a \\| b &lt;script> |"
+    assert rows[1] == "| VIOLATED | Title of own | prod.yaml:2 | not recorded: 100%<br>a \\| b &lt;script> |"
     assert len(rows) == 4
 
 
@@ -69,7 +69,7 @@ def test_sarif_has_a_result_for_each() -> None:
     (log,) = json.loads(ci.sarif(run()))["runs"]
     assert [result["ruleId"] for result in log["results"]] == ["VIOLATED", "VIOLATED", "UNPROVEN", "UNPROVEN"]
     assert {rule["id"] for rule in log["tool"]["driver"]["rules"]} == {"VIOLATED", "UNPROVEN"}
-    place = log["results"][1]["locations"][0]["physicalLocation"]
+    place = log["results"][0]["locations"][0]["physicalLocation"]
     assert place == {"artifactLocation": {"uri": "suites/a%2Cb%3Ac.audit.yaml"}, "region": {"startLine": 12}}
     assert log["invocations"] == [{"executionSuccessful": False}]
 
@@ -77,7 +77,7 @@ def test_sarif_has_a_result_for_each() -> None:
 def test_code_quality_has_an_issue_for_each_with_a_fingerprint_of_its_own() -> None:
     issues = json.loads(ci.code_quality(run()))
     assert [issue["severity"] for issue in issues] == ["critical", "critical", "major", "major"]
-    assert issues[0]["location"] == {"path": "prod.yaml", "lines": {"begin": 2}}
+    assert issues[1]["location"] == {"path": "prod.yaml", "lines": {"begin": 2}}
     assert len({issue["fingerprint"] for issue in issues}) == 4
     assert json.loads(ci.code_quality(run())) == issues
 

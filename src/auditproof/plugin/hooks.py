@@ -93,7 +93,7 @@ def _set_up(config: pytest.Config) -> AuditSession:
     config.stash[SESSION] = session
     if config.option.collectonly:
         return session
-    reporting = Reporting(session, config.invocation_params.args)
+    reporting = Reporting(session, config.invocation_params.args, _progress(config))
     if read.report is not None:
         config.option.htmlpath = str(read.report / "report.html")
         config.option.self_contained_html = True

@@ -25,10 +25,13 @@ from auditproof.report.html import (
 from auditproof.report.results import conformance_report, replace_file, write_results
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Callable, Iterable, Sequence
 
     from auditproof.clusters.profile import Profile
     from auditproof.plugin.proving import AuditSession
+
+
+TOLD_AT_ONCE, TOLD_AT_THE_END = 5, 12  # so that a screen holds them
 
 
 def prepare_folder(folder: Path) -> None:
@@ -48,10 +51,12 @@ def prepare_folder(folder: Path) -> None:
 class Reporting:
     """Gathers the records of all tests of a run; lives in the controller only."""
 
-    def __init__(self, session: AuditSession, command: Sequence[str]) -> None:
+    def __init__(self, session: AuditSession, command: Sequence[str], say: Callable[[str], None]) -> None:
         self._session = session
         self._options = session.options
         self._command = command
+        self._say = say
+        self._told = 0
         self._records: dict[str, dict[str, Any]] = {}
         self._planned: set[str] = set()
         self._kubernetes = session.options.kubernetes
@@ -68,6 +73,15 @@ class Reporting:
             self._records[record["id"]] = record
             self._planned.discard(record["id"].partition("#")[0])  # a Python test is planned as one, and proves several
             self._kubernetes = record.pop("kubernetes") or self._kubernetes
+            self._tell(record)
+
+    def _tell(self, record: dict[str, Any]) -> None:
+        """Say at once that an action is not proven, of the first few: the run may still take long."""
+        if record["verdict"] in ("VIOLATED", "UNPROVEN") and self._told < TOLD_AT_ONCE:
+            self._told += 1
+            self._say(f"{record['verdict']} {record['id']}: {record['reasons'][0] if record['reasons'] else ''}")
+            if self._told == TOLD_AT_ONCE:
+                self._say("auditproof: further ones are told at the end")
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_sessionfinish(self) -> None:
@@ -131,9 +145,16 @@ class Reporting:
         if not self._planned | self._records.keys():
             return
         terminalreporter.section("audit proofs")
+        found = ci.troubles(self.document)
+        for trouble in found[:TOLD_AT_THE_END]:
+            reason = trouble.text.partition("\n")[0]
+            terminalreporter.write_line(f"{trouble.verdict} {trouble.path}:{trouble.line}: {trouble.title}: {reason}")
+        if len(found) > TOLD_AT_THE_END:
+            terminalreporter.write_line(f"... and {len(found) - TOLD_AT_THE_END} more")
         summary = self.document["summary"]
         counts = ", ".join(f"{summary[key]} {text}" for key, text in _COUNTS.items() if summary[key] or key in _ALWAYS)
-        terminalreporter.write_line(f"{self._options.policy.path}: {counts}")
+        seconds = (datetime.now(UTC) - self._started).total_seconds()
+        terminalreporter.write_line(f"{self._options.policy.path}: {counts} in {seconds:.0f} s")
         if self._options.report is not None:
             terminalreporter.write_line(f"report: {self._options.report / 'report.html'}")
         if os.environ.get("GITHUB_ACTIONS"):

@@ -15,7 +15,7 @@ from urllib.parse import quote
 
 from auditproof import __version__
 from auditproof.report.change import change_rows, change_sentence
-from auditproof.report.headline import verdict_sentence, verdict_word
+from auditproof.report.headline import verdict_sentence, verdict_word, worst_first
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -43,12 +43,11 @@ class Trouble:
 
 
 def troubles(report: Mapping[str, Any]) -> list[Trouble]:
-    """Everything VIOLATED or UNPROVEN, what was violated first."""
-    found = [_trouble(proof, report) for proof in report["proofs"] if proof["verdict"] in _RULES]
+    """Everything VIOLATED or UNPROVEN, worst first."""
+    found = [_trouble(proof, report) for proof in worst_first(report["proofs"]) if proof["verdict"] in _RULES]
     reason = "it was planned and not performed: the run ended before"
     path = str(report["policy"]["path"])
-    found += [Trouble(name, "UNPROVEN", path, 1, name, reason) for name in report["notPerformed"]]
-    return sorted(found, key=lambda trouble: (list(_RULES).index(trouble.verdict), trouble.path, trouble.line))
+    return found + [Trouble(name, "UNPROVEN", path, 1, name, reason) for name in report["notPerformed"]]
 
 
 def _trouble(proof: Mapping[str, Any], report: Mapping[str, Any]) -> Trouble:

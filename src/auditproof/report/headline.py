@@ -5,7 +5,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
+
+
+_WORST_FIRST = ("VIOLATED", "UNPROVEN", "NOT_SUPPORTED", "PROVEN")
+_LEVELS = ("None", "Metadata", "Request", "RequestResponse")
 
 
 def verdict_word(report: Mapping[str, Any]) -> str:
@@ -51,3 +55,20 @@ def judged_by_given(report: Mapping[str, Any]) -> list[Mapping[str, Any]]:
     """The proofs that are judged by the policy that the run was given."""
     digest = report["policy"]["sha256"]
     return [proof for proof in report["proofs"] if proof["policy"]["sha256"] == digest]
+
+
+def worst_first(proofs: Iterable[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
+    """By verdict, then by how much is missing from the log."""
+    return sorted(proofs, key=lambda proof: (_WORST_FIRST.index(proof["verdict"]), _missing(proof), proof["id"]))
+
+
+def _missing(proof: Mapping[str, Any]) -> tuple[int, int]:
+    """How bad a violation is: first what is not recorded at all, then what lacks most, then what is recorded too much.
+
+    An action that was not performed counts as one that differs in nothing.
+    """
+    levels = list(_LEVELS)
+    expected = levels.index(proof["expected"]["level"])
+    observed = levels.index(proof["observed"]["level"] or proof["expected"]["level"])
+    lost = expected > observed == 0
+    return (0 if lost else 1, observed - expected)

@@ -18,7 +18,7 @@ from markupsafe import Markup
 
 from auditproof.report.change import change_rows, change_sentence
 from auditproof.report.covering import requirements_shown, rules_witnessed
-from auditproof.report.headline import judged_by_given, verdict_sentence, verdict_word
+from auditproof.report.headline import judged_by_given, verdict_sentence, verdict_word, worst_first
 from auditproof.report.matrix import LEVELS, identity_text, matrices
 from auditproof.report.rules import policy_lines
 
@@ -31,7 +31,6 @@ EVIDENCE_FILE = "evidence.html"
 BODY_SHOWN = 6000  # characters of a body; results.json has all of it
 _SYMBOLS = {"PROVEN": "✓", "VIOLATED": "✗", "UNPROVEN": "?", "NOT_SUPPORTED": "-"}
 _BODIES = ("requestObject", "responseObject")
-_WORST_FIRST = ("VIOLATED", "UNPROVEN", "NOT_SUPPORTED", "PROVEN")
 _BLOB = re.compile(r'data-jsonblob="([^"]*)"')
 
 
@@ -114,7 +113,7 @@ def _fences(report: Mapping[str, Any]) -> list[str]:
 def _attention(report: Mapping[str, Any]) -> list[tuple[str, list[str], list[Mapping[str, Any]]]]:
     """What is not proven, worst first; what has the same verdict for the same reasons stands together."""
     found: dict[tuple[str, tuple[str, ...]], list[Mapping[str, Any]]] = {}
-    for proof in _worst_first(report["proofs"]):
+    for proof in worst_first(report["proofs"]):
         if proof["verdict"] in ("VIOLATED", "UNPROVEN"):
             found.setdefault((proof["verdict"], tuple(proof["reasons"])), []).append(proof)
     return [(verdict, list(reasons), proofs) for (verdict, reasons), proofs in found.items()]
@@ -125,22 +124,6 @@ def _suites(proofs: Iterable[Mapping[str, Any]]) -> list[tuple[str, str, list[Ma
     ordered = sorted(proofs, key=lambda proof: (proof["suite"], proof["line"], proof["id"]))
     grouped = ((suite, list(group)) for suite, group in groupby(ordered, key=lambda proof: str(proof["suite"])))
     return [(suite, str(group[0]["policy"]["path"]), group) for suite, group in grouped]
-
-
-def _worst_first(proofs: Iterable[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
-    return sorted(proofs, key=lambda proof: (_WORST_FIRST.index(proof["verdict"]), _missing(proof), proof["id"]))
-
-
-def _missing(proof: Mapping[str, Any]) -> tuple[int, int]:
-    """How bad a violation is: first what is not recorded at all, then what lacks most, then what is recorded too much.
-
-    An action that was not performed counts as one that differs in nothing.
-    """
-    levels = list(LEVELS)
-    expected = levels.index(proof["expected"]["level"])
-    observed = levels.index(proof["observed"]["level"] or proof["expected"]["level"])
-    lost = expected > observed == 0
-    return (0 if lost else 1, observed - expected)
 
 
 def anchor(proof_id: str) -> str:
