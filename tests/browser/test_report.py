@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+import subprocess
+import sys
 import zlib
 from datetime import UTC, datetime
 from pathlib import Path
@@ -21,11 +23,12 @@ from auditproof.report.results import conformance_report
 from auditproof.served import load_served
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
+    from typing import TypeAlias
 
     from playwright.sync_api import Browser, Page
 
-pytest_plugins = ["pytester"]
+    Write: TypeAlias = Callable[[dict[str, Any]], str]
 
 AXE = Path(axe_playwright_python.__file__).with_name("axe.min.js")
 NOON = datetime(2026, 1, 2, 12, tzinfo=UTC)
@@ -121,18 +124,34 @@ def page(browser: Browser) -> Iterator[Page]:
     assert [url for url in asked if not url.startswith(("file:", "data:", "about:"))] == []
 
 
-def show(page: Page, tmp_path: Path, shown: dict[str, Any]) -> Page:
-    file = tmp_path / "report.html"
-    file.write_text(standalone_page(ticket_document(shown), shown), encoding="utf-8")
-    page.goto(file.as_uri())
-    return page
+@pytest.fixture(scope="session")
+def drawn(tmp_path_factory: pytest.TempPathFactory) -> str:
+    """A page that pytest-html has really drawn, with tests that pass and fail."""
+    folder = tmp_path_factory.mktemp("drawn")
+    name = "test_something_with_a_name_that_is_much_longer_than_a_phone_is_wide_and_then_some"
+    (folder / "test_it.py").write_text(f"def {name}(): pass\ndef test_bad(): assert 'a' * 300 == 'b'\n")
+    command = [sys.executable, "-m", "pytest", "-q", "--rootdir=.", "-p", "no:cacheprovider", "--html=own.html"]
+    subprocess.run([*command, "--self-contained-html"], cwd=folder, check=False, capture_output=True)
+    return (folder / "own.html").read_text(encoding="utf-8")
+
+
+@pytest.fixture
+def write(tmp_path: Path, drawn: str) -> Callable[[dict[str, Any]], str]:
+    """Writes a report as a run does; answers its URL."""
+
+    def write(shown: dict[str, Any]) -> str:
+        file = tmp_path / "report.html"
+        file.write_text(into_page(drawn, ticket_document(shown)), encoding="utf-8")
+        return file.as_uri()
+
+    return write
 
 
 @pytest.mark.parametrize("name", REPORTS)
 @pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_an_accessibility_engine_finds_nothing(page: Page, tmp_path: Path, name: str, scheme: Any) -> None:
+def test_an_accessibility_engine_finds_nothing(page: Page, write: Write, name: str, scheme: Any) -> None:
     page.emulate_media(color_scheme=scheme)
-    show(page, tmp_path, REPORTS[name])
+    page.goto(write(REPORTS[name]))
     page.eval_on_selector_all("details", "all => all.forEach(one => one.open = true)")
     page.add_script_tag(path=AXE)
 
@@ -143,8 +162,8 @@ def test_an_accessibility_engine_finds_nothing(page: Page, tmp_path: Path, name:
     assert len(found["passes"]) > 10
 
 
-def test_the_engine_would_find_what_is_wrong(page: Page, tmp_path: Path) -> None:
-    show(page, tmp_path, GREEN)
+def test_the_engine_would_find_what_is_wrong(page: Page, write: Write) -> None:
+    page.goto(write(GREEN))
     broken = "<p style='color: #ccc; background: #fff'>pale</p><img src='data:,'>"
     page.locator("#auditproof").evaluate("(main, html) => main.insertAdjacentHTML('beforeend', html)", broken)
     page.add_script_tag(path=AXE)
@@ -155,24 +174,26 @@ def test_the_engine_would_find_what_is_wrong(page: Page, tmp_path: Path) -> None
 
 
 @pytest.mark.parametrize("name", REPORTS)
-def test_the_first_screen_tells_the_truth_without_scripts(browser: Browser, tmp_path: Path, name: str) -> None:
+def test_the_first_screen_tells_the_truth_without_scripts(browser: Browser, write: Write, name: str) -> None:
     context = browser.new_context(java_script_enabled=False, viewport={"width": 1280, "height": 720})
-    page = show(context.new_page(), tmp_path, REPORTS[name])
+    page = context.new_page()
+    page.goto(write(REPORTS[name]))
 
-    heading = page.locator("h1")
+    heading = page.locator("#auditproof h1")
 
     assert SENTENCES[name] in heading.inner_text()
     box = heading.bounding_box()
     assert box is not None
     assert box["y"] + box["height"] < 720
-    assert page.locator("header").get_by_text("What changes against policies/old.yaml").is_visible()
-    assert page.get_by_text("What is not proven").count() == (0 if name == "green" else 2)  # the link and the heading
+    assert page.locator("#auditproof header").get_by_text("What changes against policies/old.yaml").is_visible()
+    assert page.locator("#auditproof").get_by_text("What is not proven").count() == (0 if name == "green" else 2)  # the link and the heading
     context.close()
 
 
-def test_evidence_opens_without_scripts_by_keyboard_alone(browser: Browser, tmp_path: Path) -> None:
+def test_evidence_opens_without_scripts_by_keyboard_alone(browser: Browser, write: Write) -> None:
     context = browser.new_context(java_script_enabled=False)
-    page = show(context.new_page(), tmp_path, GREEN)
+    page = context.new_page()
+    page.goto(write(GREEN))
     event = page.locator("tr[id$='case-1'] pre").first
     assert not event.is_visible()
 
@@ -183,8 +204,8 @@ def test_evidence_opens_without_scripts_by_keyboard_alone(browser: Browser, tmp_
     context.close()
 
 
-def test_tab_reaches_every_link_and_every_folded_evidence(page: Page, tmp_path: Path) -> None:
-    show(page, tmp_path, REPORTS["violated"])
+def test_tab_reaches_every_link_and_every_folded_evidence(page: Page, write: Write) -> None:
+    page.goto(write(REPORTS["violated"]))
     wanted = page.locator("#auditproof a, #auditproof summary").evaluate_all(
         "all => all.filter(one => one.checkVisibility()).map(one => one.outerHTML)"
     )
@@ -197,15 +218,15 @@ def test_tab_reaches_every_link_and_every_folded_evidence(page: Page, tmp_path: 
     assert [one for one in wanted if one not in reached] == []
 
 
-def test_what_has_the_focus_is_seen(page: Page, tmp_path: Path) -> None:
-    show(page, tmp_path, GREEN)
+def test_what_has_the_focus_is_seen(page: Page, write: Write) -> None:
+    page.goto(write(GREEN))
     page.keyboard.press("Tab")
     style = "getComputedStyle(document.activeElement).outlineStyle"
     assert page.evaluate(style) == "solid"
 
 
-def test_every_link_leads_somewhere(page: Page, tmp_path: Path) -> None:
-    show(page, tmp_path, REPORTS["violated"])
+def test_every_link_leads_somewhere(page: Page, write: Write) -> None:
+    page.goto(write(REPORTS["violated"]))
     broken = page.locator("#auditproof a[href^='#']").evaluate_all(
         "all => all.filter(one => !document.getElementById(decodeURI(one.hash.slice(1))) "
         "&& !document.getElementById(one.hash.slice(1))).map(one => one.hash)"
@@ -215,14 +236,14 @@ def test_every_link_leads_somewhere(page: Page, tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("width", [320, 375, 768, 1280])
 @pytest.mark.parametrize("name", REPORTS)
-def test_the_page_is_as_wide_as_its_window(page: Page, tmp_path: Path, name: str, width: int) -> None:
+def test_the_page_is_as_wide_as_its_window(page: Page, write: Write, name: str, width: int) -> None:
     page.set_viewport_size({"width": width, "height": 800})
-    show(page, tmp_path, REPORTS[name])
+    page.goto(write(REPORTS[name]))
     assert page.evaluate("document.documentElement.scrollWidth") <= width
 
 
-def test_the_printed_report_has_the_evidence_in_it(page: Page, tmp_path: Path) -> None:
-    show(page, tmp_path, GREEN)
+def test_the_printed_report_has_the_evidence_in_it(page: Page, write: Write) -> None:
+    page.goto(write(GREEN))
     page.emulate_media(media="print")
     hidden = page.locator("#auditproof pre").evaluate_all("all => all.filter(one => !one.checkVisibility()).length")
 
@@ -241,15 +262,19 @@ def _streams(pdf: bytes) -> list[bytes]:
     return found
 
 
-def test_the_document_stands_above_the_table_of_pytest_html_and_leaves_it_alive(
-    page: Page, tmp_path: Path, pytester: pytest.Pytester
-) -> None:
-    pytester.makepyfile("def test_one(): pass\ndef test_two(): pass\n")
-    pytester.runpytest_subprocess("--html=own.html", "--self-contained-html", "-q").assert_outcomes(passed=2)
-    file = tmp_path / "report.html"
-    file.write_text(into_page((pytester.path / "own.html").read_text(), ticket_document(GREEN)))
+def test_the_document_stands_above_the_table_of_pytest_html_and_leaves_it_alive(page: Page, write: Write) -> None:
+    page.goto(write(GREEN))
+    assert page.locator("main#auditproof h1").is_visible()
+    assert page.locator("#results-table tbody.results-table-row").count() == 2
+
+
+@pytest.mark.parametrize("width", [320, 1280])
+def test_a_report_that_was_written_again_is_as_good(page: Page, tmp_path: Path, width: int) -> None:
+    file = tmp_path / "again.html"
+    file.write_text(standalone_page(ticket_document(GREEN), GREEN), encoding="utf-8")
+    page.set_viewport_size({"width": width, "height": 800})
 
     page.goto(file.as_uri())
 
     assert page.locator("main#auditproof h1").is_visible()
-    assert page.locator("#results-table tbody.results-table-row").count() == 2
+    assert page.evaluate("document.documentElement.scrollWidth") <= width
