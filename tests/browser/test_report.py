@@ -186,7 +186,9 @@ def test_the_first_screen_tells_the_truth_without_scripts(browser: Browser, writ
     assert box is not None
     assert box["y"] + box["height"] < 720
     assert page.locator("#auditproof header").get_by_text("What changes against policies/old.yaml").is_visible()
-    assert page.locator("#auditproof").get_by_text("What is not proven").count() == (0 if name == "green" else 2)  # the link and the heading
+    assert page.locator("#auditproof").get_by_text("What is not proven").count() == (
+        0 if name == "green" else 2
+    )  # the link and the heading
     context.close()
 
 
