@@ -11,7 +11,7 @@ import subprocess
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from auditproof.report.redact import redact_text
+from auditproof.redact import redact_text
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 from auditproof.audit import Level, Stage
 from auditproof.expect import pattern_of
+from auditproof.redact import redact
 from auditproof.stages import emitted_stages
 
 if TYPE_CHECKING:
@@ -32,6 +33,7 @@ if TYPE_CHECKING:
 # Answers that can come from the filters above the one that consults the policy, or (504) before the request has ended:
 # the absence of an event says nothing then (k8s.io/apiserver pkg/server/config.go, DefaultBuildHandlerChain).
 UNSETTLED = {429, 503, 504}
+_Path = tuple[str | int, ...]
 
 
 class Outcome(StrEnum):
@@ -221,29 +223,52 @@ _FILLED_IN = {"namespace", "name"}
 
 
 def _fields(expectation: Expectation, event: AuditEvent) -> Iterator[str]:
-    for path in expectation.present:
-        if _at(event.raw, path) is None:
-            yield f"the event has no {path}, expected one"
-    for path in expectation.absent:
-        if _at(event.raw, path) is not None:
-            yield f"the event has {path}, expected none"
-    yield from _differences(event.raw, expectation.event, "")
+    for field in expectation.present:
+        if _at(event.raw, field) is None:
+            yield f"the event has no {field}, expected one"
+    for field in expectation.absent:
+        if _at(event.raw, field) is not None:
+            yield f"the event has {field}, expected none"
+    for path, wanted in _differences(event.raw, expectation.event, ()):
+        if _is_secret(event.raw, path) or _is_secret(expectation.event, path):
+            yield f"the event's {_dotted(path)} is another one than expected; both are kept out of the report"
+        else:
+            yield f"the event's {_dotted(path)} is {_json(_within(event.raw, path))}, expected {wanted}"
 
 
-def _differences(value: Any, expected: Any, path: str) -> Iterator[str]:
-    """Where ``value`` does not hold the part of an event that is expected."""
+def _differences(value: Any, expected: Any, path: _Path) -> Iterator[tuple[_Path, str]]:
+    """Where ``value`` does not hold the part of an event that is expected, and what is expected there, in words."""
     pattern = pattern_of(expected)
     if pattern is not None and isinstance(value, str):
         if not re.fullmatch(pattern, value):
-            yield f"the event's {path} is {_json(value)}, expected to match {pattern}"
+            yield path, f"to match {pattern}"
     elif isinstance(expected, Mapping) and isinstance(value, Mapping):
         for key, part in expected.items():
-            yield from _differences(value.get(key), part, f"{path}.{key}" if path else key)
+            yield from _differences(value.get(key), part, (*path, key))
     elif isinstance(expected, list) and isinstance(value, list) and len(expected) == len(value):
         for n, part in enumerate(expected):
-            yield from _differences(value[n], part, f"{path}.{n}")
+            yield from _differences(value[n], part, (*path, n))
     elif value != expected:
-        yield f"the event's {path} is {_json(value)}, expected {_json(expected)}"
+        yield path, _json(expected)
+
+
+def _is_secret(event: Mapping[str, Any], path: _Path) -> bool:
+    """Whether the value at the path is one that does not get into a report, as a reason does."""
+    return bool(_within(event, path) != _within(redact(event), path))
+
+
+def _dotted(path: _Path) -> str:
+    return ".".join(map(str, path))
+
+
+def _within(value: Any, path: _Path) -> Any:
+    """The value at a path; None where there is none."""
+    for step in path:
+        try:
+            value = value[step]
+        except (KeyError, IndexError, TypeError):
+            return None
+    return value
 
 
 def _json(value: Any) -> str:

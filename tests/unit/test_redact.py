@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from auditproof.report.redact import MAX_DEPTH, redact, redact_text
+from auditproof.redact import MAX_DEPTH, redact, redact_text
 
 CANARY = "canary-7f3a9c"
 KEY = f"-----BEGIN EC PRIVATE KEY-----\n{CANARY}\n-----END EC PRIVATE KEY-----\n"

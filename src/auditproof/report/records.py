@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from auditproof.decide import decide
 from auditproof.explain import effect_of, explain, render
-from auditproof.report.redact import redact
+from auditproof.redact import redact, redact_text
 from auditproof.stages import in_order
 
 if TYPE_CHECKING:
@@ -172,7 +172,7 @@ def story(proof: Proof, origin: Origin, policy: Policy) -> str:
     lines += [f"  {name:<9} {text}" for name, text in rows]
     lines += [f"  because   {origin.because}"] if origin.because else []
     lines += [f"  policy    {line}" for line in render(explain(policy, attributes)).splitlines()]
-    return "\n".join(lines)
+    return redact_text("\n".join(lines))
 
 
 def _places(evidence: Evidence) -> str:

@@ -12,7 +12,7 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 from auditproof import __version__
-from auditproof.report.redact import redact_text
+from auditproof.redact import redact_text
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

@@ -1,0 +1,105 @@
+"""Nothing secret in any report file: canaries are planted wherever a secret can get into a report, and looked for."""
+
+from __future__ import annotations
+
+import base64
+import json
+import re
+import subprocess
+import sys
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from auditproof import content
+from auditproof.secrecy import disguises
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+ROOT = content.root()
+POLICY = "apiVersion: audit.k8s.io/v1\nkind: Policy\nrules:\n- level: RequestResponse\n"
+KINDS = ("secret", "string", "config", "applied", "env", "query", "bundle", "header", "agent", "expected")
+JWT = re.compile(r"eyJ[\w-]{10,}\.[\w-]{10,}\.[\w-]{10,}")
+
+
+def canary(kind: str) -> str:
+    return f"canary-of-{kind}-0123456789abcdef"
+
+
+def encoded(kind: str) -> str:
+    return base64.b64encode(canary(kind).encode()).decode()
+
+
+def case(name: str, do: dict[str, Any], expect: dict[str, Any] | None = None) -> dict[str, Any]:
+    return {"id": name, "title": name, "as": "alice", "do": do} | ({"expect": expect} if expect else {})
+
+
+def case_file() -> dict[str, Any]:
+    """Cases with a secret each; most of them fail, because a failure says more than a success."""
+    last = json.dumps({"kind": "Secret", "data": {"password": encoded("applied")}})
+    annotations = {"kubectl.kubernetes.io/last-applied-configuration": last}
+    container = {"name": "c", "image": "i", "env": [{"name": "PASSWORD", "value": canary("env")}]}
+    webhook = {
+        "name": "w.example.test", "sideEffects": "None", "admissionReviewVersions": ["v1"],
+        "clientConfig": {"url": "https://localhost:1/x", "caBundle": encoded("bundle")},
+    }  # fmt: skip
+    wrong: dict[str, Any] = {"level": "Metadata"}
+    other = {"event": {"requestObject": {"stringData": {"x": "something else"}}}}
+    found = {"event": {"responseObject": {"data": {"password": "something else"}}}}
+    within = {"in": "default"}
+    cases = [
+        case("secret", {"create": "secrets/a", **within, "object": {"data": {"password": encoded("secret")}}}),
+        case("string", {"create": "secrets/b", **within, "object": {"stringData": {"p": canary("string")}}}, wrong),
+        case("read", {"get": "secrets/a", **within}, wrong),
+        case("list", {"list": "secrets", **within}),
+        case("config", {"create": "configmaps/a", **within, "object": {"data": {"x": canary("config")}}}, wrong),
+        case("applied", {"create": "secrets/c", **within, "object": {"metadata": {"annotations": annotations}}}, wrong),
+        case("env", {"create": "pods/p", **within, "object": {"spec": {"containers": [container]}}}, wrong),
+        case("query", {"request": f"GET /api/v1/namespaces?token={canary('query')}"}, wrong),
+        case("bundle", {"create": "validatingwebhookconfigurations/w", "object": {"webhooks": [webhook]}}, wrong),
+        case("header", {"get": "secrets/a", **within, "headers": {"Cookie": f"session={canary('header')}"}}, wrong),
+        case("agent", {"get": "secrets/a", **within, "query": {"password": canary("agent")}}, wrong),
+        case("token", {"create": "serviceaccounts/default/token", **within}, wrong),
+        case("expected", {"create": "secrets/d", **within, "object": {"stringData": {"x": canary("expected")}}}, other),
+        case("found", {"get": "secrets/a", **within}, found),
+    ]
+    given = [{"apiVersion": "v1", "kind": "ServiceAccount", "metadata": {"name": "default", "namespace": "default"}}]
+    head = {"apiVersion": "auditproof/v1", "kind": "CaseFile", "title": "Secrets"}
+    return {**head, "identities": {"alice": {"user": "alice"}}, "given": given, "cases": cases}
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The report of a run that planted all canaries."""
+    project = tmp_path_factory.mktemp("canaries")
+    (project / "policy.yaml").write_text(POLICY)
+    (project / "a.audit.yaml").write_text(json.dumps(case_file()))
+    command = [sys.executable, "-m", "pytest", "a.audit.yaml", "--rootdir=.", "-p", "no:cacheprovider"]
+    command += ["--audit-policy=policy.yaml", "--audit-report=out", "--audit-formats=sarif,code-quality"]
+    done = subprocess.run(command, cwd=project, capture_output=True, text=True, check=False)
+    (project / "out" / "terminal.txt").write_text(done.stdout + done.stderr)
+    return project / "out"
+
+
+def test_the_canaries_were_performed(folder: Path) -> None:
+    summary = json.loads((folder / "results.json").read_text())["summary"]
+    text = (folder / "terminal.txt").read_text()
+    assert summary["performed"] == summary["planned"] == len(case_file()["cases"]), text
+    assert summary["unproven"] == 0, text
+    assert summary["violated"] >= 6, text
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_canary_is_in_no_file_in_any_disguise(folder: Path, kind: str) -> None:
+    files = [path for path in folder.iterdir() if path.is_file()]
+    assert len(files) >= 6
+    found = {
+        path.name: [name for name, form in disguises(canary(kind)).items() if form in path.read_text()]
+        for path in files
+    }
+    assert {name: how for name, how in found.items() if how} == {}
+
+
+def test_no_token_is_in_any_file(folder: Path) -> None:
+    assert {path.name: JWT.findall(path.read_text()) for path in folder.iterdir() if JWT.search(path.read_text())} == {}
