@@ -16,9 +16,10 @@ from auditproof.policy import parse_policy
 from auditproof.report import html
 from auditproof.report.change import change_record, change_rows, change_sentence
 from auditproof.report.headline import verdict_sentence, verdict_word
-from auditproof.report.html import anchor, evidence_document, into_page, ticket_document
+from auditproof.report.html import evidence_document, into_page, ticket_document
 from auditproof.report.linting import lint_record
 from auditproof.report.matrix import matrices
+from auditproof.report.records import anchor
 from auditproof.report.results import conformance_report, replace_file, write_results
 from auditproof.report.rules import policy_lines
 from auditproof.served import load_served

@@ -16,6 +16,7 @@ from auditproof.plugin import collect, options, witnesses
 from auditproof.plugin.fixtures import PROOFS, marked_policies
 from auditproof.plugin.outcomes import RECORDS, Story
 from auditproof.plugin.proving import SESSION, AuditSession, Batching
+from auditproof.report.records import anchor
 
 if TYPE_CHECKING:
     from collections.abc import Generator
@@ -278,6 +279,7 @@ def _properties(record: dict[str, Any]) -> list[tuple[str, object]]:
         ("expected", expected["level"]),
         ("observed", str(observed["level"])),
         ("policyLine", str(expected["line"])),
+        ("evidence", f"report.html#{anchor(record['id'])}"),
     ]
 
 

@@ -11,7 +11,6 @@ from html import escape, unescape
 from importlib import resources
 from itertools import groupby
 from typing import TYPE_CHECKING, Any
-from urllib.parse import quote
 
 from jinja2 import Environment, FunctionLoader, StrictUndefined
 from markupsafe import Markup
@@ -20,6 +19,7 @@ from auditproof.report.change import change_rows, change_sentence
 from auditproof.report.covering import requirements_shown, rules_witnessed
 from auditproof.report.headline import judged_by_given, verdict_sentence, verdict_word, worst_first
 from auditproof.report.matrix import LEVELS, identity_text, matrices
+from auditproof.report.records import anchor
 from auditproof.report.rules import policy_lines
 
 if TYPE_CHECKING:
@@ -124,11 +124,6 @@ def _suites(proofs: Iterable[Mapping[str, Any]]) -> list[tuple[str, str, list[Ma
     ordered = sorted(proofs, key=lambda proof: (proof["suite"], proof["line"], proof["id"]))
     grouped = ((suite, list(group)) for suite, group in groupby(ordered, key=lambda proof: str(proof["suite"])))
     return [(suite, str(group[0]["policy"]["path"]), group) for suite, group in grouped]
-
-
-def anchor(proof_id: str) -> str:
-    """The fragment by which a proof is linked to; different ids have different ones."""
-    return "proof-" + quote(proof_id, safe="/:._~@,=+")
 
 
 def _event_text(event: Mapping[str, Any]) -> Markup:

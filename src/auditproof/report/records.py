@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+from urllib.parse import quote
 
 from auditproof.decide import decide
 from auditproof.explain import effect_of, explain, render
@@ -150,6 +151,11 @@ def _claim(origin: Origin, evidence: Evidence) -> dict[str, Any] | None:
         return None
     holds = origin.claim.level is evidence.level
     return {"text": origin.claim.text, "level": str(origin.claim.level), "holds": holds}
+
+
+def anchor(proof_id: str) -> str:
+    """The fragment by which a proof is linked to; different ids have different ones."""
+    return "proof-" + quote(proof_id, safe="/:._~@,=+")
 
 
 def story(proof: Proof, origin: Origin, policy: Policy) -> str:
