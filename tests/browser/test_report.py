@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import subprocess
 import sys
@@ -129,9 +130,12 @@ def drawn(tmp_path_factory: pytest.TempPathFactory) -> str:
     """A page that pytest-html has really drawn, with tests that pass and fail."""
     folder = tmp_path_factory.mktemp("drawn")
     name = "test_something_with_a_name_that_is_much_longer_than_a_phone_is_wide_and_then_some"
+    title = f"auditproof: /{'a-folder-with-a-long-name/' * 4}policy.yaml"
+    (folder / "conftest.py").write_text(f"def pytest_html_report_title(report): report.title = {title!r}\n")
     (folder / "test_it.py").write_text(f"def {name}(): pass\ndef test_bad(): assert 'a' * 300 == 'b'\n")
     command = [sys.executable, "-m", "pytest", "-q", "--rootdir=.", "-p", "no:cacheprovider", "--html=own.html"]
-    subprocess.run([*command, "--self-contained-html"], cwd=folder, check=False, capture_output=True)
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("AUDITPROOF_")}
+    subprocess.run([*command, "--self-contained-html"], cwd=folder, env=environment, check=False, capture_output=True)
     return (folder / "own.html").read_text(encoding="utf-8")
 
 

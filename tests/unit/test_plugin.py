@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from auditproof.clusters.rundir import RunDirectory
-from auditproof.plugin.options import REPORT_FILES
+from auditproof.plugin.options import REPORT_FILES, SETTINGS
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -46,8 +46,8 @@ def case_file(*ids: str, mark: str = "slow") -> str:
 def environment(pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch) -> None:
     """Inner runs see no settings of ours, and do not import hypothesis anew each time."""
     monkeypatch.setenv("PYTEST_ADDOPTS", "-p no:hypothesispytest")
-    for name in ("POLICY", "CLUSTER", "KUBERNETES", "ASSETS", "COVERAGE", "REPORT"):
-        monkeypatch.delenv(f"AUDITPROOF_{name}", raising=False)
+    for setting in SETTINGS:
+        monkeypatch.delenv(setting.env, raising=False)
 
 
 @pytest.fixture(autouse=True)
