@@ -334,3 +334,27 @@ def test_what_lint_finds_stands_in_the_report_with_what_comments_suppress() -> N
     assert "AP201" in {finding["code"] for finding in record["findings"]}
     assert "it waits for the next change" in page
     assert all(str(escape(finding["advice"], quote=False)) in unescape(page) for finding in record["findings"])
+
+
+def requirement(name: str, *proofs: str, violated: bool) -> dict[str, Any]:
+    violation = {
+        "level": "None", "rule": 1, "line": 3, "who": "<everybody>", "verbs": "get", "what": "pods", "where": "",
+        "request": "alice: GET /",
+    }  # fmt: skip
+    told = {"title": name, "level": "at least Metadata", "because": "so", "source": "us", "line": 1, "classes": 1}
+    return {"file": "r.yaml", "id": name, **told, "violations": [violation] * violated, "proofs": list(proofs)}
+
+
+def test_a_requirement_that_is_violated_passes_nowhere_even_if_nobody_can_perform_that() -> None:
+    parts = {"requirements": [requirement("one", "s::a", violated=True), requirement("two", "s::b", violated=False)]}
+    made = report(proof("s::a", "NOT_SUPPORTED"), proof("s::b"), parts=parts)
+
+    assert verdict_word(made) == "VIOLATED"
+    assert "does not do what is required (one)" in verdict_sentence(made)
+    assert "&lt;everybody&gt;: get: pods" in ticket_document(made)
+
+
+def test_requirements_that_were_not_selected_decide_nothing() -> None:
+    made = report(proof("s::b"), parts={"requirements": [requirement("one", "s::a", violated=True)]})
+
+    assert verdict_word(made) == "PROVEN"

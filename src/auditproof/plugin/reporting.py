@@ -15,6 +15,7 @@ from auditproof.plugin.outcomes import RECORDS
 from auditproof.plugin.parts import report_parts
 from auditproof.provenance import policy_state, run_record
 from auditproof.report import ci
+from auditproof.report.covering import unmet_requirements
 from auditproof.report.html import (
     EVIDENCE_FILE,
     evidence_document,
@@ -84,10 +85,12 @@ class Reporting:
                 self._say("auditproof: further ones are told at the end")
 
     @pytest.hookimpl(tryfirst=True)
-    def pytest_sessionfinish(self) -> None:
-        """Write what is for machines, whatever the run came to."""
+    def pytest_sessionfinish(self, session: pytest.Session) -> None:
+        """Write what is for machines, whatever the run came to; no run passes on which a requirement does not hold."""
         if not self._planned | self._records.keys():
             return
+        if session.exitstatus == pytest.ExitCode.OK and unmet_requirements(self.document):
+            session.exitstatus = pytest.ExitCode.TESTS_FAILED
         if self._options.report is not None:
             write_results(self._options.report / "results.json", self.document)
             for name in self._options.formats:
@@ -155,6 +158,8 @@ class Reporting:
         counts = ", ".join(f"{summary[key]} {text}" for key, text in _COUNTS.items() if summary[key] or key in _ALWAYS)
         seconds = (datetime.now(UTC) - self._started).total_seconds()
         terminalreporter.write_line(f"{self._options.policy.path}: {counts} in {seconds:.0f} s")
+        if unmet := unmet_requirements(self.document):
+            terminalreporter.write_line(f"requirements that do not hold: {', '.join(unmet)}")
         if self._options.report is not None:
             terminalreporter.write_line(f"report: {self._options.report / 'report.html'}")
         if os.environ.get("GITHUB_ACTIONS"):

@@ -109,6 +109,16 @@ def requirements_shown(report: Mapping[str, Any]) -> list[RequirementShown]:
     return sorted(rows, key=lambda row: ("VIOLATED", "UNPROVEN", "PROVEN").index(row.verdict))
 
 
+def unmet_requirements(report: Mapping[str, Any]) -> list[str]:
+    """The ids of requirements that the run was to show and that the policy violates, whoever could perform that.
+
+    Where no client of this cluster can perform what violates one, no proof does: it must not pass for that.
+    """
+    planned = {proof["id"] for proof in report["proofs"]} | set(report["notPerformed"])
+    records = report.get("requirements", ())
+    return [record["id"] for record in records if record["violations"] and planned.intersection(record["proofs"])]
+
+
 def _requirement(record: Mapping[str, Any], verdicts: Mapping[str, str]) -> RequirementShown:
     found = [verdicts[name] for name in record["proofs"] if name in verdicts]
     proven = found.count("PROVEN")

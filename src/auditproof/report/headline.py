@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from auditproof.report.covering import unmet_requirements
+
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
@@ -15,7 +17,7 @@ _LEVELS = ("None", "Metadata", "Request", "RequestResponse")
 def verdict_word(report: Mapping[str, Any]) -> str:
     """The verdict of the whole run: PROVEN only where everything that was planned is."""
     summary = report["summary"]
-    if summary["violated"]:
+    if summary["violated"] or unmet_requirements(report):
         return "VIOLATED"
     if summary["unproven"] or not summary["proven"]:
         return "UNPROVEN"
@@ -38,6 +40,8 @@ def _sentence(report: Mapping[str, Any]) -> str:
     if summary["violated"]:
         many = "1 action is" if summary["violated"] == 1 else f"{summary['violated']} actions are"
         return f"{many} not recorded as expected: {counts}."
+    if unmet := unmet_requirements(report):
+        return f"The policy does not do what is required ({', '.join(unmet)}): {counts}."
     if verdict_word(report) == "UNPROVEN":
         return f"Nothing can be concluded about {_actions(planned - proven)}: {counts}."
     own = sum(1 for proof in judged_by_given(report) if proof["verdict"] == "PROVEN")
