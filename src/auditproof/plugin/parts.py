@@ -1,13 +1,15 @@
-"""What a report says about the given policy beside its proofs: coverage, what a change does, what lint finds."""
+"""What a report says about the given policy beside its proofs: coverage, change, lint, requirements, strength."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
 from auditproof.lint import examine
+from auditproof.mutate import strength
 from auditproof.report.change import change_record
 from auditproof.report.covering import coverage_record
 from auditproof.report.linting import lint_record
+from auditproof.report.strength import strength_record
 from auditproof.served import load_served
 
 if TYPE_CHECKING:
@@ -24,4 +26,6 @@ def report_parts(session: AuditSession) -> dict[str, Any]:
         parts["change"] = change_record(session.change)
     if session.required:
         parts["requirements"] = [record for required in session.required for record in required.records()]
+        every = [requirement for required in session.required for requirement in required.file.requirements]
+        parts["strength"] = strength_record(strength(options.policy, every, (), load_served(options.kubernetes)))
     return parts
