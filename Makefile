@@ -11,7 +11,7 @@ BIN := .venv/bin
 READY := .venv/.ready
 
 .DEFAULT_GOAL := help
-.PHONY: help setup check test conformance bench served lock clean
+.PHONY: help setup check test conformance bench served catalogue lock clean
 
 help: ## list the targets
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{ printf "  %-12s %s\n", $$1, $$2 }'
@@ -44,6 +44,9 @@ bench: $(READY) ## what a proof costs beside the bare request, and how the space
 
 served: $(READY) ## record anew what the API servers serve (src/auditproof/served.json)
 	$(BIN)/python -m tests.record_served $(ARGS)
+
+catalogue: $(READY) ## write suites/resources anew out of what the API server serves
+	$(BIN)/python -m tests.catalogue
 
 lock: ## renew requirements.lock (needs uv)
 	uv pip compile --generate-hashes --universal --no-annotate --no-header --python-version 3.11 pyproject.toml --group dev -o requirements.lock

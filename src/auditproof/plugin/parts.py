@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 def report_parts(session: AuditSession) -> dict[str, Any]:
     """The parts of results.json that are there only where a run was asked for them (see results.schema.json)."""
     options = session.options
-    parts: dict[str, Any] = {"lint": lint_record(examine(options.policy, load_served(options.kubernetes)))}
+    parts: dict[str, Any] = {"lint": lint_record(examine(options.policy, session.served()))}
     if session.coverage is not None:
         parts["coverage"] = coverage_record(session.coverage, options.policy.path)
     if session.change is not None:

@@ -7,6 +7,7 @@ batches, each when the first of its cases is reached: whole files, several where
 from __future__ import annotations
 
 import time
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from enum import StrEnum
 from functools import cached_property
@@ -15,6 +16,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from auditproof.clusters import start_provider
+from auditproof.clusters.discovery import discover
 from auditproof.coverage import plan
 from auditproof.diff import diff
 from auditproof.errors import AuditproofError
@@ -37,6 +39,7 @@ if TYPE_CHECKING:
     from auditproof.diff import PolicyDiff
     from auditproof.plugin.collect import CaseItem
     from auditproof.plugin.options import Options
+    from auditproof.served import Served
 
 
 # Files are added to a batch while it has fewer actions than this. A fence and the watches, a second each, cost the same
@@ -122,6 +125,14 @@ class AuditSession:
             require(options.policy, file, shown_path(file.path.resolve(), options.folders), served)
             for file in options.requirements
         )
+
+    def served(self) -> Served:
+        """What the server with the given policy serves, asked of itself while it runs, else of the record."""
+        given = Bench(self.given_policy(), self.given_policy())
+        if given in self._provers:
+            with suppress(AuditproofError):
+                return discover(self.provider.cluster(given.running))
+        return load_served(self.options.kubernetes)
 
     def find_servers(self) -> None:
         """Find (or download, or build) the servers' binaries, with progress.
