@@ -11,13 +11,15 @@ import subprocess
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from auditproof.redact import redact_text
+from auditproof.redact import redact_command, redact_text
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from pathlib import Path
 
 GIT_TIMEOUT_S = 5.0
+# A hook of git sets these for its own repository; the policy may be in another one.
+_OF_A_HOOK = ("GIT_DIR", "GIT_WORK_TREE", "GIT_INDEX_FILE", "GIT_PREFIX")
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +37,9 @@ _SYSTEMS = (
         "{GITHUB_SERVER_URL}/{GITHUB_REPOSITORY}/actions/runs/{GITHUB_RUN_ID}"),
     _Ci("GitLab CI", "GITLAB_CI", "{GITLAB_USER_LOGIN}", "{CI_JOB_URL}"),
     _Ci("Jenkins", "JENKINS_URL", "{BUILD_USER_ID}", "{BUILD_URL}"),
+    _Ci("Azure Pipelines", "TF_BUILD", "{BUILD_REQUESTEDFOR}",
+        "{SYSTEM_COLLECTIONURI}{SYSTEM_TEAMPROJECT}/_build/results?buildId={BUILD_BUILDID}"),
+    _Ci("CircleCI", "CIRCLECI", "{CIRCLE_USERNAME}", "{CIRCLE_BUILD_URL}"),
     _Ci("Buildkite", "BUILDKITE", "{BUILDKITE_BUILD_CREATOR}", "{BUILDKITE_BUILD_URL}"),
 )  # fmt: skip
 
@@ -49,7 +54,7 @@ def run_record(command: Sequence[str], environment: Mapping[str, str] = os.envir
         by, ci, url = _login(), "CI" if environment.get("CI") else "", ""
     else:
         by, ci, url = _filled(system.by, environment), system.name, _filled(system.url, environment)
-    return {"by": by, "ci": ci, "url": redact_text(url), "command": [redact_text(word) for word in command]}
+    return {"by": by, "ci": ci, "url": redact_text(url), "command": redact_command(command)}
 
 
 def _filled(template: str, environment: Mapping[str, str]) -> str:
@@ -76,9 +81,13 @@ def policy_state(file: Path) -> dict[str, Any]:
 
 def _git(file: Path, *arguments: str) -> str | None:
     """What git says in the file's folder; None without git, or outside of a repository."""
-    command = ["git", "-C", str(file.parent), *arguments]
+    quietly = ["-c", "core.fsmonitor=false", "--literal-pathspecs", "--no-optional-locks"]  # starts and writes nothing
+    command = ["git", *quietly, "-C", str(file.parent), *arguments]
+    variables = {name: value for name, value in os.environ.items() if name not in _OF_A_HOOK}
     try:
-        done = subprocess.run(command, capture_output=True, text=True, timeout=GIT_TIMEOUT_S, check=False)
+        done = subprocess.run(
+            command, env=variables, capture_output=True, text=True, timeout=GIT_TIMEOUT_S, check=False, errors="replace"
+        )
     except (OSError, subprocess.TimeoutExpired):
         return None
     return done.stdout.strip() if done.returncode == 0 else None

@@ -12,9 +12,10 @@ import re
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping, Sequence
 
 MAX_DEPTH = 64  # deeper than any object of Kubernetes, and far from Python's own limit
+SHOWN_LETTERS = 8  # of the beginning or the end of a secret value: with so many of them a line is not shown
 MIN_HEADER = 5  # letters of a token's first part that follow "eyJ"; the shortest real one has 17
 
 # By the field's name, wherever it stands in a body: contents of Secrets and ConfigMaps (also inside lists, patches and
@@ -32,7 +33,7 @@ _SECRET_NAMES = (
 _DOTTED = re.compile(r"(?<![\w.-])[\w.-]++", re.ASCII)
 _BEARER = re.compile(r"(?i)(\b(?:bearer|authorization:\s*basic)\s+)[^\s\"]+")
 _QUERY = re.compile(r"(?i)([?&][\w.-]*(?:token|password|secret|api_?key)=)[^&\s\"]+")
-_USERINFO = re.compile(r"(?i)(\b(?:https?|wss?|ldaps?|grpcs?)://[^/\s:@\"]{0,256}:)[^@/\s\"]+@")
+_USERINFO = re.compile(r"(?i)(\b(?:https?|wss?|ldaps?|grpcs?)://(?:[^/\s:@\"]{0,256}:)?)[^@/\s\"]++@")
 _PEM = re.compile(r"-----BEGIN [A-Z ]{0,32}PRIVATE KEY-----.*?(?:-----END [A-Z ]{0,32}PRIVATE KEY-----|\Z)", re.DOTALL)
 _ENCODED = re.compile(r"(?:LS0tLS1CRUdJTi|ZXlKaGJHY2)[A-Za-z0-9+/=_-]*")  # base64 of "-----BEGIN " and of a JWT
 # What every one of these patterns needs: most texts have none of it, and are done with at one look.
@@ -57,6 +58,67 @@ def redact_text(text: str) -> str:
     text = _USERINFO.sub(r"\1<redacted>@", text)
     text = _ENCODED.sub("<redacted base64>", text)
     return _DOTTED.sub(_unless_token, text)
+
+
+def redact_command(words: Sequence[str]) -> list[str]:
+    """The words of a command line without secrets, also without what an option or a variable calls one."""
+    names = ["", *(word if word.startswith("-") and "=" not in word else "" for word in words)]
+    return ["<redacted>" if _is_secret_name(name) else _word(word) for name, word in zip(names, words, strict=False)]
+
+
+def _word(word: str) -> str:
+    """One word; of ``--env=DB_PASSWORD=...`` everything after the name of the secret is gone."""
+    parts = word.split("=")
+    for end in range(1, len(parts)):
+        if _is_secret_name(parts[end - 1]):
+            return "=".join([*parts[:end], "<redacted>"])
+    return redact_text(word)
+
+
+def removed_texts(event: Mapping[str, Any]) -> frozenset[str]:
+    """The texts that ``redact`` takes out of an event for where they stand, of SHOWN_LETTERS or more."""
+    return frozenset(text for text in _removed(event, redact(event)) if len(text) >= SHOWN_LETTERS)
+
+
+def _removed(value: Any, shown: Any) -> Iterator[str]:
+    if isinstance(value, dict) and isinstance(shown, dict):
+        for key, item in value.items():
+            yield from _removed(item, shown[key])
+    elif isinstance(value, list) and isinstance(shown, list):
+        for item, other in zip(value, shown, strict=True):
+            yield from _removed(item, other)
+    elif isinstance(shown, str) and value != shown and shown.startswith("<redacted"):
+        yield from _texts(value, 0)
+
+
+def _texts(value: Any, depth: int) -> Iterator[str]:
+    """Every text in a value; no deeper than what can be redacted one by one."""
+    if isinstance(value, str):
+        yield value
+    elif isinstance(value, dict | list) and depth <= MAX_DEPTH:
+        for item in value.values() if isinstance(value, dict) else value:
+            yield from _texts(item, depth + 1)
+
+
+def redact_failure(text: str, removed: frozenset[str]) -> str:
+    """What a test says when it fails, without secrets: of a line that holds one of ``removed`` nothing stays.
+
+    A failed assertion may show any part of an event, and cuts long values short; so the first or the last few letters
+    of a value are enough.
+    """
+    marks = {mark for value in removed for form in _written(value) for mark in _ends(form)}
+    lines = redact_text(text).split("\n")
+    hidden = "<redacted: this line shows what must not stand in a report>"
+    return "\n".join(hidden if any(mark in line for mark in marks) else line for line in lines)
+
+
+def _written(value: str) -> set[str]:
+    """A value as Python and JSON write it, and as it is."""
+    return {value, repr(value)[1:-1], json.dumps(value)[1:-1], json.dumps(value, ensure_ascii=False)[1:-1]}
+
+
+def _ends(form: str) -> tuple[str, str]:
+    return form[:SHOWN_LETTERS], form[-SHOWN_LETTERS:]
 
 
 def _unless_token(found: re.Match[str]) -> str:

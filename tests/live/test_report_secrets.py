@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
+import os
 import re
 import subprocess
 import sys
@@ -20,7 +21,35 @@ if TYPE_CHECKING:
 ROOT = content.root()
 POLICY = "apiVersion: audit.k8s.io/v1\nkind: Policy\nrules:\n- level: RequestResponse\n"
 KINDS = ("secret", "string", "config", "applied", "env", "query", "bundle", "header", "agent", "expected")
+OF_TESTS = ("body", "printed", "variable", "option", "sought")
 JWT = re.compile(r"eyJ[\w-]{10,}\.[\w-]{10,}\.[\w-]{10,}")
+
+
+TESTS = """\
+import os
+from auditproof.action import act
+from auditproof.identity import Identity
+
+ALICE = Identity.x509("alice")
+BODY = os.environ["CANARY_BODY"]
+
+def test_the_body_is_shown_by_a_failure(audit):
+    recorded = audit(ALICE, act("create", "secrets/t", "default", body={"stringData": {"p": BODY}}))
+    assert "requestObject" not in recorded.event
+
+def test_the_body_is_printed_and_shown_by_a_difference(audit):
+    event = audit(ALICE, act("update", "secrets/t", "default", body={"stringData": {"p": BODY}})).event
+    print(event)
+    print("Authorization: Bearer", os.environ["CANARY_PRINTED"])
+    assert event["requestObject"] == {"kind": "Secret"}
+
+def test_a_secret_that_is_looked_for_is_an_argument(audit):
+    audit(ALICE, act("get", "secrets/t", "default"))
+    look_for(audit, os.environ["CANARY_SOUGHT"])
+
+def look_for(audit, canary):
+    assert audit.leaks(canary) != []
+"""
 
 
 def canary(kind: str) -> str:
@@ -75,9 +104,16 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     project = tmp_path_factory.mktemp("canaries")
     (project / "policy.yaml").write_text(POLICY)
     (project / "a.audit.yaml").write_text(json.dumps(case_file()))
-    command = [sys.executable, "-m", "pytest", "a.audit.yaml", "--rootdir=.", "-p", "no:cacheprovider"]
+    (project / "test_told.py").write_text(TESTS)
+    command = [sys.executable, "-m", "pytest", ".", "--rootdir=.", "-p", "no:cacheprovider", "-vv"]
+    command += ["--metadata", "registry", f"https://me:{canary('option')}@example.test/"]
     command += ["--audit-policy=policy.yaml", "--audit-report=out", "--audit-formats=sarif,code-quality"]
-    done = subprocess.run(command, cwd=project, capture_output=True, text=True, check=False)
+    variables = {f"CANARY_{kind.upper()}": canary(kind) for kind in OF_TESTS}
+    variables |= {"JENKINS_URL": "https://ci.example.test/", "GIT_URL": f"https://{canary('variable')}@example.test/"}
+    variables |= {"BUILD_URL": f"https://me:{canary('variable')}@example.test/job/1"}
+    variables |= {"GITHUB_ACTIONS": "true", "GITHUB_STEP_SUMMARY": str(project / "out" / "summary.md")}
+    environment = {**os.environ, **variables}
+    done = subprocess.run(command, cwd=project, env=environment, capture_output=True, text=True, check=False)
     (project / "out" / "terminal.txt").write_text(done.stdout + done.stderr)
     return project / "out"
 
@@ -85,20 +121,30 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_the_canaries_were_performed(folder: Path) -> None:
     summary = json.loads((folder / "results.json").read_text())["summary"]
     text = (folder / "terminal.txt").read_text()
-    assert summary["performed"] == summary["planned"] == len(case_file()["cases"]), text
+    assert summary["performed"] == summary["planned"] == len(case_file()["cases"]) + 3, text
     assert summary["unproven"] == 0, text
     assert summary["violated"] >= 6, text
 
 
-@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("kind", [*KINDS, *OF_TESTS])
 def test_a_canary_is_in_no_file_in_any_disguise(folder: Path, kind: str) -> None:
     files = [path for path in folder.iterdir() if path.is_file()]
-    assert len(files) >= 6
+    assert len(files) >= 7
     found = {
         path.name: [name for name, form in disguises(canary(kind)).items() if form in path.read_text()]
         for path in files
     }
     assert {name: how for name, how in found.items() if how} == {}
+
+
+def test_a_failure_without_the_secret_is_still_told(folder: Path) -> None:
+    for name in ("terminal.txt", "junit.xml", "report.html"):
+        text = (folder / name).read_text()
+        assert "this line shows what must not stand in a report" in text, name
+        assert "test_told.py:10: AssertionError" in text, name
+    proofs = json.loads((folder / "results.json").read_text())["proofs"]
+    told = {proof["title"]: proof["reasons"] for proof in proofs}
+    assert told["test_a_secret_that_is_looked_for_is_an_argument"] == ["AssertionError: assert [] != []"]
 
 
 def test_no_token_is_in_any_file(folder: Path) -> None:

@@ -52,6 +52,25 @@ def test_a_policy_that_git_does_not_know_is_modified(policy: Path, ignored: bool
     assert policy_state(other)["modified"] is True
 
 
+def test_a_name_that_is_a_pattern_is_the_name_of_one_file(policy: Path) -> None:
+    odd = policy.with_name("[a].yaml")
+    odd.write_text("rules: []\n")
+    git(policy.parent, "add", "-A")
+    git(policy.parent, "commit", "--quiet", "-m", "two")
+    policy.with_name("a.yaml").write_text("rules: [{level: None}]\n")
+    assert policy_state(odd)["modified"] is False
+
+
+def test_the_repository_of_a_git_hook_is_not_taken_for_the_policys(
+    policy: Path, tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    other = tmp_path_factory.mktemp("other")
+    git(other, "init", "--quiet")
+    expected = policy_state(policy)
+    monkeypatch.setenv("GIT_DIR", str(other / ".git"))
+    assert policy_state(policy) == expected
+
+
 def test_outside_of_a_repository_nothing_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("GIT_CEILING_DIRECTORIES", str(tmp_path.parent))
     assert policy_state(tmp_path / "p.yaml") == {"commit": None, "modified": None}
@@ -75,6 +94,15 @@ def test_a_job_of_ci_is_known_by_its_variables() -> None:
     }
 
 
+def test_a_job_of_azure_pipelines_is_known_by_its_variables() -> None:
+    variables = {
+        "TF_BUILD": "True", "BUILD_REQUESTEDFOR": "Alice", "SYSTEM_COLLECTIONURI": "https://ci.example.test/org/",
+        "SYSTEM_TEAMPROJECT": "shop", "BUILD_BUILDID": "7",
+    }  # fmt: skip
+    found = run_record([], variables)
+    assert (found["by"], found["url"]) == ("Alice", "https://ci.example.test/org/shop/_build/results?buildId=7")
+
+
 def test_a_variable_that_is_not_set_leaves_its_field_empty() -> None:
     found = run_record([], {"GITLAB_CI": "true", "GITLAB_USER_LOGIN": "bob"})
     assert (found["by"], found["ci"], found["url"]) == ("bob", "GitLab CI", "")
@@ -95,6 +123,7 @@ def test_a_user_without_a_name_is_no_error(monkeypatch: pytest.MonkeyPatch) -> N
 
 def test_no_secret_enters() -> None:
     variables = {"JENKINS_URL": "x", "BUILD_URL": "https://user:hunter2@ci.example.test/job/1"}
-    text = str(run_record(["--header", f"Bearer {TOKEN}", f"?token={TOKEN}"], variables))
+    words = ["--header", f"Bearer {TOKEN}", f"?token={TOKEN}", "--password", "hunter2", "DB_PASSWORD=hunter2"]
+    text = str(run_record(words, variables))
     assert "hunter2" not in text
     assert TOKEN not in text

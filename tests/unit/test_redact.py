@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from auditproof.redact import MAX_DEPTH, redact, redact_text
+from auditproof.redact import MAX_DEPTH, redact, redact_command, redact_failure, redact_text, removed_texts
 
 CANARY = "canary-7f3a9c"
 KEY = f"-----BEGIN EC PRIVATE KEY-----\n{CANARY}\n-----END EC PRIVATE KEY-----\n"
@@ -55,6 +55,7 @@ BODIES = {
     "an issued certificate": {"kind": "CertificateSigningRequest", "status": {"certificate": CANARY}},
     "a webhook's CA": {"webhooks": [{"clientConfig": {"caBundle": CANARY}}]},
     "credentials in a webhook's URL": {"webhooks": [{"clientConfig": {"url": f"https://me:{CANARY}@host/hook"}}]},
+    "a token in a webhook's URL": {"webhooks": [{"clientConfig": {"url": f"https://{CANARY}@host/hook"}}]},
     "a container's environment": {"spec": {"containers": [{"env": [{"name": "DB_PASSWORD", "value": CANARY}]}]}},
     "a probe's header": {"httpHeaders": [{"name": "Authorization", "value": CANARY}]},
     "a custom resource's apiKey": {"kind": "Gadget", "spec": {"login": {"apiKey": CANARY}}},
@@ -186,3 +187,53 @@ def test_a_secret_is_gone_at_any_place_of_any_body(steps: list[int | str], field
         body = [body] if step == 0 else {step: body}
 
     assert CANARY not in shown(body)
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["--token", CANARY],
+        [f"--api-key={CANARY}"],
+        ["-o", f"DB_PASSWORD={CANARY}"],
+        [f"--env=DB_PASSWORD={CANARY}=="],
+        ["--index", f"https://{CANARY}@host/simple"],
+        ["--header", f"Authorization: Bearer {CANARY}"],
+    ],
+)
+def test_a_secret_is_gone_from_a_command_line(words: list[str]) -> None:
+    assert CANARY not in str(redact_command(["pytest", *words, "-v"]))
+    assert redact_command(["pytest", *words, "-v"])[-1] == "-v"
+
+
+def test_a_command_line_without_secrets_stays_as_it_is() -> None:
+    words = ["run", "policies/token.yaml", "-k", "secret", "--audit-requirements=secrets-hygiene", "-m", "a or b"]
+    assert redact_command(words) == words
+
+
+@pytest.mark.parametrize("write", [repr, json.dumps, str])
+def test_a_line_that_shows_a_secret_body_is_gone_from_a_failure(write: Any) -> None:
+    found = event(secret(data={"p": encoded(CANARY * 20)}, stringData={"q": f'{CANARY}"\n{KEY}'}))
+    lines = [f"E  AssertionError: assert 'x' not in {write(found)}", "E    where this stays"]
+
+    shown = redact_failure("\n".join(lines), removed_texts(found))
+
+    assert shown.splitlines()[-1] == "E    where this stays"
+    assert encoded(CANARY)[:8] not in shown
+    assert CANARY not in shown
+
+
+@pytest.mark.parametrize("cut", [slice(0, 30), slice(-30, None)])
+def test_a_value_that_was_cut_short_is_gone_too(cut: slice) -> None:
+    value = encoded(CANARY * 20)
+    shown = redact_failure(f"E  ...{value[cut]}...", removed_texts(event(secret(data={"p": value}))))
+    assert value[cut] not in shown
+
+
+def test_a_failure_without_secrets_stays_as_it_is() -> None:
+    text = "def test_one():\n>       assert 1 == 2\nE       assert 1 == 2\n"
+    assert redact_failure(text, removed_texts(event(secret(data={"p": "x", "q": encoded(CANARY)})))) == text
+
+
+@given(body=JSON)
+def test_what_is_removed_can_be_told_of_any_body(body: Any) -> None:
+    assert all(isinstance(text, str) for text in removed_texts(event(body)))

@@ -9,6 +9,7 @@ import pytest
 
 from auditproof.action import Action, to_request
 from auditproof.expect import Expectation
+from auditproof.plugin.hiding import note_events, note_secrets
 from auditproof.plugin.outcomes import Unproven, Violated
 from auditproof.plugin.proving import SESSION
 from auditproof.report.records import Origin, proof_record
@@ -98,6 +99,7 @@ class Audit:
         step = Step(step_id, identity, to_request(action), expect or Expectation(), self._given)
         (proof,) = self._prover.prove([step])
         self._given = ()
+        note_events(self._node, proof.verdict.evidence.events)
         records.append(proof_record(proof, self._origin(step_id), self._policy))
         return proof
 
@@ -106,6 +108,7 @@ class Audit:
 
         Proven actions are complete in it. Raises ValueError where the secret is too short, LogUnreadable.
         """
+        note_secrets(self._node, [secret])
         return list(leaks(self._prover.recorded(self._begin), secret))
 
     def _origin(self, step_id: str) -> Origin:

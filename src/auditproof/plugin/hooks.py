@@ -14,6 +14,7 @@ from auditproof.clusters.rundir import RunDirectory
 from auditproof.errors import AuditproofError
 from auditproof.plugin import collect, options, witnesses
 from auditproof.plugin.fixtures import PROOFS, marked_policies
+from auditproof.plugin.hiding import hide_secrets, hide_variables
 from auditproof.plugin.outcomes import RECORDS, Story
 from auditproof.plugin.proving import SESSION, AuditSession, Batching
 from auditproof.report.records import anchor
@@ -243,11 +244,20 @@ def pytest_runtest_makereport(
     if call.excinfo is not None and isinstance(call.excinfo.value, AuditproofError):
         shown: Any = _story(item, call.excinfo.value)
         report.longrepr = shown
+    if session is not None:
+        hide_secrets(item, report)
     if session is not None and _is_final(report):
         records = _records(session, item, report)
         setattr(report, RECORDS, records)
         item.user_properties.extend(pair for record in records for pair in _properties(record))
     return report
+
+
+@pytest.hookimpl(optionalhook=True, trylast=True)
+def pytest_metadata(metadata: dict[str, Any], config: pytest.Config) -> None:
+    """Let the table of the environment in report.html hold no secret."""
+    if _asked_for(config):
+        hide_variables(metadata)
 
 
 def _story(item: pytest.Item, error: AuditproofError) -> Story:
@@ -267,8 +277,15 @@ def _records(session: AuditSession, item: pytest.Item, report: pytest.TestReport
     records = item.stash.get(PROOFS, [])
     if report.failed and records and all(record["verdict"] == "PROVEN" for record in records):
         # What the test itself asserts beyond level and stages did not hold: the last proof must not stand as one.
-        records[-1] |= {"verdict": "VIOLATED", "reasons": [report.longreprtext.strip().splitlines()[-1]]}
+        records[-1] |= {"verdict": "VIOLATED", "reasons": [_said(report)]}
     return records
+
+
+def _said(report: pytest.TestReport) -> str:
+    """What a failure comes to, in a line."""
+    crash = getattr(report.longrepr, "reprcrash", None)
+    lines = (crash.message if crash else report.longreprtext).strip().splitlines()
+    return lines[0] if lines else "the test failed"
 
 
 def _properties(record: dict[str, Any]) -> list[tuple[str, object]]:

@@ -14,6 +14,7 @@ from auditproof.plugin.options import FORMATS, REPORT_FILES
 from auditproof.plugin.outcomes import RECORDS
 from auditproof.plugin.parts import report_parts
 from auditproof.provenance import policy_state, run_record
+from auditproof.redact import redact_command
 from auditproof.report import ci
 from auditproof.report.covering import unmet_requirements
 from auditproof.report.html import (
@@ -95,10 +96,18 @@ class Reporting:
             write_results(self._options.report / "results.json", self.document)
             for name in self._options.formats:
                 replace_file(self._options.report / FORMATS[name], _FORMATS[name](self.document))
+        self._write_step_summary()
+
+    def _write_step_summary(self) -> None:
+        """Append to the summary of a step of GitHub Actions; what goes wrong there is told, and changes no verdict."""
         summary = os.environ.get("GITHUB_STEP_SUMMARY")
-        if summary:
+        if not summary:
+            return
+        try:
             with Path(summary).open("a", encoding="utf-8") as file:
                 file.write(ci.step_summary(self.document))
+        except OSError as error:
+            self._say(f"auditproof: no step summary: {summary} cannot be written: {error.strerror}")
 
     @pytest.hookimpl(trylast=True)
     def pytest_unconfigure(self, config: pytest.Config) -> None:
@@ -168,8 +177,10 @@ class Reporting:
 
 
 def _flags(profile: Profile) -> dict[str, str]:
-    """The flags of the API server that a profile sets."""
-    return {**{f"audit-log-{key}": value for key, value in profile.audit_log.items()}, **profile.flags}
+    """The flags of the API server that a profile sets, without what is secret by its name or its looks."""
+    flags = {**{f"audit-log-{key}": value for key, value in profile.audit_log.items()}, **profile.flags}
+    shown = redact_command([f"{name}={value}" for name, value in flags.items()])
+    return dict(zip(flags, (word.partition("=")[2] for word in shown), strict=True))
 
 
 _FORMATS = {"sarif": ci.sarif, "code-quality": ci.code_quality}
