@@ -95,10 +95,11 @@ class Kind:
 
     def alive(self, cluster: Cluster) -> str:
         """An empty text while the node runs and the server answers, else what ended and its last words."""
+        if ask(cluster, "/livez") is not None:
+            return ""
+        # Asked last: the engine may call a container that was just killed a running one for a moment.
         ended = self.node.ended()
-        if ended or ask(cluster, "/livez") is not None:
-            return ended
-        return f"{cluster.name} does not answer; its last words: {self._last_words(self._pod(cluster.name))}"
+        return ended or f"{cluster.name} does not answer; its last words: {self._last_words(self._pod(cluster.name))}"
 
     def _pod(self, name: str) -> str:
         """The static pod of the server ``name``."""
