@@ -16,12 +16,13 @@ from auditproof.attributes import NotAudited, attributes_of
 from auditproof.audit import Level, Stage
 from auditproof.capability import Capability
 from auditproof.case_action import BadAction, request_of
-from auditproof.case_model import CaseFileModel, CaseModel, IdentityModel
+from auditproof.case_model import CaseFileModel, CaseModel, IdentityModel, SettingsModel
 from auditproof.errors import Position, Problem, SourceError
 from auditproof.expect import Claim, Expectation, pattern_of
 from auditproof.identity import BOOTSTRAP_ID, STATIC_USER, AccessRule, Identity, IdentityKind, Impersonation
 from auditproof.manifest import BadManifest, check_object, load_manifest
 from auditproof.model import read_model
+from auditproof.settings import NO_SETTINGS, RESERVED, Settings
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -59,7 +60,10 @@ class Case:
 
 @dataclass(frozen=True, slots=True)
 class CaseFile:
-    """A case file; ``policy`` None means the policy that the run is given, ``sabotage`` is the policy's broken twin."""
+    """A case file; ``policy`` None means the policy that the run is given, ``sabotage`` is the policy's broken twin.
+
+    ``settings`` are those of the API server that its cases want, ``broken_settings`` their twin.
+    """
 
     path: Path
     title: str
@@ -67,6 +71,8 @@ class CaseFile:
     sabotage: Path | None
     given: Manifests
     cases: tuple[Case, ...]
+    settings: Settings = NO_SETTINGS
+    broken_settings: Settings = NO_SETTINGS
 
 
 def case_schema() -> dict[str, Any]:
@@ -100,8 +106,11 @@ class _Reading:
         self.problems.append(Problem(self.root.at(where).position, message))
 
     def case_file(self, model: CaseFileModel) -> CaseFile:
-        if model.policy and not model.sabotage:
+        twin = model.server.sabotage
+        if model.policy and not model.sabotage and not twin:
             self.wrong(("policy",), "a file with a policy needs sabotage: the policy's twin, broken on purpose")
+        self.free_flags(("server", "flags"), model.server)
+        self.free_flags(("server", "sabotage", "flags"), twin or SettingsModel())
         if model.sabotage and not model.policy:
             self.wrong(("sabotage",), "sabotage is the twin of a policy, and the file names none")
         identities = {name: self.identity(name, identity) for name, identity in model.identities.items()}
@@ -111,9 +120,15 @@ class _Reading:
             title=model.title,
             policy=self.file(("policy",), model.policy) if model.policy else None,
             sabotage=self.file(("sabotage",), model.sabotage) if model.sabotage else None,
+            settings=_settings(model.server),
+            broken_settings=_settings(twin or model.server),
             given=self.manifests(("given",), model.given),
             cases=tuple(self.case(n, case, identities) for n, case in enumerate(model.cases)),
         )
+
+    def free_flags(self, where: tuple[str | int, ...], model: SettingsModel) -> None:
+        for flag in RESERVED & model.flags.keys():
+            self.wrong((*where, flag), f"{flag}: this flag is set by auditproof itself")
 
     def unique(self, ids: list[str]) -> None:
         for n, name in enumerate(ids):
@@ -257,6 +272,10 @@ def _access(model: IdentityModel) -> tuple[AccessRule, ...]:
         )
         for rule in model.access
     )
+
+
+def _settings(model: SettingsModel) -> Settings:
+    return Settings.of(model.audit_log, model.flags)
 
 
 def _level(name: str) -> Level:

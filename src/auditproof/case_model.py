@@ -136,6 +136,19 @@ class CaseModel(Strict):
     marks: list[Annotated[str, Field(pattern=r"^[a-z_][a-z0-9_]*$")]] = Field(default=[])
 
 
+class SettingsModel(Strict):
+    """Flags of the API server beside those of the profile, and stronger; null takes a flag away."""
+
+    audit_log: dict[str, str | None] = Field(default={}, alias="auditLog", description="--audit-log-*, by last part")
+    flags: dict[str, str | None] = Field(default={})
+
+
+class ServerModel(SettingsModel):
+    """The API server that the file's cases want."""
+
+    sabotage: SettingsModel | None = Field(default=None, description="the settings' twin, broken on purpose")
+
+
 class CaseFileModel(Strict):
     """A case file."""
 
@@ -144,6 +157,7 @@ class CaseFileModel(Strict):
     title: str = Field(min_length=1)
     policy: str | None = Field(default=None, description="absent: the policy that the run is given")
     sabotage: str | None = Field(default=None, description="the policy's twin, broken on purpose")
+    server: ServerModel = ServerModel()
     identities: dict[str, IdentityModel]
     given: list[Given] = Field(default=[], description="made by the admin before anything is judged")
     cases: list[CaseModel] = Field(min_length=1)

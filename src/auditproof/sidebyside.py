@@ -10,6 +10,7 @@ from auditproof.clusters import start_provider
 from auditproof.clusters.rundir import RunDirectory
 from auditproof.expect import Expectation
 from auditproof.run import Prover, Step
+from auditproof.settings import NO_SETTINGS
 from auditproof.verdict import Outcome
 
 if TYPE_CHECKING:
@@ -65,7 +66,7 @@ def show(
         )
         provider.prepare()
         report(f"auditproof: starting 2 API servers (Kubernetes {kubernetes})")
-        provider.start_all([old, new])
+        provider.start_all([(old, NO_SETTINGS), (new, NO_SETTINGS)])
         return _perform(diff, provider, {old: diff.old, new: diff.new}, directory)
     finally:
         directory.close()

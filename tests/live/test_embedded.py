@@ -19,6 +19,7 @@ from auditproof.clusters.embedded import Embedded
 from auditproof.clusters.profile import load_profile
 from auditproof.clusters.rundir import RunDirectory
 from auditproof.errors import ClusterError
+from auditproof.settings import NO_SETTINGS
 from auditproof.wait import wait_until
 
 if TYPE_CHECKING:
@@ -174,7 +175,7 @@ def test_several_servers_start_beside_each_other(embedded: Embedded, write_polic
         for level in ("Request", "RequestResponse")
     ]
 
-    embedded.start_all(policies)
+    embedded.start_all([(policy, NO_SETTINGS) for policy in policies])
     clusters = [embedded.cluster(policy) for policy in policies]
 
     assert len({cluster.url for cluster in clusters}) == 2

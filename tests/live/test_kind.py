@@ -30,6 +30,7 @@ from auditproof.expect import Expectation
 from auditproof.identity import Identity
 from auditproof.policy import load_policy
 from auditproof.run import Prover, Step
+from auditproof.settings import NO_SETTINGS
 from auditproof.verdict import Outcome
 from auditproof.wait import wait_until
 
@@ -151,7 +152,7 @@ def test_every_policy_has_a_server_of_its_own_in_one_cluster(
     levels = ("None", "Metadata", "Request", "RequestResponse")
     policies = [write_policy(f"apiVersion: audit.k8s.io/v1\nkind: Policy\nrules:\n- level: {x}\n") for x in levels]
 
-    kind.start_all(policies)
+    kind.start_all([(policy, NO_SETTINGS) for policy in policies])
     clusters = [kind.cluster(policy) for policy in policies]
 
     assert len({cluster.url for cluster in (*clusters, kind.cluster(everything))}) >= 4

@@ -26,6 +26,7 @@ from auditproof.policy import load_policy, parse_policy
 from auditproof.run import Prover, Step
 from auditproof.secrecy import leaks
 from auditproof.served import load_served
+from auditproof.settings import NO_SETTINGS
 from auditproof.space import Space
 from auditproof.verdict import Outcome
 from auditproof.witness import performable
@@ -64,7 +65,7 @@ def servers(paths: Sequence[Path]) -> Iterator[dict[Path, Prover]]:
     try:
         embedded = Embedded(load_profile("embedded"), directory, kubernetes="1.37", assets=None, report=print)
         embedded.prepare()
-        embedded.start_all(paths)
+        embedded.start_all([(path, NO_SETTINGS) for path in paths])
         provers = {path: prover_of(embedded.cluster(path), path, directory.private_folder()) for path in paths}
         yield provers
         for prover in provers.values():

@@ -15,6 +15,7 @@ from auditproof.case import Case, CaseFile, case_schema, load_case_file
 from auditproof.content import root
 from auditproof.errors import SourceError
 from auditproof.identity import AccessRule, IdentityKind, Impersonation
+from auditproof.settings import Settings
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -316,3 +317,23 @@ def test_the_schema_refuses_what_the_reader_refuses() -> None:
     assert validator.is_valid(good)
     assert not validator.is_valid({**good, "more": 1})
     assert not validator.is_valid({**good, "cases": [{**good["cases"][0], "expect": "Everything"}]})
+
+
+def test_a_file_may_want_flags_of_its_own_and_a_twin_of_them(tmp_path: Path) -> None:
+    server = (
+        "server: {auditLog: {mode: batch}, flags: {anonymous-auth: null}, sabotage: {auditLog: {mode: blocking}}}\n"
+    )
+    (tmp_path / "p.yaml").write_text("")
+
+    loaded = _load(tmp_path, f"{HEAD}policy: p.yaml\n{server}{ONE_CASE}")
+
+    assert loaded.settings == Settings.of({"mode": "batch"}, {"anonymous-auth": None})
+    assert loaded.broken_settings == Settings.of({"mode": "blocking"})
+    flags = {"audit-log-mode": "blocking", "anonymous-auth": "true", "v": "0"}
+    assert loaded.settings.over(flags) == {"audit-log-mode": "batch", "v": "0"}
+
+
+def test_a_flag_that_a_provider_sets_is_refused(tmp_path: Path) -> None:
+    (problem,) = _problems(tmp_path, f"{HEAD}server: {{flags: {{secure-port: '1'}}}}\n{ONE_CASE}")
+
+    assert problem == "6:31 secure-port: this flag is set by auditproof itself"

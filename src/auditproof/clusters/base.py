@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
 from auditproof.capability import Capability as Capability  # noqa: TC001 - the providers take it from here
+from auditproof.settings import NO_SETTINGS, Settings
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -57,12 +58,12 @@ class Provider(Protocol):
         """
         ...
 
-    def start_all(self, policies: Sequence[Path]) -> None:
-        """Begin to start a cluster for each policy, beside each other, without waiting for them."""
+    def start_all(self, servers: Sequence[tuple[Path, Settings]]) -> None:
+        """Begin to start a cluster for each policy with its settings, beside each other, without waiting for them."""
         ...
 
-    def cluster(self, policy: Path) -> Cluster:
-        """The cluster that runs ``policy``: started now, or the one that this run has already.
+    def cluster(self, policy: Path, settings: Settings = NO_SETTINGS) -> Cluster:
+        """The cluster that runs ``policy`` with ``settings``: started now, or the one that this run has already.
 
         Raises ClusterError (with the server's own words) where it does not start.
         """

@@ -20,6 +20,7 @@ from auditproof.clusters.static_tokens import FILE as STATIC_TOKENS
 from auditproof.clusters.static_tokens import read_static_token, write_static_token
 from auditproof.errors import ClusterError
 from auditproof.identity import FRONT_PROXY
+from auditproof.settings import NO_SETTINGS, Settings
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -65,14 +66,14 @@ class Embedded:
             self._found = find_binaries(self._kubernetes, self._assets, self._report)
         return self._found
 
-    def start_all(self, policies: Sequence[Path]) -> None:
+    def start_all(self, servers: Sequence[tuple[Path, Settings]]) -> None:
         """Begin to start servers, as many beside each other as there are processors."""
         self._binaries()
-        self._servers.start_all(policies)
+        self._servers.start_all(servers)
 
-    def cluster(self, policy: Path) -> Cluster:
+    def cluster(self, policy: Path, settings: Settings = NO_SETTINGS) -> Cluster:
         """The cluster that runs ``policy``. Raises ClusterError where it does not start."""
-        return self._servers.cluster(policy)
+        return self._servers.cluster(policy, settings)
 
     def alive(self, cluster: Cluster) -> str:
         """An empty text while both servers run, else which one ended and its last words."""
@@ -81,14 +82,14 @@ class Embedded:
                 return f"{label} has ended: {last_words(log)}"
         return ""
 
-    def _start(self, name: str, folder: Path, policy: Path) -> Cluster:
+    def _start(self, name: str, folder: Path, policy: Path, settings: Settings) -> Cluster:
         keys = self._keys()
         socket_path = self._etcd()
         copy = folder / "policy.yaml"
         with _reserve_port() as port:
             url = f"https://127.0.0.1:{port.getsockname()[1]}"
             cluster = self._describe(name, folder, url, keys, copy)
-            command = [str(self._binaries().kube_apiserver), *self._flags(cluster, keys, socket_path)]
+            command = [str(self._binaries().kube_apiserver), *self._flags(cluster, keys, socket_path, settings)]
             log = folder / "server.log"
             pid = self._run.start(name, command, log)
             what = f"kube-apiserver with the policy {policy}"
@@ -122,7 +123,7 @@ class Embedded:
             static_token=read_static_token(keys),
         )
 
-    def _flags(self, cluster: Cluster, keys: Path, socket_path: Path) -> list[str]:
+    def _flags(self, cluster: Cluster, keys: Path, socket_path: Path, settings: Settings) -> list[str]:
         flags = {
             "etcd-servers": f"unix://{socket_path}",
             "etcd-prefix": f"/{cluster.name}",
@@ -153,7 +154,7 @@ class Embedded:
             **{f"audit-log-{key}": value for key, value in self._profile.audit_log.items()},
             **self._profile.flags,
         }
-        return [f"--{name}={value}" for name, value in flags.items()]
+        return [f"--{name}={value}" for name, value in settings.over(flags).items()]
 
     def _keys(self) -> Path:
         """The folder of the run's PEM files, made once."""

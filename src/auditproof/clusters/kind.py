@@ -27,6 +27,7 @@ from auditproof.clusters.static_tokens import FILE as STATIC_TOKENS
 from auditproof.clusters.static_tokens import read_static_token, write_static_token
 from auditproof.errors import ClusterError, ServerDied
 from auditproof.identity import FRONT_PROXY
+from auditproof.settings import NO_SETTINGS, Settings
 from auditproof.wait import TimedOut, wait_until
 
 if TYPE_CHECKING:
@@ -84,14 +85,14 @@ class Kind:
         """The cluster's node."""
         return self._kind.node
 
-    def start_all(self, policies: Sequence[Path]) -> None:
+    def start_all(self, servers: Sequence[tuple[Path, Settings]]) -> None:
         """Begin to create the cluster, and then a server for each further policy."""
         self.prepare()
-        self._servers.start_all(policies)
+        self._servers.start_all(servers)
 
-    def cluster(self, policy: Path) -> Cluster:
+    def cluster(self, policy: Path, settings: Settings = NO_SETTINGS) -> Cluster:
         """The API server that runs ``policy``. Raises ClusterError where it does not start."""
-        return self._servers.cluster(policy)
+        return self._servers.cluster(policy, settings)
 
     def alive(self, cluster: Cluster) -> str:
         """An empty text while the node runs and the server answers, else what ended and its last words."""
@@ -112,14 +113,15 @@ class Kind:
             return f"({error})"
         return why_it_ended(text) or "\n".join(text.strip().splitlines()[-5:]) or "(nothing)"
 
-    def _start(self, name: str, folder: Path, policy: Path) -> Cluster:
+    def _start(self, name: str, folder: Path, policy: Path, settings: Settings) -> Cluster:
         log = folder / "audit" / "audit.log"
         log.parent.mkdir(mode=0o700, exist_ok=True)
         pki.write_private(log, b"")  # made here, it belongs to whoever is to read it; the server appends
-        names = {self._flags(name)["audit-policy-file"]: str(policy)}
+        flags = self._flags(name, settings)
+        names = {flags["audit-policy-file"]: str(policy)}
         try:
             first = name == self._servers.name(self._policy)
-            return self._create(name, folder) if first else self._add(name, folder)
+            return self._create(name, folder, flags) if first else self._add(name, folder, flags)
         except ServerDied as error:
             raise ServerDied(
                 f"kube-apiserver with the policy {policy} ended: {in_user_words(str(error), names)}"
@@ -127,11 +129,11 @@ class Kind:
         except TimedOut as error:
             raise ClusterError(f"{error}; its last words: {self._last_words(self._pod(name))}") from None
 
-    def _create(self, name: str, folder: Path) -> Cluster:
+    def _create(self, name: str, folder: Path, flags: dict[str, str]) -> Cluster:
         """The cluster itself, with its own API server."""
         self._report(f"auditproof: creating a kind cluster ({self._image or 'the node image of kind itself'})")
         write_static_token(folder.parent)
-        self._kind.create(cluster_config(folder.parent, self._image, self._flags(name), PORTS))
+        self._kind.create(cluster_config(folder.parent, self._image, flags, PORTS))
         keys = self._take_keys()
         cluster = self._ready(self._describe(name, folder, FIRST_PORT, keys), FIRST_SERVER)
         if not satisfies(cluster.kubernetes.removeprefix("v"), self._kubernetes.removeprefix("v")):
@@ -141,12 +143,12 @@ class Kind:
             )
         return cluster
 
-    def _add(self, name: str, folder: Path) -> Cluster:
+    def _add(self, name: str, folder: Path, flags: dict[str, str]) -> Cluster:
         """One more API server, beside the cluster's own."""
         self._servers.join(self._policy)
         port = self._take_port()
         first = yaml.safe_load(self.node.ask("cat", f"{MANIFESTS}/{FIRST_SERVER}.yaml"))
-        pod = json.dumps(beside(first, name, port, self._flags(name)), indent=1)
+        pod = json.dumps(beside(first, name, port, flags), indent=1)
         pki.write_private(folder / "pod.json", pod.encode())
         self._kind.start_pod(name, f"{IN_NODE}/{name}/pod.json")
         try:
@@ -210,8 +212,8 @@ class Kind:
             client=self.node.gateway(),
         )
 
-    def _flags(self, name: str) -> dict[str, str]:
-        return {
+    def _flags(self, name: str, settings: Settings) -> dict[str, str]:
+        flags = {
             "audit-policy-file": f"{IN_NODE}/{name}/policy.yaml",
             "audit-log-path": f"{IN_NODE}/{name}/audit/audit.log",
             "audit-log-maxsize": "10000",
@@ -220,3 +222,4 @@ class Kind:
             **{f"audit-log-{key}": value for key, value in self._profile.audit_log.items()},
             **self._profile.flags,
         }
+        return settings.over(flags)

@@ -12,22 +12,7 @@ from pydantic import Field
 from auditproof import content
 from auditproof.errors import Position, Problem, SourceError
 from auditproof.model import Strict, read_model
-
-# These are the provider's own: another value would break the run, or the proof.
-RESERVED = frozenset(
-    {
-        "audit-log-path",
-        "audit-policy-file",
-        "bind-address",
-        "client-ca-file",
-        "etcd-prefix",
-        "etcd-servers",
-        "permit-port-sharing",
-        "secure-port",
-        "tls-cert-file",
-        "tls-private-key-file",
-    }
-)
+from auditproof.settings import RESERVED
 
 
 class _File(Strict):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import asdict
+from dataclasses import asdict, astuple
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -13,6 +13,7 @@ from auditproof import pki
 from auditproof.clusters.base import Capability, Cluster
 from auditproof.clusters.rundir import RunDirectory, cpu_count
 from auditproof.errors import ClusterError
+from auditproof.settings import NO_SETTINGS, Settings
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -34,55 +35,58 @@ _PATHS = (
 class Servers:
     """The API servers of a run, each in ``servers/<name>`` of the run directory; safe between processes and threads.
 
-    ``settings`` is what tells servers of one policy apart. ``start`` starts a server: it is given its name, its folder,
-    which holds a copy of the policy (``policy.yaml``) already, and the policy file that was asked for; it raises
-    ClusterError, which then all processes of the run see.
+    ``common`` are the settings of all of them. ``start`` starts a server: it is given its name, its folder,
+    which holds a copy of the policy (``policy.yaml``) already, the policy file that was asked for, and the settings of
+    this one server; it raises ClusterError, which then all processes of the run see.
     """
 
-    def __init__(self, run: RunDirectory, settings: object, start: Callable[[str, Path, Path], Cluster]) -> None:
+    def __init__(
+        self, run: RunDirectory, common: object, start: Callable[[str, Path, Path, Settings], Cluster]
+    ) -> None:
         self._run = run
-        self._settings = json.dumps(settings, sort_keys=True)
+        self._common = json.dumps(common, sort_keys=True)
         self._start = start
-        self._starting: dict[Path, Future[Cluster]] = {}
+        self._starting: dict[tuple[Path, Settings], Future[Cluster]] = {}
 
-    def start_all(self, policies: Sequence[Path]) -> None:
+    def start_all(self, servers: Sequence[tuple[Path, Settings]]) -> None:
         """Begin to start servers, as many beside each other as there are processors."""
         pool = ThreadPoolExecutor(max_workers=cpu_count(), thread_name_prefix="auditproof-start")
-        self._starting |= {policy: pool.submit(self.join, policy) for policy in policies}
+        self._starting |= {server: pool.submit(self.join, *server) for server in servers}
         pool.shutdown(wait=False)
 
-    def cluster(self, policy: Path) -> Cluster:
+    def cluster(self, policy: Path, settings: Settings = NO_SETTINGS) -> Cluster:
         """The server that runs ``policy``. Raises ClusterError where it does not start."""
-        starting = self._starting.get(policy)
-        return starting.result() if starting else self.join(policy)
+        starting = self._starting.get((policy, settings))
+        return starting.result() if starting else self.join(policy, settings)
 
-    def name(self, policy: Path) -> str:
-        """The name of the server that runs ``policy``: the same for the same bytes.
+    def name(self, policy: Path, settings: Settings = NO_SETTINGS) -> str:
+        """The name of the server that runs ``policy``: the same for the same bytes and settings.
 
         Raises ClusterError where the file cannot be read.
         """
-        return self._name(_read(policy))
+        return self._name(_read(policy), settings)
 
-    def _name(self, text: bytes) -> str:
-        return PREFIX + hashlib.sha256(text + self._settings.encode()).hexdigest()[:16]
+    def _name(self, text: bytes, settings: Settings) -> str:
+        own = json.dumps(astuple(settings)) if settings != NO_SETTINGS else ""
+        return PREFIX + hashlib.sha256(text + self._common.encode() + own.encode()).hexdigest()[:16]
 
-    def join(self, policy: Path) -> Cluster:
+    def join(self, policy: Path, settings: Settings = NO_SETTINGS) -> Cluster:
         """As ``cluster``, but in this thread: for a start that needs another server first."""
         text = _read(policy)
-        name = self._name(text)
+        name = self._name(text, settings)
         folder = self._run.path / "servers" / name
         with self._run.lock(name):
             record = folder / "cluster.json"
             if not record.exists():
                 folder.mkdir(mode=0o700, exist_ok=True)
                 pki.write_private(folder / "policy.yaml", text)
-                record.write_text(json.dumps(self._outcome(name, folder, policy), default=str))
+                record.write_text(json.dumps(self._outcome(name, folder, policy, settings), default=str))
             return _cluster(json.loads(record.read_text()))
 
-    def _outcome(self, name: str, folder: Path, policy: Path) -> dict[str, Any]:
+    def _outcome(self, name: str, folder: Path, policy: Path, settings: Settings) -> dict[str, Any]:
         """The record of a start: a cluster, or the error that all processes of the run shall see."""
         try:
-            cluster = self._start(name, folder, policy)
+            cluster = self._start(name, folder, policy, settings)
         except ClusterError as error:
             return {"error": str(error)}
         return {**asdict(cluster), "capabilities": sorted(cluster.capabilities), "source": str(policy)}

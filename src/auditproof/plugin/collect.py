@@ -9,7 +9,7 @@ import pytest
 from auditproof.case import Case, CaseFile, load_case_file
 from auditproof.errors import SourceError
 from auditproof.plugin.outcomes import Story, Unproven, Violated
-from auditproof.plugin.proving import SESSION
+from auditproof.plugin.proving import SESSION, Wanted
 from auditproof.verdict import Outcome
 
 if TYPE_CHECKING:
@@ -71,6 +71,12 @@ class CaseItem(pytest.Function):
         """The file that this case stands in."""
         assert isinstance(self.parent, CaseFileCollector)
         return self.parent.cases
+
+    @property
+    def wanted(self) -> Wanted:
+        """Where it is to be proven."""
+        file = self.case_file
+        return Wanted(file.policy, file.sabotage, file.settings, file.broken_settings)
 
     def setup(self) -> None:
         """Perform the action and judge it, together with the other cases of the file."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -11,10 +11,11 @@ from auditproof.action import Action, to_request
 from auditproof.expect import Expectation
 from auditproof.plugin.hiding import note_events, note_secrets
 from auditproof.plugin.outcomes import Unproven, Violated
-from auditproof.plugin.proving import SESSION
+from auditproof.plugin.proving import SESSION, Wanted
 from auditproof.report.records import Origin, proof_record
 from auditproof.run import Proof, Prover, Step
 from auditproof.secrecy import Leak, leaks
+from auditproof.settings import Settings
 from auditproof.verdict import Outcome
 
 if TYPE_CHECKING:
@@ -128,19 +129,26 @@ def audit_policy(pytestconfig: pytest.Config) -> Path:
 def audit(request: pytest.FixtureRequest, audit_policy: Path) -> Audit:
     """Lets identities act on a cluster that runs the policy: ``audit(identity, action)``.
 
-    ``@pytest.mark.audit_policy("path", sabotage="path")`` (relative to the test's file) chooses the policy of a test.
+    ``@pytest.mark.audit_policy("path", sabotage="path")`` (relative to the test's file) chooses the policy of a test,
+    ``@pytest.mark.audit_server(audit_log={...}, flags={...}, sabotage={"audit_log": ..., "flags": ...})`` the flags of
+    its API server; a flag that is None is taken away. ``sabotage`` is what a run with --audit-sabotage takes instead.
     """
     session = request.config.stash[SESSION]
-    policy, sabotage = marked_policies(request.node)
-    bench = session.bench(policy or audit_policy, sabotage)
+    wanted = marked(request.node)
+    bench = session.bench(replace(wanted, policy=wanted.policy or audit_policy))
     return Audit(session.prover(bench), session.policy(bench.policy), request.node)
 
 
-def marked_policies(node: pytest.Item) -> tuple[Path | None, Path | None]:
-    """The policy and its sabotage twin that the mark ``audit_policy`` of a test names."""
-    mark = node.get_closest_marker("audit_policy")
-    if mark is None:
-        return None, None
-    folder = node.path.parent
-    sabotage = mark.kwargs.get("sabotage")
-    return (folder / mark.args[0]).resolve(), (folder / sabotage).resolve() if sabotage else None
+def marked(node: pytest.Item) -> Wanted:
+    """What the marks ``audit_policy`` and ``audit_server`` of a test name."""
+    policies, server = node.get_closest_marker("audit_policy"), node.get_closest_marker("audit_server")
+    wanted = Wanted()
+    if policies is not None:
+        named = (*policies.args[:1], policies.kwargs.get("sabotage"))
+        policy, sabotage = ((node.path.parent / name).resolve() if name else None for name in named)
+        wanted = replace(wanted, policy=policy, sabotage=sabotage)
+    if server is not None:
+        flags = {key: value for key, value in server.kwargs.items() if key != "sabotage"}
+        broken = server.kwargs.get("sabotage", flags)
+        wanted = replace(wanted, settings=Settings.of(**flags), broken_settings=Settings.of(**broken))
+    return wanted

@@ -13,10 +13,10 @@ import pytest
 from auditproof.clusters.rundir import RunDirectory
 from auditproof.errors import AuditproofError
 from auditproof.plugin import collect, options, witnesses
-from auditproof.plugin.fixtures import PROOFS, marked_policies
+from auditproof.plugin.fixtures import PROOFS, marked
 from auditproof.plugin.hiding import hide_secrets, hide_variables
 from auditproof.plugin.outcomes import RECORDS, Story
-from auditproof.plugin.proving import SESSION, AuditSession, Batching
+from auditproof.plugin.proving import SESSION, AuditSession, Batching, Wanted
 from auditproof.report.records import anchor
 
 if TYPE_CHECKING:
@@ -33,6 +33,7 @@ MARKERS = (
     "requirement: a request made from a requirement on the given policy (--audit-requirements)",
     "own_policy: a case whose file names a policy of its own",
     "audit_policy(path, sabotage=None): the policy that the audit fixture of this test proves",
+    "audit_server(audit_log=None, flags=None, sabotage=None): flags of the API server that the audit fixture acts on",
 )
 WORKER_KEY = "auditproof"
 
@@ -159,8 +160,8 @@ def pytest_collection_modifyitems(session: pytest.Session, config: pytest.Config
         items += witnesses.collect_witnesses(session)
     if not config.getoption("--audit-sabotage"):
         return
-    kept = [item for item in items if _policies(item)[1] is not None]
-    dropped = [item for item in items if _policies(item)[1] is None]
+    kept = [item for item in items if _wanted(item).has_twin]
+    dropped = [item for item in items if not _wanted(item).has_twin]
     if dropped:
         config.hook.pytest_deselected(items=dropped)
         items[:] = kept
@@ -215,16 +216,14 @@ def pytest_runtestloop(session: pytest.Session) -> None:
         return
     if session.testsfailed and not config.option.continue_on_collection_errors:
         return
-    benches = (proving.bench(*_policies(item)) for item in proving.selected)
-    policies = list(dict.fromkeys(bench.running for bench in benches))
-    _or_exit(lambda: proving.start_servers(policies))
+    benches = (proving.bench(_wanted(item)) for item in proving.selected)
+    servers = list(dict.fromkeys((bench.running, bench.settings) for bench in benches))
+    _or_exit(lambda: proving.start_servers(servers))
 
 
-def _policies(item: pytest.Item) -> tuple[Path | None, Path | None]:
-    """The policy of its own that an item names, and its twin."""
-    if isinstance(item, collect.CaseItem):
-        return item.case_file.policy, item.case_file.sabotage
-    return marked_policies(item)
+def _wanted(item: pytest.Item) -> Wanted:
+    """Where an item is to be proven."""
+    return item.wanted if isinstance(item, collect.CaseItem) else marked(item)
 
 
 def _or_exit(start: Any) -> None:

@@ -26,6 +26,7 @@ from auditproof.policy import Policy, load_policy
 from auditproof.report.records import Origin, failed_record, proof_record, story
 from auditproof.run import Proof, Prover, Step
 from auditproof.served import load_served
+from auditproof.settings import NO_SETTINGS, Settings
 from auditproof.wire import prepare_wire
 
 if TYPE_CHECKING:
@@ -56,11 +57,27 @@ class Batching(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
+class Wanted:
+    """Where an item wants to be proven: a policy and settings of its own, if any, and their twins broken on purpose."""
+
+    policy: Path | None = None
+    sabotage: Path | None = None
+    settings: Settings = NO_SETTINGS
+    broken_settings: Settings = NO_SETTINGS
+
+    @property
+    def has_twin(self) -> bool:
+        """Whether there is something to break on purpose."""
+        return self.sabotage is not None or self.broken_settings != self.settings
+
+
+@dataclass(frozen=True, slots=True)
 class Bench:
-    """A policy to judge by, and the policy that the server runs: another one only in a sabotage run."""
+    """A policy to judge by, and what the server runs: another policy or other settings only in a sabotage run."""
 
     policy: Path
     running: Path
+    settings: Settings = NO_SETTINGS
 
 
 class AuditSession:
@@ -141,17 +158,17 @@ class AuditSession:
         """
         self.provider.prepare()
 
-    def start_servers(self, policies: Sequence[Path]) -> None:
-        """Start a server for every policy, beside each other; does not wait until they are ready.
+    def start_servers(self, servers: Sequence[tuple[Path, Settings]]) -> None:
+        """Start a server for every policy with its settings, beside each other; does not wait until they are ready.
 
         Raises ClusterError where the binaries cannot be had.
         """
         self.find_servers()
         self._launched = time.monotonic()
-        if policies:
-            count = f"{len(policies)} API servers" if len(policies) > 1 else "the API server"
+        if servers:
+            count = f"{len(servers)} API servers" if len(servers) > 1 else "the API server"
             self._report(f"auditproof: starting {count} (Kubernetes {self.options.kubernetes})")
-        self.provider.start_all(policies)
+        self.provider.start_all(servers)
         prepare_wire()  # while the servers start
 
     def policy(self, path: Path) -> Policy:
@@ -168,17 +185,19 @@ class AuditSession:
         """The policy that the run was given."""
         return self.options.policy_file
 
-    def bench(self, policy: Path | None, sabotage: Path | None) -> Bench:
-        """Where cases with these two policies are proven."""
-        judged = policy or self.given_policy()
-        return Bench(judged, sabotage if self.options.sabotage and sabotage else judged)
+    def bench(self, wanted: Wanted) -> Bench:
+        """Where items that want this are proven."""
+        judged = wanted.policy or self.given_policy()
+        if not self.options.sabotage:
+            return Bench(judged, judged, wanted.settings)
+        return Bench(judged, wanted.sabotage or judged, wanted.broken_settings)
 
     def prover(self, bench: Bench) -> Prover:
         """The prover of a bench; its cluster is started now, or joined."""
         if bench not in self._provers:
             policy, running = self.policy(bench.policy), self.policy(bench.running)
             begun, self._launched = self._launched or time.monotonic(), None
-            cluster = self.provider.cluster(bench.running)
+            cluster = self.provider.cluster(bench.running, bench.settings)
             self.start_seconds += time.monotonic() - begun
             self._provers[bench] = Prover(
                 cluster,
@@ -242,7 +261,7 @@ class AuditSession:
         return (other for other in self.selected if isinstance(other, type(item)) and not self.missing(other))
 
     def _bench_of(self, item: CaseItem) -> Bench:
-        return self.bench(item.case_file.policy, item.case_file.sabotage)
+        return self.bench(item.wanted)
 
     def _prove(self, items: Sequence[CaseItem]) -> None:
         steps = [_step(item) for item in items]
