@@ -71,7 +71,8 @@ def engine() -> Engine:
     except ClusterError as error:
         pytest.skip(f"no kind cluster on this machine: {error}")
     if not IMAGE:
-        pytest.skip("no kind cluster without a node image: AUDITPROOF_IMAGE names none")
+        why = os.environ.get("AUDITPROOF_NO_IMAGE", "AUDITPROOF_IMAGE names none")
+        pytest.skip(f"no kind cluster without a node image: {why}")
     if run([engine.name, "image", "inspect", IMAGE]).returncode:
         pytest.skip(f"no kind cluster: {engine.name} has no image {IMAGE}")
     return engine
