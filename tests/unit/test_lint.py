@@ -466,6 +466,7 @@ def test_an_unreadable_file_is_named_and_the_others_are_examined(
     _, out, err = run(capsys, "missing.yaml", "warning, 100%.yaml")
 
     assert "AP504" in out
+    assert out.splitlines()[-1].endswith("1 cannot be read")
     assert err.startswith("missing.yaml:1:1: the policy cannot be read")
 
 

@@ -21,9 +21,9 @@ def as_text(linted: Sequence[Linted], kubernetes: str) -> str:
     """All findings, and a last line that counts them."""
     findings = [finding for one in linted for finding in one.examination.findings]
     ignored = sum(len(one.examination.ignored) for one in linted)
-    return "\n".join(
-        [*(_finding(finding) for finding in findings), _summary(findings, ignored, len(linted), kubernetes)]
-    )
+    unreadable = sum(bool(one.unreadable) for one in linted)
+    summary = _summary(findings, ignored, unreadable, len(linted), kubernetes)
+    return "\n".join([*(_finding(finding) for finding in findings), summary])
 
 
 def _finding(finding: Finding) -> str:
@@ -32,9 +32,10 @@ def _finding(finding: Finding) -> str:
     return "\n".join([*lines, f"    to do: {finding.advice}"])
 
 
-def _summary(findings: Sequence[Finding], ignored: int, files: int, kubernetes: str) -> str:
+def _summary(findings: Sequence[Finding], ignored: int, unreadable: int, files: int, kubernetes: str) -> str:
     counts = Counter(finding.severity for finding in findings)
     said = [f"{counts[s]} {_NAMES[s] if counts[s] == 1 else _PLURALS[s]}" for s in Severity if counts[s]]
     said += [f"{ignored} ignored by comments"] if ignored else []
+    said += [f"{unreadable} cannot be read"] if unreadable else []
     where = f"{files} {'policy' if files == 1 else 'policies'} for Kubernetes {kubernetes}"
     return f"{where}: {', '.join(said) or 'nothing found'}"
