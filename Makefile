@@ -11,7 +11,7 @@ BIN := .venv/bin
 READY := .venv/.ready
 
 .DEFAULT_GOAL := help
-.PHONY: help setup check test conformance bench served catalogue lock clean
+.PHONY: help setup check test conformance bench served catalogue facts lock clean
 
 help: ## list the targets
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{ printf "  %-12s %s\n", $$1, $$2 }'
@@ -47,6 +47,9 @@ served: $(READY) ## record anew what the API servers serve (src/auditproof/serve
 
 catalogue: $(READY) ## write suites/resources anew out of what the API server serves
 	$(BIN)/python -m tests.catalogue
+
+facts: $(READY) ## write docs/coverage.md anew: which case shows which fact of suites/facts.yaml
+	$(BIN)/python -m tests.facts
 
 lock: ## renew requirements.lock (needs uv)
 	uv pip compile --generate-hashes --universal --no-annotate --no-header --python-version 3.11 pyproject.toml --group dev -o requirements.lock

@@ -35,6 +35,7 @@ def assert_nowhere(audit: Audit, canary: str) -> None:
     assert [str(leak) for leak in audit.leaks(canary)] == []
 
 
+@pytest.mark.covers("U21")
 @pytest.mark.parametrize("field", ["data", "stringData"])
 def test_what_a_secret_holds_is_nowhere_in_the_log(audit: Audit, alice: Identity, canary: str, field: str) -> None:
     """A secret is created, read, listed, patched and deleted: its contents are in no event of anybody."""
@@ -56,6 +57,7 @@ def test_what_a_config_map_holds_is_nowhere_in_the_log(audit: Audit, alice: Iden
     assert_nowhere(audit, canary)
 
 
+@pytest.mark.covers("U24")
 def test_what_was_last_applied_to_a_secret_is_nowhere_in_the_log(audit: Audit, alice: Identity, canary: str) -> None:
     """Kubectl apply keeps the whole secret in an annotation: a text within a text."""
     applied = {"kubectl.kubernetes.io/last-applied-configuration": f'{{"stringData":{{"password":"{canary}"}}}}'}
@@ -71,6 +73,7 @@ def test_a_malformed_secret_is_nowhere_in_the_log(audit: Audit, alice: Identity,
     assert_nowhere(audit, canary)
 
 
+@pytest.mark.covers("U20")
 def test_an_issued_token_is_nowhere_in_the_log(audit: Audit, alice: Identity, canary: str) -> None:
     """A token that the API server issues stands in its answer to the client, and in no event."""
     body: dict[str, Any] = {"spec": {"audiences": [canary.split("<")[1].rstrip(">")]}}
@@ -78,6 +81,7 @@ def test_an_issued_token_is_nowhere_in_the_log(audit: Audit, alice: Identity, ca
     assert_nowhere(audit, json.loads(issued.body)["status"]["token"])
 
 
+@pytest.mark.covers("U22")
 def test_a_reviewed_token_is_nowhere_in_the_log(audit: Audit, alice: Identity, canary: str) -> None:
     """A token that somebody asks about may be a good one."""
     body = {"spec": {"token": canary}}
@@ -85,6 +89,7 @@ def test_a_reviewed_token_is_nowhere_in_the_log(audit: Audit, alice: Identity, c
     assert_nowhere(audit, canary)
 
 
+@pytest.mark.covers("T45", "U25")
 def test_the_command_of_an_exec_is_in_the_log(audit: Audit, alice: Identity, canary: str) -> None:
     """What is typed into a container's command line is recorded, at every level: it stands in the URI."""
     audit(alice, act("create", "pods/web/exec", WHERE, query={"command": ["login", canary]}))

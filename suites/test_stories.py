@@ -40,6 +40,7 @@ def test_a_secret_leaves_no_trace_of_its_contents_in_its_whole_life(audit: Audit
     assert not any(canary in str(event.raw) for each in recorded for event in each.events)
 
 
+@pytest.mark.covers("T29")
 def test_a_refusal_is_recorded_and_so_is_the_success_that_follows(
     audit: Audit, alice: Identity, stranger: Identity, shop: str
 ) -> None:
@@ -52,6 +53,7 @@ def test_a_refusal_is_recorded_and_so_is_the_success_that_follows(
     assert (allowed.status, allowed.event["annotations"][decision]) == (200, "allow")
 
 
+@pytest.mark.covers("T1")
 def test_a_failed_login_is_recorded_without_a_user(audit: Audit, intruder: Identity, shop: str) -> None:
     """A 401 has a single event, at ResponseStarted, and nobody in it."""
     recorded = audit(intruder, act("list", "secrets", shop))
@@ -61,6 +63,7 @@ def test_a_failed_login_is_recorded_without_a_user(audit: Audit, intruder: Ident
     assert recorded.event["user"] == {}
 
 
+@pytest.mark.covers("T13", "U17")
 def test_an_impersonator_is_recorded_with_everybody_whom_it_asked_to_be(
     audit: Audit, deputy: Identity, shop: str
 ) -> None:
@@ -72,6 +75,7 @@ def test_an_impersonator_is_recorded_with_everybody_whom_it_asked_to_be(
     assert recorded.event["impersonatedUser"]["groups"] == ["ops", "oncall", "system:authenticated"]
 
 
+@pytest.mark.covers("T23")
 def test_a_generated_name_stands_in_the_answer_only(audit: Audit, alice: Identity, shop: str) -> None:
     """The event of a create with generateName has no object name: the name has to be looked for elsewhere."""
     body = {"metadata": {"generateName": "story-"}, "rules": []}

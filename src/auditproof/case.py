@@ -43,7 +43,10 @@ _NOBODY = Identity(IdentityKind.ANONYMOUS)
 
 @dataclass(frozen=True, slots=True)
 class Case:
-    """One sentence; ``given`` are objects that this case alone needs, ``needs`` what the cluster must be able to do."""
+    """One sentence; ``given`` are objects that this case alone needs, ``needs`` what the cluster must be able to do.
+
+    ``covers`` are the ids of the facts that it shows.
+    """
 
     id: str
     title: str
@@ -56,6 +59,7 @@ class Case:
     needs: frozenset[Capability]
     marks: tuple[str, ...]
     position: Position
+    covers: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,6 +156,7 @@ class _Reading:
             needs=frozenset(map(Capability, model.needs)) | identities.get(model.as_, _NOBODY).needs,
             marks=tuple(model.marks),
             position=self.root.at(("cases", n)).position,
+            covers=tuple(model.covers),
         )
 
     def request(self, n: int, model: CaseModel) -> Request:

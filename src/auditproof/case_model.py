@@ -134,6 +134,9 @@ class CaseModel(Strict):
     because: str = ""
     needs: list[CapabilityName] = Field(default=[])
     marks: list[Annotated[str, Field(pattern=r"^[a-z_][a-z0-9_]*$")]] = Field(default=[])
+    covers: list[Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$")]] = Field(
+        default=[], description="the facts that the case shows, by their ids in a list of facts (suites/facts.yaml)"
+    )
 
 
 class SettingsModel(Strict):

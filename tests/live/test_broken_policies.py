@@ -7,6 +7,7 @@ import subprocess
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING
 
+import pytest
 from tests.broken import BROKEN, data_of
 
 from auditproof.clusters.binaries import find_binaries
@@ -65,6 +66,7 @@ def disagreement(case: dict[str, Any], run_directory: RunDirectory, port: int, f
     return ""
 
 
+@pytest.mark.covers("T12", "T50", "U4", "U5", "U6", "U8")
 def test_a_real_server_reads_every_broken_policy_as_the_vectors_say(
     embedded: Embedded, everything: Path, run_directory: RunDirectory, tmp_path: Path
 ) -> None:

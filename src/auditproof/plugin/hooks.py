@@ -32,6 +32,7 @@ MARKERS = (
     "change: a request that the given policy and the one it replaces record differently (--audit-base)",
     "requirement: a request made from a requirement on the given policy (--audit-requirements)",
     "own_policy: a case whose file names a policy of its own",
+    "covers(*facts): the facts that this test shows, by their ids in a list of facts (suites/facts.yaml)",
     "audit_policy(path, sabotage=None): the policy that the audit fixture of this test proves",
     "audit_server(audit_log=None, flags=None, sabotage=None): flags of the API server that the audit fixture acts on",
 )
