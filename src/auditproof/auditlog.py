@@ -1,4 +1,4 @@
-"""Reading the audit log: by offset, across rotations, every line accounted for.
+"""Reading the audit log: by offset, across rotations (compressed ones, too), every line accounted for.
 
 A line that is not an audit event is reported as a problem, never skipped: it may be the very event whose absence
 somebody wants to prove. An unfinished last line of the live file is left for the next read.
@@ -6,10 +6,11 @@ somebody wants to prove. An unfinished last line of the live file is left for th
 
 from __future__ import annotations
 
+import gzip
 import json
 import os
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, BinaryIO, Protocol
+from typing import TYPE_CHECKING, Any, BinaryIO, Protocol, cast
 
 from auditproof.audit import AuditEvent, Level, Stage
 from auditproof.errors import LogUnreadable
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
 
 
 TAIL_BYTES = 1024
+COMPRESSED = ".gz"
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,10 +48,24 @@ class Slice:
 
 
 class AuditLog(Protocol):
-    """Where recorded events are read."""
+    """Where recorded events are read.
+
+    ``in_order``: an event is never there before those that were handed to the backend earlier. That is so for a file,
+    in batch mode too (one consumer, first in first out), but not for a webhook in batch mode, whose batches are sent
+    beside each other (k8s.io/apiserver plugin/pkg/audit/buffered/buffered.go, AsyncDelegate).
+    """
+
+    @property
+    def in_order(self) -> bool:
+        """See above."""
+        ...
 
     def mark(self) -> Mark:
         """The present end of the log."""
+        ...
+
+    def beginning(self) -> Mark:
+        """The place before everything that is there."""
         ...
 
     def read(self, since: Mark, wanted: Callable[[str], bool]) -> Slice:
@@ -61,10 +77,17 @@ class AuditLog(Protocol):
 
 
 class FileLog:
-    """A log file as kube-apiserver writes it; rotated files stand beside it as ``<stem>-<time><suffix>``."""
+    """A log file as kube-apiserver writes it; rotated files stand beside it as ``<stem>-<time><suffix>[.gz]``.
 
-    def __init__(self, path: Path) -> None:
+    ``foreign`` tells lines that are surely no events of ours to read, where the file holds others, too.
+    """
+
+    def __init__(
+        self, path: Path, *, in_order: bool = True, foreign: Callable[[bytes], bool] = lambda _: False
+    ) -> None:
         self._path = path
+        self._foreign = foreign
+        self.in_order = in_order
 
     def mark(self) -> Mark:
         """The present end of the log: after its last complete line.
@@ -77,41 +100,57 @@ class FileLog:
         except OSError as error:
             raise LogUnreadable(f"cannot read the audit log {self._path}: {error.strerror}") from None
 
+    def beginning(self) -> Mark:
+        """Before the first line of the oldest file that is there. Raises LogUnreadable where there is none."""
+        return Mark(self._files()[0][0], 0, b"")
+
     def read(self, since: Mark, wanted: Callable[[str], bool]) -> Slice:
         """See AuditLog.read."""
         found = _Found(wanted)
         mark = since
-        files = self._files_from(mark.inode)
+        files = self._files_from(since)
         for n, (inode, path) in enumerate(files):
             live = n == len(files) - 1
-            begin = mark if inode == mark.inode else Mark(inode, 0, b"")
+            begin = Mark(inode, since.offset, since.tail) if n == 0 else Mark(inode, 0, b"")
             mark = self._read_lines(path, begin, found, live=live)
         return Slice(tuple(found.events), tuple(found.problems), mark, found.lines)
 
     def _read_lines(self, path: Path, begin: Mark, found: _Found, *, live: bool) -> Mark:
         """Read complete lines from ``begin``; answers where the next read begins."""
         offset = begin.offset
-        with self._open(path, begin.inode) as file:
+        with self._open(path, begin) as file:
             if file.seek(0, os.SEEK_END) < offset or _tail(file, offset) != begin.tail:
                 raise LogUnreadable(f"the audit log {path} was truncated while it was read: events may be lost")
             for line in file:
                 if live and not line.endswith(b"\n"):
                     break
-                found.add(line, str(path), offset)
+                if not self._foreign(line):
+                    found.add(line, str(path), offset)
                 offset += len(line)
             return _mark(file, offset)
 
-    def _open(self, path: Path, inode: int) -> BinaryIO:
-        """Open the file that had ``inode`` when the files were listed; it may have been rotated since."""
-        file = path.open("rb")
-        if os.fstat(file.fileno()).st_ino == inode:
+    def _open(self, path: Path, begin: Mark) -> BinaryIO:
+        """Open the file that had this inode when the files were listed; it may have been moved or compressed since."""
+        try:
+            file = path.open("rb")
+        except FileNotFoundError:
+            return self._open_again(begin)
+        if os.fstat(file.fileno()).st_ino == begin.inode and path.suffix != COMPRESSED:
             return file
         file.close()
-        return self._open(self._files_from(inode)[0][1], inode)
+        return cast("BinaryIO", gzip.open(path)) if path.suffix == COMPRESSED else self._open_again(begin)
 
-    def _files_from(self, inode: int) -> list[tuple[int, Path]]:
+    def _open_again(self, begin: Mark) -> BinaryIO:
+        inode, path = self._files_from(begin)[0]
+        return self._open(path, Mark(inode, begin.offset, begin.tail))
+
+    def _files_from(self, mark: Mark) -> list[tuple[int, Path]]:
+        """The files from the one in which ``mark`` is; after compression that has another inode, but the same text."""
         files = self._files()
-        place = next((n for n, (number, _) in enumerate(files) if number == inode), None)
+        place = next((n for n, (number, _) in enumerate(files) if number == mark.inode), None)
+        if place is None:
+            packed = [n for n, (_, path) in enumerate(files) if path.suffix == COMPRESSED and _holds(path, mark)]
+            place = packed[0] if len(packed) == 1 else None
         if place is None:
             raise LogUnreadable(
                 f"the audit log {self._path} was deleted or replaced while it was read: events may be lost"
@@ -130,10 +169,21 @@ class FileLog:
 
     def _list(self) -> list[tuple[int, Path]]:
         try:
-            rotated = sorted(self._path.parent.glob(f"{self._path.stem}-*{self._path.suffix}"))
+            plain = set(self._path.parent.glob(f"{self._path.stem}-*{self._path.suffix}"))
+            packed = set(self._path.parent.glob(f"{self._path.stem}-*{self._path.suffix}{COMPRESSED}"))
+            rotated = sorted(plain | {path for path in packed if path.with_suffix("") not in plain})
             return [(path.stat().st_ino, path) for path in (*rotated, self._path)]
         except OSError as error:
             raise LogUnreadable(f"cannot read the audit log {self._path}: {error.strerror}") from None
+
+
+def _holds(path: Path, mark: Mark) -> bool:
+    """Whether a compressed file has at a mark what stood there before it was compressed."""
+    try:
+        with gzip.open(path) as file:
+            return _tail(cast("BinaryIO", file), mark.offset) == mark.tail
+    except (OSError, EOFError):  # it is still being written; then the original stands beside it
+        return False
 
 
 def _mark(file: BinaryIO, offset: int) -> Mark:

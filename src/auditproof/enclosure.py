@@ -2,6 +2,9 @@
 
 ``open`` notes where the log ends and what the server's counters say. ``close`` sends the follow-up requests and the
 sentinel (see ``fence``), reads the log up to the sentinel's event, and answers with everything found and every doubt.
+
+A log that is in no order (a webhook in batch mode) is complete only when it holds as many events as the server has
+counted since it started, and none was written off: the sentinel's event alone would show nothing about earlier ones.
 """
 
 from __future__ import annotations
@@ -28,6 +31,7 @@ if TYPE_CHECKING:
 
 DEATH_TIMEOUT_S = 1.0
 FENCE_TIMEOUT_S = 10.0  # how long the sentinel's event may take into the log; in blocking mode it is there at once
+NOT_STORED = b"failed to store audit event"  # k8s.io/apiserver pkg/endpoints/filters/audit.go, in mode blocking-strict
 FOLLOW_UP = Request("GET", "/version")
 USER_AGENT = "auditproof/fence"
 # A body of up to this size gets its Content-Length from net/http itself, after the handler has returned; a longer one
@@ -81,6 +85,7 @@ class Enclosure:
         new_wire: Callable[[Identity], Wire],
         next_id: Callable[[], str],
         died: Callable[[], str],
+        patience_s: float = FENCE_TIMEOUT_S,
     ) -> None:
         self._log = log
         self._admin = admin
@@ -88,8 +93,10 @@ class Enclosure:
         self._new_wire = new_wire
         self._next_id = next_id
         self._died = died
+        self._patience_s = patience_s
         self._before: Counters | None = None
         self._mark: Mark | None = None
+        self._lines = 0
         self._wire: Wire | None = None
 
     def open(self) -> None:
@@ -98,7 +105,10 @@ class Enclosure:
         Raises AuditproofError where either cannot be read: then nothing should be performed.
         """
         self._before = self._before or self._counters()
-        self._mark = self._log.mark()
+        if self._log.in_order:
+            self._mark = self._log.mark()
+        elif self._mark is None:
+            self._mark = self._log.beginning()
 
     def close(self, sent: Sequence[Sent]) -> Fence:
         """Fence everything in ``sent``; never raises: what goes wrong is a doubt."""
@@ -111,11 +121,13 @@ class Enclosure:
         try:
             closed = self._follow_up(sent)
             text = self._read_to_sentinel(seen, wanted) if self._sentinel else self._read_to_end(seen, wanted)
+            text += self._wait_for_all(seen, wanted)
             doubts += self._lost()
         except AuditproofError as error:
             doubts.append(f"the fence was not seen: {error}")
             doubts += self._death()
         doubts += seen.problems
+        self._mark = seen.mark
         events = {audit_id: tuple(found) for audit_id, found in seen.events.items()}
         return Fence(text, tuple(doubts), closed, events)
 
@@ -146,12 +158,37 @@ class Enclosure:
         response = self._wire.send(self._sentinel.request, audit_id=audit_id, user_agent=USER_AGENT)
         if response.error:
             raise AuditproofError(f"the sentinel got no answer: {response.error}")
+        if response.status == 500 and NOT_STORED in response.body:
+            raise AuditproofError("the server refuses requests that it cannot record, the sentinel, too")
         what = f"the event of the sentinel {audit_id} in the audit log"
-        wait_until(lambda: self._look_for(audit_id, seen, wanted), what=what, timeout_s=FENCE_TIMEOUT_S)
+        wait_until(lambda: self._look_for(audit_id, seen, wanted), what=what, timeout_s=self._patience_s)
         request = self._sentinel.request
         return (
             f"{request.method} {request.uri} by {self._sentinel.identity}, Audit-ID {audit_id}, read back from the log"
         )
+
+    def _wait_for_all(self, seen: _Seen, wanted: set[str]) -> str:
+        """The rest of the fence of a log in no order: every event that the server has counted must be there.
+
+        Raises AuditproofError where one is missing, which may still come, or may be one that the server wrote off.
+        """
+        if self._log.in_order:
+            return ""
+
+        def look() -> int | None:
+            before = self._counters()
+            self._read(seen, wanted)
+            after = self._counters()
+            return after.events if before.events == after.events == self._lines and not after.lost else None
+
+        try:
+            count = wait_until(look, what="all events to come", timeout_s=self._patience_s)
+        except TimedOut:
+            raise AuditproofError(
+                f"this log is in no order, and holds {self._lines} of the {self._counters().events} events "
+                "that the server counts: the others may still come"
+            ) from None
+        return f"; all {count} events that the server counts are there"
 
     def _look_for(self, audit_id: str, seen: _Seen, wanted: set[str]) -> bool | None:
         self._read(seen, wanted | {audit_id})
@@ -160,6 +197,7 @@ class Enclosure:
     def _read(self, seen: _Seen, wanted: set[str]) -> None:
         part = self._log.read(seen.mark, wanted.__contains__)
         seen.mark = part.end
+        self._lines += part.lines
         seen.problems += part.problems
         for event in part.events:
             seen.events[event.audit_id].append(event)

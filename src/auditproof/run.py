@@ -17,7 +17,7 @@ from auditproof.attributes import attributes_of
 from auditproof.auditlog import FileLog
 from auditproof.credentials import Credentials
 from auditproof.decide import decide
-from auditproof.enclosure import Enclosure, Sent
+from auditproof.enclosure import FENCE_TIMEOUT_S, Enclosure, Sent
 from auditproof.fence import choose_sentinel
 from auditproof.verdict import Evidence, Exchange, Verdict, judge
 from auditproof.wire import Wire
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from auditproof.action import Request
     from auditproof.attributes import Attributes
     from auditproof.audit import AuditEvent
-    from auditproof.auditlog import Mark
+    from auditproof.auditlog import AuditLog, Mark
     from auditproof.clusters.base import Cluster
     from auditproof.expect import Expectation
     from auditproof.identity import Identity
@@ -68,11 +68,20 @@ class Prover:
 
     ``policy`` is what the actions are judged by, ``running`` what the server was started with: the same, but for a
     sabotage run. ``died`` answers an empty text while the servers run, else what happened to them. ``folder`` is
-    private and takes the credentials.
+    private and takes the credentials. ``log`` is where the events are read, the cluster's log file unless it is given;
+    ``patience_s`` is how long the end of a batch may take to get there.
     """
 
     def __init__(
-        self, cluster: Cluster, policy: Policy, *, running: Policy, folder: Path, died: Callable[[], str]
+        self,
+        cluster: Cluster,
+        policy: Policy,
+        *,
+        running: Policy,
+        folder: Path,
+        died: Callable[[], str],
+        log: AuditLog | None = None,
+        patience_s: float = FENCE_TIMEOUT_S,
     ) -> None:
         self.kubernetes = cluster.kubernetes
         self._cluster = cluster
@@ -82,9 +91,9 @@ class Prover:
         self._wires: dict[Identity, Wire] = {}
         self._run = f"auditproof-{secrets.token_hex(6)}"
         self._count = 0
-        self._log = FileLog(cluster.log)
+        self._log = log or FileLog(cluster.log)
         self._enclosure = Enclosure(
-            self._log, self._admin, choose_sentinel(running), self._new_wire, self._next_id, died
+            self._log, self._admin, choose_sentinel(running), self._new_wire, self._next_id, died, patience_s
         )
 
     def prove(self, steps: Sequence[Step]) -> tuple[Proof, ...]:
@@ -93,9 +102,33 @@ class Prover:
         Raises AuditproofError where the set-up fails, so that nothing was performed. What goes wrong later makes
         verdicts UNPROVEN.
         """
+        self.begin(steps)
+        return self.finish(steps, self.perform(steps))
+
+    def begin(self, steps: Sequence[Step]) -> None:
+        """Make what ``steps`` need, and note the end of the log. Raises AuditproofError where that fails."""
         self._prepare(steps)
         self._enclosure.open()
-        sent = self._perform(steps)
+
+    def perform(self, steps: Sequence[Step]) -> list[Sent]:
+        """Send everything once, in order; only watches run beside the rest.
+
+        Watches have a connection of their own, and so has what asks for another protocol: the server may end that
+        connection whatever it answers, and nothing else must be on it then.
+        """
+        with ThreadPoolExecutor(max_workers=MAX_WATCHES) as pool:
+            watches = {
+                step.id: pool.submit(self._send, step, self._new_wire(step.identity), self._next_id())
+                for step in steps
+                if step.attributes.verb == "watch"
+            }
+            return [
+                watches[step.id].result() if step.id in watches else self._send(step, self._wire(step), self._next_id())
+                for step in steps
+            ]
+
+    def finish(self, steps: Sequence[Step], sent: Sequence[Sent]) -> tuple[Proof, ...]:
+        """Fence what was ``sent`` for ``steps``, in the same order, and judge each."""
         fence = self._enclosure.close(sent)
         for item in sent:
             if item.wire not in self._wires.values():
@@ -136,23 +169,6 @@ class Prover:
     def _next_id(self) -> str:
         self._count += 1
         return f"{self._run}-{self._count}"
-
-    def _perform(self, steps: Sequence[Step]) -> list[Sent]:
-        """Send everything once, in order; only watches run beside the rest.
-
-        Watches have a connection of their own, and so has what asks for another protocol: the server may end that
-        connection whatever it answers, and nothing else must be on it then.
-        """
-        with ThreadPoolExecutor(max_workers=MAX_WATCHES) as pool:
-            watches = {
-                step.id: pool.submit(self._send, step, self._new_wire(step.identity), self._next_id())
-                for step in steps
-                if step.attributes.verb == "watch"
-            }
-            return [
-                watches[step.id].result() if step.id in watches else self._send(step, self._wire(step), self._next_id())
-                for step in steps
-            ]
 
     def _wire(self, step: Step) -> Wire:
         return self._new_wire(step.identity) if step.request.upgrade else self._wires[step.identity]

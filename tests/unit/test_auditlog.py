@@ -1,5 +1,6 @@
 """Reading the audit log: nothing is lost, nothing is skipped."""
 
+import gzip
 import json
 from pathlib import Path
 
@@ -33,6 +34,13 @@ def append(path: Path, data: bytes) -> None:
 
 def rotate(path: Path, time: str) -> None:
     path.rename(path.with_name(f"audit-{time}.log"))
+
+
+def compress(path: Path) -> None:
+    """As lumberjack does it: a new file, then the old one goes."""
+    with gzip.open(f"{path}.gz", "wb") as file:
+        file.write(path.read_bytes())
+    path.unlink()
 
 
 def ids(log: FileLog, mark: object) -> list[str]:
@@ -196,6 +204,46 @@ def test_a_rotation_between_listing_and_opening_loses_nothing(path: Path, monkey
     first = log.read(mark, anything)
 
     assert [event.audit_id for event in first.events] + ids(log, first.end) == ["a", "b"]
+
+
+@pytest.mark.parametrize("read_before", [True, False])
+def test_compression_of_a_rotated_file_loses_nothing(path: Path, read_before: bool) -> None:
+    log = FileLog(path)
+    mark = log.mark()
+    append(path, line("a"))
+    if read_before:
+        mark = log.read(mark, anything).end
+    append(path, line("b"))
+    rotate(path, "2026-11-23T06-17-08.714")
+    path.write_bytes(line("c"))
+    compress(path.with_name("audit-2026-11-23T06-17-08.714.log"))
+
+    assert ids(log, mark) == (["b", "c"] if read_before else ["a", "b", "c"])
+
+
+def test_another_compressed_file_is_not_taken_for_the_one_that_is_missing(path: Path) -> None:
+    log = FileLog(path)
+    append(path, line("a"))
+    mark = log.mark()
+    rotate(path, "2026-11-23T06-17-08.714")
+    path.write_bytes(line("b"))
+    rotated = path.with_name("audit-2026-11-23T06-17-08.714.log")
+    rotated.write_bytes(rotated.read_bytes().replace(b"a", b"x"))
+    compress(rotated)
+
+    with pytest.raises(LogUnreadable, match="deleted or replaced"):
+        log.read(mark, anything)
+
+
+def test_foreign_lines_are_passed_over_where_the_reader_is_told_of_them(path: Path) -> None:
+    log = FileLog(path, foreign=lambda text: text.startswith(b"I1124"))
+    mark = log.mark()
+    append(path, b"I1124 13:00:00.1 1 server.go:1] hello\n" + line("a") + b"E1124 trouble\n")
+
+    found = log.read(mark, anything)
+
+    assert [event.audit_id for event in found.events] == ["a"]
+    assert len(found.problems) == 1
 
 
 def test_a_cut_last_line_of_a_rotated_file_is_reported(path: Path) -> None:

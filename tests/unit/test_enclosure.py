@@ -13,7 +13,6 @@ from typing import TYPE_CHECKING, Any, cast
 
 import pytest
 
-from auditproof import enclosure
 from auditproof.action import Request
 from auditproof.attributes import attributes_of
 from auditproof.auditlog import FileLog
@@ -108,19 +107,19 @@ def server(tmp_path: Path) -> FakeServer:
 
 
 @pytest.fixture
-def make(server: FakeServer, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Enclosure]:
+def make(server: FakeServer) -> Callable[..., Enclosure]:
     """Makes an enclosure on the fake server; a sentinel that is not recorded is given up at once."""
-    monkeypatch.setattr(enclosure, "FENCE_TIMEOUT_S", 0.05)
     numbers = iter(range(1000))
 
-    def make(sentinel: Sentinel | None = SENTINEL) -> Enclosure:
+    def make(sentinel: Sentinel | None = SENTINEL, *, in_order: bool = True) -> Enclosure:
         return Enclosure(
-            FileLog(server.log),
+            FileLog(server.log, in_order=in_order),
             cast("Any", FakeAdmin(server)),
             sentinel,
             cast("Any", lambda _: FakeWire(server)),
             lambda: f"fence-{next(numbers)}",
             lambda: f"kube-apiserver has ended: {server.dead}" if server.dead else "",
+            patience_s=0.05,
         )
 
     return make
@@ -363,3 +362,34 @@ def test_the_sentinels_connection_is_kept_and_closed_at_the_end(
     fence_of.end()
 
     assert [wire.closed for wire in wires] == [True]
+
+
+def test_a_log_in_no_order_is_complete_when_it_holds_all_that_the_server_counts(
+    server: FakeServer, make: Callable[..., Enclosure]
+) -> None:
+    server.record("before")
+    fence = make(in_order=False)
+
+    fence.open()
+    first = fence.close([act(server)])
+    fence.open()
+    second = fence.close([act(server, "id-2")])
+
+    assert (first.doubts, second.doubts) == ((), ())
+    assert first.text.endswith("all 4 events that the server counts are there")
+    assert list(second.events) == ["id-2", "fence-3"]
+
+
+def test_an_event_that_may_still_come_is_a_doubt_though_the_sentinel_is_there(
+    server: FakeServer, make: Callable[..., Enclosure]
+) -> None:
+    fence = make(in_order=False)
+    fence.open()
+    server.events += 1  # counted, and on its way
+
+    (doubt,) = fence.close([act(server)]).doubts
+
+    assert doubt == (
+        "the fence was not seen: this log is in no order, and holds 3 of the 4 events that the server counts: "
+        "the others may still come"
+    )

@@ -1,0 +1,123 @@
+"""Receives the events of an audit webhook over HTTPS and writes each one as a line, as an audit log has them.
+
+Standard library only: it is run as a script of its own (``receiving.py FOLDER PORT``), so that it can be killed and
+started again like any receiver. FOLDER holds server.crt, server.key and ca.crt, the authority of its clients; a line
+of events.log is an event, a line of attempts.log a request. behaviour.json says how it answers (see receiver.Behaviour)
+and may be replaced at any time.
+
+An event that is delivered again, word for word, is written once: the API server repeats a request whose answer it has
+not seen (k8s.io/apiserver plugin/pkg/audit/webhook/webhook.go).
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import ssl
+import sys
+import threading
+import time
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import Any
+
+OK = {"status": 200, "delay": 0.0, "hang_up": False, "first": 0, "token": ""}
+ADDRESS = "127.0.0.1"
+
+
+class Store:
+    """The two files, and what they hold already."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._lock = threading.Lock()
+        events = folder / "events.log"
+        events.touch(mode=0o600)
+        self._seen = {hashlib.sha256(line).digest() for line in events.read_bytes().splitlines()}
+        self._events = events.open("ab", buffering=0)
+        self._attempts = (folder / "attempts.log").open("a", buffering=1)
+        self._behaviour: dict[str, Any] = {}
+        self._served = 0
+
+    def behaviour(self) -> dict[str, Any]:
+        """How to answer the request that has just come; ``first`` counts from when the file was replaced."""
+        with self._lock:
+            given: dict[str, Any] = OK | json.loads((self._folder / "behaviour.json").read_text())
+            self._served = self._served + 1 if given == self._behaviour else 1
+            self._behaviour = given
+            if given["first"] and self._served > given["first"]:
+                return OK | {"token": given["token"]}
+            return given
+
+    def keep(self, events: list[Any]) -> int:
+        """Write the events that are not there yet, in one piece; answers how many were there."""
+        lines = [json.dumps(event, separators=(",", ":"), ensure_ascii=False).encode() for event in events]
+        with self._lock:
+            fresh = [line for line in lines if hashlib.sha256(line).digest() not in self._seen]
+            self._events.write(b"".join(line + b"\n" for line in fresh))
+            self._seen.update(hashlib.sha256(line).digest() for line in fresh)
+        return len(lines) - len(fresh)
+
+    def note(self, attempt: dict[str, Any]) -> None:
+        """Write down a request."""
+        with self._lock:
+            self._attempts.write(json.dumps(attempt) + "\n")
+
+
+class Handler(BaseHTTPRequestHandler):
+    """Answers a POST of an audit.k8s.io/v1 EventList."""
+
+    protocol_version = "HTTP/1.1"
+    store: Store
+
+    def do_POST(self) -> None:
+        """Receive a batch: what is answered 200 was written before."""
+        came = time.time()
+        events = json.loads(self.rfile.read(int(self.headers["Content-Length"]))).get("items") or []
+        behaviour = self.store.behaviour()
+        time.sleep(behaviour["delay"])  # a slow receiver: the delay is what is asked for, it waits for nothing
+        token = behaviour["token"]
+        status = 401 if token and self.headers["Authorization"] != f"Bearer {token}" else behaviour["status"]
+        status = 0 if behaviour["hang_up"] else status
+        again = self.store.keep(events) if status == 200 else 0
+        self.store.note(
+            {"time": came, "seconds": time.time() - came, "events": len(events), "again": again, "status": status}
+        )
+        self._answer(status)
+
+    def _answer(self, status: int) -> None:
+        if not status:
+            self.close_connection = True
+            return
+        body = b"{}" if status == 200 else b"the receiver was told to refuse\n"
+        self.send_response(status)
+        self.send_header("Content-Type", "application/json" if status == 200 else "text/plain")
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+    def log_message(self, *_: Any) -> None:
+        """Say nothing: attempts.log has it."""
+
+
+class Server(ThreadingHTTPServer):
+    """Listens on a port that is reserved for it (see receiver.Receiver)."""
+
+    allow_reuse_port = True
+    daemon_threads = True
+
+
+def main(folder: Path, port: int) -> None:
+    """Serve until killed."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(folder / "server.crt", folder / "server.key")
+    context.load_verify_locations(folder / "ca.crt")
+    context.verify_mode = ssl.CERT_OPTIONAL if (folder / "token").exists() else ssl.CERT_REQUIRED
+    Handler.store = Store(folder)
+    server = Server((ADDRESS, port), Handler)
+    server.socket = context.wrap_socket(server.socket, server_side=True, do_handshake_on_connect=False)
+    server.serve_forever()
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1]), int(sys.argv[2]))
