@@ -6,23 +6,47 @@ comparable where ``process_start`` is the same.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import re
+from collections import Counter
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from auditproof.errors import WireError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
+
+
+WEBHOOK = "webhook"  # the plugin whose losses are no lines of the log
+_LABEL = re.compile(rb'="([^"]*)"')
 
 
 @dataclass(frozen=True, slots=True)
 class Counters:
-    """One reading: events emitted, events lost (all plugins), requests rejected, and when the process started (s)."""
+    """One reading: events emitted, events lost, requests rejected, and when the process started (s).
+
+    ``lost_by`` has the lost events by plugin (log, buffered, truncate, webhook), ``levels`` the evaluations of the
+    policy by the level that they came to, None included.
+    """
 
     events: int
-    lost: int
     rejected: int
     process_start: float
+    lost_by: Mapping[str, int] = field(default_factory=dict)
+    levels: Mapping[str, int] = field(default_factory=dict)
+
+    @property
+    def lost(self) -> int:
+        """The lost events of all plugins."""
+        return sum(self.lost_by.values())
+
+    @property
+    def lines(self) -> int:
+        """How many lines a log must hold to which nothing else has written: what was emitted and not lost.
+
+        An event counts as emitted before it is handed to the log, so a lost one counts twice (audit/context.go).
+        """
+        return self.events - self.lost + self.lost_by.get(WEBHOOK, 0)
 
 
 def parse_counters(metrics: bytes) -> Counters:
@@ -30,34 +54,39 @@ def parse_counters(metrics: bytes) -> Counters:
 
     Raises WireError where even ``process_start_time_seconds`` is missing: then this is not an API server's /metrics.
     """
-    sums = dict.fromkeys(_NAMES, 0.0)
-    for name in _NAMES:
-        sums[name] = sum(_values(metrics, name.encode()))
-    if not sums["process_start_time_seconds"]:
+    start = sum(value for _, value in _values(metrics, b"process_start_time_seconds"))
+    if not start:
         raise WireError("/metrics of the API server holds no process_start_time_seconds: its counters cannot be read")
-    events, lost, rejected, start = (sums[name] for name in _NAMES)
-    return Counters(int(events), int(lost), int(rejected), start)
+    return Counters(
+        sum(_by_label(metrics, b"apiserver_audit_event_total").values()),
+        sum(_by_label(metrics, b"apiserver_audit_requests_rejected_total").values()),
+        start,
+        _by_label(metrics, b"apiserver_audit_error_total"),
+        _by_label(metrics, b"apiserver_audit_level_total"),
+    )
 
 
-def _values(metrics: bytes, name: bytes) -> Iterator[float]:
-    """The values of all series called ``name``; the megabytes of others are passed over without splitting them."""
+def _by_label(metrics: bytes, name: bytes) -> dict[str, int]:
+    """The series called ``name`` by the value of their only label, or by an empty text where they have none."""
+    found: Counter[str] = Counter()
+    for labels, value in _values(metrics, name):
+        label = _LABEL.search(labels)
+        found[label.group(1).decode() if label else ""] += int(value)
+    return dict(found)
+
+
+def _values(metrics: bytes, name: bytes) -> Iterator[tuple[bytes, float]]:
+    """Labels and values of all series called ``name``; the megabytes of others are passed over without splitting."""
     start = 0 if metrics.startswith(name) else _next_line(metrics, name, 0)
     while start >= 0:
         end = metrics.find(b"\n", start)
         series, _, value = metrics[start : end if end >= 0 else len(metrics)].rpartition(b" ")
-        if series.partition(b"{")[0] == name:
-            yield float(value)
+        found, _, labels = series.partition(b"{")
+        if found == name:
+            yield labels, float(value)
         start = _next_line(metrics, name, start)
 
 
 def _next_line(metrics: bytes, name: bytes, start: int) -> int:
     found = metrics.find(b"\n" + name, start)
     return found + 1 if found >= 0 else -1
-
-
-_NAMES = (
-    "apiserver_audit_event_total",
-    "apiserver_audit_error_total",
-    "apiserver_audit_requests_rejected_total",
-    "process_start_time_seconds",
-)

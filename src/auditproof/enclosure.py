@@ -9,21 +9,26 @@ counted since it started, and none was written off: the sentinel's event alone w
 
 from __future__ import annotations
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from auditproof.action import Request
+from auditproof.audit import Level
 from auditproof.counters import Counters, parse_counters
 from auditproof.errors import AuditproofError
+from auditproof.stages import emitted_stages
+from auditproof.verdict import UNSETTLED
 from auditproof.wait import TimedOut, wait_until
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
     from auditproof.admin import Admin
+    from auditproof.attributes import Attributes
     from auditproof.audit import AuditEvent
     from auditproof.auditlog import AuditLog, Mark
+    from auditproof.decide import Decision
     from auditproof.fence import Sentinel
     from auditproof.identity import Identity
     from auditproof.verdict import Exchange
@@ -50,19 +55,26 @@ class Sent:
 
 @dataclass(frozen=True, slots=True)
 class Fence:
-    """What closed a batch: the events by audit ID, what was done in words, and why absence would prove nothing."""
+    """What closed a batch: the events by audit ID, what was done in words, and why absence would prove nothing.
+
+    ``uncounted`` has a doubt for each Audit-ID whose request leaves no event, where the server has not counted as many
+    such requests as were sent.
+    """
 
     text: str
     doubts: tuple[str, ...]
     closed: frozenset[tuple[Wire, int]]
     events: Mapping[str, tuple[AuditEvent, ...]]
+    uncounted: Mapping[str, str] = field(default_factory=dict)
 
     def doubts_about(self, sent: Sent) -> tuple[str, ...]:
         """Why the absence of an event of this exchange would prove nothing; empty where nothing does."""
+        uncounted = self.uncounted.get(sent.exchange.audit_id)
+        doubts = (*self.doubts, *([uncounted] if uncounted else []))
         if (sent.wire, sent.connection) in self.closed or _ended_by_server(sent.exchange):
-            return self.doubts
+            return doubts
         doubt = "its connection ended before a follow-up request could show that the server was done with it"
-        return (*self.doubts, doubt)
+        return (*doubts, doubt)
 
 
 @dataclass(slots=True)
@@ -85,6 +97,7 @@ class Enclosure:
         new_wire: Callable[[Identity], Wire],
         next_id: Callable[[], str],
         died: Callable[[], str],
+        decide: Callable[[Attributes], Decision],
         patience_s: float = FENCE_TIMEOUT_S,
     ) -> None:
         self._log = log
@@ -94,6 +107,7 @@ class Enclosure:
         self._next_id = next_id
         self._died = died
         self._patience_s = patience_s
+        self._decide = decide
         self._before: Counters | None = None
         self._mark: Mark | None = None
         self._lines = 0
@@ -117,19 +131,21 @@ class Enclosure:
         wanted = {item.exchange.audit_id for item in sent}
         doubts: list[str] = []
         closed: frozenset[tuple[Wire, int]] = frozenset()
-        text = ""
+        text, uncounted = "", dict[str, str]()
+        before = self._before
         try:
             closed = self._follow_up(sent)
             text = self._read_to_sentinel(seen, wanted) if self._sentinel else self._read_to_end(seen, wanted)
             text += self._wait_for_all(seen, wanted)
             doubts += self._lost()
+            uncounted = self._uncounted(sent, before)
         except AuditproofError as error:
             doubts.append(f"the fence was not seen: {error}")
             doubts += self._death()
         doubts += seen.problems
         self._mark = seen.mark
         events = {audit_id: tuple(found) for audit_id, found in seen.events.items()}
-        return Fence(text, tuple(doubts), closed, events)
+        return Fence(text, tuple(doubts), closed, events, uncounted)
 
     def _death(self) -> list[str]:
         """What ended, if anything did: a process that is killed closes its connections a moment before it is gone."""
@@ -226,11 +242,40 @@ class Enclosure:
             [f"the server counts {lost} lost audit events and {rejected} rejected requests"] if lost or rejected else []
         )
 
+    def _uncounted(self, sent: Sequence[Sent], before: Counters | None) -> dict[str, str]:
+        """A doubt for each action that leaves no event, where fewer were counted at its level than were sent.
+
+        The policy is evaluated once a request, and each evaluation counted, also one that excludes the request
+        (apiserver pkg/endpoints/filters/audit.go): what is not counted has not come so far. Others may be counted, too.
+        """
+        after = self._before
+        assert before is not None and after is not None
+        level_of = {item: str(self._decide(item.exchange.attributes).level) for item in sent}
+        due = Counter(level_of[item] for item in sent if _reaches_the_policy(item.exchange))
+        found = {level: after.levels.get(level, 0) - before.levels.get(level, 0) for level in due}
+        short = {level for level in due if found[level] < due[level]}
+        return {
+            item.exchange.audit_id: f"the server counted {found[level]} requests at level {level}, sent: {due[level]}"
+            for item, level in level_of.items()
+            if level in short and not self._leaves_events(item)
+        }
+
+    def _leaves_events(self, item: Sent) -> bool:
+        """Whether the policy that the server runs has the action recorded at any stage."""
+        exchange, decision = item.exchange, self._decide(item.exchange.attributes)
+        kept = emitted_stages(exchange.attributes, exchange.status) - decision.omit_stages
+        return decision.level is not Level.NONE and bool(kept)
+
     def _counters(self) -> Counters:
         response = self._admin.send("GET", "/metrics")
         if response.status != 200:
             raise AuditproofError(f"GET /metrics was answered {response.status}: the audit counters cannot be read")
         return parse_counters(response.body)
+
+
+def _reaches_the_policy(exchange: Exchange) -> bool:
+    """Whether the answer surely came from below the filter that evaluates the policy."""
+    return not exchange.error and exchange.status not in (0, *UNSETTLED)
 
 
 def _ended_by_server(exchange: Exchange) -> bool:

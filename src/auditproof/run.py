@@ -93,7 +93,14 @@ class Prover:
         self._count = 0
         self._log = log or FileLog(cluster.log)
         self._enclosure = Enclosure(
-            self._log, self._admin, choose_sentinel(running), self._new_wire, self._next_id, died, patience_s
+            self._log,
+            self._admin,
+            choose_sentinel(running),
+            self._new_wire,
+            self._next_id,
+            died,
+            lambda attributes: decide(running, attributes),
+            patience_s,
         )
 
     def prove(self, steps: Sequence[Step]) -> tuple[Proof, ...]:

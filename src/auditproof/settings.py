@@ -23,6 +23,8 @@ RESERVED = frozenset(
         "tls-private-key-file",
     }
 )
+# With one of these the API server removes what it has written, or writes it so that only people can read it.
+_FORGETFUL = frozenset({"audit-log-maxbackup", "audit-log-maxage", "audit-log-format"})
 _Pairs = tuple[tuple[str, str | None], ...]
 
 
@@ -48,6 +50,11 @@ class Settings:
         """``flags`` with these settings on top."""
         ours = {f"audit-log-{key}": value for key, value in self.audit_log} | dict(self.flags)
         return {key: value for key, value in {**flags, **ours}.items() if value is not None}
+
+    @property
+    def keeps_log(self) -> bool:
+        """Whether, as far as these settings go, every event stays in the log as it was written."""
+        return not _FORGETFUL & self.over({}).keys()
 
 
 NO_SETTINGS = Settings()

@@ -16,10 +16,12 @@ import pytest
 from auditproof.action import Request
 from auditproof.attributes import attributes_of
 from auditproof.auditlog import FileLog
+from auditproof.decide import decided_by
 from auditproof.enclosure import FOLLOW_UP, Enclosure, Fence, Sent
 from auditproof.errors import AuditproofError, LogUnreadable, WireError
 from auditproof.fence import Sentinel
 from auditproof.identity import Identity
+from auditproof.policy import parse_policy
 from auditproof.verdict import Exchange
 from auditproof.wire import Response
 
@@ -30,6 +32,9 @@ if TYPE_CHECKING:
 NOW = datetime(2026, 1, 2, tzinfo=UTC)
 ALICE = Identity.x509("alice")
 SENTINEL = Sentinel(Identity.x509("auditproof-fence"), Request("GET", "/sentinel"))
+POLICY = parse_policy(
+    b"apiVersion: audit.k8s.io/v1\nkind: Policy\nrules:\n- level: None\n- level: Metadata\n", "policy.yaml"
+)  # which of its rules decides is up to the fake server
 READ = Request("GET", "/api/v1/pods")
 
 
@@ -41,6 +46,7 @@ class FakeServer:
     events: int = 0
     lost: int = 0
     rejected: int = 0
+    excluded: int = 0
     start: float = 7.0
     metrics_status: int = 200
     dead: str = ""
@@ -57,7 +63,9 @@ class FakeServer:
     def answer(self, request: Request, audit_id: str) -> Response:
         """As Wire.send: what is not in ``silent`` is recorded."""
         self.sent.append((request.uri, audit_id))
-        if not self.dead and request.uri not in self.silent:
+        if request.uri in self.silent:
+            self.excluded += 1
+        elif not self.dead:
             self.record(audit_id)
         return Response(0 if self.dead else 200, (), b"", self.connection, NOW, NOW, self.dead)
 
@@ -68,6 +76,8 @@ class FakeServer:
         text = (
             f"apiserver_audit_event_total {self.events}\n"
             f'apiserver_audit_error_total{{plugin="log"}} {self.lost}\n'
+            f'apiserver_audit_level_total{{level="None"}} {self.excluded}\n'
+            f'apiserver_audit_level_total{{level="Metadata"}} {self.events}\n'
             f"apiserver_audit_requests_rejected_total {self.rejected}\n"
             f"process_start_time_seconds {self.start}\n"
         )
@@ -119,6 +129,7 @@ def make(server: FakeServer) -> Callable[..., Enclosure]:
             cast("Any", lambda _: FakeWire(server)),
             lambda: f"fence-{next(numbers)}",
             lambda: f"kube-apiserver has ended: {server.dead}" if server.dead else "",
+            lambda attributes: decided_by(POLICY, POLICY.rules[attributes.path not in server.silent]),
             patience_s=0.05,
         )
 
@@ -224,6 +235,22 @@ def test_what_the_counters_say_is_a_doubt(
 
     assert len(doubts) == 1
     assert doubt in doubts[0]
+
+
+def test_an_exclusion_that_the_server_has_not_counted_is_in_doubt(
+    server: FakeServer, make: Callable[..., Enclosure]
+) -> None:
+    server.silent.add("/api/v1/quiet")
+    fence_of = make()
+    fence_of.open()
+    excluded = act(server, "id-1", Request("GET", "/api/v1/quiet"))
+    recorded = act(server, "id-2")
+    server.excluded -= 1
+
+    fence = fence_of.close([excluded, recorded])
+
+    assert fence.doubts_about(excluded) == ("the server counted 0 requests at level None, sent: 1",)
+    assert fence.doubts_about(recorded) == ()
 
 
 def test_a_doubt_of_one_batch_is_not_the_next_ones(server: FakeServer, make: Callable[..., Enclosure]) -> None:

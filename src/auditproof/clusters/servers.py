@@ -18,6 +18,7 @@ from auditproof.settings import NO_SETTINGS, Settings
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
+_ASKED = ("source", "settings")  # in the record of a cluster beside its own fields
 PREFIX = "kube-apiserver-"
 _PATHS = (
     "ca",
@@ -89,14 +90,34 @@ class Servers:
             cluster = self._start(name, folder, policy, settings)
         except ClusterError as error:
             return {"error": str(error)}
-        return {**asdict(cluster), "capabilities": sorted(cluster.capabilities), "source": str(policy)}
+        return {
+            **asdict(cluster),
+            "capabilities": sorted(cluster.capabilities),
+            "source": str(policy),
+            "settings": asdict(settings),
+        }
+
+
+def started(run: RunDirectory) -> list[tuple[Cluster, Path, Settings]]:
+    """The API servers that any process of the run has started: policy file and settings are those asked for."""
+    files = sorted((run.path / "servers").glob("*/cluster.json"))
+    records = [json.loads(file.read_text()) for file in files]
+    return [
+        (_cluster(record), Path(record["source"]), _settings(record["settings"]))
+        for record in records
+        if "error" not in record
+    ]
+
+
+def _settings(record: dict[str, Any]) -> Settings:
+    return Settings.of(*(dict(record[key]) for key in ("audit_log", "flags")))
 
 
 def _cluster(record: dict[str, Any]) -> Cluster:
     if "error" in record:
         raise ClusterError(record["error"])
     fields: dict[str, Any] = {
-        key: Path(value) if key in _PATHS and value else value for key, value in record.items() if key != "source"
+        key: Path(value) if key in _PATHS and value else value for key, value in record.items() if key not in _ASKED
     }
     return Cluster(**{**fields, "capabilities": frozenset(map(Capability, record["capabilities"]))})
 

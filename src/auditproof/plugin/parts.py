@@ -6,7 +6,9 @@ from typing import TYPE_CHECKING, Any
 
 from auditproof.lint import examine
 from auditproof.mutate import strength
+from auditproof.plugin.options import shown_path
 from auditproof.report.change import change_record
+from auditproof.report.counting import counting_record
 from auditproof.report.covering import coverage_record
 from auditproof.report.linting import lint_record
 from auditproof.report.strength import strength_record
@@ -20,6 +22,9 @@ def report_parts(session: AuditSession) -> dict[str, Any]:
     """The parts of results.json that are there only where a run was asked for them (see results.schema.json)."""
     options = session.options
     parts: dict[str, Any] = {"lint": lint_record(examine(options.policy, session.served()))}
+    accounts = [(shown_path(policy, options.folders), account) for policy, account in session.accounts()]
+    if accounts:
+        parts["counting"] = counting_record(accounts)
     if session.coverage is not None:
         parts["coverage"] = coverage_record(session.coverage, options.policy.path)
     if session.change is not None:

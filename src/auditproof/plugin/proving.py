@@ -7,6 +7,7 @@ batches, each when the first of its cases is reached: whole files, several where
 from __future__ import annotations
 
 import time
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from enum import StrEnum
@@ -17,6 +18,9 @@ import pytest
 
 from auditproof.clusters import start_provider
 from auditproof.clusters.discovery import discover
+from auditproof.clusters.rundir import cpu_count
+from auditproof.clusters.servers import started
+from auditproof.counting import Account, count
 from auditproof.coverage import plan
 from auditproof.diff import diff
 from auditproof.errors import AuditproofError
@@ -34,7 +38,7 @@ if TYPE_CHECKING:
     from pathlib import Path
     from typing import Any
 
-    from auditproof.clusters.base import Capability, Provider
+    from auditproof.clusters.base import Capability, Cluster, Provider
     from auditproof.clusters.rundir import RunDirectory
     from auditproof.coverage import Coverage
     from auditproof.diff import PolicyDiff
@@ -292,6 +296,20 @@ class AuditSession:
             return f"UNPROVEN: {error}"
         bench = self._bench_of(item)
         return story(outcome, _origin(item), self.policy(bench.policy))
+
+    def accounts(self) -> list[tuple[Path, Account]]:
+        """The counters of every API server of the run held against its log, with the policy that it runs."""
+        if "run_directory" not in vars(self):
+            return []
+        servers = started(self.run_directory)
+        with ThreadPoolExecutor(max_workers=cpu_count()) as pool:
+            accounts = list(pool.map(lambda server: self._account(server[0], server[2]), servers))
+        return [(policy, account) for (_, policy, _), account in zip(servers, accounts, strict=True)]
+
+    def _account(self, cluster: Cluster, settings: Settings) -> Account:
+        if settings.keeps_log and Settings.of(self.options.profile.audit_log).keeps_log:
+            return count(cluster)
+        return Account(reason="could not be counted: this API server removes what it has written")
 
     def close(self) -> None:
         """Close every connection of this process; the servers are ended by whoever owns the run directory."""

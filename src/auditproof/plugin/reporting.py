@@ -16,6 +16,7 @@ from auditproof.plugin.parts import report_parts
 from auditproof.provenance import policy_state, run_record
 from auditproof.redact import redact_command
 from auditproof.report import ci
+from auditproof.report.counting import counting_lines, miscounted
 from auditproof.report.covering import unmet_requirements
 from auditproof.report.html import (
     EVIDENCE_FILE,
@@ -87,10 +88,14 @@ class Reporting:
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_sessionfinish(self, session: pytest.Session) -> None:
-        """Write what is for machines, whatever the run came to; no run passes on which a requirement does not hold."""
+        """Write what is for machines, whatever the run came to.
+
+        No run passes on which a requirement does not hold, or an API server counted what is not in its log.
+        """
         if not self._planned | self._records.keys():
             return
-        if session.exitstatus == pytest.ExitCode.OK and unmet_requirements(self.document):
+        failed = unmet_requirements(self.document) or miscounted(self.document)
+        if session.exitstatus == pytest.ExitCode.OK and failed:
             session.exitstatus = pytest.ExitCode.TESTS_FAILED
         if self._options.report is not None:
             write_results(self._options.report / "results.json", self.document)
@@ -169,6 +174,8 @@ class Reporting:
         terminalreporter.write_line(f"{self._options.policy.path}: {counts} in {seconds:.0f} s")
         if unmet := unmet_requirements(self.document):
             terminalreporter.write_line(f"requirements that do not hold: {', '.join(unmet)}")
+        for line in counting_lines(self.document):
+            terminalreporter.write_line(line)
         if self._options.report is not None:
             terminalreporter.write_line(f"report: {self._options.report / 'report.html'}")
         if os.environ.get("GITHUB_ACTIONS"):

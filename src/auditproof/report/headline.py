@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from auditproof.report.counting import miscounted
 from auditproof.report.covering import unmet_requirements
 
 if TYPE_CHECKING:
@@ -19,7 +20,7 @@ def verdict_word(report: Mapping[str, Any]) -> str:
     summary = report["summary"]
     if summary["violated"] or unmet_requirements(report):
         return "VIOLATED"
-    if summary["unproven"] or not summary["proven"]:
+    if summary["unproven"] or not summary["proven"] or miscounted(report):
         return "UNPROVEN"
     return "PROVEN"
 
@@ -42,6 +43,8 @@ def _sentence(report: Mapping[str, Any]) -> str:
         return f"{many} not recorded as expected: {counts}."
     if unmet := unmet_requirements(report):
         return f"The policy does not do what is required ({', '.join(unmet)}): {counts}."
+    if wrong := miscounted(report):
+        return f"Nothing can be concluded: {wrong[0]['reason']} ({wrong[0]['policy']}). {counts}."
     if verdict_word(report) == "UNPROVEN":
         return f"Nothing can be concluded about {_actions(planned - proven)}: {counts}."
     own = sum(1 for proof in judged_by_given(report) if proof["verdict"] == "PROVEN")

@@ -16,6 +16,7 @@ from jinja2 import Environment, FunctionLoader, StrictUndefined
 from markupsafe import Markup
 
 from auditproof.report.change import change_rows, change_sentence
+from auditproof.report.counting import counting_lines
 from auditproof.report.covering import requirements_shown, rules_witnessed
 from auditproof.report.headline import judged_by_given, verdict_sentence, verdict_word, worst_first
 from auditproof.report.matrix import LEVELS, identity_text, matrices
@@ -86,6 +87,7 @@ def _render(template: str, report: Mapping[str, Any], *, apart: bool) -> str:
             run={"by": "", "ci": "", "url": "", **report.get("run", {})},
             attention=_attention(report),
             changes=change_rows(report),
+            counted=counting_lines(report),
             change_sentence=change_sentence(report),
             lint=report.get("lint", {"findings": (), "ignored": ()}),
             claims=[proof for proof in report["proofs"] if proof["claim"]],

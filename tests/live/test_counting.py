@@ -1,0 +1,117 @@
+"""The counters of a real API server held against its log, and what they must notice."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import tempfile
+from typing import TYPE_CHECKING
+
+import pytest
+
+from auditproof import content, counting
+from auditproof.action import path_request
+from auditproof.clusters.embedded import Embedded
+from auditproof.clusters.profile import load_profile
+from auditproof.clusters.rundir import RunDirectory
+from auditproof.counting import count
+from auditproof.wire import Credential, Wire
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from auditproof.clusters.base import Cluster
+
+ROOT = content.root()
+SUITE = "suites/matching/paths.audit.yaml"
+
+
+@pytest.fixture
+def own(everything: Path) -> Iterator[Cluster]:
+    """A cluster that a test may break."""
+    directory = RunDirectory.create()
+    embedded = Embedded(load_profile("embedded"), directory, kubernetes="1.37", assets=None, report=print)
+    yield embedded.cluster(everything)
+    directory.close()
+
+
+def drop_a_line(log: Path) -> None:
+    lines = log.read_bytes().splitlines(keepends=True)
+    log.write_bytes(b"".join(lines[:5] + lines[6:]))  # the server appends: it does not notice
+
+
+def test_every_event_that_was_counted_is_in_the_log(own: Cluster) -> None:
+    account = count(own)
+
+    assert account.holds, account.reason
+    assert account.lines == account.events > 100, "the server's own requests are recorded, too"
+    assert account.levels["Metadata"] > 50
+
+
+def test_a_line_that_was_taken_out_of_the_log_is_noticed(own: Cluster, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(counting, "QUIET_TIMEOUT_S", 1.0)
+    drop_a_line(own.log)
+
+    account = count(own)
+
+    assert account.holds is False
+    assert account.reason == "the log holds 1 fewer events than the server counted: it is not the whole log"
+
+
+def test_counters_that_are_not_this_logs_are_noticed(own: Cluster, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(counting, "QUIET_TIMEOUT_S", 1.0)
+    wire = Wire(own.url, own.ca, Credential(own.admin_cert, own.admin_key))
+    assert wire.send(path_request("DELETE", "/metrics"), audit_id="reset", user_agent="test").status == 200
+    wire.close()
+
+    account = count(own)
+
+    assert account.holds is False
+    assert account.reason.endswith("more events than the server counted: something else writes to it")
+
+
+CONFTEST = """
+import pytest
+from auditproof.plugin.proving import SESSION
+
+def pytest_configure(config):
+    config.pluginmanager.register(Thief(config))
+
+class Thief:
+    def __init__(self, config):
+        self.config = config
+
+    @pytest.hookimpl(wrapper=True)
+    def pytest_runtestloop(self, session):
+        result = yield
+        (log,) = self.config.stash[SESSION].run_directory.path.glob("servers/*/audit/audit.log")
+        lines = log.read_bytes().splitlines(keepends=True)
+        log.write_bytes(b"".join(lines[:5] + lines[6:]))
+        return result
+"""
+
+
+def test_no_run_passes_whose_log_is_not_what_was_counted(tmp_path: Path) -> None:
+    (tmp_path / "thief.py").write_text(CONFTEST)
+    options = ["-p", "thief", "-k", "paths.audit.yaml and not standard", "--audit-report", str(tmp_path / "out")]
+    with tempfile.TemporaryDirectory(prefix="ap-") as folder:
+        environment = {**os.environ, "TMPDIR": folder, "PYTHONPATH": str(tmp_path)}
+        done = subprocess.run(
+            [sys.executable, "-m", "pytest", SUITE, "--audit-policy", "fixtures/policies/baseline.yaml", *options],
+            cwd=ROOT,
+            env=environment,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+
+    assert done.returncode == 1, done.stdout + done.stderr
+    results = json.loads((tmp_path / "out" / "results.json").read_text())
+    assert results["summary"]["proven"] == results["summary"]["planned"] > 10
+    (entry,) = results["counting"]
+    assert (entry["holds"], entry["events"] - entry["lines"]) == (False, 1)
+    assert "paths.yaml: the log holds 1 fewer events than the server counted" in done.stdout
+    assert "Nothing can be concluded" in (tmp_path / "out" / "report.html").read_text()
