@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass, field
+import re
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote, urlencode
 
@@ -30,6 +31,7 @@ PATCH_TYPES = {
     "apply": "application/apply-patch+yaml",
 }
 JSON = "application/json"
+_NODE = re.compile("<node>|%3Cnode%3E")
 STREAMS = {"exec", "attach", "portforward", "proxy"}  # a POST to one of these has no object in its body
 WATCH_SECONDS = 1  # the server ends the watch, so that its last event is surely in the log when the answer ends
 
@@ -47,6 +49,15 @@ class Request:
     headers: tuple[tuple[str, str], ...] = ()
     body: bytes | None = None
     upgrade: str = ""
+
+    @property
+    def names_node(self) -> bool:
+        """Whether its URI holds ``<node>``."""
+        return _NODE.search(self.uri) is not None
+
+    def on(self, node: str) -> Request:
+        """The same request with ``<node>`` in its URI replaced by the name of a node."""
+        return replace(self, uri=_NODE.sub(quote(node), self.uri))
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 from auditproof.access import SubjectRules, rules_needed
 from auditproof.action import Request
 from auditproof.errors import WireError
+from auditproof.pods import Pods
 from auditproof.resources import Resource, UnknownResource, resource_of
 from auditproof.wait import wait_until
 from auditproof.wire import Credential, Response, Wire
@@ -27,7 +28,7 @@ if TYPE_CHECKING:
 USER_AGENT = "auditproof/setup"
 RIGHTS_TIMEOUT_S = 10.0
 DEFINITION_TIMEOUT_S = 20.0
-_JSON = (("Content-Type", "application/json"),)
+_JSON = "application/json"
 
 
 class Admin:
@@ -37,14 +38,20 @@ class Admin:
         self._cluster = cluster
         self._wire = Wire(cluster.url, cluster.ca, Credential(cluster.admin_cert, cluster.admin_key))
         self._created: set[str] = set()
+        self._pods = Pods(self.send, cluster.capabilities)
 
-    def send(self, method: str, uri: str, body: Any = None) -> Response:
+    @property
+    def node(self) -> str:
+        """The name of the cluster's node. Raises WireError where there is none."""
+        return self._pods.node
+
+    def send(self, method: str, uri: str, body: Any = None, media_type: str = _JSON) -> Response:
         """One request as the admin; the answer whatever it is.
 
         Raises WireError where there is none.
         """
         data = None if body is None else json.dumps(body).encode()
-        request = Request(method, uri, _JSON if body is not None else (), data)
+        request = Request(method, uri, (("Content-Type", media_type),) if body is not None else (), data)
         response = self._wire.send(request, audit_id=f"setup-{uuid.uuid4()}", user_agent=USER_AGENT)
         if response.error:
             raise WireError(f"{method} {self._cluster.url}{uri} (set-up): {response.error}")
@@ -58,9 +65,11 @@ class Admin:
         key = json.dumps(manifest, sort_keys=True)
         if key in self._created:
             return
-        self.post(self._collection(manifest), manifest)
+        located = self._pods.located(manifest)
+        self.post(self._collection(located), located)
         if manifest["kind"] == "CustomResourceDefinition":
             self._wait_until_served(manifest)
+        self._pods.settle(manifest, located)
         self._created.add(key)
 
     def _collection(self, manifest: Mapping[str, Any]) -> str:

@@ -12,6 +12,7 @@ class Capability(StrEnum):
     MINTS_X509 = "mintsX509"
     READS_LOG = "readsLog"
     RUNS_PODS = "runsPods"
+    KUBELET = "kubelet"  # one answers for pods: the real one, or a stand-in that runs no container
     STATIC_TOKENS = "staticTokens"
     BOOTSTRAP_TOKENS = "bootstrapTokens"
     FRONT_PROXY = "frontProxy"

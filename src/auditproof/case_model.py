@@ -11,7 +11,7 @@ from auditproof.model import Strict
 SLUG = r"^[a-z0-9][a-z0-9-]*$"
 LevelName = Literal["None", "Metadata", "Request", "RequestResponse", "excluded"]
 CapabilityName = Literal[
-    "setsPolicy", "mintsX509", "readsLog", "runsPods", "staticTokens", "bootstrapTokens", "frontProxy"
+    "setsPolicy", "mintsX509", "readsLog", "runsPods", "kubelet", "staticTokens", "bootstrapTokens", "frontProxy"
 ]  # the values of Capability
 StageName = Literal["RequestReceived", "ResponseStarted", "ResponseComplete", "Panic"]
 

@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from auditproof.audit import Level, Stage
 
 CLIENT = "<client>"
+NODE = "<node>"  # the cluster's node, in requests and manifests
 
 
 @dataclass(frozen=True, slots=True)

@@ -84,9 +84,9 @@ class Authority:
         """The authority itself, as PEM."""
         return KeyPair(self.certificate.public_bytes(_ENCODING), _key_pem(self.key))
 
-    def server(self, common_name: str) -> KeyPair:
-        """A server certificate for localhost, 127.0.0.1 and ::1."""
-        addresses = [ipaddress.ip_address("127.0.0.1"), ipaddress.ip_address("::1")]
+    def server(self, common_name: str, *more: str) -> KeyPair:
+        """A server certificate for localhost, 127.0.0.1, ::1 and ``more`` IP addresses."""
+        addresses = [ipaddress.ip_address(address) for address in ("127.0.0.1", "::1", *more)]
         names = [x509.DNSName("localhost"), *(x509.IPAddress(address) for address in addresses)]
         subject = x509.Name([_common_name(common_name)])
         return self._issue(subject, ExtendedKeyUsageOID.SERVER_AUTH, x509.SubjectAlternativeName(names))

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import secrets
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
@@ -109,13 +109,18 @@ class Prover:
         Raises AuditproofError where the set-up fails, so that nothing was performed. What goes wrong later makes
         verdicts UNPROVEN.
         """
-        self.begin(steps)
+        steps = self.begin(steps)
         return self.finish(steps, self.perform(steps))
 
-    def begin(self, steps: Sequence[Step]) -> None:
-        """Make what ``steps`` need, and note the end of the log. Raises AuditproofError where that fails."""
-        self._prepare(steps)
+    def begin(self, steps: Sequence[Step]) -> list[Step]:
+        """Make what ``steps`` need, and note the end of the log; answers the steps as this cluster performs them.
+
+        Raises AuditproofError where that fails.
+        """
+        located = [self._located(step) for step in steps]
+        self._prepare(located)
         self._enclosure.open()
+        return located
 
     def perform(self, steps: Sequence[Step]) -> list[Sent]:
         """Send everything once, in order; only watches run beside the rest.
@@ -160,6 +165,10 @@ class Prover:
             wire.close()
         self._enclosure.end()
         self._admin.close()
+
+    def _located(self, step: Step) -> Step:
+        """The step with the cluster's node in the place of ``<node>``."""
+        return replace(step, request=step.request.on(self._admin.node)) if step.request.names_node else step
 
     def _prepare(self, steps: Sequence[Step]) -> None:
         for step in steps:

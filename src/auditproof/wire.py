@@ -30,9 +30,13 @@ _UPGRADES = {
         ("Upgrade", "websocket"),
         ("Sec-WebSocket-Version", "13"),
         ("Sec-WebSocket-Key", "YXVkaXRwcm9vZi1hdWRpdA=="),
-        ("Sec-WebSocket-Protocol", "v5.channel.k8s.io"),
     ),
-    "spdy": (("Connection", "Upgrade"), ("Upgrade", "SPDY/3.1"), ("X-Stream-Protocol-Version", "v5.channel.k8s.io")),
+    "spdy": (("Connection", "Upgrade"), ("Upgrade", "SPDY/3.1")),
+}
+# What kubectl offers first, for exec and attach, and for port-forward (k8s.io/streaming, k8s.io/apimachinery pkg/util).
+_PROTOCOLS = {
+    "websocket": ("Sec-WebSocket-Protocol", "v5.channel.k8s.io", "SPDY/3.1+portforward.k8s.io"),
+    "spdy": ("X-Stream-Protocol-Version", "v5.channel.k8s.io", "portforward.k8s.io"),
 }
 
 
@@ -141,6 +145,9 @@ class Wire:
         for name, value in (*self._fixed, *request.headers, *_UPGRADES.get(request.upgrade, ())):
             headers.add(name, value)
         headers.setdefault("Accept", "application/json")
+        if request.upgrade:
+            name, usual, forwarding = _PROTOCOLS[request.upgrade]
+            headers.setdefault(name, forwarding if "/portforward" in request.uri else usual)
         return headers
 
     def close(self) -> None:

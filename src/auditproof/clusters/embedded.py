@@ -14,6 +14,9 @@ from typing import TYPE_CHECKING
 from auditproof import pki
 from auditproof.clusters.base import Capability, Cluster
 from auditproof.clusters.binaries import Binaries, find_binaries
+from auditproof.clusters.network import LABEL as NETWORK
+from auditproof.clusters.network import LOG as NETWORK_LOG
+from auditproof.clusters.network import accepts, start_network, write_network_keys
 from auditproof.clusters.readiness import START_TIMEOUT_S, ask, last_words, wait_ready
 from auditproof.clusters.servers import Servers
 from auditproof.clusters.static_tokens import FILE as STATIC_TOKENS
@@ -76,20 +79,29 @@ class Embedded:
         return self._servers.cluster(policy, settings)
 
     def alive(self, cluster: Cluster) -> str:
-        """An empty text while both servers run, else which one ended and its last words."""
-        for label, log in ((cluster.name, cluster.policy.parent / "server.log"), ("etcd", self._run.path / "etcd.log")):
+        """An empty text while its servers run, else which one ended and its last words."""
+        logs = {
+            cluster.name: cluster.policy.parent / "server.log",
+            "etcd": self._run.path / "etcd.log",
+            NETWORK: self._run.path / NETWORK_LOG,
+        }
+        for label, log in logs.items():
             if not self._run.runs(label):
                 return f"{label} has ended: {last_words(log)}"
         return ""
 
     def _start(self, name: str, folder: Path, policy: Path, settings: Settings) -> Cluster:
         keys = self._keys()
+        network = start_network(self._run, keys)
         socket_path = self._etcd()
         copy = folder / "policy.yaml"
         with _reserve_port() as port:
             url = f"https://127.0.0.1:{port.getsockname()[1]}"
             cluster = self._describe(name, folder, url, keys, copy)
-            command = [str(self._binaries().kube_apiserver), *self._flags(cluster, keys, socket_path, settings)]
+            command = [
+                str(self._binaries().kube_apiserver),
+                *self._flags(cluster, keys, socket_path, network, settings),
+            ]
             log = folder / "server.log"
             pid = self._run.start(name, command, log)
             what = f"kube-apiserver with the policy {policy}"
@@ -123,7 +135,9 @@ class Embedded:
             static_token=read_static_token(keys),
         )
 
-    def _flags(self, cluster: Cluster, keys: Path, socket_path: Path, settings: Settings) -> list[str]:
+    def _flags(
+        self, cluster: Cluster, keys: Path, socket_path: Path, network: dict[str, str], settings: Settings
+    ) -> list[str]:
         flags = {
             "etcd-servers": f"unix://{socket_path}",
             "etcd-prefix": f"/{cluster.name}",
@@ -148,6 +162,7 @@ class Embedded:
             "requestheader-extra-headers-prefix": "X-Remote-Extra-",
             "service-cluster-ip-range": "10.96.0.0/16",
             "allow-privileged": "true",
+            **network,
             "audit-policy-file": cluster.policy,
             "audit-log-path": cluster.log,
             "audit-log-maxsize": "0",
@@ -176,7 +191,7 @@ class Embedded:
             if not folder.exists():
                 folder.mkdir(mode=0o700)
                 pid = self._run.start("etcd", [str(self._binaries().etcd), *_etcd_flags(folder, client, peer)], log)
-                wait_ready(lambda: _accepts(client), pid, log, "etcd", START_TIMEOUT_S, {})
+                wait_ready(lambda: accepts(client), pid, log, "etcd", START_TIMEOUT_S, {})
         if not self._run.runs("etcd"):
             raise ClusterError(f"etcd has ended: {last_words(log)}")
         return client
@@ -200,6 +215,7 @@ def _write_keys(folder: Path) -> None:
     authority.pair().write(folder, "ca")
     authority.server("kube-apiserver").write(folder, "server")
     authority.client("auditproof-admin", ["system:masters"]).write(folder, "admin")
+    write_network_keys(folder, authority)
     pki.Authority.create("auditproof-front-proxy-ca").pair().write(folder, "front-proxy-ca")
     write_static_token(folder)
     private, public = pki.signing_key()
@@ -213,8 +229,3 @@ def _reserve_port() -> socket.socket:
     reserved.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
     reserved.bind(("127.0.0.1", 0))
     return reserved
-
-
-def _accepts(path: Path) -> bool:
-    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as client:
-        return client.connect_ex(str(path)) == 0
