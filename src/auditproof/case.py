@@ -22,6 +22,7 @@ from auditproof.expect import Claim, Expectation, pattern_of
 from auditproof.identity import BOOTSTRAP_ID, STATIC_USER, AccessRule, Identity, IdentityKind, Impersonation
 from auditproof.manifest import BadManifest, check_object, load_manifest
 from auditproof.model import read_model
+from auditproof.policy import version_of
 from auditproof.settings import NO_SETTINGS, RESERVED, Settings
 
 if TYPE_CHECKING:
@@ -45,7 +46,7 @@ _NOBODY = Identity(IdentityKind.ANONYMOUS)
 class Case:
     """One sentence; ``given`` are objects that this case alone needs, ``needs`` what the cluster must be able to do.
 
-    ``covers`` are the ids of the facts that it shows.
+    ``covers`` are the ids of the facts that it shows, ``since`` is the first Kubernetes version that does it.
     """
 
     id: str
@@ -60,13 +61,15 @@ class Case:
     marks: tuple[str, ...]
     position: Position
     covers: tuple[str, ...] = ()
+    since: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class CaseFile:
     """A case file; ``policy`` None means the policy that the run is given, ``sabotage`` is the policy's broken twin.
 
-    ``settings`` are those of the API server that its cases want, ``broken_settings`` their twin.
+    ``settings`` are those of the API server that its cases want, ``broken_settings`` their twin. ``since`` is the first
+    Kubernetes version whose API server takes the policy; its cases are of that version, or of a later one.
     """
 
     path: Path
@@ -77,6 +80,7 @@ class CaseFile:
     cases: tuple[Case, ...]
     settings: Settings = NO_SETTINGS
     broken_settings: Settings = NO_SETTINGS
+    since: str = ""
 
 
 def case_schema() -> dict[str, Any]:
@@ -127,7 +131,8 @@ class _Reading:
             settings=_settings(model.server),
             broken_settings=_settings(twin or model.server),
             given=self.manifests(("given",), model.given),
-            cases=tuple(self.case(n, case, identities) for n, case in enumerate(model.cases)),
+            cases=tuple(self.case(n, case, identities, model.since) for n, case in enumerate(model.cases)),
+            since=model.since,
         )
 
     def free_flags(self, where: tuple[str | int, ...], model: SettingsModel) -> None:
@@ -140,7 +145,7 @@ class _Reading:
                 first = self.root.at(("cases", ids.index(name), "id")).position
                 self.wrong(("cases", n, "id"), f'the id "{name}" is taken already, in line {first.line}')
 
-    def case(self, n: int, model: CaseModel, identities: Mapping[str, Identity]) -> Case:
+    def case(self, n: int, model: CaseModel, identities: Mapping[str, Identity], since: str) -> Case:
         if model.as_ not in identities:
             message = f'no identity is called "{model.as_}"{_suggestion(model.as_, identities)}'
             self.wrong(("cases", n, "as"), message)
@@ -157,6 +162,7 @@ class _Reading:
             marks=tuple(model.marks),
             position=self.root.at(("cases", n)).position,
             covers=tuple(model.covers),
+            since=max(since, model.since, key=version_of),
         )
 
     def request(self, n: int, model: CaseModel) -> Request:

@@ -8,6 +8,7 @@ from pydantic import AfterValidator, BeforeValidator, Field, WithJsonSchema
 
 from auditproof.model import Strict
 
+MINOR = r"^1\.[0-9]+$"
 SLUG = r"^[a-z0-9][a-z0-9-]*$"
 LevelName = Literal["None", "Metadata", "Request", "RequestResponse", "excluded"]
 CapabilityName = Literal[
@@ -133,6 +134,7 @@ class CaseModel(Strict):
     claim: ClaimModel | None = None
     because: str = ""
     needs: list[CapabilityName] = Field(default=[])
+    since: str = Field(default="", pattern=f"^$|{MINOR}", description="the first Kubernetes version that does this")
     marks: list[Annotated[str, Field(pattern=r"^[a-z_][a-z0-9_]*$")]] = Field(default=[])
     covers: list[Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$")]] = Field(
         default=[], description="the facts that the case shows, by their ids in a list of facts (suites/facts.yaml)"
@@ -161,6 +163,7 @@ class CaseFileModel(Strict):
     policy: str | None = Field(default=None, description="absent: the policy that the run is given")
     sabotage: str | None = Field(default=None, description="the policy's twin, broken on purpose")
     server: ServerModel = ServerModel()
+    since: str = Field(default="", pattern=f"^$|{MINOR}", description="the first Kubernetes version that takes this")
     identities: dict[str, IdentityModel]
     given: list[Given] = Field(default=[], description="made by the admin before anything is judged")
     cases: list[CaseModel] = Field(min_length=1)

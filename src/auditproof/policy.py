@@ -79,7 +79,7 @@ def load_policy(path: str | Path, *, kubernetes: str = "1.37", name: str = "") -
 def parse_policy(data: bytes, path: str, *, kubernetes: str = "1.37") -> Policy:
     """As load_policy, out of the bytes of a file; ``path`` is what messages call it."""
     raw = decode(data, path)
-    findings = validate(raw, any_group=_version(kubernetes) >= (1, 36))
+    findings = validate(raw, any_group=version_of(kubernetes) >= (1, 36))
     if raw.problems:
         taken = {problem.position for problem in raw.problems}
         others = [problem for problem, _ in findings if problem.position not in taken]
@@ -108,8 +108,9 @@ def _encoding(data: bytes) -> str:
     return "utf-16" if data.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)) else "utf-8-sig"
 
 
-def _version(kubernetes: str) -> tuple[int, ...]:
-    return tuple(int(part) for part in kubernetes.removeprefix("v").split(".")[:2])
+def version_of(kubernetes: str) -> tuple[int, ...]:
+    """Major and minor of a Kubernetes version, to be compared; of an empty text nothing, which is less than any."""
+    return tuple(int(part) for part in kubernetes.removeprefix("v").split(".")[:2] if part)
 
 
 def _texts(nodes: tuple[Node, ...]) -> tuple[str, ...]:

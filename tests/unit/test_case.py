@@ -72,6 +72,20 @@ def test_a_case_says_everything_about_itself(tmp_path: Path) -> None:
     assert (case.position.line, case.position.column) == (7, 5)
 
 
+def test_a_case_is_as_new_as_its_file_or_newer(tmp_path: Path) -> None:
+    cases = """\
+since: "1.9"
+cases:
+  - {id: a, title: A, as: alice, do: {path: /}, covers: [T1, U2]}
+  - {id: b, title: B, as: alice, do: {path: /}, since: "1.10"}
+  - {id: c, title: C, as: alice, do: {path: /}, since: "1.8"}
+"""
+    file = _load(tmp_path, HEAD + cases)
+
+    assert [case.since for case in file.cases] == ["1.9", "1.10", "1.9"]
+    assert [case.covers for case in file.cases] == [("T1", "U2"), (), ()]
+
+
 @pytest.mark.parametrize(
     ("text", "level"), [("excluded", Level.NONE), ("None", Level.NONE), ("RequestResponse", Level.REQUEST_RESPONSE)]
 )

