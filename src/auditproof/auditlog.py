@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 
 TAIL_BYTES = 1024
 COMPRESSED = ".gz"
+LEGACY = b' AUDIT: id="'
+NO_LEVEL = "this line is in the legacy format, which holds no level: set --audit-log-format=json"
 
 
 @dataclass(frozen=True, slots=True)
@@ -223,6 +225,9 @@ class _Found:
         try:
             event = event_of(json.loads(line), source, offset)
         except (ValueError, KeyError, TypeError, AttributeError) as error:
+            if LEGACY in line:
+                self.problems.append(f"{source}, byte {offset}: {NO_LEVEL}")
+                return
             self.problems.append(f"{source}, byte {offset}: this line is not an audit event: {error}: {line[:80]!r}")
             return
         if self._wanted(event.audit_id):

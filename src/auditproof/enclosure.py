@@ -10,15 +10,16 @@ counted since it started, and none was written off: the sentinel's event alone w
 from __future__ import annotations
 
 from collections import Counter, defaultdict
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from auditproof.action import Request
 from auditproof.audit import Level
 from auditproof.counters import Counters, parse_counters
-from auditproof.errors import AuditproofError
+from auditproof.errors import AuditproofError, LogUnreadable
 from auditproof.stages import emitted_stages
-from auditproof.verdict import UNSETTLED
+from auditproof.verdict import NOT_STORED, UNSETTLED
 from auditproof.wait import TimedOut, wait_until
 
 if TYPE_CHECKING:
@@ -36,7 +37,6 @@ if TYPE_CHECKING:
 
 DEATH_TIMEOUT_S = 1.0
 FENCE_TIMEOUT_S = 10.0  # how long the sentinel's event may take into the log; in blocking mode it is there at once
-NOT_STORED = b"failed to store audit event"  # k8s.io/apiserver pkg/endpoints/filters/audit.go, in mode blocking-strict
 FOLLOW_UP = Request("GET", "/version")
 USER_AGENT = "auditproof/fence"
 # A body of up to this size gets its Content-Length from net/http itself, after the handler has returned; a longer one
@@ -142,6 +142,7 @@ class Enclosure:
         except AuditproofError as error:
             doubts.append(f"the fence was not seen: {error}")
             doubts += self._death()
+            self._read_what_is_there(seen, wanted)
         doubts += seen.problems
         self._mark = seen.mark
         events = {audit_id: tuple(found) for audit_id, found in seen.events.items()}
@@ -217,6 +218,11 @@ class Enclosure:
         seen.problems += part.problems
         for event in part.events:
             seen.events[event.audit_id].append(event)
+
+    def _read_what_is_there(self, seen: _Seen, wanted: set[str]) -> None:
+        """What was recorded is evidence without a fence, too: only absence needs one."""
+        with suppress(LogUnreadable):
+            self._read(seen, wanted)
 
     def _read_to_end(self, seen: _Seen, wanted: set[str]) -> str:
         """The fence of a policy that records nothing: the server must not have counted a single event."""

@@ -91,9 +91,9 @@ class Prover:
         self._wires: dict[Identity, Wire] = {}
         self._run = f"auditproof-{secrets.token_hex(6)}"
         self._count = 0
-        self._log = log or FileLog(cluster.log)
+        self.log = log or FileLog(cluster.log)
         self._enclosure = Enclosure(
-            self._log,
+            self.log,
             self._admin,
             choose_sentinel(running),
             self._new_wire,
@@ -153,11 +153,11 @@ class Prover:
 
     def mark(self) -> Mark:
         """The present end of the log. Raises LogUnreadable."""
-        return self._log.mark()
+        return self.log.mark()
 
     def recorded(self, since: Mark) -> tuple[AuditEvent, ...]:
         """Every event that the log holds after ``since``, whoever caused it. Raises LogUnreadable."""
-        return self._log.read(since, lambda _: True).events
+        return self.log.read(since, lambda _: True).events
 
     def close(self) -> None:
         """Close every connection."""

@@ -33,6 +33,7 @@ if TYPE_CHECKING:
 # Answers that can come from the filters above the one that consults the policy, or (504) before the request has ended:
 # the absence of an event says nothing then (k8s.io/apiserver pkg/server/config.go, DefaultBuildHandlerChain).
 UNSETTLED = {429, 503, 504}
+NOT_STORED = b"failed to store audit event"
 _Path = tuple[str | int, ...]
 
 
@@ -122,6 +123,14 @@ def expected_stages(expectation: Expectation, evidence: Evidence, level: Level) 
     if level is Level.NONE:
         return frozenset()
     return _kept_stages(evidence) if expectation.stages is None else expectation.stages
+
+
+def is_refused(exchange: Exchange) -> bool:
+    """Whether the server refused the request because it could not be recorded.
+
+    Source: WithAudit in k8s.io/apiserver pkg/endpoints/filters/audit.go, in mode blocking-strict.
+    """
+    return exchange.status == 500 and NOT_STORED in exchange.body
 
 
 def decided_stages(evidence: Evidence) -> frozenset[Stage]:

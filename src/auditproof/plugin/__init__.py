@@ -19,10 +19,12 @@ from auditproof.plugin.hooks import (
     pytest_unconfigure,
     pytest_xdist_node_collection_finished,
 )
+from auditproof.plugin.pipe import pipe
 
 __all__ = [
     "audit",
     "audit_policy",
+    "pipe",
     "pytest_addoption",
     "pytest_cmdline_main",
     "pytest_collect_file",

@@ -31,6 +31,7 @@ MARKERS = (
     "witness: a request made from the given policy's own rules (--audit-coverage)",
     "change: a request that the given policy and the one it replaces record differently (--audit-base)",
     "requirement: a request made from a requirement on the given policy (--audit-requirements)",
+    "backends: what the audit backends of an API server with flags of its own carry to the reader",
     "own_policy: a case whose file names a policy of its own",
     "covers(*facts): the facts that this test shows, by their ids in a list of facts (suites/facts.yaml)",
     "audit_policy(path, sabotage=None): the policy that the audit fixture of this test proves",
@@ -172,7 +173,8 @@ def pytest_collection_finish(session: pytest.Session) -> None:
     """Note what is selected, once it is known."""
     config = session.config
     proving = [item for item in session.items if _proves(item)]
-    if not proving:
+    pipes = [item for item in session.items if "pipe" in getattr(item, "fixturenames", ())]
+    if not proving and not pipes:
         return
     if SESSION not in config.stash:
         if _is_worker(config):

@@ -1,0 +1,73 @@
+"""What the flags of a pipe's server can name that must be there before it starts: receivers and small disks.
+
+In the mark ``audit_server`` a value may hold ``{receiver}`` or ``{receiver:status=503,first=2}``: the kubeconfig of a
+receiver of events that runs and answers so (``delay``, ``hang_up``, ``first``; ``down``: it does not run; ``token``: it
+wants a token, ``wrong``: and is shown another one), and ``{disk:1m}``: a folder on a file system of its own.
+"""
+
+from __future__ import annotations
+
+import re
+import secrets
+from typing import TYPE_CHECKING
+
+from auditproof.clusters.disk import mount_disk
+from auditproof.clusters.receiver import Behaviour, Receiver
+from auditproof.settings import Settings
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from auditproof.clusters.rundir import RunDirectory
+
+_PLACE = re.compile(r"\{(receiver|disk)(?::([^}]*))?\}")
+
+
+class Stage:
+    """The receiver and the disk of one server."""
+
+    def __init__(self, run: RunDirectory, name: str) -> None:
+        self._run = run
+        self._name = name
+        self.receiver: Receiver | None = None
+        self.disk: Path | None = None
+
+    def set(self, settings: Settings) -> Settings:
+        """``settings`` with everything in its place, which is up by then.
+
+        Raises ClusterError where it cannot be had here.
+        """
+        audit_log = {key: self._fill(value) for key, value in settings.audit_log}
+        return Settings.of(audit_log, {key: self._fill(value) for key, value in settings.flags})
+
+    def close(self) -> None:
+        """End the receiver."""
+        if self.receiver is not None:
+            self.receiver.close()
+
+    def _fill(self, value: str | None) -> str | None:
+        return value if value is None else _PLACE.sub(self._thing, value)
+
+    def _thing(self, found: re.Match[str]) -> str:
+        what, how = found[1], found[2] or ""
+        if what == "disk":
+            self.disk = mount_disk(self._run, self._name, how)
+            return str(self.disk)
+        return str(self._receiver(dict(pair.partition("=")[::2] for pair in how.split(",") if pair)))
+
+    def _receiver(self, how: dict[str, str]) -> Path:
+        token = secrets.token_hex(16) if "token" in how or "wrong" in how else ""
+        self.receiver = Receiver(self._run, f"receiver-{self._name}", token=token)
+        self.receiver.behave(
+            Behaviour(
+                status=int(how.get("status", 200)),
+                delay=float(how.get("delay", 0)),
+                hang_up="hang_up" in how,
+                first=int(how.get("first", 0)),
+            )
+        )
+        if "wrong" in how:
+            self.receiver.write_kubeconfig("another-token")
+        if "down" not in how:
+            self.receiver.start()
+        return self.receiver.kubeconfig
