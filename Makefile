@@ -11,7 +11,7 @@ BIN := .venv/bin
 READY := .venv/.ready
 
 .DEFAULT_GOAL := help
-.PHONY: help setup check test conformance bench served catalogue facts lock clean
+.PHONY: help setup check test conformance backends bench served catalogue facts lock clean
 
 help: ## list the targets
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{ printf "  %-12s %s\n", $$1, $$2 }'
@@ -38,6 +38,9 @@ test: $(READY) ## everything, the live tests on real servers too
 
 conformance: $(READY) ## prove POLICY (the baseline policy by default), against BASE if given, and leave the report in REPORT
 	$(BIN)/auditproof run $(POLICY) --report $(REPORT) --cluster $(CLUSTER) $(if $(BASE),--base $(BASE)) $(if $(KUBERNETES),--kubernetes $(KUBERNETES)) $(if $(IMAGE),--image $(IMAGE)) $(ARGS)
+
+backends: $(READY) ## prove what log and webhook carry to the reader, by mode and fault; leave the report in REPORT
+	$(BIN)/auditproof run $(POLICY) --backends --coverage none --report $(REPORT) $(if $(KUBERNETES),--kubernetes $(KUBERNETES)) $(ARGS)
 
 bench: $(READY) ## what a proof costs beside the bare request, and how the space grows (ARGS=space: that alone)
 	$(BIN)/python -m tests.bench $(ARGS)

@@ -44,6 +44,7 @@ examples:
   auditproof run policies/prod.yaml --report reports
   auditproof run policies/prod.yaml --kubernetes 1.36 -m standard -k secrets
   auditproof run policies/new.yaml --base policies/old.yaml --report reports -m "change or witness"
+  auditproof run policies/prod.yaml --backends --report reports
 """
 EVALUATE_EPILOG = """\
 Each input line is a JSON object with the keys user, groups, verb, namespace, apiGroup, apiVersion, resource,
@@ -114,6 +115,11 @@ def _add_run(commands: Commands) -> None:
     add_option(run, "hold the policy against these requirements, too, each class by a request; may be repeated")
     run.add_argument("--report", metavar="DIR", help="leave report.html, results.json and junit.xml in this folder")
     run.add_argument("--formats", metavar="FORMAT,...", help="write these beside it: sarif, code-quality")
+    run.add_argument(
+        "--backends",
+        action="store_true",
+        help="prove what log and webhook carry to the reader, with many flags, instead",
+    )
     run.add_argument("--keep-cluster", action="store_true", help="leave the cluster running and say how to use it")
     run.set_defaults(run=_run)
 
@@ -160,7 +166,9 @@ def _run(options: argparse.Namespace, rest: Sequence[str]) -> int:
         "--audit-coverage": options.coverage,
     }
     named |= {"--audit-requirements": ",".join(options.requirements) or None}
-    command = [sys.executable, "-m", "pytest", str(root / "suites"), f"--rootdir={root}", f"--confcutdir={root}"]
+    backends = root / "suites" / "backends"
+    suites = [str(backends)] if options.backends else [str(root / "suites"), f"--ignore={backends}"]
+    command = [sys.executable, "-m", "pytest", *suites, f"--rootdir={root}", f"--confcutdir={root}"]
     command += ["--import-mode=importlib", "-o", f"cache_dir={Path.cwd() / '.pytest_cache'}"]
     command += ["-o", "console_output_style=count", "-rN"]  # what is not proven is told by the summary of the proofs
     command += [f"{flag}={value}" for flag, value in named.items() if value is not None]

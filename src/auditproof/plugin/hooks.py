@@ -15,7 +15,8 @@ from auditproof.errors import AuditproofError
 from auditproof.plugin import collect, options, witnesses
 from auditproof.plugin.fixtures import PROOFS, marked
 from auditproof.plugin.hiding import hide_secrets, hide_variables
-from auditproof.plugin.outcomes import RECORDS, Story
+from auditproof.plugin.outcomes import PIPE_RECORD, RECORDS, Story
+from auditproof.plugin.piping import is_pipe, record_of
 from auditproof.plugin.proving import SESSION, AuditSession, Batching, Wanted
 from auditproof.report.records import anchor
 
@@ -173,7 +174,7 @@ def pytest_collection_finish(session: pytest.Session) -> None:
     """Note what is selected, once it is known."""
     config = session.config
     proving = [item for item in session.items if _proves(item)]
-    pipes = [item for item in session.items if "pipe" in getattr(item, "fixturenames", ())]
+    pipes = [item.nodeid for item in session.items if is_pipe(item)]
     if not proving and not pipes:
         return
     if SESSION not in config.stash:
@@ -185,6 +186,7 @@ def pytest_collection_finish(session: pytest.Session) -> None:
     config.stash[SESSION].selected = proving
     if REPORTING in config.stash:
         config.stash[REPORTING].plan(item.nodeid for item in proving)
+        config.stash[REPORTING].plan_pipes(pipes)
 
 
 def _proves(item: pytest.Item) -> bool:
@@ -258,6 +260,8 @@ def pytest_runtest_makereport(
         records = _records(session, item, report)
         setattr(report, RECORDS, records)
         item.user_properties.extend(pair for record in records for pair in _properties(record))
+        if is_pipe(item):
+            setattr(report, PIPE_RECORD, record_of(item, report))
     return report
 
 

@@ -10,6 +10,7 @@ from auditproof.errors import AuditproofError
 if TYPE_CHECKING:
     from auditproof.verdict import Verdict
 
+PIPE_RECORD = "auditproof_pipe"  # and the one by which it carries the account of a pipe
 RECORDS = "auditproof_records"  # the attribute by which a test report carries its proofs out of a worker
 
 

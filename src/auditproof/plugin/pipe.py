@@ -24,6 +24,7 @@ from auditproof.expect import Expectation
 from auditproof.identity import Identity, IdentityKind
 from auditproof.pki import write_private
 from auditproof.plugin.fixtures import marked
+from auditproof.plugin.piping import KUBERNETES, note_account, note_fact
 from auditproof.plugin.proving import SESSION
 from auditproof.plugin.stage import Stage
 from auditproof.policy import load_policy
@@ -41,8 +42,6 @@ if TYPE_CHECKING:
 PATIENCE_S = 2.0  # how long the end of a batch may take to the reader before it counts as not seen
 END_TIMEOUT_S = 30.0
 LOADER = Identity(IdentityKind.X509, "loader", without_rights=True)  # refused by RBAC, which is recorded all the same
-ACCOUNTS: pytest.StashKey[list[dict[str, Any]]] = pytest.StashKey()
-FACTS: pytest.StashKey[list[str]] = pytest.StashKey()
 
 
 class NotSo(AuditproofError, AssertionError):
@@ -66,6 +65,7 @@ class Pipe:
         self.server_log = self.cluster.policy.parent / "server.log"
         self.path = _log_path(flags, self.cluster.log)
         self.ended = ""
+        node.stash[KUBERNETES] = self.cluster.kubernetes
         self._admin = Admin(self.cluster)
         self._prover = Prover(
             self.cluster,
@@ -127,8 +127,9 @@ class Pipe:
 
     def _account(self, proofs: Sequence[Proof]) -> Account:
         evidence = [proof.verdict.evidence for proof in proofs]
-        account = account_of(evidence, self.counters(), self._lines(), ended=self.ended)
-        self._node.stash.setdefault(ACCOUNTS, []).append(account.record())
+        other = "webhook" if self.path else "log"
+        account = account_of(evidence, self.counters(), self._lines(), ended=self.ended, other=other)
+        note_account(self._node, account)
         return account
 
     def read(self, reader: FileLog) -> tuple[AuditEvent, ...]:
@@ -170,7 +171,7 @@ class Pipe:
 
     def say(self, fact: str) -> None:
         """Let the report tell something that was measured here."""
-        self._node.stash.setdefault(FACTS, []).append(fact)
+        note_fact(self._node, fact)
 
     def close(self) -> None:
         """End the server and close all connections."""
@@ -178,6 +179,7 @@ class Pipe:
         self._admin.close()
         if not self.ended:
             self.kill()
+        (self.cluster.policy.parent / "cluster.json").unlink()  # it is over: nobody must ask it for its counters
 
 
 def require(account: Account, **wanted: int) -> None:

@@ -11,11 +11,12 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from auditproof.plugin.options import FORMATS, REPORT_FILES
-from auditproof.plugin.outcomes import RECORDS
+from auditproof.plugin.outcomes import PIPE_RECORD, RECORDS
 from auditproof.plugin.parts import report_parts
 from auditproof.provenance import policy_state, run_record
 from auditproof.redact import redact_command
 from auditproof.report import ci
+from auditproof.report.backends import backend_troubles, backends_line, backends_record
 from auditproof.report.counting import counting_lines, miscounted
 from auditproof.report.covering import unmet_requirements
 from auditproof.report.html import (
@@ -62,12 +63,22 @@ class Reporting:
         self._told = 0
         self._records: dict[str, dict[str, Any]] = {}
         self._planned: set[str] = set()
+        self._pipes: dict[str, dict[str, Any]] = {}
+        self._planned_pipes: set[str] = set()
         self._kubernetes = session.options.kubernetes
         self._started = datetime.now(UTC)
 
     def plan(self, ids: Iterable[str]) -> None:
         """Note which proofs the run is to perform."""
         self._planned.update(ids)
+
+    def plan_pipes(self, ids: Iterable[str]) -> None:
+        """Note which tests of backends the run is to perform."""
+        self._planned_pipes.update(ids)
+
+    @property
+    def _has_something(self) -> bool:
+        return bool(self._planned | self._records.keys() | self._planned_pipes | self._pipes.keys())
 
     @pytest.hookimpl
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
@@ -77,6 +88,9 @@ class Reporting:
             self._planned.discard(record["id"].partition("#")[0])  # a Python test is planned as one, and proves several
             self._kubernetes = record.pop("kubernetes") or self._kubernetes
             self._tell(record)
+        if pipe := getattr(report, PIPE_RECORD, None):
+            self._pipes[pipe["id"]] = pipe
+            self._kubernetes = pipe.pop("kubernetes") or self._kubernetes
 
     def _tell(self, record: dict[str, Any]) -> None:
         """Say at once that an action is not proven, of the first few: the run may still take long."""
@@ -92,7 +106,7 @@ class Reporting:
 
         No run passes on which a requirement does not hold, or an API server counted what is not in its log.
         """
-        if not self._planned | self._records.keys():
+        if not self._has_something:
             return
         failed = unmet_requirements(self.document) or miscounted(self.document)
         if session.exitstatus == pytest.ExitCode.OK and failed:
@@ -118,7 +132,7 @@ class Reporting:
     def pytest_unconfigure(self, config: pytest.Config) -> None:
         """Put the ticket document on top of pytest-html's file, which is complete by now."""
         page = Path(getattr(config.option, "htmlpath", None) or "")
-        if page.is_file() and self._planned | self._records.keys():
+        if page.is_file() and self._has_something:
             replace_file(page, into_page(page.read_text(encoding="utf-8"), ticket_document(self.document)))
             if evidence_is_apart(self.document):
                 replace_file(page.with_name(EVIDENCE_FILE), evidence_document(self.document))
@@ -153,13 +167,18 @@ class Reporting:
             started=self._started,
             finished=datetime.now(UTC),
             sabotage=self._options.sabotage,
-            parts=report_parts(self._session),
+            parts={**report_parts(self._session), **self._backends()},
         )
+
+    def _backends(self) -> dict[str, Any]:
+        if not self._planned_pipes | self._pipes.keys():
+            return {}
+        return {"backends": backends_record(self._pipes.values(), self._planned_pipes)}
 
     @pytest.hookimpl
     def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter) -> None:
         """Tell the counts, and where the report is."""
-        if not self._planned | self._records.keys():
+        if not self._has_something:
             return
         terminalreporter.section("audit proofs")
         found = ci.troubles(self.document)
@@ -174,6 +193,12 @@ class Reporting:
         terminalreporter.write_line(f"{self._options.policy.path}: {counts} in {seconds:.0f} s")
         if unmet := unmet_requirements(self.document):
             terminalreporter.write_line(f"requirements that do not hold: {', '.join(unmet)}")
+        for test in backend_troubles(self.document):
+            terminalreporter.write_line(
+                f"{test['verdict']} {test['suite']}:{test['line']}: {test['title']}: {test['reason']}"
+            )
+        if line := backends_line(self.document):
+            terminalreporter.write_line(line)
         for line in counting_lines(self.document):
             terminalreporter.write_line(line)
         if self._options.report is not None:

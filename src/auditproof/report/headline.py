@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from auditproof.report.backends import backend_troubles, backends_line
 from auditproof.report.counting import miscounted
 from auditproof.report.covering import unmet_requirements
 
@@ -18,8 +19,13 @@ _LEVELS = ("None", "Metadata", "Request", "RequestResponse")
 def verdict_word(report: Mapping[str, Any]) -> str:
     """The verdict of the whole run: PROVEN only where everything that was planned is."""
     summary = report["summary"]
-    if summary["violated"] or unmet_requirements(report):
+    backends = {test["verdict"] for test in backend_troubles(report)}
+    if summary["violated"] or unmet_requirements(report) or "VIOLATED" in backends:
         return "VIOLATED"
+    if backends or report.get("backends", {}).get("notPerformed"):
+        return "UNPROVEN"
+    if report.get("backends") and not summary["planned"]:
+        return "PROVEN"
     if summary["unproven"] or not summary["proven"] or miscounted(report):
         return "UNPROVEN"
     return "PROVEN"
@@ -38,6 +44,8 @@ def _sentence(report: Mapping[str, Any]) -> str:
     planned, proven = summary["planned"], summary["proven"]
     supported = f" ({summary['notSupported']} not supported here)" if summary["notSupported"] else ""
     counts = f"{proven} of {planned} actions proven{supported}"
+    if backend_troubles(report) or (report.get("backends") and not planned):
+        return f"{backends_line(report).capitalize()}."
     if summary["violated"]:
         many = "1 action is" if summary["violated"] == 1 else f"{summary['violated']} actions are"
         return f"{many} not recorded as expected: {counts}."

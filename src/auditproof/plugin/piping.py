@@ -1,0 +1,87 @@
+"""What a test of a pipe leaves for the report: its flags, its accounts, and whether it showed what it says."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from auditproof.plugin.fixtures import marked
+from auditproof.report.backends import pipe_record
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from auditproof.backends import Account
+
+ACCOUNTS: pytest.StashKey[list[dict[str, Any]]] = pytest.StashKey()
+FACTS: pytest.StashKey[list[str]] = pytest.StashKey()
+LOADS: pytest.StashKey[list[dict[str, Any]]] = pytest.StashKey()
+KUBERNETES: pytest.StashKey[str] = pytest.StashKey()
+
+
+def is_pipe(item: pytest.Item) -> bool:
+    """Whether a test has an API server with backends of its own."""
+    return "pipe" in getattr(item, "fixturenames", ())
+
+
+def note_account(item: pytest.Item, account: Account) -> None:
+    """Keep the account of a batch for the report."""
+    item.stash.setdefault(ACCOUNTS, []).append(account.record())
+
+
+def note_fact(item: pytest.Item, fact: str) -> None:
+    """Keep something that was measured for the report."""
+    item.stash.setdefault(FACTS, []).append(fact)
+
+
+def note_load(item: pytest.Item, row: Mapping[str, Any]) -> None:
+    """Keep a row of the table of what a backend sustains."""
+    item.stash.setdefault(LOADS, []).append(dict(row))
+
+
+def record_of(item: pytest.Item, report: pytest.TestReport) -> dict[str, Any]:
+    """The record of a test that has come to its end (see report.backends)."""
+    path, line, _ = item.location
+    doc = getattr(getattr(item, "obj", None), "__doc__", None) or item.name
+    settings = marked(item)
+    chosen = settings.broken_settings if item.config.getoption("--audit-sabotage") else settings.settings
+    accounts: list[dict[str, Any]] = item.stash.get(ACCOUNTS, [])
+    facts: list[str] = item.stash.get(FACTS, [])
+    load: list[dict[str, Any]] = item.stash.get(LOADS, [])
+    record = pipe_record(
+        id=item.nodeid,
+        title=doc.strip().splitlines()[0] + _parameters(item),
+        suite=path,
+        line=(line or 0) + 1,
+        flags={name: str(value) for name, value in chosen.over({}).items()},
+        verdict=_verdict(report),
+        reason=_reason(report),
+        accounts=accounts,
+        facts=facts,
+        load=load,
+    )
+    return {**record, "kubernetes": item.stash.get(KUBERNETES, "")}
+
+
+def _parameters(item: pytest.Item) -> str:
+    called = getattr(item, "callspec", None)
+    return f" ({called.id})" if called else ""
+
+
+def _verdict(report: pytest.TestReport) -> str:
+    if report.skipped:
+        return "NOT_SUPPORTED"
+    if report.passed:
+        return "PROVEN"
+    return "VIOLATED" if report.when == "call" else "UNPROVEN"
+
+
+def _reason(report: pytest.TestReport) -> str:
+    if report.passed:
+        return ""
+    if isinstance(report.longrepr, tuple):
+        return report.longrepr[2].removeprefix("Skipped: ")
+    crash = getattr(report.longrepr, "reprcrash", None)
+    lines = (crash.message if crash else report.longreprtext).strip().splitlines()
+    return lines[0] if lines else "the test failed"
