@@ -6,7 +6,7 @@ Spelled and ordered as in ``audit.k8s.io/v1`` (staging/src/k8s.io/apiserver/pkg/
 from __future__ import annotations
 
 import functools
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import Enum, StrEnum
 from typing import TYPE_CHECKING, Any
 
@@ -48,7 +48,8 @@ class Stage(StrEnum):
 class AuditEvent:
     """One line of the audit log.
 
-    ``raw`` is the decoded JSON object, ``source`` its file and ``offset`` the byte at which its line begins.
+    ``raw`` is the decoded JSON object, ``source`` its file and ``offset`` the byte at which its line begins, ``line``
+    the bytes of it as they stand there (none where they are not known).
     """
 
     audit_id: str
@@ -57,6 +58,7 @@ class AuditEvent:
     raw: Mapping[str, Any]
     source: str = ""
     offset: int = 0
+    line: bytes = field(default=b"", compare=False, repr=False)
 
     @property
     def username(self) -> str:

@@ -223,7 +223,7 @@ class _Found:
     def add(self, line: bytes, source: str, offset: int) -> None:
         self.lines += 1
         try:
-            event = event_of(json.loads(line), source, offset)
+            event = event_of(json.loads(line), source, offset, line)
         except (ValueError, KeyError, TypeError, AttributeError) as error:
             if LEGACY in line:
                 self.problems.append(f"{source}, byte {offset}: {NO_LEVEL}")
@@ -234,7 +234,7 @@ class _Found:
             self.events.append(event)
 
 
-def event_of(raw: Any, source: str, offset: int) -> AuditEvent:
+def event_of(raw: Any, source: str, offset: int, line: bytes = b"") -> AuditEvent:
     """One decoded line as an AuditEvent.
 
     Raises ValueError, KeyError or TypeError where it is not one (audit.k8s.io/v1 Event).
@@ -243,4 +243,4 @@ def event_of(raw: Any, source: str, offset: int) -> AuditEvent:
         raise ValueError(f"kind is {raw['kind']!r}, not 'Event'")
     if not isinstance(raw["auditID"], str):
         raise ValueError(f"auditID is {raw['auditID']!r}, not a string")
-    return AuditEvent(raw["auditID"], Level(raw["level"]), Stage(raw["stage"]), raw, source, offset)
+    return AuditEvent(raw["auditID"], Level(raw["level"]), Stage(raw["stage"]), raw, source, offset, line)

@@ -18,6 +18,7 @@ from auditproof.auditlog import FileLog
 from auditproof.credentials import Credentials
 from auditproof.decide import decide
 from auditproof.enclosure import FENCE_TIMEOUT_S, Enclosure, Sent
+from auditproof.errors import LogUnreadable
 from auditproof.fence import choose_sentinel
 from auditproof.verdict import Evidence, Exchange, Verdict, judge
 from auditproof.wire import Wire
@@ -156,8 +157,14 @@ class Prover:
         return self.log.mark()
 
     def recorded(self, since: Mark) -> tuple[AuditEvent, ...]:
-        """Every event that the log holds after ``since``, whoever caused it. Raises LogUnreadable."""
-        return self.log.read(since, lambda _: True).events
+        """Every event that the log holds after ``since``, whoever caused it.
+
+        Raises LogUnreadable, also where a line is no event: nobody knows what it was.
+        """
+        found = self.log.read(since, lambda _: True)
+        if found.problems:
+            raise LogUnreadable("; ".join(found.problems))
+        return found.events
 
     def close(self) -> None:
         """Close every connection."""

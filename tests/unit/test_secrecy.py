@@ -48,13 +48,33 @@ def test_a_secret_is_found_in_base64_wherever_it_begins(before: bytes, after: by
     assert found(data=encode(before + SECRET.encode() + after).decode())
 
 
+def go_json(value: object) -> str:
+    return json.dumps(value, ensure_ascii=False).translate(GO)
+
+
+@pytest.mark.parametrize("line", [go_json({"a": SECRET}), go_json({"a": go_json({"b": SECRET})})])
+def test_a_secret_is_found_in_the_bytes_of_a_line(line: str) -> None:
+    unread = AuditEvent("id-1", Level.METADATA, Stage.RESPONSE_COMPLETE, {}, line=line.encode())
+
+    assert [leak.event for leak in leaks([unread], SECRET)] == [unread]
+
+
+def test_a_secret_is_found_however_json_writes_it() -> None:
+    line = '{"a": "' + "".join(f"\\u{ord(char):04X}" for char in SECRET) + '"}'
+    read = AuditEvent("id-1", Level.METADATA, Stage.RESPONSE_COMPLETE, json.loads(line), line=line.encode())
+
+    assert [leak.event for leak in leaks([read], SECRET)] == [read]
+
+
 def test_what_is_not_there_is_not_found() -> None:
     assert found(value=SECRET[1:], data=base64.b64encode(SECRET[:-2].encode()).decode()) == []
 
 
 def test_a_leak_says_where_it_is() -> None:
-    (leak,) = leaks([event(value="nothing"), event(value=SECRET)], SECRET)
-    assert str(leak) == "audit.log, byte 120: Audit-ID id-1 holds it JSON-escaped"
+    who = {"user": {"username": "alice"}, "verb": "get", "objectRef": {"resource": "pods", "subresource": "log"}}
+    (leak,) = leaks([event(value="nothing"), event(value=SECRET, **who)], SECRET)
+    said = "Audit-ID id-1 (alice, get pods/log, ResponseComplete at Metadata) holds the secret as it is"
+    assert str(leak) == f"audit.log, byte 120: {said}"
 
 
 def test_a_short_secret_is_refused() -> None:

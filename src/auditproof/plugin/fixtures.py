@@ -7,14 +7,14 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from auditproof.action import Action, to_request
+from auditproof.action import Action, Request, to_request
 from auditproof.expect import Expectation
 from auditproof.plugin.hiding import note_events, note_secrets
 from auditproof.plugin.outcomes import Unproven, Violated
 from auditproof.plugin.proving import SESSION, Wanted
 from auditproof.report.records import Origin, proof_record
 from auditproof.run import Proof, Prover, Step
-from auditproof.secrecy import Leak, leaks
+from auditproof.secrecy import Leak, disguises, leaks
 from auditproof.settings import Settings
 from auditproof.verdict import Outcome
 
@@ -80,36 +80,50 @@ class Audit:
         """Let the admin create objects before the next action; they are never judged."""
         self._given = (*self._given, *manifests)
 
-    def __call__(self, identity: Identity, action: Action, expect: Expectation | None = None) -> Recorded:
+    def __call__(self, identity: Identity, action: Action | Request, expect: Expectation | None = None) -> Recorded:
         """Let ``identity`` perform ``action`` and judge it by ``expect``, or by the policy's Decision.
 
         Raises Violated and Unproven (both AuditproofError) where it is not PROVEN.
         """
         __tracebackhide__ = True
-        proof = self.attempt(identity, action, expect)
+        return self.judge(self.attempt(identity, action, expect))
+
+    def judge(self, proof: Proof) -> Recorded:
+        """What a proven action left in the log. Raises Violated and Unproven where it is not PROVEN."""
+        __tracebackhide__ = True
         if proof.verdict.outcome is Outcome.VIOLATED:
             raise Violated(proof.verdict)
         if proof.verdict.outcome is Outcome.UNPROVEN:
             raise Unproven(proof.verdict)
         return Recorded(proof)
 
-    def attempt(self, identity: Identity, action: Action, expect: Expectation | None = None) -> Proof:
+    def attempt(self, identity: Identity, action: Action | Request, expect: Expectation | None = None) -> Proof:
         """As a call, but answer with the proof whatever its verdict is."""
         records = self._node.stash.setdefault(PROOFS, [])
         step_id = f"{self._node.nodeid}#{len(records) + 1}"
-        step = Step(step_id, identity, to_request(action), expect or Expectation(), self._given)
+        request = to_request(action) if isinstance(action, Action) else action
+        step = Step(step_id, identity, request, expect or Expectation(), self._given)
         (proof,) = self._prover.prove([step])
         self._given = ()
         note_events(self._node, proof.verdict.evidence.events)
         records.append(proof_record(proof, self._origin(step_id), self._policy))
         return proof
 
+    def events(self) -> tuple[AuditEvent, ...]:
+        """Every event of anybody that this server recorded since the test began; proven actions are complete in it.
+
+        Raises LogUnreadable.
+        """
+        events = self._prover.recorded(self._begin)
+        note_events(self._node, events)
+        return events
+
     def leaks(self, secret: str) -> list[Leak]:
         """Every event of anybody in which ``secret`` stands, of all that this server recorded since the test began.
 
         Proven actions are complete in it. Raises ValueError where the secret is too short, LogUnreadable.
         """
-        note_secrets(self._node, [secret])
+        note_secrets(self._node, (form for written in disguises(secret).values() for form in written))
         return list(leaks(self._prover.recorded(self._begin), secret))
 
     def _origin(self, step_id: str) -> Origin:
