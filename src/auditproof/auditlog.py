@@ -9,6 +9,7 @@ from __future__ import annotations
 import gzip
 import json
 import os
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, BinaryIO, Protocol, cast
 
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
 
 TAIL_BYTES = 1024
 COMPRESSED = ".gz"
+EVENT = b'{"kind":"Event",'
 LEGACY = b' AUDIT: id="'
 NO_LEVEL = "this line is in the legacy format, which holds no level: set --audit-log-format=json"
 
@@ -229,9 +231,21 @@ class _Found:
                 self.problems.append(f"{source}, byte {offset}: {NO_LEVEL}")
                 return
             self.problems.append(f"{source}, byte {offset}: this line is not an audit event: {error}: {line[:80]!r}")
+            self._add_glued(line, source, offset)
             return
         if self._wanted(event.audit_id):
             self.events.append(event)
+
+    def _add_glued(self, line: bytes, source: str, offset: int) -> None:
+        """An event behind a cut one: a full disk cuts a line, and what is written when there is room again follows it.
+
+        What is there is evidence; the problem stays.
+        """
+        begin = line.rfind(EVENT)
+        if begin > 0:
+            with suppress(ValueError, KeyError, TypeError):
+                event = event_of(json.loads(line[begin:]), source, offset + begin)
+                self.events += [event] if self._wanted(event.audit_id) else []
 
 
 def event_of(raw: Any, source: str, offset: int, line: bytes = b"") -> AuditEvent:

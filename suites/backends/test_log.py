@@ -1,45 +1,171 @@
-"""The log backend: what its modes, formats and files carry to the reader, and what becomes of it when the file goes."""
+"""The log backend: what its modes and formats carry to the reader, and what becomes of it when the file goes."""
 
 from __future__ import annotations
 
+import os
 from typing import TYPE_CHECKING
 
 import pytest
 
+from auditproof.action import act
+from auditproof.auditlog import NO_LEVEL, FileLog
+from auditproof.backends import legacy_line_of, parse_legacy
 from auditproof.clusters.disk import fill
-from auditproof.plugin.pipe import require
+from auditproof.errors import ClusterError
+from auditproof.plugin.pipe import NotSo, require
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from auditproof.plugin.pipe import Pipe
 
 pytestmark = [pytest.mark.backends, pytest.mark.audit_policy("../../fixtures/policies/backends.yaml")]
 
 FULL = {"path": "{disk:1m}/audit.log"}
-ROOMY = {"path": "{disk:64m}/audit.log"}
+NOWHERE = {"audit_log": {"path": "/dev/null"}}
+UNHARMED = {"v": "0{unharmed}"}
 
 
 @pytest.mark.parametrize(
     "mode",
     [
-        pytest.param(
-            mode,
-            marks=pytest.mark.audit_server(audit_log={"mode": mode}, sabotage={"audit_log": {"path": "/dev/null"}}),
-        )
+        pytest.param(mode, marks=pytest.mark.audit_server(audit_log={"mode": mode}, sabotage=NOWHERE))
         for mode in ("blocking", "blocking-strict", "batch")
     ],
 )
 def test_every_mode_carries_everything_to_the_file(pipe: Pipe, mode: str) -> None:
-    """Every event is in the file, and the fence shows that it is."""
+    """Every event is in the file, which nobody else may read, and the fence shows that it is."""
     account = pipe.perform(20)
 
     require(account, recorded=20, lost=0, unproven=0, written_off=0)
     assert not account.doubts, account.doubts[0]
+    assert [oct(path.stat().st_mode & 0o777) for path in (pipe.log, pipe.log.parent)] == ["0o600", "0o700"]
 
 
-@pytest.mark.audit_server(audit_log={"mode": "blocking", **FULL}, sabotage={"audit_log": {"mode": "blocking", **ROOMY}})
+@pytest.mark.audit_server(audit_log={"path": "-"}, sabotage=NOWHERE)
+def test_what_goes_to_standard_output_is_read_between_the_servers_own_words(pipe: Pipe) -> None:
+    """--audit-log-path=-: every event is in the server's output, between its own words."""
+    account = pipe.perform(20)
+
+    require(account, recorded=20, lost=0, unproven=0)
+    assert not account.doubts, account.doubts[0]
+    own_words = len(pipe.log.read_bytes().splitlines()) - (account.lines or 0)
+    assert own_words > 0, "the server itself said nothing: this is not its output"
+
+
+@pytest.mark.audit_server(
+    audit_log={"format": "legacy"},
+    flags={"audit-webhook-config-file": "{receiver}", "audit-webhook-mode": "blocking"},
+    sabotage={
+        "audit_log": {"format": "json"},
+        "flags": {"audit-webhook-config-file": "{receiver}", "audit-webhook-mode": "blocking"},
+    },
+)
+def test_the_legacy_format_shows_who_and_what_but_no_level(pipe: Pipe) -> None:
+    """Legacy: every line says of its event what it can say, and nothing is proven by it, for it has no level."""
+    account = pipe.perform(20)
+
+    require(account, recorded=0, unproven=20, lost=0)
+    assert NO_LEVEL in " ".join(account.doubts), "the reader does not say what the format cannot show"
+    lines = [parse_legacy(line).fields for line in pipe.log.read_text().splitlines()]
+    events = pipe.read(pipe.receiver.log(in_order=True))
+    assert lines == [legacy_line_of(event.raw) for event in events]
+    assert len(lines) == account.events
+
+
+@pytest.mark.audit_server(
+    audit_log={"mode": "blocking", **FULL}, sabotage={"audit_log": {"mode": "blocking-strict", **FULL}}
+)
 def test_a_full_disk_loses_events_in_blocking_mode_and_no_request_notices(pipe: Pipe) -> None:
-    """Blocking: on a full disk requests are served, their events are lost, and every loss is counted."""
+    """Full disk, blocking: requests are served, their events are lost, every loss is counted."""
     account = pipe.perform(20, midway=lambda: fill(pipe.disk))
 
     require(account, recorded=10, lost=10, refused=0)
-    assert account.errors.get("log"), "the server counts no error of the log"
+    assert account.errors.keys() == {"log"}, account.errors
+
+
+@pytest.mark.audit_server(
+    audit_log={"mode": "batch", **FULL}, sabotage={"audit_log": {"mode": "blocking-strict", **FULL}}
+)
+def test_a_full_disk_loses_events_in_batch_mode_and_no_request_notices(pipe: Pipe) -> None:
+    """Full disk, batch: requests are served, their events are lost, every loss is counted."""
+    account = pipe.perform(20, midway=lambda: fill(pipe.disk))
+
+    require(account, recorded=10, lost=10, refused=0)
+    assert account.errors.keys() == {"log"}, account.errors
+
+
+@pytest.mark.audit_server(
+    audit_log={"mode": "blocking-strict", **FULL}, sabotage={"audit_log": {"mode": "blocking", **FULL}}
+)
+def test_a_full_disk_stops_requests_in_strict_mode_but_not_those_whose_beginning_is_not_recorded(pipe: Pipe) -> None:
+    """Full disk, blocking-strict: requests are refused, but where RequestReceived is omitted they are served unseen."""
+    refused = pipe.perform(20, midway=lambda: fill(pipe.disk))
+    omitted = pipe.perform(actions=[act("get", f"secrets/number-{n}", "pipe") for n in range(10)])
+    (pipe.disk / "filler").unlink()
+    again = pipe.perform(10)
+
+    require(refused, recorded=10, lost=10, refused=10)
+    require(omitted, recorded=0, lost=10, refused=0)
+    require(again, recorded=10, refused=0)
+    if again.lines is None:
+        pipe.say(
+            "the full disk left a cut line, and the next event stands glued to it: no reader of lines can use either"
+        )
+
+
+@pytest.mark.audit_server(sabotage={"flags": UNHARMED})
+def test_a_deleted_log_is_written_on_and_no_counter_says_so(pipe: Pipe) -> None:
+    """Log deleted: the server writes on where nobody can read, and counts no error; nothing is proven."""
+    account = pipe.perform(20, midway=pipe.harm(pipe.log.unlink))
+
+    require(account, recorded=0, lost=0, unproven=20, written_off=0)
+    assert "cannot read the audit log" in " ".join(account.doubts), account.doubts
+
+
+@pytest.mark.audit_server(sabotage={"flags": UNHARMED})
+def test_a_truncated_log_has_lost_what_stood_there_and_no_counter_says_so(pipe: Pipe) -> None:
+    """Log truncated: what stood there is gone, and no counter says so; nothing is proven."""
+    pipe.perform(2)
+    account = pipe.perform(20, midway=pipe.harm(lambda: os.truncate(pipe.log, 0)))
+
+    require(account, recorded=0, unproven=20, written_off=0)
+    assert "was truncated" in " ".join(account.doubts), account.doubts
+    assert account.events is not None and account.lines is not None
+    pipe.say(f"{account.events - account.lines} events stood in the file, and no counter knows that they are gone")
+
+
+@pytest.mark.audit_server(audit_log={"path": "/proc/audit.log"}, sabotage={"audit_log": {}})
+def test_a_log_that_cannot_be_opened_keeps_the_server_down(start_pipe: Callable[[], Pipe]) -> None:
+    """Log cannot be opened: the API server does not start, and says why."""
+    try:
+        start_pipe()
+    except ClusterError as error:
+        assert "ensureLogFile: open /proc/audit.log" in str(error), error
+    else:
+        raise NotSo("the API server started, although its log cannot be opened")
+
+
+def both(*, in_order: bool) -> dict[str, str]:
+    return {"audit-webhook-config-file": "{receiver}", "audit-webhook-mode": "blocking" if in_order else "batch"}
+
+
+@pytest.mark.audit_server(
+    flags=both(in_order=True),
+    sabotage={
+        "flags": {
+            **both(in_order=True),
+            "audit-webhook-truncate-enabled": "true",
+            "audit-webhook-truncate-max-event-size": "900",
+        }
+    },
+)
+def test_log_and_webhook_get_the_same_events(pipe: Pipe) -> None:
+    """Log and webhook at once: the same events, field by field, in the same order."""
+    account = pipe.perform(20)
+
+    require(account, recorded=20, lost=0, unproven=0)
+    received = [event.raw for event in pipe.read(pipe.receiver.log(in_order=True))]
+    logged = [event.raw for event in pipe.read(FileLog(pipe.log))]
+    assert len(received) == len(logged), f"{len(logged)} events in the log, {len(received)} came by the webhook"
+    assert received == logged

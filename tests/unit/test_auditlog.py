@@ -246,6 +246,17 @@ def test_foreign_lines_are_passed_over_where_the_reader_is_told_of_them(path: Pa
     assert len(found.problems) == 1
 
 
+def test_an_event_that_is_glued_to_a_cut_one_is_found_and_the_problem_told(path: Path) -> None:
+    log = FileLog(path)
+    mark = log.mark()
+    append(path, line("cut")[:30] + line("glued").replace(b", ", b",").replace(b": ", b":") + line("next"))
+
+    found = log.read(mark, anything)
+
+    assert [event.audit_id for event in found.events] == ["glued", "next"]
+    assert len(found.problems) == 1
+
+
 def test_a_cut_last_line_of_a_rotated_file_is_reported(path: Path) -> None:
     log = FileLog(path)
     mark = log.mark()

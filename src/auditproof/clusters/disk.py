@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ctypes
+import errno
 import os
 import shlex
 import sys
@@ -16,33 +17,34 @@ if TYPE_CHECKING:
     from auditproof.clusters.rundir import RunDirectory
 
 
+class CannotMount(ClusterError):
+    """No file system can be mounted here."""
+
+
 def mount_disk(run: RunDirectory, name: str, size: str) -> Path:
     """Mount a tmpfs of ``size`` (``1m``, as mount(8) takes it) in the run directory; it goes at the end of the run.
 
-    Raises ClusterError where it cannot be mounted here.
+    Raises CannotMount where this machine does not let us.
     """
     if sys.platform != "linux":
-        raise ClusterError("a file system of its own cannot be mounted here: only Linux has tmpfs")
+        raise CannotMount("a file system of its own cannot be mounted here: only Linux has tmpfs")
     path = run.path / "disks" / name
     path.mkdir(mode=0o700, parents=True)
     run.at_end(f"disk-{name}", f"umount -l {shlex.quote(str(path))} 2>/dev/null || true\n")
     library = ctypes.CDLL(None, use_errno=True)
-    options = f"size={size},mode=0700".encode()
+    options = f"size={size},mode=0755".encode()
     if library.mount(b"tmpfs", os.fsencode(path), b"tmpfs", 0, options):
         reason = os.strerror(ctypes.get_errno())
-        raise ClusterError(f"a file system of its own cannot be mounted here: {reason} (root is needed)")
+        raise CannotMount(f"a file system of its own cannot be mounted here: {reason} (root is needed)")
     return path
 
 
 def fill(folder: Path) -> Path:
-    """Fill the file system of ``folder`` to its last byte; answers the file that does."""
+    """Fill the file system of ``folder`` to its last byte; answers the file that does. Raises OSError."""
     filler = folder / "filler"
     with filler.open("wb", buffering=0) as file:
-        try:
-            for block in (65536, 4096, 1):
-                _write_until_full(file.fileno(), block)
-        except OSError as error:  # pragma: no cover - only what is not "no space" gets here
-            raise ClusterError(f"{filler} cannot be written: {error.strerror}") from None
+        for block in (65536, 4096, 1):
+            _write_until_full(file.fileno(), block)
     return filler
 
 
@@ -51,5 +53,5 @@ def _write_until_full(descriptor: int, block: int) -> None:
         while True:
             os.write(descriptor, b"\0" * block)
     except OSError as error:
-        if error.errno != 28:  # ENOSPC
+        if error.errno != errno.ENOSPC:
             raise

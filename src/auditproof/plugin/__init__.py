@@ -19,7 +19,7 @@ from auditproof.plugin.hooks import (
     pytest_unconfigure,
     pytest_xdist_node_collection_finished,
 )
-from auditproof.plugin.pipe import pipe
+from auditproof.plugin.pipe import pipe, start_pipe
 
 __all__ = [
     "audit",
@@ -38,4 +38,5 @@ __all__ = [
     "pytest_runtestloop",
     "pytest_unconfigure",
     "pytest_xdist_node_collection_finished",
+    "start_pipe",
 ]

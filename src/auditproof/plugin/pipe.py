@@ -7,6 +7,7 @@ test performs actions, lets something go wrong, and holds the account of them ag
 from __future__ import annotations
 
 import os
+import secrets
 import signal
 from contextlib import suppress
 from pathlib import Path
@@ -18,8 +19,9 @@ from auditproof.action import Action, act, to_request
 from auditproof.admin import Admin
 from auditproof.auditlog import FileLog
 from auditproof.backends import Account, account_of
+from auditproof.clusters.disk import CannotMount
 from auditproof.counters import Counters, parse_counters
-from auditproof.errors import AuditproofError, ClusterError, LogUnreadable
+from auditproof.errors import AuditproofError, LogUnreadable
 from auditproof.expect import Expectation
 from auditproof.identity import Identity, IdentityKind
 from auditproof.pki import write_private
@@ -41,6 +43,8 @@ if TYPE_CHECKING:
 
 PATIENCE_S = 2.0  # how long the end of a batch may take to the reader before it counts as not seen
 END_TIMEOUT_S = 30.0
+NAMESPACE = {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": "pipe"}}
+WRITER = Identity.x509("writer")
 LOADER = Identity(IdentityKind.X509, "loader", without_rights=True)  # refused by RBAC, which is recorded all the same
 
 
@@ -102,6 +106,10 @@ class Pipe:
         assert self.path is not None, "the server of this test writes no log"
         return self.path
 
+    def harm(self, fault: Callable[[], object]) -> Callable[[], object]:
+        """``fault``, or nothing where the flags say ``{unharmed}``: for ``midway`` and ``then`` of perform."""
+        return fault if self._stage.harmed else lambda: None
+
     def perform(
         self,
         count: int = 20,
@@ -116,7 +124,9 @@ class Pipe:
         ``midway`` is called after the first half, ``then`` after the last one and before the fence.
         """
         actions = actions or [act("get", f"configmaps/number-{n}", "pipe") for n in range(count)]
-        steps = [Step(str(n), identity, to_request(action), Expectation()) for n, action in enumerate(actions)]
+        steps = [
+            Step(str(n), identity, to_request(action), Expectation(), (NAMESPACE,)) for n, action in enumerate(actions)
+        ]
         self._prover.begin(steps)
         sent = self._prover.perform(steps[: len(steps) // 2])
         midway()
@@ -133,8 +143,11 @@ class Pipe:
         return account
 
     def read(self, reader: FileLog) -> tuple[AuditEvent, ...]:
-        """Every event that stands in a log, from its beginning. Raises LogUnreadable."""
-        return reader.read(reader.beginning(), lambda _: True).events
+        """Every event that stands in a log, from its beginning. Raises LogUnreadable, also for what is no event."""
+        found = reader.read(reader.beginning(), lambda _: True)
+        if found.problems:
+            raise LogUnreadable(found.problems[0])
+        return found.events
 
     def _lines(self) -> int | None:
         """How many lines the log has, from its beginning; None where it is not whole."""
@@ -194,6 +207,13 @@ def require(account: Account, **wanted: int) -> None:
         raise NotSo(f"{account.text()}{why}; expected {', '.join(wrong)}")
 
 
+def large(count: int, size: int = 50_000) -> list[Action]:
+    """Actions of a WRITER whose events hold ``size`` bytes twice, in request and response; nothing comes of them."""
+    body = {"data": {"text": "x" * size}}
+    names = (f"configmaps/large-{n}" for n in range(count))
+    return [act("create", name, "pipe", body=body, query={"dryRun": "All"}) for name in names]
+
+
 def is_servers_own(line: bytes) -> bool:
     """Whether a line of the API server's output is its own talk and no audit event (--audit-log-path=-)."""
     return b'"auditID"' not in line and not line.startswith(b'{"kind":"Event"')
@@ -214,20 +234,28 @@ def _own_copy(policy: Path, folder: Path, name: str) -> Path:
 
 
 @pytest.fixture
-def pipe(request: pytest.FixtureRequest) -> Iterator[Pipe]:
-    """An API server of this test's own with the flags of ``@pytest.mark.audit_server(...)``."""
+def start_pipe(request: pytest.FixtureRequest) -> Iterator[Callable[[], Pipe]]:
+    """Starts the pipe when the test wants it: for servers that must not come up. Raises ClusterError then."""
     session = request.config.stash[SESSION]
     if session.options.profile.provider != "embedded":
         pytest.skip("not supported: only the embedded cluster gives an API server to each test")
-    name = f"{abs(hash(request.node.nodeid)):x}"
-    stage = Stage(session.run_directory, name)
-    try:
-        made = Pipe(session, request.node, stage)
-    except ClusterError as error:
-        stage.close()
-        if "cannot be mounted" in str(error):
+    stage = Stage(session.run_directory, secrets.token_hex(4))
+    made: list[Pipe] = []
+
+    def start() -> Pipe:
+        try:
+            made.append(Pipe(session, request.node, stage))
+        except CannotMount as error:
             pytest.skip(f"not supported: {error}")
-        raise
-    yield made
-    made.close()
+        return made[-1]
+
+    yield start
+    for each in made:
+        each.close()
     stage.close()
+
+
+@pytest.fixture
+def pipe(start_pipe: Callable[[], Pipe]) -> Pipe:
+    """An API server of this test's own with the flags of ``@pytest.mark.audit_server(...)``."""
+    return start_pipe()

@@ -22,7 +22,7 @@ KUBERNETES: pytest.StashKey[str] = pytest.StashKey()
 
 def is_pipe(item: pytest.Item) -> bool:
     """Whether a test has an API server with backends of its own."""
-    return "pipe" in getattr(item, "fixturenames", ())
+    return "start_pipe" in getattr(item, "fixturenames", ())
 
 
 def note_account(item: pytest.Item, account: Account) -> None:
@@ -51,7 +51,7 @@ def record_of(item: pytest.Item, report: pytest.TestReport) -> dict[str, Any]:
     load: list[dict[str, Any]] = item.stash.get(LOADS, [])
     record = pipe_record(
         id=item.nodeid,
-        title=doc.strip().splitlines()[0] + _parameters(item),
+        title=doc.strip().splitlines()[0].rstrip(".") + _parameters(item),
         suite=path,
         line=(line or 0) + 1,
         flags={name: str(value) for name, value in chosen.over({}).items()},

@@ -3,6 +3,7 @@
 In the mark ``audit_server`` a value may hold ``{receiver}`` or ``{receiver:status=503,first=2}``: the kubeconfig of a
 receiver of events that runs and answers so (``delay``, ``hang_up``, ``first``; ``down``: it does not run; ``token``: it
 wants a token, ``wrong``: and is shown another one), and ``{disk:1m}``: a folder on a file system of its own.
+``{unharmed}`` stands for nothing: with it the test's fault does not happen, which is what a sabotage twin may want.
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
 
     from auditproof.clusters.rundir import RunDirectory
 
-_PLACE = re.compile(r"\{(receiver|disk)(?::([^}]*))?\}")
+_PLACE = re.compile(r"\{(receiver|disk|unharmed)(?::([^}]*))?\}")
 
 
 class Stage:
@@ -31,6 +32,7 @@ class Stage:
         self._name = name
         self.receiver: Receiver | None = None
         self.disk: Path | None = None
+        self.harmed = True
 
     def set(self, settings: Settings) -> Settings:
         """``settings`` with everything in its place, which is up by then.
@@ -50,6 +52,9 @@ class Stage:
 
     def _thing(self, found: re.Match[str]) -> str:
         what, how = found[1], found[2] or ""
+        if what == "unharmed":
+            self.harmed = False
+            return ""
         if what == "disk":
             self.disk = mount_disk(self._run, self._name, how)
             return str(self.disk)
