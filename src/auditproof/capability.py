@@ -16,3 +16,7 @@ class Capability(StrEnum):
     STATIC_TOKENS = "staticTokens"
     BOOTSTRAP_TOKENS = "bootstrapTokens"
     FRONT_PROXY = "frontProxy"
+    LEGACY_TOKENS = "legacyTokens"
+    OIDC = "oidc"
+    CALLS_BACK = "callsBack"  # an API server reaches webhooks on this machine's loopback
+    AGGREGATES = "aggregates"  # another API server, with objects of its own, can stand behind one

@@ -16,10 +16,10 @@ from auditproof.attributes import NotAudited, attributes_of
 from auditproof.audit import Level, Stage
 from auditproof.capability import Capability
 from auditproof.case_action import BadAction, request_of
+from auditproof.case_identity import NOBODY, identity_of
 from auditproof.case_model import CaseFileModel, CaseModel, IdentityModel, SettingsModel
 from auditproof.errors import Position, Problem, SourceError
 from auditproof.expect import Claim, Expectation, pattern_of
-from auditproof.identity import BOOTSTRAP_ID, STATIC_USER, AccessRule, Identity, IdentityKind, Impersonation
 from auditproof.manifest import BadManifest, check_object, load_manifest
 from auditproof.model import read_model
 from auditproof.policy import version_of
@@ -30,16 +30,10 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from auditproof.case_model import ExpectModel
+    from auditproof.identity import Identity
     from auditproof.source import Node
 
 Manifests = tuple[Mapping[str, Any], ...]
-_CERTIFICATES = {
-    "valid": IdentityKind.X509,
-    "expired": IdentityKind.EXPIRED_CERTIFICATE,
-    "untrusted": IdentityKind.UNTRUSTED_CERTIFICATE,
-}
-WAYS = "user, serviceAccount, frontProxy, staticToken, bootstrapToken, anonymous and badToken"
-_NOBODY = Identity(IdentityKind.ANONYMOUS)
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,13 +146,13 @@ class _Reading:
         return Case(
             id=model.id,
             title=model.title,
-            identity=identities.get(model.as_, _NOBODY),
+            identity=identities.get(model.as_, NOBODY),
             request=self.request(n, model),
             expectation=self.expectation(n, model.expect),
             claim=Claim(model.claim.text, _level(model.claim.level)) if model.claim else None,
             because=model.because.strip(),
             given=self.manifests(("cases", n, "given"), model.given),
-            needs=frozenset(map(Capability, model.needs)) | identities.get(model.as_, _NOBODY).needs,
+            needs=frozenset(map(Capability, model.needs)) | identities.get(model.as_, NOBODY).needs,
             marks=tuple(model.marks),
             position=self.root.at(("cases", n)).position,
             covers=tuple(model.covers),
@@ -188,33 +182,11 @@ class _Reading:
         return Expectation(level, stages, model.status, tuple(model.present), tuple(model.absent), model.event)
 
     def identity(self, name: str, model: IdentityModel) -> Identity:
-        ways = {
-            _CERTIFICATES[model.certificate]: model.user,
-            IdentityKind.SERVICE_ACCOUNT: model.service_account,
-            IdentityKind.ANONYMOUS: model.anonymous,
-            IdentityKind.BAD_TOKEN: model.bad_token,
-            IdentityKind.FRONT_PROXY: model.front_proxy,
-            IdentityKind.STATIC_TOKEN: model.static_token,
-            IdentityKind.BOOTSTRAP_TOKEN: model.bootstrap_token,
-        }
-        kinds = [kind for kind, given in ways.items() if given]
-        if len(kinds) != 1:
-            message = f'identity "{name}" needs exactly one of {WAYS}'
-            self.wrong(("identities", name), message)
-            return _NOBODY
-        if model.groups and kinds[0] not in (*_CERTIFICATES.values(), IdentityKind.FRONT_PROXY):
-            self.wrong(("identities", name, "groups"), "only a user (x509) or a proxy's user brings groups of its own")
-        if model.pod and kinds[0] is not IdentityKind.SERVICE_ACCOUNT:
-            self.wrong(("identities", name, "pod"), "only a service account's token is bound to a pod")
-        return Identity(
-            kinds[0],
-            _user_name(model),
-            tuple(model.groups),
-            _impersonation(model),
-            without_rights=model.rights == "none",
-            access=_access(model),
-            pod=model.pod,
-        )
+        identity, problems = identity_of(model)
+        for key, message in problems:
+            where = ("identities", name, key) if key else ("identities", name)
+            self.wrong(where, message if key else f'identity "{name}" {message}')
+        return identity
 
     def file(self, where: tuple[str | int, ...], text: str) -> Path:
         """The file that ``text`` names, relative to the case file."""
@@ -253,36 +225,6 @@ def _bad_patterns(event: Any) -> Iterator[tuple[str, str]]:
     parts = event.values() if isinstance(event, dict) else event if isinstance(event, list) else ()
     for part in parts:
         yield from _bad_patterns(part)
-
-
-def _user_name(model: IdentityModel) -> str:
-    namespace, _, name = model.service_account.partition("/")
-    if model.service_account:
-        return f"system:serviceaccount:{namespace}:{name}"
-    if model.bootstrap_token:
-        return f"system:bootstrap:{BOOTSTRAP_ID}"
-    return STATIC_USER if model.static_token else model.user or model.front_proxy
-
-
-def _impersonation(model: IdentityModel) -> Impersonation | None:
-    asked = model.impersonates
-    if asked is None:
-        return None
-    extra = tuple((key, value) for key, values in asked.extra.items() for value in values)
-    return Impersonation(asked.user, tuple(asked.groups), asked.uid, extra)
-
-
-def _access(model: IdentityModel) -> tuple[AccessRule, ...]:
-    return tuple(
-        AccessRule(
-            tuple(rule.verbs),
-            tuple(rule.api_groups),
-            tuple(rule.resources),
-            tuple(rule.resource_names),
-            tuple(rule.non_resource_urls),
-        )
-        for rule in model.access
-    )
 
 
 def _settings(model: SettingsModel) -> Settings:

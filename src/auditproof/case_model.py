@@ -12,7 +12,18 @@ MINOR = r"^1\.[0-9]+$"
 SLUG = r"^[a-z0-9][a-z0-9-]*$"
 LevelName = Literal["None", "Metadata", "Request", "RequestResponse", "excluded"]
 CapabilityName = Literal[
-    "setsPolicy", "mintsX509", "readsLog", "runsPods", "kubelet", "staticTokens", "bootstrapTokens", "frontProxy"
+    "setsPolicy",
+    "mintsX509",
+    "readsLog",
+    "runsPods",
+    "kubelet",
+    "staticTokens",
+    "bootstrapTokens",
+    "frontProxy",
+    "legacyTokens",
+    "oidc",
+    "callsBack",
+    "aggregates",
 ]  # the values of Capability
 StageName = Literal["RequestReceived", "ResponseStarted", "ResponseComplete", "Panic"]
 
@@ -58,6 +69,14 @@ class IdentityModel(Strict):
     certificate: Literal["valid", "expired", "untrusted"] = Field(default="valid", description="the user's")
     service_account: str = Field(default="", alias="serviceAccount", pattern=r"^[^/]+/[^/]+$")
     pod: str = Field(default="", description="the Pod of its namespace that the service account's token is bound to")
+    node: str = Field(default="", description="the Node that the service account's token is bound to")
+    token: Literal["", "legacy", "expired", "foreign"] = Field(
+        default="",
+        description="a service account's out of a Secret (legacy), or an issuer's that has expired or is for others",
+    )
+    oidc: str = Field(default="", description="a user of the local OpenID Connect issuer (recorded as oidc:<user>)")
+    uid: str = Field(default="", description="in the certificate or the issuer's token")
+    extra: dict[str, list[str]] = Field(default={}, description="what a proxy says, or example.com/team of the issuer")
     front_proxy: str = Field(default="", alias="frontProxy", description="the user that an authenticating proxy names")
     static_token: bool = Field(default=False, alias="staticToken", description="the user of --token-auth-file")
     bootstrap_token: bool = Field(default=False, alias="bootstrapToken", description="a joining node's token")

@@ -2,12 +2,23 @@
 
 from __future__ import annotations
 
+import base64
 import hashlib
+import time
+import uuid
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
-from auditproof import pki
-from auditproof.identity import BOOTSTRAP_GROUP, BOOTSTRAP_ID, FRONT_PROXY, IdentityKind
+from auditproof import oidc, pki
+from auditproof.identity import (
+    BOOTSTRAP_GROUP,
+    BOOTSTRAP_ID,
+    FRONT_PROXY,
+    OIDC_AUDIENCE,
+    OIDC_KINDS,
+    OIDC_PREFIX,
+    IdentityKind,
+)
 from auditproof.wait import wait_until
 from auditproof.wire import Credential
 
@@ -19,7 +30,8 @@ if TYPE_CHECKING:
     from auditproof.identity import Identity
 
 UNKNOWN_TOKEN = "a-token-that-no-authenticator-knows"  # noqa: S105 - that it is none is the point
-TOKEN_TIMEOUT_S = 10.0
+TOKEN_TIMEOUT_S = 15.0  # an API server that has not found its issuer looks for it again after ten seconds
+TOKEN_LIFETIME_S = 3600
 
 
 class Credentials:
@@ -53,13 +65,16 @@ class Credentials:
         return Credential(token=self._token(identity), headers=headers)
 
     def _certificate(self, identity: Identity) -> tuple[Path, Path]:
-        name = hashlib.sha256(repr((identity.kind, identity.user, identity.groups)).encode()).hexdigest()[:16]
+        name = hashlib.sha256(repr((identity.kind, identity.user, identity.groups, identity.uid)).encode()).hexdigest()[
+            :16
+        ]
         if identity.kind is IdentityKind.UNTRUSTED_CERTIFICATE:
             authority = pki.Authority.create("somebody-else")
         else:
             authority = pki.Authority.load(self._cluster.client_ca, self._cluster.client_ca_key)
         expired = identity.kind is IdentityKind.EXPIRED_CERTIFICATE
-        return authority.client(identity.user, identity.groups, expired=expired).write(self._folder, name)
+        certificate = authority.client(identity.user, identity.groups, uid=identity.uid, expired=expired)
+        return certificate.write(self._folder, name)
 
     def _proxy_certificate(self) -> tuple[Path, Path]:
         ca, key = self._cluster.front_proxy_ca, self._cluster.front_proxy_ca_key
@@ -69,22 +84,75 @@ class Credentials:
     def _token(self, identity: Identity) -> str:
         if identity.kind is IdentityKind.SERVICE_ACCOUNT:
             return self._service_account_token(identity)
+        if identity.kind is IdentityKind.LEGACY_TOKEN:
+            return self._legacy_token(identity)
+        if identity.kind in OIDC_KINDS:
+            return self._issued_token(identity)
         if identity.kind is IdentityKind.BOOTSTRAP_TOKEN:
             return self._bootstrap_token()
         return self._cluster.static_token if identity.kind is IdentityKind.STATIC_TOKEN else UNKNOWN_TOKEN
 
-    def _service_account_token(self, identity: Identity) -> str:
+    def _service_account(self, identity: Identity) -> tuple[str, str]:
+        """Namespace and name of a service account, which is there now."""
         _, _, namespace, name = identity.user.split(":")
         self._admin.create({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": namespace}})
         metadata = {"name": name, "namespace": namespace}
         self._admin.create({"apiVersion": "v1", "kind": "ServiceAccount", "metadata": metadata})
+        return namespace, name
+
+    def _service_account_token(self, identity: Identity) -> str:
+        namespace, name = self._service_account(identity)
         spec: dict[str, Any] = {}
         if identity.pod:
             spec = {"boundObjectRef": {"apiVersion": "v1", "kind": "Pod", "name": identity.pod}}
             self._admin.create(_pod(namespace, identity.pod, name))
+        if identity.node:
+            spec = {"boundObjectRef": {"apiVersion": "v1", "kind": "Node", "name": identity.node}}
+            self._admin.create({"apiVersion": "v1", "kind": "Node", "metadata": {"name": identity.node}})
         uri = f"/api/v1/namespaces/{namespace}/serviceaccounts/{name}/token"
         request = {"apiVersion": "authentication.k8s.io/v1", "kind": "TokenRequest", "spec": spec}
         return str(self._admin.post(uri, request).json()["status"]["token"])
+
+    def _legacy_token(self, identity: Identity) -> str:
+        """A token out of a Secret, as the token controller would write it (pkg/serviceaccount/legacy.go)."""
+        namespace, name = self._service_account(identity)
+        key = self._cluster.service_account_key
+        assert key is not None, "a cluster that is capable of legacy tokens has the key that signs them"
+        account = self._admin.send("GET", f"/api/v1/namespaces/{namespace}/serviceaccounts/{name}").json()
+        claims = {
+            "iss": "kubernetes/serviceaccount",
+            "sub": identity.user,
+            "kubernetes.io/serviceaccount/namespace": namespace,
+            "kubernetes.io/serviceaccount/secret.name": f"{name}-token",
+            "kubernetes.io/serviceaccount/service-account.name": name,
+            "kubernetes.io/serviceaccount/service-account.uid": account["metadata"]["uid"],
+        }
+        token = oidc.sign(claims, key.read_bytes())
+        self._admin.create(_token_secret(namespace, name, account["metadata"]["uid"], token))
+        stored = self._admin.send("GET", f"/api/v1/namespaces/{namespace}/secrets/{name}-token").json()
+        return base64.b64decode(stored["data"]["token"]).decode()  # another process of the run may have been first
+
+    def _issued_token(self, identity: Identity) -> str:
+        """A token of the local issuer; one that is good is waited for until the server knows the issuer's keys."""
+        key = self._cluster.issuer_key
+        assert key is not None, "a cluster that is capable of OpenID Connect has the issuer's key"
+        expired, foreign = identity.kind is IdentityKind.OIDC_EXPIRED, identity.kind is IdentityKind.OIDC_FOREIGN
+        now = int(time.time())
+        claims = {
+            "iss": self._cluster.callback,
+            "aud": "somebody-else" if foreign else OIDC_AUDIENCE,
+            "sub": identity.user.removeprefix(OIDC_PREFIX),
+            "groups": [group.removeprefix(OIDC_PREFIX) for group in identity.groups],
+            "jti": str(uuid.uuid4()),
+            "iat": now - 2 * TOKEN_LIFETIME_S,
+            "exp": now + TOKEN_LIFETIME_S * (-1 if expired else 1),
+            **({"uid": identity.uid} if identity.uid else {}),
+            **({"team": [value for _, value in identity.extra]} if identity.extra else {}),
+        }
+        token = oidc.sign(claims, key.read_bytes())
+        if identity.kind is IdentityKind.OIDC:
+            wait_until(lambda: self._knows(token), what="the issuer to be known", timeout_s=TOKEN_TIMEOUT_S)
+        return token
 
     def _bootstrap_token(self) -> str:
         """A token by which a node may join; every process of a run comes to the same one."""
@@ -123,9 +191,17 @@ def _bootstrap_secret(secret: str) -> dict[str, Any]:
     return {"apiVersion": "v1", "kind": "Secret", "type": kind, "metadata": metadata, "stringData": data}
 
 
+def _token_secret(namespace: str, account: str, uid: str, token: str) -> dict[str, Any]:
+    notes = {"kubernetes.io/service-account.name": account, "kubernetes.io/service-account.uid": uid}
+    metadata = {"name": f"{account}-token", "namespace": namespace, "annotations": notes}
+    kind = "kubernetes.io/service-account-token"
+    return {"apiVersion": "v1", "kind": "Secret", "type": kind, "metadata": metadata, "stringData": {"token": token}}
+
+
 def _proxy_headers(identity: Identity) -> tuple[tuple[str, str], ...]:
     groups = tuple(("X-Remote-Group", group) for group in identity.groups)
-    return (("X-Remote-User", identity.user), *groups)
+    extra = tuple((f"X-Remote-Extra-{quote(key, safe='')}", value) for key, value in identity.extra)
+    return (("X-Remote-User", identity.user), *groups, *extra)
 
 
 def _impersonation_headers(identity: Identity) -> tuple[tuple[str, str], ...]:

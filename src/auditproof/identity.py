@@ -25,11 +25,25 @@ class IdentityKind(StrEnum):
     STATIC_TOKEN = "staticToken"  # noqa: S105
     BOOTSTRAP_TOKEN = "bootstrapToken"  # noqa: S105
     FRONT_PROXY = "frontProxy"
+    LEGACY_TOKEN = "legacyToken"  # noqa: S105
+    OIDC = "oidc"
+    OIDC_EXPIRED = "oidcExpired"
+    OIDC_FOREIGN = "oidcForeign"
 
 
 UNAUTHENTICATED_KINDS = frozenset(
-    {IdentityKind.BAD_TOKEN, IdentityKind.EXPIRED_CERTIFICATE, IdentityKind.UNTRUSTED_CERTIFICATE}
+    {
+        IdentityKind.BAD_TOKEN,
+        IdentityKind.EXPIRED_CERTIFICATE,
+        IdentityKind.UNTRUSTED_CERTIFICATE,
+        IdentityKind.OIDC_EXPIRED,
+        IdentityKind.OIDC_FOREIGN,
+    }
 )
+SERVICE_ACCOUNT_KINDS = frozenset({IdentityKind.SERVICE_ACCOUNT, IdentityKind.LEGACY_TOKEN})
+OIDC_KINDS = frozenset({IdentityKind.OIDC, IdentityKind.OIDC_EXPIRED, IdentityKind.OIDC_FOREIGN})
+# What the API server puts before the names of the local issuer, the audience that it is, and the extra that it knows.
+OIDC_PREFIX, OIDC_AUDIENCE, OIDC_EXTRA = "oidc:", "auditproof", "example.com/team"
 STATIC_USER, STATIC_GROUP = "auditproof-static", "static-users"
 FRONT_PROXY = "auditproof-front-proxy"  # the common name of the proxy's certificate
 BOOTSTRAP_ID, BOOTSTRAP_GROUP = "audpro", "system:bootstrappers:auditproof"
@@ -39,6 +53,8 @@ _NEEDS = {
     IdentityKind.STATIC_TOKEN: Capability.STATIC_TOKENS,
     IdentityKind.BOOTSTRAP_TOKEN: Capability.BOOTSTRAP_TOKENS,
     IdentityKind.FRONT_PROXY: Capability.FRONT_PROXY,
+    IdentityKind.LEGACY_TOKEN: Capability.LEGACY_TOKENS,
+    **dict.fromkeys(OIDC_KINDS, Capability.OIDC),
 }
 
 
@@ -68,7 +84,9 @@ class Identity:
     """Who acts.
 
     ``user`` and ``groups`` are those of the credential: for a service account ``user`` is
-    ``system:serviceaccount:<namespace>:<name>``, and ``pod`` the Pod that its token is bound to, if any.
+    ``system:serviceaccount:<namespace>:<name>``, and ``pod`` or ``node`` is what its token is bound to, if anything.
+    Names of the local issuer begin with OIDC_PREFIX. ``uid`` and ``extra`` are what certificate, issuer or proxy says
+    beside the name.
     ``without_rights`` means that no RBAC rights are granted, so that its requests are forbidden (403); otherwise it
     gets the rights its own actions need, and ``access``.
     """
@@ -80,6 +98,9 @@ class Identity:
     without_rights: bool = False
     access: tuple[AccessRule, ...] = ()
     pod: str = ""
+    node: str = ""
+    uid: str = ""
+    extra: tuple[tuple[str, str], ...] = ()
 
     @property
     def needs(self) -> frozenset[Capability]:
@@ -116,7 +137,7 @@ class Identity:
             return None
         if self.kind is IdentityKind.ANONYMOUS:
             return UserInfo(ANONYMOUS, (UNAUTHENTICATED,))
-        if self.kind is IdentityKind.SERVICE_ACCOUNT:
+        if self.kind in SERVICE_ACCOUNT_KINDS:
             namespace = self.user.split(":")[2]
             return UserInfo(self.user, ("system:serviceaccounts", f"system:serviceaccounts:{namespace}", AUTHENTICATED))
         if self.kind is IdentityKind.STATIC_TOKEN:

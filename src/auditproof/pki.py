@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
 LIFETIME = datetime.timedelta(days=7)
 CLOCK_SKEW = datetime.timedelta(minutes=5)
+USER_UID = x509.ObjectIdentifier("1.3.6.1.4.1.57683.2")  # k8s.io/component-helpers apimachinery/asn1, X509UID
 _ENCODING = serialization.Encoding.PEM
 
 
@@ -91,7 +92,7 @@ class Authority:
         subject = x509.Name([_common_name(common_name)])
         return self._issue(subject, ExtendedKeyUsageOID.SERVER_AUTH, x509.SubjectAlternativeName(names))
 
-    def client(self, user: str, groups: Sequence[str] = (), *, expired: bool = False) -> KeyPair:
+    def client(self, user: str, groups: Sequence[str] = (), *, uid: str = "", expired: bool = False) -> KeyPair:
         """A client certificate: the API server takes the common name for the user and each organization for a group.
 
         ``expired``: it has been invalid for a minute.
@@ -99,8 +100,13 @@ class Authority:
         Source: CommonNameUserConversion in staging/src/k8s.io/apiserver/pkg/authentication/request/x509/x509.go.
         """
         organizations = [x509.NameAttribute(NameOID.ORGANIZATION_NAME, group) for group in groups]
-        subject = x509.Name([*organizations, _common_name(user)])
+        uids = [x509.NameAttribute(USER_UID, uid)] if uid else []
+        subject = x509.Name([*organizations, *uids, _common_name(user)])
         return self._issue(subject, ExtendedKeyUsageOID.CLIENT_AUTH, end=-CLOCK_SKEW if expired else LIFETIME)
+
+    def nameless(self, common_name: str) -> KeyPair:
+        """A server certificate as they were once made: only the common name says whose it is."""
+        return self._issue(x509.Name([_common_name(common_name)]), ExtendedKeyUsageOID.SERVER_AUTH)
 
     def _issue(
         self,

@@ -188,7 +188,7 @@ def test_nothing_is_left_of_a_controller_that_is_killed(
 ) -> None:
     process, directory = controller
     servers = pids(directory)
-    assert len(servers) == 3
+    assert len(servers) == 4
     assert all(map(running, servers))
 
     process.send_signal(signal.Signals[name])

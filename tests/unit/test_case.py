@@ -9,6 +9,7 @@ import jsonschema
 import pytest
 import yaml
 
+from auditproof.attributes import UserInfo
 from auditproof.audit import Level, Stage
 from auditproof.capability import Capability
 from auditproof.case import Case, CaseFile, case_schema, load_case_file
@@ -217,7 +218,7 @@ cases:
     )
     expected = [
         'identity "bob" needs exactly one of',
-        "only a user (x509) or a proxy's user brings groups",
+        "only a user (x509), an issuer's or a proxy's user brings groups",
         "needs sabotage",
         "there is no file",
         "lacks apiVersion, metadata.name",
@@ -351,3 +352,46 @@ def test_a_flag_that_a_provider_sets_is_refused(tmp_path: Path) -> None:
     (problem,) = _problems(tmp_path, f"{HEAD}server: {{flags: {{secure-port: '1'}}}}\n{ONE_CASE}")
 
     assert problem == "6:31 secure-port: this flag is set by auditproof itself"
+
+
+@pytest.mark.parametrize(
+    ("identity", "message"),
+    [
+        ("{oidc: jane, extra: {example.com/other: [a]}}", "the API server takes example.com/team alone"),
+        ("{oidc: jane, token: legacy}", "there is no legacy token of this kind of identity"),
+        ("{user: jane, token: expired}", "there is no expired token of this kind of identity"),
+        ("{serviceAccount: a/b, token: foreign}", "there is no foreign token of this kind of identity"),
+        ("{serviceAccount: a/b, pod: p1, node: m1}", "a token is bound to a pod or to a node, not to both"),
+        ("{user: jane, node: m1}", "only a service account's token is bound to a node"),
+        ("{serviceAccount: a/b, uid: u}", "only a user (x509) or an issuer's user brings a UID of its own"),
+        ("{user: jane, extra: {example.com/team: [a]}}", "only an issuer's or a proxy's user brings extra of its own"),
+        ("{oidc: jane, user: jane}", "needs exactly one of user, serviceAccount, oidc"),
+    ],
+)
+def test_an_identity_that_is_none_is_told(tmp_path: Path, identity: str, message: str) -> None:
+    file = tmp_path / "case.audit.yaml"
+    file.write_text(
+        f"apiVersion: auditproof/v1\nkind: CaseFile\ntitle: t\nidentities:\n  jane: {identity}\n"
+        "cases:\n  - {id: a, title: a, as: jane, do: {path: /version}}\n"
+    )
+
+    with pytest.raises(SourceError) as error:
+        load_case_file(file)
+
+    assert message in str(error.value)
+
+
+def test_an_issuers_user_has_the_prefix_that_the_server_puts_before_it(tmp_path: Path) -> None:
+    file = tmp_path / "case.audit.yaml"
+    file.write_text(
+        "apiVersion: auditproof/v1\nkind: CaseFile\ntitle: t\nidentities:\n"
+        "  jane: {oidc: jane, groups: [staff], uid: u-1}\n  late: {oidc: jane, token: expired}\n"
+        "cases:\n  - {id: a, title: a, as: jane, do: {path: /version}}\n"
+        "  - {id: b, title: b, as: late, do: {path: /version}}\n"
+    )
+
+    jane, late = (case.identity for case in load_case_file(file).cases)
+
+    assert jane.user_info() == UserInfo("oidc:jane", ("oidc:staff", "system:authenticated"))
+    assert jane.needs == late.needs == {Capability.OIDC}
+    assert late.user_info() is None

@@ -22,6 +22,8 @@ class Cluster:
     system:masters user. ``front_proxy_ca`` and its key are those of the authority whose certificates make an
     authenticating proxy, ``static_token`` is the token of the user STATIC_USER, each where the cluster is capable
     of it. ``policy`` is the file that the server was started with and ``log`` its audit log.
+    ``service_account_key`` signs the tokens of service accounts, ``issuer_key`` those of the local OpenID Connect
+    issuer, whose https address is ``callback``: there webhooks of ours answer, too (see ``answering``).
     ``client`` is the address from which the server sees the requests of this machine come.
     """
 
@@ -40,6 +42,9 @@ class Cluster:
     front_proxy_ca: Path | None = None
     front_proxy_ca_key: Path | None = None
     static_token: str = ""
+    service_account_key: Path | None = None
+    issuer_key: Path | None = None
+    callback: str = ""
     client: str = "127.0.0.1"
 
 

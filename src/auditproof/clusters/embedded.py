@@ -14,6 +14,9 @@ from typing import TYPE_CHECKING
 from auditproof import pki
 from auditproof.clusters.base import Capability, Cluster
 from auditproof.clusters.binaries import Binaries, find_binaries
+from auditproof.clusters.callback import ISSUER_KEY, start_callback
+from auditproof.clusters.callback import LABEL as CALLBACK
+from auditproof.clusters.callback import LOG as CALLBACK_LOG
 from auditproof.clusters.network import LABEL as NETWORK
 from auditproof.clusters.network import LOG as NETWORK_LOG
 from auditproof.clusters.network import accepts, start_network, write_network_keys
@@ -84,6 +87,7 @@ class Embedded:
             cluster.name: cluster.policy.parent / "server.log",
             "etcd": self._run.path / "etcd.log",
             NETWORK: self._run.path / NETWORK_LOG,
+            CALLBACK: self._run.path / CALLBACK_LOG,
         }
         for label, log in logs.items():
             if not self._run.runs(label):
@@ -93,14 +97,15 @@ class Embedded:
     def _start(self, name: str, folder: Path, policy: Path, settings: Settings) -> Cluster:
         keys = self._keys()
         network = start_network(self._run, keys)
+        callback = start_callback(self._run, keys, pki.Authority.load(keys / "ca.crt", keys / "ca.key"))
         socket_path = self._etcd()
         copy = folder / "policy.yaml"
         with _reserve_port() as port:
             url = f"https://127.0.0.1:{port.getsockname()[1]}"
-            cluster = self._describe(name, folder, url, keys, copy)
+            cluster = replace(self._describe(name, folder, url, keys, copy), callback=callback.url)
             command = [
                 str(self._binaries().kube_apiserver),
-                *self._flags(cluster, keys, socket_path, network, settings),
+                *self._flags(cluster, keys, socket_path, network | callback.flags, settings),
             ]
             log = folder / "server.log"
             pid = self._run.start(name, command, log)
@@ -133,10 +138,12 @@ class Embedded:
             front_proxy_ca=keys / "front-proxy-ca.crt",
             front_proxy_ca_key=keys / "front-proxy-ca.key",
             static_token=read_static_token(keys),
+            service_account_key=keys / "service-account.key",
+            issuer_key=keys / ISSUER_KEY,
         )
 
     def _flags(
-        self, cluster: Cluster, keys: Path, socket_path: Path, network: dict[str, str], settings: Settings
+        self, cluster: Cluster, keys: Path, socket_path: Path, others: dict[str, str], settings: Settings
     ) -> list[str]:
         flags = {
             "etcd-servers": f"unix://{socket_path}",
@@ -160,9 +167,11 @@ class Embedded:
             "requestheader-username-headers": "X-Remote-User",
             "requestheader-group-headers": "X-Remote-Group",
             "requestheader-extra-headers-prefix": "X-Remote-Extra-",
+            "proxy-client-cert-file": keys / "front-proxy-client.crt",
+            "proxy-client-key-file": keys / "front-proxy-client.key",
             "service-cluster-ip-range": "10.96.0.0/16",
             "allow-privileged": "true",
-            **network,
+            **others,
             "audit-policy-file": cluster.policy,
             "audit-log-path": cluster.log,
             "audit-log-maxsize": "0",
@@ -216,7 +225,9 @@ def _write_keys(folder: Path) -> None:
     authority.server("kube-apiserver").write(folder, "server")
     authority.client("auditproof-admin", ["system:masters"]).write(folder, "admin")
     write_network_keys(folder, authority)
-    pki.Authority.create("auditproof-front-proxy-ca").pair().write(folder, "front-proxy-ca")
+    proxies = pki.Authority.create("auditproof-front-proxy-ca")
+    proxies.pair().write(folder, "front-proxy-ca")
+    proxies.client(FRONT_PROXY).write(folder, "front-proxy-client")
     write_static_token(folder)
     private, public = pki.signing_key()
     pki.write_private(folder / "service-account.key", private)

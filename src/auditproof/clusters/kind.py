@@ -38,7 +38,13 @@ if TYPE_CHECKING:
     from auditproof.clusters.profile import Profile
     from auditproof.clusters.rundir import RunDirectory
 
-CAPABILITIES = frozenset(Capability)
+# Inside a node, loopback is another one, and its API servers share what is in etcd.
+CAPABILITIES = frozenset(Capability) - {
+    Capability.LEGACY_TOKENS,
+    Capability.OIDC,
+    Capability.CALLS_BACK,
+    Capability.AGGREGATES,
+}
 PORTS = range(FIRST_PORT + 1, FIRST_PORT + 33)  # published when the node is made: of these can further servers be
 LOOK_S = 0.2
 PKI = "/etc/kubernetes/pki"

@@ -30,6 +30,8 @@ _PATHS = (
     "log",
     "front_proxy_ca",
     "front_proxy_ca_key",
+    "service_account_key",
+    "issuer_key",
 )
 
 
