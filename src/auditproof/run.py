@@ -70,7 +70,8 @@ class Prover:
     ``policy`` is what the actions are judged by, ``running`` what the server was started with: the same, but for a
     sabotage run. ``died`` answers an empty text while the servers run, else what happened to them. ``folder`` is
     private and takes the credentials. ``log`` is where the events are read, the cluster's log file unless it is given;
-    ``patience_s`` is how long the end of a batch may take to get there.
+    ``patience_s`` is how long the end of a batch may take to get there. ``performed`` is called whenever an action was
+    sent, from any thread.
     """
 
     def __init__(
@@ -83,8 +84,10 @@ class Prover:
         died: Callable[[], str],
         log: AuditLog | None = None,
         patience_s: float = FENCE_TIMEOUT_S,
+        performed: Callable[[], None] = lambda: None,
     ) -> None:
         self.kubernetes = cluster.kubernetes
+        self._performed = performed
         self._cluster = cluster
         self._policy = policy
         self._admin = Admin(cluster)
@@ -198,6 +201,7 @@ class Prover:
 
     def _send(self, step: Step, wire: Wire, audit_id: str) -> Sent:
         response = wire.send(step.request, audit_id=audit_id, user_agent=f"auditproof/{step.id}")
+        self._performed()
         exchange = Exchange(
             audit_id=audit_id,
             identity=step.identity,

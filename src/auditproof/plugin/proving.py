@@ -25,6 +25,7 @@ from auditproof.coverage import plan
 from auditproof.diff import diff
 from auditproof.errors import AuditproofError
 from auditproof.plugin.options import minor, shown_path
+from auditproof.plugin.progress import Tally
 from auditproof.plugin.requiring import Required, require
 from auditproof.policy import Policy, load_policy, version_of
 from auditproof.report.records import Origin, failed_record, proof_record, story
@@ -120,6 +121,10 @@ class AuditSession:
         )
 
     @cached_property
+    def _tally(self) -> Tally:
+        return Tally(self.run_directory.path / "performed")
+
+    @cached_property
     def coverage(self) -> Coverage | None:
         """The witnesses that the run performs; None where none were asked for, or the servers run broken policies."""
         options = self.options
@@ -210,8 +215,13 @@ class AuditSession:
                 running=running,
                 folder=self.run_directory.private_folder(),
                 died=lambda: self.provider.alive(cluster),
+                performed=self._tally.add,
             )
         return self._provers[bench]
+
+    def performed(self) -> int:
+        """How many actions all processes of the run have sent by now."""
+        return self._tally.count() if "run_directory" in vars(self) else 0
 
     def kubernetes(self, bench: Bench) -> str:
         """The version that the bench's server calls its own."""

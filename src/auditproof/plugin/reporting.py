@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections import Counter
 from datetime import UTC, datetime
 from functools import cached_property
 from pathlib import Path
@@ -13,6 +14,7 @@ import pytest
 from auditproof.plugin.options import FORMATS, REPORT_FILES
 from auditproof.plugin.outcomes import PIPE_RECORD, RECORDS
 from auditproof.plugin.parts import report_parts
+from auditproof.plugin.progress import Progress
 from auditproof.provenance import policy_state, run_record
 from auditproof.redact import redact_command
 from auditproof.report import ci
@@ -29,7 +31,7 @@ from auditproof.report.html import (
 from auditproof.report.results import conformance_report, replace_file, write_results
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Sequence
+    from collections.abc import Callable, Generator, Iterable, Sequence
 
     from auditproof.clusters.profile import Profile
     from auditproof.plugin.proving import AuditSession
@@ -65,6 +67,8 @@ class Reporting:
         self._planned: set[str] = set()
         self._pipes: dict[str, dict[str, Any]] = {}
         self._planned_pipes: set[str] = set()
+        self._verdicts: Counter[str] = Counter()
+        self._progress: Progress | None = None
         self._kubernetes = session.options.kubernetes
         self._started = datetime.now(UTC)
 
@@ -85,12 +89,42 @@ class Reporting:
         """Take the proofs that a test report carries."""
         for record in getattr(report, RECORDS, ()):
             self._records[record["id"]] = record
+            self._verdicts[record["verdict"]] += 1
             self._planned.discard(record["id"].partition("#")[0])  # a Python test is planned as one, and proves several
             self._kubernetes = record.pop("kubernetes") or self._kubernetes
             self._tell(record)
         if pipe := getattr(report, PIPE_RECORD, None):
             self._pipes[pipe["id"]] = pipe
             self._kubernetes = pipe.pop("kubernetes") or self._kubernetes
+
+    @pytest.hookimpl(wrapper=True, tryfirst=True)
+    def pytest_runtestloop(self, session: pytest.Session) -> Generator[None, object, object]:
+        """Tell how far the run is while it is under way."""
+        self._progress = Progress(session.config, self._so_far)
+        try:
+            return (yield)
+        finally:
+            self._stop_progress()
+
+    def _stop_progress(self) -> None:
+        if self._progress is not None:
+            self._progress.stop()
+
+    @pytest.hookimpl
+    def pytest_enter_pdb(self) -> None:
+        """Leave the terminal to a debugger."""
+        self._stop_progress()
+
+    def _so_far(self, seconds: float) -> str:
+        """The counts by now, in a line; what was performed last is judged only when its batch is fenced.
+
+        Nothing before it is known what there is to prove: workers collect by themselves.
+        """
+        performed = self._session.performed()
+        planned = max(performed, len(self._planned) + len(self._records))
+        verdicts = {_COUNTS[key]: self._verdicts[name] for key, name in _VERDICTS.items()}
+        judged = ", ".join(f"{count} {text}" for text, count in verdicts.items() if count or text == "proven")
+        return f"auditproof: {performed} of {planned} actions performed, {judged}, {seconds:.0f} s" if planned else ""
 
     def _tell(self, record: dict[str, Any]) -> None:
         """Say at once that an action is not proven, of the first few: the run may still take long."""
@@ -224,4 +258,5 @@ _COUNTS = {
     "unproven": "UNPROVEN",
     "notSupported": "not supported",
 }
+_VERDICTS = {"proven": "PROVEN", "violated": "VIOLATED", "unproven": "UNPROVEN", "notSupported": "NOT_SUPPORTED"}
 _ALWAYS = ("planned", "performed", "proven")
