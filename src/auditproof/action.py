@@ -41,7 +41,8 @@ class Request:
     """One HTTP request to the API server, without credentials and without Audit-ID.
 
     ``uri`` is path and query as they are sent; ``headers`` may repeat a name. ``upgrade`` is "websocket" or "spdy"
-    where the request asks for another protocol (exec, attach, port-forward).
+    where the request asks for another protocol (exec, attach, port-forward). ``client`` is empty for a client that
+    waits for the answer and reads it, else one of conduct.Conduct.
     """
 
     method: str
@@ -49,6 +50,12 @@ class Request:
     headers: tuple[tuple[str, str], ...] = ()
     body: bytes | None = None
     upgrade: str = ""
+    client: str = ""
+
+    @property
+    def hangs_up(self) -> bool:
+        """Whether the client is gone before the answer is."""
+        return self.client.startswith("hangsUp")
 
     @property
     def names_node(self) -> bool:
@@ -83,6 +90,7 @@ class Action:
     query: Mapping[str, str | tuple[str, ...]] = field(default_factory=dict)
     headers: tuple[tuple[str, str], ...] = ()
     upgrade: str = ""
+    client: str = ""
 
 
 def act(verb: str, target: str, namespace: str = "", **options: Any) -> Action:
@@ -111,7 +119,7 @@ def to_request(action: Action) -> Request:
     body, media_type = _body(action)
     headers = (("Content-Type", media_type),) if body is not None and media_type else ()
     uri = f"{path}?{query}" if query else path
-    return Request(METHODS[verb], uri, (*headers, *action.headers), body, action.upgrade)
+    return Request(METHODS[verb], uri, (*headers, *action.headers), body, action.upgrade, action.client)
 
 
 def query_text(query: Mapping[str, str | tuple[str, ...]]) -> str:
@@ -126,9 +134,10 @@ def path_request(
     *,
     body: bytes | None = None,
     upgrade: str = "",
+    client: str = "",
 ) -> Request:
     """A request for any path and query, sent as it is."""
-    return Request(method, uri, headers, body, upgrade)
+    return Request(method, uri, headers, body, upgrade, client)
 
 
 def _implied_query(action: Action) -> dict[str, str]:

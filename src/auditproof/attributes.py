@@ -47,14 +47,39 @@ _METHOD_VERBS = {"POST": "create", "GET": "get", "HEAD": "get", "PUT": "update",
 _LEGACY_VERBS = {"watch", "proxy"}
 _NAMESPACE_SUBRESOURCES = {"status", "finalize"}
 _UNSAFE_NAME = ("/", "%")
+_LONG_RUNNING_VERBS = {"watch", "proxy"}
+_LONG_RUNNING_SUBRESOURCES = {"attach", "exec", "proxy", "log", "portforward"}
+_DURATION = re.compile(r"[-+]?(0|((\d+\.?\d*|\.\d+)(ns|us|µs|μs|ms|s|m|h))+)", re.ASCII)  # time.ParseDuration of Go
 
 
 def attributes_of(method: str, uri: str, user: UserInfo | None) -> Attributes:
     """What the audit policy sees of a request; ``uri`` is path and query as they are sent.
 
     Source: RequestInfoFactory.NewRequestInfo in staging/src/k8s.io/apiserver/pkg/endpoints/request/requestinfo.go.
+    A ``timeout`` that is no duration is refused before anybody is authenticated, so that there is no user
+    (pkg/endpoints/filters/request_deadline.go), but not where a request is long-running.
     Raises NotAudited where the API server cannot parse the path.
     """
+    found = _attributes_of(method, uri, user)
+    return replace(found, user=None) if _has_bad_timeout(uri) and not is_long_running(found) else found
+
+
+def is_long_running(attributes: Attributes) -> bool:
+    """Whether the server treats the request as long-running; only verb and path count, not the answer.
+
+    Source: BuildGenericConfig in pkg/controlplane/apiserver/config.go.
+    """
+    if not attributes.resource_request:
+        return attributes.path.startswith("/debug/pprof/")
+    return attributes.verb in _LONG_RUNNING_VERBS or attributes.subresource in _LONG_RUNNING_SUBRESOURCES
+
+
+def _has_bad_timeout(uri: str) -> bool:
+    timeout = parse_qs(uri.partition("?")[2]).get("timeout", [""])[0]
+    return bool(timeout) and _DURATION.fullmatch(timeout) is None
+
+
+def _attributes_of(method: str, uri: str, user: UserInfo | None) -> Attributes:
     raw_path, _, query = uri.partition("?")
     path = unquote(raw_path)
     parts = path.strip("/").split("/") if path.strip("/") else []

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from auditproof.action import METHODS, Action, Request, parse_target, path_request, query_text, to_request
+from auditproof.conduct import NEEDS_BODY
 from auditproof.resources import Resource, UnknownResource, lookup
 
 if TYPE_CHECKING:
@@ -31,9 +32,10 @@ def request_of(do: DoModel) -> Request:
     if len(kinds) != 1:
         given = f"both {' and '.join(kinds)}" if kinds else "none of them"
         raise BadAction("", f"an action has exactly one of {', '.join(METHODS)}, path and request; here is {given}")
-    if kinds[0] in METHODS:
-        return to_request(_action(do, kinds[0]))
-    return _raw_request(do, kinds[0])
+    request = to_request(_action(do, kinds[0])) if kinds[0] in METHODS else _raw_request(do, kinds[0])
+    if do.client in NEEDS_BODY and not request.body:
+        raise BadAction("client", f"a client that {do.client} sends a part of a body, and here is none")
+    return request
 
 
 def _raw_request(do: DoModel, key: str) -> Request:
@@ -47,7 +49,9 @@ def _raw_request(do: DoModel, key: str) -> Request:
     body = None if do.body is None else _raw_body(do)
     headers = {"Content-Type": do.content_type} if do.content_type else {}
     uri = f"{uri}{'&' if '?' in uri else '?'}{query}" if query else uri
-    return path_request(method, uri, tuple({**headers, **do.headers}.items()), body=body, upgrade=do.upgrade)
+    return path_request(
+        method, uri, tuple({**headers, **do.headers}.items()), body=body, upgrade=do.upgrade, client=do.client
+    )
 
 
 def _raw_body(do: DoModel) -> bytes:
@@ -73,6 +77,7 @@ def _action(do: DoModel, verb: str) -> Action:
         query=_query(do),
         headers=tuple(do.headers.items()),
         upgrade=do.upgrade,
+        client=do.client,
     )
 
 

@@ -18,6 +18,7 @@ from auditproof.action import Request
 from auditproof.audit import Level
 from auditproof.counters import Counters, parse_counters
 from auditproof.errors import AuditproofError, LogUnreadable
+from auditproof.settling import end_shows, ended_by_server, is_over, runs_on, why_open
 from auditproof.stages import emitted_stages
 from auditproof.verdict import NOT_STORED, UNSETTLED
 from auditproof.wait import TimedOut, wait_until
@@ -39,9 +40,6 @@ DEATH_TIMEOUT_S = 1.0
 FENCE_TIMEOUT_S = 10.0  # how long the sentinel's event may take into the log; in blocking mode it is there at once
 FOLLOW_UP = Request("GET", "/version")
 USER_AGENT = "auditproof/fence"
-# A body of up to this size gets its Content-Length from net/http itself, after the handler has returned; a longer one
-# was declared by the handler, which then still runs (net/http server.go: bufferBeforeChunkingSize).
-OWN_CONTENT_LENGTH = 2048
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +55,7 @@ class Sent:
 class Fence:
     """What closed a batch: the events by audit ID, what was done in words, and why absence would prove nothing.
 
+    ``over`` are the Audit-IDs of requests whose end showed elsewhere than on their connection (see ``settling``).
     ``uncounted`` has a doubt for each Audit-ID whose request leaves no event, where the server has not counted as many
     such requests as were sent.
     """
@@ -65,16 +64,21 @@ class Fence:
     doubts: tuple[str, ...]
     closed: frozenset[tuple[Wire, int]]
     events: Mapping[str, tuple[AuditEvent, ...]]
+    over: frozenset[str] = frozenset()
     uncounted: Mapping[str, str] = field(default_factory=dict)
 
     def doubts_about(self, sent: Sent) -> tuple[str, ...]:
         """Why the absence of an event of this exchange would prove nothing; empty where nothing does."""
         uncounted = self.uncounted.get(sent.exchange.audit_id)
         doubts = (*self.doubts, *([uncounted] if uncounted else []))
-        if (sent.wire, sent.connection) in self.closed or _ended_by_server(sent.exchange):
+        if sent.exchange.audit_id in self.over or self.settles(sent):
             return doubts
-        doubt = "its connection ended before a follow-up request could show that the server was done with it"
-        return (*doubts, doubt)
+        return (*doubts, why_open(sent.exchange))
+
+    def settles(self, sent: Sent) -> bool:
+        """Whether the connection of an exchange shows that the server was done with it."""
+        followed = (sent.wire, sent.connection) in self.closed and not runs_on(sent.exchange)
+        return followed or ended_by_server(sent.exchange)
 
 
 @dataclass(slots=True)
@@ -98,9 +102,11 @@ class Enclosure:
         next_id: Callable[[], str],
         died: Callable[[], str],
         decide: Callable[[Attributes], Decision],
+        request_log: Callable[[], str],
         patience_s: float = FENCE_TIMEOUT_S,
     ) -> None:
         self._log = log
+        self._request_log = request_log
         self._admin = admin
         self._sentinel = sentinel
         self._new_wire = new_wire
@@ -131,10 +137,12 @@ class Enclosure:
         wanted = {item.exchange.audit_id for item in sent}
         doubts: list[str] = []
         closed: frozenset[tuple[Wire, int]] = frozenset()
+        over: frozenset[str] = frozenset()
         text, uncounted = "", dict[str, str]()
         before = self._before
         try:
             closed = self._follow_up(sent)
+            over = self._settle(sent, closed, seen, wanted)
             text = self._read_to_sentinel(seen, wanted) if self._sentinel else self._read_to_end(seen, wanted)
             text += self._wait_for_all(seen, wanted)
             doubts += self._lost()
@@ -146,7 +154,7 @@ class Enclosure:
         doubts += seen.problems
         self._mark = seen.mark
         events = {audit_id: tuple(found) for audit_id, found in seen.events.items()}
-        return Fence(text, tuple(doubts), closed, events, uncounted)
+        return Fence(text, tuple(doubts), closed, events, over, uncounted)
 
     def _death(self) -> list[str]:
         """What ended, if anything did: a process that is killed closes its connections a moment before it is gone."""
@@ -166,6 +174,32 @@ class Enclosure:
         wires = dict.fromkeys(item.wire for item in sent)
         answers = ((wire, wire.send(FOLLOW_UP, audit_id=self._next_id(), user_agent=USER_AGENT)) for wire in wires)
         return frozenset((wire, answer.connection) for wire, answer in answers if not answer.error)
+
+    def _settle(
+        self, sent: Sequence[Sent], closed: frozenset[tuple[Wire, int]], seen: _Seen, wanted: set[str]
+    ) -> frozenset[str]:
+        """The Audit-IDs of requests that are seen to be over although their connection does not show it.
+
+        It is waited for those whose end can show at all; what does not show is a doubt, not an error.
+        """
+        fence = Fence("", (), closed, {})
+        still_open = {item.exchange.audit_id: item for item in sent if not fence.settles(item)}
+        over: set[str] = set()
+
+        def look() -> bool | None:
+            self._read(seen, wanted)
+            log = self._request_log() if still_open else ""
+            over.update(name for name, item in still_open.items() if is_over(item.exchange, seen.events[name], log))
+            return True if over >= {name for name in still_open if shows(name, bool(log))} else None
+
+        def shows(name: str, logs: bool) -> bool:
+            exchange = still_open[name].exchange
+            return end_shows(exchange, self._decide(exchange.attributes), logs=logs)
+
+        if still_open:
+            with suppress(TimedOut):
+                wait_until(look, what="requests to end", timeout_s=self._patience_s)
+        return frozenset(over)
 
     def _read_to_sentinel(self, seen: _Seen, wanted: set[str]) -> str:
         assert self._sentinel is not None
@@ -282,18 +316,3 @@ class Enclosure:
 def _reaches_the_policy(exchange: Exchange) -> bool:
     """Whether the answer surely came from below the filter that evaluates the policy."""
     return not exchange.error and exchange.status not in (0, *UNSETTLED)
-
-
-def _ended_by_server(exchange: Exchange) -> bool:
-    """Whether the end of the answer itself shows that the server was done with the request.
-
-    True for an answer that net/http ended after the handler had returned: chunked, or short enough for net/http to
-    count it itself; not for a time-out, and not where another protocol was switched to or asked for: that answer may
-    be the kubelet's, which the handler passes on before it returns (apimachinery pkg/util/proxy/upgradeaware.go
-    tryUpgrade).
-    """
-    request = exchange.request
-    if exchange.error or exchange.status in (0, 101, 504) or request.upgrade or request.method == "HEAD":
-        return False
-    length = exchange.header("Content-Length")
-    return not length or int(length) <= OWN_CONTENT_LENGTH

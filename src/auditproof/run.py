@@ -70,7 +70,8 @@ class Prover:
     ``policy`` is what the actions are judged by, ``running`` what the server was started with: the same, but for a
     sabotage run. ``died`` answers an empty text while the servers run, else what happened to them. ``folder`` is
     private and takes the credentials. ``log`` is where the events are read, the cluster's log file unless it is given;
-    ``patience_s`` is how long the end of a batch may take to get there. ``performed`` is called whenever an action was
+    ``request_log`` answers the text of the server's own log, empty where it says nothing of requests; ``patience_s`` is
+    how long the end of a batch may take to get into the audit log. ``performed`` is called whenever an action was
     sent, from any thread.
     """
 
@@ -83,6 +84,7 @@ class Prover:
         folder: Path,
         died: Callable[[], str],
         log: AuditLog | None = None,
+        request_log: Callable[[], str] = lambda: "",
         patience_s: float = FENCE_TIMEOUT_S,
         performed: Callable[[], None] = lambda: None,
     ) -> None:
@@ -104,6 +106,7 @@ class Prover:
             self._next_id,
             died,
             lambda attributes: decide(running, attributes),
+            request_log,
             patience_s,
         )
 
@@ -127,7 +130,7 @@ class Prover:
         return located
 
     def perform(self, steps: Sequence[Step]) -> list[Sent]:
-        """Send everything once, in order; only watches run beside the rest.
+        """Send everything once, in order; only watches, and clients that do not just wait, run beside the rest.
 
         Watches have a connection of their own, and so has what asks for another protocol: the server may end that
         connection whatever it answers, and nothing else must be on it then.
@@ -136,7 +139,7 @@ class Prover:
             watches = {
                 step.id: pool.submit(self._send, step, self._new_wire(step.identity), self._next_id())
                 for step in steps
-                if step.attributes.verb == "watch"
+                if step.attributes.verb == "watch" or step.request.client
             }
             return [
                 watches[step.id].result() if step.id in watches else self._send(step, self._wire(step), self._next_id())
@@ -197,7 +200,8 @@ class Prover:
         return f"{self._run}-{self._count}"
 
     def _wire(self, step: Step) -> Wire:
-        return self._new_wire(step.identity) if step.request.upgrade else self._wires[step.identity]
+        own = step.request.upgrade or step.request.client
+        return self._new_wire(step.identity) if own else self._wires[step.identity]
 
     def _send(self, step: Step, wire: Wire, audit_id: str) -> Sent:
         response = wire.send(step.request, audit_id=audit_id, user_agent=f"auditproof/{step.id}")

@@ -86,7 +86,9 @@ def _perform(
             cluster = provider.cluster(path)
             died = lambda cluster=cluster: provider.alive(cluster)  # noqa: E731 - bound to this cluster
             folder = directory.private_folder()
-            prover = stack.enter_context(closing(Prover(cluster, policy, running=policy, folder=folder, died=died)))
+            served = lambda cluster=cluster: provider.request_log(cluster)  # noqa: E731
+            prover = Prover(cluster, policy, running=policy, folder=folder, died=died, request_log=served)
+            stack.enter_context(closing(prover))
             proofs.append({proof.step.id: proof.verdict for proof in prover.prove(steps)})
     old, new = proofs
     return tuple(

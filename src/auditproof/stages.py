@@ -1,13 +1,13 @@
 """Which stages the API server emits events at, before any is omitted.
 
-Source: staging/src/k8s.io/apiserver/pkg/endpoints/filters/audit.go and authn_audit.go; what is long-running:
-pkg/controlplane/apiserver/config.go.
+Source: staging/src/k8s.io/apiserver/pkg/endpoints/filters/audit.go, authn_audit.go and request_deadline.go.
 """
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from auditproof.attributes import is_long_running
 from auditproof.audit import Stage
 
 if TYPE_CHECKING:
@@ -15,17 +15,8 @@ if TYPE_CHECKING:
 
     from auditproof.attributes import Attributes
 
-_LONG_RUNNING_VERBS = {"watch", "proxy"}
-_LONG_RUNNING_SUBRESOURCES = {"attach", "exec", "proxy", "log", "portforward"}
 _SHORT = frozenset({Stage.REQUEST_RECEIVED, Stage.RESPONSE_COMPLETE})
 _LONG = _SHORT | {Stage.RESPONSE_STARTED}
-
-
-def is_long_running(attributes: Attributes) -> bool:
-    """Whether the server treats the request as long-running; only verb and path count, not the answer."""
-    if not attributes.resource_request:
-        return attributes.path.startswith("/debug/pprof/")
-    return attributes.verb in _LONG_RUNNING_VERBS or attributes.subresource in _LONG_RUNNING_SUBRESOURCES
 
 
 def emitted_stages(attributes: Attributes, status: int) -> frozenset[Stage]:

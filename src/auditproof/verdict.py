@@ -313,7 +313,7 @@ def _missing(expectation: Expectation, evidence: Evidence, level: Level, stages:
 def _doubts(expectation: Expectation, evidence: Evidence) -> Iterator[str]:
     """What in the exchange itself keeps it from proving anything."""
     exchange = evidence.exchange
-    if exchange.error or not exchange.status:
+    if exchange.error or not (exchange.status or exchange.request.hangs_up):
         yield f"the request got no complete answer: {exchange.error or 'no status'}"
         return
     if expectation.status is not None and exchange.status != expectation.status:

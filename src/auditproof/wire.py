@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
+from auditproof import conduct
 from auditproof.errors import WireError
 
 if TYPE_CHECKING:
@@ -103,12 +104,16 @@ class Wire:
         self._pool: HTTPConnectionPool = ApiClient(configuration).rest_client.pool_manager.connection_from_url(url)
         authorization = (("Authorization", f"Bearer {credential.token}"),) if credential.token else ()
         self._fixed = (*authorization, *credential.headers)
+        self._url, self._ca = url, ca
+        self._pair = (credential.cert, credential.key) if credential.cert and credential.key else None
 
     def send(self, request: Request, *, audit_id: str, user_agent: str) -> Response:
-        """Send ``request`` exactly once and read the answer to its end.
+        """Send ``request`` exactly once and read the answer to its end, unless its client is of another conduct.
 
         Never raises for what happens on the wire: a broken answer is a Response with ``error``.
         """
+        if request.client:
+            return self._behave(request, audit_id, user_agent)
         from urllib3.exceptions import HTTPError
 
         started = datetime.now(UTC)
@@ -122,6 +127,15 @@ class Wire:
             error = f"{type(broken).__name__}: {broken}"
         connection = self._pool.num_connections
         return Response(status, headers, body, connection, started, datetime.now(UTC), error)
+
+    def _behave(self, request: Request, audit_id: str, user_agent: str) -> Response:
+        """A request whose client is of another conduct: on a connection of its own, which counts as none."""
+        started = datetime.now(UTC)
+        headers = self._headers(request, audit_id, user_agent)
+        status, answered, body, error = conduct.perform(
+            self._url, self._ca, self._pair, request, list(headers.iteritems())
+        )
+        return Response(status, answered, body, 0, started, datetime.now(UTC), error)
 
     def _open(self, request: Request, audit_id: str, user_agent: str) -> BaseHTTPResponse:
         from urllib3 import Timeout

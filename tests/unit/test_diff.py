@@ -11,13 +11,13 @@ from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 from tests.random_policies import LEVELS, STAGES, VERBS, documents, every_request, policies, read, rules, users
 
-from auditproof.attributes import Attributes, UserInfo
+from auditproof.attributes import Attributes, UserInfo, is_long_running
 from auditproof.cli import main
 from auditproof.decide import decide, no_match
 from auditproof.diff import Change, Kind, PolicyDiff, changed, diff, effect_of
 from auditproof.policy import Policy, parse_policy
 from auditproof.served import load_served
-from auditproof.stages import emitted_stages, is_long_running
+from auditproof.stages import emitted_stages
 
 if TYPE_CHECKING:
     from pathlib import Path

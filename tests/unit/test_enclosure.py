@@ -7,6 +7,7 @@ by the real FileLog. The same on real servers stands in tests/live/test_prover.p
 from __future__ import annotations
 
 import json
+import re
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, cast
@@ -130,6 +131,7 @@ def make(server: FakeServer) -> Callable[..., Enclosure]:
             lambda: f"fence-{next(numbers)}",
             lambda: f"kube-apiserver has ended: {server.dead}" if server.dead else "",
             lambda attributes: decided_by(POLICY, POLICY.rules[attributes.path not in server.silent]),
+            lambda: "",
             patience_s=0.05,
         )
 
@@ -339,6 +341,7 @@ def test_a_log_that_is_cut_is_a_doubt(server: FakeServer, make: Callable[..., En
 def test_a_connection_that_was_not_followed_up_needs_an_answer_that_shows_its_end(
     server: FakeServer, make: Callable[..., Enclosure], changed: dict[str, Any], method: str, sure: bool
 ) -> None:
+    server.silent.add(READ.uri)  # no last event shows it
     fence_of = make()
     fence_of.open()
     sent = act(server, request=Request(method, READ.uri), **changed)
@@ -346,12 +349,13 @@ def test_a_connection_that_was_not_followed_up_needs_an_answer_that_shows_its_en
 
     doubts = close(fence_of, sent).doubts_about(sent)
 
-    assert doubts == () if sure else "before a follow-up request could show" in doubts[0]
+    assert doubts == () if sure else re.search("before a follow-up request could show|answered 504", doubts[-1])
 
 
 def test_an_answer_to_a_request_for_another_protocol_does_not_show_the_end(
     server: FakeServer, make: Callable[..., Enclosure]
 ) -> None:
+    server.silent.add(READ.uri)
     fence_of = make()
     fence_of.open()
     sent = act(server, request=Request("GET", READ.uri, upgrade="websocket"))
@@ -360,6 +364,17 @@ def test_an_answer_to_a_request_for_another_protocol_does_not_show_the_end(
     (doubt,) = close(fence_of, sent).doubts_about(sent)
 
     assert "before a follow-up request could show" in doubt
+
+
+def test_the_last_event_of_a_request_shows_its_end_whatever_became_of_its_connection(
+    server: FakeServer, make: Callable[..., Enclosure]
+) -> None:
+    fence_of = make()
+    fence_of.open()
+    sent = act(server, request=Request("GET", READ.uri, upgrade="websocket"))
+    server.connection = 2
+
+    assert close(fence_of, sent).doubts_about(sent) == ()
 
 
 def test_a_policy_that_records_nothing_is_fenced_by_the_counter(

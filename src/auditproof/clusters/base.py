@@ -74,6 +74,10 @@ class Provider(Protocol):
         """
         ...
 
+    def request_log(self, cluster: Cluster) -> str:
+        """What the server says of the requests that it has served (klog of httplog); empty where nothing."""
+        ...
+
     def alive(self, cluster: Cluster) -> str:
         """An empty text while the cluster's servers run, else what ended and its last words."""
         ...

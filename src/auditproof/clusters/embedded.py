@@ -20,7 +20,7 @@ from auditproof.clusters.callback import LOG as CALLBACK_LOG
 from auditproof.clusters.network import LABEL as NETWORK
 from auditproof.clusters.network import LOG as NETWORK_LOG
 from auditproof.clusters.network import accepts, start_network, write_network_keys
-from auditproof.clusters.readiness import START_TIMEOUT_S, ask, last_words, wait_ready
+from auditproof.clusters.readiness import REQUESTS_LOGGED, START_TIMEOUT_S, ask, last_words, wait_ready
 from auditproof.clusters.servers import Servers
 from auditproof.clusters.static_tokens import FILE as STATIC_TOKENS
 from auditproof.clusters.static_tokens import read_static_token, write_static_token
@@ -38,6 +38,7 @@ if TYPE_CHECKING:
 # What the only member calls itself, because etcd before 3.7 wants a host and a port: nothing listens there, and nothing
 # is ever sent.
 CLIENT, PEER = "http://127.0.0.1:2379", "http://127.0.0.1:2380"
+SERVER_LOG = "server.log"
 CAPABILITIES = frozenset(Capability) - {Capability.RUNS_PODS}
 
 
@@ -81,10 +82,14 @@ class Embedded:
         """The cluster that runs ``policy``. Raises ClusterError where it does not start."""
         return self._servers.cluster(policy, settings)
 
+    def request_log(self, cluster: Cluster) -> str:
+        """The server's own log, where it has a line about each request that is over."""
+        return (cluster.policy.parent / SERVER_LOG).read_text(errors="replace")
+
     def alive(self, cluster: Cluster) -> str:
         """An empty text while its servers run, else which one ended and its last words."""
         logs = {
-            cluster.name: cluster.policy.parent / "server.log",
+            cluster.name: cluster.policy.parent / SERVER_LOG,
             "etcd": self._run.path / "etcd.log",
             NETWORK: self._run.path / NETWORK_LOG,
             CALLBACK: self._run.path / CALLBACK_LOG,
@@ -107,7 +112,7 @@ class Embedded:
                 str(self._binaries().kube_apiserver),
                 *self._flags(cluster, keys, socket_path, network | callback.flags, settings),
             ]
-            log = folder / "server.log"
+            log = folder / SERVER_LOG
             pid = self._run.start(name, command, log)
             what = f"kube-apiserver with the policy {policy}"
             wait_ready(
@@ -171,6 +176,7 @@ class Embedded:
             "proxy-client-key-file": keys / "front-proxy-client.key",
             "service-cluster-ip-range": "10.96.0.0/16",
             "allow-privileged": "true",
+            "vmodule": REQUESTS_LOGGED,
             **others,
             "audit-policy-file": cluster.policy,
             "audit-log-path": cluster.log,

@@ -21,7 +21,7 @@ from auditproof.clusters.engine import find_engine
 from auditproof.clusters.kind_binary import find_kind
 from auditproof.clusters.kind_cluster import FIRST_SERVER, MANIFESTS, KindCluster
 from auditproof.clusters.kind_config import FIRST_PORT, IN_NODE, LOOPBACK, beside, cluster_config
-from auditproof.clusters.readiness import START_TIMEOUT_S, ask, in_user_words, why_it_ended
+from auditproof.clusters.readiness import REQUESTS_LOGGED, START_TIMEOUT_S, ask, in_user_words, why_it_ended
 from auditproof.clusters.servers import Servers
 from auditproof.clusters.static_tokens import FILE as STATIC_TOKENS
 from auditproof.clusters.static_tokens import read_static_token, write_static_token
@@ -99,6 +99,13 @@ class Kind:
     def cluster(self, policy: Path, settings: Settings = NO_SETTINGS) -> Cluster:
         """The API server that runs ``policy``. Raises ClusterError where it does not start."""
         return self._servers.cluster(policy, settings)
+
+    def request_log(self, cluster: Cluster) -> str:
+        """The server's own log, where it has a line about each request that is over; empty where it cannot be had."""
+        try:
+            return self._kind.server_log(self._pod(cluster.name))
+        except ClusterError:
+            return ""
 
     def alive(self, cluster: Cluster) -> str:
         """An empty text while the node runs and the server answers, else what ended and its last words."""
@@ -225,6 +232,7 @@ class Kind:
             "audit-log-maxsize": "10000",
             "token-auth-file": f"{IN_NODE}/{STATIC_TOKENS}",
             "requestheader-allowed-names": f"{OF_KUBEADM},{FRONT_PROXY}",
+            "vmodule": REQUESTS_LOGGED,
             **{f"audit-log-{key}": value for key, value in self._profile.audit_log.items()},
             **self._profile.flags,
         }

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
     from auditproof.clusters.base import Cluster
 
+REQUESTS_LOGGED = "httplog=3"  # --vmodule: a line about each request that is over (apiserver pkg/server/httplog)
 PAUSE_S = 0.05
 ASK_TIMEOUT_S = 5.0
 START_TIMEOUT_S = float(os.environ.get("AUDITPROOF_START_TIMEOUT", "60"))

@@ -215,6 +215,7 @@ class AuditSession:
                 running=running,
                 folder=self.run_directory.private_folder(),
                 died=lambda: self.provider.alive(cluster),
+                request_log=lambda: self.provider.request_log(cluster),
                 performed=self._tally.add,
             )
         return self._provers[bench]
