@@ -20,7 +20,9 @@ if TYPE_CHECKING:
     from auditproof.attributes import Attributes
     from auditproof.identity import Identity, Impersonation
 
-RBAC = "/apis/rbac.authorization.k8s.io/v1"
+GROUP = "rbac.authorization.k8s.io"
+RBAC = f"/apis/{GROUP}/v1"
+MARK_GROUP = "auditproof.dev"
 MASTERS = "system:masters"
 _STREAMS = {"exec", "attach", "portforward"}  # a WebSocket GET needs "create" as well since 1.35
 _ESCALATING = {"roles": "escalate", "clusterroles": "escalate", "rolebindings": "bind", "clusterrolebindings": "bind"}
@@ -28,33 +30,49 @@ _ESCALATING = {"roles": "escalate", "clusterroles": "escalate", "rolebindings": 
 
 @dataclass(frozen=True, slots=True)
 class SubjectRules:
-    """The RBAC rules (rbac.authorization.k8s.io/v1 PolicyRule) that one user gets, on the whole cluster."""
+    """The RBAC rules (rbac.authorization.k8s.io/v1 PolicyRule) that one user gets.
+
+    On the whole cluster, or in ``namespaces`` alone where they are not None. ``run`` tells the roles of runs apart that
+    are guests on the same cluster.
+    """
 
     user: str
     rules: tuple[dict[str, Any], ...]
+    namespaces: tuple[str, ...] | None = None
+    run: str = ""
 
     def manifests(self) -> Iterator[tuple[str, dict[str, Any]]]:
-        """The ClusterRole and its ClusterRoleBinding, each with the collection to POST it to."""
-        name = f"auditproof-{self._digest()}"
-        head = {"apiVersion": "rbac.authorization.k8s.io/v1", "metadata": {"name": name}}
-        rules = [*self.rules, {"nonResourceURLs": [self._mark()], "verbs": ["get"]}]
-        yield f"{RBAC}/clusterroles", {**head, "kind": "ClusterRole", "rules": rules}
-        reference = {"apiGroup": "rbac.authorization.k8s.io", "kind": "ClusterRole", "name": name}
-        subject = {"apiGroup": "rbac.authorization.k8s.io", "kind": "User", "name": self.user}
-        binding = {**head, "kind": "ClusterRoleBinding", "roleRef": reference, "subjects": [subject]}
-        yield f"{RBAC}/clusterrolebindings", binding
+        """The ClusterRole and its bindings, each with the collection to POST it to."""
+        head = {"apiVersion": f"{GROUP}/v1", "metadata": {"name": self._name()}}
+        marks = [
+            {"nonResourceURLs": [f"/{self._name()}"], "verbs": ["get"]},
+            {"apiGroups": [MARK_GROUP], "resources": [self._name()], "verbs": ["get"]},
+        ]
+        yield f"{RBAC}/clusterroles", {**head, "kind": "ClusterRole", "rules": [*self.rules, *marks]}
+        reference = {"apiGroup": GROUP, "kind": "ClusterRole", "name": self._name()}
+        subject = {"apiGroup": GROUP, "kind": "User", "name": self.user}
+        binding = {**head, "roleRef": reference, "subjects": [subject]}
+        if self.namespaces is None:
+            yield f"{RBAC}/clusterrolebindings", {**binding, "kind": "ClusterRoleBinding"}
+        for namespace in self.namespaces or ():
+            yield f"{RBAC}/namespaces/{namespace}/rolebindings", {**binding, "kind": "RoleBinding"}
 
-    def review(self) -> dict[str, Any]:
-        """A SubjectAccessReview that is allowed once exactly this ClusterRole and its binding are in force."""
-        spec = {"user": self.user, "nonResourceAttributes": {"path": self._mark(), "verb": "get"}}
-        return {"apiVersion": "authorization.k8s.io/v1", "kind": "SubjectAccessReview", "spec": spec}
+    def reviews(self) -> Iterator[dict[str, Any]]:
+        """SubjectAccessReviews that are allowed once exactly this ClusterRole and its bindings are in force.
 
-    def _digest(self) -> str:
-        return hashlib.sha256(json.dumps([self.user, *self.rules]).encode()).hexdigest()[:16]
+        They ask for what this role alone grants and what leads nowhere: a path, or a resource.
+        """
+        head = {"apiVersion": "authorization.k8s.io/v1", "kind": "SubjectAccessReview"}
+        if self.namespaces is None:
+            mark = {"path": f"/{self._name()}", "verb": "get"}
+            yield {**head, "spec": {"user": self.user, "nonResourceAttributes": mark}}
+        for namespace in self.namespaces or ():
+            asked = {"namespace": namespace, "verb": "get", "group": MARK_GROUP, "resource": self._name()}
+            yield {**head, "spec": {"user": self.user, "resourceAttributes": asked}}
 
-    def _mark(self) -> str:
-        """A path that is granted by this role alone and leads nowhere: it tells when the role is in force."""
-        return f"/auditproof-{self._digest()}"
+    def _name(self) -> str:
+        told = [self.user, *self.rules, *([self.run] if self.run else [])]
+        return "auditproof-" + hashlib.sha256(json.dumps(told).encode()).hexdigest()[:16]
 
 
 def rules_needed(requests: Iterable[tuple[Identity, Attributes]]) -> tuple[SubjectRules, ...]:

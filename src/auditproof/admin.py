@@ -8,10 +8,13 @@ from __future__ import annotations
 import functools
 import json
 import uuid
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from auditproof.access import SubjectRules, rules_needed
+from auditproof.access import rules_needed
 from auditproof.action import Request
+from auditproof.capability import Capability
+from auditproof.clusters.cleanup import RUN, labels
 from auditproof.errors import WireError
 from auditproof.pods import Pods
 from auditproof.resources import Resource, UnknownResource, resource_of
@@ -36,8 +39,10 @@ class Admin:
 
     def __init__(self, cluster: Cluster) -> None:
         self._cluster = cluster
-        self._wire = Wire(cluster.url, cluster.ca, Credential(cluster.admin_cert, cluster.admin_key))
+        credential = Credential(cluster.admin_cert, cluster.admin_key, cluster.admin_token)
+        self._wire = Wire(cluster.url, cluster.ca, credential)
         self._created: set[str] = set()
+        self._namespaces: set[str] = set()
         self._pods = Pods(self.send, cluster.capabilities)
 
     @property
@@ -60,17 +65,39 @@ class Admin:
     def create(self, manifest: Mapping[str, Any]) -> None:
         """Create an object; one that is there already is left as it is.
 
-        Raises WireError with the server's own message where it refuses.
+        Raises WireError with the server's own message where it refuses, and on a cluster that is not the run's own
+        where the object is somebody else's.
         """
         key = json.dumps(manifest, sort_keys=True)
         if key in self._created:
             return
         located = self._pods.located(manifest)
-        self.post(self._collection(located), located)
+        collection = self._collection(located)
+        if self.post(collection, self._labelled(located)).status == 409:
+            self._must_be_ours(f"{collection}/{manifest['metadata']['name']}")
+        if manifest["kind"] == "Namespace":
+            self._namespaces.add(str(manifest["metadata"]["name"]))
         if manifest["kind"] == "CustomResourceDefinition":
             self._wait_until_served(manifest)
         self._pods.settle(manifest, located)
         self._created.add(key)
+
+    def _labelled(self, manifest: Mapping[str, Any]) -> Mapping[str, Any]:
+        """The object with the labels by which it is found and removed, on a cluster that is not the run's own."""
+        if not self._cluster.guest:
+            return manifest
+        metadata = manifest.get("metadata", {})
+        marked = {**metadata.get("labels", {}), **labels(self._cluster.guest)}
+        return {**manifest, "metadata": {**metadata, "labels": marked}}
+
+    def _must_be_ours(self, path: str) -> None:
+        if whose := self.whose(path):
+            raise WireError(f"set-up: {path} is there already, made by {whose}: nothing else than its own is touched")
+
+    def ensure_namespace(self, name: str) -> None:
+        """See that a namespace is there, whoever has made it. Raises WireError where the server refuses."""
+        if self.send("GET", f"/api/v1/namespaces/{name}").status != 200:
+            self.create({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name}})
 
     def _collection(self, manifest: Mapping[str, Any]) -> str:
         """The collection that a manifest is to be POSTed to; the server is asked about a kind that is not built in."""
@@ -105,21 +132,33 @@ class Admin:
     def grant(self, requests: Iterable[tuple[Identity, Attributes]]) -> None:
         """Give every identity the rights that its own requests need, and wait until the server knows of them.
 
+        Where they may not be given on the whole cluster, they are given in the namespaces that the run has made.
         Raises WireError where the server refuses, TimedOut where the rights do not take effect.
         """
-        granted = [self._bind(needed) for needed in rules_needed(requests)]
-        for review in granted:
+        everywhere = Capability.GRANTS_CLUSTER_RIGHTS in self._cluster.capabilities
+        own = None if everywhere else tuple(sorted(self._namespaces))
+        wanted = (request for request in requests if own is None or request[1].namespace in own)
+        granted = [replace(rules, namespaces=own, run=self._cluster.guest) for rules in rules_needed(wanted)]
+        for rules in granted:
+            for uri, manifest in rules.manifests():
+                self.post(uri, self._labelled(manifest))
+        for review in (review for rules in granted for review in rules.reviews()):
             what = f"the rights of {review['spec']['user']} to take effect"
             wait_until(functools.partial(self._allowed, review), what=what, timeout_s=RIGHTS_TIMEOUT_S)
-
-    def _bind(self, needed: SubjectRules) -> dict[str, Any]:
-        for uri, manifest in needed.manifests():
-            self.post(uri, manifest)
-        return needed.review()
 
     def _allowed(self, review: dict[str, Any]) -> bool | None:
         response = self.post("/apis/authorization.k8s.io/v1/subjectaccessreviews", review)
         return True if response.json()["status"]["allowed"] else None
+
+    def whose(self, path: str) -> str:
+        """Who has made the object at ``path``, in words; empty where it is not there, or this run has made it."""
+        if not self._cluster.guest:
+            return ""
+        answer = self.send("GET", path)
+        found = answer.json().get("metadata", {}).get("labels", {}) if answer.status == 200 else {}
+        if answer.status == 404 or found.get(RUN) == self._cluster.guest:
+            return ""
+        return f"the run {found[RUN]}, whose leftovers auditproof cleanup removes" if RUN in found else "somebody else"
 
     def close(self) -> None:
         """Close the admin's connection."""

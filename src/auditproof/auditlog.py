@@ -110,7 +110,7 @@ class FileLog:
 
     def read(self, since: Mark, wanted: Callable[[str], bool]) -> Slice:
         """See AuditLog.read."""
-        found = _Found(wanted)
+        found = Found(wanted)
         mark = since
         files = self._files_from(since)
         for n, (inode, path) in enumerate(files):
@@ -119,7 +119,7 @@ class FileLog:
             mark = self._read_lines(path, begin, found, live=live)
         return Slice(tuple(found.events), tuple(found.problems), mark, found.lines)
 
-    def _read_lines(self, path: Path, begin: Mark, found: _Found, *, live: bool) -> Mark:
+    def _read_lines(self, path: Path, begin: Mark, found: Found, *, live: bool) -> Mark:
         """Read complete lines from ``begin``; answers where the next read begins."""
         offset = begin.offset
         with self._open(path, begin) as file:
@@ -213,7 +213,7 @@ def _end_of_last_line(file: BinaryIO, block: int = 65536) -> int:
     return 0
 
 
-class _Found:
+class Found:
     """What reading has found so far."""
 
     def __init__(self, wanted: Callable[[str], bool]) -> None:
@@ -223,6 +223,7 @@ class _Found:
         self.lines = 0
 
     def add(self, line: bytes, source: str, offset: int) -> None:
+        """Take one line, which begins at ``offset`` of ``source``."""
         self.lines += 1
         try:
             event = event_of(json.loads(line), source, offset, line)

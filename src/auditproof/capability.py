@@ -10,6 +10,8 @@ class Capability(StrEnum):
 
     SETS_POLICY = "setsPolicy"
     MINTS_X509 = "mintsX509"
+    SIGNS_CERTIFICATES = "signsCertificates"
+    GRANTS_CLUSTER_RIGHTS = "grantsClusterRights"
     READS_LOG = "readsLog"
     RUNS_PODS = "runsPods"
     KUBELET = "kubelet"  # one answers for pods: the real one, or a stand-in that runs no container

@@ -15,6 +15,8 @@ LevelName = Literal["None", "Metadata", "Request", "RequestResponse", "excluded"
 CapabilityName = Literal[
     "setsPolicy",
     "mintsX509",
+    "signsCertificates",
+    "grantsClusterRights",
     "readsLog",
     "runsPods",
     "kubelet",

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, TextIO
 
 from auditproof import __version__, content
 from auditproof.attributes import Attributes, UserInfo
+from auditproof.cleanup_command import add_cleanup
 from auditproof.command import add_command, version
 from auditproof.diff_command import add_diff
 from auditproof.errors import AuditproofError
@@ -43,6 +44,8 @@ exit codes are pytest's: 0 all proven; 1 something violated or unproven; 2 inter
 examples:
   auditproof run policies/prod.yaml --report reports
   auditproof run policies/prod.yaml --kubernetes 1.36 -m standard -k secrets
+  auditproof run policies/prod.yaml --cluster existing --kubeconfig prod.kubeconfig \\
+    --log 'command:ssh cp1 tail -c +{start} /var/log/kubernetes/audit/audit.log'
   auditproof run policies/new.yaml --base policies/old.yaml --report reports -m "change or witness"
   auditproof run policies/prod.yaml --backends --report reports
 """
@@ -92,6 +95,7 @@ def _parser() -> argparse.ArgumentParser:
     _add_evaluate(commands)
     _add_explain(commands)
     add_diff(commands)
+    add_cleanup(commands)
     add_report(commands)
     add_compare(commands)
     add_requirements(commands)
@@ -106,6 +110,16 @@ def _add_run(commands: Commands) -> None:
     run.add_argument("--cluster", metavar="PROFILE", help="a cluster profile: name or file (default: embedded)")
     run.add_argument("--kubernetes", metavar="VERSION", help="the Kubernetes version (default: the profile's)")
     run.add_argument("--image", metavar="IMAGE", help="the node image of a kind cluster (default: the profile's)")
+    run.add_argument("--kubeconfig", metavar="FILE", help="an existing cluster (--cluster existing): who we are there")
+    run.add_argument(
+        "--log",
+        "--audit-log",
+        metavar="SPEC",
+        action="append",
+        default=[],
+        help="where its audit log is read: a path, command:COMMAND, node:NODE/PATH, api:PATH or webhook:FOLDER; "
+        "once for each API server",
+    )
     run.add_argument(
         "--coverage",
         metavar="DEPTH",
@@ -165,6 +179,7 @@ def _run(options: argparse.Namespace, rest: Sequence[str]) -> int:
         "--audit-formats": options.formats,
         "--audit-coverage": options.coverage,
     }
+    named |= {"--audit-kubeconfig": options.kubeconfig, "--audit-log": "\n".join(options.log) or None}
     named |= {"--audit-requirements": ",".join(options.requirements) or None}
     backends = root / "suites" / "backends"
     suites = [str(backends)] if options.backends else [str(root / "suites"), f"--ignore={backends}"]

@@ -29,14 +29,14 @@ Answer = tuple[int, tuple[tuple[str, str], ...], bytes, str]
 
 
 def perform(
-    url: str, ca: Path, pair: tuple[Path, Path] | None, request: Request, headers: Iterable[tuple[str, str]]
+    url: str, ca: Path | None, pair: tuple[Path, Path] | None, request: Request, headers: Iterable[tuple[str, str]]
 ) -> Answer:
     """Send ``request`` once, in the way that its ``client`` says, on a connection of its own that is closed at the end.
 
     ``pair`` are certificate and key of the client, if it has any. The status is 0 where the client did not stay for it.
     Never raises for what happens on the wire.
     """
-    context = ssl.create_default_context(cafile=str(ca))
+    context = ssl.create_default_context(cafile=str(ca) if ca else None)
     if pair is not None:
         context.load_cert_chain(*pair)
     connection = http.client.HTTPSConnection(urlsplit(url).netloc, timeout=TIMEOUT_S, context=context)

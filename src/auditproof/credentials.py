@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import base64
 import hashlib
+import secrets
 import time
 import uuid
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
 from auditproof import oidc, pki
+from auditproof.clusters.connection import connection_to
+from auditproof.clusters.signing import issue
 from auditproof.identity import (
     BOOTSTRAP_GROUP,
     BOOTSTRAP_ID,
@@ -65,16 +68,25 @@ class Credentials:
         return Credential(token=self._token(identity), headers=headers)
 
     def _certificate(self, identity: Identity) -> tuple[Path, Path]:
-        name = hashlib.sha256(repr((identity.kind, identity.user, identity.groups, identity.uid)).encode()).hexdigest()[
-            :16
-        ]
+        told = (identity.kind, identity.user, identity.groups, identity.uid)
+        name = hashlib.sha256(repr(told).encode()).hexdigest()[:16]
+        if identity.kind is IdentityKind.X509 and self._cluster.client_ca_key is None:
+            one = f"{name}-{secrets.token_hex(4)}"  # several processes of a run may ask for the same
+            connection = connection_to(self._cluster)
+            pair = issue(connection, self._cluster.guest, one, identity.user, identity.groups, identity.uid)
+            return pair.write(self._folder, name)
         if identity.kind is IdentityKind.UNTRUSTED_CERTIFICATE:
             authority = pki.Authority.create("somebody-else")
         else:
-            authority = pki.Authority.load(self._cluster.client_ca, self._cluster.client_ca_key)
+            authority = self._authority()
         expired = identity.kind is IdentityKind.EXPIRED_CERTIFICATE
         certificate = authority.client(identity.user, identity.groups, uid=identity.uid, expired=expired)
         return certificate.write(self._folder, name)
+
+    def _authority(self) -> pki.Authority:
+        certificate, key = self._cluster.client_ca, self._cluster.client_ca_key
+        assert certificate is not None and key is not None, "a cluster that signs certificates has its authority"
+        return pki.Authority.load(certificate, key)
 
     def _proxy_certificate(self) -> tuple[Path, Path]:
         ca, key = self._cluster.front_proxy_ca, self._cluster.front_proxy_ca_key
@@ -95,7 +107,7 @@ class Credentials:
     def _service_account(self, identity: Identity) -> tuple[str, str]:
         """Namespace and name of a service account, which is there now."""
         _, _, namespace, name = identity.user.split(":")
-        self._admin.create({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": namespace}})
+        self._admin.ensure_namespace(namespace)
         metadata = {"name": name, "namespace": namespace}
         self._admin.create({"apiVersion": "v1", "kind": "ServiceAccount", "metadata": metadata})
         return namespace, name
@@ -156,7 +168,9 @@ class Credentials:
 
     def _bootstrap_token(self) -> str:
         """A token by which a node may join; every process of a run comes to the same one."""
-        secret = hashlib.sha256(self._cluster.client_ca_key.read_bytes()).hexdigest()[:16]
+        key = self._cluster.client_ca_key
+        assert key is not None, "a cluster that is capable of bootstrap tokens has its authority"
+        secret = hashlib.sha256(key.read_bytes()).hexdigest()[:16]
         self._admin.create(_bootstrap_secret(secret))
         token = f"{BOOTSTRAP_ID}.{secret}"
         wait_until(lambda: self._knows(token), what="the bootstrap token to be known", timeout_s=TOKEN_TIMEOUT_S)

@@ -38,6 +38,7 @@ if TYPE_CHECKING:
 
 DEATH_TIMEOUT_S = 1.0
 FENCE_TIMEOUT_S = 10.0  # how long the sentinel's event may take into the log; in blocking mode it is there at once
+METRICS = "/metrics"
 FOLLOW_UP = Request("GET", "/version")
 USER_AGENT = "auditproof/fence"
 
@@ -115,6 +116,7 @@ class Enclosure:
         self._patience_s = patience_s
         self._decide = decide
         self._before: Counters | None = None
+        self._blind = ""
         self._mark: Mark | None = None
         self._lines = 0
         self._wire: Wire | None = None
@@ -124,7 +126,8 @@ class Enclosure:
 
         Raises AuditproofError where either cannot be read: then nothing should be performed.
         """
-        self._before = self._before or self._counters()
+        if self._before is None and not self._blind:
+            self._before = self._first_counters()
         if self._log.in_order:
             self._mark = self._log.mark()
         elif self._mark is None:
@@ -146,7 +149,7 @@ class Enclosure:
             text = self._read_to_sentinel(seen, wanted) if self._sentinel else self._read_to_end(seen, wanted)
             text += self._wait_for_all(seen, wanted)
             doubts += self._lost()
-            uncounted = self._uncounted(sent, before)
+            uncounted = self._uncounted(sent, before, seen)
         except AuditproofError as error:
             doubts.append(f"the fence was not seen: {error}")
             doubts += self._death()
@@ -225,6 +228,8 @@ class Enclosure:
         """
         if self._log.in_order:
             return ""
+        if self._blind:
+            raise AuditproofError(self._blind)
 
         def look() -> int | None:
             before = self._counters()
@@ -260,6 +265,8 @@ class Enclosure:
 
     def _read_to_end(self, seen: _Seen, wanted: set[str]) -> str:
         """The fence of a policy that records nothing: the server must not have counted a single event."""
+        if self._blind:
+            raise AuditproofError(self._blind)
         before, after = self._before, self._counters()
         self._read(seen, wanted)
         assert before is not None
@@ -272,6 +279,8 @@ class Enclosure:
 
     def _lost(self) -> list[str]:
         """Doubts out of the counters: events that the server wrote off, or another process that answers now."""
+        if self._blind:
+            return []
         before, after = self._before, self._counters()
         self._before = after
         assert before is not None
@@ -282,12 +291,15 @@ class Enclosure:
             [f"the server counts {lost} lost audit events and {rejected} rejected requests"] if lost or rejected else []
         )
 
-    def _uncounted(self, sent: Sequence[Sent], before: Counters | None) -> dict[str, str]:
+    def _uncounted(self, sent: Sequence[Sent], before: Counters | None, seen: _Seen) -> dict[str, str]:
         """A doubt for each action that leaves no event, where fewer were counted at its level than were sent.
 
         The policy is evaluated once a request, and each evaluation counted, also one that excludes the request
         (apiserver pkg/endpoints/filters/audit.go): what is not counted has not come so far. Others may be counted, too.
+        Where the counters cannot be read, each action without an event has a doubt: one that was lost would not show.
         """
+        if self._blind:
+            return {name: self._blind for item in sent if (name := item.exchange.audit_id) not in seen.events}
         after = self._before
         assert before is not None and after is not None
         level_of = {item: str(self._decide(item.exchange.attributes).level) for item in sent}
@@ -306,8 +318,16 @@ class Enclosure:
         kept = emitted_stages(exchange.attributes, exchange.status) - decision.omit_stages
         return decision.level is not Level.NONE and bool(kept)
 
+    def _first_counters(self) -> Counters | None:
+        """The counters when a run begins; None where the admin is not allowed to see them, for the whole run."""
+        response = self._admin.send("GET", METRICS)
+        if response.status != 403:
+            return self._counters()
+        self._blind = "the server's audit counters cannot be read (403): an event that it lost would not be noticed"
+        return None
+
     def _counters(self) -> Counters:
-        response = self._admin.send("GET", "/metrics")
+        response = self._admin.send("GET", METRICS)
         if response.status != 200:
             raise AuditproofError(f"GET /metrics was answered {response.status}: the audit counters cannot be read")
         return parse_counters(response.body)

@@ -21,7 +21,7 @@ from auditproof.identity import Identity
 from auditproof.stages import emitted_stages
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
     from auditproof.policy import GroupResources, Policy, PolicyRule
 
@@ -47,12 +47,14 @@ class Sentinel:
     request: Request
 
 
-def choose_sentinel(policy: Policy) -> Sentinel | None:
+def choose_sentinel(policy: Policy, can: Callable[[Identity], bool] = lambda _: True) -> Sentinel | None:
     """The first harmless request that ``policy`` records at some stage; None where there is none to be found.
 
-    It needs no rights (a refused request is recorded all the same) and names an object that does not exist.
+    It needs no rights (a refused request is recorded all the same) and names an object that does not exist. ``can``
+    tells as whom somebody can act on the server.
     """
-    return next((s for rule in policy.rules for s in _candidates(rule) if _is_recorded(policy, s)), None)
+    found = (s for rule in policy.rules for s in _candidates(rule) if _is_recorded(policy, s))
+    return next((sentinel for sentinel in found if can(sentinel.identity)), None)
 
 
 def _is_recorded(policy: Policy, sentinel: Sentinel) -> bool:
@@ -77,8 +79,16 @@ def _identities(rule: PolicyRule) -> Iterator[Identity]:
                 yield Identity.anonymous()
             else:
                 yield Identity.x509(user, *([group] if group not in ("", "system:authenticated") else []))
+    yield from _service_accounts(rule)
     if not rule.users and not rule.user_groups:
         yield Identity.bad_token()
+
+
+def _service_accounts(rule: PolicyRule) -> Iterator[Identity]:
+    """Where no certificate can be had, it may be a service account: one of the rule's, or one of our own."""
+    for user in rule.users or (f"system:serviceaccount:{NAME}:{NAME}",):
+        if len(user.split(":")) == 4 and user.startswith("system:serviceaccount:"):
+            yield Identity.service_account(*user.split(":")[2:])
 
 
 def _requests(rule: PolicyRule) -> Iterator[Request]:

@@ -49,7 +49,7 @@ FRONT_PROXY = "auditproof-front-proxy"  # the common name of the proxy's certifi
 BOOTSTRAP_ID, BOOTSTRAP_GROUP = "audpro", "system:bootstrappers:auditproof"
 _NEEDS = {
     IdentityKind.X509: Capability.MINTS_X509,
-    IdentityKind.EXPIRED_CERTIFICATE: Capability.MINTS_X509,
+    IdentityKind.EXPIRED_CERTIFICATE: Capability.SIGNS_CERTIFICATES,
     IdentityKind.STATIC_TOKEN: Capability.STATIC_TOKENS,
     IdentityKind.BOOTSTRAP_TOKEN: Capability.BOOTSTRAP_TOKENS,
     IdentityKind.FRONT_PROXY: Capability.FRONT_PROXY,

@@ -127,6 +127,16 @@ class Authority:
         return KeyPair(certificate.public_bytes(_ENCODING), _key_pem(key))
 
 
+def certificate_request(user: str, groups: Sequence[str] = (), uid: str = "") -> tuple[bytes, bytes]:
+    """A certificate signing request (PEM) for a client, and its private key (PEM)."""
+    key = ec.generate_private_key(ec.SECP256R1())
+    organizations = [x509.NameAttribute(NameOID.ORGANIZATION_NAME, group) for group in groups]
+    uids = [x509.NameAttribute(USER_UID, uid)] if uid else []
+    subject = x509.Name([*organizations, *uids, _common_name(user)])
+    request = x509.CertificateSigningRequestBuilder().subject_name(subject).sign(key, hashes.SHA256())
+    return request.public_bytes(_ENCODING), _key_pem(key)
+
+
 def signing_key() -> tuple[bytes, bytes]:
     """A private key and its public key (PEM), for service account tokens."""
     key = ec.generate_private_key(ec.SECP256R1())

@@ -12,19 +12,21 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
+from auditproof.access import MASTERS
 from auditproof.admin import Admin
 from auditproof.attributes import attributes_of
-from auditproof.auditlog import FileLog
+from auditproof.clusters.sources import open_logs
 from auditproof.credentials import Credentials
 from auditproof.decide import decide
 from auditproof.enclosure import FENCE_TIMEOUT_S, Enclosure, Sent
-from auditproof.errors import LogUnreadable
+from auditproof.errors import ClusterError, LogUnreadable
 from auditproof.fence import choose_sentinel
+from auditproof.identity import IdentityKind
 from auditproof.verdict import Evidence, Exchange, Verdict, judge
 from auditproof.wire import Wire
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Mapping, Sequence
     from pathlib import Path
 
     from auditproof.action import Request
@@ -33,6 +35,7 @@ if TYPE_CHECKING:
     from auditproof.auditlog import AuditLog, Mark
     from auditproof.clusters.base import Cluster
     from auditproof.expect import Expectation
+    from auditproof.fence import Sentinel
     from auditproof.identity import Identity
     from auditproof.policy import Policy
     from auditproof.wire import Credential
@@ -95,13 +98,15 @@ class Prover:
         self._admin = Admin(cluster)
         self._credentials = Credentials(cluster, self._admin, folder)
         self._wires: dict[Identity, Wire] = {}
+        self._owners: dict[str, str] = {}
         self._run = f"auditproof-{secrets.token_hex(6)}"
         self._count = 0
-        self.log = log or FileLog(cluster.log)
+        self.log = log or open_logs(cluster)[0]
+        self._doubts: tuple[str, ...] = ()
         self._enclosure = Enclosure(
             self.log,
             self._admin,
-            choose_sentinel(running),
+            self._sentinel(running),
             self._new_wire,
             self._next_id,
             died,
@@ -153,6 +158,43 @@ class Prover:
             if item.wire not in self._wires.values():
                 item.wire.close()
         return tuple(self._judge(step, item, fence) for step, item in zip(steps, sent, strict=True))
+
+    def doubt(self, text: str) -> None:
+        """Let nothing be proven from now on that is not seen to be wrong, because of ``text``."""
+        self._doubts = (text,)
+
+    def cannot(self, identity: Identity, given: Iterable[Mapping[str, Any]] = ()) -> str:
+        """What an action of ``identity`` with ``given`` needs and this cluster does not give; mostly nothing."""
+        if not self._cluster.guest:
+            return ""
+        if MASTERS in identity.groups and self._cluster.client_ca_key is None:
+            return f"a signer that makes no certificate for {MASTERS}"
+        paths = [f"/api/v1/namespaces/{each['metadata']['name']}" for each in given if each["kind"] == "Namespace"]
+        if identity.kind is IdentityKind.SERVICE_ACCOUNT:
+            namespace, name = identity.user.split(":")[2:]
+            paths.append(f"/api/v1/namespaces/{namespace}/serviceaccounts/{name}")
+        return next((f"{path}, made by {whose}" for path in paths if (whose := self._whose(path))), "")
+
+    def _whose(self, path: str) -> str:
+        if path not in self._owners:
+            self._owners[path] = self._admin.whose(path)
+        return self._owners[path]
+
+    def _sentinel(self, running: Policy) -> Sentinel | None:
+        """The sentinel by somebody as whom one can act here.
+
+        Raises ClusterError where the policy records something, but nothing that can be asked for here.
+        """
+        can: Callable[[Identity], bool] = lambda who: (  # noqa: E731
+            who.needs <= self._cluster.capabilities and not self.cannot(who)
+        )
+        sentinel = choose_sentinel(running, can)
+        if sentinel is None and choose_sentinel(running) is not None:
+            raise ClusterError(
+                f"{running.path}: nobody as whom one can act on this cluster makes a request that this policy records: "
+                "nothing can be proven there"
+            )
+        return sentinel
 
     def credential(self, identity: Identity) -> Credential:
         """The credential by which ``identity`` acts on this cluster."""
@@ -226,7 +268,7 @@ class Prover:
             exchange=exchange,
             events=fence.events.get(exchange.audit_id, ()),
             decision=decide(self._policy, exchange.attributes),
-            doubts=fence.doubts_about(sent),
+            doubts=(*self._doubts, *fence.doubts_about(sent)),
             fence=fence.text,
         )
         return Proof(step, judge(step.expectation.seen_from(self._cluster.client), evidence))

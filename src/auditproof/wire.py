@@ -90,12 +90,12 @@ def prepare_wire() -> None:
 class Wire:
     """One credential's connection to one API server; not to be shared between threads."""
 
-    def __init__(self, url: str, ca: Path, credential: Credential) -> None:
+    def __init__(self, url: str, ca: Path | None, credential: Credential) -> None:
         from kubernetes.client import ApiClient, Configuration
 
         configuration = Configuration()
         configuration.host = url
-        configuration.ssl_ca_cert = str(ca)
+        configuration.ssl_ca_cert = str(ca) if ca else None
         configuration.cert_file = str(credential.cert) if credential.cert else None
         configuration.key_file = str(credential.key) if credential.key else None
         configuration.proxy = None  # the environment's proxies must not see or change a judged request

@@ -89,7 +89,7 @@ def test_the_review_asks_for_a_path_that_only_this_role_grants() -> None:
     (needed,) = rules_needed([(ALICE, get())])
     (_, role), (_, binding) = needed.manifests()
 
-    path = needed.review()["spec"]["nonResourceAttributes"]["path"]
+    path = next(needed.reviews())["spec"]["nonResourceAttributes"]["path"]
 
     assert {"nonResourceURLs": [path], "verbs": ["get"]} in role["rules"]
     assert binding["subjects"][0]["name"] == "alice"

@@ -25,12 +25,14 @@ def start_provider(
 ) -> Provider:
     """The provider that a profile names; nothing is started yet.
 
-    ``assets`` matters to the embedded provider; ``image`` and ``policy``, the one under proof, to kind.
+    ``assets`` matters to the embedded provider; ``image`` and ``policy``, the one under proof, to kind and existing.
     """
     from auditproof.clusters.embedded import Embedded
+    from auditproof.clusters.existing import Existing
     from auditproof.clusters.kind import Kind
 
     if profile.provider == "kind":
         return Kind(profile, run_directory, kubernetes=kubernetes, image=image, policy=policy, report=report)
-
+    if profile.provider == "existing":
+        return Existing(profile.place, run_directory, kubernetes=kubernetes, policy=policy, report=report)
     return Embedded(profile, run_directory, kubernetes=kubernetes, assets=assets, report=report)

@@ -17,25 +17,29 @@ if TYPE_CHECKING:
 class Cluster:
     """A running API server with one policy; plain data, so that any process of a run can use it.
 
-    ``url`` is the https base address, ``ca`` the PEM file that verifies it, ``client_ca`` and ``client_ca_key`` the PEM
-    files of the authority whose client certificates it accepts, ``admin_cert`` and ``admin_key`` those of a
-    system:masters user. ``front_proxy_ca`` and its key are those of the authority whose certificates make an
+    ``url`` is the https base address, ``ca`` the PEM file that verifies it (None: the system's own authorities),
+    ``client_ca`` and ``client_ca_key`` the PEM files of the authority whose client certificates it accepts, where they
+    are known, ``admin_cert`` and ``admin_key`` those of a user who may set up what is to be proven, or ``admin_token``
+    that user's token. ``front_proxy_ca`` and its key are those of the authority whose certificates make an
     authenticating proxy, ``static_token`` is the token of the user STATIC_USER, each where the cluster is capable
-    of it. ``policy`` is the file that the server was started with and ``log`` its audit log.
+    of it. ``policy`` is the file that the server was started with and ``log`` its audit log, or ``sources`` say where
+    it is read (see clusters.sources), one for each API server behind ``url``.
     ``service_account_key`` signs the tokens of service accounts, ``issuer_key`` those of the local OpenID Connect
     issuer, whose https address is ``callback``: there webhooks of ours answer, too (see ``answering``).
     ``client`` is the address from which the server sees the requests of this machine come.
+    ``guest`` is empty where the cluster is the run's own; on somebody else's it is the id of the run, by which
+    everything that is made there is labelled, and nothing else is touched.
     """
 
     name: str
     provider: str
     kubernetes: str
     url: str
-    ca: Path
-    admin_cert: Path
-    admin_key: Path
-    client_ca: Path
-    client_ca_key: Path
+    ca: Path | None
+    admin_cert: Path | None
+    admin_key: Path | None
+    client_ca: Path | None
+    client_ca_key: Path | None
     policy: Path
     log: Path
     capabilities: frozenset[Capability]
@@ -46,6 +50,9 @@ class Cluster:
     issuer_key: Path | None = None
     callback: str = ""
     client: str = "127.0.0.1"
+    admin_token: str = ""
+    sources: tuple[str, ...] = ()
+    guest: str = ""
 
 
 class Provider(Protocol):

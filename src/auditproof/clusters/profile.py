@@ -10,20 +10,49 @@ from typing import Literal
 from pydantic import Field
 
 from auditproof import content
+from auditproof.clusters.sources import parse_source
 from auditproof.errors import Position, Problem, SourceError
 from auditproof.model import Strict, read_model
 from auditproof.settings import RESERVED
 
 
+class _KeyPair(Strict):
+    certificate: str = ""
+    key: str = ""
+
+
 class _File(Strict):
     apiVersion: Literal["auditproof/v1"]
     kind: Literal["Profile"]
-    provider: Literal["embedded", "kind"]
+    provider: Literal["embedded", "kind", "existing"]
     kubernetes: str = Field(pattern=r"^v?1\.[0-9]+(\.[0-9]+)?$")
     auditLog: dict[str, str] = Field(default_factory=dict)
     flags: dict[str, str] = Field(default_factory=dict)
     image: str = ""
     engine: Literal["", "docker", "nerdctl", "podman"] = ""
+    kubeconfig: str = ""
+    context: str = ""
+    log: list[str] = Field(default_factory=list)
+    rights: Literal["namespaces", "cluster"] = "namespaces"
+    clientCA: _KeyPair = Field(default_factory=_KeyPair)
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where an existing cluster is, and what may be done there.
+
+    ``kubeconfig`` is a file, or ``default`` for the one that kubectl takes, with its ``context``, the current one where
+    that is empty. ``logs`` say where each API server's log is read (see clusters.sources). ``cluster_rights``: its
+    identities may be given rights on the whole cluster, and change what is in no namespace. ``client_ca`` and its key
+    are those of the authority whose client certificates it accepts, where they are known.
+    """
+
+    kubeconfig: str = ""
+    context: str = ""
+    logs: tuple[str, ...] = ()
+    cluster_rights: bool = False
+    client_ca: Path | None = None
+    client_ca_key: Path | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +60,7 @@ class Profile:
     """A cluster to be: ``audit_log`` are the --audit-log-* flags by their last part, ``flags`` any other flags.
 
     For kind alone: ``image`` is the node image and ``engine`` what runs it; kind chooses where they are empty.
+    For an existing cluster alone: ``place`` says where it is.
     """
 
     provider: str
@@ -39,6 +69,7 @@ class Profile:
     flags: dict[str, str]
     image: str = ""
     engine: str = ""
+    place: Place = Place()
 
 
 def load_profile(name_or_path: str) -> Profile:
@@ -54,14 +85,42 @@ def load_profile(name_or_path: str) -> Profile:
         if flag in RESERVED
     ]
     problems += [
-        Problem(root.at((key,)).position, f"{key}: only a kind cluster has one")
-        for key, value in (("image", file.image), ("engine", file.engine))
-        if value and file.provider != "kind"
+        Problem(root.at((key,)).position, f"{key}: only {'an' if owner == 'existing' else 'a'} {owner} cluster has one")
+        for owner, keys in _OWN_KEYS.items()
+        for key in keys
+        if getattr(file, key) != _File.model_fields[key].get_default(call_default_factory=True)
+        and file.provider != owner
     ]
     if problems:
         raise SourceError(sorted(problems, key=lambda problem: problem.position))
     return Profile(
-        file.provider, file.kubernetes, dict(file.auditLog), dict(file.flags), image=file.image, engine=file.engine
+        file.provider,
+        file.kubernetes,
+        dict(file.auditLog),
+        dict(file.flags),
+        image=file.image,
+        engine=file.engine,
+        place=_place_of(file, path.parent),
+    )
+
+
+_OWN_KEYS = {
+    "kind": ("image", "engine"),
+    "existing": ("kubeconfig", "context", "log", "rights", "clientCA"),
+}
+
+
+def _place_of(file: _File, folder: Path) -> Place:
+    """Where an existing cluster is; paths are relative to the profile."""
+    pair = file.clientCA
+    named = file.kubeconfig not in ("", "default")
+    return Place(
+        str(folder / Path(file.kubeconfig).expanduser()) if named else file.kubeconfig,
+        file.context,
+        tuple(str(parse_source(spec, folder)) for spec in file.log),
+        file.rights == "cluster",
+        folder / Path(pair.certificate).expanduser() if pair.certificate else None,
+        folder / Path(pair.key).expanduser() if pair.key else None,
     )
 
 

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import http.client
 import json
 import os
 import re
 import signal
-import ssl
 from typing import TYPE_CHECKING
-from urllib.parse import urlsplit
 
+from auditproof.clusters.connection import connection_to
 from auditproof.errors import ClusterError, ServerDied
 from auditproof.wait import TimedOut, wait_until
 
@@ -22,7 +20,6 @@ if TYPE_CHECKING:
 
 REQUESTS_LOGGED = "httplog=3"  # --vmodule: a line about each request that is over (apiserver pkg/server/httplog)
 PAUSE_S = 0.05
-ASK_TIMEOUT_S = 5.0
 START_TIMEOUT_S = float(os.environ.get("AUDITPROOF_START_TIMEOUT", "60"))
 # What kube-apiserver prints as its last line (component-base cli.Run), and what it says of a leniently read policy.
 _COMMAND_FAILED = re.compile(r'"command failed" err=("(?:[^"\\]|\\.)*")')
@@ -84,15 +81,8 @@ def in_user_words(text: str, names: Mapping[str, str]) -> str:
 
 def ask(cluster: Cluster, path: str) -> bytes | None:
     """GET ``path`` as the admin, the server's certificate verified; None where the answer is not a 200."""
-    context = ssl.create_default_context(cafile=str(cluster.ca))
-    context.load_cert_chain(cluster.admin_cert, cluster.admin_key)
-    connection = http.client.HTTPSConnection(urlsplit(cluster.url).netloc, timeout=ASK_TIMEOUT_S, context=context)
     try:
-        connection.request("GET", path, headers={"User-Agent": "auditproof/readiness"})
-        response = connection.getresponse()
-        body = response.read()
-    except (OSError, http.client.HTTPException):
+        answer = connection_to(cluster).request("GET", path)
+    except ClusterError:
         return None
-    finally:
-        connection.close()
-    return body if response.status == 200 else None
+    return answer.body if answer.status == 200 else None

@@ -121,7 +121,8 @@ def _cluster(record: dict[str, Any]) -> Cluster:
     fields: dict[str, Any] = {
         key: Path(value) if key in _PATHS and value else value for key, value in record.items() if key not in _ASKED
     }
-    return Cluster(**{**fields, "capabilities": frozenset(map(Capability, record["capabilities"]))})
+    capabilities = frozenset(map(Capability, record["capabilities"]))
+    return Cluster(**{**fields, "capabilities": capabilities, "sources": tuple(record["sources"])})
 
 
 def _read(policy: Path) -> bytes:

@@ -19,7 +19,7 @@ from auditproof.settings import Settings
 from auditproof.verdict import Outcome
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping, Sequence
     from pathlib import Path
 
     from auditproof.audit import AuditEvent, Level, Stage
@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from auditproof.policy import Policy
 
 PROOFS: pytest.StashKey[list[dict[str, Any]]] = pytest.StashKey()
+NOT_SUPPORTED: pytest.StashKey[str] = pytest.StashKey()
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,11 +70,15 @@ class Recorded:
 class Audit:
     """Performs and proves actions for one test; each has a fence of its own."""
 
-    def __init__(self, prover: Prover, policy: Policy, node: pytest.Item) -> None:
+    def __init__(
+        self, prover: Prover, policy: Policy, node: pytest.Item, lacking: Callable[[Step], Sequence[str]]
+    ) -> None:
         self._prover = prover
+        self._lacking = lacking
         self._policy = policy
         self._node = node
         self._given: tuple[Mapping[str, Any], ...] = ()
+        self._made: tuple[Mapping[str, Any], ...] = ()
         self._begin = prover.mark()
 
     def given(self, *manifests: Mapping[str, Any]) -> None:
@@ -103,6 +108,8 @@ class Audit:
         step_id = f"{self._node.nodeid}#{len(records) + 1}"
         request = to_request(action) if isinstance(action, Action) else action
         step = Step(step_id, identity, request, expect or Expectation(), self._given)
+        self._made = (*self._made, *self._given)
+        _skip(self._node, self._lacking(replace(step, given=self._made)))
         (proof,) = self._prover.prove([step])
         self._given = ()
         note_events(self._node, proof.verdict.evidence.events)
@@ -127,10 +134,13 @@ class Audit:
         return list(leaks(self._prover.recorded(self._begin), secret))
 
     def _origin(self, step_id: str) -> Origin:
-        location = self._node.location
-        doc = getattr(getattr(self._node, "obj", None), "__doc__", None) or self._node.name
-        title = doc.strip().splitlines()[0]
-        return Origin(step_id, title, location[0], (location[1] or 0) + 1, "", None, self._prover.kubernetes)
+        return replace(origin_of(self._node), id=step_id, kubernetes=self._prover.kubernetes)
+
+
+def origin_of(node: pytest.Item) -> Origin:
+    """Where the proofs of a test in Python come from."""
+    doc = getattr(getattr(node, "obj", None), "__doc__", None) or node.name
+    return Origin(node.nodeid, doc.strip().splitlines()[0], node.location[0], (node.location[1] or 0) + 1, "", None)
 
 
 @pytest.fixture(scope="session")
@@ -148,9 +158,21 @@ def audit(request: pytest.FixtureRequest, audit_policy: Path) -> Audit:
     its API server; a flag that is None is taken away. ``sabotage`` is what a run with --audit-sabotage takes instead.
     """
     session = request.config.stash[SESSION]
-    wanted = marked(request.node)
-    bench = session.bench(replace(wanted, policy=wanted.policy or audit_policy))
-    return Audit(session.prover(bench), session.policy(bench.policy), request.node)
+    wanted = replace(marked(request.node), policy=marked(request.node).policy or audit_policy)
+    _skip(request.node, sorted(session.needed_of_server(wanted) - session.provider.capabilities))
+    bench = session.bench(wanted)
+
+    def lacking(step: Step) -> Sequence[str]:
+        return session.lacking(step, wanted, needs=step.identity.needs, states_more=True)
+
+    return Audit(session.prover(bench), session.policy(bench.policy), request.node, lacking)
+
+
+def _skip(node: pytest.Item, lacking: Sequence[str]) -> None:
+    """Skip a test that needs what the cluster lacks, and let the report count it."""
+    if lacking:
+        node.stash[NOT_SUPPORTED] = ", ".join(lacking)
+        pytest.skip(f"not supported: this cluster lacks {node.stash[NOT_SUPPORTED]}")
 
 
 def marked(node: pytest.Item) -> Wanted:

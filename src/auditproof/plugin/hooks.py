@@ -13,12 +13,12 @@ import pytest
 from auditproof.clusters.rundir import RunDirectory
 from auditproof.errors import AuditproofError
 from auditproof.plugin import collect, options, witnesses
-from auditproof.plugin.fixtures import PROOFS, marked
+from auditproof.plugin.fixtures import NOT_SUPPORTED, PROOFS, marked, origin_of
 from auditproof.plugin.hiding import hide_secrets, hide_variables
 from auditproof.plugin.outcomes import PIPE_RECORD, RECORDS, Story
 from auditproof.plugin.piping import is_pipe, record_of
 from auditproof.plugin.proving import SESSION, AuditSession, Batching, Wanted
-from auditproof.report.records import anchor
+from auditproof.report.records import anchor, skipped_record
 
 if TYPE_CHECKING:
     from collections.abc import Generator
@@ -287,6 +287,8 @@ def _records(session: AuditSession, item: pytest.Item, report: pytest.TestReport
     if isinstance(item, collect.CaseItem):
         return [session.record(item, ", ".join(session.missing(item)) if report.skipped else "")]
     records = item.stash.get(PROOFS, [])
+    if NOT_SUPPORTED in item.stash and not records:
+        return [skipped_record(origin_of(item), session.options.policy, item.stash[NOT_SUPPORTED])]
     if report.failed and records and all(record["verdict"] == "PROVEN" for record in records):
         # What the test itself asserts beyond level and stages did not hold: the last proof must not stand as one.
         records[-1] |= {"verdict": "VIOLATED", "reasons": [_said(report)]}

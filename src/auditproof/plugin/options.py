@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import difflib
 import os
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
 import pytest
 
 from auditproof import content
+from auditproof.clusters.kubeconfig import DEFAULT
 from auditproof.clusters.profile import Profile, load_profile
+from auditproof.clusters.sources import parse_source
 from auditproof.coverage import Depth
 from auditproof.errors import AuditproofError
 from auditproof.policy import KUBERNETES_VERSION, Policy, load_policy
@@ -61,6 +63,13 @@ SETTINGS = (
     Setting("kubernetes", "the Kubernetes version, e.g. 1.37 or 1.36.3 (default: the profile's)", "VERSION"),
     Setting("assets", "a folder with etcd and kube-apiserver (as KUBEBUILDER_ASSETS)", "FOLDER"),
     Setting("image", "the node image of a kind cluster (default: the profile's, else kind's own)", "IMAGE"),
+    Setting("kubeconfig", "an existing cluster: who we are there (a file; default: kubectl's own)", "FILE"),
+    Setting(
+        "log",
+        "an existing cluster: its audit log, a path, command:COMMAND, node:NODE/PATH, api:PATH or webhook:FOLDER "
+        "(of several API servers: one a line)",
+        "SPEC",
+    ),
     Setting(
         "coverage", f"perform witnesses of the policy's own rules, too: {', '.join(Depth)} (default: none)", "DEPTH"
     ),
@@ -118,7 +127,7 @@ def read_options(config: pytest.Config) -> Options:
 
     Raises pytest.UsageError, with everything that is wrong with a file.
     """
-    profile = _usable(lambda: load_profile(effective(config, "cluster") or "embedded"))
+    profile = _profile(config)
     kubernetes = effective(config, "kubernetes") or profile.kubernetes
     if not KUBERNETES_VERSION.fullmatch(kubernetes):
         raise pytest.UsageError(f"--audit-kubernetes: {kubernetes!r} is no version: expected 1.37 or 1.37.2, say")
@@ -147,6 +156,26 @@ def read_options(config: pytest.Config) -> Options:
         sabotage=bool(config.getoption("--audit-sabotage")),
         keep_cluster=bool(config.getoption("--audit-keep-cluster")),
     )
+
+
+def _profile(config: pytest.Config) -> Profile:
+    """The profile, with what the options say of an existing cluster.
+
+    Raises pytest.UsageError.
+    """
+    profile = _usable(lambda: load_profile(effective(config, "cluster") or "embedded"))
+    kubeconfig, specs = effective(config, "kubeconfig"), effective(config, "log").splitlines()
+    if (kubeconfig or specs) and profile.provider != "existing":
+        raise pytest.UsageError(
+            "--audit-kubeconfig and --audit-log are about an existing cluster (--audit-cluster existing), "
+            f"and this one is {profile.provider}"
+        )
+    place, folder = profile.place, config.invocation_params.dir
+    if kubeconfig:
+        place = replace(place, kubeconfig=kubeconfig if kubeconfig == DEFAULT else str(folder / Path(kubeconfig)))
+    if specs:
+        place = replace(place, logs=tuple(_usable(lambda s=s: str(parse_source(s, folder))) for s in specs))  # type: ignore[misc]
+    return replace(profile, place=place)
 
 
 def _depth(text: str) -> Depth | None:

@@ -9,13 +9,13 @@ from __future__ import annotations
 import time
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
-from dataclasses import dataclass, replace
-from enum import StrEnum
+from dataclasses import replace
 from functools import cached_property
 from typing import TYPE_CHECKING
 
 import pytest
 
+from auditproof.capability import Capability
 from auditproof.clusters import start_provider
 from auditproof.clusters.discovery import discover
 from auditproof.clusters.rundir import cpu_count
@@ -24,6 +24,11 @@ from auditproof.counting import Account, count
 from auditproof.coverage import plan
 from auditproof.diff import diff
 from auditproof.errors import AuditproofError
+from auditproof.guest import needs_cluster_rights
+from auditproof.identification import doubt_that_it_runs
+from auditproof.plugin.benches import Batching as Batching
+from auditproof.plugin.benches import Bench as Bench
+from auditproof.plugin.benches import Wanted as Wanted
 from auditproof.plugin.options import minor, shown_path
 from auditproof.plugin.progress import Tally
 from auditproof.plugin.requiring import Required, require
@@ -39,7 +44,7 @@ if TYPE_CHECKING:
     from pathlib import Path
     from typing import Any
 
-    from auditproof.clusters.base import Capability, Cluster, Provider
+    from auditproof.clusters.base import Cluster, Provider
     from auditproof.clusters.rundir import RunDirectory
     from auditproof.coverage import Coverage
     from auditproof.diff import PolicyDiff
@@ -51,38 +56,6 @@ if TYPE_CHECKING:
 # Files are added to a batch while it has fewer actions than this. A fence and the watches, a second each, cost the same
 # for one action as for hundreds; but what disturbs a batch leaves all of it unproven.
 BATCH = 192
-
-
-class Batching(StrEnum):
-    """Which cases a process may perform together: those that it is sure to run itself."""
-
-    CASE = "case"
-    FILE = "file"
-    POLICY = "policy"
-
-
-@dataclass(frozen=True, slots=True)
-class Wanted:
-    """Where an item wants to be proven: a policy and settings of its own, if any, and their twins broken on purpose."""
-
-    policy: Path | None = None
-    sabotage: Path | None = None
-    settings: Settings = NO_SETTINGS
-    broken_settings: Settings = NO_SETTINGS
-
-    @property
-    def has_twin(self) -> bool:
-        """Whether there is something to break on purpose."""
-        return self.sabotage is not None or self.broken_settings != self.settings
-
-
-@dataclass(frozen=True, slots=True)
-class Bench:
-    """A policy to judge by, and what the server runs: another policy or other settings only in a sabotage run."""
-
-    policy: Path
-    running: Path
-    settings: Settings = NO_SETTINGS
 
 
 class AuditSession:
@@ -101,6 +74,9 @@ class AuditSession:
         self._provers: dict[Bench, Prover] = {}
         self._policies: dict[Path, Policy] = {}
         self._outcomes: dict[str, Proof | AuditproofError] = {}
+        self.not_running = ""  # why the server seems not to run the policy that it is said to run
+        self._unusable = ""
+        self._missing: dict[str, tuple[str, ...]] = {}
 
     @cached_property
     def run_directory(self) -> RunDirectory:
@@ -170,10 +146,13 @@ class AuditSession:
     def start_servers(self, servers: Sequence[tuple[Path, Settings]]) -> None:
         """Start a server for every policy with its settings, beside each other; does not wait until they are ready.
 
+        A cluster that exists already runs, and what wants another policy is not supported there.
         Raises ClusterError where the binaries cannot be had.
         """
         self.find_servers()
         self._launched = time.monotonic()
+        if Capability.SETS_POLICY not in self.provider.capabilities:
+            return
         if servers:
             count = f"{len(servers)} API servers" if len(servers) > 1 else "the API server"
             self._report(f"auditproof: starting {count} (Kubernetes {self.options.kubernetes})")
@@ -205,20 +184,37 @@ class AuditSession:
     def prover(self, bench: Bench) -> Prover:
         """The prover of a bench; its cluster is started now, or joined."""
         if bench not in self._provers:
-            policy, running = self.policy(bench.policy), self.policy(bench.running)
-            begun, self._launched = self._launched or time.monotonic(), None
-            cluster = self.provider.cluster(bench.running, bench.settings)
-            self.start_seconds += time.monotonic() - begun
-            self._provers[bench] = Prover(
-                cluster,
-                policy,
-                running=running,
-                folder=self.run_directory.private_folder(),
-                died=lambda: self.provider.alive(cluster),
-                request_log=lambda: self.provider.request_log(cluster),
-                performed=self._tally.add,
-            )
+            self._provers[bench] = self._new_prover(bench)
+        if self._unusable:
+            raise AuditproofError(self._unusable)
         return self._provers[bench]
+
+    def _new_prover(self, bench: Bench) -> Prover:
+        policy, running = self.policy(bench.policy), self.policy(bench.running)
+        begun, self._launched = self._launched or time.monotonic(), None
+        cluster = self.provider.cluster(bench.running, bench.settings)
+        self.start_seconds += time.monotonic() - begun
+        prover = Prover(
+            cluster,
+            policy,
+            running=running,
+            folder=self.run_directory.private_folder(),
+            died=lambda: self.provider.alive(cluster),
+            request_log=lambda: self.provider.request_log(cluster),
+            performed=self._tally.add,
+        )
+        if Capability.SETS_POLICY not in cluster.capabilities:
+            self._identify(prover, policy, cluster)
+        return prover
+
+    def _identify(self, prover: Prover, policy: Policy, cluster: Cluster) -> None:
+        """The first thing to be shown about a server that we have not started: that it runs this policy."""
+        served = load_served(self.options.kubernetes)
+        self.not_running, sure = doubt_that_it_runs(prover, policy, served, cluster.capabilities)
+        if self.not_running:
+            self._report(f"auditproof: {self.not_running}")
+            prover.doubt(self.not_running)
+            self._unusable = "" if sure else self.not_running
 
     def performed(self) -> int:
         """How many actions all processes of the run have sent by now."""
@@ -229,18 +225,46 @@ class AuditSession:
         return self._provers[bench].kubernetes
 
     def missing(self, item: CaseItem) -> tuple[str, ...]:
-        """What a case needs and this cluster lacks: a newer Kubernetes, or else capabilities."""
+        """What a case needs and this cluster lacks: a newer Kubernetes, or capabilities, or what is nobody else's."""
         if self.too_old(item):
             return (f"Kubernetes {item.case.since}",)
-        return tuple(sorted(item.case.needs - self.capabilities(item)))
+        if item.nodeid not in self._missing:
+            needs = item.case.needs | self.needed_of_server(item.wanted)
+            self._missing[item.nodeid] = self.lacking(_step(item), item.wanted, needs=needs)
+        return self._missing[item.nodeid]
 
     def too_old(self, item: CaseItem) -> bool:
         """Whether a case is about a newer Kubernetes than this run's."""
         return version_of(self.options.kubernetes) < version_of(item.case.since)
 
-    def capabilities(self, item: CaseItem) -> frozenset[Capability]:
-        """What the cluster of a case can do."""
-        return self.provider.capabilities if item.case.needs else frozenset()
+    def lacking(
+        self, step: Step, wanted: Wanted, *, needs: frozenset[Capability], states_more: bool = False
+    ) -> tuple[str, ...]:
+        """What a step needs, beside ``needs``, that the cluster does not give.
+
+        ``states_more``: more is expected than what the policy decides.
+        """
+        if needs_cluster_rights(
+            step.identity, step.request, step.attributes, step.expectation, step.given, states_more
+        ):
+            needs |= {Capability.GRANTS_CLUSTER_RIGHTS}
+        lacking = tuple(sorted(needs - self.provider.capabilities)) if needs else ()
+        if lacking or Capability.SETS_POLICY in self.provider.capabilities or self._unusable:
+            return lacking
+        return self._somebody_elses(step, wanted)
+
+    def needed_of_server(self, wanted: Wanted) -> frozenset[Capability]:
+        """What an item needs that wants a server with this policy and these flags."""
+        bench = self.bench(wanted)
+        given = bench.running == self.given_policy() and bench.settings == NO_SETTINGS
+        return frozenset() if given else frozenset({Capability.SETS_POLICY})
+
+    def _somebody_elses(self, step: Step, wanted: Wanted) -> tuple[str, ...]:
+        try:
+            text = self.prover(self.bench(wanted)).cannot(step.identity, step.given)
+        except AuditproofError:
+            return ()  # whoever proves the case is told
+        return (f"a cluster of its own: there is {text}",) if text else ()
 
     def proof(self, item: CaseItem) -> Proof:
         """The proof of a case, performed at the first call together with the other cases of its batch.
@@ -302,10 +326,11 @@ class AuditSession:
         origin = _origin(item)
         outcome = self._outcomes.get(item.nodeid)
         if isinstance(outcome, Proof):
-            return proof_record(outcome, replace(origin, kubernetes=self.kubernetes(bench)), policy)
+            origin = replace(origin, kubernetes=self.kubernetes(bench))
+            return {**proof_record(outcome, origin, policy), "notRunning": self.not_running}
         reason = not_supported or str(outcome or "it was not performed")
         verdict = "NOT_SUPPORTED" if not_supported else "UNPROVEN"
-        return failed_record(_step(item), origin, policy, verdict, reason)
+        return {**failed_record(_step(item), origin, policy, verdict, reason), "notRunning": self.not_running}
 
     def story(self, item: CaseItem, error: AuditproofError) -> str:
         """The failure text of a case: reason first, evidence below."""
@@ -325,6 +350,8 @@ class AuditSession:
         return [(policy, account) for (_, policy, _), account in zip(servers, accounts, strict=True)]
 
     def _account(self, cluster: Cluster, settings: Settings) -> Account:
+        if cluster.guest:
+            return Account(reason="could not be counted: this log is as old as somebody else's API server")
         if settings.keeps_log and Settings.of(self.options.profile.audit_log).keeps_log:
             return count(cluster)
         return Account(reason="could not be counted: this API server removes what it has written")

@@ -70,6 +70,7 @@ class Reporting:
         self._verdicts: Counter[str] = Counter()
         self._progress: Progress | None = None
         self._kubernetes = session.options.kubernetes
+        self._not_running = ""
         self._started = datetime.now(UTC)
 
     def plan(self, ids: Iterable[str]) -> None:
@@ -92,6 +93,7 @@ class Reporting:
             self._verdicts[record["verdict"]] += 1
             self._planned.discard(record["id"].partition("#")[0])  # a Python test is planned as one, and proves several
             self._kubernetes = record.pop("kubernetes") or self._kubernetes
+            self._not_running = record.pop("notRunning", "") or self._not_running
             self._tell(record)
         if pipe := getattr(report, PIPE_RECORD, None):
             self._pipes[pipe["id"]] = pipe
@@ -195,6 +197,7 @@ class Reporting:
                 "kubernetes": self._kubernetes,
                 "startSeconds": round(self._session.start_seconds, 2),
                 "flags": _flags(self._options.profile),
+                **({"notRunning": self._not_running} if self._not_running else {}),
             },
             run=run_record(self._command),
             planned=sorted(self._planned | self._records.keys()),

@@ -34,6 +34,8 @@ def verdict_word(report: Mapping[str, Any]) -> str:
 def verdict_sentence(report: Mapping[str, Any]) -> str:
     """The verdict in words, for somebody in a hurry: never more about the policy than its own actions show."""
     about = _sentence(report)
+    if doubt := report.get("cluster", {}).get("notRunning"):
+        about = f"{doubt[0].upper()}{doubt[1:]}. {about}"
     if report["sabotage"]:
         return f"Sabotage run, on policies broken on purpose: {about}"
     return about

@@ -76,6 +76,32 @@ def failed_record(step: Step, origin: Origin, policy: Policy, verdict: str, reas
     }
 
 
+def skipped_record(origin: Origin, policy: Policy, reason: str) -> dict[str, Any]:
+    """A test in Python that this cluster cannot perform: what it would have asked is not known."""
+    keys = ("method", "path", "verb", "apiGroup", "resource", "subresource", "namespace", "name")
+    return {
+        "id": origin.id,
+        "title": origin.title,
+        "suite": origin.suite,
+        "line": origin.line,
+        "policy": {"path": policy.path, "sha256": policy.sha256},
+        "kubernetes": origin.kubernetes,
+        "identity": {"user": None, "groups": [], "kind": "anonymous", "impersonates": None},
+        "request": dict.fromkeys(keys, ""),
+        "because": "",
+        "explanation": {"effect": "", "earlier": [], "shadowed": []},
+        "auditID": "",
+        "expected": {"rule": None, "line": None, "level": "None", "stages": [], "source": "case"},
+        "observed": {"level": None, "stages": [], "status": 0},
+        "verdict": "NOT_SUPPORTED",
+        "reasons": [reason],
+        "claim": None,
+        "events": [],
+        "fence": "",
+        "seconds": 0.0,
+    }
+
+
 def _head(step: Step, origin: Origin, policy: Policy) -> dict[str, Any]:
     return {
         "id": origin.id,

@@ -1,0 +1,55 @@
+"""``auditproof cleanup``: remove what a run has left behind on a cluster that is not its own."""
+
+from __future__ import annotations
+
+import tempfile
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from auditproof.clusters.cleanup import find_made, remove
+from auditproof.clusters.kubeconfig import DEFAULT, find_kubeconfig, load_kubeconfig
+from auditproof.command import add_command
+
+if TYPE_CHECKING:
+    import argparse
+    from collections.abc import Sequence
+
+    from auditproof.command import Commands
+
+EPILOG = f"""\
+A run removes what it has made when it ends, also when it is killed. This is for what is left where even that was not
+possible: everything on the cluster that carries the labels app.kubernetes.io/managed-by=auditproof and
+auditproof.dev/run. A run that is still going on loses what it needs: --run keeps to one.
+
+--kubeconfig {DEFAULT} takes the one that kubectl takes, with its current context.
+
+exit codes: 0 nothing is left; 2 something is, or the cluster cannot be used.
+
+examples:
+  auditproof cleanup --kubeconfig prod.kubeconfig --dry-run
+  auditproof cleanup --kubeconfig prod.kubeconfig --run 3f9c2a17be04
+"""
+
+
+def add_cleanup(commands: Commands) -> None:
+    """Declare the subcommand."""
+    asked = add_command(commands, "cleanup", "remove what runs have left behind on an existing cluster", EPILOG)
+    asked.add_argument("--kubeconfig", metavar="FILE", required=True, help="the cluster, and who we are there")
+    asked.add_argument("--context", metavar="NAME", default="", help="of the kubeconfig (default: its current one)")
+    asked.add_argument("--run", metavar="ID", dest="run_id", default="", help="only what this run has made")
+    asked.add_argument("--dry-run", action="store_true", help="say what would be removed")
+    asked.set_defaults(run=_cleanup)
+
+
+def _cleanup(options: argparse.Namespace, _rest: Sequence[str]) -> int:
+    with tempfile.TemporaryDirectory() as folder:
+        connection = load_kubeconfig(find_kubeconfig(options.kubeconfig), options.context, Path(folder))
+        made = find_made(connection, options.run_id)
+        for each in made:
+            print(f"{'would remove' if options.dry_run else 'removing'} {each}")
+        if not options.dry_run:
+            remove(connection, made, print)
+    print(
+        f"{len(made)} objects {'are' if options.dry_run else 'were'} on {connection.url}" if made else "nothing is left"
+    )
+    return 0

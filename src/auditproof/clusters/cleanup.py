@@ -1,0 +1,131 @@
+"""Removes what runs have made on somebody else's cluster, by the labels that they have put on it.
+
+A namespace goes with everything in it. Where no controller runs that would empty a namespace (a bare API server), it is
+emptied here, as the namespace controller does it (pkg/controller/namespace/deletion): every resource that can be
+deleted, then the finalizer.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from auditproof.errors import ClusterError
+from auditproof.wait import TimedOut, wait_until
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from auditproof.clusters.connection import Connection
+
+MANAGED = "app.kubernetes.io/managed-by"
+RUN = "auditproof.dev/run"
+GONE_TIMEOUT_S = 40.0
+_CLUSTER_WIDE = (  # rights before anything else
+    "/apis/rbac.authorization.k8s.io/v1/clusterrolebindings",
+    "/apis/rbac.authorization.k8s.io/v1/rolebindings",
+    "/apis/rbac.authorization.k8s.io/v1/clusterroles",
+    "/apis/certificates.k8s.io/v1/certificatesigningrequests",
+    "/api/v1/serviceaccounts",
+    "/apis/apiextensions.k8s.io/v1/customresourcedefinitions",
+    "/api/v1/namespaces",
+)
+_LEASE = "/apis/coordination.k8s.io/v1/namespaces/kube-system/leases/kube-controller-manager"
+
+
+def labels(run: str) -> dict[str, str]:
+    """The labels of everything that a run makes on a cluster that is not its own."""
+    return {MANAGED: "auditproof", RUN: run}
+
+
+@dataclass(frozen=True, slots=True)
+class Made:
+    """An object that a run has made: where it is, and by which run."""
+
+    path: str
+    run: str
+
+    def __str__(self) -> str:
+        *_, kind, name = self.path.split("/")
+        return f"{kind}/{name} (run {self.run})"
+
+
+def find_made(connection: Connection, run: str) -> tuple[Made, ...]:
+    """Everything that carries the labels of ``run``, or of any run where it is empty.
+
+    Raises ClusterError where the server does not answer.
+    """
+    return tuple(made for collection in _CLUSTER_WIDE for made in _list(connection, collection, run))
+
+
+def _list(connection: Connection, collection: str, run: str) -> Iterator[Made]:
+    selector = f"{MANAGED}=auditproof,{RUN}" + (f"={run}" if run else "")
+    answer = connection.request("GET", f"{collection}?labelSelector={selector.replace('=', '%3D')}")
+    if answer.status in (403, 404):  # what the user may not even list, it cannot have made
+        return
+    if answer.status != 200:
+        raise ClusterError(f"GET {collection} was answered {answer.status}: {answer.message}")
+    base, _, plural = collection.rpartition("/")
+    for item in answer.json()["items"]:
+        metadata = item["metadata"]
+        namespace = f"/namespaces/{metadata['namespace']}" if "namespace" in metadata else ""
+        yield Made(f"{base}{namespace}/{plural}/{metadata['name']}", metadata["labels"][RUN])
+
+
+def remove(connection: Connection, made: tuple[Made, ...], report: Callable[[str], None]) -> None:
+    """Delete these objects and wait until they are gone; what is gone already does no harm.
+
+    Raises ClusterError that names what is left.
+    """
+    problems = [problem for each in made if (problem := _delete(connection, each))]
+    namespaces = [each for each in made if each.path.startswith("/api/v1/namespaces/") and each.path.count("/") == 4]
+    if namespaces and not has_controllers(connection):
+        for each in namespaces:
+            _empty(connection, each.path)
+    if namespaces:
+        report(f"auditproof: waiting for {len(namespaces)} namespaces to be gone")
+    problems += [problem for each in made if (problem := _wait_until_gone(connection, each))]
+    if problems:
+        raise ClusterError("\n".join(problems))
+
+
+def _delete(connection: Connection, made: Made) -> str:
+    answer = connection.request("DELETE", made.path)
+    if answer.status in (200, 202, 404, 409):  # 409: it is being deleted
+        return ""
+    return f"{made} is left behind: DELETE {made.path} was answered {answer.status}: {answer.message}"
+
+
+def _wait_until_gone(connection: Connection, made: Made) -> str:
+    def look() -> bool | None:
+        return True if connection.request("GET", made.path).status == 404 else None
+
+    try:
+        wait_until(look, what=f"{made} to be gone", timeout_s=GONE_TIMEOUT_S, pause_s=0.1)
+    except TimedOut as error:
+        return f"{error}: it is being deleted by the cluster; look at it with kubectl get --raw {made.path}"
+    return ""
+
+
+def has_controllers(connection: Connection) -> bool:
+    """Whether a kube-controller-manager has ever led on this cluster; a bare API server has none."""
+    return connection.request("GET", _LEASE).status != 404
+
+
+def _empty(connection: Connection, path: str) -> None:
+    """Do for one namespace what the namespace controller does."""
+    for group_version in _group_versions(connection):
+        for resource in connection.request("GET", group_version).json().get("resources", []):
+            if resource["namespaced"] and "deletecollection" in resource["verbs"]:
+                place = f"{group_version}/namespaces/{path.rpartition('/')[2]}/{resource['name']}"
+                connection.request("DELETE", f"{place}?propagationPolicy=Background&gracePeriodSeconds=0")
+    namespace: dict[str, Any] = connection.request("GET", path).json()
+    if namespace.get("kind") == "Namespace":
+        namespace["spec"] = {"finalizers": []}
+        connection.request("PUT", f"{path}/finalize", namespace)
+
+
+def _group_versions(connection: Connection) -> Iterator[str]:
+    yield "/api/v1"
+    for group in connection.request("GET", "/apis").json().get("groups", []):
+        yield f"/apis/{group['preferredVersion']['groupVersion']}"
