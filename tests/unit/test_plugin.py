@@ -90,7 +90,7 @@ ALL = ["a.audit.yaml::read-one", "a.audit.yaml::read-two", "a.audit.yaml::write-
         (("b.audit.yaml",), [ALL[3]]),
         (("a.audit.yaml::read-two",), [ALL[1]]),
         (("--deselect", "a.audit.yaml::read-two"), [ALL[0], ALL[2], ALL[3]]),
-        (("--audit-sabotage",), []),
+        (("--audit-sabotage",), ALL),
         (("--audit-policy=policy.yaml", "-k", "write"), [ALL[2]]),
     ],
 )
@@ -177,7 +177,8 @@ def test_a_case_with_a_policy_of_its_own_is_marked(project: pytest.Pytester) -> 
     project.path.joinpath("c.audit.yaml").write_text(text)
 
     assert collected(project, "-m", "own_policy") == ["c.audit.yaml::own"]
-    assert collected(project, "--audit-sabotage") == ["c.audit.yaml::own"]
+    project.path.joinpath("test_plain.py").write_text("def test_of_something_else(): ...")
+    assert collected(project, "--audit-sabotage") == [*ALL, "c.audit.yaml::own"]
 
 
 def test_collecting_says_what_would_be_proven_and_where(project: pytest.Pytester) -> None:

@@ -7,6 +7,7 @@ import re
 from typing import TYPE_CHECKING, Any
 
 from auditproof import content
+from auditproof.identity import IdentityKind
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -38,3 +39,9 @@ def test_every_key_is_described_and_nothing_else() -> None:
 
     assert sorted(described) == sorted(set(described))
     assert set(described) == set(keys(SCHEMA))
+
+
+def test_every_kind_of_identity_is_in_the_schema() -> None:
+    proof = SCHEMA["$defs"]["proof"]["properties"]
+
+    assert set(proof["identity"]["properties"]["kind"]["enum"]) == set(IdentityKind)

@@ -31,7 +31,7 @@ class Wanted:
 
     @property
     def has_twin(self) -> bool:
-        """Whether there is something to break on purpose."""
+        """Whether it says itself what is to be broken on purpose."""
         return self.sabotage is not None or self.broken_settings != self.settings
 
 

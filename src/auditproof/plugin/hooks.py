@@ -158,13 +158,13 @@ def pytest_collect_file(file_path: Path, parent: pytest.Collector) -> pytest.Col
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(session: pytest.Session, config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Add the witnesses of the given policy; in a sabotage run keep only what has a policy broken on purpose."""
+    """Add the witnesses of the given policy; in a sabotage run keep only what can have something broken on purpose."""
     if SESSION in config.stash:
         items += witnesses.collect_witnesses(session)
     if not config.getoption("--audit-sabotage"):
         return
-    kept = [item for item in items if _wanted(item).has_twin]
-    dropped = [item for item in items if not _wanted(item).has_twin]
+    kept = [item for item in items if _can_be_broken(item)]
+    dropped = [item for item in items if not _can_be_broken(item)]
     if dropped:
         config.hook.pytest_deselected(items=dropped)
         items[:] = kept
@@ -187,6 +187,10 @@ def pytest_collection_finish(session: pytest.Session) -> None:
     if REPORTING in config.stash:
         config.stash[REPORTING].plan(item.nodeid for item in proving)
         config.stash[REPORTING].plan_pipes(pipes)
+
+
+def _can_be_broken(item: pytest.Item) -> bool:
+    return _proves(item) or _wanted(item).has_twin
 
 
 def _proves(item: pytest.Item) -> bool:

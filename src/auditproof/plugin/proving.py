@@ -35,6 +35,7 @@ from auditproof.plugin.requiring import Required, require
 from auditproof.policy import Policy, load_policy, version_of
 from auditproof.report.records import Origin, failed_record, proof_record, story
 from auditproof.run import Proof, Prover, Step
+from auditproof.sabotage import twin_of
 from auditproof.served import load_served
 from auditproof.settings import NO_SETTINGS, Settings
 from auditproof.wire import prepare_wire
@@ -73,6 +74,7 @@ class AuditSession:
         self._report = report
         self._provers: dict[Bench, Prover] = {}
         self._policies: dict[Path, Policy] = {}
+        self._twins: dict[Path, Path] = {}
         self._outcomes: dict[str, Proof | AuditproofError] = {}
         self.not_running = ""  # why the server seems not to run the policy that it is said to run
         self._unusable = ""
@@ -179,7 +181,15 @@ class AuditSession:
         judged = wanted.policy or self.given_policy()
         if not self.options.sabotage:
             return Bench(judged, judged, wanted.settings)
-        return Bench(judged, wanted.sabotage or judged, wanted.broken_settings)
+        twin = judged if wanted.has_twin else self._twin(judged)
+        return Bench(judged, wanted.sabotage or twin, wanted.broken_settings)
+
+    def _twin(self, path: Path) -> Path:
+        """A file with a twin of a policy that names none."""
+        if path not in self._twins:
+            self._twins[path] = self.run_directory.private_folder() / path.name
+            self._twins[path].write_text(twin_of(self.policy(path)))
+        return self._twins[path]
 
     def prover(self, bench: Bench) -> Prover:
         """The prover of a bench; its cluster is started now, or joined."""
