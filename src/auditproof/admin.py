@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from auditproof.access import rules_needed
 from auditproof.action import Request
+from auditproof.admission import PROBE, Marker, fill, markers
 from auditproof.capability import Capability
 from auditproof.clusters.cleanup import RUN, labels
 from auditproof.errors import WireError
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
 
 USER_AGENT = "auditproof/setup"
 RIGHTS_TIMEOUT_S = 10.0
+ADMISSION_TIMEOUT_S = 20.0
 DEFINITION_TIMEOUT_S = 20.0
 _JSON = "application/json"
 
@@ -71,7 +73,7 @@ class Admin:
         key = json.dumps(manifest, sort_keys=True)
         if key in self._created:
             return
-        located = self._pods.located(manifest)
+        located = self._pods.located(fill(manifest, self._cluster.callback, self._cluster.ca))
         collection = self._collection(located)
         if self.post(collection, self._labelled(located)).status == 409:
             self._must_be_ours(f"{collection}/{manifest['metadata']['name']}")
@@ -98,6 +100,21 @@ class Admin:
         """See that a namespace is there, whoever has made it. Raises WireError where the server refuses."""
         if self.send("GET", f"/api/v1/namespaces/{name}").status != 200:
             self.create({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name}})
+
+    def settle(self, created: Iterable[Mapping[str, Any]]) -> None:
+        """Wait until webhooks and admission policies among the objects that were created are in force.
+
+        Raises TimedOut where they do not come into force.
+        """
+        for marker in markers(created, self._cluster.callback, self._cluster.ca):
+            for manifest in marker.manifests:
+                self.create(manifest)
+            what = f"the admission that was set up to be in force ({marker.words})"
+            wait_until(functools.partial(self._warned, marker), what=what, timeout_s=ADMISSION_TIMEOUT_S)
+
+    def _warned(self, marker: Marker) -> bool | None:
+        answer = self.send("POST", PROBE, marker.probe)
+        return any(marker.words in value for name, value in answer.headers if name.lower() == "warning") or None
 
     def _collection(self, manifest: Mapping[str, Any]) -> str:
         """The collection that a manifest is to be POSTed to; the server is asked about a kind that is not built in."""

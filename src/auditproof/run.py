@@ -226,9 +226,10 @@ class Prover:
         return replace(step, request=step.request.on(self._admin.node)) if step.request.names_node else step
 
     def _prepare(self, steps: Sequence[Step]) -> None:
-        for step in steps:
-            for manifest in step.given:
-                self._admin.create(manifest)
+        given = {id(manifest): manifest for step in steps for manifest in step.given}.values()
+        for manifest in given:
+            self._admin.create(manifest)
+        self._admin.settle(given)
         self._admin.grant((step.identity, step.attributes) for step in steps)
         for identity in dict.fromkeys(step.identity for step in steps):
             if identity not in self._wires:
