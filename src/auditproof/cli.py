@@ -135,6 +135,11 @@ def _add_run(commands: Commands) -> None:
         help="prove what log and webhook carry to the reader, with many flags, instead",
     )
     run.add_argument("--keep-cluster", action="store_true", help="leave the cluster running and say how to use it")
+    run.add_argument(
+        "--reuse-cluster",
+        action="store_true",
+        help="use the kind cluster of an earlier run, and leave it to later ones",
+    )
     run.set_defaults(run=_run)
 
 
@@ -188,6 +193,7 @@ def _run(options: argparse.Namespace, rest: Sequence[str]) -> int:
     command += ["-o", "console_output_style=count", "-rN"]  # what is not proven is told by the summary of the proofs
     command += [f"{flag}={value}" for flag, value in named.items() if value is not None]
     command += ["--audit-keep-cluster"] if options.keep_cluster else []
+    command += ["--audit-reuse-cluster"] if options.reuse_cluster else []
     sys.stdout.flush()
     os.execv(sys.executable, [*command, *rest])  # noqa: S606 - replaces this process: no shell, no child
 

@@ -1,14 +1,17 @@
-"""Real servers for the tests: one run directory a session, and small programs that are controllers of their own."""
+"""Real servers for the tests: one run directory a session, and the container engine where there is one."""
 
 from __future__ import annotations
 
+import os
 from typing import TYPE_CHECKING
 
 import pytest
 
 from auditproof.clusters.embedded import Embedded
+from auditproof.clusters.engine import Engine, find_engine, run
 from auditproof.clusters.profile import load_profile
 from auditproof.clusters.rundir import RunDirectory
+from auditproof.errors import ClusterError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -51,3 +54,19 @@ def write_policy(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Pa
 def everything(write_policy: Callable[[str], Path]) -> Path:
     """A policy that records every request as metadata."""
     return write_policy(EVERYTHING)
+
+
+@pytest.fixture(scope="session")
+def container_engine() -> Engine:
+    """The container engine; skips where it or the node image, which AUDITPROOF_IMAGE names, is not there."""
+    try:
+        engine = find_engine("")
+    except ClusterError as error:
+        pytest.skip(f"no kind cluster on this machine: {error}")
+    image = os.environ.get("AUDITPROOF_IMAGE", "")
+    if not image:
+        why = os.environ.get("AUDITPROOF_NO_IMAGE", "AUDITPROOF_IMAGE names none")
+        pytest.skip(f"no kind cluster without a node image: {why}")
+    if run([engine.name, "image", "inspect", image]).returncode:
+        pytest.skip(f"no kind cluster: {engine.name} has no image {image}")
+    return engine

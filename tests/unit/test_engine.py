@@ -1,4 +1,4 @@
-"""Which container engine and which kind are taken, in which order, and what is said where there is none."""
+"""Which container engine is taken, in which order, and what is said where there is none."""
 
 from __future__ import annotations
 
@@ -6,10 +6,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from auditproof.clusters.binaries import target
 from auditproof.clusters.engine import Engine, Node, find_engine
-from auditproof.clusters.kind_binary import VERSION, find_kind
-from auditproof.errors import BinaryNotFound, ClusterError
+from auditproof.errors import ClusterError
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -70,37 +68,22 @@ def test_an_engine_that_nobody_knows_is_refused(path: Path) -> None:
         find_engine("rkt")
 
 
-def test_published_ports_are_read(path: Path) -> None:
+def test_a_published_port_is_read(path: Path) -> None:
     program(path, "docker", "echo '6443/tcp -> 127.0.0.1:40001'; echo '6444/tcp -> 127.0.0.1:40002'")
 
-    assert Node(Engine("docker"), "node").ports() == {6443: 40001, 6444: 40002}
+    assert Node(Engine("docker"), "node").port(6444) == 40002
+
+
+def test_a_port_or_a_gateway_of_a_node_that_has_ended_is_an_error(path: Path) -> None:
+    program(path, "docker", 'if [ "$3" = "{{.State.Status}}" ]; then echo exited; fi')
+    node = Node(Engine("docker"), "node")
+
+    for ask in (node.gateway, lambda: node.port(6443)):
+        with pytest.raises(ClusterError, match="the node node has ended: its container is exited"):
+            ask()
 
 
 def test_a_node_that_has_ended_is_told(path: Path) -> None:
     program(path, "docker", "echo exited")
 
     assert Node(Engine("docker"), "node").ended() == "the node node has ended: its container is exited"
-
-
-def test_kind_is_taken_from_the_variable_then_the_path_then_the_cache(
-    path: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    cached = program(tmp_path / "cache" / "kind" / f"{VERSION}-{target()}", "kind")
-    assert find_kind(print) == cached
-    found = program(path, "kind")
-    assert find_kind(print) == found
-    given = program(tmp_path / "given", "my-kind")
-    monkeypatch.setenv("KIND", str(given))
-    assert find_kind(print) == given
-
-
-def test_a_variable_that_names_no_program_is_an_error(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("KIND", "/nowhere/kind")
-
-    with pytest.raises(ClusterError, match="KIND is '/nowhere/kind': expected the path of the program kind"):
-        find_kind(print)
-
-
-def test_without_kind_and_go_every_place_is_named(path: Path) -> None:
-    with pytest.raises(BinaryNotFound, match=r"kind is not on the PATH and not in .*/kind, and .*no go on the PATH"):
-        find_kind(print)

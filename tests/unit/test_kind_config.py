@@ -38,7 +38,7 @@ def patches(config: dict[str, Any]) -> dict[str, Any]:
 
 
 def test_the_node_sees_the_servers_folder_and_publishes_ports_on_loopback_alone() -> None:
-    config = json.loads(cluster_config(Path("/run/servers"), "node:v1", FLAGS, [6444, 6445]))
+    config = json.loads(cluster_config(Path("/run/servers"), "node:v1", FLAGS, [6444, 6445], "1.37"))
 
     (node,) = config["nodes"]
     assert node["image"] == "node:v1"
@@ -49,11 +49,11 @@ def test_the_node_sees_the_servers_folder_and_publishes_ports_on_loopback_alone(
 
 
 def test_without_an_image_kind_takes_its_own() -> None:
-    assert "image" not in json.loads(cluster_config(Path("/run"), "", FLAGS, []))["nodes"][0]
+    assert "image" not in json.loads(cluster_config(Path("/run"), "", FLAGS, [], "1.37"))["nodes"][0]
 
 
 def test_the_flags_stand_in_the_patches_of_both_versions() -> None:
-    found = patches(json.loads(cluster_config(Path("/run"), "", FLAGS, [])))
+    found = patches(json.loads(cluster_config(Path("/run"), "", FLAGS, [], "1.37")))
 
     newer, older = (found[f"kubeadm.k8s.io/{version}"]["apiServer"] for version in ("v1beta4", "v1beta3"))
     assert {argument["name"]: argument["value"] for argument in newer["extraArgs"]} == FLAGS

@@ -22,17 +22,21 @@ def start_provider(
     image: str,
     policy: Path,
     report: Callable[[str], None],
+    reuse: bool = False,
 ) -> Provider:
     """The provider that a profile names; nothing is started yet.
 
-    ``assets`` matters to the embedded provider; ``image`` and ``policy``, the one under proof, to kind and existing.
+    ``assets`` matters to the embedded provider; ``image`` and ``policy``, the one under proof, to kind and existing,
+    ``reuse`` to kind.
     """
     from auditproof.clusters.embedded import Embedded
     from auditproof.clusters.existing import Existing
     from auditproof.clusters.kind import Kind
 
     if profile.provider == "kind":
-        return Kind(profile, run_directory, kubernetes=kubernetes, image=image, policy=policy, report=report)
+        return Kind(
+            profile, run_directory, kubernetes=kubernetes, image=image, policy=policy, report=report, reuse=reuse
+        )
     if profile.provider == "existing":
         return Existing(profile.place, run_directory, kubernetes=kubernetes, policy=policy, report=report)
     return Embedded(profile, run_directory, kubernetes=kubernetes, assets=assets, report=report)

@@ -32,6 +32,11 @@ class Engine:
             raise ClusterError(f"{self.name} {' '.join(arguments)}: {done.stderr.strip() or done.stdout.strip()}")
         return done.stdout
 
+    def image_id(self, image: str) -> str:
+        """What tells this image from another one of the same name; empty where it is not there (yet)."""
+        done = run([self.name, "image", "inspect", "--format", "{{.Id}}", image])
+        return done.stdout.strip() if done.returncode == 0 else ""
+
 
 @dataclass(frozen=True, slots=True)
 class Node:
@@ -56,14 +61,26 @@ class Node:
         return "" if status == "running" else f"the node {self.name} has ended: its container is {status}"
 
     def gateway(self) -> str:
-        """The address of this machine in the node's network: published ports are reached from there."""
-        form = "{{range .NetworkSettings.Networks}}{{.Gateway}} {{end}}"
-        return self.engine.ask("inspect", "--format", form, self.name).split()[0]
+        """The address of this machine in the node's network: published ports are reached from there.
 
-    def ports(self) -> dict[int, int]:
-        """The node's published ports, each with the port of this machine that leads to it."""
-        pairs = (line.split(" -> ") for line in self.engine.ask("port", self.name).splitlines() if " -> " in line)
-        return {int(inner.partition("/")[0]): int(outer.rpartition(":")[2]) for inner, outer in pairs}
+        Raises ClusterError where the node has none, because it does not run.
+        """
+        form = "{{range .NetworkSettings.Networks}}{{.Gateway}} {{end}}"
+        found = self.engine.ask("inspect", "--format", form, self.name).split()
+        if not found:
+            raise ClusterError(self.ended() or f"the node {self.name} is in no network")
+        return found[0]
+
+    def port(self, inner: int) -> int:
+        """The port of this machine that leads to a published one of the node.
+
+        Raises ClusterError where there is none, because the node does not run.
+        """
+        for line in self.engine.ask("port", self.name).splitlines():
+            before, arrow, after = line.partition(" -> ")
+            if arrow and before == f"{inner}/tcp":
+                return int(after.rpartition(":")[2])
+        raise ClusterError(self.ended() or f"the node {self.name} publishes no port {inner}")
 
 
 def find_engine(wanted: str) -> Engine:

@@ -5,11 +5,8 @@ Source: controller-tools' envtest-releases.yaml and setup-envtest (sigs.k8s.io/c
 
 from __future__ import annotations
 
-import hashlib
 import os
 import tarfile
-import time
-import urllib.error
 import urllib.request
 import zlib
 from typing import TYPE_CHECKING, Any
@@ -17,7 +14,8 @@ from urllib.parse import urljoin
 
 import yaml
 
-from auditproof.errors import BinaryNotFound, ClusterError
+from auditproof.clusters.download import fetch
+from auditproof.errors import BinaryNotFound
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -25,7 +23,6 @@ if TYPE_CHECKING:
 
 INDEX = "https://raw.githubusercontent.com/kubernetes-sigs/controller-tools/HEAD/envtest-releases.yaml"
 TIMEOUT_S = 5.0
-PROGRESS_S = 10.0
 _NAMES = {"etcd", "kube-apiserver", "kubectl"}
 
 
@@ -40,7 +37,7 @@ def download(wanted: str, folder: Path, report: Callable[[str], None]) -> str:
     url = urljoin(index, archive["selfLink"])
     report(f"auditproof: downloading Kubernetes {version} from {url}")
     packed = folder / "archive.tar.gz"
-    _fetch(url, packed, str(archive["hash"]), report)
+    fetch(url, packed, "sha512", str(archive["hash"]), report)
     _unpack(packed, folder)
     packed.unlink()
     return version
@@ -70,23 +67,6 @@ def _choose(releases: dict[str, Any], wanted: str, index: str) -> tuple[str, dic
         if name in releases[version]:
             return version.removeprefix("v"), releases[version][name]
     raise BinaryNotFound(f"the index of envtest releases has no Kubernetes {wanted} for {target()} ({index})")
-
-
-def _fetch(url: str, packed: Path, sha512: str, report: Callable[[str], None]) -> None:
-    digest, done, told = hashlib.sha512(), 0, time.monotonic()
-    try:
-        with urllib.request.urlopen(url, timeout=60) as answer, packed.open("wb") as file:  # noqa: S310
-            while block := answer.read(1 << 20):
-                digest.update(block)
-                file.write(block)
-                done += len(block)
-                if time.monotonic() - told > PROGRESS_S:
-                    told = time.monotonic()
-                    report(f"auditproof: {done >> 20} MiB so far")
-    except OSError as error:
-        raise BinaryNotFound(f"{url} cannot be downloaded: {error}") from None
-    if digest.hexdigest() != sha512.lower():
-        raise ClusterError(f"{url} has the SHA-512 {digest.hexdigest()}, the index says {sha512}: it is not used")
 
 
 def _unpack(packed: Path, folder: Path) -> None:

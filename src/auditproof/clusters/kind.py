@@ -3,6 +3,8 @@
 The cluster's own API server runs the policy that the run was given. Every other policy of the run gets one more API
 server beside it: a static pod of the same node, the same in all but its port, policy and log. All share one etcd, so
 an object is the same on all of them; controllers and kubelet talk to the first one.
+
+A cluster may outlive its run, for runs that ask for the same: then the first server is given another policy.
 """
 
 from __future__ import annotations
@@ -21,20 +23,24 @@ from auditproof.clusters.engine import find_engine
 from auditproof.clusters.kind_binary import find_kind
 from auditproof.clusters.kind_cluster import FIRST_SERVER, MANIFESTS, KindCluster
 from auditproof.clusters.kind_config import FIRST_PORT, IN_NODE, LOOPBACK, beside, cluster_config
+from auditproof.clusters.kind_home import Home
+from auditproof.clusters.kind_leftovers import inventory
+from auditproof.clusters.kind_reuse import choose_home, digest_of, leave_at_end, use_again
+from auditproof.clusters.kind_swap import swap_policy
 from auditproof.clusters.readiness import REQUESTS_LOGGED, START_TIMEOUT_S, ask, in_user_words, why_it_ended
 from auditproof.clusters.servers import Servers
 from auditproof.clusters.static_tokens import FILE as STATIC_TOKENS
 from auditproof.clusters.static_tokens import read_static_token, write_static_token
-from auditproof.errors import ClusterError, ServerDied
+from auditproof.errors import AuditproofError, ClusterError, ServerDied
 from auditproof.identity import FRONT_PROXY
 from auditproof.settings import NO_SETTINGS, Settings
 from auditproof.wait import TimedOut, wait_until
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
-    from pathlib import Path
+    from pathlib import Path, PurePath
 
-    from auditproof.clusters.engine import Node
+    from auditproof.clusters.engine import Engine, Node
     from auditproof.clusters.profile import Profile
     from auditproof.clusters.rundir import RunDirectory
 
@@ -55,6 +61,7 @@ class Kind:
     """Starts a kind cluster once and an API server for each policy of a run (see clusters.base.Provider).
 
     ``policy`` is what the cluster's own API server runs, ``image`` the node image, kind's own where it is empty.
+    ``reuse`` takes the cluster of an earlier run that asked for the same, and leaves it to later ones.
     """
 
     capabilities = CAPABILITIES
@@ -68,6 +75,7 @@ class Kind:
         image: str,
         policy: Path,
         report: Callable[[str], None],
+        reuse: bool = False,
     ) -> None:
         self._profile = profile
         self._run = run_directory
@@ -75,6 +83,7 @@ class Kind:
         self._image = image
         self._policy = policy
         self._report = report
+        self._reuse = reuse
         settings = [kubernetes, image, profile.audit_log, profile.flags]
         self._servers = Servers(run_directory, settings, self._start)
 
@@ -83,8 +92,20 @@ class Kind:
         _ = self._kind
 
     @cached_property
+    def _home(self) -> Home:
+        if not self._reuse:
+            return Home.of_run(self._run)
+        engine, config = self._engine, self._config(IN_NODE)
+        digest = digest_of(engine.name, self._image, engine.image_id(self._image), self._kubernetes, config)
+        return choose_home(self._run, digest, self._report)
+
+    @cached_property
+    def _engine(self) -> Engine:
+        return find_engine(self._profile.engine)
+
+    @cached_property
     def _kind(self) -> KindCluster:
-        return KindCluster(self._run, find_engine(self._profile.engine), find_kind(self._report))
+        return KindCluster(self._run, self._home, self._engine, find_kind(self._report))
 
     @property
     def node(self) -> Node:
@@ -115,8 +136,15 @@ class Kind:
         ended = self.node.ended()
         return ended or f"{cluster.name} does not answer; its last words: {self._last_words(self._pod(cluster.name))}"
 
+    def swap(self, cluster: Cluster, policy: Path) -> None:
+        """Let the cluster's own API server run another policy, in some six seconds.
+
+        Raises ServerDied where it refuses the policy, ClusterError where it does not come back.
+        """
+        swap_policy(self._kind, cluster, policy.read_bytes())
+
     def _pod(self, name: str) -> str:
-        """The static pod of the server ``name``."""
+        """The static pod of the server ``name``, and its folder in what the node sees."""
         return FIRST_SERVER if name == self._servers.name(self._policy) else name
 
     def _last_words(self, pod: str) -> str:
@@ -127,45 +155,83 @@ class Kind:
         return why_it_ended(text) or "\n".join(text.strip().splitlines()[-5:]) or "(nothing)"
 
     def _start(self, name: str, folder: Path, policy: Path, settings: Settings) -> Cluster:
-        log = folder / "audit" / "audit.log"
-        log.parent.mkdir(mode=0o700, exist_ok=True)
-        pki.write_private(log, b"")  # made here, it belongs to whoever is to read it; the server appends
-        flags = self._flags(name, settings)
+        pod = self._pod(name)
+        flags = self._flags(pod, settings)
         names = {flags["audit-policy-file"]: str(policy)}
+        text = (folder / "policy.yaml").read_bytes()
         try:
-            first = name == self._servers.name(self._policy)
-            return self._create(name, folder, flags) if first else self._add(name, folder, flags)
+            return self._first(name, text) if pod == FIRST_SERVER else self._add(name, text, flags)
         except ServerDied as error:
             raise ServerDied(
                 f"kube-apiserver with the policy {policy} ended: {in_user_words(str(error), names)}"
             ) from None
         except TimedOut as error:
-            raise ClusterError(f"{error}; its last words: {self._last_words(self._pod(name))}") from None
+            raise ClusterError(f"{error}; its last words: {self._last_words(pod)}") from None
 
-    def _create(self, name: str, folder: Path, flags: dict[str, str]) -> Cluster:
-        """The cluster itself, with its own API server."""
+    def _first(self, name: str, policy: bytes) -> Cluster:
+        """The cluster with its own API server: made, or found as an earlier run has left it."""
+        if not self._home.reusable:
+            return self._create(name, policy)
+        cluster = self._found(name, policy) or self._create(name, policy)
+        leave_at_end(self._run, self._kind, self._home, self._home.before() or ())
+        return cluster
+
+    def _found(self, name: str, policy: bytes) -> Cluster | None:
+        """The cluster of an earlier run, now with ``policy``; None where there is none of any use."""
+        before = self._home.before()
+        if before is not None:
+            self._report(f"auditproof: using the kind cluster {self._home.name} again")
+            try:
+                cluster = self._describe(name, FIRST_PORT)
+                use_again(self._kind, self._home, cluster, before, policy)
+                return self._ready(cluster, FIRST_SERVER)
+            except ServerDied:
+                raise
+            except AuditproofError as error:
+                self._report(f"auditproof: it is of no use any more ({error}): it is removed and made anew")
+        problem = self._home.remove()
+        if problem:
+            raise ClusterError(problem)
+        return None
+
+    def _create(self, name: str, policy: bytes) -> Cluster:
         self._report(f"auditproof: creating a kind cluster ({self._image or 'the node image of kind itself'})")
-        write_static_token(folder.parent)
-        self._kind.create(cluster_config(folder.parent, self._image, flags, PORTS))
-        keys = self._take_keys()
-        cluster = self._ready(self._describe(name, folder, FIRST_PORT, keys), FIRST_SERVER)
+        self._furnish(FIRST_SERVER, policy)
+        write_static_token(self._home.servers)
+        self._kind.create(self._config(self._home.servers))
+        self._take_keys()
+        cluster = self._ready(self._describe(name, FIRST_PORT), FIRST_SERVER)
         if not satisfies(cluster.kubernetes.removeprefix("v"), self._kubernetes.removeprefix("v")):
             raise ClusterError(
                 f"the node image {self._image or 'of kind itself'} runs Kubernetes {cluster.kubernetes}, wanted is "
                 f"{self._kubernetes}: give another image with --audit-image, or that version with --audit-kubernetes"
             )
+        if self._home.reusable:
+            self._home.remember(inventory(cluster))
         return cluster
 
-    def _add(self, name: str, folder: Path, flags: dict[str, str]) -> Cluster:
+    def _config(self, servers: PurePath) -> str:
+        flags = self._flags(FIRST_SERVER, NO_SETTINGS)
+        return cluster_config(servers, self._image, flags, PORTS, self._kubernetes)
+
+    def _furnish(self, pod: str, policy: bytes) -> Path:
+        """The folder of a server in what the node sees, with its policy and an empty log."""
+        folder = self._home.servers / pod
+        (folder / "audit").mkdir(mode=0o700, parents=True, exist_ok=True)
+        pki.write_private(folder / "policy.yaml", policy)
+        pki.write_private(folder / "audit" / "audit.log", b"")  # made here, it is ours to read; the server appends
+        return folder
+
+    def _add(self, name: str, policy: bytes, flags: dict[str, str]) -> Cluster:
         """One more API server, beside the cluster's own."""
         self._servers.join(self._policy)
-        port = self._take_port()
+        folder, port = self._furnish(name, policy), self._take_port()
         first = yaml.safe_load(self.node.ask("cat", f"{MANIFESTS}/{FIRST_SERVER}.yaml"))
         pod = json.dumps(beside(first, name, port, flags), indent=1)
         pki.write_private(folder / "pod.json", pod.encode())
         self._kind.start_pod(name, f"{IN_NODE}/{name}/pod.json")
         try:
-            return self._ready(self._describe(name, folder, port, self._run.path / "pki"), name)
+            return self._ready(self._describe(name, port), name)
         except (ClusterError, TimedOut):
             self._kind.stop_pod(name)  # the kubelet would start it again and again
             raise
@@ -189,28 +255,29 @@ class Kind:
         """A port of the node that no other server of the run uses."""
         for port in PORTS:
             try:
-                (self._run.path / "kind" / f"port-{port}").mkdir()
+                (self._run.path / f"port-{port}").mkdir()
             except FileExistsError:
                 continue
             return port
         raise ClusterError(f"a kind cluster takes {len(PORTS) + 1} policies: prove the others in a run of their own")
 
-    def _take_keys(self) -> Path:
-        """The folder of the run's PEM files: the cluster's authorities out of its node, and an admin signed by one."""
-        made = self._run.path / "pki-new"
+    def _take_keys(self) -> None:
+        """Write the cluster's authorities out of its node, and an admin signed by one, into its home."""
+        made = self._home.path / "pki-new"
         made.mkdir(mode=0o700)
         for name in ("ca.crt", "ca.key", "front-proxy-ca.crt", "front-proxy-ca.key"):
             pki.write_private(made / name, self.node.ask("cat", f"{PKI}/{name}").encode())
         authority = pki.Authority.load(made / "ca.crt", made / "ca.key")
         authority.client("auditproof-admin", ["system:masters"]).write(made, "admin")
-        return made.rename(self._run.path / "pki")
+        made.rename(self._home.path / "pki")
 
-    def _describe(self, name: str, folder: Path, port: int, keys: Path) -> Cluster:
+    def _describe(self, name: str, port: int) -> Cluster:
+        keys, folder = self._home.path / "pki", self._home.servers / self._pod(name)
         return Cluster(
             name=name,
             provider="kind",
             kubernetes=self._kubernetes,
-            url=f"https://{LOOPBACK}:{self.node.ports()[port]}",
+            url=f"https://{LOOPBACK}:{self.node.port(port)}",
             ca=keys / "ca.crt",
             admin_cert=keys / "admin.crt",
             admin_key=keys / "admin.key",
@@ -221,14 +288,14 @@ class Kind:
             capabilities=CAPABILITIES,
             front_proxy_ca=keys / "front-proxy-ca.crt",
             front_proxy_ca_key=keys / "front-proxy-ca.key",
-            static_token=read_static_token(folder.parent),
+            static_token=read_static_token(self._home.servers),
             client=self.node.gateway(),
         )
 
-    def _flags(self, name: str, settings: Settings) -> dict[str, str]:
+    def _flags(self, pod: str, settings: Settings) -> dict[str, str]:
         flags = {
-            "audit-policy-file": f"{IN_NODE}/{name}/policy.yaml",
-            "audit-log-path": f"{IN_NODE}/{name}/audit/audit.log",
+            "audit-policy-file": f"{IN_NODE}/{pod}/policy.yaml",
+            "audit-log-path": f"{IN_NODE}/{pod}/audit/audit.log",
             "audit-log-maxsize": "10000",
             "token-auth-file": f"{IN_NODE}/{STATIC_TOKENS}",
             "requestheader-allowed-names": f"{OF_KUBEADM},{FRONT_PROXY}",

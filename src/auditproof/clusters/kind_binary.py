@@ -1,10 +1,16 @@
-"""The program kind: given, found on the PATH or in the cache, or built into the cache from its Go module."""
+"""The program kind: given, found on the PATH or in the cache, or downloaded or built into the cache.
+
+A release stands in a folder of its version as ``kind-<os>-<arch>``, with its checksum beside it
+(hack/release/build/cross.sh of kind). It is built from its Go module where the releases cannot be reached.
+"""
 
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import tempfile
+import urllib.request
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -12,6 +18,7 @@ from filelock import FileLock
 
 from auditproof.clusters.binaries import cache_folder, target
 from auditproof.clusters.building import go_program, run_build
+from auditproof.clusters.download import fetch
 from auditproof.errors import BinaryNotFound, ClusterError
 
 if TYPE_CHECKING:
@@ -19,13 +26,17 @@ if TYPE_CHECKING:
 
 VERSION = "v0.33.0"  # what is built; any newer or older one on the PATH will do
 MODULE = "sigs.k8s.io/kind"
+RELEASES = "https://github.com/kubernetes-sigs/kind/releases/download"
+TIMEOUT_S = 5.0
+_SHA256 = re.compile(r"[0-9a-fA-F]{64}")
 
 
 def find_kind(report: Callable[[str], None]) -> Path:
-    """The program kind; first hit wins: $KIND, the PATH, the cache, ``go install``.
+    """The program kind; first hit wins: $KIND, the PATH, the cache, the releases of kind, ``go install``.
 
-    ``report`` takes lines of progress. Raises BinaryNotFound where it is nowhere and cannot be built, ClusterError
-    where $KIND names no program or the build fails.
+    $AUDITPROOF_KIND_RELEASES names another place of releases (a mirror). ``report`` takes lines of progress. Raises
+    BinaryNotFound with every place that was tried, ClusterError where $KIND names no program, a checksum does not
+    agree or the build fails.
     """
     given = os.environ.get("KIND")
     if given:
@@ -48,30 +59,54 @@ def _cached(report: Callable[[str], None]) -> Path:
         store.mkdir(parents=True, exist_ok=True)
         with FileLock(store / f".{VERSION}.lock"):
             if not program.is_file():  # another run may have made it meanwhile
-                _build(program, report)
+                _make(program, report)
     return program
 
 
-def _build(program: Path, report: Callable[[str], None]) -> None:
-    """Build beside the final place and rename, so that what is there is complete."""
-    go = _go()
-    report(f"auditproof: kind is not on the PATH; building {MODULE}@{VERSION} once")
+def _make(program: Path, report: Callable[[str], None]) -> None:
+    """Make it beside the final place and rename, so that what is there is complete."""
     making = Path(tempfile.mkdtemp(prefix=".making-", dir=program.parent.parent))
+    tried = [f"not on the PATH, not in {program.parent.parent}"]
     try:
-        environment = {**os.environ, "GOBIN": str(making), "CGO_ENABLED": "0", "GOWORK": "off", "GOFLAGS": ""}
-        command = [go, "install", "-trimpath", "-ldflags", "-s -w", f"{MODULE}@{VERSION}"]
-        run_build(command, making, environment, "kind", report)
-        program.parent.mkdir(exist_ok=True)
-        (making / "kind").rename(program)
+        for source in (_download, _build):
+            try:
+                source(making, report)
+            except BinaryNotFound as error:
+                tried.append(str(error))
+                continue
+            program.parent.mkdir(exist_ok=True)
+            (making / "kind").rename(program)
+            return
     finally:
         shutil.rmtree(making, ignore_errors=True)
+    places = "\n  ".join(tried)
+    raise BinaryNotFound(f"kind is not to be had:\n  {places}\ninstall it, or name it in the variable KIND")
 
 
-def _go() -> str:
+def _download(making: Path, report: Callable[[str], None]) -> None:
+    releases = os.environ.get("AUDITPROOF_KIND_RELEASES", RELEASES).rstrip("/")
+    url = f"{releases}/{VERSION}/kind-{target()}"
+    checksum = _checksum(f"{url}.sha256sum")
+    report(f"auditproof: downloading kind {VERSION} from {url}")
+    fetch(url, making / "kind", "sha256", checksum, report)
+    (making / "kind").chmod(0o755)
+
+
+def _checksum(url: str) -> str:
+    """The checksum in a file as sha256sum writes it."""
     try:
-        return go_program()
-    except BinaryNotFound as error:
-        raise BinaryNotFound(
-            f"kind is not on the PATH and not in {cache_folder() / 'kind'}, and {error}; "
-            "install kind, or name it in the variable KIND"
-        ) from None
+        with urllib.request.urlopen(url, timeout=TIMEOUT_S) as answer:  # noqa: S310 - the user's own choice of URL
+            words: list[str] = answer.read(1024).decode(errors="replace").split()
+    except (OSError, ValueError) as error:
+        raise BinaryNotFound(f"the releases of kind cannot be reached ({url}): {error}") from None
+    if not words or not _SHA256.fullmatch(words[0]):
+        raise BinaryNotFound(f"the releases of kind have no checksum there ({url})")
+    return words[0]
+
+
+def _build(making: Path, report: Callable[[str], None]) -> None:
+    go = go_program()
+    report(f"auditproof: building {MODULE}@{VERSION} once")
+    environment = {**os.environ, "GOBIN": str(making), "CGO_ENABLED": "0", "GOWORK": "off", "GOFLAGS": ""}
+    command = [go, "install", "-trimpath", "-ldflags", "-s -w", f"{MODULE}@{VERSION}"]
+    run_build(command, making, environment, "kind", report)

@@ -44,10 +44,11 @@ def sweep(directory: Path) -> list[str]:
 
 def undo(directory: Path) -> list[str]:
     """Run every undo script of ``directory``; answers what went wrong."""
-    return [problem for script in sorted((directory / UNDO).glob("*")) if (problem := _run(script))]
+    return [problem for script in sorted((directory / UNDO).glob("*")) if (problem := run_script(script))]
 
 
-def _run(script: Path) -> str:
+def run_script(script: Path) -> str:
+    """Run an undo script; answers what went wrong, and how to do by hand what it does, or an empty text."""
     command = ["/bin/sh", "-e", str(script)]
     try:
         done = subprocess.run(

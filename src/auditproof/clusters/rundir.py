@@ -13,7 +13,7 @@ import stat
 import subprocess
 import sys
 import tempfile
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO, TYPE_CHECKING
 
@@ -24,6 +24,8 @@ from auditproof.pki import write_private
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+
+    from filelock import BaseFileLock
 
 # A server writes its own entry into the ledger and only then becomes the server: what runs is in the ledger.
 _ENTER_LEDGER = '{ cat "/proc/$$/stat" 2>/dev/null || echo "$$"; } >"$0" && exec "$@"'
@@ -37,6 +39,7 @@ class RunDirectory:
     path: Path
     _reaper: subprocess.Popen[bytes] | None = None
     keep: bool = False
+    _held: list[BaseFileLock] = field(default_factory=list)
 
     @staticmethod
     def create(*, keep: bool = False) -> RunDirectory:
@@ -60,6 +63,10 @@ class RunDirectory:
     def lock(self, name: str) -> FileLock:
         """A lock that all processes of the run share."""
         return FileLock(self.path / "locks" / name)
+
+    def hold(self, lock: BaseFileLock) -> None:
+        """Keep a lock until the run ends; it is released where the process ends before."""
+        self._held.append(lock)
 
     def private_folder(self) -> Path:
         """A new folder for one process's credentials."""
@@ -106,8 +113,13 @@ class RunDirectory:
 
         Answers what the user should know: how to use what is kept, or what could not be removed.
         """
-        if self._reaper is None:
-            return ""
+        try:
+            return self._end() if self._reaper is not None else ""
+        finally:
+            for lock in self._held:
+                lock.release()
+
+    def _end(self) -> str:
         if self.keep and any((self.path / reaper.LEDGER).iterdir()):
             self._tell_reaper(reaper.KEEP)
             return self._kept_text()

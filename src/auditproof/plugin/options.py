@@ -80,6 +80,8 @@ SETTINGS = (
 FLAGS = {
     "--audit-sabotage": "run each suite on its policy broken on purpose: its cases must fail",
     "--audit-keep-cluster": "leave the cluster running afterwards, and print how to use it with kubectl",
+    "--audit-reuse-cluster": "use the kind cluster of an earlier run that asked for the same, and leave it to later "
+    "ones; auditproof cleanup removes it [environment: AUDITPROOF_REUSE_CLUSTER]",
 }
 
 
@@ -102,6 +104,7 @@ class Options:
     formats: tuple[str, ...]
     sabotage: bool
     keep_cluster: bool
+    reuse_cluster: bool
 
 
 def add_options(parser: pytest.Parser) -> None:
@@ -155,6 +158,7 @@ def read_options(config: pytest.Config) -> Options:
         formats=_formats(effective(config, "formats")),
         sabotage=bool(config.getoption("--audit-sabotage")),
         keep_cluster=bool(config.getoption("--audit-keep-cluster")),
+        reuse_cluster=_reuse(config, profile.provider),
     )
 
 
@@ -176,6 +180,18 @@ def _profile(config: pytest.Config) -> Profile:
     if specs:
         place = replace(place, logs=tuple(_usable(lambda s=s: str(parse_source(s, folder))) for s in specs))  # type: ignore[misc]
     return replace(profile, place=place)
+
+
+def _reuse(config: pytest.Config, provider: str) -> bool:
+    """Whether the cluster may outlive the run; the variable is for all runs, and for clusters of kind alone.
+
+    Raises pytest.UsageError where the option is given and the cluster is none of kind.
+    """
+    if not config.getoption("--audit-reuse-cluster"):
+        return provider == "kind" and os.environ.get("AUDITPROOF_REUSE_CLUSTER", "") not in ("", "0")
+    if provider != "kind":
+        raise pytest.UsageError(f"--audit-reuse-cluster: a kind cluster can be used again, {provider} cannot")
+    return True
 
 
 def _depth(text: str) -> Depth | None:

@@ -96,6 +96,7 @@ class AuditSession:
             image=self.options.image,
             policy=self.options.policy_file,
             report=self._report,
+            reuse=self.options.reuse_cluster,
         )
 
     @cached_property

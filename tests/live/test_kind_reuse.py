@@ -1,0 +1,210 @@
+"""Another policy on a running kind cluster, and a cluster that outlives its run: as good as new, or made anew.
+
+It needs what test_kind needs. Nothing of it is left in the user's own cache.
+"""
+
+from __future__ import annotations
+
+import os
+import time
+from typing import TYPE_CHECKING
+
+import pytest
+
+from auditproof.action import act, to_request
+from auditproof.admin import Admin
+from auditproof.audit import Level
+from auditproof.clusters.kind import Kind
+from auditproof.clusters.kind_binary import find_kind
+from auditproof.clusters.kind_home import Home, homes, remove_reusable
+from auditproof.clusters.profile import load_profile
+from auditproof.clusters.rundir import RunDirectory
+from auditproof.errors import ServerDied
+from auditproof.expect import Expectation
+from auditproof.identity import Identity
+from auditproof.policy import load_policy
+from auditproof.run import Prover, Step
+from auditproof.verdict import Outcome
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from pathlib import Path
+
+    from auditproof.clusters.base import Cluster
+    from auditproof.clusters.engine import Engine
+
+IMAGE = os.environ.get("AUDITPROOF_IMAGE", "")
+SWAPS = 20
+RULE = "apiVersion: audit.k8s.io/v1\nkind: Policy\nrules:\n- level: {}\n"
+
+
+@pytest.fixture(scope="module", autouse=True)
+def engine(container_engine: Engine) -> Engine:
+    """The container engine; skips everything here where there is none."""
+    return container_engine
+
+
+@pytest.fixture
+def metadata(write_policy: Callable[[str], Path]) -> Path:
+    return write_policy(RULE.format("Metadata"))
+
+
+@pytest.fixture
+def bodies(write_policy: Callable[[str], Path]) -> Path:
+    return write_policy(RULE.format("RequestResponse"))
+
+
+@pytest.fixture
+def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """A cache for this test alone, without a cluster in it; none is left in it."""
+    monkeypatch.setenv("KIND", str(find_kind(print)))
+    monkeypatch.setenv("AUDITPROOF_CACHE", str(tmp_path))
+    yield tmp_path
+    assert remove_reusable(print) == 0
+
+
+def level_of(kind: Kind, cluster: Cluster, policy: Path, directory: RunDirectory) -> Level:
+    """The level at which an action is recorded, proven by what ``policy`` decides."""
+    judged = load_policy(policy)
+    folder = directory.private_folder()
+    prover = Prover(cluster, judged, running=judged, folder=folder, died=lambda: kind.alive(cluster))
+    request = to_request(act("get", "namespaces/default"))
+    (proof,) = prover.prove([Step("step", Identity.x509("alice"), request, Expectation())])
+    prover.close()
+    assert proof.verdict.outcome is Outcome.PROVEN, proof.verdict.reasons
+    return proof.verdict.evidence.level
+
+
+class Run:
+    """A run that asks for a cluster that outlives it."""
+
+    def __init__(self, policy: Path) -> None:
+        self.policy = policy
+        self.said: list[str] = []
+        self.directory = RunDirectory.create()
+        self.kind = Kind(
+            load_profile("kind"),
+            self.directory,
+            kubernetes="1.37",
+            image=IMAGE,
+            policy=policy,
+            report=self.said.append,
+            reuse=True,
+        )
+
+    def __enter__(self) -> Run:
+        try:
+            self.cluster = self.kind.cluster(self.policy)
+        except BaseException:
+            self.directory.close()
+            raise
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        assert self.directory.close() == ""
+
+    @property
+    def node(self) -> str:
+        return self.kind.node.engine.ask("inspect", "--format", "{{.Id}}", self.kind.node.name)
+
+    def level(self) -> Level:
+        return level_of(self.kind, self.cluster, self.policy, self.directory)
+
+
+def test_policies_are_swapped_on_the_running_cluster_many_times_in_a_row(metadata: Path, bodies: Path) -> None:
+    directory, took = RunDirectory.create(), []
+    kind = Kind(load_profile("kind"), directory, kubernetes="1.37", image=IMAGE, policy=metadata, report=print)
+    try:
+        cluster = kind.cluster(metadata)
+        assert level_of(kind, cluster, metadata, directory) is Level.METADATA
+        for n in range(SWAPS):
+            begun = time.monotonic()
+            policy, level = ((bodies, Level.REQUEST_RESPONSE), (metadata, Level.METADATA))[n % 2]
+            kind.swap(cluster, policy)
+            took.append(time.monotonic() - begun)
+            assert level_of(kind, cluster, policy, directory) is level
+    finally:
+        directory.close()
+
+    print("seconds a swap: " + " ".join(f"{seconds:.1f}" for seconds in took))
+    assert max(took) < 8, took
+
+
+def test_a_refused_policy_leaves_the_former_one_at_work(metadata: Path, write_policy: Callable[[str], Path]) -> None:
+    directory = RunDirectory.create()
+    kind = Kind(load_profile("kind"), directory, kubernetes="1.37", image=IMAGE, policy=metadata, report=print)
+    try:
+        cluster = kind.cluster(metadata)
+
+        with pytest.raises(ServerDied, match=r'rules\[0\]\.level: Unsupported value: "metadata"'):
+            kind.swap(cluster, write_policy(RULE.format("metadata")))
+
+        assert level_of(kind, cluster, metadata, directory) is Level.METADATA
+    finally:
+        directory.close()
+
+
+def test_a_cluster_that_outlives_its_run_is_as_good_as_new(
+    cache: Path, metadata: Path, bodies: Path, engine: Engine
+) -> None:
+    with Run(metadata) as first:
+        assert first.level() is Level.METADATA
+        other = first.kind.cluster(bodies)  # one more API server beside the first: it must not stay
+        admin = Admin(first.cluster)
+        for n in range(3):
+            admin.create({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": f"left-{n}"}})
+        admin.create({"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "left", "namespace": "default"}})
+        admin.create({**CLUSTER_ROLE, "metadata": {"name": "left"}})
+        admin.close()
+        node = first.node
+
+    begun = time.monotonic()
+    with Run(bodies) as second:
+        took = time.monotonic() - begun
+        assert second.node == node, "\n".join(second.said)
+        assert second.level() is Level.REQUEST_RESPONSE
+        assert "again" in " ".join(second.said)
+        admin = Admin(second.cluster)
+        namespaces = {item["metadata"]["name"] for item in admin.send("GET", "/api/v1/namespaces").json()["items"]}
+        assert namespaces <= {"default", "kube-system", "kube-public", "kube-node-lease", "local-path-storage"}
+        assert admin.send("GET", "/api/v1/namespaces/default/configmaps/left").status == 404
+        assert admin.send("GET", "/apis/rbac.authorization.k8s.io/v1/clusterroles/left").status == 404
+        admin.close()
+        assert second.kind.node.ask("pidof", "kube-apiserver").split() != []
+        assert len(second.kind.node.ask("pidof", "kube-apiserver").split()) == 1, other.name
+        print(f"used again after {took:.1f} s")
+        again_in_use(second, metadata)
+
+    engine.ask("kill", f"{name_of_the_only(cache)}-control-plane")
+    with Run(bodies) as third:
+        assert third.node != node
+        assert "made anew" in " ".join(third.said)
+        assert third.level() is Level.REQUEST_RESPONSE
+
+    said: list[str] = []
+    name = name_of_the_only(cache)
+    assert remove_reusable(said.append) == 0
+    assert said == [f"auditproof: removed the kind cluster {name}"]
+    assert name not in engine.ask("ps", "--all", "--format", "{{.Names}}")
+    assert name not in engine.ask("network", "ls", "--format", "{{.Name}}")
+
+
+CLUSTER_ROLE = {"apiVersion": "rbac.authorization.k8s.io/v1", "kind": "ClusterRole", "rules": []}
+
+
+def name_of_the_only(cache: Path) -> str:
+    (home,) = homes().iterdir()
+    assert home.is_relative_to(cache)
+    return Home.in_cache(home.name).name
+
+
+def again_in_use(second: Run, metadata: Path) -> None:
+    """A run beside one that uses the cluster makes its own, and nobody removes what is used."""
+    said: list[str] = []
+    assert remove_reusable(said.append) == 1
+    assert "is being used by another run" in said[0]
+    with Run(metadata) as beside:
+        assert beside.node != second.node
+        assert "makes a cluster of its own" in " ".join(beside.said)
+        assert beside.level() is Level.METADATA
+    assert second.level() is Level.REQUEST_RESPONSE
