@@ -105,7 +105,7 @@ def _action_rules(attributes: Attributes) -> Iterator[dict[str, Any]]:
         return
     verbs = [attributes.verb] if attributes.verb else []
     if attributes.subresource in _STREAMS:
-        verbs = ["get", "create"]
+        verbs = list(dict.fromkeys([*verbs, "get", "create"]))
     elif attributes.verb in ("patch", "update"):
         verbs.append("create")  # server-side apply and a PUT to a free name create
     if attributes.resource in _ESCALATING:
