@@ -10,7 +10,7 @@ import gzip
 import json
 import os
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, BinaryIO, Protocol, cast
 
 from auditproof.audit import AuditEvent, Level, Stage
@@ -33,12 +33,14 @@ class Mark:
     """A place in the log: everything before it has been read.
 
     ``inode`` names the file, also after its rotation; ``tail`` is what stands before the place, so that a log is found
-    out that was truncated and has grown since.
+    out that was truncated and has grown since. ``rotated`` is the name of the newest rotated file at that moment: what
+    has been compressed since has another inode, and is the first one with a later name.
     """
 
     inode: int
     offset: int
     tail: bytes
+    rotated: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,8 +101,9 @@ class FileLog:
         Raises LogUnreadable where the file does not exist.
         """
         try:
+            newest = _newest(self._files())
             with self._path.open("rb") as file:
-                return _mark(file, _end_of_last_line(file))
+                return replace(_mark(file, _end_of_last_line(file)), rotated=newest)
         except OSError as error:
             raise LogUnreadable(f"cannot read the audit log {self._path}: {error.strerror}") from None
 
@@ -115,9 +118,10 @@ class FileLog:
         files = self._files_from(since)
         for n, (inode, path) in enumerate(files):
             live = n == len(files) - 1
-            begin = Mark(inode, since.offset, since.tail) if n == 0 else Mark(inode, 0, b"")
+            begin = replace(since, inode=inode) if n == 0 else Mark(inode, 0, b"", path.name)
             mark = self._read_lines(path, begin, found, live=live)
-        return Slice(tuple(found.events), tuple(found.problems), mark, found.lines)
+        end = replace(mark, rotated=_newest(files) or since.rotated)
+        return Slice(tuple(found.events), tuple(found.problems), end, found.lines)
 
     def _read_lines(self, path: Path, begin: Mark, found: Found, *, live: bool) -> Mark:
         """Read complete lines from ``begin``; answers where the next read begins."""
@@ -146,15 +150,16 @@ class FileLog:
 
     def _open_again(self, begin: Mark) -> BinaryIO:
         inode, path = self._files_from(begin)[0]
-        return self._open(path, Mark(inode, begin.offset, begin.tail))
+        return self._open(path, replace(begin, inode=inode))
 
     def _files_from(self, mark: Mark) -> list[tuple[int, Path]]:
         """The files from the one in which ``mark`` is; after compression that has another inode, but the same text."""
         files = self._files()
         place = next((n for n, (number, _) in enumerate(files) if number == mark.inode), None)
         if place is None:
-            packed = [n for n, (_, path) in enumerate(files) if path.suffix == COMPRESSED and _holds(path, mark)]
-            place = packed[0] if len(packed) == 1 else None
+            later = (n for n, (_, path) in enumerate(files[:-1]) if path.name > mark.rotated)
+            place = next(later, None)
+            place = place if place is not None and _holds(files[place][1], mark) else None
         if place is None:
             raise LogUnreadable(
                 f"the audit log {self._path} was deleted or replaced while it was read: events may be lost"
@@ -181,8 +186,15 @@ class FileLog:
             raise LogUnreadable(f"cannot read the audit log {self._path}: {error.strerror}") from None
 
 
+def _newest(files: list[tuple[int, Path]]) -> str:
+    """The name of the newest rotated file; the last one is the live one."""
+    return files[-2][1].name if len(files) > 1 else ""
+
+
 def _holds(path: Path, mark: Mark) -> bool:
     """Whether a compressed file has at a mark what stood there before it was compressed."""
+    if path.suffix != COMPRESSED:
+        return False
     try:
         with gzip.open(path) as file:
             return _tail(cast("BinaryIO", file), mark.offset) == mark.tail

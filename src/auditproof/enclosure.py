@@ -39,6 +39,11 @@ if TYPE_CHECKING:
 DEATH_TIMEOUT_S = 1.0
 FENCE_TIMEOUT_S = 10.0  # how long the sentinel's event may take into the log; in blocking mode it is there at once
 METRICS = "/metrics"
+# The policy is evaluated for every request, the very first ones of /readyz too, unless the filter is not installed.
+AUDIT_OFF = (
+    "audit is off: this API server has no policy (--audit-policy-file) or no backend "
+    "(--audit-log-path, --audit-webhook-config-file), so it records nothing at all"
+)
 FOLLOW_UP = Request("GET", "/version")
 USER_AGENT = "auditproof/fence"
 
@@ -104,7 +109,6 @@ class Enclosure:
         died: Callable[[], str],
         decide: Callable[[Attributes], Decision],
         request_log: Callable[[], str],
-        patience_s: float = FENCE_TIMEOUT_S,
     ) -> None:
         self._log = log
         self._request_log = request_log
@@ -113,7 +117,7 @@ class Enclosure:
         self._new_wire = new_wire
         self._next_id = next_id
         self._died = died
-        self._patience_s = patience_s
+        self._patience_s = FENCE_TIMEOUT_S
         self._decide = decide
         self._before: Counters | None = None
         self._blind = ""
@@ -128,13 +132,19 @@ class Enclosure:
         """
         if self._before is None and not self._blind:
             self._before = self._first_counters()
+        if self._before is not None and not sum(self._before.levels.values()):
+            raise AuditproofError(AUDIT_OFF)
         if self._log.in_order:
             self._mark = self._log.mark()
         elif self._mark is None:
             self._mark = self._log.beginning()
 
-    def close(self, sent: Sequence[Sent]) -> Fence:
-        """Fence everything in ``sent``; never raises: what goes wrong is a doubt."""
+    def close(self, sent: Sequence[Sent], patience_s: float = FENCE_TIMEOUT_S) -> Fence:
+        """Fence everything in ``sent``; never raises: what goes wrong is a doubt.
+
+        ``patience_s`` is how long the fence may take into the log.
+        """
+        self._patience_s = patience_s
         assert self._mark is not None, "close() without open()"
         seen = _Seen(self._mark)
         wanted = {item.exchange.audit_id for item in sent}

@@ -101,6 +101,7 @@ class Prover:
         self._owners: dict[str, str] = {}
         self._run = f"auditproof-{secrets.token_hex(6)}"
         self._count = 0
+        self.patience_s = patience_s
         self.log = log or open_logs(cluster)[0]
         self._doubts: tuple[str, ...] = ()
         self._enclosure = Enclosure(
@@ -112,7 +113,6 @@ class Prover:
             died,
             lambda attributes: decide(running, attributes),
             request_log,
-            patience_s,
         )
 
     def prove(self, steps: Sequence[Step]) -> tuple[Proof, ...]:
@@ -151,9 +151,19 @@ class Prover:
                 for step in steps
             ]
 
+    def perform_beside(self, steps: Sequence[Step], connections: int) -> list[Sent]:
+        """Send everything once, on so many connections beside each other; all steps have the same identity."""
+        parts = [[(step, self._next_id()) for step in steps[n::connections]] for n in range(connections)]
+        wires = [self._new_wire(steps[0].identity) for _ in parts]
+        with ThreadPoolExecutor(max_workers=connections) as pool:
+            sent = list(
+                pool.map(lambda wire, part: [self._send(step, wire, name) for step, name in part], wires, parts)
+            )
+        return [sent[n % connections][n // connections] for n in range(len(steps))]
+
     def finish(self, steps: Sequence[Step], sent: Sequence[Sent]) -> tuple[Proof, ...]:
         """Fence what was ``sent`` for ``steps``, in the same order, and judge each."""
-        fence = self._enclosure.close(sent)
+        fence = self._enclosure.close(sent, self.patience_s)
         for item in sent:
             if item.wire not in self._wires.values():
                 item.wire.close()

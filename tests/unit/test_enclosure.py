@@ -47,7 +47,7 @@ class FakeServer:
     events: int = 0
     lost: int = 0
     rejected: int = 0
-    excluded: int = 0
+    excluded: int = 5  # its own requests, to be ready
     start: float = 7.0
     metrics_status: int = 200
     dead: str = ""
@@ -118,8 +118,10 @@ def server(tmp_path: Path) -> FakeServer:
 
 
 @pytest.fixture
-def make(server: FakeServer) -> Callable[..., Enclosure]:
+def make(server: FakeServer, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Enclosure]:
     """Makes an enclosure on the fake server; a sentinel that is not recorded is given up at once."""
+    close = Enclosure.close
+    monkeypatch.setattr(Enclosure, "close", lambda self, sent: close(self, sent, patience_s=0.05))
     numbers = iter(range(1000))
 
     def make(sentinel: Sentinel | None = SENTINEL, *, in_order: bool = True) -> Enclosure:
@@ -132,7 +134,6 @@ def make(server: FakeServer) -> Callable[..., Enclosure]:
             lambda: f"kube-apiserver has ended: {server.dead}" if server.dead else "",
             lambda attributes: decided_by(POLICY, POLICY.rules[attributes.path not in server.silent]),
             lambda: "",
-            patience_s=0.05,
         )
 
     return make
@@ -404,6 +405,13 @@ def test_the_sentinels_connection_is_kept_and_closed_at_the_end(
     fence_of.end()
 
     assert [wire.closed for wire in wires] == [True]
+
+
+def test_nothing_begins_on_a_server_that_audits_nothing(server: FakeServer, make: Callable[..., Enclosure]) -> None:
+    server.excluded = 0
+
+    with pytest.raises(AuditproofError, match="audit is off: this API server has no policy"):
+        make().open()
 
 
 def test_a_log_in_no_order_is_complete_when_it_holds_all_that_the_server_counts(

@@ -2,5 +2,6 @@
 
 from auditproof.backends.account import Account, account_of
 from auditproof.backends.legacy import LegacyLine, legacy_line_of, parse_legacy
+from auditproof.backends.load import Load, load_of
 
-__all__ = ["Account", "LegacyLine", "account_of", "legacy_line_of", "parse_legacy"]
+__all__ = ["Account", "LegacyLine", "Load", "account_of", "legacy_line_of", "load_of", "parse_legacy"]

@@ -44,12 +44,14 @@ class Behaviour:
 class Attempt:
     """A request that came to a receiver: when (s since the epoch), how long it took, and with how many events.
 
-    ``again`` of them had come before; ``status`` is what it was answered, 0 for not at all.
+    ``bytes`` is the size of its body, ``again`` how many of the events had come before, ``status`` what it was
+    answered, 0 for not at all.
     """
 
     time: float
     seconds: float
     events: int
+    bytes: int
     again: int
     status: int
 
@@ -90,6 +92,11 @@ class Receiver:
         log = self._folder / "receiver.log"
         pid = self._run.start(self._name, command, log)
         wait_ready(self._listens, pid, log, f"the receiver {self._name}", START_TIMEOUT_S, {})
+
+    def start_again(self) -> None:
+        """Run, where it does not."""
+        if not self._run.runs(self._name):
+            self.start()
 
     def kill(self) -> None:
         """End it as a crash does: connections break, nothing is answered any more."""

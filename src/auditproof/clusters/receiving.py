@@ -73,7 +73,8 @@ class Handler(BaseHTTPRequestHandler):
     def do_POST(self) -> None:
         """Receive a batch: what is answered 200 was written before."""
         came = time.time()
-        batch = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+        body = self.rfile.read(int(self.headers["Content-Length"]))
+        batch = json.loads(body)
         # The items of a list do not say their kind, the lines of a log do.
         events = [{"kind": "Event", "apiVersion": batch.get("apiVersion"), **item} for item in batch.get("items") or []]
         behaviour = self.store.behaviour()
@@ -83,7 +84,14 @@ class Handler(BaseHTTPRequestHandler):
         status = 0 if behaviour["hang_up"] else status
         again = self.store.keep(events) if status == 200 else 0
         self.store.note(
-            {"time": came, "seconds": time.time() - came, "events": len(events), "again": again, "status": status}
+            {
+                "time": came,
+                "seconds": time.time() - came,
+                "events": len(events),
+                "bytes": len(body),
+                "again": again,
+                "status": status,
+            }
         )
         self._answer(status)
 

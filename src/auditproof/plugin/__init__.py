@@ -19,7 +19,7 @@ from auditproof.plugin.hooks import (
     pytest_unconfigure,
     pytest_xdist_node_collection_finished,
 )
-from auditproof.plugin.pipe import pipe, start_pipe
+from auditproof.plugin.pipe_fixtures import pipe, start_pipe
 
 __all__ = [
     "audit",

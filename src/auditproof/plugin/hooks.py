@@ -16,6 +16,7 @@ from auditproof.plugin import collect, options, witnesses
 from auditproof.plugin.fixtures import NOT_SUPPORTED, PROOFS, marked, origin_of
 from auditproof.plugin.hiding import hide_secrets, hide_variables
 from auditproof.plugin.outcomes import PIPE_RECORD, RECORDS, Story
+from auditproof.plugin.pipe_fixtures import close_pipe
 from auditproof.plugin.piping import is_pipe, record_of
 from auditproof.plugin.proving import SESSION, AuditSession, Batching, Wanted
 from auditproof.report.records import anchor, skipped_record
@@ -33,6 +34,7 @@ MARKERS = (
     "change: a request that the given policy and the one it replaces record differently (--audit-base)",
     "requirement: a request made from a requirement on the given policy (--audit-requirements)",
     "backends: what the audit backends of an API server with flags of its own carry to the reader",
+    "spoils: the test leaves its API server in a state that no other test of backends can use",
     "own_policy: a case whose file names a policy of its own",
     "covers(*facts): the facts that this test shows, by their ids in a list of facts (suites/facts.yaml)",
     "audit_policy(path, sabotage=None): the policy that the audit fixture of this test proves",
@@ -324,6 +326,7 @@ def pytest_unconfigure(config: pytest.Config) -> None:
     session = config.stash.get(SESSION, None)
     if session is None:
         return
+    close_pipe(config)
     session.close()
     if not _is_worker(config):
         left = session.end()

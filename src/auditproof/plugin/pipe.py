@@ -1,46 +1,48 @@
-"""The fixture ``pipe``: an API server of one test's own, and what its audit backends carry to the reader.
+"""A pipe: an API server with flags of its own, and what its audit backends carry to the reader.
 
-Its flags stand in the mark ``audit_server`` (see ``stage`` for what they can name), its policy in ``audit_policy``. A
-test performs actions, lets something go wrong, and holds the account of them against what must become of them.
+A test performs actions, lets something go wrong, and holds the account of them against what must become of them.
 """
 
 from __future__ import annotations
 
 import os
-import secrets
 import signal
+import time
 from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
-
-import pytest
+from typing import TYPE_CHECKING
 
 from auditproof.action import Action, act, to_request
 from auditproof.admin import Admin
 from auditproof.auditlog import FileLog
-from auditproof.backends import Account, account_of
-from auditproof.clusters.disk import CannotMount
+from auditproof.backends import Account, Load, account_of, load_of
 from auditproof.counters import Counters, parse_counters
 from auditproof.errors import AuditproofError, LogUnreadable
 from auditproof.expect import Expectation
 from auditproof.identity import Identity, IdentityKind
-from auditproof.pki import write_private
-from auditproof.plugin.fixtures import marked
-from auditproof.plugin.piping import KUBERNETES, note_account, note_fact
-from auditproof.plugin.proving import SESSION
-from auditproof.plugin.stage import Stage
+from auditproof.plugin.piping import KUBERNETES, note_account, note_fact, note_load
 from auditproof.policy import load_policy
 from auditproof.run import Prover, Step
-from auditproof.wait import wait_until
+from auditproof.wait import TimedOut, wait_until
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Callable, Sequence
+
+    import pytest
 
     from auditproof.audit import AuditEvent
+    from auditproof.clusters.base import Cluster
     from auditproof.clusters.receiver import Receiver
     from auditproof.plugin.proving import AuditSession
+    from auditproof.plugin.stage import Stage
     from auditproof.run import Proof
+    from auditproof.settings import Settings
+    from auditproof.verdict import Evidence
 
+EVENTS_EACH = 2  # RequestReceived and ResponseComplete
+LOAD_TIMEOUT_S = 10.0
+SERVER_LOG = "server.log"
 PATIENCE_S = 2.0  # how long the end of a batch may take to the reader before it counts as not seen
 END_TIMEOUT_S = 30.0
 NAMESPACE = {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": "pipe"}}
@@ -53,62 +55,66 @@ class NotSo(AuditproofError, AssertionError):
 
 
 class Pipe:
-    """An API server with audit backends of its own; ended with its test."""
+    """An API server with audit backends of its own, and the reader at their end.
 
-    def __init__(self, session: AuditSession, node: pytest.Item, stage: Stage) -> None:
-        wanted = marked(node)
-        bench = session.bench(wanted)
-        self._session = session
-        self._node = node
-        self._stage = stage
-        settings = stage.set(bench.settings)
-        flags = settings.over({})
-        folder = session.run_directory.private_folder()
-        self.policy = load_policy(bench.policy)
-        self.cluster = session.provider.cluster(_own_copy(bench.running, folder, node.nodeid), settings)
-        self.server_log = self.cluster.policy.parent / "server.log"
-        self.path = _log_path(flags, self.cluster.log)
+    ``settings`` are its flags, with everything on the ``stage`` that they name; ``policy`` is the file of its policy.
+    ``node`` is the test that uses it now.
+    """
+
+    def __init__(
+        self, session: AuditSession, node: pytest.Item, stage: Stage, settings: Settings, policy: Path
+    ) -> None:
+        self.node = node
+        self.stage = stage
         self.ended = ""
+        self._session = session
+        self.cluster = session.provider.cluster(policy, settings)
         node.stash[KUBERNETES] = self.cluster.kubernetes
         self._admin = Admin(self.cluster)
+        self.path = _log_path(settings, self.cluster)
+        self._flags = settings.over({})
+        parsed = load_policy(policy)
         self._prover = Prover(
             self.cluster,
-            self.policy,
-            running=self.policy,
-            folder=folder,
+            parsed,
+            running=parsed,
+            folder=session.run_directory.private_folder(),
             died=lambda: session.provider.alive(self.cluster),
-            log=self._reader(flags),
+            log=self._reader(),
             patience_s=PATIENCE_S,
         )
+        self._proofs: tuple[Proof, ...] = ()
 
-    def _reader(self, flags: dict[str, Any]) -> FileLog:
-        if self.path == self.server_log:
-            return FileLog(self.path, foreign=is_servers_own)
-        if self.path is not None:
-            return FileLog(self.path)
-        return self.receiver.log(in_order=flags.get("audit-webhook-mode", "batch") != "batch")
+    def _reader(self) -> FileLog:
+        if self.path is None and self.stage.receiver is not None:
+            return self.receiver.log(in_order=self._flags.get("audit-webhook-mode", "batch") != "batch")
+        path = self.path or self.cluster.log
+        return FileLog(path, foreign=is_servers_own) if path.name == SERVER_LOG else FileLog(path)
 
     @property
     def receiver(self) -> Receiver:
         """The receiver that the flags name."""
-        assert self._stage.receiver is not None, "the flags of this test name no {receiver}"
-        return self._stage.receiver
+        if self.stage.receiver is None:
+            raise NotSo("the flags of this server name no {receiver}")
+        return self.stage.receiver
 
     @property
     def disk(self) -> Path:
         """The disk that the flags name."""
-        assert self._stage.disk is not None, "the flags of this test name no {disk}"
-        return self._stage.disk
+        if self.stage.disk is None:
+            raise NotSo("the flags of this server name no {disk}")
+        return self.stage.disk
 
     @property
     def log(self) -> Path:
         """The log file."""
-        assert self.path is not None, "the server of this test writes no log"
+        if self.path is None:
+            raise NotSo("this server writes no log")
         return self.path
 
     def harm(self, fault: Callable[[], object]) -> Callable[[], object]:
         """``fault``, or nothing where the flags say ``{unharmed}``: for ``midway`` and ``then`` of perform."""
-        return fault if self._stage.harmed else lambda: None
+        return fault if self.stage.harmed else lambda: None
 
     def perform(
         self,
@@ -118,29 +124,93 @@ class Pipe:
         identity: Identity = LOADER,
         midway: Callable[[], object] = lambda: None,
         then: Callable[[], object] = lambda: None,
+        patience_s: float = PATIENCE_S,
     ) -> Account:
         """Perform ``count`` harmless actions, or ``actions``, and account for them.
 
-        ``midway`` is called after the first half, ``then`` after the last one and before the fence.
+        ``midway`` is called after the first half, ``then`` after the last one and before the fence, which may take
+        ``patience_s`` seconds to the reader.
         """
-        actions = actions or [act("get", f"configmaps/number-{n}", "pipe") for n in range(count)]
-        steps = [
-            Step(str(n), identity, to_request(action), Expectation(), (NAMESPACE,)) for n, action in enumerate(actions)
-        ]
-        self._prover.begin(steps)
+        steps = _steps(identity, actions or reads(count))
+        self._prover.patience_s = patience_s
+        steps = self._prover.begin(steps)
         sent = self._prover.perform(steps[: len(steps) // 2])
         midway()
         sent += self._prover.perform(steps[len(steps) // 2 :])
         then()
-        self.proofs = self._prover.finish(steps, sent)
-        return self._account(self.proofs)
+        self._proofs = self._prover.finish(steps, sent)
+        return self._account(self._proofs)
+
+    def load(self, count: int, connections: int = 4) -> tuple[Account, Load]:
+        """Perform ``count`` harmless actions as fast as they are served, and measure how fast their events arrive."""
+        steps = _steps(LOADER, reads(count))
+        self._prover.patience_s = LOAD_TIMEOUT_S
+        steps = self._prover.begin(steps)
+        due = self._count_lines() + EVENTS_EACH * count
+        begun = time.monotonic()
+        sent = self._prover.perform_beside(steps, connections)
+        served = time.monotonic() - begun
+        arrived = self._wait_for_lines(due) - begun
+        proofs = self._prover.finish(steps, sent)
+        account = self._account(proofs)
+        return account, load_of([item.exchange for item in sent], EVENTS_EACH, served, arrived)
+
+    def _wait_for_lines(self, due: int) -> float:
+        """When as many lines had arrived, or when that was given up."""
+        with suppress(TimedOut):
+            look = lambda: self._count_lines() >= due or None  # noqa: E731
+            wait_until(look, what="the events of the load", timeout_s=LOAD_TIMEOUT_S)
+        return time.monotonic()
+
+    def wait_for_receiver(self, count: int) -> None:
+        """Give the receiver of a second backend a while to get as many events; the caller counts them."""
+        with suppress(TimedOut):
+            enough = lambda: self.receiver.events.read_bytes().count(b"\n") >= count or None  # noqa: E731
+            wait_until(enough, what=f"{count} events at the receiver", timeout_s=LOAD_TIMEOUT_S)
+
+    def wait_until_settled(self) -> None:
+        """Give the server a while to write what it has accepted: until the log holds all that was not written off."""
+        with suppress(TimedOut):
+            wait_until(self._is_settled, what="the buffer to be empty", timeout_s=LOAD_TIMEOUT_S)
+
+    def _is_settled(self) -> bool | None:
+        counters = self.counters()
+        return True if counters and counters.events - counters.lost == self._count_lines() else None
+
+    def note_load(self, load: Load, backend: str, mode: str, account: Account) -> None:
+        """Let the report have a row of the table of what a backend sustains."""
+        note_load(self.node, load.record(backend, mode, account.performed * EVENTS_EACH, account.written_off))
+
+    def _count_lines(self) -> int:
+        path = self.path or self.receiver.events
+        return path.read_bytes().count(b"\n") if path.is_file() else 0
+
+    def again(self) -> Account:
+        """Account once more for the last actions: for what may have come since."""
+        return self._account(self._proofs)
 
     def _account(self, proofs: Sequence[Proof]) -> Account:
-        evidence = [proof.verdict.evidence for proof in proofs]
+        """Counters first, then the whole log, so that lines and events are those of one reading."""
+        counters = self.counters()
+        evidence, lines = self._whole_log([proof.verdict.evidence for proof in proofs])
         other = "webhook" if self.path else "log"
-        account = account_of(evidence, self.counters(), self._lines(), ended=self.ended, other=other)
-        note_account(self._node, account)
+        account = account_of(evidence, counters, lines, ended=self.ended, other=other)
+        note_account(self.node, account)
         return account
+
+    def _whole_log(self, evidence: list[Evidence]) -> tuple[list[Evidence], int | None]:
+        """The evidence with every event that the log holds now, and its lines; None where it is not whole."""
+        wanted = {one.exchange.audit_id for one in evidence}
+        reader = self._prover.log
+        try:
+            part = reader.read(reader.beginning(), wanted.__contains__)
+        except LogUnreadable:
+            return evidence, None
+        found: dict[str, list[AuditEvent]] = {}
+        for event in part.events:
+            found.setdefault(event.audit_id, []).append(event)
+        whole = [replace(one, events=tuple(found.get(one.exchange.audit_id, ()))) for one in evidence]
+        return whole, None if part.problems else part.lines
 
     def read(self, reader: FileLog) -> tuple[AuditEvent, ...]:
         """Every event that stands in a log, from its beginning. Raises LogUnreadable, also for what is no event."""
@@ -148,15 +218,6 @@ class Pipe:
         if found.problems:
             raise LogUnreadable(found.problems[0])
         return found.events
-
-    def _lines(self) -> int | None:
-        """How many lines the log has, from its beginning; None where it is not whole."""
-        reader = self._prover.log
-        try:
-            found = reader.read(reader.beginning(), lambda _: False)
-        except LogUnreadable:
-            return None
-        return found.lines if not found.problems else None
 
     def counters(self) -> Counters | None:
         """What the server counts; None where it cannot be asked."""
@@ -184,7 +245,7 @@ class Pipe:
 
     def say(self, fact: str) -> None:
         """Let the report tell something that was measured here."""
-        note_fact(self._node, fact)
+        note_fact(self.node, fact)
 
     def close(self) -> None:
         """End the server and close all connections."""
@@ -192,6 +253,7 @@ class Pipe:
         self._admin.close()
         if not self.ended:
             self.kill()
+        self.stage.close()
         (self.cluster.policy.parent / "cluster.json").unlink()  # it is over: nobody must ask it for its counters
 
 
@@ -214,48 +276,23 @@ def large(count: int, size: int = 50_000) -> list[Action]:
     return [act("create", name, "pipe", body=body, query={"dryRun": "All"}) for name in names]
 
 
+def reads(count: int) -> list[Action]:
+    """Harmless actions, one like the other."""
+    return [act("get", f"configmaps/number-{n}", "pipe") for n in range(count)]
+
+
+def _steps(identity: Identity, actions: Sequence[Action]) -> list[Step]:
+    return [Step(str(n), identity, to_request(action), Expectation(), (NAMESPACE,)) for n, action in enumerate(actions)]
+
+
 def is_servers_own(line: bytes) -> bool:
     """Whether a line of the API server's output is its own talk and no audit event (--audit-log-path=-)."""
     return b'"auditID"' not in line and not line.startswith(b'{"kind":"Event"')
 
 
-def _log_path(flags: dict[str, Any], usual: Path) -> Path | None:
-    given = flags.get("audit-log-path", str(usual))
+def _log_path(settings: Settings, cluster: Cluster) -> Path | None:
+    """Where the server's log is; None where the settings take it away."""
+    given = dict(settings.audit_log).get("path", str(cluster.log))
     if given == "-":
-        return usual.parent.parent / "server.log"
+        return cluster.policy.parent / SERVER_LOG
     return Path(given) if given else None
-
-
-def _own_copy(policy: Path, folder: Path, name: str) -> Path:
-    """The policy with the test's name in a comment, so that no other test shares the server."""
-    copy = folder / "policy.yaml"
-    write_private(copy, policy.read_bytes() + f"# {name}\n".encode())
-    return copy
-
-
-@pytest.fixture
-def start_pipe(request: pytest.FixtureRequest) -> Iterator[Callable[[], Pipe]]:
-    """Starts the pipe when the test wants it: for servers that must not come up. Raises ClusterError then."""
-    session = request.config.stash[SESSION]
-    if session.options.profile.provider != "embedded":
-        pytest.skip("not supported: only the embedded cluster gives an API server to each test")
-    stage = Stage(session.run_directory, secrets.token_hex(4))
-    made: list[Pipe] = []
-
-    def start() -> Pipe:
-        try:
-            made.append(Pipe(session, request.node, stage))
-        except CannotMount as error:
-            pytest.skip(f"not supported: {error}")
-        return made[-1]
-
-    yield start
-    for each in made:
-        each.close()
-    stage.close()
-
-
-@pytest.fixture
-def pipe(start_pipe: Callable[[], Pipe]) -> Pipe:
-    """An API server of this test's own with the flags of ``@pytest.mark.audit_server(...)``."""
-    return start_pipe()

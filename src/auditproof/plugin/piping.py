@@ -56,7 +56,7 @@ def record_of(item: pytest.Item, report: pytest.TestReport) -> dict[str, Any]:
         line=(line or 0) + 1,
         flags={name: str(value) for name, value in chosen.over({}).items()},
         verdict=_verdict(report),
-        reason=_reason(report),
+        reason=_reason(item, report),
         accounts=accounts,
         facts=facts,
         load=load,
@@ -77,11 +77,11 @@ def _verdict(report: pytest.TestReport) -> str:
     return "VIOLATED" if report.when == "call" else "UNPROVEN"
 
 
-def _reason(report: pytest.TestReport) -> str:
+def _reason(item: pytest.Item, report: pytest.TestReport) -> str:
     if report.passed:
         return ""
     if isinstance(report.longrepr, tuple):
         return report.longrepr[2].removeprefix("Skipped: ")
     crash = getattr(report.longrepr, "reprcrash", None)
     lines = (crash.message if crash else report.longreprtext).strip().splitlines()
-    return lines[0] if lines else "the test failed"
+    return lines[0].removeprefix(f"{item.name}: ").removeprefix("AssertionError: ") if lines else "the test failed"

@@ -33,6 +33,7 @@ class Stage:
         self.receiver: Receiver | None = None
         self.disk: Path | None = None
         self.harmed = True
+        self._behaviour = Behaviour()
 
     def set(self, settings: Settings) -> Settings:
         """``settings`` with everything in its place, which is up by then.
@@ -63,16 +64,21 @@ class Stage:
     def _receiver(self, how: dict[str, str]) -> Path:
         token = secrets.token_hex(16) if "token" in how or "wrong" in how else ""
         self.receiver = Receiver(self._run, f"receiver-{self._name}", token=token)
-        self.receiver.behave(
-            Behaviour(
-                status=int(how.get("status", 200)),
-                delay=float(how.get("delay", 0)),
-                hang_up="hang_up" in how,
-                first=int(how.get("first", 0)),
-            )
+        self._behaviour = Behaviour(
+            status=int(how.get("status", 200)),
+            delay=float(how.get("delay", 0)),
+            hang_up="hang_up" in how,
+            first=int(how.get("first", 0)),
         )
         if "wrong" in how:
             self.receiver.write_kubeconfig("another-token")
+        self.receiver.behave(self._behaviour)
         if "down" not in how:
             self.receiver.start()
         return self.receiver.kubeconfig
+
+    def restore(self) -> None:
+        """Let the receiver run and behave as the flags say."""
+        if self.receiver is not None:
+            self.receiver.behave(self._behaviour)
+            self.receiver.start_again()

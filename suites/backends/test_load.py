@@ -1,0 +1,47 @@
+"""What each backend and mode sustains without loss, and how long requests take meanwhile: a bounded load, measured."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from auditproof.plugin.pipe import require
+
+if TYPE_CHECKING:
+    from auditproof.plugin.pipe import Pipe
+
+pytestmark = [pytest.mark.backends, pytest.mark.audit_policy("../../fixtures/policies/backends.yaml")]
+
+REQUESTS = 800
+NOWHERE = {"audit_log": {"path": "/dev/null"}}
+RECEIVER = {"audit-webhook-config-file": "{receiver}", "audit-webhook-initial-backoff": "10ms"}
+# A batch of 400 every 0.1 s is the default throttle of 10 a second; only the wait is shorter than the default 30 s.
+BATCH = {**RECEIVER, "audit-webhook-mode": "batch", "audit-webhook-batch-max-wait": "200ms"}
+
+
+def log(mode: str) -> pytest.MarkDecorator:
+    return pytest.mark.audit_server(audit_log={"mode": mode}, sabotage=NOWHERE)
+
+
+def webhook(mode: str, **flags: str) -> pytest.MarkDecorator:
+    mine = {**(BATCH if mode == "batch" else RECEIVER), "audit-webhook-mode": mode}
+    broken = {**mine, "audit-webhook-config-file": "{receiver:status=503}"}
+    no_log = {"path": None}
+    return pytest.mark.audit_server(audit_log=no_log, flags=mine, sabotage={"audit_log": no_log, "flags": broken})
+
+
+@pytest.mark.parametrize(
+    ("backend", "mode"),
+    [
+        *(pytest.param("log", mode, marks=log(mode)) for mode in ("blocking", "blocking-strict", "batch")),
+        *(pytest.param("webhook", mode, marks=webhook(mode)) for mode in ("batch", "blocking")),
+    ],
+)
+def test_a_bounded_load_arrives_without_loss(pipe: Pipe, backend: str, mode: str) -> None:
+    """A bounded load arrives without loss."""
+    requests = REQUESTS if (backend, mode) != ("webhook", "blocking") else REQUESTS // 4
+    account, load = pipe.load(requests)
+
+    require(account, recorded=requests, lost=0, unproven=0, written_off=0)
+    pipe.note_load(load, backend, mode, account)

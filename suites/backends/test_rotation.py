@@ -1,0 +1,112 @@
+"""Rotation of the log: reading across it loses nothing; what it removes is gone, and no counter says so."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from auditproof.plugin.pipe import WRITER, large, require
+from auditproof.wait import wait_until
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from auditproof.plugin.pipe import Pipe
+
+pytestmark = [
+    pytest.mark.backends,
+    pytest.mark.spoils,
+    pytest.mark.audit_policy("../../fixtures/policies/backends.yaml"),
+]
+
+SMALL = {"maxsize": "1", "maxbackup": "0", "maxage": "0"}
+OLD = "audit-2020-01-01T00-00-00.000.log"
+
+
+def rotated(pipe: Pipe) -> list[Path]:
+    return sorted(pipe.log.parent.glob("audit-*"))
+
+
+@pytest.mark.audit_server(audit_log=SMALL, sabotage={"audit_log": {**SMALL, "maxsize": "0"}})
+def test_reading_across_rotations_loses_nothing_but_an_event_larger_than_a_file_is_not_written(pipe: Pipe) -> None:
+    """maxsize: reading across rotations loses nothing; an event larger than a file is not written, and counted."""
+    across = pipe.perform(actions=large(40), identity=WRITER)
+    too_large = pipe.perform(actions=large(2, size=600_000), identity=WRITER)
+
+    require(across, recorded=40, lost=0, written_off=0)
+    assert len(rotated(pipe)) >= 2, f"{len(rotated(pipe))} rotated files of 1 MiB, expected at least 2"
+    assert {oct(path.stat().st_mode & 0o777) for path in rotated(pipe)} == {"0o600"}
+    require(too_large, recorded=0, lost=2, refused=0)
+    assert too_large.errors == {"log": 2}, too_large.errors
+
+
+@pytest.mark.audit_server(
+    audit_log={**SMALL, "compress": "true"}, sabotage={"audit_log": {**SMALL, "compress": "false"}}
+)
+def test_compressed_files_are_read_too(pipe: Pipe) -> None:
+    """compress: nothing is lost while files are compressed, and afterwards they are read, too."""
+    meanwhile = pipe.perform(actions=large(40), identity=WRITER)
+    packed = lambda: all(path.suffix == ".gz" for path in rotated(pipe)) or None  # noqa: E731
+    wait_until(packed, what="the rotated files to be compressed", timeout_s=5)
+    afterwards = pipe.perform(5)
+
+    require(meanwhile, recorded=40, lost=0)
+    require(afterwards, recorded=5, lost=0)
+    assert afterwards.lines == afterwards.events, f"{afterwards.lines} lines of {afterwards.events} events"
+    assert len(rotated(pipe)) >= 2, "fewer than 2 files were rotated"
+
+
+@pytest.mark.audit_server(audit_log={**SMALL, "maxbackup": "1"}, sabotage={"audit_log": SMALL})
+def test_what_rotation_removes_is_gone_and_no_counter_says_so(pipe: Pipe) -> None:
+    """maxbackup: older files are removed, no counter says that their events are gone, and nothing is proven."""
+    account = pipe.perform(actions=large(60), identity=WRITER)
+
+    require(account, written_off=0, lost=0)
+    assert account.unproven, f"{account.text()}; expected some whose events were removed"
+    assert account.events is not None and account.lines is not None
+    pipe.say(f"{account.events - account.lines} of {account.events} events were removed; errors counted: none")
+
+
+@pytest.mark.audit_server(
+    audit_log={**SMALL, "path": "{disk:16m}/audit.log", "maxage": "1"},
+    sabotage={"audit_log": {**SMALL, "path": "{disk:16m}/audit.log"}},
+)
+def test_a_file_older_than_maxage_is_removed_at_the_next_rotation(pipe: Pipe) -> None:
+    """maxage: a file from 2020 is removed at the next rotation, by the time in its name."""
+    old = pipe.disk / OLD
+    old.write_text("{}\n")
+    pipe.perform(actions=large(15), identity=WRITER)
+
+    wait_until(lambda: not old.exists() or None, what="the file of 2020 to be removed", timeout_s=3)
+    assert len(rotated(pipe)) >= 1, "nothing was rotated"
+
+
+@pytest.mark.audit_server(
+    audit_log={"maxage": "30", "maxbackup": "10", "maxsize": "100"}, sabotage={"audit_log": {"path": "/dev/null"}}
+)
+def test_the_flags_of_the_tutorial_carry_everything(pipe: Pipe) -> None:
+    """The tutorial's flags (maxage 30, maxbackup 10, maxsize 100): everything arrives, until 1.1 GB are written."""
+    account = pipe.perform(actions=large(20), identity=WRITER)
+
+    require(account, recorded=20, lost=0, unproven=0)
+    assert account.lines
+    mean = pipe.log.stat().st_size / account.lines
+    pipe.say(f"11 files of 100 MiB hold {11 * 100 * 1024**2 / mean:,.0f} events of {mean / 1024:.0f} KiB, as here")
+
+
+@pytest.mark.audit_server(audit_log=SMALL, sabotage={"audit_log": SMALL, "flags": {"v": "0{unharmed}"}})
+def test_a_folder_that_cannot_be_written_stops_the_log_at_the_next_rotation(pipe: Pipe) -> None:
+    """Folder unwritable: the open file is written on until the next rotation, then events are lost, and counted."""
+
+    def replace_folder() -> None:
+        pipe.log.parent.rename(pipe.log.parent.with_name("moved"))
+        pipe.log.parent.write_text("this is no folder\n")
+
+    account = pipe.perform(actions=large(30), identity=WRITER, midway=pipe.harm(replace_folder))
+
+    require(account, recorded=0, unproven=30, refused=0)
+    assert account.errors.get("log"), f"no loss is counted: {account.errors}"
+    pipe.log.parent.unlink()
+    pipe.log.parent.with_name("moved").rename(pipe.log.parent)
+    require(pipe.perform(5), recorded=5)
