@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from auditproof.action import act
+from auditproof.action import act, path_request
 from auditproof.audit import Level, Stage
 
 if TYPE_CHECKING:
@@ -95,3 +95,85 @@ def test_what_was_created_is_refused_a_second_time_and_both_are_recorded(
     assert (first.status, second.status) == (201, 409)
     assert [each.event["objectRef"]["name"] for each in (first, second)] == ["twice", "twice"]
     assert [each.level for each in (first, second)] == [Level.REQUEST] * 2
+
+
+@pytest.mark.covers("U16")
+@pytest.mark.audit_policy("../fixtures/policies/stages.yaml", sabotage="../fixtures/policies/broken/stages.yaml")
+def test_an_impersonated_user_is_not_known_when_the_request_arrives(audit: Audit, deputy: Identity) -> None:
+    """Whom somebody asked to be is in the last event, and not yet in the first."""
+    first, last = audit(deputy, act("list", "configmaps", "stage-all")).events
+
+    assert (first.stage, last.stage) == (Stage.REQUEST_RECEIVED, Stage.RESPONSE_COMPLETE)
+    assert "impersonatedUser" not in first.raw
+    assert last.raw["impersonatedUser"]["username"] == "bob"
+
+
+@pytest.mark.covers("T36")
+def test_an_ampersand_is_escaped_in_the_file(audit: Audit, alice: Identity, shop: str) -> None:
+    """Who searches the file for a URI as it was sent does not find it."""
+    uri = f"/api/v1/namespaces/{shop}/pods?limit=1&labelSelector=a%3Db"
+    recorded = audit(alice, path_request("GET", uri))
+
+    assert recorded.event["requestURI"] == uri
+    assert uri.encode() not in recorded.events[-1].line
+    assert uri.encode().replace(b"&", b"\\u0026") in recorded.events[-1].line
+
+
+@pytest.mark.covers("T34")
+def test_the_echo_of_an_audit_id_proves_no_event(audit: Audit, alice: Identity, shop: str) -> None:
+    """The server answers with the Audit-ID that it was sent, whether the request is recorded or not."""
+    asked = [audit(alice, path_request("GET", "/version")), audit(alice, act("list", "pods", shop))]
+
+    exchanges = [each.proof.verdict.evidence.exchange for each in asked]
+    assert [dict(each.headers)["Audit-Id"] for each in exchanges] == [each.audit_id for each in exchanges]
+    assert [each.level for each in asked] == [Level.NONE, Level.METADATA]
+
+
+POD = {
+    "schedulerName": "nobody",
+    "automountServiceAccountToken": False,
+    "containers": [{"name": "main", "image": "registry.invalid/web:1"}],
+}
+INDIRECT = {
+    "pods": act("create", "pods/indirect/eviction", "story-shop"),
+    "configmaps": act("deletecollection", "configmaps", "story-shop", query={"labelSelector": "story=indirect"}),
+}
+
+
+@pytest.mark.covers("T39")
+@pytest.mark.parametrize("plural", INDIRECT)
+def test_what_is_changed_indirectly_has_no_event_of_its_own(
+    audit: Audit, alice: Identity, shop: str, plural: str
+) -> None:
+    """An eviction deletes a pod, and the deletion of a collection each of its objects, without an event of it."""
+    kind, more = ("Pod", {"spec": POD}) if plural == "pods" else ("ConfigMap", {})
+    metadata = {"name": "indirect", "namespace": shop, "labels": {"story": "indirect"}}
+    audit.given({"apiVersion": "v1", "kind": "ServiceAccount", "metadata": {"name": "default", "namespace": shop}})
+    audit.given({"apiVersion": "v1", "kind": kind, "metadata": metadata, **more})
+    recorded = audit(alice, INDIRECT[plural])
+    gone = audit(alice, act("get", f"{plural}/indirect", shop))
+
+    assert (recorded.status in (200, 201), gone.status) == (True, 404)
+    removed = [
+        event.raw["objectRef"]
+        for event in audit.events()
+        if event.raw["verb"] in ("delete", "update", "patch")
+        and event.raw.get("objectRef", {}).get("namespace") == shop
+    ]
+    assert removed == []
+
+
+@pytest.mark.covers("T40")
+def test_a_service_makes_the_server_itself_act(audit: Audit, alice: Identity, shop: str) -> None:
+    """The address of a new Service is an object that the API server creates, under its own name and Audit-ID."""
+    created = audit(alice, act("create", "services/addressed", shop))
+
+    (own,) = [
+        event
+        for event in audit.events()
+        if event.raw["user"].get("username") == "system:apiserver"
+        and event.raw["verb"] == "create"
+        and event.raw["objectRef"]["resource"] == "ipaddresses"
+    ]
+    assert own.audit_id not in {event.audit_id for event in created.events}
+    assert own.raw["requestObject"]["spec"]["parentRef"]["name"] == "addressed"

@@ -61,6 +61,7 @@ def test_a_line_that_was_taken_out_of_the_log_is_noticed(own: Cluster, monkeypat
     assert account.reason == "the log holds 1 fewer events than the server counted: it is not the whole log"
 
 
+@pytest.mark.covers("T33")
 def test_counters_that_are_not_this_logs_are_noticed(own: Cluster, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(counting, "QUIET_TIMEOUT_S", 1.0)
     wire = Wire(own.url, own.ca, Credential(own.admin_cert, own.admin_key))

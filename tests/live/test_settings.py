@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 pytestmark = pytest.mark.live
 
 
+@pytest.mark.covers("T48")
 def test_settings_reach_a_server_of_their_own(tmp_path: Path) -> None:
     policy = tmp_path / "policy.yaml"
     policy.write_text("apiVersion: audit.k8s.io/v1\nkind: Policy\nrules:\n- level: Metadata\n")

@@ -172,6 +172,7 @@ def test_the_baseline_policy_does_what_is_required(name: str) -> None:
         assert not check(policy, requirement, SERVED).violations, requirement.id
 
 
+@pytest.mark.covers("U26")
 def test_the_stig_and_secrets_hygiene_contradict_each_other() -> None:
     everything = policy_of("- level: RequestResponse\n")
 
