@@ -8,9 +8,9 @@ from __future__ import annotations
 
 import json
 from collections import defaultdict
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from auditproof.attributes import NotAudited, UserInfo, attributes_of
 from auditproof.decide import decide
@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
     from auditproof.policy import Policy
+
+K = TypeVar("K")
 
 # Audit-IDs and User-Agents of everything that auditproof sends.
 OURS = ("auditproof-", "setup-", "count-", "leftovers-")
@@ -35,18 +37,13 @@ class Share:
     events: int = 0
     size: int = 0
 
-    def plus(self, size: int) -> Share:
-        """With one more event."""
-        return Share(self.events + 1, self.size + size)
-
 
 @dataclass(frozen=True, slots=True)
 class Noise:
     """Events that no action of the run caused, over ``seconds``.
 
     ``components`` are by user and program (the first word of the User-Agent), ``rules`` by the index of the rule that
-    decides (None: no rule, which then is a contradiction); ``reactions`` are those about what the run has made, and in
-    neither.
+    decides (None where none can be told); ``reactions`` are about what the run has made, and stand in neither.
     """
 
     seconds: float
@@ -61,27 +58,38 @@ class Noise:
         return Share(sum(share.events for share in shares), sum(share.size for share in shares))
 
 
-def measure(lines: Iterable[bytes], policy: Policy, begin: datetime, end: datetime) -> Noise:
-    """What stands in the log of a server that runs ``policy``, from ``begin`` to ``end`` (with a time zone).
+def measure(lines: Iterable[bytes], policy: Policy) -> Noise:
+    """What others left in the log of a server that runs ``policy``, from the first of our requests to the last event.
 
-    Lines that are no events are passed over: they are told where they could change a verdict.
+    A server's first seconds, in which all controllers ask for everything, are so left out. Lines that are no events
+    are passed over: where they could change a verdict they are told.
     """
-    components: dict[tuple[str, str], Share] = defaultdict(Share)
-    rules: dict[int | None, Share] = defaultdict(Share)
-    reactions = Share()
+    events = [(event, len(line)) for line in lines if (event := _event(line)) is not None]
+    first = next((_time(event) for event, _ in events if is_ours(event)), None)
+    others = [
+        (event, size) for event, size in events if not is_ours(event) and (first is None or _time(event) >= first)
+    ]
+    reactions = [(event, size) for event, size in others if _about(event) not in SYSTEM]
+    resting = [(event, size) for event, size in others if _about(event) in SYSTEM]
     decided = _Decided(policy)
-    for line in lines:
-        event = _event(line, begin, end)
-        if event is None or is_ours(event):
-            continue
-        if _about(event) not in SYSTEM:
-            reactions = reactions.plus(len(line))
-            continue
-        who = (str(event.get("user", {}).get("username", "")), program(str(event.get("userAgent", ""))))
-        components[who] = components[who].plus(len(line))
-        rule = decided.rule(event)
-        rules[rule] = rules[rule].plus(len(line))
-    return Noise(max((end - begin).total_seconds(), 0.001), dict(components), dict(rules), reactions)
+    times = [_time(event) for event, _ in events if first is None or _time(event) >= first]
+    return Noise(
+        seconds=max((max(times) - min(times)).total_seconds(), 1.0) if times else 0.0,
+        components=_shares((_component(event), size) for event, size in resting),
+        rules=_shares((decided.rule(event), size) for event, size in resting),
+        reactions=Share(len(reactions), sum(size for _, size in reactions)),
+    )
+
+
+def _shares(found: Iterable[tuple[K, int]]) -> dict[K, Share]:
+    shares: dict[K, Share] = defaultdict(Share)
+    for key, size in found:
+        shares[key] = Share(shares[key].events + 1, shares[key].size + size)
+    return dict(shares)
+
+
+def _component(event: Mapping[str, Any]) -> tuple[str, str]:
+    return str(event.get("user", {}).get("username", "")), program(str(event.get("userAgent", "")))
 
 
 def is_ours(event: Mapping[str, Any]) -> bool:
@@ -94,13 +102,17 @@ def program(agent: str) -> str:
     return agent.partition(" ")[0].partition("/")[0]
 
 
-def _event(line: bytes, begin: datetime, end: datetime) -> dict[str, Any] | None:
+def _event(line: bytes) -> dict[str, Any] | None:
     try:
         event: dict[str, Any] = json.loads(line)
-        time = datetime.fromisoformat(event["stageTimestamp"])
+        _time(event)
     except (ValueError, KeyError, TypeError):
         return None
-    return event if begin <= time <= end else None
+    return event
+
+
+def _time(event: Mapping[str, Any]) -> datetime:
+    return datetime.fromisoformat(event["stageTimestamp"])
 
 
 def _about(event: Mapping[str, Any]) -> str:
@@ -128,11 +140,8 @@ class _Decided:
 
     def _decide(self, user: UserInfo, verb: str, uri: str) -> int | None:
         try:
-            attributes = attributes_of(_METHODS.get(verb, verb.upper() if verb in _HTTP else "GET"), uri, user)
+            attributes = attributes_of(_METHODS.get(verb, "GET"), uri, user)
         except NotAudited:
             return None
-        rule = decide(self._policy, attributes).rule
+        rule = decide(self._policy, replace(attributes, verb=verb)).rule
         return rule.index if rule else None
-
-
-_HTTP = ("post", "put", "patch", "delete", "head", "options")

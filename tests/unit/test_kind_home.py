@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from auditproof.cli import main
 from auditproof.clusters.kind_home import Home, homes, remove_reusable
 from auditproof.clusters.kind_reuse import choose_home, digest_of
 from auditproof.clusters.rundir import RunDirectory
@@ -102,8 +103,8 @@ def test_what_is_reusable_is_removed_but_for_what_is_used(make_run: Callable[[],
     assert remove_reusable(said.append) == 1
 
     assert sorted(said) == [
-        f"auditproof: removed the kind cluster {Home.in_cache('unused').name}",
-        f"auditproof: the kind cluster {Home.in_cache('used').name} is being used by another run: it stays",
+        f"removed the kind cluster {Home.in_cache('unused').name}",
+        f"the kind cluster {Home.in_cache('used').name} is being used by another run: it stays",
     ]
     assert [path.name for path in homes().iterdir()] == ["used"]
 
@@ -118,5 +119,12 @@ def test_what_cannot_be_removed_is_told_with_the_way_to_do_it_by_hand() -> None:
     assert Home.in_cache("abc").undo.exists()
 
 
-def test_without_any_there_is_nothing_to_remove() -> None:
-    assert remove_reusable(quietly) == 0
+def test_the_command_says_what_it_would_remove_and_removes_it(capsys: pytest.CaptureFixture[str]) -> None:
+    complete(Home.in_cache("abc"))
+
+    assert main(["cleanup", "--kind", "--dry-run"]) == 0
+    assert capsys.readouterr().out == f"would remove the kind cluster {Home.in_cache('abc').name}\n"
+    assert main(["cleanup", "--kind"]) == 0
+    assert capsys.readouterr().out == f"removed the kind cluster {Home.in_cache('abc').name}\n"
+    assert main(["cleanup", "--kind"]) == 0
+    assert capsys.readouterr().out == f"no kind cluster was kept in {homes()}\n"

@@ -105,23 +105,27 @@ def homes() -> Path:
     return cache_folder() / "kind-clusters"
 
 
-def remove_reusable(report: Callable[[str], None]) -> int:
+def remove_reusable(report: Callable[[str], None], *, dry_run: bool = False) -> int:
     """Remove every kind cluster that was kept to be used again, but for those that a run uses right now.
 
-    ``report`` takes a line for each. Answers how many are left, because they are used or could not be removed.
+    ``report`` takes a line for each; ``dry_run`` removes none. Answers how many are left that should not be, because
+    they are used or could not be removed.
     """
-    left = 0
-    for folder in sorted(homes().iterdir()) if homes().is_dir() else ():
-        home = Home.in_cache(folder.name)
-        lock = home.lock()
-        if lock is None:
-            report(f"auditproof: the kind cluster {home.name} is being used by another run: it stays")
-            left += 1
-            continue
-        problem = home.remove()
-        if not problem:
-            shutil.rmtree(folder, ignore_errors=True)
-        lock.release()
-        report(f"auditproof: {problem}" if problem else f"auditproof: removed the kind cluster {home.name}")
-        left += bool(problem)
-    return left
+    found = [Home.in_cache(folder.name) for folder in sorted(homes().iterdir())] if homes().is_dir() else []
+    if not found:
+        report(f"no kind cluster was kept in {homes()}")
+    return sum(_remove(home, report, dry_run) for home in found)
+
+
+def _remove(home: Home, report: Callable[[str], None], dry_run: bool) -> bool:
+    """Remove one; answers whether it is left that should not be."""
+    lock = home.lock()
+    if lock is None:
+        report(f"the kind cluster {home.name} is being used by another run: it stays")
+        return True
+    problem = "" if dry_run else home.remove()
+    if not problem and not dry_run:
+        shutil.rmtree(home.path, ignore_errors=True)
+    lock.release()
+    report(problem or f"{'would remove' if dry_run else 'removed'} the kind cluster {home.name}")
+    return bool(problem)

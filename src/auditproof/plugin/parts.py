@@ -11,6 +11,7 @@ from auditproof.report.change import change_record
 from auditproof.report.counting import counting_record
 from auditproof.report.covering import coverage_record
 from auditproof.report.linting import lint_record
+from auditproof.report.noise import noise_record
 from auditproof.report.strength import strength_record
 from auditproof.served import load_served
 
@@ -25,6 +26,9 @@ def report_parts(session: AuditSession) -> dict[str, Any]:
     accounts = [(shown_path(policy, options.folders), account) for policy, account in session.accounts()]
     if accounts:
         parts["counting"] = counting_record(accounts)
+    noise = session.noise()
+    if noise is not None:
+        parts["noise"] = noise_record(noise, options.policy)
     if session.coverage is not None:
         parts["coverage"] = coverage_record(session.coverage, options.policy.path)
     if session.change is not None:

@@ -26,6 +26,7 @@ from auditproof.diff import diff
 from auditproof.errors import AuditproofError
 from auditproof.guest import needs_cluster_rights
 from auditproof.identification import doubt_that_it_runs
+from auditproof.noise import Noise, measure
 from auditproof.plugin.benches import Batching as Batching
 from auditproof.plugin.benches import Bench as Bench
 from auditproof.plugin.benches import Wanted as Wanted
@@ -366,6 +367,23 @@ class AuditSession:
         if settings.keeps_log and Settings.of(self.options.profile.audit_log).keeps_log:
             return count(cluster)
         return Account(reason="could not be counted: this API server removes what it has written")
+
+    def noise(self) -> Noise | None:
+        """What the server with the given policy recorded beside the run's own requests; None where that is not known.
+
+        A cluster that is somebody else's has a log that is not ours to read as a whole.
+        """
+        if "run_directory" not in vars(self) or self.options.sabotage:
+            return None
+        given = (
+            cluster
+            for cluster, policy, settings in started(self.run_directory)
+            if policy == self.given_policy() and settings == NO_SETTINGS and not cluster.guest and cluster.log.is_file()
+        )
+        for cluster in given:
+            with cluster.log.open("rb") as lines:
+                return measure(lines, self.options.policy)
+        return None
 
     def close(self) -> None:
         """Close every connection of this process; the servers are ended by whoever owns the run directory."""

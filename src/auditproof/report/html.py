@@ -20,6 +20,7 @@ from auditproof.report.counting import counting_lines
 from auditproof.report.covering import requirements_shown, rules_witnessed
 from auditproof.report.headline import judged_by_given, verdict_sentence, verdict_word, worst_first
 from auditproof.report.matrix import LEVELS, identity_text, matrices
+from auditproof.report.noise import noise_rows, noise_sentence
 from auditproof.report.records import anchor
 from auditproof.report.rules import policy_lines
 
@@ -95,6 +96,9 @@ def _render(template: str, report: Mapping[str, Any], *, apart: bool) -> str:
             rules=rules_witnessed(report),
             requirements=requirements_shown(report),
             unperformed=report.get("coverage", {}).get("unperformed", ()),
+            noise=noise_sentence(report),
+            noise_components=noise_rows(report, "components"),
+            noise_rules=noise_rows(report, "rules"),
             matrices=matrices(report),
             levels=LEVELS,
             own=_suites(own),
