@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import shutil
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NoReturn
 
 import pytest
 from playwright.sync_api import Error, sync_playwright
@@ -20,14 +21,21 @@ SWITCHES = ["--no-sandbox", "--disable-gpu", "--disable-background-networking", 
 
 @pytest.fixture(scope="session")
 def browser() -> Iterator[Browser]:
-    """The browser; skips the test, with the reason, where there is none."""
+    """The browser; without one the test is skipped and says why, or fails where AUDITPROOF_BROWSER=required (in CI)."""
     found = next(filter(None, map(shutil.which, NAMES)), None)
     if found is None:
-        pytest.skip(f"the report is not looked at: none of {', '.join(NAMES)} is on the PATH")
+        _missing(f"none of {', '.join(NAMES)} is on the PATH (Debian: apt-get install chromium)")
     with sync_playwright() as playwright:
         try:
             browser = playwright.chromium.launch(executable_path=found, args=SWITCHES)
         except Error as error:
-            pytest.skip(f"the report is not looked at: {found} does not start: {error.message.splitlines()[0]}")
+            _missing(f"{found} does not start: {error.message.splitlines()[0]}")
         yield browser
         browser.close()
+
+
+def _missing(reason: str) -> NoReturn:
+    text = f"the report is not looked at: {reason}"
+    if os.environ.get("AUDITPROOF_BROWSER") == "required":
+        pytest.fail(text, pytrace=False)
+    pytest.skip(text)
