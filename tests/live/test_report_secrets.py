@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from auditproof import content
+from auditproof.report.reading import read_results
 from auditproof.secrecy import disguises
 
 if TYPE_CHECKING:
@@ -119,7 +120,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def test_the_canaries_were_performed(folder: Path) -> None:
-    summary = json.loads((folder / "results.json").read_text())["summary"]
+    summary = read_results(folder / "results.json")["summary"]  # by its schema
     text = (folder / "terminal.txt").read_text()
     assert summary["performed"] == summary["planned"] == len(case_file()["cases"]) + 3, text
     assert summary["unproven"] == 0, text

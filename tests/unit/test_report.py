@@ -7,6 +7,7 @@ import re
 from datetime import datetime, timedelta, timezone
 from html import escape, unescape
 from typing import TYPE_CHECKING, Any
+from xml.etree import ElementTree
 
 import pytest
 
@@ -15,10 +16,12 @@ from auditproof.lint import examine
 from auditproof.policy import parse_policy
 from auditproof.report import html
 from auditproof.report.change import change_record, change_rows, change_sentence
-from auditproof.report.headline import verdict_sentence, verdict_word
+from auditproof.report.closing import closing_lines
+from auditproof.report.headline import run_time, verdict_sentence, verdict_word
 from auditproof.report.html import evidence_document, into_page, ticket_document
+from auditproof.report.junit import with_places
 from auditproof.report.linting import lint_record
-from auditproof.report.matrix import matrices
+from auditproof.report.matrix import BUSY, matrices
 from auditproof.report.records import anchor
 from auditproof.report.results import conformance_report, replace_file, write_results
 from auditproof.report.rules import policy_lines
@@ -197,8 +200,10 @@ def test_the_matrix_has_a_row_a_resource_and_a_column_a_verb_for_each_identity()
         return record | {"request": record["request"] | changed}
 
     robot = {"user": "robot", "groups": [], "kind": "serviceAccount", "impersonates": None}
-    alice, other = matrices(
+    more = (asked(f"m{number}", "Metadata") for number in range(BUSY))
+    alice, others = matrices(
         report(
+            *more,
             asked("a", "Metadata"),
             asked("b", "RequestResponse", verb="create", apiGroup="apps", resource="deployments"),
             asked("c", "None", namespace="quiet"),
@@ -209,13 +214,14 @@ def test_the_matrix_has_a_row_a_resource_and_a_column_a_verb_for_each_identity()
         )
     )
 
-    assert (alice.identity, alice.actions, alice.columns) == ("alice", 4, ("get", "list", "create"))
+    assert (alice.identity, alice.actions, alice.columns) == ("alice", BUSY + 4, ("get", "list", "create"))
     assert {row.target: row.cells for row in alice.rows} == {
         "deployments.apps": ((), (), ("RequestResponse",)),
         "paths": (("Metadata",), (), ()),
         "pods": ((), ("None", "Metadata"), ()),
     }
-    assert (other.identity, other.rows[0].cells) == ("robot", (("Request",),))
+    assert (others.identity, others.columns) == ("everybody else", ("list",))
+    assert [(row.who, row.target, row.cells) for row in others.rows] == [("robot", "pods", (("Request",),))]
 
 
 def test_a_large_report_has_the_evidence_of_what_is_proven_in_a_second_file(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -303,7 +309,10 @@ def test_what_a_change_does_is_told_with_the_proofs_on_both_servers() -> None:
     assert row.old is not None
     assert row.new is not None
     assert [row.old["id"], row.new["id"]] == ["old.yaml::change-01", "new.yaml::change-01"]
-    assert change_sentence(found).startswith("What changes against old.yaml: stops being recorded (")
+    said = (
+        "What changes against old.yaml? Stops being recorded: all verbs of every resource by alice; all verbs of every"
+    )
+    assert change_sentence(found).startswith(said)
     assert change_sentence(found) in page
     assert page.count("<strong>after</strong>: no event") == 1
 
@@ -358,3 +367,55 @@ def test_requirements_that_were_not_selected_decide_nothing() -> None:
     made = report(proof("s::b"), parts={"requirements": [requirement("one", "s::a", violated=True)]})
 
     assert verdict_word(made) == "PROVEN"
+
+
+def test_a_run_that_did_not_come_to_its_end_is_never_proven_and_says_so_first() -> None:
+    made = report(proof("a"), ended="crashed: RuntimeError: <boom>")
+
+    assert verdict_word(made) == "UNPROVEN"
+    assert verdict_sentence(made).startswith("The run crashed. 1 of 1 actions proven")
+    assert "the run crashed: RuntimeError: &lt;boom&gt;" in ticket_document(made)
+
+
+def test_when_a_run_was_made_is_told_for_people() -> None:
+    made = report(proof("a")) | {"finished": "2026-01-03T00:01:02Z"}
+    assert run_time(report(proof("a"))) == "2 January 2026, 12:00:00 to 12:00:00 UTC (0 s)"
+    assert run_time(made) == "2 January 2026, 12:00:00 to 3 January 2026, 00:01:02 UTC (721 min 2 s)"
+    assert run_time(made | {"started": "", "finished": ""}) == "at an unknown time"
+
+
+def test_the_end_of_three_hundred_failures_fits_on_a_screen() -> None:
+    made = report(*(proof(f"p{number:03}", "VIOLATED") for number in range(300)), ended="was interrupted")
+
+    lines = closing_lines(made, 12.3)
+
+    assert len(lines) <= 20
+    assert lines[0] == "VIOLATED prod.yaml:2: Title of p000: the reason"
+    assert lines[-3:] == [
+        "... and 288 more", "the run was interrupted",
+        "prod.yaml: 300 planned, 300 performed, 0 proven, 300 VIOLATED in 12 s",
+    ]  # fmt: skip
+
+
+def test_a_change_is_said_to_do_what_it_says_only_where_servers_have_shown_all_of_it() -> None:
+    old, new = policy_of("old.yaml", "- level: Metadata\n"), policy_of("new.yaml", "- level: Request\n")
+    record = change_record(diff(old, new, load_served("1.37")))
+    ids = [name for change in record["changes"] for name in change["proofs"].values()]
+    every = [proof(name) for name in ids]
+
+    assert verdict_sentence(report(*every, parts={"change": record})).startswith("The change to prod.yaml does what")
+    assert "does what it says" not in verdict_sentence(report(*every[1:], parts={"change": record}))
+    worse = proof(ids[0], "NOT_SUPPORTED")
+    assert "does what it says" not in verdict_sentence(report(worse, *every[1:], parts={"change": record}))
+
+
+def test_junit_has_places_as_attributes_where_they_are_properties() -> None:
+    case = '<testcase classname="c" name="n"><properties><property name="line" value="3"/>{}</properties></testcase>'
+    text = f'<testsuites><testsuite>{case.format("")}<testcase name="other"/></testsuite></testsuites>'
+    file = '<property name="file" value="suites/&lt;a&gt;.audit.yaml"/>'
+
+    first, second = ElementTree.fromstring(with_places(text)).iter("testcase")
+    (named,) = ElementTree.fromstring(with_places(case.format(file))).iter("testcase")
+
+    assert (first.get("line"), first.get("file"), second.get("line")) == ("3", None, None)
+    assert named.get("file") == "suites/<a>.audit.yaml"

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from auditproof import content
 from auditproof.identity import IdentityKind
+from auditproof.verdict import Outcome
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -41,7 +42,7 @@ def test_every_key_is_described_and_nothing_else() -> None:
     assert set(described) == set(keys(SCHEMA))
 
 
-def test_every_kind_of_identity_is_in_the_schema() -> None:
+def test_the_schema_knows_every_identity_and_every_verdict() -> None:
     proof = SCHEMA["$defs"]["proof"]["properties"]
-
     assert set(proof["identity"]["properties"]["kind"]["enum"]) == set(IdentityKind)
+    assert set(proof["verdict"]["enum"]) == {*Outcome, "NOT_SUPPORTED"}

@@ -91,7 +91,8 @@ def _case_file_below(path: Path) -> bool:
 
 def _set_up(config: pytest.Config) -> AuditSession:
     """Prepare the controller, or a run without workers."""
-    from auditproof.plugin.reporting import Reporting, prepare_folder
+    from auditproof.plugin.files import prepare_folder
+    from auditproof.plugin.reporting import Reporting
 
     folder = options.report_folder(config)
     if folder is not None and not config.option.collectonly:
@@ -317,6 +318,8 @@ def _properties(record: dict[str, Any]) -> list[tuple[str, object]]:
         ("observed", str(observed["level"])),
         ("policyLine", str(expected["line"])),
         ("evidence", f"report.html#{anchor(record['id'])}"),
+        ("file", record["suite"]),
+        ("line", str(record["line"])),
     ]
 
 

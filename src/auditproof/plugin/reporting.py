@@ -6,29 +6,22 @@ import os
 from collections import Counter
 from datetime import UTC, datetime
 from functools import cached_property
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from auditproof.plugin.options import FORMATS, REPORT_FILES
+from auditproof.plugin.files import finish_pages, leave_word, write_for_machines
 from auditproof.plugin.outcomes import PIPE_RECORD, RECORDS
 from auditproof.plugin.parts import report_parts
 from auditproof.plugin.progress import Progress
 from auditproof.provenance import policy_state, run_record
-from auditproof.redact import redact_command
+from auditproof.redact import redact_command, redact_text
 from auditproof.report import ci
-from auditproof.report.backends import backend_troubles, backends_line, backends_record
-from auditproof.report.counting import counting_lines, miscounted
+from auditproof.report.backends import backends_record
+from auditproof.report.closing import COUNTS, closing_lines
+from auditproof.report.counting import miscounted
 from auditproof.report.covering import unmet_requirements
-from auditproof.report.html import (
-    EVIDENCE_FILE,
-    evidence_document,
-    evidence_is_apart,
-    into_page,
-    ticket_document,
-)
-from auditproof.report.results import conformance_report, replace_file, write_results
+from auditproof.report.results import conformance_report
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Iterable, Sequence
@@ -37,21 +30,8 @@ if TYPE_CHECKING:
     from auditproof.plugin.proving import AuditSession
 
 
-TOLD_AT_ONCE, TOLD_AT_THE_END = 5, 12  # so that a screen holds them
-
-
-def prepare_folder(folder: Path) -> None:
-    """Make the report folder and remove an earlier run's files: they must not pass for this one's.
-
-    Raises pytest.UsageError where nothing can be written there.
-    """
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        for name in REPORT_FILES:
-            (folder / name).unlink(missing_ok=True)
-    except OSError as error:
-        text = f"--audit-report: no report can be written to {folder}: {error.strerror}"
-        raise pytest.UsageError(text) from None
+TOLD_AT_ONCE = 5
+UNDER_WAY = "is under way, or was killed"
 
 
 class Reporting:
@@ -69,6 +49,8 @@ class Reporting:
         self._planned_pipes: set[str] = set()
         self._verdicts: Counter[str] = Counter()
         self._progress: Progress | None = None
+        self._ended = ""
+        self._word_left = self._closed = False
         self._kubernetes = session.options.kubernetes
         self._not_running = ""
         self._started = datetime.now(UTC)
@@ -76,6 +58,8 @@ class Reporting:
     def plan(self, ids: Iterable[str]) -> None:
         """Note which proofs the run is to perform."""
         self._planned.update(ids)
+        if self._progress is not None:
+            self._leave_word()  # workers collect while the run is under way
 
     def plan_pipes(self, ids: Iterable[str]) -> None:
         """Note which tests of backends the run is to perform."""
@@ -102,11 +86,28 @@ class Reporting:
     @pytest.hookimpl(wrapper=True, tryfirst=True)
     def pytest_runtestloop(self, session: pytest.Session) -> Generator[None, object, object]:
         """Tell how far the run is while it is under way."""
+        self._leave_word()
         self._progress = Progress(session.config, self._so_far)
         try:
             return (yield)
         finally:
             self._stop_progress()
+
+    def _leave_word(self) -> None:
+        if self._options.report is not None and self._planned and not self._word_left:
+            self._word_left = True
+            leave_word(self._options.report, self._document(UNDER_WAY, {}))
+
+    @pytest.hookimpl
+    def pytest_internalerror(self, excinfo: pytest.ExceptionInfo[BaseException]) -> None:
+        """Note that pytest itself, or a plugin, has failed."""
+        self._ended = f"crashed: {_first_line(excinfo.exconly())}"
+
+    @pytest.hookimpl
+    def pytest_keyboard_interrupt(self, excinfo: pytest.ExceptionInfo[BaseException]) -> None:
+        """Note that the run was interrupted, or that a part of it ended it with a reason."""
+        reason = str(excinfo.value)
+        self._ended = f"was ended: {_first_line(reason)}" if reason else "was interrupted"
 
     def _stop_progress(self) -> None:
         if self._progress is not None:
@@ -124,7 +125,7 @@ class Reporting:
         """
         performed = self._session.performed()
         planned = max(performed, len(self._planned) + len(self._records))
-        verdicts = {_COUNTS[key]: self._verdicts[name] for key, name in _VERDICTS.items()}
+        verdicts = {COUNTS[key]: self._verdicts[name] for key, name in _VERDICTS.items()}
         judged = ", ".join(f"{count} {text}" for text, count in verdicts.items() if count or text == "proven")
         return f"auditproof: {performed} of {planned} actions performed, {judged}, {seconds:.0f} s" if planned else ""
 
@@ -147,31 +148,15 @@ class Reporting:
         failed = unmet_requirements(self.document) or miscounted(self.document)
         if session.exitstatus == pytest.ExitCode.OK and failed:
             session.exitstatus = pytest.ExitCode.TESTS_FAILED
-        if self._options.report is not None:
-            write_results(self._options.report / "results.json", self.document)
-            for name in self._options.formats:
-                replace_file(self._options.report / FORMATS[name], _FORMATS[name](self.document))
-        self._write_step_summary()
-
-    def _write_step_summary(self) -> None:
-        """Append to the summary of a step of GitHub Actions; what goes wrong there is told, and changes no verdict."""
-        summary = os.environ.get("GITHUB_STEP_SUMMARY")
-        if not summary:
-            return
-        try:
-            with Path(summary).open("a", encoding="utf-8") as file:
-                file.write(ci.step_summary(self.document))
-        except OSError as error:
-            self._say(f"auditproof: no step summary: {summary} cannot be written: {error.strerror}")
+        write_for_machines(self._options, self.document, self._say)
 
     @pytest.hookimpl(trylast=True)
     def pytest_unconfigure(self, config: pytest.Config) -> None:
-        """Put the ticket document on top of pytest-html's file, which is complete by now."""
-        page = Path(getattr(config.option, "htmlpath", None) or "")
-        if page.is_file() and self._has_something:
-            replace_file(page, into_page(page.read_text(encoding="utf-8"), ticket_document(self.document)))
-            if evidence_is_apart(self.document):
-                replace_file(page.with_name(EVIDENCE_FILE), evidence_document(self.document))
+        """Finish what pytest has written by now, and tell of a run that came to no summary."""
+        if self._has_something:
+            finish_pages(config, self.document)
+            if not self._closed:
+                self._say("\n".join(self._closing()))
 
     @pytest.hookimpl(optionalhook=True)
     def pytest_html_report_title(self, report: Any) -> None:
@@ -181,6 +166,9 @@ class Reporting:
     @cached_property
     def document(self) -> dict[str, Any]:
         """The ConformanceReport of this run (computed once, at its end)."""
+        return self._document(self._ended, {**report_parts(self._session), **self._backends()})
+
+    def _document(self, ended: str, parts: dict[str, Any]) -> dict[str, Any]:
         policy = self._options.policy
         return conformance_report(
             list(self._records.values()),
@@ -204,7 +192,8 @@ class Reporting:
             started=self._started,
             finished=datetime.now(UTC),
             sabotage=self._options.sabotage,
-            parts={**report_parts(self._session), **self._backends()},
+            parts=parts,
+            ended=ended,
         )
 
     def _backends(self) -> dict[str, Any]:
@@ -212,37 +201,26 @@ class Reporting:
             return {}
         return {"backends": backends_record(self._pipes.values(), self._planned_pipes)}
 
-    @pytest.hookimpl
-    def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter) -> None:
-        """Tell the counts, and where the report is."""
-        if not self._has_something:
-            return
-        terminalreporter.section("audit proofs")
-        found = ci.troubles(self.document)
-        for trouble in found[:TOLD_AT_THE_END]:
-            reason = trouble.text.partition("\n")[0]
-            terminalreporter.write_line(f"{trouble.verdict} {trouble.path}:{trouble.line}: {trouble.title}: {reason}")
-        if len(found) > TOLD_AT_THE_END:
-            terminalreporter.write_line(f"... and {len(found) - TOLD_AT_THE_END} more")
-        summary = self.document["summary"]
-        counts = ", ".join(f"{summary[key]} {text}" for key, text in _COUNTS.items() if summary[key] or key in _ALWAYS)
-        seconds = (datetime.now(UTC) - self._started).total_seconds()
-        terminalreporter.write_line(f"{self._options.policy.path}: {counts} in {seconds:.0f} s")
-        if unmet := unmet_requirements(self.document):
-            terminalreporter.write_line(f"requirements that do not hold: {', '.join(unmet)}")
-        for test in backend_troubles(self.document):
-            terminalreporter.write_line(
-                f"{test['verdict']} {test['suite']}:{test['line']}: {test['title']}: {test['reason']}"
-            )
-        if line := backends_line(self.document):
-            terminalreporter.write_line(line)
-        for line in counting_lines(self.document):
-            terminalreporter.write_line(line)
-        if self._options.report is not None:
-            terminalreporter.write_line(f"report: {self._options.report / 'report.html'}")
-        if os.environ.get("GITHUB_ACTIONS"):
-            for line in ci.workflow_commands(self.document):
+    @pytest.hookimpl(wrapper=True, tryfirst=True)
+    def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter) -> Generator[None, object, object]:
+        """Tell the counts, and where the report is, below everything else that pytest tells."""
+        result = yield
+        if self._has_something:
+            terminalreporter.section("audit proofs")
+            for line in self._closing():
                 terminalreporter.write_line(line)
+        return result
+
+    def _closing(self) -> list[str]:
+        self._closed = True
+        lines = closing_lines(self.document, (datetime.now(UTC) - self._started).total_seconds())
+        lines += [f"report: {self._options.report / 'report.html'}"] if self._options.report else []
+        return lines + (ci.workflow_commands(self.document) if os.environ.get("GITHUB_ACTIONS") else [])
+
+
+def _first_line(text: str) -> str:
+    """What stands in the first line, without secrets."""
+    return redact_text(text.partition("\n")[0])[:300]
 
 
 def _flags(profile: Profile) -> dict[str, str]:
@@ -252,14 +230,4 @@ def _flags(profile: Profile) -> dict[str, str]:
     return dict(zip(flags, (word.partition("=")[2] for word in shown), strict=True))
 
 
-_FORMATS = {"sarif": ci.sarif, "code-quality": ci.code_quality}
-_COUNTS = {
-    "planned": "planned",
-    "performed": "performed",
-    "proven": "proven",
-    "violated": "VIOLATED",
-    "unproven": "UNPROVEN",
-    "notSupported": "not supported",
-}
 _VERDICTS = {"proven": "PROVEN", "violated": "VIOLATED", "unproven": "UNPROVEN", "notSupported": "NOT_SUPPORTED"}
-_ALWAYS = ("planned", "performed", "proven")

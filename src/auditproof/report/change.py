@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -76,13 +75,37 @@ def _rules(change: Mapping[str, Any], side: str) -> str:
     return ", ".join(named)
 
 
+NAMED = 3  # kinds of request that the sentence names, of each kind of change
+
+
 def change_sentence(report: Mapping[str, Any]) -> str:
     """What the change does, in a sentence; empty without a base policy."""
     change = report.get("change")
     if change is None:
         return ""
-    counts = Counter(row["kind"] for row in change["changes"])
-    if not counts:
+    kinds: dict[str, list[str]] = {}
+    for row in change["changes"]:
+        kinds.setdefault(row["kind"], []).append(_kind_of_request(row))
+    if not kinds:
         return f"Nothing is recorded differently from {change['old']['path']}."
-    kinds = ", ".join(f"{kind} ({count} kind{'s' if count > 1 else ''} of request)" for kind, count in counts.items())
-    return f"What changes against {change['old']['path']}: {kinds}."
+    told = " ".join(f"{kind.capitalize()}: {_named(requests)}." for kind, requests in kinds.items())
+    return f"What changes against {change['old']['path']}? {told}"
+
+
+def _kind_of_request(row: Mapping[str, Any]) -> str:
+    """A difference in a few words: who is left out where it is everybody."""
+    who = "" if row["who"] in ("", "everybody") else f" by {row['who']}"
+    return " ".join(filter(None, (f"{row['verbsText']} of {row['what']}", row["where"]))) + who
+
+
+def _named(requests: list[str]) -> str:
+    unnamed = len(requests) - NAMED
+    return "; ".join(requests[:NAMED]) + (f"; and {unnamed} more" if unnamed > 0 else "")
+
+
+def change_is_shown(report: Mapping[str, Any]) -> bool:
+    """Whether every difference of the policies was shown on servers of both, and none of it otherwise than computed."""
+    rows = change_rows(report)
+    return bool(rows) and all(
+        row.old and row.new and row.old["verdict"] == row.new["verdict"] == "PROVEN" for row in rows
+    )

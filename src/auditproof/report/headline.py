@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from auditproof.report.backends import backend_troubles, backends_line
+from auditproof.report.change import change_is_shown
 from auditproof.report.counting import miscounted
 from auditproof.report.covering import unmet_requirements
 
@@ -26,7 +28,7 @@ def verdict_word(report: Mapping[str, Any]) -> str:
         return "UNPROVEN"
     if report.get("backends") and not summary["planned"]:
         return "PROVEN"
-    if summary["unproven"] or not summary["proven"] or miscounted(report):
+    if summary["unproven"] or not summary["proven"] or miscounted(report) or report.get("ended"):
         return "UNPROVEN"
     return "PROVEN"
 
@@ -36,6 +38,8 @@ def verdict_sentence(report: Mapping[str, Any]) -> str:
     about = _sentence(report)
     if doubt := report.get("cluster", {}).get("notRunning"):
         about = f"{doubt[0].upper()}{doubt[1:]}. {about}"
+    if ended := report.get("ended"):
+        about = f"The run {ended.partition(':')[0]}. {about}"
     if report["sabotage"]:
         return f"Sabotage run, on policies broken on purpose: {about}"
     return about
@@ -55,17 +59,31 @@ def _sentence(report: Mapping[str, Any]) -> str:
         return f"The policy does not do what is required ({', '.join(unmet)}): {counts}."
     if wrong := miscounted(report):
         return f"Nothing can be concluded: {wrong[0]['reason']} ({wrong[0]['policy']}). {counts}."
-    if verdict_word(report) == "UNPROVEN":
+    if summary["unproven"] or not proven:
         return f"Nothing can be concluded about {_actions(planned - proven)}: {counts}."
     own = sum(1 for proof in judged_by_given(report) if proof["verdict"] == "PROVEN")
     if not own:
         return f"{counts}, none of them judged by {path}: nothing is shown about that policy."
+    if change_is_shown(report):
+        return f"The change to {path} does what it says: {counts}, {own} of them judged by it."
     judged = "" if own == planned else f", {own} of them judged by {path}"
     return f"{counts}{judged}: the API server records what the policy says."
 
 
 def _actions(count: int) -> str:
     return "1 action" if count == 1 else f"{count} actions"
+
+
+def run_time(report: Mapping[str, Any]) -> str:
+    """When the run was made, for people: the day, both times of it in UTC, and how long that is."""
+    try:
+        started, finished = (datetime.fromisoformat(report[key]) for key in ("started", "finished"))
+    except ValueError:  # of a results.json that does not say
+        return f"{report['started']} to {report['finished']}" if report["started"] else "at an unknown time"
+    end = f"{finished:%H:%M:%S}" if started.date() == finished.date() else f"{finished.day} {finished:%B %Y, %H:%M:%S}"
+    seconds = round((finished - started).total_seconds())
+    long = f"{seconds // 60} min {seconds % 60} s" if seconds >= 60 else f"{seconds} s"
+    return f"{started.day} {started:%B %Y, %H:%M:%S} to {end} UTC ({long})"
 
 
 def judged_by_given(report: Mapping[str, Any]) -> list[Mapping[str, Any]]:

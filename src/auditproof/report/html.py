@@ -18,7 +18,7 @@ from markupsafe import Markup
 from auditproof.report.change import change_rows, change_sentence
 from auditproof.report.counting import counting_lines
 from auditproof.report.covering import requirements_shown, rules_witnessed
-from auditproof.report.headline import judged_by_given, verdict_sentence, verdict_word, worst_first
+from auditproof.report.headline import judged_by_given, run_time, verdict_sentence, verdict_word, worst_first
 from auditproof.report.matrix import LEVELS, identity_text, matrices
 from auditproof.report.noise import noise_rows, noise_sentence
 from auditproof.report.records import anchor
@@ -31,6 +31,7 @@ if TYPE_CHECKING:
 EVIDENCE_INSIDE = 1500
 EVIDENCE_FILE = "evidence.html"
 BODY_SHOWN = 6000  # characters of a body; results.json has all of it
+DOCUMENT = '<main id="auditproof">'  # what our part of a page begins with
 _SYMBOLS = {"PROVEN": "✓", "VIOLATED": "✗", "UNPROVEN": "?", "NOT_SUPPORTED": "-"}
 _BODIES = ("requestObject", "responseObject")
 _BLOB = re.compile(r'data-jsonblob="([^"]*)"')
@@ -85,6 +86,7 @@ def _render(template: str, report: Mapping[str, Any], *, apart: bool) -> str:
             css=Markup(_read("ticket.css")),  # noqa: S704 - a file of ours
             verdict=verdict_word(report),
             sentence=verdict_sentence(report),
+            run_time=run_time(report),
             run={"by": "", "ci": "", "url": "", **report.get("run", {})},
             attention=_attention(report),
             changes=change_rows(report),

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -12,20 +11,26 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
 LEVELS = {"None": "-", "Metadata": "M", "Request": "Rq", "RequestResponse": "RR"}  # readable without colour
+BUSY = 10  # actions that make a matrix of its own worth reading
+EVERYBODY, OTHERS = "everybody", "everybody else"
 _VERBS = ("get", "list", "watch", "create", "update", "patch", "delete", "deletecollection")
 
 
 @dataclass(frozen=True, slots=True)
 class MatrixRow:
-    """A resource, or "paths"; of each column the levels that were recorded, lowest first, empty where none was."""
+    """A resource, or "paths"; of each column the levels that were recorded, lowest first, empty where none was.
 
+    ``who`` is empty where the matrix is one identity's.
+    """
+
+    who: str
     target: str
     cells: tuple[tuple[str, ...], ...]
 
 
 @dataclass(frozen=True, slots=True)
 class Matrix:
-    """What was recorded of one identity; ``columns`` are the verbs that it used."""
+    """What was recorded of an identity, or of all that did little; ``columns`` are the verbs that were used."""
 
     identity: str
     actions: int
@@ -34,10 +39,18 @@ class Matrix:
 
 
 def matrices(report: Mapping[str, Any]) -> list[Matrix]:
-    """A matrix an identity, the busiest first: of the performed actions that the given policy is judged by."""
+    """A matrix an identity, the busiest first: of the performed actions that the given policy is judged by.
+
+    Those that did little share the last one, which then says who in every row.
+    """
     performed = [proof for proof in judged_by_given(report) if proof["observed"]["level"] is not None]
-    counted = Counter(identity_text(proof["identity"]) for proof in performed)
-    return [_matrix(name, [p for p in performed if identity_text(p["identity"]) == name]) for name in _busiest(counted)]
+    found: dict[str, list[Mapping[str, Any]]] = {}
+    for proof in performed:
+        found.setdefault(identity_text(proof["identity"]), []).append(proof)
+    busy = sorted((name for name in found if len(found[name]) >= BUSY), key=lambda name: (-len(found[name]), name))
+    others = [proof for name in found if name not in busy for proof in found[name]]
+    shared = [_matrix(OTHERS if busy else EVERYBODY, others, by_whom=True)] if others else []
+    return [*(_matrix(name, found[name], by_whom=False) for name in busy), *shared]
 
 
 def identity_text(identity: Mapping[str, Any]) -> str:
@@ -46,18 +59,15 @@ def identity_text(identity: Mapping[str, Any]) -> str:
     return f"{user} as {identity['impersonates']}" if identity.get("impersonates") else str(user)
 
 
-def _busiest(counted: Counter[str]) -> list[str]:
-    return sorted(counted, key=lambda name: (-counted[name], name))
-
-
-def _matrix(identity: str, proofs: list[Mapping[str, Any]]) -> Matrix:
-    found: dict[str, dict[str, set[str]]] = {}
+def _matrix(title: str, proofs: list[Mapping[str, Any]], *, by_whom: bool) -> Matrix:
+    found: dict[tuple[str, str], dict[str, set[str]]] = {}
     for proof in proofs:
-        row = found.setdefault(_target(proof["request"]), {})
+        who = identity_text(proof["identity"]) if by_whom else ""
+        row = found.setdefault((who, _target(proof["request"])), {})
         row.setdefault(proof["request"]["verb"] or "(none)", set()).add(str(proof["observed"]["level"]))
     columns = _in_order({verb for row in found.values() for verb in row})
-    rows = tuple(MatrixRow(name, tuple(_levels(row.get(verb, ())) for verb in columns)) for name, row in found.items())
-    return Matrix(identity, len(proofs), columns, tuple(sorted(rows, key=lambda row: row.target)))
+    rows = (MatrixRow(*key, tuple(_levels(found[key].get(verb, ())) for verb in columns)) for key in sorted(found))
+    return Matrix(title, len(proofs), columns, tuple(rows))
 
 
 def _target(request: Mapping[str, str]) -> str:

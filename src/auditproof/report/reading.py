@@ -15,7 +15,14 @@ from auditproof.report.results import API_VERSION, KIND
 if TYPE_CHECKING:
     from pathlib import Path
 
-_LATER: dict[str, Any] = {"sabotage": False, "notPerformed": [], "started": "", "finished": "", "auditproof": ""}
+_LATER: dict[str, Any] = {
+    "sabotage": False,
+    "ended": "",
+    "notPerformed": [],
+    "started": "",
+    "finished": "",
+    "auditproof": "",
+}
 _OF_PROOF: dict[str, Any] = {
     "title": "", "suite": "", "line": 0, "because": "", "claim": None, "events": [], "fence": "", "seconds": 0.0,
     "explanation": {"effect": "", "earlier": [], "shadowed": []},

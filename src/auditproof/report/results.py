@@ -32,15 +32,16 @@ def conformance_report(
     finished: datetime,
     sabotage: bool = False,
     parts: Mapping[str, Any] = MappingProxyType({}),
+    ended: str = "",
 ) -> dict[str, Any]:
     """The report of a run: plain data, by results.schema.json.
 
     ``proofs`` are records (see records.proof_record), one an id; ``planned`` the ids of all that was to be proven.
     What was planned and has no record was not performed, and is unproven: so planned = proven + violated + unproven +
     notSupported, always. ``started`` and ``finished`` know their time zone. ``run`` says who made it
-    (see provenance.run_record). ``sabotage``: the servers ran policies
-    broken on purpose. ``parts`` are the keys that are there only where a run was asked for them: coverage, change,
-    requirements, lint. Raises ValueError where two proofs have the same id, because then nothing would add up.
+    (see provenance.run_record), ``ended`` how it ended before its end. ``sabotage``: the servers ran policies broken on
+    purpose. ``parts`` are the keys that are there only where a run was asked for them: coverage, change, requirements,
+    lint. Raises ValueError where two proofs have the same id, because then nothing would add up.
     """
     done = {proof["id"] for proof in proofs}
     missing = [proof_id for proof_id in planned if proof_id not in done]
@@ -53,6 +54,7 @@ def conformance_report(
         "auditproof": __version__,
         "started": _utc(started),
         "finished": _utc(finished),
+        "ended": ended,
         "sabotage": sabotage,
         "policy": dict(policy),
         "cluster": dict(cluster),
