@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import pytest
 
 from auditproof.action import act, path_request
 from auditproof.audit import Level, Stage
+from auditproof.identity import Identity, IdentityKind, Impersonation
 
 if TYPE_CHECKING:
-    from auditproof.identity import Identity
     from auditproof.plugin.fixtures import Audit
 
 pytestmark = pytest.mark.audit_policy(
@@ -177,3 +178,26 @@ def test_a_service_makes_the_server_itself_act(audit: Audit, alice: Identity, sh
     ]
     assert own.audit_id not in {event.audit_id for event in created.events}
     assert own.raw["requestObject"]["spec"]["parentRef"]["name"] == "addressed"
+
+
+@pytest.mark.covers("T15")
+def test_how_a_master_was_let_impersonate_depends_on_what_it_did_before(audit: Audit, shop: str) -> None:
+    """A member of system:masters has every right of impersonation: the one that worked last is tried first.
+
+    Whoever looks for impersonation by its constraint misses these (apiserver pkg/endpoints/filters/impersonation,
+    cache.go): the user who was played is in all of the events.
+    """
+    plain, odd = Impersonation("mia"), Impersonation("mia", extra=(("reason", "incident"),))
+    master = Identity(IdentityKind.X509, "story-master", ("system:masters",), impersonates=plain)
+    read = act("list", "configmaps", shop)
+
+    first = audit(master, read)
+    if "authenticationMetadata" not in first.event:
+        pytest.skip("this API server knows one right of impersonation only")
+    legacy = audit(replace(master, impersonates=odd), read)  # the new rights take no extra without a domain
+    again = audit(master, read)
+
+    assert first.event["authenticationMetadata"] == {"impersonationConstraint": "impersonate:user-info"}
+    assert "authenticationMetadata" not in legacy.event
+    assert "authenticationMetadata" not in again.event
+    assert [each.event["impersonatedUser"]["username"] for each in (first, legacy, again)] == ["mia"] * 3

@@ -156,6 +156,8 @@ class Wire:
         from urllib3 import HTTPHeaderDict
 
         headers = HTTPHeaderDict({"Audit-ID": audit_id, "User-Agent": user_agent})
+        if any(name.lower() == "user-agent" for name, _ in request.headers):
+            headers.pop("User-Agent")  # two would be sent, and the first is the one that is recorded
         for name, value in (*self._fixed, *request.headers, *_UPGRADES.get(request.upgrade, ())):
             headers.add(name, value)
         headers.setdefault("Accept", "application/json")

@@ -73,6 +73,17 @@ def test_the_results_keep_to_their_schema(conformance: tuple[int, str, Results])
     jsonschema.Draft202012Validator(schema).validate(conformance[2])
 
 
+def test_every_event_of_the_run_has_the_form_of_audit_v1(conformance: tuple[int, str, Results]) -> None:
+    schema = json.loads((ROOT / "fixtures/event.schema.json").read_text())
+    validator = jsonschema.Draft202012Validator(schema)
+    events = [event for proof in conformance[2]["proofs"] for event in proof["events"]]
+
+    wrong = [(event["auditID"], error.message) for event in events for error in validator.iter_errors(event)]
+
+    assert len(events) > 1000
+    assert wrong == []
+
+
 def test_two_workers_come_to_the_same_verdicts_and_leave_nothing_behind(
     conformance: tuple[int, str, Results], tmp_path: Path
 ) -> None:
