@@ -16,6 +16,7 @@ from auditproof.plugin.hooks import (
     pytest_report_header,
     pytest_runtest_makereport,
     pytest_runtestloop,
+    pytest_sessionfinish,
     pytest_unconfigure,
     pytest_xdist_node_collection_finished,
 )
@@ -36,6 +37,7 @@ __all__ = [
     "pytest_report_header",
     "pytest_runtest_makereport",
     "pytest_runtestloop",
+    "pytest_sessionfinish",
     "pytest_unconfigure",
     "pytest_xdist_node_collection_finished",
     "start_pipe",

@@ -323,6 +323,12 @@ def _properties(record: dict[str, Any]) -> list[tuple[str, object]]:
     ]
 
 
+@pytest.hookimpl(tryfirst=True)
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    """End the server that the last test of backends may have left open."""
+    close_pipe(session.config)
+
+
 @pytest.hookimpl(trylast=True)
 def pytest_unconfigure(config: pytest.Config) -> None:
     """End what was started, in the controller; a worker only closes its connections."""
