@@ -169,9 +169,10 @@ def test_a_token_lets_the_server_in(pipe: Pipe) -> None:
     require(pipe.perform(3), recorded=3, lost=0)
 
 
-@pytest.mark.audit_server(
-    flags=webhook("batch"), sabotage={"flags": webhook("batch", batch_buffer_size="1", batch_throttle_qps="1")}
-)
+SMALL_EVENTS = {"audit-webhook-truncate-enabled": "true", "audit-webhook-truncate-max-event-size": "900"}
+
+
+@pytest.mark.audit_server(flags=webhook("batch"), sabotage={"flags": {**webhook("batch"), **SMALL_EVENTS}})
 def test_log_and_webhook_in_batch_mode_get_the_same_events(pipe: Pipe) -> None:
     """Log and webhook in batch mode at once: the same events, field by field, in whatever order."""
     account = pipe.perform(20)

@@ -41,7 +41,7 @@ if TYPE_CHECKING:
     from auditproof.verdict import Evidence
 
 EVENTS_EACH = 2  # RequestReceived and ResponseComplete
-LOAD_TIMEOUT_S = 10.0
+LOAD_TIMEOUT_S = 8.0
 SERVER_LOG = "server.log"
 PATIENCE_S = 2.0  # how long the end of a batch may take to the reader before it counts as not seen
 END_TIMEOUT_S = 30.0
