@@ -46,6 +46,7 @@ examples:
   auditproof run policies/prod.yaml --kubernetes 1.36 -m standard -k secrets
   auditproof run policies/prod.yaml --cluster existing --kubeconfig prod.kubeconfig \\
     --log 'command:ssh cp1 tail -c +{start} /var/log/kubernetes/audit/audit.log'
+  auditproof run policies/prod.yaml --no-actions --log audit.log --log audit-2026-11-23T06-17-08.714.log.gz
   auditproof run policies/new.yaml --base policies/old.yaml --report reports -m "change or witness"
   auditproof run policies/prod.yaml --backends --report reports
 """
@@ -121,6 +122,9 @@ def _add_run(commands: Commands) -> None:
         "once for each API server",
     )
     run.add_argument(
+        "--no-actions", action="store_true", help="start and send nothing: judge the events that the --log files hold"
+    )
+    run.add_argument(
         "--coverage",
         metavar="DEPTH",
         default="conditions",
@@ -187,11 +191,20 @@ def _run(options: argparse.Namespace, rest: Sequence[str]) -> int:
     named |= {"--audit-kubeconfig": options.kubeconfig, "--audit-log": "\n".join(options.log) or None}
     named |= {"--audit-requirements": ",".join(options.requirements) or None}
     backends = root / "suites" / "backends"
-    suites = [str(backends)] if options.backends else [str(root / "suites"), f"--ignore={backends}"]
+    if options.no_actions and not options.log:
+        raise AuditproofError("--no-actions needs --log FILE: the recorded events to judge")
+    suites = (
+        options.log[:1]
+        if options.no_actions
+        else [str(backends)]
+        if options.backends
+        else [str(root / "suites"), f"--ignore={backends}"]
+    )
     command = [sys.executable, "-m", "pytest", *suites, f"--rootdir={root}", f"--confcutdir={root}"]
     command += ["--import-mode=importlib", "-o", f"cache_dir={Path.cwd() / '.pytest_cache'}"]
     command += ["-o", "console_output_style=count", "-rN"]  # what is not proven is told by the summary of the proofs
     command += [f"{flag}={value}" for flag, value in named.items() if value is not None]
+    command += ["--audit-no-actions"] if options.no_actions else []
     command += ["--audit-keep-cluster"] if options.keep_cluster else []
     command += ["--audit-reuse-cluster"] if options.reuse_cluster else []
     sys.stdout.flush()

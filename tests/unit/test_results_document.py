@@ -44,5 +44,5 @@ def test_every_key_is_described_and_nothing_else() -> None:
 
 def test_the_schema_knows_every_identity_and_every_verdict() -> None:
     proof = SCHEMA["$defs"]["proof"]["properties"]
-    assert set(proof["identity"]["properties"]["kind"]["enum"]) == set(IdentityKind)
+    assert set(proof["identity"]["properties"]["kind"]["enum"]) == {*IdentityKind, "recorded"}
     assert set(proof["verdict"]["enum"]) == {*Outcome, "NOT_SUPPORTED"}

@@ -7,8 +7,9 @@ deleted, then the finalizer.
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from auditproof.errors import ClusterError
 from auditproof.wait import TimedOut, wait_until
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
 MANAGED = "app.kubernetes.io/managed-by"
 RUN = "auditproof.dev/run"
 GONE_TIMEOUT_S = 40.0
+BESIDE_EACH_OTHER = 8
 _CLUSTER_WIDE = (  # rights before anything else
     "/apis/rbac.authorization.k8s.io/v1/clusterrolebindings",
     "/apis/rbac.authorization.k8s.io/v1/rolebindings",
@@ -77,16 +79,15 @@ def remove(connection: Connection, made: tuple[Made, ...], report: Callable[[str
 
     Raises ClusterError that names what is left.
     """
-    problems = [problem for each in made if (problem := _delete(connection, each))]
+    with ThreadPoolExecutor(max_workers=BESIDE_EACH_OTHER) as pool:
+        problems = [problem for problem in pool.map(lambda each: _delete(connection, each), made) if problem]
     namespaces = [each for each in made if each.path.startswith("/api/v1/namespaces/") and each.path.count("/") == 4]
     if namespaces and not has_controllers(connection):
-        for each in namespaces:
-            _empty(connection, each.path)
-    if namespaces:
+        _empty(connection, {each.path.rpartition("/")[2] for each in namespaces})
+    elif namespaces:
         report(f"auditproof: waiting for {len(namespaces)} namespaces to be gone")
-    problems += [problem for each in made if (problem := _wait_until_gone(connection, each))]
-    if problems:
-        raise ClusterError("\n".join(problems))
+    if problems or (problem := _wait_until_gone(connection, made)):
+        raise ClusterError("\n".join(problems or [problem]))
 
 
 def _delete(connection: Connection, made: Made) -> str:
@@ -96,14 +97,19 @@ def _delete(connection: Connection, made: Made) -> str:
     return f"{made} is left behind: DELETE {made.path} was answered {answer.status}: {answer.message}"
 
 
-def _wait_until_gone(connection: Connection, made: Made) -> str:
+def _wait_until_gone(connection: Connection, made: tuple[Made, ...]) -> str:
+    """What is left after a while, in words."""
+    left = list(made)
+
     def look() -> bool | None:
-        return True if connection.request("GET", made.path).status == 404 else None
+        left[:] = [each for each in left if connection.request("GET", each.path).status != 404]
+        return None if left else True
 
     try:
-        wait_until(look, what=f"{made} to be gone", timeout_s=GONE_TIMEOUT_S, pause_s=0.1)
+        wait_until(look, what="everything to be gone", timeout_s=GONE_TIMEOUT_S, pause_s=0.1)
     except TimedOut as error:
-        return f"{error}: it is being deleted by the cluster; look at it with kubectl get --raw {made.path}"
+        names = ", ".join(map(str, left))
+        return f"{error}: the cluster is still deleting {names}; look with kubectl get --raw {left[0].path}"
     return ""
 
 
@@ -112,17 +118,25 @@ def has_controllers(connection: Connection) -> bool:
     return connection.request("GET", _LEASE).status != 404
 
 
-def _empty(connection: Connection, path: str) -> None:
-    """Do for one namespace what the namespace controller does."""
+def _empty(connection: Connection, namespaces: set[str]) -> None:
+    """Do for these namespaces what the namespace controller does."""
     for group_version in _group_versions(connection):
         for resource in connection.request("GET", group_version).json().get("resources", []):
-            if resource["namespaced"] and "deletecollection" in resource["verbs"]:
-                place = f"{group_version}/namespaces/{path.rpartition('/')[2]}/{resource['name']}"
-                connection.request("DELETE", f"{place}?propagationPolicy=Background&gracePeriodSeconds=0")
-    namespace: dict[str, Any] = connection.request("GET", path).json()
-    if namespace.get("kind") == "Namespace":
-        namespace["spec"] = {"finalizers": []}
-        connection.request("PUT", f"{path}/finalize", namespace)
+            if resource["namespaced"] and {"list", "deletecollection"} <= set(resource["verbs"]):
+                for namespace in namespaces & _used(connection, f"{group_version}/{resource['name']}"):
+                    place = f"{group_version}/namespaces/{namespace}/{resource['name']}"
+                    connection.request("DELETE", f"{place}?propagationPolicy=Background&gracePeriodSeconds=0")
+    for name in namespaces:
+        path = f"/api/v1/namespaces/{name}"
+        namespace = connection.request("GET", path).json()
+        if namespace.get("kind") == "Namespace":
+            connection.request("PUT", f"{path}/finalize", {**namespace, "spec": {"finalizers": []}})
+
+
+def _used(connection: Connection, collection: str) -> set[str]:
+    """The namespaces in which there is any object of a resource."""
+    items = connection.request("GET", collection).json().get("items", [])
+    return {item["metadata"].get("namespace", "") for item in items}
 
 
 def _group_versions(connection: Connection) -> Iterator[str]:

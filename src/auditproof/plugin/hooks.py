@@ -12,7 +12,7 @@ import pytest
 
 from auditproof.clusters.rundir import RunDirectory
 from auditproof.errors import AuditproofError
-from auditproof.plugin import collect, options, witnesses
+from auditproof.plugin import collect, options, recordings, witnesses
 from auditproof.plugin.fixtures import NOT_SUPPORTED, PROOFS, marked, origin_of
 from auditproof.plugin.hiding import hide_secrets, hide_variables
 from auditproof.plugin.outcomes import PIPE_RECORD, RECORDS, Story
@@ -155,14 +155,14 @@ def pytest_xdist_node_collection_finished(node: Any, ids: list[str]) -> None:
 
 
 def pytest_collect_file(file_path: Path, parent: pytest.Collector) -> pytest.Collector | None:
-    """Collect ``*.audit.yaml``."""
-    return collect.collect_file(file_path, parent)
+    """Collect ``*.audit.yaml``, and logs whose events are to be judged."""
+    return collect.collect_file(file_path, parent) or recordings.collect_log(file_path, parent)
 
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(session: pytest.Session, config: pytest.Config, items: list[pytest.Item]) -> None:
     """Add the witnesses of the given policy; in a sabotage run keep only what can have something broken on purpose."""
-    if SESSION in config.stash:
+    if SESSION in config.stash and not config.stash[SESSION].options.recorded:
         items += witnesses.collect_witnesses(session)
     if not config.getoption("--audit-sabotage"):
         return
@@ -197,7 +197,7 @@ def _can_be_broken(item: pytest.Item) -> bool:
 
 
 def _proves(item: pytest.Item) -> bool:
-    return isinstance(item, collect.CaseItem) or "audit" in getattr(item, "fixturenames", ())
+    return isinstance(item, collect.CaseItem | recordings.RecordItem) or "audit" in getattr(item, "fixturenames", ())
 
 
 def pytest_report_header(config: pytest.Config) -> list[str]:
@@ -208,9 +208,14 @@ def pytest_report_header(config: pytest.Config) -> list[str]:
     policy = session.options.policy
     lines = [
         f"auditproof: policy {policy.path} (sha256 {policy.sha256[:16]}…, {len(policy.rules)} rules)",
-        f"auditproof: cluster {session.options.profile.provider}, Kubernetes {session.options.kubernetes}",
+        f"auditproof: {_where(session.options)}, Kubernetes {session.options.kubernetes}",
     ]
     return lines + [f"auditproof: warning: {warning}" for warning in policy.warnings]
+
+
+def _where(read: options.Options) -> str:
+    logs = f"{len(read.recorded)} logs" if len(read.recorded) > 1 else "a log"
+    return f"recorded events in {logs}, no actions" if read.recorded else f"cluster {read.profile.provider}"
 
 
 @pytest.hookimpl(tryfirst=True)
@@ -221,6 +226,7 @@ def pytest_runtestloop(session: pytest.Session) -> None:
     if (
         proving is None
         or not proving.selected
+        or proving.options.recorded
         or config.option.collectonly
         or _is_worker(config)
         or _distributes(config)

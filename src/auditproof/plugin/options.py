@@ -79,6 +79,7 @@ SETTINGS = (
 )
 FLAGS = {
     "--audit-sabotage": "run each suite on its policy broken on purpose: its cases must fail",
+    "--audit-no-actions": "start and send nothing: judge the events that the logs of --audit-log hold",
     "--audit-keep-cluster": "leave the cluster running afterwards, and print how to use it with kubectl",
     "--audit-reuse-cluster": "use the kind cluster of an earlier run that asked for the same, and leave it to later "
     "ones; auditproof cleanup removes it [environment: AUDITPROOF_REUSE_CLUSTER]",
@@ -105,6 +106,7 @@ class Options:
     sabotage: bool
     keep_cluster: bool
     reuse_cluster: bool
+    recorded: tuple[Path, ...]
 
 
 def add_options(parser: pytest.Parser) -> None:
@@ -159,6 +161,7 @@ def read_options(config: pytest.Config) -> Options:
         sabotage=bool(config.getoption("--audit-sabotage")),
         keep_cluster=bool(config.getoption("--audit-keep-cluster")),
         reuse_cluster=_reuse(config, profile.provider),
+        recorded=_recorded(config),
     )
 
 
@@ -168,6 +171,8 @@ def _profile(config: pytest.Config) -> Profile:
     Raises pytest.UsageError.
     """
     profile = _usable(lambda: load_profile(effective(config, "cluster") or "embedded"))
+    if config.getoption("--audit-no-actions"):
+        return profile
     kubeconfig, specs = effective(config, "kubeconfig"), effective(config, "log").splitlines()
     if (kubeconfig or specs) and profile.provider != "existing":
         raise pytest.UsageError(
@@ -192,6 +197,23 @@ def _reuse(config: pytest.Config, provider: str) -> bool:
     if provider != "kind":
         raise pytest.UsageError(f"--audit-reuse-cluster: a kind cluster can be used again, {provider} cannot")
     return True
+
+
+def _recorded(config: pytest.Config) -> tuple[Path, ...]:
+    """The logs whose events are to be judged, where nothing is to be performed.
+
+    Raises pytest.UsageError.
+    """
+    if not config.getoption("--audit-no-actions"):
+        return ()
+    folder = config.invocation_params.dir
+    sources = [_usable(lambda s=s: parse_source(s, folder)) for s in effective(config, "log").splitlines()]  # type: ignore[misc]
+    if not sources:
+        raise pytest.UsageError("--audit-no-actions needs --audit-log FILE: the recorded events to judge")
+    for source in sources:
+        if source.kind != "file":
+            raise pytest.UsageError(f"--audit-log: {source}: recorded events are judged in files; write it to one")
+    return tuple(Path(source.place) for source in sources)
 
 
 def _depth(text: str) -> Depth | None:

@@ -29,12 +29,17 @@ def report_parts(session: AuditSession) -> dict[str, Any]:
     noise = session.noise()
     if noise is not None:
         parts["noise"] = noise_record(noise, options.policy)
+    if session.log_part:
+        parts["log"] = session.log_part
     if session.coverage is not None:
         parts["coverage"] = coverage_record(session.coverage, options.policy.path)
     if session.change is not None:
         parts["change"] = change_record(session.change)
     if session.required:
         parts["requirements"] = [record for required in session.required for record in required.records()]
+        for record in parts["requirements"] if options.recorded else ():
+            found = session.recorded_ids.get(record["id"])
+            record["proofs"] = [found] if found else []
         every = [requirement for required in session.required for requirement in required.file.requirements]
         parts["strength"] = strength_record(strength(options.policy, every, (), load_served(options.kubernetes)))
     return parts

@@ -80,6 +80,8 @@ class AuditSession:
         self.not_running = ""  # why the server seems not to run the policy that it is said to run
         self._unusable = ""
         self._missing: dict[str, tuple[str, ...]] = {}
+        self.log_part: dict[str, Any] = {}  # what the recorded events come to, where no actions are performed
+        self.recorded_ids: dict[str, str] = {}  # of the proofs of requirements, then
 
     @cached_property
     def run_directory(self) -> RunDirectory:

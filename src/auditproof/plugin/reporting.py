@@ -181,7 +181,7 @@ class Reporting:
                 "warnings": [str(warning) for warning in policy.warnings],
             },
             cluster={
-                "provider": self._options.profile.provider,
+                "provider": "none: recorded events" if self._options.recorded else self._options.profile.provider,
                 "kubernetes": self._kubernetes,
                 "startSeconds": round(self._session.start_seconds, 2),
                 "flags": _flags(self._options.profile),

@@ -30,6 +30,7 @@ def closing_lines(report: Mapping[str, Any], seconds: float) -> list[str]:
     lines = wrong[:TOLD]
     lines += [f"... and {len(wrong) - TOLD} more"] if len(wrong) > TOLD else []
     lines += [f"the run {report['ended']}"] if report.get("ended") else []
+    lines += report.get("log", {}).get("notSeen", ())
     summary = report["summary"]
     counts = ", ".join(f"{summary[key]} {text}" for key, text in COUNTS.items() if summary[key] or key in _ALWAYS)
     lines += [f"{report['policy']['path']}: {counts} in {seconds:.0f} s"]

@@ -52,9 +52,11 @@ def _sentence(report: Mapping[str, Any]) -> str:
     counts = f"{proven} of {planned} actions proven{supported}"
     if backend_troubles(report) or (report.get("backends") and not planned):
         return f"{backends_line(report).capitalize()}."
-    if summary["violated"]:
+    if summary["violated"] and not report.get("log"):
         many = "1 action is" if summary["violated"] == 1 else f"{summary['violated']} actions are"
         return f"{many} not recorded as expected: {counts}."
+    if report.get("log"):
+        return _of_a_log(report)
     if unmet := unmet_requirements(report):
         return f"The policy does not do what is required ({', '.join(unmet)}): {counts}."
     if wrong := miscounted(report):
@@ -68,6 +70,21 @@ def _sentence(report: Mapping[str, Any]) -> str:
         return f"The change to {path} does what it says: {counts}, {own} of them judged by it."
     judged = "" if own == planned else f", {own} of them judged by {path}"
     return f"{counts}{judged}: the API server records what the policy says."
+
+
+def _of_a_log(report: Mapping[str, Any]) -> str:
+    """No action was performed: what was recorded is all that can be spoken of."""
+    summary, log = report["summary"], report["log"]
+    what = f"{log['requests']} recorded requests of {summary['planned']} kinds"
+    if summary["violated"]:
+        return (
+            f"{summary['violated']} kinds of recorded requests are not as {report['policy']['path']} decides: {what}."
+        )
+    if unmet := unmet_requirements(report):
+        return f"The policy does not do what is required ({', '.join(unmet)}): {what}."
+    if summary["unproven"] or not summary["proven"]:
+        return f"Nothing can be concluded about {summary['unproven']} kinds: {what}."
+    return f"{what} are all as {report['policy']['path']} decides. What is not recorded is not shown."
 
 
 def _actions(count: int) -> str:

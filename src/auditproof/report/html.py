@@ -90,7 +90,7 @@ def _render(template: str, report: Mapping[str, Any], *, apart: bool) -> str:
             run={"by": "", "ci": "", "url": "", **report.get("run", {})},
             attention=_attention(report),
             changes=change_rows(report),
-            counted=counting_lines(report),
+            counted=[*counting_lines(report), *report.get("log", {}).get("notSeen", ())],
             change_sentence=change_sentence(report),
             lint=report.get("lint", {"findings": (), "ignored": ()}),
             claims=[proof for proof in report["proofs"] if proof["claim"]],

@@ -113,7 +113,7 @@ def _head(step: Step, origin: Origin, policy: Policy) -> dict[str, Any]:
         "identity": _identity(step.identity),
         "request": _request(step),
         "because": origin.because,
-        "explanation": _explanation(explain(policy, step.attributes)),
+        "explanation": explanation_record(explain(policy, step.attributes)),
     }
 
 
@@ -156,7 +156,7 @@ def _rule(decision: Decision) -> dict[str, Any]:
     return {"rule": rule.index if rule else None, "line": rule.position.line if rule else None}
 
 
-def _explanation(explanation: Explanation) -> dict[str, Any]:
+def explanation_record(explanation: Explanation) -> dict[str, Any]:
     """Why the rule decides: what it says, which earlier rules (from 0) fail for what, which later ones match, too."""
     return {
         "effect": effect_of(explanation.decision),
