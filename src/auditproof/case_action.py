@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 from typing import TYPE_CHECKING, Any
 
 from auditproof.action import METHODS, Action, Request, parse_target, path_request, query_text, to_request
@@ -46,7 +47,9 @@ def _raw_request(do: DoModel, key: str) -> Request:
         raise BadAction("method", "method goes with path; request begins with its own")
     method, _, uri = do.request.partition(" ") if key == "request" else (do.method or "GET", "", do.path)
     query = query_text(_query(do))
-    body = None if do.body is None else _raw_body(do)
+    body = _sent_as_it_is(do)
+    if body is None and do.body is not None:
+        raise BadAction("body", "the body of a raw request is text, sent as it is")
     headers = {"Content-Type": do.content_type} if do.content_type else {}
     uri = f"{uri}{'&' if '?' in uri else '?'}{query}" if query else uri
     return path_request(
@@ -54,10 +57,16 @@ def _raw_request(do: DoModel, key: str) -> Request:
     )
 
 
-def _raw_body(do: DoModel) -> bytes:
-    if not isinstance(do.body, str):
-        raise BadAction("body", "the body of a raw request is text, sent as it is")
-    return do.body.encode()
+def _sent_as_it_is(do: DoModel) -> bytes | None:
+    """The body where it is given as text or bytes."""
+    if not do.base64:
+        return do.body.encode() if isinstance(do.body, str) else None
+    if do.body is not None or do.object is not None:
+        raise BadAction("base64", "there is a body already: say one of object, body and base64")
+    try:
+        return base64.b64decode(do.base64, validate=True)
+    except ValueError as error:
+        raise BadAction("base64", f"this is not base64: {error}") from None
 
 
 def _action(do: DoModel, verb: str) -> Action:
@@ -66,7 +75,7 @@ def _action(do: DoModel, verb: str) -> Action:
     target = parse_target(text, do.in_, resource)
     _check_scope(do, verb, resource, named=bool(target.name))
     _check_content(do, verb, resource)
-    raw = do.body.encode() if isinstance(do.body, str) else None
+    raw = _sent_as_it_is(do)
     return Action(
         verb,
         target,
@@ -106,7 +115,9 @@ def _check_scope(do: DoModel, verb: str, resource: Resource, *, named: bool) -> 
 
 def _names_itself(do: DoModel, verb: str, resource: Resource) -> bool:
     """Whether the name is in the body, or made by the server, or there is none (reviews)."""
-    return verb == "create" and (do.object is not None or do.body is not None or resource.kind.endswith("Review"))
+    return verb == "create" and bool(
+        do.object is not None or do.body is not None or do.base64 or resource.kind.endswith("Review")
+    )
 
 
 def _check_content(do: DoModel, verb: str, resource: Resource) -> None:
@@ -116,7 +127,7 @@ def _check_content(do: DoModel, verb: str, resource: Resource) -> None:
         raise BadAction("body", "there is an object already: say one of object and body")
     if "type" in do.model_fields_set and verb != "patch":
         raise BadAction("type", f"type is the type of a patch, not of {verb}")
-    if verb in ("create", "update") and not resource.kind and do.body is None:
+    if verb in ("create", "update") and not resource.kind and do.body is None and not do.base64:
         raise BadAction(verb, "a custom resource needs its kind:, to make an object of it")
     if do.method:
         raise BadAction("method", f"method goes with path; {verb} has its own")

@@ -110,6 +110,7 @@ class DoModel(Strict):
     object: dict[str, Any] | None = Field(default=None, description="what is created or updated")
     type: Literal["json", "merge", "strategic", "apply"] = "merge"
     body: Any = Field(default=None, description="a patch, options, or as text: the body as it is sent")
+    base64: str = Field(default="", description="the body as it is sent, where it is no text")
     content_type: str = Field(default="", alias="contentType")
     field_selector: str = Field(default="", alias="fieldSelector")
     label_selector: str = Field(default="", alias="labelSelector")
