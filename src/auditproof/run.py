@@ -19,7 +19,7 @@ from auditproof.clusters.sources import open_logs
 from auditproof.credentials import Credentials
 from auditproof.decide import decide
 from auditproof.enclosure import FENCE_TIMEOUT_S, Enclosure, Sent
-from auditproof.errors import ClusterError, LogUnreadable
+from auditproof.errors import AuditproofError, ClusterError, LogUnreadable
 from auditproof.fence import choose_sentinel
 from auditproof.identity import IdentityKind
 from auditproof.verdict import Evidence, Exchange, Verdict, judge
@@ -92,7 +92,7 @@ class Prover:
         performed: Callable[[], None] = lambda: None,
     ) -> None:
         self.kubernetes = cluster.kubernetes
-        self._performed = performed
+        self._performed, self._died = performed, died
         self._cluster = cluster
         self._policy = policy
         self._admin = Admin(cluster)
@@ -130,8 +130,13 @@ class Prover:
         Raises AuditproofError where that fails.
         """
         located = [self._located(step) for step in steps]
-        self._prepare(located)
-        self._enclosure.open()
+        try:
+            self._prepare(located)
+            self._enclosure.open()
+        except AuditproofError as error:
+            if ended := self._died():
+                raise AuditproofError(f"{ended}; {error}") from None
+            raise
         return located
 
     def perform(self, steps: Sequence[Step]) -> list[Sent]:

@@ -385,14 +385,17 @@ def test_when_a_run_was_made_is_told_for_people() -> None:
 
 
 def test_the_end_of_three_hundred_failures_fits_on_a_screen() -> None:
-    made = report(*(proof(f"p{number:03}", "VIOLATED") for number in range(300)), ended="was interrupted")
+    alike = [proof(f"p{number:03}", "VIOLATED") for number in range(200)]
+    others = [proof(f"q{number:03}", "VIOLATED", reasons=[f"reason {number}"]) for number in range(100)]
+    made = report(*alike, *others, ended="was interrupted")
 
     lines = closing_lines(made, 12.3)
 
     assert len(lines) <= 20
-    assert lines[0] == "VIOLATED prod.yaml:2: Title of p000: the reason"
+    assert lines[0] == "VIOLATED prod.yaml:2: Title of p000, and 199 more: the reason"
+    assert lines[1] == "VIOLATED prod.yaml:2: Title of q000: reason 0"
     assert lines[-3:] == [
-        "... and 288 more", "the run was interrupted",
+        "... and more, for 89 other reasons", "the run was interrupted",
         "prod.yaml: 300 planned, 300 performed, 0 proven, 300 VIOLATED in 12 s",
     ]  # fmt: skip
 

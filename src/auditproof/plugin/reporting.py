@@ -208,7 +208,7 @@ class Reporting:
         if self._has_something:
             terminalreporter.section("audit proofs")
             for line in self._closing():
-                terminalreporter.write_line(line)
+                terminalreporter.write_line(_fitting(line, terminalreporter))
         return result
 
     def _closing(self) -> list[str]:
@@ -216,6 +216,12 @@ class Reporting:
         lines = closing_lines(self.document, (datetime.now(UTC) - self._started).total_seconds())
         lines += [f"report: {self._options.report / 'report.html'}"] if self._options.report else []
         return lines + (ci.workflow_commands(self.document) if os.environ.get("GITHUB_ACTIONS") else [])
+
+
+def _fitting(line: str, reporter: pytest.TerminalReporter) -> str:
+    """The line, on a terminal as much of it as fits: all are to be seen at once, the report has the rest."""
+    width = reporter._tw.fullwidth if reporter.isatty() else 0
+    return line if line.startswith("report: ") or not 0 < width < len(line) else f"{line[: width - 1]}…"
 
 
 def _first_line(text: str) -> str:

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
 from auditproof import __version__
+from auditproof.report.backends import backend_troubles
 from auditproof.report.change import change_rows, change_sentence
 from auditproof.report.headline import verdict_sentence, verdict_word, worst_first
 
@@ -43,11 +44,15 @@ class Trouble:
 
 
 def troubles(report: Mapping[str, Any]) -> list[Trouble]:
-    """Everything VIOLATED or UNPROVEN, worst first."""
+    """Everything VIOLATED or UNPROVEN, worst first; then the tests of backends."""
     found = [_trouble(proof, report) for proof in worst_first(report["proofs"]) if proof["verdict"] in _RULES]
     reason = "it was planned and not performed: the run ended before"
     path = str(report["policy"]["path"])
-    return found + [Trouble(name, "UNPROVEN", path, 1, name, reason) for name in report["notPerformed"]]
+    found += [Trouble(name, "UNPROVEN", path, 1, name, reason) for name in report["notPerformed"]]
+    return found + [
+        Trouble(test["id"], test["verdict"], test["suite"], test["line"], test["title"], test["reason"])
+        for test in backend_troubles(report)
+    ]
 
 
 def _trouble(proof: Mapping[str, Any], report: Mapping[str, Any]) -> Trouble:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from auditproof.report.backends import backend_troubles, backends_line
+from auditproof.report.backends import backends_line
 from auditproof.report.ci import troubles
 from auditproof.report.counting import counting_lines
 from auditproof.report.covering import unmet_requirements
@@ -27,8 +27,10 @@ _ALWAYS = ("planned", "performed", "proven")
 def closing_lines(report: Mapping[str, Any], seconds: float) -> list[str]:
     """The worst of what is not proven, the counts, and how the run ended."""
     wrong = list(_wrong(report))
-    lines = wrong[:TOLD]
-    lines += [f"... and {len(wrong) - TOLD} more"] if len(wrong) > TOLD else []
+    if len(wrong) > TOLD:
+        wrong = list(_alike(wrong))
+    lines = [f"{place}: {reason}" for place, reason in wrong[:TOLD]]
+    lines += [f"... and more, for {len(wrong) - TOLD} other reasons"] if len(wrong) > TOLD else []
     lines += [f"the run {report['ended']}"] if report.get("ended") else []
     lines += report.get("log", {}).get("notSeen", ())
     summary = report["summary"]
@@ -39,9 +41,16 @@ def closing_lines(report: Mapping[str, Any], seconds: float) -> list[str]:
     return [*lines, *filter(None, [backends_line(report)]), *counting_lines(report)]
 
 
-def _wrong(report: Mapping[str, Any]) -> Iterator[str]:
+def _wrong(report: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+    """What is not proven, worst first: verdict, place and title; and the first reason."""
     for trouble in troubles(report):
-        reason = trouble.text.partition("\n")[0]
-        yield f"{trouble.verdict} {trouble.path}:{trouble.line}: {trouble.title}: {reason}"
-    for test in backend_troubles(report):
-        yield f"{test['verdict']} {test['suite']}:{test['line']}: {test['title']}: {test['reason']}"
+        yield f"{trouble.verdict} {trouble.path}:{trouble.line}: {trouble.title}", trouble.text.partition("\n")[0]
+
+
+def _alike(wrong: list[tuple[str, str]]) -> Iterator[tuple[str, str]]:
+    """The first of those that have the same verdict for the same reason, and how many there are."""
+    found: dict[tuple[str, str], list[str]] = {}
+    for place, reason in wrong:
+        found.setdefault((place.partition(" ")[0], reason), []).append(place)
+    for (_, reason), places in found.items():
+        yield places[0] + (f", and {len(places) - 1} more" if len(places) > 1 else ""), reason
