@@ -20,6 +20,7 @@ CapabilityName = Literal[
     "readsLog",
     "runsPods",
     "kubelet",
+    "translatesStreams",
     "staticTokens",
     "bootstrapTokens",
     "frontProxy",

@@ -34,10 +34,12 @@ _UPGRADES = {
     ),
     "spdy": (("Connection", "Upgrade"), ("Upgrade", "SPDY/3.1")),
 }
-# What kubectl offers first, for exec and attach, and for port-forward (k8s.io/streaming, k8s.io/apimachinery pkg/util).
+# What kubectl offers, for exec and attach, and for port-forward (client-go tools/remotecommand, tools/portforward). A
+# kubelet takes the first that it knows, which by SPDY is the fourth version.
+_CHANNELS = tuple(f"{version}channel.k8s.io" for version in ("v5.", "v4.", "v3.", "v2.", ""))
 _PROTOCOLS = {
-    "websocket": ("Sec-WebSocket-Protocol", "v5.channel.k8s.io", "SPDY/3.1+portforward.k8s.io"),
-    "spdy": ("X-Stream-Protocol-Version", "v5.channel.k8s.io", "portforward.k8s.io"),
+    "websocket": ("Sec-WebSocket-Protocol", _CHANNELS[:1], ("SPDY/3.1+portforward.k8s.io",)),
+    "spdy": ("X-Stream-Protocol-Version", _CHANNELS, ("portforward.k8s.io",)),
 }
 
 
@@ -160,15 +162,23 @@ class Wire:
             headers.pop("User-Agent")  # two would be sent, and the first is the one that is recorded
         for name, value in (*self._fixed, *request.headers, *_UPGRADES.get(request.upgrade, ())):
             headers.add(name, value)
-        headers.setdefault("Accept", "application/json")
         if request.upgrade:
-            name, usual, forwarding = _PROTOCOLS[request.upgrade]
-            headers.setdefault(name, forwarding if "/portforward" in request.uri else usual)
+            _offer(request, headers)
+        else:
+            headers.setdefault("Accept", "application/json")  # a kubelet answers 406 to it where it would stream
         return headers
 
     def close(self) -> None:
         """Close the connection."""
         self._pool.close()
+
+
+def _offer(request: Request, headers: Any) -> None:
+    """Add the protocols that kubectl would speak, where the request names none itself."""
+    name, usual, forwarding = _PROTOCOLS[request.upgrade]
+    offered = forwarding if "/portforward" in request.uri else usual
+    for protocol in () if name in headers else offered:
+        headers.add(name, protocol)
 
 
 def _read_to_end(response: BaseHTTPResponse) -> bytes:
