@@ -81,6 +81,8 @@ class Admin:
             self._namespaces.add(str(manifest["metadata"]["name"]))
         if manifest["kind"] == "CustomResourceDefinition":
             self._wait_until_served(manifest)
+        if manifest["kind"] == "APIService":
+            self._wait_until_available(f"{collection}/{manifest['metadata']['name']}")
         self._pods.settle(manifest, located)
         self._created.add(key)
 
@@ -145,6 +147,15 @@ class Admin:
         uri = f"/apis/{spec['group']}/{version}/{spec['names']['plural']}?limit=1"
         what = f"the API server to serve {spec['names']['plural']}.{spec['group']}"
         wait_until(lambda: self.send("GET", uri).status == 200 or None, what=what, timeout_s=DEFINITION_TIMEOUT_S)
+
+    def _wait_until_available(self, path: str) -> None:
+        """Wait until an API server passes requests on to the one behind it."""
+
+        def look() -> bool | None:
+            conditions = self.send("GET", path).json().get("status", {}).get("conditions", [])
+            return any(each["type"] == "Available" and each["status"] == "True" for each in conditions) or None
+
+        wait_until(look, what=f"{path} to be available", timeout_s=DEFINITION_TIMEOUT_S)
 
     def grant(self, requests: Iterable[tuple[Identity, Attributes]]) -> None:
         """Give every identity the rights that its own requests need, and wait until the server knows of them.

@@ -215,6 +215,11 @@ class Prover:
         """The credential by which ``identity`` acts on this cluster."""
         return self._credentials.of(identity)
 
+    @property
+    def url(self) -> str:
+        """The https base address of the API server."""
+        return self._cluster.url
+
     def mark(self) -> Mark:
         """The present end of the log. Raises LogUnreadable."""
         return self.log.mark()

@@ -3,7 +3,7 @@
 The only package that imports pytest.
 """
 
-from auditproof.plugin.fixtures import audit, audit_policy
+from auditproof.plugin.fixtures import audit, audit_beside, audit_policy
 from auditproof.plugin.hooks import (
     pytest_addoption,
     pytest_cmdline_main,
@@ -24,6 +24,7 @@ from auditproof.plugin.pipe_fixtures import pipe, start_pipe
 
 __all__ = [
     "audit",
+    "audit_beside",
     "audit_policy",
     "pipe",
     "pytest_addoption",

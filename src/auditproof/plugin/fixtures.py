@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from auditproof.action import Action, Request, to_request
+from auditproof.capability import Capability
 from auditproof.expect import Expectation
 from auditproof.plugin.hiding import note_events, note_secrets
 from auditproof.plugin.outcomes import Unproven, Violated
@@ -80,6 +81,11 @@ class Audit:
         self._given: tuple[Mapping[str, Any], ...] = ()
         self._made: tuple[Mapping[str, Any], ...] = ()
         self._begin = prover.mark()
+
+    @property
+    def url(self) -> str:
+        """The https base address of the API server."""
+        return self._prover.url
 
     def given(self, *manifests: Mapping[str, Any]) -> None:
         """Let the admin create objects before the next action; they are never judged."""
@@ -157,8 +163,23 @@ def audit(request: pytest.FixtureRequest, audit_policy: Path) -> Audit:
     ``@pytest.mark.audit_server(audit_log={...}, flags={...}, sabotage={"audit_log": ..., "flags": ...})`` the flags of
     its API server; a flag that is None is taken away. ``sabotage`` is what a run with --audit-sabotage takes instead.
     """
-    session = request.config.stash[SESSION]
     wanted = replace(marked(request.node), policy=marked(request.node).policy or audit_policy)
+    return _audit(request, wanted)
+
+
+@pytest.fixture
+def audit_beside(request: pytest.FixtureRequest) -> Callable[[str], Audit]:
+    """As ``audit``, on another API server with objects of its own: ``audit_beside("path")``, the path of its policy.
+
+    It runs this policy in a sabotage run as well.
+    """
+    session = request.config.stash[SESSION]
+    _skip(request.node, sorted({Capability.AGGREGATES} - session.provider.capabilities))
+    return lambda path: _audit(request, Wanted(policy=(request.path.parent / path).resolve()))
+
+
+def _audit(request: pytest.FixtureRequest, wanted: Wanted) -> Audit:
+    session = request.config.stash[SESSION]
     _skip(request.node, sorted(session.needed_of_server(wanted) - session.provider.capabilities))
     bench = session.bench(wanted)
 
