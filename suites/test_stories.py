@@ -201,3 +201,22 @@ def test_how_a_master_was_let_impersonate_depends_on_what_it_did_before(audit: A
     assert "authenticationMetadata" not in legacy.event
     assert "authenticationMetadata" not in again.event
     assert [each.event["impersonatedUser"]["username"] for each in (first, legacy, again)] == ["mia"] * 3
+
+
+@pytest.mark.covers("T35")
+@pytest.mark.audit_policy("../fixtures/policies/stages.yaml", sabotage="../fixtures/policies/broken/stages.yaml")
+def test_the_answer_to_an_upgrade_names_no_audit_id(audit: Audit, alice: Identity) -> None:
+    """Who opens a shell is not told the Audit-ID: the answer is the kubelet's, passed on as it is."""
+    namespace = "story-upgrade"
+    container = {"name": "main", "image": "<pod-image>"}
+    spec = {"nodeName": "<node>", "terminationGracePeriodSeconds": 0, "containers": [container]}
+    audit.given(
+        {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": namespace}},
+        {"apiVersion": "v1", "kind": "ServiceAccount", "metadata": {"name": "default", "namespace": namespace}},
+        {"apiVersion": "v1", "kind": "Pod", "metadata": {"name": "web", "namespace": namespace}, "spec": spec},
+    )
+    query = {"command": "id", "container": "main", "stdout": "true"}
+    opened = audit(alice, act("create", "pods/web/exec", namespace, query=query, upgrade="spdy"))
+
+    assert opened.status == opened.event["responseStatus"]["code"] == 101
+    assert "audit-id" not in {name.lower() for name, _ in opened.proof.verdict.evidence.exchange.headers}

@@ -201,6 +201,7 @@ def _run(options: argparse.Namespace, rest: Sequence[str]) -> int:
         else [str(root / "suites"), f"--ignore={backends}"]
     )
     command = [sys.executable, "-m", "pytest", *suites, f"--rootdir={root}", f"--confcutdir={root}"]
+    command += ["-p", "no:hypothesispytest"]  # where it is installed, it takes two seconds to say nothing
     command += ["--import-mode=importlib", "-o", f"cache_dir={Path.cwd() / '.pytest_cache'}"]
     command += ["-o", "console_output_style=count", "-rN"]  # what is not proven is told by the summary of the proofs
     command += [f"{flag}={value}" for flag, value in named.items() if value is not None]

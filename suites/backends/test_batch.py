@@ -58,6 +58,7 @@ def test_sigkill_loses_what_waits(pipe: Pipe) -> None:
     assert account.events is None, "a dead server has no counters"
 
 
+@pytest.mark.covers("T32")
 @pytest.mark.audit_server(
     audit_log={**THROTTLED, "batch-buffer-size": "10"},
     sabotage={"audit_log": {**THROTTLED, "batch-throttle-enable": "false"}},

@@ -97,6 +97,7 @@ def test_a_full_disk_loses_events_in_batch_mode_and_no_request_notices(pipe: Pip
     assert account.errors.keys() == {"log"}, account.errors
 
 
+@pytest.mark.covers("T30")
 @pytest.mark.spoils
 @pytest.mark.audit_server(
     audit_log={"mode": "blocking-strict", **FULL}, sabotage={"audit_log": {"mode": "blocking", **FULL}}

@@ -28,6 +28,7 @@ def rotated(pipe: Pipe) -> list[Path]:
     return sorted(pipe.log.parent.glob("audit-*"))
 
 
+@pytest.mark.covers("T31")
 @pytest.mark.audit_server(audit_log=SMALL, sabotage={"audit_log": {**SMALL, "maxsize": "0"}})
 def test_reading_across_rotations_loses_nothing_but_an_event_larger_than_a_file_is_not_written(pipe: Pipe) -> None:
     """maxsize: reading across rotations loses nothing; an event larger than a file is not written, and counted."""

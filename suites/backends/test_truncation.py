@@ -39,6 +39,7 @@ def test_both_objects_go_first_and_the_event_says_so(pipe: Pipe) -> None:
     assert not any(MARK in event.get("annotations", {}) for event in received)
 
 
+@pytest.mark.covers("T31")
 @pytest.mark.audit_server(audit_log=truncate(2_000), sabotage={"audit_log": truncate(10_000)})
 def test_an_event_that_is_too_large_without_objects_vanishes_even_in_strict_mode(pipe: Pipe) -> None:
     """Event too large without its objects (a long URI): it vanishes, and is counted; even strict mode serves."""

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import os
+from pathlib import Path
 
 import pytest
 
@@ -11,9 +12,6 @@ from auditproof.clusters.profile import load_profile
 from auditproof.clusters.readiness import ask
 from auditproof.clusters.rundir import RunDirectory
 from auditproof.settings import Settings
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 pytestmark = pytest.mark.live
 
@@ -36,3 +34,29 @@ def test_settings_reach_a_server_of_their_own(tmp_path: Path) -> None:
         assert bare.log.read_bytes() == b""
     finally:
         directory.close()
+
+
+@pytest.mark.covers("T49")
+def test_after_a_rotation_the_log_is_no_longer_appended_to(tmp_path: Path) -> None:
+    policy = tmp_path / "policy.yaml"
+    policy.write_text("apiVersion: audit.k8s.io/v1\nkind: Policy\nrules:\n- level: Metadata\n")
+    directory = RunDirectory.create()
+    try:
+        embedded = Embedded(load_profile("embedded"), directory, kubernetes="1.37", assets=None, report=print)
+        small = embedded.cluster(policy, Settings.of({"maxsize": "1"}))
+        process = Path("/proc") / str(directory.entry(small.name)[0])
+        before = appends(process, small.log)
+        for n in range(25):
+            ask(small, f"/version?padding={'x' * 25_000}{n}")
+
+        assert list(small.log.parent.glob("audit-*.log")) != []
+        assert (before, appends(process, small.log)) == (True, False)
+    finally:
+        directory.close()
+
+
+def appends(process: Path, log: Path) -> bool:
+    """Whether a process has the file open so that it always writes at its end."""
+    (number,) = (entry.name for entry in (process / "fd").iterdir() if entry.readlink() == log)
+    flags = (process / "fdinfo" / number).read_text().partition("flags:")[2].split()[0]
+    return bool(int(flags, 8) & os.O_APPEND)

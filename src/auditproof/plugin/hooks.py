@@ -187,6 +187,7 @@ def pytest_collection_finish(session: pytest.Session) -> None:
             )
         _set_up(config)
     config.stash[SESSION].selected = proving
+    config.stash[SESSION].cases = [item for item in proving if isinstance(item, collect.CaseItem)]
     if REPORTING in config.stash:
         config.stash[REPORTING].plan(item.nodeid for item in proving)
         config.stash[REPORTING].plan_pipes(pipes)

@@ -42,7 +42,7 @@ from auditproof.settings import NO_SETTINGS, Settings
 from auditproof.wire import prepare_wire
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Sequence
     from pathlib import Path
     from typing import Any
 
@@ -68,6 +68,7 @@ class AuditSession:
     ) -> None:
         self.options = options
         self.selected: Sequence[pytest.Item] = ()
+        self.cases: Sequence[CaseItem] = ()  # those of them that are cases
         self.batching = Batching.POLICY
         self.start_seconds = 0.0  # from the launch of the servers, and in later waits for one
         self._launched: float | None = None
@@ -249,7 +250,8 @@ class AuditSession:
 
     def too_old(self, item: CaseItem) -> bool:
         """Whether a case is about a newer Kubernetes than this run's."""
-        return version_of(self.options.kubernetes) < version_of(item.case.since)
+        since = item.case.since
+        return since != "" and version_of(self.options.kubernetes) < version_of(since)
 
     def lacking(
         self, step: Step, wanted: Wanted, *, needs: frozenset[Capability], states_more: bool = False
@@ -308,17 +310,25 @@ class AuditSession:
         """The cases of this file, and of every later one that is proven on the same server."""
         bench = self._bench_of(item)
         reached = False
-        for parent, first in {other.parent: other for other in self._cases(item)}.items():
+        for parent, cases in self._by_file.items():
             reached = reached or parent is item.parent
-            if reached and self._bench_of(first) == bench:
-                yield self._file_of(first)
+            if reached and self._bench_of(cases[0]) == bench:
+                yield self._possible(cases)
 
     def _file_of(self, item: CaseItem) -> list[CaseItem]:
-        return [other for other in self._cases(item) if other.parent is item.parent]
+        return self._possible(self._by_file[item.parent])
 
-    def _cases(self, item: CaseItem) -> Iterator[CaseItem]:
-        """Every selected case that this cluster can perform."""
-        return (other for other in self.selected if isinstance(other, type(item)) and not self.missing(other))
+    def _possible(self, cases: Iterable[CaseItem]) -> list[CaseItem]:
+        """Those of the cases that this cluster can perform."""
+        return [case for case in cases if not self.missing(case)]
+
+    @cached_property
+    def _by_file(self) -> dict[pytest.Collector | None, list[CaseItem]]:
+        """Every selected case, by the file that it stands in."""
+        found: dict[pytest.Collector | None, list[CaseItem]] = {}
+        for item in self.cases:
+            found.setdefault(item.parent, []).append(item)
+        return found
 
     def _bench_of(self, item: CaseItem) -> Bench:
         return self.bench(item.wanted)
