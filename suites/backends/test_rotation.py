@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from auditproof.plugin.pipe import WRITER, large, require
+from auditproof.plugin.pipe import require
+from auditproof.plugin.pipe_actions import WRITER, large
 from auditproof.wait import wait_until
 
 if TYPE_CHECKING:

@@ -9,7 +9,8 @@ import pytest
 from auditproof.action import act
 from auditproof.audit import Stage
 from auditproof.auditlog import FileLog
-from auditproof.plugin.pipe import WRITER, large, require
+from auditproof.plugin.pipe import require
+from auditproof.plugin.pipe_actions import WRITER, large
 
 if TYPE_CHECKING:
     from auditproof.plugin.pipe import Pipe

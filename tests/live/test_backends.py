@@ -60,13 +60,15 @@ def test_each_backend_has_a_row_of_what_it_sustains(backends: tuple[int, str, Re
     rows = backends[2]["backends"]["load"]
 
     assert {(row["backend"], row["mode"]) for row in rows} == {
+        ("none", "excluded by the policy"),
         ("log", "blocking"),
         ("log", "blocking-strict"),
         ("log", "batch"),
         ("webhook", "batch"),
         ("webhook", "blocking"),
     }
-    assert all(row["lost"] == 0 < row["eventsPerSecond"] for row in rows)
+    assert all(row["lost"] == 0 < row["requestsPerSecond"] for row in rows)
+    assert all((row["eventsPerSecond"] > 0) is (row["backend"] != "none") for row in rows)
 
 
 def test_the_results_are_valid_by_the_schema(backends: tuple[int, str, Results]) -> None:

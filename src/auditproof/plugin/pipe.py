@@ -13,17 +13,16 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from auditproof.action import Action, act, to_request
+from auditproof.action import Action, act
 from auditproof.admin import Admin
 from auditproof.auditlog import FileLog
 from auditproof.backends import Account, Load, account_of, load_of
 from auditproof.counters import Counters, parse_counters
 from auditproof.errors import AuditproofError, LogUnreadable
-from auditproof.expect import Expectation
-from auditproof.identity import Identity, IdentityKind
+from auditproof.plugin.pipe_actions import LOADER, reads, steps_of
 from auditproof.plugin.piping import KUBERNETES, note_account, note_fact, note_load
 from auditproof.policy import load_policy
-from auditproof.run import Prover, Step
+from auditproof.run import Prover
 from auditproof.wait import TimedOut, wait_until
 
 if TYPE_CHECKING:
@@ -34,6 +33,7 @@ if TYPE_CHECKING:
     from auditproof.audit import AuditEvent
     from auditproof.clusters.base import Cluster
     from auditproof.clusters.receiver import Receiver
+    from auditproof.identity import Identity
     from auditproof.plugin.proving import AuditSession
     from auditproof.plugin.stage import Stage
     from auditproof.run import Proof
@@ -45,9 +45,6 @@ LOAD_TIMEOUT_S = 8.0
 SERVER_LOG = "server.log"
 PATIENCE_S = 2.0  # how long the end of a batch may take to the reader before it counts as not seen
 END_TIMEOUT_S = 30.0
-NAMESPACE = {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": "pipe"}}
-WRITER = Identity.x509("writer")
-LOADER = Identity(IdentityKind.X509, "loader", without_rights=True)  # refused by RBAC, which is recorded all the same
 
 
 class NotSo(AuditproofError, AssertionError):
@@ -131,7 +128,7 @@ class Pipe:
         ``midway`` is called after the first half, ``then`` after the last one and before the fence, which may take
         ``patience_s`` seconds to the reader.
         """
-        steps = _steps(identity, actions or reads(count))
+        steps = steps_of(identity, actions or reads(count))
         self._prover.patience_s = patience_s
         steps = self._prover.begin(steps)
         sent = self._prover.perform(steps[: len(steps) // 2])
@@ -143,7 +140,7 @@ class Pipe:
 
     def load(self, count: int, connections: int = 4) -> tuple[Account, Load]:
         """Perform ``count`` harmless actions as fast as they are served, and measure how fast their events arrive."""
-        steps = _steps(LOADER, reads(count))
+        steps = steps_of(LOADER, reads(count))
         self._prover.patience_s = LOAD_TIMEOUT_S
         steps = self._prover.begin(steps)
         due = self._count_lines() + EVENTS_EACH * count
@@ -154,6 +151,15 @@ class Pipe:
         proofs = self._prover.finish(steps, sent)
         account = self._account(proofs)
         return account, load_of([item.exchange for item in sent], EVENTS_EACH, served, arrived)
+
+    def unrecorded_load(self, count: int, connections: int = 4) -> Load:
+        """The same with actions that the policy excludes: what requests take where no event is made of them."""
+        steps = self._prover.begin(steps_of(LOADER, [act("get", f"services/number-{n}", "pipe") for n in range(count)]))
+        begun = time.monotonic()
+        sent = self._prover.perform_beside(steps, connections)
+        served = time.monotonic() - begun
+        self._prover.finish(steps, sent)
+        return load_of([item.exchange for item in sent], 0, served, served)
 
     def _wait_for_lines(self, due: int) -> float:
         """When as many lines had arrived, or when that was given up."""
@@ -177,9 +183,10 @@ class Pipe:
         counters = self.counters()
         return True if counters and counters.events - counters.lost == self._count_lines() else None
 
-    def note_load(self, load: Load, backend: str, mode: str, account: Account) -> None:
-        """Let the report have a row of the table of what a backend sustains."""
-        note_load(self.node, load.record(backend, mode, account.performed * EVENTS_EACH, account.written_off))
+    def note_load(self, load: Load, backend: str, mode: str, account: Account | None = None) -> None:
+        """Let the report have a row of the table of what a backend sustains; without an account nothing is recorded."""
+        events = account.performed * EVENTS_EACH if account else 0
+        note_load(self.node, load.record(backend, mode, events, account.written_off if account else 0))
 
     def _count_lines(self) -> int:
         path = self.path or self.receiver.events
@@ -267,22 +274,6 @@ def require(account: Account, **wanted: int) -> None:
     if wrong:
         why = f" ({account.why})" if account.why else ""
         raise NotSo(f"{account.text()}{why}; expected {', '.join(wrong)}")
-
-
-def large(count: int, size: int = 50_000) -> list[Action]:
-    """Actions of a WRITER whose events hold ``size`` bytes twice, in request and response; nothing comes of them."""
-    body = {"data": {"text": "x" * size}}
-    names = (f"configmaps/large-{n}" for n in range(count))
-    return [act("create", name, "pipe", body=body, query={"dryRun": "All"}) for name in names]
-
-
-def reads(count: int) -> list[Action]:
-    """Harmless actions, one like the other."""
-    return [act("get", f"configmaps/number-{n}", "pipe") for n in range(count)]
-
-
-def _steps(identity: Identity, actions: Sequence[Action]) -> list[Step]:
-    return [Step(str(n), identity, to_request(action), Expectation(), (NAMESPACE,)) for n, action in enumerate(actions)]
 
 
 def is_servers_own(line: bytes) -> bool:
