@@ -66,6 +66,7 @@ def ask(prover: Prover, verb: str, target: str, **options: Any) -> Exchange:
     return proof.verdict.evidence.exchange
 
 
+@pytest.mark.covers("T35")
 @pytest.mark.parametrize(
     ("verb", "target", "options"),
     [
@@ -82,10 +83,13 @@ def ask(prover: Prover, verb: str, target: str, **options: Any) -> Exchange:
         ("create", "pods/web/portforward", {"query": {"ports": "80"}, "upgrade": "spdy"}),
     ],
 )
-def test_a_stream_is_opened(prover: Prover, verb: str, target: str, options: dict[str, Any]) -> None:
+def test_a_stream_is_opened_and_its_answer_has_no_audit_id(
+    prover: Prover, verb: str, target: str, options: dict[str, Any]
+) -> None:
     exchange = ask(prover, verb, target, **options)
 
     assert exchange.status == 101, (exchange.body, exchange.error)
+    assert exchange.header("Audit-Id") == ""
 
 
 @pytest.mark.parametrize(
