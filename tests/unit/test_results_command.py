@@ -9,9 +9,22 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from auditproof.cli import main
+from auditproof.coverage import Depth, plan
+from auditproof.diff import diff
+from auditproof.errors import AuditproofError
+from auditproof.lint import examine
+from auditproof.policy import parse_policy
+from auditproof.report.change import change_record
+from auditproof.report.compare import compare
+from auditproof.report.covering import coverage_record
+from auditproof.report.html import ticket_document
+from auditproof.report.linting import lint_record
+from auditproof.report.reading import read_results
 from auditproof.report.results import conformance_report, write_results
+from auditproof.served import load_served
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from pathlib import Path
 
 POLICY = {
@@ -173,3 +186,82 @@ def test_programs_and_tickets_get_the_same(two: list[str], capsys: pytest.Captur
     table = [line for line in capsys.readouterr().out.splitlines() if line.startswith("|")]
     assert len(table) == 4
     assert all(line.count("|") == 4 for line in table)
+
+
+@pytest.fixture
+def told(tmp_path: Path) -> dict[str, Any]:
+    """A results.json that has everything of a change, of lint and of coverage."""
+    served = load_served("1.37")
+    rule = "apiVersion: audit.k8s.io/v1\nkind: Policy\nrules:\n- level: Metadata\n  users: [bob]\n"
+    old = parse_policy(rule.encode(), path="old.yaml")
+    new = parse_policy(f"{rule}- level: None\n- level: None\n  users: [alice]\n".encode(), path="new.yaml")
+    parts = {
+        "change": change_record(diff(old, parse_policy(rule.replace("bob", "eve").encode(), path="new.yaml"), served)),
+        "lint": lint_record(examine(new, served)),
+        "coverage": coverage_record(plan(new, served, Depth.CONDITIONS), "new.yaml"),
+    }
+    ids = [item for part in parts["change"]["changes"] for item in part["proofs"].values()]
+    document = conformance_report(
+        [proof(name) for name in ids], policy=POLICY, cluster=CLUSTER, planned=[*ids, "s::not"], started=NOON,
+        finished=NOON, parts=parts,
+    )  # fmt: skip
+    document["change"]["changes"] = document["change"]["changes"][:2]
+    document["lint"]["findings"] = document["lint"]["findings"][:2]
+    found: dict[str, Any] = json.loads(json.dumps(document))
+    return found
+
+
+def places(value: Any, path: tuple[Any, ...] = ()) -> Iterator[tuple[Any, ...]]:
+    """Where something stands in a document; of a list the first."""
+    keys = value if isinstance(value, dict) else range(len(value[:1])) if isinstance(value, list) else ()
+    for key in keys:
+        yield (*path, key)
+        yield from places(value[key], (*path, key))
+
+
+def damaged(document: dict[str, Any]) -> Iterator[dict[str, Any]]:
+    """The document without one of its keys, or with something else there."""
+    for path in places(document):
+        for other in (None, 5):
+            copy = json.loads(json.dumps(document))
+            part = copy
+            for key in path[:-1]:
+                part = part[key]
+            if other is None:
+                del part[path[-1]]
+            else:
+                part[path[-1]] = other
+            yield copy
+
+
+def test_whatever_is_missing_or_wrong_in_a_file_it_is_rendered_or_told(tmp_path: Path, told: dict[str, Any]) -> None:
+    file = tmp_path / "r.json"
+    rendered = refused = 0
+    for document in damaged(told):
+        file.write_text(json.dumps(document))
+        try:
+            report = read_results(file)
+        except AuditproofError:
+            refused += 1
+            continue
+        ticket_document(report)
+        assert compare(report, report).same
+        rendered += 1
+    assert rendered > 20
+    assert refused > 50
+
+
+def test_a_file_that_does_not_add_up_is_told(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    file = tmp_path / "r.json"
+    document = json.loads((tmp_path / results(file, proof("s::one"), proof("s::two", "VIOLATED"))).read_text())
+
+    file.write_text(json.dumps(document | {"summary": document["summary"] | {"proven": 2, "violated": 0}}))
+    assert main(["report", str(file)]) == 4
+    said = "$.summary: it says 2 proven, 0 violated, the proofs come to 1, 1"
+    assert said in capsys.readouterr().err
+
+    twice = document["proofs"][:1] * 2
+    summary = document["summary"] | {"proven": 2, "violated": 0}
+    file.write_text(json.dumps(document | {"proofs": twice, "summary": summary}))
+    assert main(["report", str(file)]) == 4
+    assert "$.proofs: some have the same id" in capsys.readouterr().err

@@ -89,7 +89,8 @@ def _request(_id: str, title: str) -> str:
 
 def _condition(proof_id: str, _title: str) -> str:
     """The condition that a near miss misses, out of ``rule-07-users-near-miss-1``."""
-    return proof_id.rpartition("::")[2].split("-")[2]
+    parts = proof_id.rpartition("::")[2].split("-")
+    return parts[2] if len(parts) > 2 else proof_id
 
 
 @dataclass(frozen=True, slots=True)

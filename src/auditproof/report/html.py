@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import re
+from functools import cache
 from html import escape, unescape
 from importlib import resources
 from itertools import groupby
@@ -155,6 +156,7 @@ def _by_condition(earlier: Sequence[Mapping[str, Any]]) -> str:
     return "; ".join(f"{', '.join(rules)} ({condition})" for condition, rules in found.items())
 
 
+@cache
 def _environment() -> Environment:
     environment = Environment(
         autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True, loader=FunctionLoader(_read)
