@@ -16,6 +16,7 @@ from auditproof.action import Request
 from auditproof.admission import PROBE, Marker, fill, markers
 from auditproof.capability import Capability
 from auditproof.clusters.cleanup import RUN, labels
+from auditproof.counters import parse_counters
 from auditproof.errors import WireError
 from auditproof.pods import Pods
 from auditproof.resources import Resource, UnknownResource, resource_of
@@ -23,7 +24,7 @@ from auditproof.wait import wait_until
 from auditproof.wire import Credential, Response, Wire
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Callable, Iterable, Mapping
 
     from auditproof.attributes import Attributes
     from auditproof.clusters.base import Cluster
@@ -33,6 +34,7 @@ USER_AGENT = "auditproof/setup"
 RIGHTS_TIMEOUT_S = 10.0
 ADMISSION_TIMEOUT_S = 20.0
 DEFINITION_TIMEOUT_S = 20.0
+REACH = 16  # connections that are tried for each API server behind one address
 _JSON = "application/json"
 
 
@@ -42,7 +44,9 @@ class Admin:
     def __init__(self, cluster: Cluster) -> None:
         self._cluster = cluster
         credential = Credential(cluster.admin_cert, cluster.admin_key, cluster.admin_token)
-        self._wire = Wire(cluster.url, cluster.ca, credential)
+        self._new_wire: Callable[[], Wire] = lambda: Wire(cluster.url, cluster.ca, credential)
+        self._wire = self._new_wire()
+        self._others: list[Wire] = []  # to each API server behind the address, where there are several
         self._created: set[str] = set()
         self._namespaces: set[str] = set()
         self._pods = Pods(self.send, cluster.capabilities)
@@ -57,9 +61,45 @@ class Admin:
 
         Raises WireError where there is none.
         """
+        return self._send(self._wire, method, uri, body, media_type)
+
+    def everywhere(self, method: str, uri: str, body: Any = None) -> list[Response]:
+        """The same request to every API server behind the address; mostly there is one.
+
+        Raises WireError where one does not answer, or cannot be reached.
+        """
+        if self._cluster.servers == 1:
+            return [self.send(method, uri, body)]
+        self._others = self._others or self._reach_all()
+        return [self._send(wire, method, uri, body) for wire in self._others]
+
+    def reach_again(self) -> None:
+        """Forget the connections to the single API servers: one of them has come to another server."""
+        for wire in self._others:
+            wire.close()
+        self._others = []
+
+    def _reach_all(self) -> list[Wire]:
+        """A connection to each API server: opened until so many processes have answered as there are servers."""
+        found: dict[float, Wire] = {}
+        for _ in range(REACH * self._cluster.servers):
+            wire = self._new_wire()
+            answer = self._send(wire, "GET", "/metrics")
+            if answer.status != 200:
+                break
+            if found.setdefault(parse_counters(answer.body).process_start, wire) is not wire:
+                wire.close()
+            if len(found) == self._cluster.servers:
+                return list(found.values())
+        raise WireError(
+            f"{len(found)} of the {self._cluster.servers} API servers behind {self._cluster.url} were reached "
+            "(they are told apart by process_start_time_seconds of /metrics)"
+        )
+
+    def _send(self, wire: Wire, method: str, uri: str, body: Any = None, media_type: str = _JSON) -> Response:
         data = None if body is None else json.dumps(body).encode()
         request = Request(method, uri, (("Content-Type", media_type),) if body is not None else (), data)
-        response = self._wire.send(request, audit_id=f"setup-{uuid.uuid4()}", user_agent=USER_AGENT)
+        response = wire.send(request, audit_id=f"setup-{uuid.uuid4()}", user_agent=USER_AGENT)
         if response.error:
             raise WireError(f"{method} {self._cluster.url}{uri} (set-up): {response.error}")
         return response
@@ -115,8 +155,8 @@ class Admin:
             wait_until(functools.partial(self._warned, marker), what=what, timeout_s=ADMISSION_TIMEOUT_S)
 
     def _warned(self, marker: Marker) -> bool | None:
-        answer = self.send("POST", PROBE, marker.probe)
-        return any(marker.words in value for name, value in answer.headers if name.lower() == "warning") or None
+        answers = self.everywhere("POST", PROBE, marker.probe)
+        return all(any(marker.words in value for value in _warnings(answer)) for answer in answers) or None
 
     def _collection(self, manifest: Mapping[str, Any]) -> str:
         """The collection that a manifest is to be POSTed to; the server is asked about a kind that is not built in."""
@@ -146,7 +186,10 @@ class Admin:
         version = next(version["name"] for version in spec["versions"] if version["served"])
         uri = f"/apis/{spec['group']}/{version}/{spec['names']['plural']}?limit=1"
         what = f"the API server to serve {spec['names']['plural']}.{spec['group']}"
-        wait_until(lambda: self.send("GET", uri).status == 200 or None, what=what, timeout_s=DEFINITION_TIMEOUT_S)
+        wait_until(lambda: self._all("GET", uri, 200), what=what, timeout_s=DEFINITION_TIMEOUT_S)
+
+    def _all(self, method: str, uri: str, status: int) -> bool | None:
+        return all(answer.status == status for answer in self.everywhere(method, uri)) or None
 
     def _wait_until_available(self, path: str) -> None:
         """Wait until an API server passes requests on to the one behind it."""
@@ -175,8 +218,11 @@ class Admin:
             wait_until(functools.partial(self._allowed, review), what=what, timeout_s=RIGHTS_TIMEOUT_S)
 
     def _allowed(self, review: dict[str, Any]) -> bool | None:
-        response = self.post("/apis/authorization.k8s.io/v1/subjectaccessreviews", review)
-        return True if response.json()["status"]["allowed"] else None
+        answers = self.everywhere("POST", "/apis/authorization.k8s.io/v1/subjectaccessreviews", review)
+        for answer in answers:
+            if answer.status != 201:
+                raise WireError(f"set-up: a SubjectAccessReview was answered {answer.status}: {_message(answer)}")
+        return all(answer.json()["status"]["allowed"] for answer in answers) or None
 
     def whose(self, path: str) -> str:
         """Who has made the object at ``path``, in words; empty where it is not there, or this run has made it."""
@@ -189,8 +235,13 @@ class Admin:
         return f"the run {found[RUN]}, whose leftovers auditproof cleanup removes" if RUN in found else "somebody else"
 
     def close(self) -> None:
-        """Close the admin's connection."""
+        """Close the admin's connections."""
         self._wire.close()
+        self.reach_again()
+
+
+def _warnings(answer: Response) -> list[str]:
+    return [value for name, value in answer.headers if name.lower() == "warning"]
 
 
 def _message(response: Response) -> str:

@@ -51,6 +51,7 @@ class Slice:
     problems: tuple[str, ...]
     end: Mark
     lines: int
+    parts: tuple[Slice, ...] = ()  # of each log, where there are several
 
 
 class AuditLog(Protocol):

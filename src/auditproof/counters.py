@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 from auditproof.errors import WireError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Collection, Iterator, Mapping
 
 
 WEBHOOK = "webhook"  # the plugin whose losses are no lines of the log
@@ -63,6 +63,21 @@ def parse_counters(metrics: bytes) -> Counters:
         start,
         _by_label(metrics, b"apiserver_audit_error_total"),
         _by_label(metrics, b"apiserver_audit_level_total"),
+    )
+
+
+def together(counters: Collection[Counters]) -> Counters:
+    """The sums over several processes; that of their starts tells whether one of them is another one now."""
+    lost_by, levels = Counter[str](), Counter[str]()
+    for each in counters:
+        lost_by.update(each.lost_by)
+        levels.update(each.levels)
+    return Counters(
+        sum(each.events for each in counters),
+        sum(each.rejected for each in counters),
+        sum(sorted(each.process_start for each in counters)),
+        lost_by,
+        levels,
     )
 
 

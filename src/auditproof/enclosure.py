@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 
 from auditproof.action import Request
 from auditproof.audit import Level
-from auditproof.counters import Counters, parse_counters
+from auditproof.counters import Counters, parse_counters, together
 from auditproof.errors import AuditproofError, LogUnreadable
 from auditproof.settling import end_shows, ended_by_server, is_over, runs_on, why_open
 from auditproof.stages import emitted_stages
@@ -39,6 +39,7 @@ if TYPE_CHECKING:
 DEATH_TIMEOUT_S = 1.0
 FENCE_TIMEOUT_S = 10.0  # how long the sentinel's event may take into the log; in blocking mode it is there at once
 METRICS = "/metrics"
+REACH = 16  # sentinels that are tried for each log, until each has seen one
 # The policy is evaluated for every request, the very first ones of /readyz too, unless the filter is not installed.
 AUDIT_OFF = (
     "audit is off: this API server has no policy (--audit-policy-file) or no backend "
@@ -94,6 +95,7 @@ class _Seen:
     mark: Mark
     events: dict[str, list[AuditEvent]] = field(default_factory=lambda: defaultdict(list))
     problems: list[str] = field(default_factory=list)
+    places: dict[str, int] = field(default_factory=dict)  # the log in which an event was read last
 
 
 class Enclosure:
@@ -109,8 +111,10 @@ class Enclosure:
         died: Callable[[], str],
         decide: Callable[[Attributes], Decision],
         request_log: Callable[[], str],
+        servers: int = 1,
     ) -> None:
         self._log = log
+        self._servers = servers
         self._request_log = request_log
         self._admin = admin
         self._sentinel = sentinel
@@ -123,7 +127,7 @@ class Enclosure:
         self._blind = ""
         self._mark: Mark | None = None
         self._lines = 0
-        self._wire: Wire | None = None
+        self._wires: dict[int, Wire] = {}  # of the sentinel, to the server of each log
 
     def open(self) -> None:
         """Note the end of the log and the counters.
@@ -178,9 +182,9 @@ class Enclosure:
             return []
 
     def end(self) -> None:
-        """Close the sentinel's connection."""
-        if self._wire is not None:
-            self._wire.close()
+        """Close the sentinel's connections."""
+        for wire in self._wires.values():
+            wire.close()
 
     def _follow_up(self, sent: Sequence[Sent]) -> frozenset[tuple[Wire, int]]:
         """One more request on every wire; where it came over the same connection, what was before it is done."""
@@ -215,21 +219,37 @@ class Enclosure:
         return frozenset(over)
 
     def _read_to_sentinel(self, seen: _Seen, wanted: set[str]) -> str:
+        """Send sentinels until one has been read back from each log; mostly there is one log."""
         assert self._sentinel is not None
-        if self._wire is None:
-            self._wire = self._new_wire(self._sentinel.identity)
+        missing, known, audit_id = set(range(self._servers)), dict(self._wires), ""
+        for _ in range(self._servers * (REACH if self._servers > 1 else 1)):
+            place = next((n for n in sorted(missing) if n in known), None)
+            wire = self._new_wire(self._sentinel.identity) if place is None else known.pop(place)
+            audit_id = self._send_sentinel(wire)
+            what = f"the event of the sentinel {audit_id} in the audit log"
+            wait_until(lambda name=audit_id: self._look_for(name, seen, wanted), what=what, timeout_s=self._patience_s)  # type: ignore[misc]
+            if self._wires.setdefault(seen.places[audit_id], wire) is not wire:
+                wire.close()
+            missing.discard(seen.places[audit_id])
+            if not missing:
+                return self._fence_text(audit_id)
+        raise AuditproofError(f"{len(missing)} of {self._servers} logs are of no API server behind this address")
+
+    def _send_sentinel(self, wire: Wire) -> str:
+        assert self._sentinel is not None
         audit_id = self._next_id()
-        response = self._wire.send(self._sentinel.request, audit_id=audit_id, user_agent=USER_AGENT)
+        response = wire.send(self._sentinel.request, audit_id=audit_id, user_agent=USER_AGENT)
         if response.error:
             raise AuditproofError(f"the sentinel got no answer: {response.error}")
         if response.status == 500 and NOT_STORED in response.body:
             raise AuditproofError("the server refuses requests that it cannot record, the sentinel, too")
-        what = f"the event of the sentinel {audit_id} in the audit log"
-        wait_until(lambda: self._look_for(audit_id, seen, wanted), what=what, timeout_s=self._patience_s)
-        request = self._sentinel.request
-        return (
-            f"{request.method} {request.uri} by {self._sentinel.identity}, Audit-ID {audit_id}, read back from the log"
-        )
+        return audit_id
+
+    def _fence_text(self, audit_id: str) -> str:
+        assert self._sentinel is not None
+        request, who = self._sentinel.request, self._sentinel.identity
+        where = "the log" if self._servers == 1 else f"each of {self._servers} logs (the last one)"
+        return f"{request.method} {request.uri} by {who}, Audit-ID {audit_id}, read back from {where}"
 
     def _wait_for_all(self, seen: _Seen, wanted: set[str]) -> str:
         """The rest of the fence of a log in no order: every event that the server has counted must be there.
@@ -265,8 +285,10 @@ class Enclosure:
         seen.mark = part.end
         self._lines += part.lines
         seen.problems += part.problems
-        for event in part.events:
-            seen.events[event.audit_id].append(event)
+        for place, one in enumerate(part.parts or (part,)):
+            for event in one.events:
+                seen.events[event.audit_id].append(event)
+                seen.places[event.audit_id] = place
 
     def _read_what_is_there(self, seen: _Seen, wanted: set[str]) -> None:
         """What was recorded is evidence without a fence, too: only absence needs one."""
@@ -337,10 +359,22 @@ class Enclosure:
         return None
 
     def _counters(self) -> Counters:
-        response = self._admin.send("GET", METRICS)
-        if response.status != 200:
-            raise AuditproofError(f"GET /metrics was answered {response.status}: the audit counters cannot be read")
-        return parse_counters(response.body)
+        found = self._by_process()
+        if len(found) < self._servers:  # a connection was lost, and has come to another server
+            self._admin.reach_again()
+            found = self._by_process()
+        return together(found.values())
+
+    def _by_process(self) -> dict[float, Counters]:
+        found: dict[float, Counters] = {}
+        for response in self._admin.everywhere("GET", METRICS):
+            if response.status != 200:
+                raise AuditproofError(
+                    f"GET {METRICS} was answered {response.status}: the audit counters cannot be read"
+                )
+            counters = parse_counters(response.body)
+            found[counters.process_start] = counters
+        return found
 
 
 def _reaches_the_policy(exchange: Exchange) -> bool:

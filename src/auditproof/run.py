@@ -22,6 +22,7 @@ from auditproof.enclosure import FENCE_TIMEOUT_S, Enclosure, Sent
 from auditproof.errors import AuditproofError, ClusterError, LogUnreadable
 from auditproof.fence import choose_sentinel
 from auditproof.identity import IdentityKind
+from auditproof.unionlog import UnionLog
 from auditproof.verdict import Evidence, Exchange, Verdict, judge
 from auditproof.wire import Wire
 
@@ -102,7 +103,8 @@ class Prover:
         self._run = f"auditproof-{secrets.token_hex(6)}"
         self._count = 0
         self.patience_s = patience_s
-        self.log = log or open_logs(cluster)[0]
+        logs = open_logs(cluster)
+        self.log = log or (logs[0] if len(logs) == 1 else UnionLog(logs))
         self._doubts: tuple[str, ...] = ()
         self._enclosure = Enclosure(
             self.log,
@@ -113,6 +115,7 @@ class Prover:
             died,
             lambda attributes: decide(running, attributes),
             request_log,
+            cluster.servers,
         )
 
     def prove(self, steps: Sequence[Step]) -> tuple[Proof, ...]:

@@ -110,6 +110,12 @@ class FakeAdmin:
         assert (method, uri) == ("GET", "/metrics")
         return self.server.metrics()
 
+    def everywhere(self, method: str, uri: str) -> list[Response]:
+        return [self.send(method, uri)]
+
+    def reach_again(self) -> None:
+        raise AssertionError("one server is reached by one connection")
+
 
 @pytest.fixture
 def server(tmp_path: Path) -> FakeServer:

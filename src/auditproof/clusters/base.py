@@ -54,6 +54,11 @@ class Cluster:
     sources: tuple[str, ...] = ()
     guest: str = ""
 
+    @property
+    def servers(self) -> int:
+        """How many API servers are behind the address."""
+        return len(self.sources) or 1
+
 
 class Provider(Protocol):
     """Starts clusters. Safe to call from several processes and threads of one run at once."""

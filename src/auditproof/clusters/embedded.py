@@ -8,10 +8,14 @@ from __future__ import annotations
 
 import json
 import socket
+import sys
 from dataclasses import replace
+from functools import partial
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from auditproof import pki
+from auditproof.clusters import balancer
 from auditproof.clusters.base import Capability, Cluster
 from auditproof.clusters.binaries import Binaries, find_binaries
 from auditproof.clusters.callback import ISSUER_KEY, start_callback
@@ -30,7 +34,6 @@ from auditproof.settings import NO_SETTINGS, Settings
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
-    from pathlib import Path
 
     from auditproof.clusters.profile import Profile
     from auditproof.clusters.rundir import RunDirectory
@@ -62,7 +65,8 @@ class Embedded:
         self._assets = assets
         self._report = report
         self._found: Binaries | None = None
-        self._servers = Servers(run_directory, [kubernetes, profile.audit_log, profile.flags], self._start)
+        common = [kubernetes, profile.audit_log, profile.flags, profile.servers]
+        self._servers = Servers(run_directory, common, self._start)
 
     def prepare(self) -> None:
         """Find the binaries. Raises BinaryNotFound."""
@@ -83,13 +87,17 @@ class Embedded:
         return self._servers.cluster(policy, settings)
 
     def request_log(self, cluster: Cluster) -> str:
-        """The server's own log, where it has a line about each request that is over."""
-        return (cluster.policy.parent / SERVER_LOG).read_text(errors="replace")
+        """The servers' own logs, where they have a line about each request that is over."""
+        logs = (_label_and_log(cluster, log.parent.name)[1] for log in self._logs(cluster))
+        return "".join(log.read_text(errors="replace") for log in logs)
 
     def alive(self, cluster: Cluster) -> str:
         """An empty text while its servers run, else which one ended and its last words."""
+        servers = dict(_label_and_log(cluster, log.parent.name) for log in self._logs(cluster))
+        if len(servers) > 1:
+            servers[f"{cluster.name}-balancer"] = cluster.policy.parent / "balancer.log"
         logs = {
-            cluster.name: cluster.policy.parent / SERVER_LOG,
+            **servers,
             "etcd": self._run.path / "etcd.log",
             NETWORK: self._run.path / NETWORK_LOG,
             CALLBACK: self._run.path / CALLBACK_LOG,
@@ -103,28 +111,46 @@ class Embedded:
         keys = self._keys()
         network = start_network(self._run, keys)
         callback = start_callback(self._run, keys, pki.Authority.load(keys / "ca.crt", keys / "ca.key"))
-        socket_path = self._etcd()
         copy = folder / "policy.yaml"
+        described = replace(self._describe(name, folder, "", keys, copy), callback=callback.url)
+        flags = partial(self._flags, keys=keys, socket_path=self._etcd(), others=network | callback.flags)
+        clusters = []
+        for log in self._logs(described):
+            with _reserve_port() as port:
+                cluster = replace(described, url=f"https://127.0.0.1:{port.getsockname()[1]}", log=log)
+                self._start_one(cluster, log.parent.name, flags(cluster, settings=settings), str(policy))
+            clusters.append(cluster)
+        version = json.loads(ask(clusters[0], "/version") or b"{}").get("gitVersion", "unknown")
+        return replace(self._behind_one_address(name, folder, clusters), kubernetes=version)
+
+    def _logs(self, cluster: Cluster) -> list[Path]:
+        """Where the API servers of a policy write; mostly there is one."""
+        others = [f"audit-{number}" for number in range(2, self._profile.servers + 1)]
+        return [cluster.log, *(cluster.policy.parent / folder / "audit.log" for folder in others)]
+
+    def _start_one(self, cluster: Cluster, which: str, flags: list[str], policy: str) -> None:
+        label, log = _label_and_log(cluster, which)
+        pid = self._run.start(label, [str(self._binaries().kube_apiserver), *flags], log)
+        what = f"kube-apiserver with the policy {policy}"
+        names = {str(cluster.policy): policy}
+        wait_ready(lambda: ask(cluster, "/readyz") is not None, pid, log, what, START_TIMEOUT_S, names)
+
+    def _behind_one_address(self, name: str, folder: Path, clusters: Sequence[Cluster]) -> Cluster:
+        """The API servers as one cluster: where there are several, behind a balancer, each with a log of its own."""
+        first = clusters[0]
+        if len(clusters) == 1:
+            return first
+        targets = [cluster.url.rpartition(":")[2] for cluster in clusters]
         with _reserve_port() as port:
-            url = f"https://127.0.0.1:{port.getsockname()[1]}"
-            cluster = replace(self._describe(name, folder, url, keys, copy), callback=callback.url)
-            command = [
-                str(self._binaries().kube_apiserver),
-                *self._flags(cluster, keys, socket_path, network | callback.flags, settings),
-            ]
-            log = folder / SERVER_LOG
-            pid = self._run.start(name, command, log)
-            what = f"kube-apiserver with the policy {policy}"
-            wait_ready(
-                lambda: ask(cluster, "/readyz") is not None,
-                pid,
-                log,
-                what,
-                START_TIMEOUT_S,
-                {str(copy): str(policy)},
+            number = port.getsockname()[1]
+            command = [sys.executable, "-I", "-S", balancer.__file__, str(number), *targets]
+            together = replace(
+                first, url=f"https://127.0.0.1:{number}", sources=tuple(f"file:{cluster.log}" for cluster in clusters)
             )
-        version = json.loads(ask(cluster, "/version") or b"{}").get("gitVersion", "unknown")
-        return replace(cluster, kubernetes=version)
+            log = folder / "balancer.log"
+            pid = self._run.start(f"{name}-balancer", command, log)
+            wait_ready(lambda: ask(together, "/readyz") is not None, pid, log, "the balancer", START_TIMEOUT_S, {})
+        return together
 
     def _describe(self, name: str, folder: Path, url: str, keys: Path, policy: Path) -> Cluster:
         return Cluster(
@@ -210,6 +236,12 @@ class Embedded:
         if not self._run.runs("etcd"):
             raise ClusterError(f"etcd has ended: {last_words(log)}")
         return client
+
+
+def _label_and_log(cluster: Cluster, which: str) -> tuple[str, Path]:
+    """What a server is called in the ledger, and where its own log is; ``which`` is the folder of its audit log."""
+    suffix = which.removeprefix("audit")
+    return f"{cluster.name}{suffix}", cluster.policy.parent / f"{Path(SERVER_LOG).stem}{suffix}.log"
 
 
 def _etcd_flags(folder: Path, client: Path, peer: Path) -> list[str]:

@@ -28,6 +28,7 @@ class _File(Strict):
     kubernetes: str = Field(pattern=r"^v?1\.[0-9]+(\.[0-9]+)?$")
     auditLog: dict[str, str] = Field(default_factory=dict)
     flags: dict[str, str] = Field(default_factory=dict)
+    servers: int = Field(default=1, ge=1, le=9)
     image: str = ""
     engine: Literal["", "docker", "nerdctl", "podman"] = ""
     kubeconfig: str = ""
@@ -59,6 +60,7 @@ class Place:
 class Profile:
     """A cluster to be: ``audit_log`` are the --audit-log-* flags by their last part, ``flags`` any other flags.
 
+    For embedded alone: ``servers`` is how many API servers there are for each policy, behind one address.
     For kind alone: ``image`` is the node image and ``engine`` what runs it; kind chooses where they are empty.
     For an existing cluster alone: ``place`` says where it is.
     """
@@ -69,6 +71,7 @@ class Profile:
     flags: dict[str, str]
     image: str = ""
     engine: str = ""
+    servers: int = 1
     place: Place = Place()
 
 
@@ -100,11 +103,13 @@ def load_profile(name_or_path: str) -> Profile:
         dict(file.flags),
         image=file.image,
         engine=file.engine,
+        servers=file.servers,
         place=_place_of(file, path.parent),
     )
 
 
 _OWN_KEYS = {
+    "embedded": ("servers",),
     "kind": ("image", "engine"),
     "existing": ("kubeconfig", "context", "log", "rights", "clientCA"),
 }

@@ -376,6 +376,8 @@ class AuditSession:
     def _account(self, cluster: Cluster, settings: Settings) -> Account:
         if cluster.guest:
             return Account(reason="could not be counted: this log is as old as somebody else's API server")
+        if cluster.servers > 1:
+            return Account(reason="could not be counted: several API servers have a log each")
         if settings.keeps_log and Settings.of(self.options.profile.audit_log).keeps_log:
             return count(cluster)
         return Account(reason="could not be counted: this API server removes what it has written")

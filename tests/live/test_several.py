@@ -1,0 +1,141 @@
+"""Two API servers over one etcd behind one address: an event is in the log of the server that answered."""
+
+from __future__ import annotations
+
+import os
+import signal
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+import pytest
+
+from auditproof.action import act, to_request
+from auditproof.audit import Level
+from auditproof.auditlog import FileLog
+from auditproof.clusters.embedded import Embedded
+from auditproof.clusters.profile import load_profile
+from auditproof.clusters.rundir import RunDirectory
+from auditproof.expect import Expectation
+from auditproof.identity import Identity
+from auditproof.policy import load_policy
+from auditproof.run import Prover, Step
+from auditproof.verdict import Outcome
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from pathlib import Path
+
+    from auditproof.clusters.base import Cluster
+    from auditproof.verdict import Verdict
+
+POLICY = """\
+apiVersion: audit.k8s.io/v1
+kind: Policy
+rules:
+- {level: None, resources: [{resources: [configmaps]}]}
+- {level: Metadata}
+"""
+NAMESPACE = {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": "several"}}
+PEOPLE = [Identity.x509(f"user-{number}", "people") for number in range(6)]
+
+
+@pytest.fixture(scope="module")
+def directory() -> Iterator[RunDirectory]:
+    made = RunDirectory.create()
+    yield made
+    made.close()
+
+
+@pytest.fixture(scope="module")
+def policy(write_policy: Callable[[str], Path]) -> Path:
+    return write_policy(POLICY)
+
+
+@pytest.fixture(scope="module")
+def provider(directory: RunDirectory) -> Embedded:
+    two = replace(load_profile("embedded"), servers=2)
+    return Embedded(two, directory, kubernetes="1.37", assets=None, report=print)
+
+
+@pytest.fixture(scope="module")
+def cluster(provider: Embedded, policy: Path) -> Cluster:
+    return provider.cluster(policy)
+
+
+def prover_of(cluster: Cluster, policy: Path, directory: RunDirectory, provider: Embedded) -> Prover:
+    loaded = load_policy(policy)
+    folder = directory.private_folder()
+    return Prover(cluster, loaded, running=loaded, folder=folder, died=lambda: provider.alive(cluster))
+
+
+def steps(resource: str, expectation: Expectation) -> list[Step]:
+    request = to_request(act("list", resource, "several"))
+    return [Step(f"{resource}-{who.user}", who, request, expectation, (NAMESPACE,)) for who in PEOPLE]
+
+
+def verdicts(prover: Prover, wanted: list[Step]) -> list[Verdict]:
+    return [proof.verdict for proof in prover.prove(wanted)]
+
+
+def files(cluster: Cluster) -> list[str]:
+    return [source.removeprefix("file:") for source in cluster.sources]
+
+
+def test_what_either_server_records_is_proven_and_so_is_what_neither_does(
+    cluster: Cluster, policy: Path, directory: RunDirectory, provider: Embedded
+) -> None:
+    prover = prover_of(cluster, policy, directory, provider)
+    recorded = verdicts(prover, steps("secrets", Expectation(level=Level.METADATA, status=200)))
+    excluded = verdicts(prover, steps("configmaps", Expectation(level=Level.NONE, status=200)))
+    prover.close()
+
+    assert {verdict.outcome for verdict in (*recorded, *excluded)} == {Outcome.PROVEN}
+    assert {event.source for verdict in recorded for event in verdict.evidence.events} == set(files(cluster))
+    assert all(len({event.source for event in verdict.evidence.events}) == 1 for verdict in recorded)
+    assert "each of 2 logs" in excluded[0].evidence.fence
+
+
+def test_the_log_of_one_server_alone_proves_nothing_to_be_absent(
+    cluster: Cluster, policy: Path, directory: RunDirectory, provider: Embedded
+) -> None:
+    """The sabotage twin: who reads one log only must not take the other server's events for excluded ones."""
+    loaded = load_policy(policy)
+    folder, log = directory.private_folder(), FileLog(cluster.log)
+    prover = Prover(
+        cluster, loaded, running=loaded, folder=folder, died=lambda: provider.alive(cluster), log=log, patience_s=2
+    )
+    found = verdicts(prover, steps("configmaps", Expectation(level=Level.NONE, status=200)))
+    prover.close()
+
+    assert {verdict.outcome for verdict in found} == {Outcome.UNPROVEN}
+
+
+def test_a_log_that_is_of_neither_server_is_noticed(
+    cluster: Cluster, policy: Path, directory: RunDirectory, provider: Embedded, tmp_path: Path
+) -> None:
+    stale = tmp_path / "audit.log"
+    stale.write_bytes(cluster.log.read_bytes())
+    wrong = replace(cluster, sources=(cluster.sources[0], cluster.sources[1], f"file:{stale}"))
+    prover = prover_of(replace(wrong, sources=wrong.sources[1:]), policy, directory, provider)
+    prover.patience_s = 2
+    found = verdicts(prover, steps("configmaps", Expectation(level=Level.NONE, status=200)))
+    prover.close()
+
+    assert {verdict.outcome for verdict in found} == {Outcome.UNPROVEN}
+
+
+def test_a_server_that_ends_leaves_nothing_proven(
+    cluster: Cluster, policy: Path, directory: RunDirectory, provider: Embedded
+) -> None:
+    prover = prover_of(cluster, policy, directory, provider)
+    assert verdicts(prover, steps("secrets", Expectation()))[0].outcome is Outcome.PROVEN
+    wanted = steps("configmaps", Expectation(level=Level.NONE))
+    located = prover.begin(wanted)
+    pid, _ = directory.entry(f"{cluster.name}-2")
+    os.kill(pid, signal.SIGKILL)
+    os.waitpid(pid, 0)
+    proofs = prover.finish(located, prover.perform(located))
+    prover.close()
+
+    assert {proof.verdict.outcome for proof in proofs} == {Outcome.UNPROVEN}
+    assert f"{cluster.name}-2 has ended" in " ".join(proofs[0].verdict.reasons)
