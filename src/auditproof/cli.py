@@ -22,6 +22,7 @@ from auditproof.explain import explain, render
 from auditproof.lint_command import add_lint
 from auditproof.mutate_command import add_mutate
 from auditproof.policy import load_policy
+from auditproof.receive_command import add_receive
 from auditproof.requirements_command import add_option, add_requirements
 from auditproof.resources import split_resource
 from auditproof.results_command import add_compare, add_report
@@ -97,6 +98,7 @@ def _parser() -> argparse.ArgumentParser:
     _add_explain(commands)
     add_diff(commands)
     add_cleanup(commands)
+    add_receive(commands)
     add_report(commands)
     add_compare(commands)
     add_requirements(commands)

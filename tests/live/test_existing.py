@@ -5,19 +5,21 @@ from __future__ import annotations
 import json
 import os
 import signal
+import socket
 import subprocess
 import sys
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from auditproof.clusters.cleanup import find_made, labels
 from auditproof.clusters.connection import connection_to
+from auditproof.settings import Settings
 from auditproof.wait import wait_until
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from pathlib import Path
 
     from auditproof.clusters.base import Cluster
     from auditproof.clusters.connection import Connection
@@ -236,6 +238,64 @@ def test_the_log_is_read_by_a_command(project: Path, policy: Path, cluster: Clus
     assert list(verdicts(report).values()).count("PROVEN") == 4
 
 
+def test_the_log_is_read_from_the_api_server_itself(project: Path, policy: Path, embedded: Embedded) -> None:
+    """Where it serves /logs, that is /var/log of its machine: here a link in it leads to the log."""
+    cluster = embedded.cluster(policy, Settings.of({}, {"enable-logs-handler": "true"}))
+    kubeconfig(project / "kubeconfig", cluster)
+    link = Path("/var/log") / f"auditproof-test-{os.getpid()}.log"
+    try:
+        link.symlink_to(cluster.log)
+    except OSError as error:
+        pytest.skip(f"nothing can be put into /var/log here: {error}")
+    try:
+        profile(project / "existing.yaml", cluster, log=[f"api:/logs/{link.name}"])
+        code, report, text = prove(project, policy)
+    finally:
+        link.unlink()
+
+    assert code == 0, text
+    assert list(verdicts(report).values()).count("PROVEN") == 4
+
+
+@pytest.mark.parametrize("mode", ["blocking", "batch"])
+def test_the_log_is_received_from_the_server_s_webhook(
+    project: Path, policy: Path, embedded: Embedded, mode: str
+) -> None:
+    """In batch mode nothing is in order: what is not recorded counts only where all that was counted has come."""
+    folder, port = project / "received", free_port()
+    receive = [sys.executable, "-m", "auditproof", "receive", str(folder), "--listen", f"127.0.0.1:{port}"]
+    receiver = subprocess.Popen(receive, stdout=subprocess.DEVNULL)
+    try:
+        wait_until(lambda: (folder / "kubeconfig").exists() or None, what="the receiver to be there", timeout_s=30)
+        wait_until(lambda: listens(port) or None, what="the receiver to listen", timeout_s=30)
+        flags = {"audit-webhook-config-file": str(folder / "kubeconfig"), "audit-webhook-mode": mode}
+        batch = {"audit-webhook-batch-max-wait": "200ms", "audit-webhook-batch-throttle-enable": "false"}
+        server = embedded.cluster(policy, Settings.of({}, flags | (batch if mode == "batch" else {})))
+        kubeconfig(project / "kubeconfig", server)
+        source = "webhook" if mode == "batch" else "webhook-blocking"
+        profile(project / "existing.yaml", server, log=[f"{source}:received"])
+        code, report, text = prove(project, policy)
+    finally:
+        receiver.kill()
+        receiver.wait()
+
+    assert "VIOLATED" not in verdicts(report).values()
+    if mode == "blocking":
+        assert code == 0, text
+        assert list(verdicts(report).values()).count("PROVEN") == 4
+
+
+def free_port() -> int:
+    with socket.socket() as one:
+        one.bind(("127.0.0.1", 0))
+        return int(one.getsockname()[1])
+
+
+def listens(port: int) -> bool:
+    with socket.socket() as one:
+        return one.connect_ex(("127.0.0.1", port)) == 0
+
+
 @pytest.mark.parametrize(
     ("change", "message"),
     [
@@ -247,6 +307,7 @@ def test_the_log_is_read_by_a_command(project: Path, policy: Path, cluster: Clus
         ({"log": ["command:no-such-program"]}, "cannot be run"),
         ({"log": ["command:sh -c 'echo no >&2; exit 3'"]}, "exit code 3"),
         ({"log": ["api:/logs/nowhere.log"]}, "was answered 404"),
+        ({"log": ["webhook:nowhere"]}, "nothing is received there"),
         ({"kubernetes": "1.36"}, "--audit-kubernetes 1.37"),
     ],
 )

@@ -73,8 +73,8 @@ class Receiver:
         self.behave(Behaviour())
         self._write_keys()
         self.kubeconfig = self.write_kubeconfig(token)
-        (self._folder / "events.log").touch(mode=0o600)
-        self.events = self._folder / "events.log"
+        (self._folder / receiving.EVENTS).touch(mode=0o600)
+        self.events = self._folder / receiving.EVENTS
 
     def log(self, *, in_order: bool) -> FileLog:
         """What it has received, as an audit log; ``in_order`` unless the server's webhook is in batch mode."""
@@ -125,10 +125,7 @@ class Receiver:
             return client.connect_ex((receiving.ADDRESS, self.port)) == 0
 
     def _write_keys(self) -> None:
-        authority = pki.Authority.create("auditproof-receiver")
-        authority.pair().write(self._folder, "ca")
-        authority.server("audit-receiver").write(self._folder, "server")
-        authority.client("kube-apiserver").write(self._folder, "client")
+        write_keys(self._folder)
         if self._token:
             pki.write_private(self._folder / "token", self._token.encode())
 
@@ -155,6 +152,14 @@ class Receiver:
         path = folder / "kubeconfig"
         pki.write_private(path, json.dumps(config, indent=1).encode())
         return path
+
+
+def write_keys(folder: Path, *addresses: str) -> None:
+    """The keys of a receiver: its authority, its own, reached by ``addresses``, too, and those of its client."""
+    authority = pki.Authority.create("auditproof-receiver")
+    authority.pair().write(folder, "ca")
+    authority.server("audit-receiver", *addresses).write(folder, "server")
+    authority.client("kube-apiserver").write(folder, "client")
 
 
 def _reserve_port() -> socket.socket:

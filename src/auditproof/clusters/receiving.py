@@ -1,9 +1,9 @@
 """Receives the events of an audit webhook over HTTPS and writes each one as a line, as an audit log has them.
 
-Standard library only: it is run as a script of its own (``receiving.py FOLDER PORT``), so that it can be killed and
-started again like any receiver. FOLDER holds server.crt, server.key and ca.crt, the authority of its clients; a line
-of events.log is an event, a line of attempts.log a request. behaviour.json says how it answers (see receiver.Behaviour)
-and may be replaced at any time.
+Standard library only: it is run as a script of its own (``receiving.py FOLDER PORT [ADDRESS]``), so that it can be
+killed and started again like any receiver. FOLDER holds server.crt, server.key and ca.crt, the authority of its
+clients; a line of events.log is an event, a line of attempts.log a request. behaviour.json says how it answers (see
+receiver.Behaviour) and may be replaced at any time.
 
 An event that is delivered again, word for word, is written once: the API server repeats a request whose answer it has
 not seen (k8s.io/apiserver plugin/pkg/audit/webhook/webhook.go).
@@ -23,6 +23,7 @@ from typing import Any
 
 OK = {"status": 200, "delay": 0.0, "hang_up": False, "first": 0, "token": ""}
 ADDRESS = "127.0.0.1"
+EVENTS = "events.log"
 
 
 class Store:
@@ -31,7 +32,7 @@ class Store:
     def __init__(self, folder: Path) -> None:
         self._folder = folder
         self._lock = threading.Lock()
-        events = folder / "events.log"
+        events = folder / EVENTS
         events.touch(mode=0o600)
         self._seen = {hashlib.sha256(line).digest() for line in events.read_bytes().splitlines()}
         self._events = events.open("ab", buffering=0)
@@ -119,17 +120,17 @@ class Server(ThreadingHTTPServer):
     daemon_threads = True
 
 
-def main(folder: Path, port: int) -> None:
+def main(folder: Path, port: int, address: str = ADDRESS) -> None:
     """Serve until killed."""
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(folder / "server.crt", folder / "server.key")
     context.load_verify_locations(folder / "ca.crt")
     context.verify_mode = ssl.CERT_OPTIONAL if (folder / "token").exists() else ssl.CERT_REQUIRED
     Handler.store = Store(folder)
-    server = Server((ADDRESS, port), Handler)
+    server = Server((address, port), Handler)
     server.socket = context.wrap_socket(server.socket, server_side=True, do_handshake_on_connect=False)
     server.serve_forever()
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1]), int(sys.argv[2]))
+    main(Path(sys.argv[1]), int(sys.argv[2]), *sys.argv[3:])

@@ -6,6 +6,8 @@
     command:COMMAND            what a command prints: ssh, kubectl exec, docker exec, a cloud's own
     node:NODE/PATH             a file below /var/log of a node, by the kubelet's log endpoint
     api:PATH                   a path of the API server, e.g. api:/logs/kube-apiserver/audit.log where it serves /logs
+    webhook:FOLDER             what ``auditproof receive FOLDER`` receives from a webhook in batch mode
+    webhook-blocking:FOLDER    the same, in mode blocking or blocking-strict: then it comes in order
 
 In a command, ``{offset}`` stands for how many bytes are known already and ``{start}`` for the one after them
 (``tail -c +{start} FILE``): then only what is new is fetched.
@@ -22,6 +24,7 @@ from typing import TYPE_CHECKING
 
 from auditproof.auditlog import AuditLog, FileLog
 from auditproof.clusters.connection import connection_to
+from auditproof.clusters.receiving import EVENTS
 from auditproof.errors import ClusterError, LogUnreadable
 from auditproof.streamlog import StreamLog
 
@@ -31,7 +34,8 @@ if TYPE_CHECKING:
 
 COMMAND_TIMEOUT_S = 60.0
 FETCH_TIMEOUT_S = 60.0
-KINDS = ("file", "command", "node", "api")
+WEBHOOKS = ("webhook", "webhook-blocking")
+KINDS = ("file", "command", "node", "api", *WEBHOOKS)
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +63,11 @@ def parse_source(spec: str, folder: Path) -> Source:
         if not path.is_file():
             raise ClusterError(f"{spec}: there is no such audit log; a log is a file, or {', '.join(KINDS[1:])}: ...")
         return Source(kind, str(path))
+    if kind in WEBHOOKS:
+        folder = (folder / Path(place).expanduser()).resolve()
+        if not (folder / EVENTS).is_file():
+            raise ClusterError(f"{spec}: nothing is received there; start auditproof receive {place} first")
+        return Source(kind, str(folder))
     if kind == "command" and not _words(place):
         raise ClusterError(f"{spec}: expected a command after command:, as a shell quotes its words")
     if kind == "node" and not all(place.partition("/")):
@@ -84,6 +93,8 @@ def _open(spec: str, cluster: Cluster) -> AuditLog:
     source = parse_source(spec, Path("/"))
     if source.kind == "file":
         return FileLog(Path(source.place))
+    if source.kind in WEBHOOKS:
+        return FileLog(Path(source.place) / EVENTS, in_order=source.kind == "webhook-blocking")
     if source.kind == "command":
         return StreamLog(f"the output of {source.place}", partial(_run, source.place))
     path = source.place
