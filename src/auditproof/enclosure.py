@@ -206,7 +206,9 @@ class Enclosure:
         def look() -> bool | None:
             self._read(seen, wanted)
             log = self._request_log() if still_open else ""
-            over.update(name for name, item in still_open.items() if is_over(item.exchange, seen.events[name], log))
+            over.update(
+                name for name, item in still_open.items() if is_over(item.exchange, seen.events.get(name, ()), log)
+            )
             return True if over >= {name for name in still_open if shows(name, bool(log))} else None
 
         def shows(name: str, logs: bool) -> bool:
