@@ -33,6 +33,8 @@ _SECRET_NAMES = (
 _DOTTED = re.compile(r"(?<![\w.-])[\w.-]++", re.ASCII)
 _BEARER = re.compile(r"(?i)(\b(?:bearer|authorization:\s*basic)\s+)[^\s\"]+")
 _QUERY = re.compile(r"(?i)([?&][\w.-]*(?:token|password|secret|api_?key)=)[^&\s\"]+")
+_COMMAND = re.compile(r"([?&])command=[^&\s\"']*")
+_NEW_URI = re.compile(r"[?\s\"']")
 _USERINFO = re.compile(r"(?i)(\b(?:https?|wss?|ldaps?|grpcs?)://(?:[^/\s:@\"]{0,256}:)?)[^@/\s\"]++@")
 _PEM = re.compile(r"-----BEGIN [A-Z ]{0,32}PRIVATE KEY-----.*?(?:-----END [A-Z ]{0,32}PRIVATE KEY-----|\Z)", re.DOTALL)
 _ENCODED = re.compile(r"(?:LS0tLS1CRUdJTi|ZXlKaGJHY2)[A-Za-z0-9+/=_-]*")  # base64 of "-----BEGIN " and of a JWT
@@ -54,10 +56,24 @@ def redact_text(text: str) -> str:
         return text
     text = _PEM.sub("<redacted private key>", text)
     text = _BEARER.sub(r"\1<redacted>", text)
-    text = _QUERY.sub(r"\1<redacted>", text)
+    text = _QUERY.sub(r"\1<redacted>", _without_arguments(text))
     text = _USERINFO.sub(r"\1<redacted>@", text)
     text = _ENCODED.sub("<redacted base64>", text)
     return _DOTTED.sub(_unless_token, text)
+
+
+def _without_arguments(text: str) -> str:
+    """Without the arguments of what is executed in a container: the first ``command`` of a URI is the program.
+
+    (k8s.io/kubernetes pkg/registry/core/pod/strategy.go streamParams: one parameter an argument.)
+    """
+    parts, end, begun = [], 0, False
+    for found in _COMMAND.finditer(text):
+        between = text[end : found.start()]
+        begun = begun and found[1] == "&" and not _NEW_URI.search(between)
+        parts += [between, f"{found[1]}command=<redacted>" if begun else found[0]]
+        end, begun = found.end(), True
+    return "".join([*parts, text[end:]])
 
 
 def redact_command(words: Sequence[str]) -> list[str]:

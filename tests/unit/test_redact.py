@@ -237,3 +237,15 @@ def test_a_failure_without_secrets_stays_as_it_is() -> None:
 @given(body=JSON)
 def test_what_is_removed_can_be_told_of_any_body(body: Any) -> None:
     assert all(isinstance(text, str) for text in removed_texts(event(body)))
+
+
+EXEC = "/api/v1/namespaces/shop/pods/db/exec?container=c&command=mysql&command=-phunter2&stdin=true&command=--x%3Dy"
+
+
+def test_the_arguments_of_a_command_go_and_the_program_stays() -> None:
+    hidden = EXEC.replace("-phunter2", "<redacted>").replace("--x%3Dy", "<redacted>")
+    assert redact_text(EXEC) == hidden
+    assert redact_text(f"GET {EXEC} and GET {EXEC}") == f"GET {hidden} and GET {hidden}"
+    assert redact({"requestURI": EXEC}) == {"requestURI": hidden}
+    assert redact_text("/x?command=ls") == "/x?command=ls"
+    assert redact_text("/x?command=ls&command=") == "/x?command=ls&command=<redacted>"

@@ -133,7 +133,8 @@ class Reporting:
         """Say at once that an action is not proven, of the first few: the run may still take long."""
         if record["verdict"] in ("VIOLATED", "UNPROVEN") and self._told < TOLD_AT_ONCE:
             self._told += 1
-            self._say(f"{record['verdict']} {record['id']}: {record['reasons'][0] if record['reasons'] else ''}")
+            reason = redact_text(record["reasons"][0] if record["reasons"] else "")
+            self._say(f"{record['verdict']} {record['id']}: {reason}")
             if self._told == TOLD_AT_ONCE:
                 self._say("auditproof: further ones are told at the end")
 
