@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
+import yaml
 
 from auditproof import content
 from auditproof.action import act, to_request
@@ -167,6 +168,61 @@ def test_a_refused_policy_beside_the_first_is_told_in_the_servers_words(
 
     assert 'rules[0].level: Unsupported value: "metadata"' in str(error.value)
     assert str(refused) in str(error.value)
+
+
+GUESTS = """\
+apiVersion: auditproof/v1
+kind: CaseFile
+title: What a guest may do on a kind cluster
+identities:
+  alice: {user: alice}
+  robot: {serviceAccount: guests/robot}
+given:
+- {apiVersion: v1, kind: Namespace, metadata: {name: guests}}
+cases:
+- {id: robot-reads, title: A service account reads, as: robot, do: {list: secrets, in: guests}, expect: {status: 200}}
+- {id: alice-makes, title: A user by CertificateSigningRequest makes, as: alice, do: {create: secrets/db, in: guests}}
+"""
+
+
+@pytest.mark.parametrize("by_command", [False, True])
+def test_the_cluster_is_proven_by_somebody_who_only_has_its_kubeconfig_and_its_log(
+    kind: Kind, everything: Path, tmp_path: Path, *, by_command: bool
+) -> None:
+    cluster = kind.cluster(everything)
+    (tmp_path / "cases.audit.yaml").write_text(GUESTS)
+    (tmp_path / "kubeconfig").write_text(kind.node.ask("cat", "/etc/kubernetes/admin.conf"))
+    config = yaml.safe_load((tmp_path / "kubeconfig").read_text())
+    config["clusters"][0]["cluster"]["server"] = cluster.url
+    (tmp_path / "kubeconfig").write_text(yaml.safe_dump(config))
+    inside = f"/auditproof/{cluster.log.parents[1].name}/audit/audit.log"
+    log = f"command:docker exec {kind.node.name} cat {inside}" if by_command else str(cluster.log)
+
+    options = [f"--audit-policy={everything}", "--audit-cluster=existing", "--audit-kubeconfig=kubeconfig"]
+    done = subprocess.run(
+        [
+            sys.executable,
+            "-m",
+            "pytest",
+            "-q",
+            "-p",
+            "no:cacheprovider",
+            "cases.audit.yaml",
+            *options,
+            f"--audit-log={log}",
+            "--audit-report=out",
+        ],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+    assert done.returncode == 0, done.stdout + done.stderr
+    report = json.loads((tmp_path / "out" / "results.json").read_text())
+    assert report["cluster"]["provider"] == "existing"
+    assert {proof["verdict"] for proof in report["proofs"]} == {"PROVEN"}
+    assert len(report["proofs"]) == 2
 
 
 def test_the_authoritys_key_is_for_its_owner_alone(kind: Kind, everything: Path) -> None:

@@ -26,7 +26,13 @@ class Machine:
         self.folder = folder
         self.variables = folder / "variables"
         self.variables.touch()
-        self.settings = {"KINDLAB": str(folder / "lab"), "AUDITPROOF_NODE_IMAGE_RECIPE": str(folder / "recipe")}
+        self.limit = folder / "limit"
+        self.limit.write_text("1024\n")
+        self.settings = {
+            "KINDLAB": str(folder / "lab"),
+            "AUDITPROOF_NODE_IMAGE_RECIPE": str(folder / "recipe"),
+            "AUDITPROOF_INOTIFY_LIMIT": str(self.limit),
+        }
         (folder / "lab").mkdir()
         self.put("bin/id", "echo 0")
         self.put("bin/apt-get", "exit 0")
@@ -76,6 +82,18 @@ def test_an_image_that_docker_has_is_taken_with_the_recipes_kind(machine: Machin
         "AUDITPROOF_IMAGE": "kind-node:v1.37.2",
         "KIND": str(machine.folder / "lab" / "bin" / "kind"),
     }
+
+
+def test_a_limit_that_is_too_low_for_several_nodes_is_raised_meanwhile(machine: Machine) -> None:
+    (machine.folder / "images").write_text("kind-node:v1.37.2\n")
+    machine.limit.write_text("128\n")
+
+    machine.run("begin")
+    raised = machine.limit.read_text()
+    machine.run("end")
+
+    assert raised == "512\n"
+    assert machine.limit.read_text() == "128\n"
 
 
 def test_the_recipe_starts_docker_and_makes_the_image(machine: Machine) -> None:

@@ -29,6 +29,11 @@ MANIFESTS = "/etc/kubernetes/manifests"
 # A network of the cluster's own, so that it can be removed with it (docker and podman, pkg/cluster/internal/providers).
 _NETWORK = {"docker": "KIND_EXPERIMENTAL_DOCKER_NETWORK", "podman": "KIND_EXPERIMENTAL_PODMAN_NETWORK"}
 _ENGINE_SETTINGS = ("CONTAINERD_", "CONTAINER_", "DOCKER_", "NERDCTL_", "XDG_RUNTIME_DIR")
+# kind.sigs.k8s.io/docs/user/known-issues: pod errors due to "too many open files".
+_NOT_BOOTED = (
+    "the node did not boot: where other nodes run beside it, fs.inotify.max_user_instances (sysctl) may be too low: "
+    "512 is enough for several"
+)
 # The kubelet reads no file whose name begins with a dot; so it sees only what is complete.
 _PLACE = 'cp "$0" "$1/.$2.new" && mv "$1/.$2.new" "$1/$2.json"'
 _SERVER_LOGS = 'ls /var/log/pods/kube-system_"$0"_*/kube-apiserver/*.log 2>/dev/null || :'
@@ -172,7 +177,8 @@ def _why(log: Path) -> str:
     """What kind and kubeadm say went wrong; a trace of kubeadm's own calls, which comes last, helps nobody."""
     lines = log.read_text(errors="replace").splitlines()
     found = dict.fromkeys(line.strip() for line in lines if line.lower().startswith("error"))
-    return "\n".join(list(found)[:5]) or last_words(log)
+    hint = _NOT_BOOTED if any("could not find a log line" in line for line in found) else ""
+    return "\n".join([*list(found)[:5], hint]).strip() or last_words(log)
 
 
 def engine_settings() -> list[str]:

@@ -1,0 +1,138 @@
+"""The Docker daemon dies in the middle of a run: nothing is proven by that, and what is left can be removed.
+
+The daemon is one of the test's own, beside the machine's, with the node image out of that one.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+import threading
+from contextlib import suppress
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+from auditproof.action import act, to_request
+from auditproof.clusters.engine import Engine, run
+from auditproof.clusters.kind import Kind
+from auditproof.clusters.profile import load_profile
+from auditproof.clusters.rundir import RunDirectory
+from auditproof.expect import Expectation
+from auditproof.identity import Identity
+from auditproof.policy import load_policy
+from auditproof.run import Prover, Step
+from auditproof.verdict import Outcome
+from auditproof.wait import wait_until
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+IMAGE = os.environ.get("AUDITPROOF_IMAGE", "")
+ALICE = Identity.x509("alice")
+
+
+class Daemon:
+    """A Docker daemon with everything of its own; it touches no rule of the machine's firewall."""
+
+    def __init__(self, folder: Path, runtimes: list[str]) -> None:
+        self.host = f"unix://{folder}/docker.sock"
+        self._log = folder / "dockerd.log"
+        self._containerd = folder / "exec" / "containerd" / "containerd.pid"
+        self._command = ["dockerd", "--host", self.host, "--bridge=none", "--iptables=false", "--ip6tables=false"]
+        self._command += ["--default-address-pool=base=10.213.0.0/16,size=24"]  # the other daemon knows nothing of it
+        self._command += ["--data-root", f"{folder}/data", "--exec-root", f"{folder}/exec"]
+        self._command += ["--pidfile", f"{folder}/pid", *runtimes]
+        self.start()
+
+    def start(self) -> None:
+        with self._log.open("ab") as log:
+            self.process = subprocess.Popen(self._command, stdout=log, stderr=log, start_new_session=True)
+        wait_until(self._answers, what="the daemon to answer", timeout_s=60, pause_s=0.2)
+
+    def _answers(self) -> bool | None:
+        assert self.process.poll() is None, self._log.read_text()[-2000:]
+        return True if run(["docker", "--host", self.host, "ps"]).returncode == 0 else None
+
+    def kill(self) -> None:
+        """Kill it, and with it (by PR_SET_PDEATHSIG) the containerd that it has started."""
+        containerd = int(self._containerd.read_text())
+        self.process.kill()
+        self.process.wait()
+        with suppress(ChildProcessError):  # it is ours where this process adopts orphans, and would stay a zombie
+            os.waitpid(containerd, 0)
+
+    def end(self) -> None:
+        if self.process.poll() is not None:
+            self.start()  # only a daemon ends its containers
+        # A bridge of a network that stays has the addresses that the next daemon would take.
+        left = run(["docker", "--host", self.host, "ps", "--all", "--quiet"]).stdout.split()
+        run(["docker", "--host", self.host, "rm", "--force", "--volumes", *left])
+        run(["docker", "--host", self.host, "network", "prune", "--force"])
+        self.process.terminate()
+        self.process.wait(60)
+        for mount in self._mounts():  # the daemon that was killed could not do so
+            subprocess.run(["umount", "--lazy", mount], check=True)
+
+    def _mounts(self) -> list[str]:
+        places = [line.split()[1] for line in Path("/proc/self/mounts").read_text().splitlines()]
+        return sorted((place for place in places if place.startswith(f"{self._log.parent}/")), reverse=True)
+
+
+def load_image(daemon: Daemon) -> None:
+    """Hand the node image from the machine's daemon to this one."""
+    with subprocess.Popen(["docker", "save", IMAGE], stdout=subprocess.PIPE) as saving:
+        subprocess.run(
+            ["docker", "--host", daemon.host, "load", "--quiet"], stdin=saving.stdout, check=True, capture_output=True
+        )
+
+
+@pytest.fixture
+def daemon(container_engine: Engine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Daemon]:
+    if container_engine.name != "docker" or os.geteuid() != 0 or shutil.which("dockerd") is None:
+        pytest.skip("a Docker daemon of the test's own needs root and dockerd")
+    runtimes = json.loads(container_engine.ask("info", "--format", "{{json .Runtimes}}"))
+    own = [f"--add-runtime={name}={kind['path']}" for name, kind in runtimes.items() if "/" in kind.get("path", "")]
+    default = container_engine.ask("info", "--format", "{{.DefaultRuntime}}").strip()
+    daemon = Daemon(tmp_path, [*own, f"--default-runtime={default}"])
+    try:
+        load_image(daemon)
+        monkeypatch.setenv("DOCKER_HOST", daemon.host)
+        yield daemon
+    finally:
+        daemon.end()
+
+
+def test_a_killed_daemon_leaves_cases_unproven_and_a_way_to_remove_what_is_left(
+    daemon: Daemon, everything: Path, tmp_path: Path
+) -> None:
+    directory = RunDirectory.create()
+    kind = Kind(load_profile("kind"), directory, kubernetes="1.37", image=IMAGE, policy=everything, report=print)
+    cluster, policy = kind.cluster(everything), load_policy(everything)
+    prover = Prover(
+        cluster, policy, running=policy, folder=directory.private_folder(), died=lambda: kind.alive(cluster)
+    )
+    (before,) = prover.prove([Step("before", ALICE, to_request(act("get", "namespaces/default")), Expectation())])
+    timer = threading.Timer(0.4, daemon.kill)
+    timer.start()
+    (proof,) = prover.prove([Step("watch", ALICE, to_request(act("watch", "namespaces")), Expectation())])
+    timer.join()
+    prover.close()
+    said = directory.close()
+
+    assert before.verdict.outcome is Outcome.PROVEN, before.verdict.reasons
+    assert proof.verdict.outcome is Outcome.UNPROVEN
+    assert f"{kind.node.name} is gone" in " ".join(proof.verdict.reasons)
+    assert not directory.path.exists()
+    assert "is left behind" in said
+
+    daemon.start()
+    remedy = tmp_path / "remedy"
+    remedy.write_text(said.partition("remove it by\n")[2])
+    subprocess.run(["sh", "-e", str(remedy)], check=True, capture_output=True)
+    engine = Engine("docker")
+    assert engine.ask("ps", "--all", "--quiet") == ""
+    assert kind.node.name.removesuffix("-control-plane") not in engine.ask("network", "ls", "--format", "{{.Name}}")
