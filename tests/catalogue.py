@@ -8,9 +8,11 @@ from __future__ import annotations
 
 import json
 from itertools import groupby
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from auditproof import content
+from auditproof.bodies import minimal_body
+from auditproof.resources import RESOURCES
 from auditproof.served import load_served
 
 if TYPE_CHECKING:
@@ -82,10 +84,17 @@ def _do(served: ServedResource, verb: str, namespace: str) -> str:
     request = f'request: "{METHODS.get(verb, "GET")} {_path(served, verb, namespace)}"'
     if verb not in ("create", "update", "patch"):
         return request
-    metadata = {"generateName": "res-"} if verb == "create" and not served.subresource else {"name": "nobody"}
-    body = {} if verb == "patch" else {"metadata": metadata}
+    body = {} if verb == "patch" else _new(served) if verb == "create" else {"metadata": {"name": "nobody"}}
     kind = "application/merge-patch+json" if verb == "patch" else "application/json"
     return f"{request}, body: {json.dumps(json.dumps(body))}, contentType: {kind}"
+
+
+def _new(served: ServedResource) -> dict[str, Any]:
+    """What is created: an object that the server accepts, where one is known for its kind."""
+    known = RESOURCES.get((served.group, served.resource))
+    body = minimal_body(known.kind if known else "", served.subresource)
+    metadata = {"name": "nobody"} if served.subresource else {"generateName": "res-", **body.get("metadata", {})}
+    return {**body, "metadata": metadata}
 
 
 def _path(served: ServedResource, verb: str, namespace: str) -> str:

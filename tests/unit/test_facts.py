@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 
-from tests.facts import load_facts, shown
+from tests.facts import DOCUMENT, document, load_facts, shown
 
 FACTS = load_facts()
 
@@ -24,3 +24,13 @@ def test_what_no_server_can_show_is_shown_by_nothing() -> None:
     covered = {row.fact for row in shown()}
 
     assert [fact.id for fact in FACTS if fact.without and fact.id in covered] == []
+
+
+def test_every_other_fact_is_shown_by_a_case_or_a_test() -> None:
+    covered = {row.fact for row in shown()}
+
+    assert [fact.id for fact in FACTS if not fact.without and fact.id not in covered] == []
+
+
+def test_the_document_is_the_one_that_is_written() -> None:
+    assert DOCUMENT.read_text(encoding="utf-8") == document(), "`make facts` writes docs/coverage.md anew"
