@@ -56,13 +56,13 @@ class Connection:
     token: str = ""
 
     def request(
-        self, method: str, path: str, body: Any = None, *, timeout_s: float = TIMEOUT_S, begin: int = 0
+        self, method: str, path: str, body: Any = None, *, timeout_s: float = TIMEOUT_S, begin: int | None = None
     ) -> Answer:
-        """One request and its answer, whatever that is; ``begin`` asks for the body from that byte on.
+        """One request and its answer, whatever that is; ``begin`` asks for a file from that byte on.
 
         Raises ClusterError where none comes.
         """
-        headers = {"User-Agent": USER_AGENT, "Accept": "application/json"}
+        headers = {"User-Agent": USER_AGENT, "Accept": "application/json" if begin is None else "*/*"}
         headers |= {"Authorization": f"Bearer {self.token}"} if self.token else {}
         headers |= {"Content-Type": "application/json"} if body is not None else {}
         headers |= {"Range": f"bytes={begin}-"} if begin else {}
