@@ -25,8 +25,9 @@ if TYPE_CHECKING:
 EPILOG = """\
 Give FOLDER/kubeconfig to the API server as --audit-webhook-config-file before it starts, and let this run meanwhile;
 then prove with --log webhook:FOLDER, or with --log webhook-blocking:FOLDER where --audit-webhook-mode is blocking.
-In batch mode events come in no order: what is not recorded is proven only where all events since the server's start
-have come here. Keys and address are made once; a later start takes them as they are.
+In batch mode events come in no order: nothing is proven until as many have come here as the server has counted since
+its start, which no policy reaches that records our own GET /metrics; prefer a webhook in mode blocking.
+Keys and address are made once; a later start takes them as they are.
 
 It runs until it is interrupted. exit codes: 2 the folder or the address cannot be used; 130 interrupted.
 
