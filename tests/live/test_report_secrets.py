@@ -21,7 +21,20 @@ if TYPE_CHECKING:
 
 ROOT = content.root()
 POLICY = "apiVersion: audit.k8s.io/v1\nkind: Policy\nrules:\n- level: RequestResponse\n"
-KINDS = ("secret", "string", "config", "applied", "env", "query", "bundle", "header", "agent", "expected")
+KINDS = (
+    "secret",
+    "string",
+    "config",
+    "applied",
+    "env",
+    "query",
+    "bundle",
+    "header",
+    "agent",
+    "expected",
+    "argument",
+    "extra",
+)
 OF_TESTS = ("body", "printed", "variable", "option", "sought")
 JWT = re.compile(r"eyJ[\w-]{10,}\.[\w-]{10,}\.[\w-]{10,}")
 
@@ -92,11 +105,21 @@ def case_file() -> dict[str, Any]:
         case("agent", {"get": "secrets/a", **within, "query": {"password": canary("agent")}}, wrong),
         case("token", {"create": "serviceaccounts/default/token", **within}, wrong),
         case("expected", {"create": "secrets/d", **within, "object": {"stringData": {"x": canary("expected")}}}, other),
+        case(
+            "exec", {"get": "pods/p/exec", **within, "query": {"container": "c", "command": ["sh", canary("argument")]}}
+        ),
+        case("oidc", {"get": "secrets/a", **within}, wrong) | {"as": "olivia"},
+        case("late", {"get": "secrets/a", **within}, wrong) | {"as": "late-olivia"},
+        case("legacy", {"get": "secrets/a", **within}, wrong) | {"as": "legacy-robot"},
         case("found", {"get": "secrets/a", **within}, found),
     ]
     given = [{"apiVersion": "v1", "kind": "ServiceAccount", "metadata": {"name": "default", "namespace": "default"}}]
     head = {"apiVersion": "auditproof/v1", "kind": "CaseFile", "title": "Secrets"}
-    return {**head, "identities": {"alice": {"user": "alice"}}, "given": given, "cases": cases}
+    identities = {
+        "alice": {"user": "alice"}, "olivia": {"oidc": "olivia"}, "late-olivia": {"oidc": "olivia", "token": "expired"},
+        "legacy-robot": {"serviceAccount": "default/default", "token": "legacy"},
+    }  # fmt: skip
+    return {**head, "identities": identities, "given": given, "cases": cases}
 
 
 @pytest.fixture(scope="module")
