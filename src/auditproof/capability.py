@@ -15,7 +15,6 @@ class Capability(StrEnum):
     READS_LOG = "readsLog"
     RUNS_PODS = "runsPods"
     KUBELET = "kubelet"  # one answers for pods: the real one, or a stand-in that runs no container
-    TRANSLATES_STREAMS = "translatesStreams"  # an API server opens WebSockets itself: its kubelet is older than 1.36
     STATIC_TOKENS = "staticTokens"
     BOOTSTRAP_TOKENS = "bootstrapTokens"
     FRONT_PROXY = "frontProxy"

@@ -20,7 +20,6 @@ CapabilityName = Literal[
     "readsLog",
     "runsPods",
     "kubelet",
-    "translatesStreams",
     "staticTokens",
     "bootstrapTokens",
     "frontProxy",

@@ -9,6 +9,7 @@ NETWORK = "192.0.2.0/24"  # for documentation alone (RFC 5737): no machine has s
 NODE_ADDRESS = "192.0.2.10"
 POD_ADDRESS = "192.0.2.20"
 PORT = 10250  # the kubelet's own
+WEBSOCKETS = "ExtendWebSocketsToKubelet"  # as a kubelet of 1.36 and newer declares: it takes WebSockets itself
 CONTAINER = "main"  # what a container must be called to run there
 
 
@@ -22,6 +23,7 @@ def node() -> dict[str, Any]:
             "addresses": [{"type": "InternalIP", "address": NODE_ADDRESS}],
             "conditions": [{"type": "Ready", "status": "True", "reason": "StandIn"}],
             "daemonEndpoints": {"kubeletEndpoint": {"Port": PORT}},
+            "declaredFeatures": [WEBSOCKETS],
         },
     }
 

@@ -46,7 +46,6 @@ if TYPE_CHECKING:
 
 # Inside a node, loopback is another one, and its API servers share what is in etcd.
 CAPABILITIES = frozenset(Capability) - {
-    Capability.TRANSLATES_STREAMS,
     Capability.LEGACY_TOKENS,
     Capability.OIDC,
     Capability.CALLS_BACK,

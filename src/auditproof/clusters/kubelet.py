@@ -105,7 +105,7 @@ class Kubelet(BaseHTTPRequestHandler):
         self.end_headers()
 
     def _websocket(self, verb: str) -> None:
-        """What clients before the fifth version of the protocol ask for is passed on to the kubelet as it is."""
+        """What the API server passes on as it is: all WebSockets since 1.36, before that those of older protocols."""
         key = self.headers.get("Sec-WebSocket-Key", "") + WEBSOCKET_KEY
         accept = base64.b64encode(hashlib.sha1(key.encode(), usedforsecurity=False).digest()).decode()
         offered = self.headers.get("Sec-WebSocket-Protocol", "").split(",")[0].strip()
@@ -113,7 +113,9 @@ class Kubelet(BaseHTTPRequestHandler):
         if verb == "exec":
             frames = [bytes([0x82, len(text) + 1, channel]) + text for channel, text in ((1, OUTPUT), (3, SUCCESS))]
             self.wfile.write(b"".join(frames) + CLOSED)
-        self._until_hung_up()
+            self.close_connection = True
+        else:
+            self._until_hung_up()
 
     def _spdy(self, verb: str) -> None:
         offered = self.headers.get("X-Stream-Protocol-Version", "").split(",")[0].strip()
