@@ -20,7 +20,7 @@ from auditproof.counting import count
 from auditproof.wire import Credential, Wire
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
     from pathlib import Path
 
     from auditproof.clusters.base import Cluster
@@ -72,6 +72,35 @@ def test_counters_that_are_not_this_logs_are_noticed(own: Cluster, monkeypatch: 
 
     assert account.holds is False
     assert account.reason.endswith("more events than the server counted: something else writes to it")
+
+
+QUIET = """\
+apiVersion: audit.k8s.io/v1
+kind: Policy
+rules:
+- level: Metadata  # the server's own requests leave nothing, and are not counted as excluded
+  users: ["system:apiserver"]
+  omitStages: [RequestReceived, ResponseStarted, ResponseComplete, Panic]
+- level: None
+  resources: [{group: "", resources: [configmaps]}]
+- level: Metadata
+"""
+
+
+def test_every_excluded_request_is_counted_as_one(embedded: Embedded, write_policy: Callable[[str], Path]) -> None:
+    """Exact where nothing else is excluded: as many requests come to level None as were sent, and no more."""
+    cluster = embedded.cluster(write_policy(QUIET))
+    wire = Wire(cluster.url, cluster.ca, Credential(cluster.admin_cert, cluster.admin_key))
+    before = count(cluster)
+    for number in range(5):
+        answer = wire.send(path_request("GET", "/api/v1/configmaps"), audit_id=f"none-{number}", user_agent="test")
+        assert answer.status == 200
+    wire.close()
+    after = count(cluster)
+
+    assert before.holds and after.holds, (before.reason, after.reason)
+    assert after.levels["None"] - before.levels.get("None", 0) == 5
+    assert b"none-" not in cluster.log.read_bytes()
 
 
 CONFTEST = """
