@@ -85,8 +85,12 @@ class Response:
 
 
 def prepare_wire() -> None:
-    """Import the client library, which takes a while: worth doing while something else starts."""
-    import kubernetes.client  # noqa: F401
+    """Import the client library, which takes a while: worth doing while something else starts.
+
+    Needed before several threads make wires: its modules are imported lazily, and two threads that begin with different
+    ones wait for each other (_DeadlockError).
+    """
+    from kubernetes.client import ApiClient, Configuration  # noqa: F401
 
 
 class Wire:

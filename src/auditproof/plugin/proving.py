@@ -369,6 +369,7 @@ class AuditSession:
         if "run_directory" not in vars(self):
             return []
         servers = started(self.run_directory)
+        prepare_wire()  # with workers, this process has not sent anything yet
         with ThreadPoolExecutor(max_workers=cpu_count()) as pool:
             accounts = list(pool.map(lambda server: self._account(server[0], server[2]), servers))
         return [(policy, account) for (_, policy, _), account in zip(servers, accounts, strict=True)]
