@@ -39,6 +39,17 @@ def pytest_runtestloop(session):
         running.stop()
         running.stop()
 
+@pytest.hookimpl(trylast=True)
+def pytest_runtest_logreport(report):
+    if SAY:
+        from auditproof.plugin import hooks
+        hooks._progress(CONFIG[0])("said")
+
+CONFIG = []
+
+def pytest_configure(config):
+    CONFIG.append(config)
+
 @pytest.fixture(autouse=True)
 def wait():
     told.clear()
@@ -98,7 +109,7 @@ class Terminal:
 
 def written(folder: Path, *options: str, tell: bool, terminal: bool = True) -> str:
     """What a run writes, to a terminal or to a file."""
-    (folder / "conftest.py").write_text(CONFTEST.replace("TELL", str(tell)))
+    (folder / "conftest.py").write_text(CONFTEST.replace("TELL", str(tell)).replace("SAY", str(tell and not terminal)))
     (folder / "test_it.py").write_text(TESTS)
     command = [sys.executable, "-m", "pytest", "--rootdir=.", "-p", "no:cacheprovider", *options]
     ours, theirs = pty.openpty()
@@ -156,6 +167,7 @@ def test_elsewhere_plain_lines_are_told_and_nothing_is_broken(tmp_path: Path) ->
     assert "\x1b" not in told
     assert [line for line in lines if "how far it is" in line and not line.startswith("how far it is")] == []
     assert "20 passed" in lines[-1]
+    assert [line for line in lines if "said" in line and line != "said"] == [], "what is said has a line of its own"
 
 
 def test_a_quiet_run_and_a_run_whose_tests_write_themselves_get_no_line(tmp_path: Path) -> None:

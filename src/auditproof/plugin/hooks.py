@@ -129,6 +129,8 @@ def _progress(config: pytest.Config) -> Any:
         reporter = config.pluginmanager.get_plugin("terminalreporter")
         if reporter is not None:
             reporter.ensure_newline()
+            if reporter._tw.width_of_current_line:  # a line of progress came between a file's name and its results
+                reporter._tw.line()
             reporter.write_line(line)
             reporter.flush()
 
