@@ -49,7 +49,10 @@ def backends_record(records: Iterable[Mapping[str, Any]], planned: Iterable[str]
     return {
         **{kind: sum(record[kind] for record in tests) for kind in KINDS},
         "notPerformed": sorted(set(planned) - done),
-        "load": [row for record in tests for row in record["load"]],
+        "load": sorted(
+            (row for record in tests for row in record["load"]),
+            key=lambda row: (row["events"] > 0, row["backend"], row["mode"]),
+        ),
         "tests": [{key: value for key, value in record.items() if key != "load"} for record in tests],
     }
 
