@@ -20,6 +20,7 @@ from auditproof.clusters.kind_binary import find_kind
 from auditproof.clusters.kind_home import Home, homes, remove_reusable
 from auditproof.clusters.profile import load_profile
 from auditproof.clusters.rundir import RunDirectory
+from auditproof.counting import count
 from auditproof.errors import ServerDied
 from auditproof.expect import Expectation
 from auditproof.identity import Identity
@@ -124,6 +125,8 @@ def test_policies_are_swapped_on_the_running_cluster_many_times_in_a_row(metadat
             kind.swap(cluster, policy)
             took.append(time.monotonic() - begun)
             assert level_of(kind, cluster, policy, directory) is level
+        account = count(cluster)
+        assert account.holds, account.reason  # the log is that of the last process alone
     finally:
         directory.close()
 

@@ -41,7 +41,9 @@ _CAT = 'cat "$@" 2>/dev/null || :'
 # By its port, because every API server of the node is a process of this name.
 _KILL = """for pid in $(pidof kube-apiserver); do
   if tr "\\0" "\\n" </proc/$pid/cmdline 2>/dev/null | grep -qx -e "--secure-port=$0"; then kill -9 $pid; fi
-done"""
+done
+: >"$1"
+"""
 _STOP_OTHERS = (
     "sh",
     "-c",
