@@ -28,8 +28,8 @@ from auditproof.report.rules import policy_lines
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
-# More proven actions than this, and their evidence goes to a second file, so that the first opens at once everywhere.
-EVIDENCE_INSIDE = 1500
+# More proven actions than this, and their evidence goes to a second file: so the first stays under 3 MB for a thousand.
+EVIDENCE_INSIDE = 850
 EVIDENCE_FILE = "evidence.html"
 BODY_SHOWN = 6000  # characters of a body; results.json has all of it
 DOCUMENT = '<main id="auditproof">'  # what our part of a page begins with
