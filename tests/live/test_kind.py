@@ -185,9 +185,9 @@ cases:
 """
 
 
-@pytest.mark.parametrize("by_command", [False, True])
+@pytest.mark.parametrize("way", ["file", "command", "node"])
 def test_the_cluster_is_proven_by_somebody_who_only_has_its_kubeconfig_and_its_log(
-    kind: Kind, everything: Path, tmp_path: Path, *, by_command: bool
+    kind: Kind, everything: Path, tmp_path: Path, way: str
 ) -> None:
     cluster = kind.cluster(everything)
     (tmp_path / "cases.audit.yaml").write_text(GUESTS)
@@ -196,8 +196,12 @@ def test_the_cluster_is_proven_by_somebody_who_only_has_its_kubeconfig_and_its_l
     config["clusters"][0]["cluster"]["server"] = cluster.url
     (tmp_path / "kubeconfig").write_text(yaml.safe_dump(config))
     inside = f"/auditproof/{cluster.log.parents[1].name}/audit/audit.log"
-    log = f"command:docker exec {kind.node.name} cat {inside}" if by_command else str(cluster.log)
-
+    kind.node.ask("ln", "-sf", inside, "/var/log/audit.log")  # what the kubelet serves
+    log = {
+        "file": str(cluster.log),
+        "command": f"command:docker exec {kind.node.name} cat {inside}",
+        "node": f"node:{kind.node.name}/audit.log",
+    }[way]
     options = [f"--audit-policy={everything}", "--audit-cluster=existing", "--audit-kubeconfig=kubeconfig"]
     done = subprocess.run(
         [
