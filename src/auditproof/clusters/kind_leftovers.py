@@ -17,7 +17,7 @@ from auditproof.wait import TimedOut, wait_until
 from auditproof.wire import Credential, Wire
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Callable, Iterable, Iterator
 
     from auditproof.clusters.base import Cluster
     from auditproof.served import ServedResource
@@ -31,9 +31,18 @@ _LIST = (("Accept", "application/json;as=PartialObjectMetadataList;g=meta.k8s.io
 _PASSING = frozenset({"events", "leases", "endpoints", "endpointslices", "ipaddresses"})
 # Every namespace gets these, some time after it was made.
 _IN_EVERY_NAMESPACE = frozenset({("serviceaccounts", "default"), ("configmaps", "kube-root-ca.crt")})
-# Who makes things when it needs them: bundles of trust, certificates of nodes. Controllers' service accounts are made
-# so, too, but have no fields, and so no manager.
-_SYSTEM = frozenset({"kube-apiserver", "kube-controller-manager", "kube-scheduler", "kubelet", "kubeadm"})
+# Who makes things when it needs them: bundles of trust, certificates of nodes, what aggregated roles add up to.
+# Controllers' service accounts are made so, too, but have no fields, and so no manager.
+_SYSTEM = frozenset(
+    {
+        "clusterrole-aggregation-controller",
+        "kube-apiserver",
+        "kube-controller-manager",
+        "kube-scheduler",
+        "kubeadm",
+        "kubelet",
+    }
+)
 _BY_ITSELF = "kube-aggregator.kubernetes.io/automanaged"
 
 
@@ -56,7 +65,7 @@ def inventory(cluster: Cluster) -> list[str]:
     """The paths of all objects that are there, without those that come and go by themselves. Raises ClusterError."""
     hand = _Hand(cluster)
     try:
-        return sorted(thing.path for thing in hand.things())
+        return sorted(thing.path for thing in hand.things(lambda *_: True))
     finally:
         hand.close()
 
@@ -68,13 +77,13 @@ def remove_leftovers(cluster: Cluster, before: Iterable[str]) -> int:
     """
     hand, kept = _Hand(cluster), frozenset(before)
     try:
-        left = found = _foreign(hand.things(), kept)
+        left = found = _foreign(hand.things(_is_made_by_hand), kept)
         for thing in found:
             hand.delete(thing)
 
         def gone() -> bool | None:
             nonlocal left
-            left = _foreign(hand.things(), kept) if left else []
+            left = _foreign(hand.things(_is_made_by_hand), kept) if left else []
             return None if left else True
 
         wait_until(gone, what="leftover objects to go", timeout_s=GONE_TIMEOUT_S, pause_s=0.2)
@@ -99,14 +108,15 @@ class _Hand:
         self._wire = Wire(cluster.url, cluster.ca, Credential(cluster.admin_cert, cluster.admin_key))
         self._resources = [entry for entry in discover(cluster).resources if _counts(entry)]
 
-    def things(self) -> Iterator[Thing]:
+    def things(self, counts: Callable[[str, dict[str, Any]], bool]) -> Iterator[Thing]:
+        """Everything that ``counts``, by its resource and metadata."""
         for entry in self._resources:
             base = f"/apis/{entry.group}/{entry.version}" if entry.group else f"/api/{entry.version}"
             for item in self._list(f"{base}/{entry.resource}"):
                 metadata = item["metadata"]
                 namespace = str(metadata.get("namespace", ""))
                 within = f"{base}/namespaces/{namespace}" if namespace else base
-                if _is_made_by_hand(entry.resource, metadata):
+                if counts(entry.resource, metadata):
                     yield Thing(f"{within}/{entry.resource}", entry.resource, namespace, str(metadata["name"]))
 
     def _list(self, uri: str) -> list[Any]:
