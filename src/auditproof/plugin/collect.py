@@ -8,8 +8,9 @@ import pytest
 
 from auditproof.case import Case, CaseFile, load_case_file
 from auditproof.errors import SourceError
+from auditproof.plugin.benches import Wanted
 from auditproof.plugin.outcomes import Story, Unproven, Violated
-from auditproof.plugin.proving import SESSION, Wanted
+from auditproof.plugin.proving import SESSION
 from auditproof.verdict import Outcome
 
 if TYPE_CHECKING:

@@ -10,9 +10,10 @@ import pytest
 from auditproof.action import Action, Request, to_request
 from auditproof.capability import Capability
 from auditproof.expect import Expectation
+from auditproof.plugin.benches import Wanted
 from auditproof.plugin.hiding import note_events, note_secrets
 from auditproof.plugin.outcomes import Unproven, Violated
-from auditproof.plugin.proving import SESSION, Wanted
+from auditproof.plugin.proving import SESSION
 from auditproof.report.records import Origin, proof_record
 from auditproof.run import Proof, Prover, Step
 from auditproof.secrecy import Leak, disguises, leaks

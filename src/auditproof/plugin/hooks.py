@@ -13,12 +13,13 @@ import pytest
 from auditproof.clusters.rundir import RunDirectory
 from auditproof.errors import AuditproofError
 from auditproof.plugin import collect, options, recordings, witnesses
+from auditproof.plugin.benches import Batching, Wanted
 from auditproof.plugin.fixtures import NOT_SUPPORTED, PROOFS, marked, origin_of
 from auditproof.plugin.hiding import hide_secrets, hide_variables
 from auditproof.plugin.outcomes import PIPE_RECORD, RECORDS, Story
 from auditproof.plugin.pipe_fixtures import close_pipe
 from auditproof.plugin.piping import is_pipe, record_of
-from auditproof.plugin.proving import SESSION, AuditSession, Batching, Wanted
+from auditproof.plugin.proving import SESSION, AuditSession
 from auditproof.report.records import anchor, skipped_record
 
 if TYPE_CHECKING:

@@ -22,7 +22,8 @@ from auditproof.plugin.stage import Stage
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from auditproof.plugin.proving import AuditSession, Bench
+    from auditproof.plugin.benches import Bench
+    from auditproof.plugin.proving import AuditSession
 
 OPEN: pytest.StashKey[tuple[Bench, Pipe]] = pytest.StashKey()
 

@@ -27,9 +27,7 @@ from auditproof.errors import AuditproofError
 from auditproof.guest import needs_cluster_rights
 from auditproof.identification import doubt_that_it_runs
 from auditproof.noise import Noise, measure
-from auditproof.plugin.benches import Batching as Batching
-from auditproof.plugin.benches import Bench as Bench
-from auditproof.plugin.benches import Wanted as Wanted
+from auditproof.plugin.benches import Batching, Bench, Wanted
 from auditproof.plugin.options import minor, shown_path
 from auditproof.plugin.progress import Tally
 from auditproof.plugin.requiring import Required, require

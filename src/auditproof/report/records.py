@@ -80,12 +80,7 @@ def skipped_record(origin: Origin, policy: Policy, reason: str) -> dict[str, Any
     """A test in Python that this cluster cannot perform: what it would have asked is not known."""
     keys = ("method", "path", "verb", "apiGroup", "resource", "subresource", "namespace", "name")
     return {
-        "id": origin.id,
-        "title": origin.title,
-        "suite": origin.suite,
-        "line": origin.line,
-        "policy": {"path": policy.path, "sha256": policy.sha256},
-        "kubernetes": origin.kubernetes,
+        **_place(origin, policy),
         "identity": {"user": None, "groups": [], "kind": "anonymous", "impersonates": None},
         "request": dict.fromkeys(keys, ""),
         "because": "",
@@ -102,7 +97,7 @@ def skipped_record(origin: Origin, policy: Policy, reason: str) -> dict[str, Any
     }
 
 
-def _head(step: Step, origin: Origin, policy: Policy) -> dict[str, Any]:
+def _place(origin: Origin, policy: Policy) -> dict[str, Any]:
     return {
         "id": origin.id,
         "title": origin.title,
@@ -110,6 +105,12 @@ def _head(step: Step, origin: Origin, policy: Policy) -> dict[str, Any]:
         "line": origin.line,
         "policy": {"path": policy.path, "sha256": policy.sha256},
         "kubernetes": origin.kubernetes,
+    }
+
+
+def _head(step: Step, origin: Origin, policy: Policy) -> dict[str, Any]:
+    return {
+        **_place(origin, policy),
         "identity": _identity(step.identity),
         "request": _request(step),
         "because": origin.because,
