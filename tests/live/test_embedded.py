@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
+from tests.descriptors import descriptors
 
 from auditproof.clusters.embedded import Embedded
 from auditproof.clusters.profile import load_profile
@@ -103,12 +104,7 @@ def test_an_answered_request_is_in_the_log(cluster: Cluster) -> None:
 
 
 def test_nothing_listens_beyond_loopback(cluster: Cluster, run_directory: RunDirectory) -> None:
-    inodes = {
-        str(descriptor.readlink())
-        for pid in pids(run_directory.path)
-        for descriptor in Path(f"/proc/{pid}/fd").iterdir()
-        if descriptor.is_symlink()
-    }
+    inodes = {target for pid in pids(run_directory.path) for target in descriptors(pid).values()}
     listening = [
         line.split()[1]
         for table in ("tcp", "tcp6")

@@ -6,6 +6,7 @@ import os
 from pathlib import Path
 
 import pytest
+from tests.descriptors import descriptors
 
 from auditproof.clusters.embedded import Embedded
 from auditproof.clusters.profile import load_profile
@@ -44,19 +45,19 @@ def test_after_a_rotation_the_log_is_no_longer_appended_to(tmp_path: Path) -> No
     try:
         embedded = Embedded(load_profile("embedded"), directory, kubernetes="1.37", assets=None, report=print)
         small = embedded.cluster(policy, Settings.of({"maxsize": "1"}))
-        process = Path("/proc") / str(directory.entry(small.name)[0])
-        before = appends(process, small.log)
+        pid = directory.entry(small.name)[0]
+        before = appends(pid, small.log)
         for n in range(25):
             ask(small, f"/version?padding={'x' * 25_000}{n}")
 
         assert list(small.log.parent.glob("audit-*.log")) != []
-        assert (before, appends(process, small.log)) == (True, False)
+        assert (before, appends(pid, small.log)) == (True, False)
     finally:
         directory.close()
 
 
-def appends(process: Path, log: Path) -> bool:
+def appends(pid: int, log: Path) -> bool:
     """Whether a process has the file open so that it always writes at its end."""
-    (number,) = (entry.name for entry in (process / "fd").iterdir() if entry.readlink() == log)
-    flags = (process / "fdinfo" / number).read_text().partition("flags:")[2].split()[0]
+    (number,) = (number for number, target in descriptors(pid).items() if target == str(log))
+    flags = Path(f"/proc/{pid}/fdinfo/{number}").read_text().partition("flags:")[2].split()[0]
     return bool(int(flags, 8) & os.O_APPEND)
