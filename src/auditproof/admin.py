@@ -122,7 +122,7 @@ class Admin:
         if manifest["kind"] == "CustomResourceDefinition":
             self._wait_until_served(manifest)
         if manifest["kind"] == "APIService":
-            self._wait_until_available(f"{collection}/{manifest['metadata']['name']}")
+            self._wait_until_available(manifest, f"{collection}/{manifest['metadata']['name']}")
         self._pods.settle(manifest, located)
         self._created.add(key)
 
@@ -169,7 +169,7 @@ class Admin:
     def _discover(self, manifest: Mapping[str, Any]) -> Resource:
         group, _, version = str(manifest["apiVersion"]).rpartition("/")
         answer = self.send("GET", f"/apis/{group}/{version}" if group else f"/api/{version}")
-        for served in answer.json().get("resources", []) if answer.status == 200 else []:
+        for served in _served(answer):
             if served["kind"] == manifest["kind"] and "/" not in served["name"]:
                 return Resource(group, version, served["name"], served["kind"], bool(served["namespaced"]))
         raise WireError(f"set-up: the API server serves no {manifest['kind']} of {manifest['apiVersion']}")
@@ -182,21 +182,37 @@ class Admin:
         return response
 
     def _wait_until_served(self, definition: Mapping[str, Any]) -> None:
+        """Wait until custom resources can be asked for, and are in the discovery that says what their kind is called.
+
+        A server answers for them from its watch of the definitions; a controller adds them to the discovery, before
+        that or after (k8s.io/apiextensions-apiserver pkg/apiserver/customresource_discovery_controller.go).
+        """
         spec = definition["spec"]
+        plural = spec["names"]["plural"]
         version = next(version["name"] for version in spec["versions"] if version["served"])
-        uri = f"/apis/{spec['group']}/{version}/{spec['names']['plural']}?limit=1"
-        what = f"the API server to serve {spec['names']['plural']}.{spec['group']}"
-        wait_until(lambda: self._all("GET", uri, 200), what=what, timeout_s=DEFINITION_TIMEOUT_S)
+        uri = f"/apis/{spec['group']}/{version}"
+
+        def look() -> bool | None:
+            told = all(plural in _names(answer) for answer in self.everywhere("GET", uri))
+            return (told and self._all("GET", f"{uri}/{plural}?limit=1", 200)) or None
+
+        what = f"the API server to serve {plural}.{spec['group']}"
+        wait_until(look, what=what, timeout_s=DEFINITION_TIMEOUT_S)
 
     def _all(self, method: str, uri: str, status: int) -> bool | None:
         return all(answer.status == status for answer in self.everywhere(method, uri)) or None
 
-    def _wait_until_available(self, path: str) -> None:
-        """Wait until an API server passes requests on to the one behind it."""
+    def _wait_until_available(self, service: Mapping[str, Any], path: str) -> None:
+        """Wait until an API server calls the one behind it available, and passes requests on to it.
+
+        It does the second only once it has read back the first (k8s.io/kube-aggregator pkg/apiserver/handler_proxy.go).
+        """
+        uri = f"/apis/{service['spec']['group']}/{service['spec']['version']}"
 
         def look() -> bool | None:
             conditions = self.send("GET", path).json().get("status", {}).get("conditions", [])
-            return any(each["type"] == "Available" and each["status"] == "True" for each in conditions) or None
+            available = any(each["type"] == "Available" and each["status"] == "True" for each in conditions)
+            return (available and self._all("GET", uri, 200)) or None
 
         wait_until(look, what=f"{path} to be available", timeout_s=DEFINITION_TIMEOUT_S)
 
@@ -238,6 +254,15 @@ class Admin:
         """Close the admin's connections."""
         self._wire.close()
         self.reach_again()
+
+
+def _served(answer: Response) -> list[dict[str, Any]]:
+    """The resources of an answer of the discovery; none where the server does not know the version."""
+    return answer.json().get("resources", []) if answer.status == 200 else []
+
+
+def _names(answer: Response) -> set[str]:
+    return {str(served["name"]) for served in _served(answer)}
 
 
 def _warnings(answer: Response) -> list[str]:
