@@ -107,6 +107,13 @@ def test_another_level_is_violated_fence_or_no_fence(recorded: Level, expected: 
     refused(judge(Expectation(level=expected), found), Outcome.VIOLATED, f"recorded at {recorded}, expected {expected}")
 
 
+def test_beside_a_violation_it_says_that_the_answer_was_not_the_one_that_was_meant() -> None:
+    verdict = judge(Expectation(level=Level.REQUEST, status=201), evidence(both()))
+
+    refused(verdict, Outcome.VIOLATED, "recorded at Metadata, expected Request")
+    assert "answered 200, the case says 201" in verdict.reasons[-1]
+
+
 @pytest.mark.parametrize("doubts", [(), (UNSEEN,)], ids=["fenced", "unfenced"])
 def test_what_is_excluded_and_in_the_log_is_violated(doubts: tuple[str, ...]) -> None:
     found = evidence(both(), "[{level: None}]", doubts=doubts)
