@@ -9,36 +9,35 @@ counted since it started, and none was written off: the sentinel's event alone w
 
 from __future__ import annotations
 
-from collections import Counter, defaultdict
+from collections import defaultdict
 from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from auditproof.action import Request
-from auditproof.audit import Level
-from auditproof.counters import Counters, parse_counters, together
 from auditproof.errors import AuditproofError, LogUnreadable
-from auditproof.settling import end_shows, ended_by_server, is_over, runs_on, why_open
-from auditproof.stages import emitted_stages
-from auditproof.verdict import NOT_STORED, UNSETTLED
+from auditproof.fenced import Fence, Sent
+from auditproof.metrics import Metrics
+from auditproof.settling import end_shows, is_over
+from auditproof.uncounted import uncounted
+from auditproof.verdict import NOT_STORED
 from auditproof.wait import TimedOut, wait_until
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Sequence
 
     from auditproof.admin import Admin
     from auditproof.attributes import Attributes
     from auditproof.audit import AuditEvent
     from auditproof.auditlog import AuditLog, Mark
+    from auditproof.counters import Counters
     from auditproof.decide import Decision
     from auditproof.fence import Sentinel
     from auditproof.identity import Identity
-    from auditproof.verdict import Exchange
     from auditproof.wire import Wire
 
 DEATH_TIMEOUT_S = 1.0
 FENCE_TIMEOUT_S = 10.0  # how long the sentinel's event may take into the log; in blocking mode it is there at once
-METRICS = "/metrics"
 REACH = 16  # sentinels that are tried for each log, until each has seen one
 # The policy is evaluated for every request, the very first ones of /readyz too, unless the filter is not installed.
 AUDIT_OFF = (
@@ -47,45 +46,6 @@ AUDIT_OFF = (
 )
 FOLLOW_UP = Request("GET", "/version")
 USER_AGENT = "auditproof/fence"
-
-
-@dataclass(frozen=True, slots=True)
-class Sent:
-    """An exchange with the wire that carried it, and the number of its connection on that wire."""
-
-    exchange: Exchange
-    wire: Wire
-    connection: int
-
-
-@dataclass(frozen=True, slots=True)
-class Fence:
-    """What closed a batch: the events by audit ID, what was done in words, and why absence would prove nothing.
-
-    ``over`` are the Audit-IDs of requests whose end showed elsewhere than on their connection (see ``settling``).
-    ``uncounted`` has a doubt for each Audit-ID whose request leaves no event, where the server has not counted as many
-    such requests as were sent.
-    """
-
-    text: str
-    doubts: tuple[str, ...]
-    closed: frozenset[tuple[Wire, int]]
-    events: Mapping[str, tuple[AuditEvent, ...]]
-    over: frozenset[str] = frozenset()
-    uncounted: Mapping[str, str] = field(default_factory=dict)
-
-    def doubts_about(self, sent: Sent) -> tuple[str, ...]:
-        """Why the absence of an event of this exchange would prove nothing; empty where nothing does."""
-        uncounted = self.uncounted.get(sent.exchange.audit_id)
-        doubts = (*self.doubts, *([uncounted] if uncounted else []))
-        if sent.exchange.audit_id in self.over or self.settles(sent):
-            return doubts
-        return (*doubts, why_open(sent.exchange))
-
-    def settles(self, sent: Sent) -> bool:
-        """Whether the connection of an exchange shows that the server was done with it."""
-        followed = (sent.wire, sent.connection) in self.closed and not runs_on(sent.exchange)
-        return followed or ended_by_server(sent.exchange)
 
 
 @dataclass(slots=True)
@@ -116,15 +76,14 @@ class Enclosure:
         self._log = log
         self._servers = servers
         self._request_log = request_log
-        self._admin = admin
         self._sentinel = sentinel
         self._new_wire = new_wire
         self._next_id = next_id
         self._died = died
         self._patience_s = FENCE_TIMEOUT_S
         self._decide = decide
+        self._metrics = Metrics(admin, servers)
         self._before: Counters | None = None
-        self._blind = ""
         self._mark: Mark | None = None
         self._lines = 0
         self._wires: dict[int, Wire] = {}  # of the sentinel, to the server of each log
@@ -134,8 +93,8 @@ class Enclosure:
 
         Raises AuditproofError where either cannot be read: then nothing should be performed.
         """
-        if self._before is None and not self._blind:
-            self._before = self._first_counters()
+        if self._before is None and not self._metrics.blind:
+            self._before = self._metrics.first()
         if self._before is not None and not sum(self._before.levels.values()):
             raise AuditproofError(AUDIT_OFF)
         if self._log.in_order:
@@ -155,7 +114,7 @@ class Enclosure:
         doubts: list[str] = []
         closed: frozenset[tuple[Wire, int]] = frozenset()
         over: frozenset[str] = frozenset()
-        text, uncounted = "", dict[str, str]()
+        text, missed = "", dict[str, str]()
         before = self._before
         try:
             closed = self._follow_up(sent)
@@ -163,7 +122,7 @@ class Enclosure:
             text = self._read_to_sentinel(seen, wanted) if self._sentinel else self._read_to_end(seen, wanted)
             text += self._wait_for_all(seen, wanted)
             doubts += self._lost()
-            uncounted = self._uncounted(sent, before, seen)
+            missed = self._uncounted(sent, before, seen)
         except AuditproofError as error:
             doubts.append(f"the fence was not seen: {error}")
             doubts += self._death()
@@ -171,7 +130,7 @@ class Enclosure:
         doubts += seen.problems
         self._mark = seen.mark
         events = {audit_id: tuple(found) for audit_id, found in seen.events.items()}
-        return Fence(text, tuple(doubts), closed, events, over, uncounted)
+        return Fence(text, tuple(doubts), closed, events, over, missed)
 
     def _death(self) -> list[str]:
         """What ended, if anything did: a process that is killed closes its connections a moment before it is gone."""
@@ -260,20 +219,20 @@ class Enclosure:
         """
         if self._log.in_order:
             return ""
-        if self._blind:
-            raise AuditproofError(self._blind)
+        if self._metrics.blind:
+            raise AuditproofError(self._metrics.blind)
 
         def look() -> int | None:
-            before = self._counters()
+            before = self._metrics.read()
             self._read(seen, wanted)
-            after = self._counters()
+            after = self._metrics.read()
             return after.events if before.events == after.events == self._lines and not after.lost else None
 
         try:
             count = wait_until(look, what="all events to come", timeout_s=self._patience_s)
         except TimedOut:
             raise AuditproofError(
-                f"this log is in no order, and holds {self._lines} of the {self._counters().events} events "
+                f"this log is in no order, and holds {self._lines} of the {self._metrics.read().events} events "
                 "that the server counts: the others may still come"
             ) from None
         return f"; all {count} events that the server counts are there"
@@ -299,9 +258,9 @@ class Enclosure:
 
     def _read_to_end(self, seen: _Seen, wanted: set[str]) -> str:
         """The fence of a policy that records nothing: the server must not have counted a single event."""
-        if self._blind:
-            raise AuditproofError(self._blind)
-        before, after = self._before, self._counters()
+        if self._metrics.blind:
+            raise AuditproofError(self._metrics.blind)
+        before, after = self._before, self._metrics.read()
         self._read(seen, wanted)
         assert before is not None
         if after.events != before.events:
@@ -313,9 +272,9 @@ class Enclosure:
 
     def _lost(self) -> list[str]:
         """Doubts out of the counters: events that the server wrote off, or another process that answers now."""
-        if self._blind:
+        if self._metrics.blind:
             return []
-        before, after = self._before, self._counters()
+        before, after = self._before, self._metrics.read()
         self._before = after
         assert before is not None
         if after.process_start != before.process_start:
@@ -326,59 +285,9 @@ class Enclosure:
         )
 
     def _uncounted(self, sent: Sequence[Sent], before: Counters | None, seen: _Seen) -> dict[str, str]:
-        """A doubt for each action that leaves no event, where fewer were counted at its level than were sent.
-
-        The policy is evaluated once a request, and each evaluation counted, also one that excludes the request
-        (apiserver pkg/endpoints/filters/audit.go): what is not counted has not come so far. Others may be counted, too.
-        Where the counters cannot be read, each action without an event has a doubt: one that was lost would not show.
-        """
-        if self._blind:
-            return {name: self._blind for item in sent if (name := item.exchange.audit_id) not in seen.events}
-        after = self._before
-        assert before is not None and after is not None
-        level_of = {item: str(self._decide(item.exchange.attributes).level) for item in sent}
-        due = Counter(level_of[item] for item in sent if _reaches_the_policy(item.exchange))
-        found = {level: after.levels.get(level, 0) - before.levels.get(level, 0) for level in due}
-        short = {level for level in due if found[level] < due[level]}
-        return {
-            item.exchange.audit_id: f"the server counted {found[level]} requests at level {level}, sent: {due[level]}"
-            for item, level in level_of.items()
-            if level in short and not self._leaves_events(item)
-        }
-
-    def _leaves_events(self, item: Sent) -> bool:
-        """Whether the policy that the server runs has the action recorded at any stage."""
-        exchange, decision = item.exchange, self._decide(item.exchange.attributes)
-        kept = emitted_stages(exchange.attributes, exchange.status) - decision.omit_stages
-        return decision.level is not Level.NONE and bool(kept)
-
-    def _first_counters(self) -> Counters | None:
-        """The counters when a run begins; None where the admin is not allowed to see them, for the whole run."""
-        response = self._admin.send("GET", METRICS)
-        if response.status != 403:
-            return self._counters()
-        self._blind = "the server's audit counters cannot be read (403): an event that it lost would not be noticed"
-        return None
-
-    def _counters(self) -> Counters:
-        found = self._by_process()
-        if len(found) < self._servers:  # a connection was lost, and has come to another server
-            self._admin.reach_again()
-            found = self._by_process()
-        return together(found.values())
-
-    def _by_process(self) -> dict[float, Counters]:
-        found: dict[float, Counters] = {}
-        for response in self._admin.everywhere("GET", METRICS):
-            if response.status != 200:
-                raise AuditproofError(
-                    f"GET {METRICS} was answered {response.status}: the audit counters cannot be read"
-                )
-            counters = parse_counters(response.body)
-            found[counters.process_start] = counters
-        return found
-
-
-def _reaches_the_policy(exchange: Exchange) -> bool:
-    """Whether the answer surely came from below the filter that evaluates the policy."""
-    return not exchange.error and exchange.status not in (0, *UNSETTLED)
+        """A doubt for each action without an event that the server has not counted, or cannot be seen to have."""
+        exchanges = [item.exchange for item in sent]
+        if self._metrics.blind:
+            return {each.audit_id: self._metrics.blind for each in exchanges if each.audit_id not in seen.events}
+        assert before is not None and self._before is not None
+        return uncounted(exchanges, before, self._before, self._decide)

@@ -18,9 +18,10 @@ from auditproof.attributes import attributes_of
 from auditproof.clusters.sources import open_logs
 from auditproof.credentials import Credentials
 from auditproof.decide import decide
-from auditproof.enclosure import FENCE_TIMEOUT_S, Enclosure, Sent
+from auditproof.enclosure import FENCE_TIMEOUT_S, Enclosure
 from auditproof.errors import AuditproofError, ClusterError, LogUnreadable
 from auditproof.fence import choose_sentinel
+from auditproof.fenced import Sent
 from auditproof.identity import IdentityKind
 from auditproof.unionlog import UnionLog
 from auditproof.verdict import Evidence, Exchange, Verdict, judge

@@ -143,5 +143,5 @@ def test_no_run_passes_whose_log_is_not_what_was_counted(tmp_path: Path) -> None
     assert results["summary"]["proven"] == results["summary"]["planned"] > 10
     (entry,) = results["counting"]
     assert (entry["holds"], entry["events"] - entry["lines"]) == (False, 1)
-    assert "paths.yaml: the log holds 1 fewer events than the server counted" in done.stdout
+    assert "places.yaml: the log holds 1 fewer events than the server counted" in done.stdout
     assert "Nothing can be concluded" in (tmp_path / "out" / "report.html").read_text()

@@ -18,9 +18,10 @@ from auditproof.action import Request
 from auditproof.attributes import attributes_of
 from auditproof.auditlog import FileLog
 from auditproof.decide import decided_by
-from auditproof.enclosure import FOLLOW_UP, Enclosure, Fence, Sent
+from auditproof.enclosure import FOLLOW_UP, Enclosure
 from auditproof.errors import AuditproofError, LogUnreadable, WireError
 from auditproof.fence import Sentinel
+from auditproof.fenced import Fence, Sent
 from auditproof.identity import Identity
 from auditproof.policy import parse_policy
 from auditproof.verdict import Exchange

@@ -42,8 +42,8 @@ def pytest_runtestloop(session):
 @pytest.hookimpl(trylast=True)
 def pytest_runtest_logreport(report):
     if SAY:
-        from auditproof.plugin import hooks
-        hooks._progress(CONFIG[0])("said")
+        from auditproof.plugin.screen import terminal_lines
+        terminal_lines(CONFIG[0])("said")
 
 CONFIG = []
 

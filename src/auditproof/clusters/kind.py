@@ -22,17 +22,15 @@ from auditproof.clusters.binaries import satisfies
 from auditproof.clusters.engine import find_engine
 from auditproof.clusters.kind_binary import find_kind
 from auditproof.clusters.kind_cluster import FIRST_SERVER, MANIFESTS, KindCluster
-from auditproof.clusters.kind_config import FIRST_PORT, IN_NODE, LOOPBACK, beside, cluster_config
+from auditproof.clusters.kind_config import FIRST_PORT, IN_NODE, LOOPBACK, beside, cluster_config, server_flags
 from auditproof.clusters.kind_home import Home
 from auditproof.clusters.kind_leftovers import inventory
 from auditproof.clusters.kind_reuse import choose_home, digest_of, leave_at_end, use_again
 from auditproof.clusters.kind_swap import swap_policy
-from auditproof.clusters.readiness import REQUESTS_LOGGED, START_TIMEOUT_S, ask, in_user_words, why_it_ended
+from auditproof.clusters.readiness import START_TIMEOUT_S, ask, in_user_words, why_it_ended
 from auditproof.clusters.servers import Servers
-from auditproof.clusters.static_tokens import FILE as STATIC_TOKENS
 from auditproof.clusters.static_tokens import read_static_token, write_static_token
 from auditproof.errors import AuditproofError, ClusterError, ServerDied
-from auditproof.identity import FRONT_PROXY
 from auditproof.settings import NO_SETTINGS, Settings
 from auditproof.wait import TimedOut, wait_until
 
@@ -54,7 +52,6 @@ CAPABILITIES = frozenset(Capability) - {
 PORTS = range(FIRST_PORT + 1, FIRST_PORT + 33)  # published when the node is made: of these can further servers be
 LOOK_S = 0.2
 PKI = "/etc/kubernetes/pki"
-OF_KUBEADM = "front-proxy-client"  # the name of the proxy that the API server itself is, for aggregated APIs
 
 
 class Kind:
@@ -156,7 +153,7 @@ class Kind:
 
     def _start(self, name: str, folder: Path, policy: Path, settings: Settings) -> Cluster:
         pod = self._pod(name)
-        flags = self._flags(pod, settings)
+        flags = server_flags(self._profile, pod, settings)
         names = {flags["audit-policy-file"]: str(policy)}
         text = (folder / "policy.yaml").read_bytes()
         try:
@@ -211,7 +208,7 @@ class Kind:
         return cluster
 
     def _config(self, servers: PurePath) -> str:
-        flags = self._flags(FIRST_SERVER, NO_SETTINGS)
+        flags = server_flags(self._profile, FIRST_SERVER)
         return cluster_config(servers, self._image, flags, PORTS, self._kubernetes)
 
     def _furnish(self, pod: str, policy: bytes) -> Path:
@@ -291,16 +288,3 @@ class Kind:
             static_token=read_static_token(self._home.servers),
             client=self.node.gateway(),
         )
-
-    def _flags(self, pod: str, settings: Settings) -> dict[str, str]:
-        flags = {
-            "audit-policy-file": f"{IN_NODE}/{pod}/policy.yaml",
-            "audit-log-path": f"{IN_NODE}/{pod}/audit/audit.log",
-            "audit-log-maxsize": "10000",
-            "token-auth-file": f"{IN_NODE}/{STATIC_TOKENS}",
-            "requestheader-allowed-names": f"{OF_KUBEADM},{FRONT_PROXY}",
-            "vmodule": REQUESTS_LOGGED,
-            **{f"audit-log-{key}": value for key, value in self._profile.audit_log.items()},
-            **self._profile.flags,
-        }
-        return settings.over(flags)

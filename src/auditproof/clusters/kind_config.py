@@ -10,15 +10,38 @@ import json
 from pathlib import PurePosixPath
 from typing import TYPE_CHECKING, Any
 
+from auditproof.clusters.readiness import REQUESTS_LOGGED
+from auditproof.clusters.static_tokens import FILE as STATIC_TOKENS
+from auditproof.identity import FRONT_PROXY
+from auditproof.settings import NO_SETTINGS, Settings
+
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
     from pathlib import PurePath
+
+    from auditproof.clusters.profile import Profile
 
 IN_NODE = PurePosixPath("/auditproof")  # where the node sees the run's folder of servers
 FIRST_PORT = 6443  # of the API server that kubeadm makes (APIBindPort in pkg/cluster/internal/kubeadm)
 LOOPBACK = "127.0.0.1"
 LEFT_TO_THE_ENGINE = -1  # a port that nobody else can be given in between
+OF_KUBEADM = "front-proxy-client"  # the name of the proxy that the API server itself is, for aggregated APIs
 _VOLUME = "auditproof"
+
+
+def server_flags(profile: Profile, pod: str, settings: Settings = NO_SETTINGS) -> dict[str, str]:
+    """The flags of the API server that is the static pod ``pod`` of the node: ours, the profile's, the settings'."""
+    flags = {
+        "audit-policy-file": f"{IN_NODE}/{pod}/policy.yaml",
+        "audit-log-path": f"{IN_NODE}/{pod}/audit/audit.log",
+        "audit-log-maxsize": "10000",
+        "token-auth-file": f"{IN_NODE}/{STATIC_TOKENS}",
+        "requestheader-allowed-names": f"{OF_KUBEADM},{FRONT_PROXY}",
+        "vmodule": REQUESTS_LOGGED,
+        **{f"audit-log-{key}": value for key, value in profile.audit_log.items()},
+        **profile.flags,
+    }
+    return settings.over(flags)
 
 
 def cluster_config(

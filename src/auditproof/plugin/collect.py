@@ -82,16 +82,16 @@ class CaseItem(pytest.Function):
     def setup(self) -> None:
         """Perform the action and judge it, together with the other cases of the file."""
         super().setup()
-        missing = self.config.stash[SESSION].missing(self)
+        missing = self.config.stash[SESSION].support.missing(self)
         if missing:
             pytest.skip(f"not supported: this cluster lacks {', '.join(missing)}")
-        verdict = self.config.stash[SESSION].proof(self).verdict
+        verdict = self.config.stash[SESSION].batches.proof(self).verdict
         if verdict.outcome is Outcome.UNPROVEN:
             raise Unproven(verdict)
 
     def runtest(self) -> None:
         """Tell the verdict."""
-        verdict = self.config.stash[SESSION].proof(self).verdict
+        verdict = self.config.stash[SESSION].batches.proof(self).verdict
         if verdict.outcome is Outcome.VIOLATED:
             raise Violated(verdict)
 

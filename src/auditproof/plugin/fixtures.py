@@ -181,11 +181,11 @@ def audit_beside(request: pytest.FixtureRequest) -> Callable[[str], Audit]:
 
 def _audit(request: pytest.FixtureRequest, wanted: Wanted) -> Audit:
     session = request.config.stash[SESSION]
-    _skip(request.node, sorted(session.needed_of_server(wanted) - session.provider.capabilities))
+    _skip(request.node, sorted(session.support.needed_of_server(wanted) - session.provider.capabilities))
     bench = session.bench(wanted)
 
     def lacking(step: Step) -> Sequence[str]:
-        return session.lacking(step, wanted, needs=step.identity.needs, states_more=True)
+        return session.support.lacking(step, wanted, needs=step.identity.needs, states_more=True)
 
     return Audit(session.prover(bench), session.policy(bench.policy), request.node, lacking)
 

@@ -14,13 +14,14 @@ from auditproof.clusters.rundir import RunDirectory
 from auditproof.errors import AuditproofError
 from auditproof.plugin import collect, options, recordings, witnesses
 from auditproof.plugin.benches import Batching, Wanted
-from auditproof.plugin.fixtures import NOT_SUPPORTED, PROOFS, marked, origin_of
+from auditproof.plugin.fixtures import marked
 from auditproof.plugin.hiding import hide_secrets, hide_variables
-from auditproof.plugin.outcomes import PIPE_RECORD, RECORDS, Story
+from auditproof.plugin.itemrecords import properties_of, records_of, story_of
+from auditproof.plugin.outcomes import PIPE_RECORD, RECORDS
 from auditproof.plugin.pipe_fixtures import close_pipe
 from auditproof.plugin.piping import is_pipe, record_of
 from auditproof.plugin.proving import SESSION, AuditSession
-from auditproof.report.records import anchor, skipped_record
+from auditproof.plugin.screen import terminal_lines
 
 if TYPE_CHECKING:
     from collections.abc import Generator
@@ -99,11 +100,11 @@ def _set_up(config: pytest.Config) -> AuditSession:
     if folder is not None and not config.option.collectonly:
         prepare_folder(folder)  # before anything else can be wrong
     read = options.read_options(config)
-    session = AuditSession(read, lambda: RunDirectory.create(keep=read.keep_cluster), _progress(config))
+    session = AuditSession(read, lambda: RunDirectory.create(keep=read.keep_cluster), terminal_lines(config))
     config.stash[SESSION] = session
     if config.option.collectonly:
         return session
-    reporting = Reporting(session, config.invocation_params.args, _progress(config))
+    reporting = Reporting(session, config.invocation_params.args, terminal_lines(config))
     if read.report is not None:
         config.option.htmlpath = str(read.report / "report.html")
         config.option.self_contained_html = True
@@ -119,23 +120,8 @@ def _join(config: pytest.Config) -> None:
     if given:
         read = options.read_options(config)
         session = AuditSession(read, lambda: RunDirectory.open(given["run"]), lambda _: None)
-        session.batching = Batching(given["batching"])
+        session.batches.batching = Batching(given["batching"])
         config.stash[SESSION] = session
-
-
-def _progress(config: pytest.Config) -> Any:
-    """Where progress goes: plain lines of the terminal reporter."""
-
-    def write(line: str) -> None:
-        reporter = config.pluginmanager.get_plugin("terminalreporter")
-        if reporter is not None:
-            reporter.ensure_newline()
-            if reporter._tw.width_of_current_line:  # a line of progress came between a file's name and its results
-                reporter._tw.line()
-            reporter.write_line(line)
-            reporter.flush()
-
-    return write
 
 
 @pytest.hookimpl(optionalhook=True)
@@ -190,7 +176,7 @@ def pytest_collection_finish(session: pytest.Session) -> None:
             )
         _set_up(config)
     config.stash[SESSION].selected = proving
-    config.stash[SESSION].cases = [item for item in proving if isinstance(item, collect.CaseItem)]
+    config.stash[SESSION].batches.cases = [item for item in proving if isinstance(item, collect.CaseItem)]
     if REPORTING in config.stash:
         config.stash[REPORTING].plan(item.nodeid for item in proving)
         config.stash[REPORTING].plan_pipes(pipes)
@@ -246,7 +232,7 @@ def pytest_runtestloop(session: pytest.Session) -> None:
 
 
 def _too_new(proving: AuditSession, item: pytest.Item) -> bool:
-    return isinstance(item, collect.CaseItem) and proving.too_old(item)
+    return isinstance(item, collect.CaseItem) and proving.support.too_old(item)
 
 
 def _wanted(item: pytest.Item) -> Wanted:
@@ -269,14 +255,14 @@ def pytest_runtest_makereport(
     report = yield
     session = item.config.stash.get(SESSION, None)
     if call.excinfo is not None and isinstance(call.excinfo.value, AuditproofError):
-        shown: Any = _story(item, call.excinfo.value)
+        shown: Any = story_of(item, call.excinfo.value)
         report.longrepr = shown
     if session is not None:
         hide_secrets(item, report)
     if session is not None and _is_final(report):
-        records = _records(session, item, report)
+        records = records_of(session, item, report)
         setattr(report, RECORDS, records)
-        item.user_properties.extend(pair for record in records for pair in _properties(record))
+        item.user_properties.extend(pair for record in records for pair in properties_of(record))
         if is_pipe(item):
             setattr(report, PIPE_RECORD, record_of(item, report))
     return report
@@ -289,48 +275,8 @@ def pytest_metadata(metadata: dict[str, Any], config: pytest.Config) -> None:
         hide_variables(metadata)
 
 
-def _story(item: pytest.Item, error: AuditproofError) -> Story:
-    if isinstance(item, collect.CaseItem):
-        return item.story(error)
-    path, line, _ = item.reportinfo()
-    return Story(f"{item.name}: {error}", str(path), (line or 0) + 1)
-
-
 def _is_final(report: pytest.TestReport) -> bool:
     return report.when == "call" or (report.when == "setup" and not report.passed)
-
-
-def _records(session: AuditSession, item: pytest.Item, report: pytest.TestReport) -> list[dict[str, Any]]:
-    if isinstance(item, collect.CaseItem):
-        return [session.record(item, ", ".join(session.missing(item)) if report.skipped else "")]
-    records = item.stash.get(PROOFS, [])
-    if NOT_SUPPORTED in item.stash and not records:
-        return [skipped_record(origin_of(item), session.options.policy, item.stash[NOT_SUPPORTED])]
-    if report.failed and records and all(record["verdict"] == "PROVEN" for record in records):
-        # What the test itself asserts beyond level and stages did not hold: the last proof must not stand as one.
-        records[-1] |= {"verdict": "VIOLATED", "reasons": [_said(report)]}
-    return records
-
-
-def _said(report: pytest.TestReport) -> str:
-    """What a failure comes to, in a line."""
-    crash = getattr(report.longrepr, "reprcrash", None)
-    lines = (crash.message if crash else report.longreprtext).strip().splitlines()
-    return lines[0] if lines else "the test failed"
-
-
-def _properties(record: dict[str, Any]) -> list[tuple[str, object]]:
-    expected, observed = record["expected"], record["observed"]
-    return [
-        ("auditID", record["auditID"]),
-        ("verdict", record["verdict"]),
-        ("expected", expected["level"]),
-        ("observed", str(observed["level"])),
-        ("policyLine", str(expected["line"])),
-        ("evidence", f"report.html#{anchor(record['id'])}"),
-        ("file", record["suite"]),
-        ("line", str(record["line"])),
-    ]
 
 
 @pytest.hookimpl(tryfirst=True)
@@ -350,4 +296,4 @@ def pytest_unconfigure(config: pytest.Config) -> None:
     if not _is_worker(config):
         left = session.end()
         if left:
-            _progress(config)(left)
+            terminal_lines(config)(left)

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 from auditproof.lint import examine
 from auditproof.mutate import strength
 from auditproof.plugin.options import shown_path
+from auditproof.plugin.wholelog import accounts, noise
 from auditproof.report.change import change_record
 from auditproof.report.counting import counting_record
 from auditproof.report.covering import coverage_record
@@ -16,6 +17,8 @@ from auditproof.report.strength import strength_record
 from auditproof.served import load_served
 
 if TYPE_CHECKING:
+    from auditproof.clusters.rundir import RunDirectory
+    from auditproof.plugin.options import Options
     from auditproof.plugin.proving import AuditSession
 
 
@@ -23,12 +26,8 @@ def report_parts(session: AuditSession) -> dict[str, Any]:
     """The parts of results.json that are there only where a run was asked for them (see results.schema.json)."""
     options = session.options
     parts: dict[str, Any] = {"lint": lint_record(examine(options.policy, session.served()))}
-    accounts = [(shown_path(policy, options.folders), account) for policy, account in session.accounts()]
-    if accounts:
-        parts["counting"] = counting_record(accounts)
-    noise = session.noise()
-    if noise is not None:
-        parts["noise"] = noise_record(noise, options.policy)
+    if session.begun:
+        parts |= _of_whole_logs(session.begun, options)
     if session.log_part:
         parts["log"] = session.log_part
     if session.coverage is not None:
@@ -42,4 +41,15 @@ def report_parts(session: AuditSession) -> dict[str, Any]:
             record["proofs"] = [found] if found else []
         every = [requirement for required in session.required for requirement in required.file.requirements]
         parts["strength"] = strength_record(strength(options.policy, every, (), load_served(options.kubernetes)))
+    return parts
+
+
+def _of_whole_logs(run: RunDirectory, options: Options) -> dict[str, Any]:
+    parts: dict[str, Any] = {}
+    counted = [(shown_path(policy, options.folders), account) for policy, account in accounts(run, options)]
+    if counted:
+        parts["counting"] = counting_record(counted)
+    at_rest = noise(run, options)
+    if at_rest is not None:
+        parts["noise"] = noise_record(at_rest, options.policy)
     return parts

@@ -13,6 +13,8 @@ from contextlib import suppress
 from typing import TYPE_CHECKING, Any, TextIO
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     import pytest
 
 # Control sequences of ECMA-48: erase to the end of the screen, up by a line, to a column (from 1).
@@ -96,3 +98,18 @@ class Screen:
 
 def _columns(text: str) -> int:
     return sum(2 if unicodedata.east_asian_width(character) in "WF" else 1 for character in text)
+
+
+def terminal_lines(config: pytest.Config) -> Callable[[str], None]:
+    """Where what a reader is told goes while a run is under way: plain lines of pytest's terminal reporter."""
+
+    def write(line: str) -> None:
+        reporter = config.pluginmanager.get_plugin("terminalreporter")
+        if reporter is not None:
+            reporter.ensure_newline()
+            if reporter._tw.width_of_current_line:  # a line of progress came between a file's name and its results
+                reporter._tw.line()
+            reporter.write_line(line)
+            reporter.flush()
+
+    return write

@@ -1,0 +1,54 @@
+"""What was sent within a fence, and what the fence around it shows."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from auditproof.settling import ended_by_server, runs_on, why_open
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from auditproof.audit import AuditEvent
+    from auditproof.verdict import Exchange
+    from auditproof.wire import Wire
+
+
+@dataclass(frozen=True, slots=True)
+class Sent:
+    """An exchange with the wire that carried it, and the number of its connection on that wire."""
+
+    exchange: Exchange
+    wire: Wire
+    connection: int
+
+
+@dataclass(frozen=True, slots=True)
+class Fence:
+    """What closed a batch: the events by audit ID, what was done in words, and why absence would prove nothing.
+
+    ``over`` are the Audit-IDs of requests whose end showed elsewhere than on their connection (see ``settling``).
+    ``uncounted`` has a doubt for each Audit-ID whose request leaves no event, where the server has not counted as many
+    such requests as were sent.
+    """
+
+    text: str
+    doubts: tuple[str, ...]
+    closed: frozenset[tuple[Wire, int]]
+    events: Mapping[str, tuple[AuditEvent, ...]]
+    over: frozenset[str] = frozenset()
+    uncounted: Mapping[str, str] = field(default_factory=dict)
+
+    def doubts_about(self, sent: Sent) -> tuple[str, ...]:
+        """Why the absence of an event of this exchange would prove nothing; empty where nothing does."""
+        uncounted = self.uncounted.get(sent.exchange.audit_id)
+        doubts = (*self.doubts, *([uncounted] if uncounted else []))
+        if sent.exchange.audit_id in self.over or self.settles(sent):
+            return doubts
+        return (*doubts, why_open(sent.exchange))
+
+    def settles(self, sent: Sent) -> bool:
+        """Whether the connection of an exchange shows that the server was done with it."""
+        followed = (sent.wire, sent.connection) in self.closed and not runs_on(sent.exchange)
+        return followed or ended_by_server(sent.exchange)
