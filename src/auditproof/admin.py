@@ -11,6 +11,8 @@ import uuid
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
+import yaml
+
 from auditproof.access import rules_needed
 from auditproof.action import Request
 from auditproof.admission import PROBE, Marker, fill, markers
@@ -48,6 +50,7 @@ class Admin:
         self._wire = self._new_wire()
         self._others: list[Wire] = []  # to each API server behind the address, where there are several
         self._created: set[str] = set()
+        self._defined: set[tuple[str, str]] = set()  # apiVersion and kind of the custom resources that it has defined
         self._namespaces: set[str] = set()
         self._pods = Pods(self.send, cluster.capabilities)
 
@@ -97,7 +100,7 @@ class Admin:
         )
 
     def _send(self, wire: Wire, method: str, uri: str, body: Any = None, media_type: str = _JSON) -> Response:
-        data = None if body is None else json.dumps(body).encode()
+        data = body if body is None or isinstance(body, bytes) else json.dumps(body).encode()
         request = Request(method, uri, (("Content-Type", media_type),) if body is not None else (), data)
         response = wire.send(request, audit_id=f"setup-{uuid.uuid4()}", user_agent=USER_AGENT)
         if response.error:
@@ -115,7 +118,8 @@ class Admin:
             return
         located = self._pods.located(fill(manifest, self._cluster.callback, self._cluster.ca))
         collection = self._collection(located)
-        if self.post(collection, self._labelled(located)).status == 409:
+        make = self._apply if _kind(manifest) in self._defined else self.post
+        if make(collection, self._labelled(located)).status == 409:
             self._must_be_ours(f"{collection}/{manifest['metadata']['name']}")
         if manifest["kind"] == "Namespace":
             self._namespaces.add(str(manifest["metadata"]["name"]))
@@ -176,10 +180,22 @@ class Admin:
 
     def post(self, uri: str, body: Mapping[str, Any]) -> Response:
         """POST ``body``; what is there already is no fault. Raises WireError with the server's message on any other."""
-        response = self.send("POST", uri, body)
-        if response.status not in (200, 201, 202, 409):
-            raise WireError(f"set-up: POST {uri} was answered {response.status}: {_message(response)}")
-        return response
+        return _accepted("POST", uri, self.send("POST", uri, body))
+
+    def _apply(self, collection: str, manifest: Mapping[str, Any]) -> Response:
+        """As ``post``, for an object of a custom resource that was just defined.
+
+        For two seconds after the definition a server sleeps for two seconds before it takes a POST, which other servers
+        may know nothing about yet (k8s.io/apiextensions-apiserver pkg/apiserver/customresource_handler.go); we have
+        asked all of them already, and an apply does not sleep.
+        """
+        uri = f"{collection}/{manifest['metadata']['name']}"
+        there = self.send("GET", uri)
+        if there.status == 200:
+            return there
+        body = yaml.safe_dump(dict(manifest)).encode()  # an apply that begins with a brace costs the server an event
+        answer = self.send("PATCH", f"{uri}?fieldManager=auditproof", body, "application/apply-patch+yaml")
+        return _accepted("PATCH", uri, answer)
 
     def _wait_until_served(self, definition: Mapping[str, Any]) -> None:
         """Wait until custom resources can be asked for, and are in the discovery that says what their kind is called.
@@ -198,6 +214,8 @@ class Admin:
 
         what = f"the API server to serve {plural}.{spec['group']}"
         wait_until(look, what=what, timeout_s=DEFINITION_TIMEOUT_S)
+        if not self._cluster.guest:  # there we are allowed to do as little as we need
+            self._defined.add((f"{spec['group']}/{version}", spec["names"]["kind"]))
 
     def _all(self, method: str, uri: str, status: int) -> bool | None:
         return all(answer.status == status for answer in self.everywhere(method, uri)) or None
@@ -254,6 +272,17 @@ class Admin:
         """Close the admin's connections."""
         self._wire.close()
         self.reach_again()
+
+
+def _kind(manifest: Mapping[str, Any]) -> tuple[str, str]:
+    return str(manifest["apiVersion"]), str(manifest["kind"])
+
+
+def _accepted(method: str, uri: str, answer: Response) -> Response:
+    """The answer to a write that wrote, or found what is there. Raises WireError with the server's message."""
+    if answer.status not in (200, 201, 202, 409):
+        raise WireError(f"set-up: {method} {uri} was answered {answer.status}: {_message(answer)}")
+    return answer
 
 
 def _served(answer: Response) -> list[dict[str, Any]]:
