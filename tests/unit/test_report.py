@@ -400,6 +400,15 @@ def test_the_end_of_three_hundred_failures_fits_on_a_screen() -> None:
     ]  # fmt: skip
 
 
+def test_a_run_of_backends_alone_ends_with_their_sums() -> None:
+    part = {"performed": 4, "recorded": 2, "lost": 1, "unproven": 1, "notPerformed": [], "tests": [], "load": []}
+    sums = "backends: 0 of 0 tests show what they say; 4 actions: 2 recorded, 1 lost, 1 unproven"
+
+    assert closing_lines(report(parts={"backends": part}), 2.0) == [f"{sums} in 2 s"]
+    both = closing_lines(report(proof("a"), parts={"backends": part}), 2.0)
+    assert both == ["prod.yaml: 1 planned, 1 performed, 1 proven in 2 s", sums]
+
+
 def test_a_change_is_said_to_do_what_it_says_only_where_servers_have_shown_all_of_it() -> None:
     old, new = policy_of("old.yaml", "- level: Metadata\n"), policy_of("new.yaml", "- level: Request\n")
     record = change_record(diff(old, new, load_served("1.37")))

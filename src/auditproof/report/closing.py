@@ -33,12 +33,20 @@ def closing_lines(report: Mapping[str, Any], seconds: float) -> list[str]:
     lines += [f"... and more, for {len(wrong) - TOLD} other reasons"] if len(wrong) > TOLD else []
     lines += [f"the run {report['ended']}"] if report.get("ended") else []
     lines += report.get("log", {}).get("notSeen", ())
-    summary = report["summary"]
-    counts = ", ".join(f"{summary[key]} {text}" for key, text in COUNTS.items() if summary[key] or key in _ALWAYS)
-    lines += [f"{report['policy']['path']}: {counts} in {seconds:.0f} s"]
+    lines += _sums(report, f" in {seconds:.0f} s")
     if unmet := unmet_requirements(report):
         lines += [f"requirements that do not hold: {', '.join(unmet)}"]
-    return [*lines, *filter(None, [backends_line(report)]), *counting_lines(report)]
+    return [*lines, *counting_lines(report)]
+
+
+def _sums(report: Mapping[str, Any], lasted: str) -> Iterator[str]:
+    """What was planned came to; a run that only tests backends has planned no actions but theirs."""
+    summary, backends = report["summary"], backends_line(report)
+    if summary["planned"] or not backends:
+        counts = ", ".join(f"{summary[key]} {text}" for key, text in COUNTS.items() if summary[key] or key in _ALWAYS)
+        yield f"{report['policy']['path']}: {counts}{lasted}"
+    if backends:
+        yield backends if summary["planned"] else backends + lasted
 
 
 def _wrong(report: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
