@@ -83,7 +83,9 @@ class Enclosure:
         self._patience_s = FENCE_TIMEOUT_S
         self._decide = decide
         self._metrics = Metrics(admin, servers)
+        self._admin = admin
         self._before: Counters | None = None
+        self._unread = ""  # why what is not in the log may be in another one
         self._mark: Mark | None = None
         self._lines = 0
         self._wires: dict[int, Wire] = {}  # of the sentinel, to the server of each log
@@ -95,6 +97,7 @@ class Enclosure:
         """
         if self._before is None and not self._metrics.blind:
             self._before = self._metrics.first()
+            self._unread = self._admin.unread() if self._before and self._log.in_order else ""
         if self._before is not None and not sum(self._before.levels.values()):
             raise AuditproofError(AUDIT_OFF)
         if self._log.in_order:
@@ -285,9 +288,9 @@ class Enclosure:
         )
 
     def _uncounted(self, sent: Sequence[Sent], before: Counters | None, seen: _Seen) -> dict[str, str]:
-        """A doubt for each action without an event that the server has not counted, or cannot be seen to have."""
+        """A doubt for each action without an event that was not counted, or may be recorded where nobody looks."""
         exchanges = [item.exchange for item in sent]
-        if self._metrics.blind:
-            return {each.audit_id: self._metrics.blind for each in exchanges if each.audit_id not in seen.events}
+        if why := self._metrics.blind or self._unread:
+            return {each.audit_id: why for each in exchanges if each.audit_id not in seen.events}
         assert before is not None and self._before is not None
         return uncounted(exchanges, before, self._before, self._decide)

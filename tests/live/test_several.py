@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from auditproof.action import act, to_request
+from auditproof.admin import Admin
 from auditproof.audit import Level
 from auditproof.auditlog import FileLog
 from auditproof.clusters.embedded import Embedded
@@ -35,7 +36,6 @@ rules:
 - {level: None, resources: [{resources: [configmaps]}]}
 - {level: Metadata}
 """
-NAMESPACE = {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": "several"}}
 PEOPLE = [Identity.x509(f"user-{number}", "people") for number in range(6)]
 
 
@@ -68,9 +68,10 @@ def prover_of(cluster: Cluster, policy: Path, directory: RunDirectory, provider:
     return Prover(cluster, loaded, running=loaded, folder=folder, died=lambda: provider.alive(cluster))
 
 
-def steps(resource: str, expectation: Expectation) -> list[Step]:
-    request = to_request(act("list", resource, "several"))
-    return [Step(f"{resource}-{who.user}", who, request, expectation, (NAMESPACE,)) for who in PEOPLE]
+def steps(resource: str, expectation: Expectation, namespace: str = "several") -> list[Step]:
+    request = to_request(act("list", resource, namespace))
+    given = ({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": namespace}},)
+    return [Step(f"{resource}-{who.user}", who, request, expectation, given) for who in PEOPLE]
 
 
 def verdicts(prover: Prover, wanted: list[Step]) -> list[Verdict]:
@@ -108,6 +109,22 @@ def test_the_log_of_one_server_alone_proves_nothing_to_be_absent(
     prover.close()
 
     assert {verdict.outcome for verdict in found} == {Outcome.UNPROVEN}
+
+
+def test_a_server_that_nobody_spoke_of_is_noticed_and_what_is_absent_is_unproven(
+    cluster: Cluster, policy: Path, directory: RunDirectory, provider: Embedded
+) -> None:
+    """Somebody else's cluster of two servers, of which one log is given."""
+    guest = replace(cluster, sources=cluster.sources[:1], guest="somebody")
+    prover = prover_of(guest, policy, directory, provider)
+    prover.patience_s = 2
+    excluded = verdicts(prover, steps("configmaps", Expectation(level=Level.NONE, status=200), "guests"))
+    recorded = verdicts(prover, steps("secrets", Expectation(level=Level.METADATA, status=200), "guests"))
+    prover.close()
+
+    assert Admin(guest).unread().startswith(f"more API servers answer at {guest.url} than logs are read (1): ")
+    assert {verdict.outcome for verdict in excluded} == {Outcome.UNPROVEN}
+    assert Outcome.VIOLATED not in {verdict.outcome for verdict in recorded}
 
 
 def test_a_log_that_is_of_neither_server_is_noticed(

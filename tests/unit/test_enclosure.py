@@ -52,6 +52,7 @@ class FakeServer:
     start: float = 7.0
     metrics_status: int = 200
     dead: str = ""
+    unread: str = ""
     silent: set[str] = field(default_factory=set)
     connection: int = 1
     sent: list[tuple[str, str]] = field(default_factory=list)
@@ -113,6 +114,9 @@ class FakeAdmin:
 
     def everywhere(self, method: str, uri: str) -> list[Response]:
         return [self.send(method, uri)]
+
+    def unread(self) -> str:
+        return self.server.unread
 
     def reach_again(self) -> None:
         raise AssertionError("one server is reached by one connection")
@@ -308,6 +312,21 @@ def test_nothing_begins_where_the_counters_cannot_be_read(server: FakeServer, ma
 
     with pytest.raises(AuditproofError, match="GET /metrics was answered 401"):
         make().open()
+
+
+def test_what_may_stand_in_another_log_is_in_doubt_where_it_is_absent(
+    server: FakeServer, make: Callable[..., Enclosure]
+) -> None:
+    server.unread = "more API servers answer"
+    server.silent.add("/excluded")
+    fence_of = make()
+    fence_of.open()
+    recorded, absent = act(server, "id-1"), act(server, "id-2", Request("GET", "/excluded"))
+
+    fence = close(fence_of, recorded, absent)
+
+    assert fence.doubts_about(recorded) == ()
+    assert fence.doubts_about(absent) == ("more API servers answer",)
 
 
 def test_a_line_that_is_no_event_is_a_doubt(server: FakeServer, make: Callable[..., Enclosure]) -> None:
