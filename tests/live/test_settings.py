@@ -4,56 +4,46 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 from tests.descriptors import descriptors
 
-from auditproof.clusters.embedded import Embedded
-from auditproof.clusters.profile import load_profile
 from auditproof.clusters.readiness import ask
-from auditproof.clusters.rundir import RunDirectory
-from auditproof.settings import Settings
+from auditproof.settings import NO_SETTINGS, Settings
+
+if TYPE_CHECKING:
+    from auditproof.clusters.embedded import Embedded
+    from auditproof.clusters.rundir import RunDirectory
 
 pytestmark = pytest.mark.live
 
 
 @pytest.mark.covers("T48")
-def test_settings_reach_a_server_of_their_own(tmp_path: Path) -> None:
-    policy = tmp_path / "policy.yaml"
-    policy.write_text("apiVersion: audit.k8s.io/v1\nkind: Policy\nrules:\n- level: Metadata\n")
-    directory = RunDirectory.create()
-    try:
-        embedded = Embedded(load_profile("embedded"), directory, kubernetes="1.37", assets=None, report=print)
-        without = Settings.of({"format": "legacy"}, {"profiling": "false", "audit-policy-file": None})
-        embedded.start_all([(policy, Settings()), (policy, without)])
-        plain, bare = embedded.cluster(policy), embedded.cluster(policy, without)
+def test_settings_reach_a_server_of_their_own(embedded: Embedded, everything: Path) -> None:
+    without = Settings.of({"format": "legacy"}, {"profiling": "false", "audit-policy-file": None})
+    embedded.start_all([(everything, NO_SETTINGS), (everything, without)])
+    plain, bare = embedded.cluster(everything), embedded.cluster(everything, without)
 
-        assert embedded.cluster(policy) == plain != bare
-        assert ask(plain, "/debug/pprof/") is not None
-        assert ask(bare, "/debug/pprof/") is None
-        assert plain.log.stat().st_size > 0
-        assert bare.log.read_bytes() == b""
-    finally:
-        directory.close()
+    assert embedded.cluster(everything) == plain != bare
+    assert ask(plain, "/debug/pprof/") is not None
+    assert ask(bare, "/debug/pprof/") is None
+    assert plain.log.stat().st_size > 0
+    assert bare.log.read_bytes() == b""
 
 
 @pytest.mark.covers("T49")
-def test_after_a_rotation_the_log_is_no_longer_appended_to(tmp_path: Path) -> None:
-    policy = tmp_path / "policy.yaml"
-    policy.write_text("apiVersion: audit.k8s.io/v1\nkind: Policy\nrules:\n- level: Metadata\n")
-    directory = RunDirectory.create()
-    try:
-        embedded = Embedded(load_profile("embedded"), directory, kubernetes="1.37", assets=None, report=print)
-        small = embedded.cluster(policy, Settings.of({"maxsize": "1"}))
-        pid = directory.entry(small.name)[0]
-        before = appends(pid, small.log)
-        for n in range(25):
-            ask(small, f"/version?padding={'x' * 25_000}{n}")
+def test_after_a_rotation_the_log_is_no_longer_appended_to(
+    embedded: Embedded, run_directory: RunDirectory, everything: Path
+) -> None:
+    small = embedded.cluster(everything, Settings.of({"maxsize": "1"}))
+    pid, _ = run_directory.entry(small.name)
+    before = appends(pid, small.log)
+    for n in range(25):
+        ask(small, f"/version?padding={'x' * 25_000}{n}")
 
-        assert list(small.log.parent.glob("audit-*.log")) != []
-        assert (before, appends(pid, small.log)) == (True, False)
-    finally:
-        directory.close()
+    assert list(small.log.parent.glob("audit-*.log")) != []
+    assert (before, appends(pid, small.log)) == (True, False)
 
 
 def appends(pid: int, log: Path) -> bool:
