@@ -21,7 +21,8 @@ if TYPE_CHECKING:
 
 Conduct = Literal["", "hangsUpInRequest", "hangsUpWaiting", "hangsUpInAnswer", "stalls", "stays"]
 NEEDS_BODY = {"hangsUpInRequest", "stalls"}
-WAITS_S = 0.3  # how long a client waits for an answer before it hangs up, or keeps the end of its body to itself
+WAITS_S = 0.3  # how long a client waits for an answer before it hangs up
+STALLS_S = 2.0  # how long it keeps the end of its body to itself; no answer comes before that (net/http reads on first)
 TIMEOUT_S = 65.0  # just above the API server's own --request-timeout of 60 s
 
 # Status, headers, body, and what went wrong beside what was meant to.
@@ -61,7 +62,7 @@ def _send(connection: http.client.HTTPConnection, request: Request, headers: Ite
         connection.send(body[: len(body) // 2])
     elif request.client == "stalls":
         connection.send(body[:-1])
-        threading.Event().wait(WAITS_S)
+        threading.Event().wait(STALLS_S)
         connection.send(body[-1:])
     elif body:
         connection.send(body)
