@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import pytest
+from tests.programs import program
 
 from auditproof.clusters.engine import Engine, Node, find_engine
 from auditproof.errors import ClusterError
@@ -23,14 +24,6 @@ def path(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     for name in ("KIND_EXPERIMENTAL_PROVIDER", "KIND"):
         monkeypatch.delenv(name, raising=False)
     return folder
-
-
-def program(folder: Path, name: str, script: str = "exit 0") -> Path:
-    file = folder / name
-    file.parent.mkdir(parents=True, exist_ok=True)
-    file.write_text(f"#!/bin/sh\n{script}\n")
-    file.chmod(0o755)
-    return file
 
 
 def test_engines_are_taken_in_the_order_of_kind(path: Path) -> None:

@@ -13,6 +13,7 @@ import threading
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from tests.programs import program
 
 from auditproof.clusters.binaries import target
 from auditproof.clusters.kind_binary import VERSION, find_kind
@@ -40,14 +41,6 @@ def path(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setenv("AUDITPROOF_KIND_RELEASES", "http://127.0.0.1:9/nobody-listens")
     monkeypatch.delenv("KIND", raising=False)
     return folder
-
-
-def program(folder: Path, name: str, script: str = "exit 0") -> Path:
-    file = folder / name
-    file.parent.mkdir(parents=True, exist_ok=True)
-    file.write_text(f"#!/bin/sh\n{script}\n")
-    file.chmod(0o755)
-    return file
 
 
 class Quiet(http.server.SimpleHTTPRequestHandler):
