@@ -6,6 +6,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from auditproof.clusters.policy_files import PolicyFiles
 from auditproof.clusters.profile import load_profile
 from auditproof.command import add_command, version
 from auditproof.diff import diff, render_markdown, render_text, to_json
@@ -52,9 +53,13 @@ def add_diff(commands: Commands) -> None:
 
 
 def _diff(options: argparse.Namespace, _rest: Sequence[str]) -> int:
-    old, new = (load_policy(path, kubernetes=options.kubernetes) for path in (options.old, options.new))
+    files = PolicyFiles()
+    old, new = (
+        load_policy(Path(path).absolute(), kubernetes=options.kubernetes, name=path, read=files.read)
+        for path in (options.old, options.new)
+    )
     found = diff(old, new, load_served(options.kubernetes))
-    shown = _show(found, options) if options.live and found.differences else ()
+    shown = _show(found, options, files) if options.live and found.differences else ()
     render = {"text": render_text, "markdown": render_markdown, "json": to_json}[options.format]
     sys.stdout.write(render(found, [str(one) for one in shown]))
     if any(one.outcome in (Outcome.VIOLATED, Outcome.UNPROVEN) for one in shown):
@@ -62,11 +67,19 @@ def _diff(options: argparse.Namespace, _rest: Sequence[str]) -> int:
     return 1 if found.differences else 0
 
 
-def _show(found: PolicyDiff, options: argparse.Namespace) -> Sequence[Shown]:
+def _show(found: PolicyDiff, options: argparse.Namespace, files: PolicyFiles) -> Sequence[Shown]:
     from auditproof.sidebyside import show  # what starts servers is not needed for anything else here
 
     def report(line: str) -> None:
         print(line, file=sys.stderr, flush=True)
 
-    old, new = Path(options.old).resolve(), Path(options.new).resolve()
-    return show(found, old, new, profile=load_profile("embedded"), kubernetes=options.kubernetes, report=report)
+    old, new = Path(options.old).absolute(), Path(options.new).absolute()
+    return show(
+        found,
+        old,
+        new,
+        files=files,
+        profile=load_profile("embedded"),
+        kubernetes=options.kubernetes,
+        report=report,
+    )

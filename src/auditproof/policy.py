@@ -15,6 +15,8 @@ from auditproof.errors import PolicyRefused, Position, Problem, SourceError
 from auditproof.validation import validate
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from auditproof.decoding import RawRule
     from auditproof.source import Node
 
@@ -62,14 +64,20 @@ class Policy:
     warnings: tuple[Problem, ...]
 
 
-def load_policy(path: str | Path, *, kubernetes: str = "1.37", name: str = "") -> Policy:
+def load_policy(
+    path: str | Path,
+    *,
+    kubernetes: str = "1.37",
+    name: str = "",
+    read: Callable[[Path], bytes] = Path.read_bytes,
+) -> Policy:
     """Read a policy file as the kube-apiserver of minor version ``kubernetes`` reads it.
 
-    ``name`` is what messages and reports call the file, if not by its path. Raises SourceError where the file cannot be
-    read, PolicyRefused where the server would refuse it.
+    ``name`` is what messages and reports call the file, if not by its path, and ``read`` reads it. Raises SourceError
+    where the file cannot be read, PolicyRefused where the server would refuse it.
     """
     try:
-        data = Path(path).read_bytes()
+        data = read(Path(path))
     except OSError as error:
         where = Position(name or str(path), 1, 1)
         raise SourceError([Problem(where, f"the policy cannot be read: {error.strerror}")]) from None

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 from auditproof.access import MASTERS
 from auditproof.admin import Admin
 from auditproof.attributes import attributes_of
+from auditproof.clusters.policy_files import check_given
 from auditproof.clusters.sources import open_logs
 from auditproof.credentials import Credentials
 from auditproof.decide import decide
@@ -96,7 +97,7 @@ class Prover:
         self.kubernetes = cluster.kubernetes
         self._performed, self._died = performed, died
         self._cluster = cluster
-        self._policy = policy
+        self._policy, self._running = policy, running
         self._admin = Admin(cluster)
         self._credentials = Credentials(cluster, self._admin, folder)
         self._wires: dict[Identity, Wire] = {}
@@ -131,8 +132,9 @@ class Prover:
     def begin(self, steps: Sequence[Step]) -> list[Step]:
         """Make what ``steps`` need, and note the end of the log; answers the steps as this cluster performs them.
 
-        Raises AuditproofError where that fails.
+        Raises AuditproofError where that fails, or where the server was given another policy than it is said to run.
         """
+        check_given(self._cluster, self._running)
         located = [self._located(step) for step in steps]
         try:
             self._prepare(located)
@@ -171,8 +173,12 @@ class Prover:
         return [sent[n % connections][n // connections] for n in range(len(steps))]
 
     def finish(self, steps: Sequence[Step], sent: Sequence[Sent]) -> tuple[Proof, ...]:
-        """Fence what was ``sent`` for ``steps``, in the same order, and judge each."""
+        """Fence what was ``sent`` for ``steps``, in the same order, and judge each.
+
+        Raises ClusterError where the server's policy file is not any more what it was given.
+        """
         fence = self._enclosure.close(sent, self.patience_s)
+        check_given(self._cluster, self._running)
         for item in sent:
             if item.wire not in self._wires.values():
                 item.wire.close()

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from auditproof.clusters.base import Provider
+    from auditproof.clusters.policy_files import PolicyFiles
     from auditproof.clusters.profile import Profile
     from auditproof.diff import PolicyDiff
     from auditproof.policy import Policy
@@ -53,13 +54,21 @@ def _recorded(verdict: Verdict) -> str:
 
 
 def show(
-    diff: PolicyDiff, old: Path, new: Path, *, profile: Profile, kubernetes: str, report: Callable[[str], None]
+    diff: PolicyDiff,
+    old: Path,
+    new: Path,
+    *,
+    files: PolicyFiles,
+    profile: Profile,
+    kubernetes: str,
+    report: Callable[[str], None],
 ) -> tuple[Shown, ...]:
     """Perform the witness of every difference on a server with each policy file; the results in the same order.
 
+    ``files`` has read both.
     Raises ClusterError where the servers cannot be had. They are ended in any case.
     """
-    directory = RunDirectory.create()
+    directory = files.share(RunDirectory.create())
     try:
         provider = start_provider(
             profile, directory, kubernetes=kubernetes, assets=None, image="", policy=new, report=report

@@ -138,7 +138,7 @@ class Kind:
 
         Raises ServerDied where it refuses the policy, ClusterError where it does not come back.
         """
-        swap_policy(self._kind, cluster, policy.read_bytes())
+        swap_policy(self._kind, cluster, self._run.read_once(policy))
 
     def _pod(self, name: str) -> str:
         """The static pod of the server ``name``, and its folder in what the node sees."""

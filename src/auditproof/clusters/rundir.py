@@ -6,6 +6,7 @@ The controller makes it, workers open it, and only the controller ends it; the r
 from __future__ import annotations
 
 import ctypes
+import hashlib
 import json
 import os
 import shlex
@@ -48,7 +49,7 @@ class RunDirectory:
         if len(str(path)) > SOCKET_PATH_LIMIT - len("/etcd/client.sock"):
             path.rmdir()
             path = Path(tempfile.mkdtemp(prefix="auditproof-", dir="/tmp"))
-        for name in (reaper.LEDGER, reaper.UNDO, "locks", "servers", "credentials"):
+        for name in (reaper.LEDGER, reaper.UNDO, "locks", "servers", "credentials", "read"):
             (path / name).mkdir(mode=0o700)
         _adopt_orphans()
         command = [sys.executable, "-I", "-S", reaper.__file__, str(path)]
@@ -67,6 +68,19 @@ class RunDirectory:
     def hold(self, lock: BaseFileLock) -> None:
         """Keep a lock until the run ends; it is released where the process ends before."""
         self._held.append(lock)
+
+    def read_once(self, path: Path, known: bytes | None = None) -> bytes:
+        """The bytes of a file of the user's as the run read it first: the same in all processes, whatever it holds now.
+
+        ``known`` are those bytes, where a process had read the file before there was a run. Raises OSError.
+        """
+        kept = self.path / "read" / hashlib.sha256(os.fsencode(path.absolute())).hexdigest()
+        with self.lock("read"):
+            if not kept.exists():
+                made = kept.with_suffix(".new")
+                write_private(made, path.read_bytes() if known is None else known)
+                made.rename(kept)
+            return kept.read_bytes()
 
     def private_folder(self) -> Path:
         """A new folder for one process's credentials."""

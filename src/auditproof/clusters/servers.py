@@ -67,7 +67,7 @@ class Servers:
 
         Raises ClusterError where the file cannot be read.
         """
-        return self._name(_read(policy), settings)
+        return self._name(self._read(policy), settings)
 
     def _name(self, text: bytes, settings: Settings) -> str:
         own = json.dumps(astuple(settings)) if settings != NO_SETTINGS else ""
@@ -75,7 +75,7 @@ class Servers:
 
     def join(self, policy: Path, settings: Settings = NO_SETTINGS) -> Cluster:
         """As ``cluster``, but in this thread: for a start that needs another server first."""
-        text = _read(policy)
+        text = self._read(policy)
         name = self._name(text, settings)
         folder = self._run.path / "servers" / name
         with self._run.lock(name):
@@ -85,6 +85,12 @@ class Servers:
                 pki.write_private(folder / "policy.yaml", text)
                 record.write_text(json.dumps(self._outcome(name, folder, policy, settings), default=str))
             return _cluster(json.loads(record.read_text()))
+
+    def _read(self, policy: Path) -> bytes:
+        try:
+            return self._run.read_once(policy)
+        except OSError as error:
+            raise ClusterError(f"{policy}: cannot be read: {error.strerror}") from None
 
     def _outcome(self, name: str, folder: Path, policy: Path, settings: Settings) -> dict[str, Any]:
         """The record of a start: a cluster, or the error that all processes of the run shall see."""
@@ -123,10 +129,3 @@ def _cluster(record: dict[str, Any]) -> Cluster:
     }
     capabilities = frozenset(map(Capability, record["capabilities"]))
     return Cluster(**{**fields, "capabilities": capabilities, "sources": tuple(record["sources"])})
-
-
-def _read(policy: Path) -> bytes:
-    try:
-        return policy.read_bytes()
-    except OSError as error:
-        raise ClusterError(f"{policy}: cannot be read: {error.strerror}") from None

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from auditproof.clusters.policy_files import PolicyFiles
 from auditproof.clusters.rundir import RunDirectory
 from auditproof.errors import AuditproofError
 from auditproof.plugin import collect, options, recordings, witnesses
@@ -99,8 +100,9 @@ def _set_up(config: pytest.Config) -> AuditSession:
     folder = options.report_folder(config)
     if folder is not None and not config.option.collectonly:
         prepare_folder(folder)  # before anything else can be wrong
-    read = options.read_options(config)
-    session = AuditSession(read, lambda: RunDirectory.create(keep=read.keep_cluster), terminal_lines(config))
+    files = PolicyFiles()
+    read = options.read_options(config, files.read)
+    session = AuditSession(read, lambda: RunDirectory.create(keep=read.keep_cluster), terminal_lines(config), files)
     config.stash[SESSION] = session
     if config.option.collectonly:
         return session
@@ -115,11 +117,12 @@ def _set_up(config: pytest.Config) -> AuditSession:
 
 
 def _join(config: pytest.Config) -> None:
-    """Prepare a worker: the same options, the controller's run directory."""
+    """Prepare a worker: the same options, the controller's run directory, and the policies that it has read."""
     given: dict[str, Any] = config.workerinput.get(WORKER_KEY, {})  # type: ignore[attr-defined]
     if given:
-        read = options.read_options(config)
-        session = AuditSession(read, lambda: RunDirectory.open(given["run"]), lambda _: None)
+        files = PolicyFiles(RunDirectory.open(given["run"]))
+        read = options.read_options(config, files.read)
+        session = AuditSession(read, lambda: RunDirectory.open(given["run"]), lambda _: None, files)
         session.batches.batching = Batching(given["batching"])
         config.stash[SESSION] = session
 

@@ -127,8 +127,8 @@ def effective(config: pytest.Config, name: str) -> str:
     return str(given if given is not None else os.environ.get(setting.env) or config.getini(setting.ini) or "")
 
 
-def read_options(config: pytest.Config) -> Options:
-    """Check and resolve everything, before anything is started.
+def read_options(config: pytest.Config, read: Callable[[Path], bytes] = Path.read_bytes) -> Options:
+    """Check and resolve everything, before anything is started; ``read`` reads the policies.
 
     Raises pytest.UsageError, with everything that is wrong with a file.
     """
@@ -140,7 +140,7 @@ def read_options(config: pytest.Config) -> Options:
 
     def read_policy(file: Path) -> Policy:
         name = shown_path(file, folders)
-        return _usable(lambda: load_policy(file, kubernetes=minor(kubernetes), name=name))
+        return _usable(lambda: load_policy(file, kubernetes=minor(kubernetes), name=name, read=read))
 
     base_file = _folder(config, "base")
     base = read_policy(base_file) if base_file else None

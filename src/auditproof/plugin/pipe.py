@@ -21,7 +21,6 @@ from auditproof.counters import Counters, parse_counters
 from auditproof.errors import AuditproofError, LogUnreadable
 from auditproof.plugin.pipe_actions import LOADER, reads, steps_of
 from auditproof.plugin.piping import KUBERNETES, note_account, note_fact, note_load
-from auditproof.policy import load_policy
 from auditproof.run import Prover
 from auditproof.wait import TimedOut, wait_until
 
@@ -70,7 +69,7 @@ class Pipe:
         self._admin = Admin(self.cluster)
         self.path = _log_path(settings, self.cluster)
         self._flags = settings.over({})
-        parsed = load_policy(policy)
+        parsed = session.policy(policy)
         self._prover = Prover(
             self.cluster,
             parsed,

@@ -58,7 +58,7 @@ def _open(session: AuditSession, node: pytest.Item) -> Pipe:
     close_pipe(node.config)
     stage = Stage(session.run_directory, secrets.token_hex(4))
     policy = session.run_directory.private_folder() / "policy.yaml"
-    write_private(policy, bench.running.read_bytes() + f"# {policy}\n".encode())  # nobody else shares its server
+    write_private(policy, session.bytes_of(bench.running) + f"# {policy}\n".encode())  # nobody else shares its server
     try:
         pipe = Pipe(session, node, stage, stage.set(bench.settings), policy)
     except CannotMount as error:

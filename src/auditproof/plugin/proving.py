@@ -39,6 +39,7 @@ if TYPE_CHECKING:
     from typing import Any
 
     from auditproof.clusters.base import Cluster, Provider
+    from auditproof.clusters.policy_files import PolicyFiles
     from auditproof.clusters.rundir import RunDirectory
     from auditproof.coverage import Coverage
     from auditproof.diff import PolicyDiff
@@ -52,7 +53,11 @@ class AuditSession:
     """Everything that one pytest process needs to prove its items."""
 
     def __init__(
-        self, options: Options, make_run_directory: Callable[[], RunDirectory], report: Callable[[str], None]
+        self,
+        options: Options,
+        make_run_directory: Callable[[], RunDirectory],
+        report: Callable[[str], None],
+        policy_files: PolicyFiles,
     ) -> None:
         self.options = options
         self.selected: Sequence[pytest.Item] = ()
@@ -62,6 +67,7 @@ class AuditSession:
         self._report = report
         self._provers: dict[Bench, Prover] = {}
         self._policies: dict[Path, Policy] = {}
+        self._policy_files = policy_files
         self._twins: dict[Path, Path] = {}
         self.not_running = ""  # why the server seems not to run the policy that it is said to run
         self.unusable = ""  # the same, where nothing can be proven there at all
@@ -73,7 +79,7 @@ class AuditSession:
     @cached_property
     def run_directory(self) -> RunDirectory:
         """The folder of this run, made or joined when it is first needed."""
-        return self._make_run_directory()
+        return self._policy_files.share(self._make_run_directory())
 
     @property
     def begun(self) -> RunDirectory | None:
@@ -165,8 +171,12 @@ class AuditSession:
         if path not in self._policies:
             name = shown_path(path, self.options.folders)
             version = max(minor(self.options.kubernetes), since, key=version_of)
-            self._policies[path] = load_policy(path, kubernetes=version, name=name)
+            self._policies[path] = load_policy(path, kubernetes=version, name=name, read=self._policy_files.read)
         return self._policies[path]
+
+    def bytes_of(self, path: Path) -> bytes:
+        """A policy file as the run read it first. Raises OSError."""
+        return self._policy_files.read(path)
 
     def given_policy(self) -> Path:
         """The policy that the run was given."""

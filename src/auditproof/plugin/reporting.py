@@ -169,6 +169,11 @@ class Reporting:
         """The ConformanceReport of this run (computed once, at its end)."""
         return self._document(self._ended, {**report_parts(self._session), **self._backends()})
 
+    @cached_property
+    def _policy_state(self) -> dict[str, Any]:
+        """Asked at the beginning: the file may be another one at the end."""
+        return policy_state(self._options.policy_file)
+
     def _document(self, ended: str, parts: dict[str, Any]) -> dict[str, Any]:
         policy = self._options.policy
         return conformance_report(
@@ -176,7 +181,7 @@ class Reporting:
             policy={
                 "path": policy.path,
                 "sha256": policy.sha256,
-                **policy_state(self._options.policy_file),
+                **self._policy_state,
                 "text": policy.text,
                 "ruleLines": [rule.position.line for rule in policy.rules],
                 "warnings": [str(warning) for warning in policy.warnings],
