@@ -19,7 +19,7 @@ from auditproof.report.change import change_record, change_rows, change_sentence
 from auditproof.report.closing import closing_lines
 from auditproof.report.headline import run_time, verdict_sentence, verdict_word
 from auditproof.report.html import evidence_document, into_page, ticket_document
-from auditproof.report.junit import with_places
+from auditproof.report.junit import told_in_full
 from auditproof.report.linting import lint_record
 from auditproof.report.matrix import BUSY, matrices
 from auditproof.report.records import anchor
@@ -115,7 +115,12 @@ def test_a_token_in_a_path_or_a_reason_does_not_reach_the_report() -> None:
         ([proof("a")], (), "PROVEN", "1 of 1 actions proven: the API server records what the policy says."),
         ([proof("a", "VIOLATED"), proof("b")], (), "VIOLATED", "1 action is not recorded as expected: 1 of 2"),
         ([proof("a")], ("b",), "UNPROVEN", "Nothing can be concluded about 1 action: 1 of 2 actions proven."),
-        ([proof("a", "NOT_SUPPORTED")], (), "UNPROVEN", "0 of 1 actions proven (1 not supported here)"),
+        (
+            [proof("a", "NOT_SUPPORTED")],
+            (),
+            "UNPROVEN",
+            "Nothing was shown: the only action was left out, as",
+        ),
         ([], ("a",), "UNPROVEN", "0 of 1 actions proven"),
         ([proof("a", policy=OTHER)], (), "PROVEN", "none of them judged by prod.yaml: nothing is shown about that"),
         ([proof("a"), proof("b", policy=OTHER)], (), "PROVEN", "2 of 2 actions proven, 1 of them judged by prod.yaml"),
@@ -426,8 +431,9 @@ def test_junit_has_places_as_attributes_where_they_are_properties() -> None:
     text = f'<testsuites><testsuite>{case.format("")}<testcase name="other"/></testsuite></testsuites>'
     file = '<property name="file" value="suites/&lt;a&gt;.audit.yaml"/>'
 
-    first, second = ElementTree.fromstring(with_places(text)).iter("testcase")
-    (named,) = ElementTree.fromstring(with_places(case.format(file))).iter("testcase")
+    first, second = ElementTree.fromstring(told_in_full(text, report())).iter("testcase")
+    suite = f"<testsuite>{case.format(file)}</testsuite>"
+    (named,) = ElementTree.fromstring(told_in_full(suite, report())).iter("testcase")
 
     assert (first.get("line"), first.get("file"), second.get("line")) == ("3", None, None)
     assert named.get("file") == "suites/<a>.audit.yaml"

@@ -9,7 +9,7 @@ import pytest
 from auditproof.case import Case, CaseFile, load_case_file
 from auditproof.errors import SourceError
 from auditproof.plugin.benches import Wanted
-from auditproof.plugin.outcomes import Story, Unproven, Violated
+from auditproof.plugin.outcomes import Story, Unproven, Violated, shows_nothing
 from auditproof.plugin.proving import SESSION
 from auditproof.verdict import Outcome
 
@@ -82,6 +82,8 @@ class CaseItem(pytest.Function):
     def setup(self) -> None:
         """Perform the action and judge it, together with the other cases of the file."""
         super().setup()
+        if shows_nothing(self.config):
+            return
         missing = self.config.stash[SESSION].support.missing(self)
         if missing:
             pytest.skip(f"not supported: this cluster lacks {', '.join(missing)}")

@@ -19,7 +19,7 @@ from auditproof.report.html import (
     standalone_page,
     ticket_document,
 )
-from auditproof.report.junit import with_places
+from auditproof.report.junit import EMPTY, told_in_full
 from auditproof.report.results import replace_file, write_results
 
 if TYPE_CHECKING:
@@ -75,5 +75,6 @@ def finish_pages(config: pytest.Config, document: Mapping[str, Any]) -> None:
         replace_file(page, standalone_page(ticket, document) if DOCUMENT in text else into_page(text, ticket))
         if evidence_is_apart(document):
             replace_file(page.with_name(EVIDENCE_FILE), evidence_document(document))
-    if junit.is_file():
-        replace_file(junit, with_places(junit.read_text(encoding="utf-8")))
+    if getattr(config.option, "xmlpath", None):
+        written = junit.read_text(encoding="utf-8") if junit.is_file() else EMPTY
+        replace_file(junit, told_in_full(written, document))

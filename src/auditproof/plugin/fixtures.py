@@ -30,6 +30,8 @@ if TYPE_CHECKING:
 
 PROOFS: pytest.StashKey[list[dict[str, Any]]] = pytest.StashKey()
 NOT_SUPPORTED: pytest.StashKey[str] = pytest.StashKey()
+TAKEN: pytest.StashKey[bool] = pytest.StashKey()  # whoever takes the fixture says that it is going to prove something
+FIXTURES = frozenset({"audit", "audit_beside"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -181,6 +183,7 @@ def audit_beside(request: pytest.FixtureRequest) -> Callable[[str], Audit]:
 
 def _audit(request: pytest.FixtureRequest, wanted: Wanted) -> Audit:
     session = request.config.stash[SESSION]
+    request.node.stash[TAKEN] = True
     _skip(request.node, sorted(session.support.needed_of_server(wanted) - session.provider.capabilities))
     bench = session.bench(wanted)
 

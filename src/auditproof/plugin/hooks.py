@@ -14,18 +14,21 @@ from auditproof.clusters.policy_files import PolicyFiles
 from auditproof.clusters.rundir import RunDirectory
 from auditproof.errors import AuditproofError
 from auditproof.plugin import collect, options, recordings, witnesses
+from auditproof.plugin.asked import asked_for, distributes, has_case_file, is_worker
 from auditproof.plugin.benches import Batching, Wanted
+from auditproof.plugin.course import bring_into_line, concluded, course_of, proves
 from auditproof.plugin.fixtures import marked
 from auditproof.plugin.hiding import hide_secrets, hide_variables
-from auditproof.plugin.itemrecords import properties_of, records_of, story_of
-from auditproof.plugin.outcomes import PIPE_RECORD, RECORDS
+from auditproof.plugin.itemrecords import story_of
+from auditproof.plugin.outcomes import RECORDS, shows_nothing
 from auditproof.plugin.pipe_fixtures import close_pipe
-from auditproof.plugin.piping import is_pipe, record_of
+from auditproof.plugin.piping import is_pipe, note_pipe
+from auditproof.plugin.planning import collection_of, leave_plan, read_plan
 from auditproof.plugin.proving import SESSION, AuditSession
 from auditproof.plugin.screen import terminal_lines
 
 if TYPE_CHECKING:
-    from collections.abc import Generator
+    from collections.abc import Generator, Sequence
     from pathlib import Path
 
     from auditproof.plugin.reporting import Reporting
@@ -63,33 +66,10 @@ def pytest_configure(config: pytest.Config) -> None:
     """Read the options where any is given, so that what is wrong is said before anything runs."""
     for marker in MARKERS:
         config.addinivalue_line("markers", marker)
-    if _is_worker(config):
+    if is_worker(config):
         _join(config)
-    elif _asked_for(config) or (_distributes(config) and _has_case_file(config)):
+    elif asked_for(config) or (distributes(config) and has_case_file(config)):
         _set_up(config)
-
-
-def _asked_for(config: pytest.Config) -> bool:
-    return any(options.effective(config, setting.name) for setting in options.SETTINGS)
-
-
-def _is_worker(config: pytest.Config) -> bool:
-    return hasattr(config, "workerinput")
-
-
-def _distributes(config: pytest.Config) -> bool:
-    return bool(getattr(config.option, "tx", None))
-
-
-def _has_case_file(config: pytest.Config) -> bool:
-    paths = (config.invocation_params.dir / argument.partition("::")[0] for argument in config.args)
-    return any(_case_file_below(path) for path in paths)
-
-
-def _case_file_below(path: Path) -> bool:
-    if path.is_dir():
-        return next(path.rglob(f"*{collect.SUFFIX}"), None) is not None
-    return path.name.endswith(collect.SUFFIX)
 
 
 def _set_up(config: pytest.Config) -> AuditSession:
@@ -98,13 +78,13 @@ def _set_up(config: pytest.Config) -> AuditSession:
     from auditproof.plugin.reporting import Reporting
 
     folder = options.report_folder(config)
-    if folder is not None and not config.option.collectonly:
+    if folder is not None and not shows_nothing(config):
         prepare_folder(folder)  # before anything else can be wrong
     files = PolicyFiles()
     read = options.read_options(config, files.read)
     session = AuditSession(read, lambda: RunDirectory.create(keep=read.keep_cluster), terminal_lines(config), files)
     config.stash[SESSION] = session
-    if config.option.collectonly:
+    if shows_nothing(config):
         return session
     reporting = Reporting(session, config.invocation_params.args, terminal_lines(config))
     if read.report is not None:
@@ -138,12 +118,12 @@ def pytest_configure_node(node: Any) -> None:
 
 
 @pytest.hookimpl(optionalhook=True)
-def pytest_xdist_node_collection_finished(node: Any, ids: list[str]) -> None:
+def pytest_xdist_node_collection_finished(node: Any) -> None:
     """Note in the controller what the workers are going to prove."""
     reporting = node.config.stash.get(REPORTING, None)
     if reporting is not None:
-        made = witnesses.made_prefixes(node.config.stash[SESSION])
-        reporting.plan(name for name in ids if f"{collect.SUFFIX}::" in name or name.startswith(made))
+        run = node.config.stash[SESSION].run_directory
+        reporting.plan(read_plan(run.path, node.gateway.id))
 
 
 def pytest_collect_file(file_path: Path, parent: pytest.Collector) -> pytest.Collector | None:
@@ -156,6 +136,7 @@ def pytest_collection_modifyitems(session: pytest.Session, config: pytest.Config
     """Add the witnesses of the given policy; in a sabotage run keep only what can have something broken on purpose."""
     if SESSION in config.stash and not config.stash[SESSION].options.recorded:
         items += witnesses.collect_witnesses(session)
+    collection_of(config).found(items)
     if not config.getoption("--audit-sabotage"):
         return
     kept = [item for item in items if _can_be_broken(item)]
@@ -165,32 +146,36 @@ def pytest_collection_modifyitems(session: pytest.Session, config: pytest.Config
         items[:] = kept
 
 
+def pytest_deselected(items: Sequence[pytest.Item]) -> None:
+    """Note what is not to be proven."""
+    if items:
+        collection_of(items[0].config).deselected(items)
+
+
+@pytest.hookimpl(tryfirst=True)
 def pytest_collection_finish(session: pytest.Session) -> None:
     """Note what is selected, once it is known."""
     config = session.config
-    proving = [item for item in session.items if _proves(item)]
-    pipes = [item.nodeid for item in session.items if is_pipe(item)]
-    if not proving and not pipes:
+    plan = collection_of(config).plan(session.items)
+    if not plan.proofs and not plan.pipes and not plan.removed:
         return
     if SESSION not in config.stash:
-        if _is_worker(config):
+        if is_worker(config):
             raise pytest.UsageError(
                 "auditproof: give --audit-policy (or the ini key audit_policy) to a run with workers"
             )
         _set_up(config)
-    config.stash[SESSION].selected = proving
-    config.stash[SESSION].batches.cases = [item for item in proving if isinstance(item, collect.CaseItem)]
+    proving = config.stash[SESSION]
+    proving.selected = [item for item in session.items if proves(item)]
+    proving.batches.cases = [item for item in proving.selected if isinstance(item, collect.CaseItem)]
     if REPORTING in config.stash:
-        config.stash[REPORTING].plan(item.nodeid for item in proving)
-        config.stash[REPORTING].plan_pipes(pipes)
+        config.stash[REPORTING].plan(plan)
+    elif is_worker(config):
+        leave_plan(proving.run_directory.path, config.workerinput["workerid"], plan)  # type: ignore[attr-defined]
 
 
 def _can_be_broken(item: pytest.Item) -> bool:
-    return _proves(item) or _wanted(item).has_twin
-
-
-def _proves(item: pytest.Item) -> bool:
-    return isinstance(item, collect.CaseItem | recordings.RecordItem) or "audit" in getattr(item, "fixturenames", ())
+    return proves(item) or _wanted(item).has_twin
 
 
 def pytest_report_header(config: pytest.Config) -> list[str]:
@@ -220,9 +205,9 @@ def pytest_runtestloop(session: pytest.Session) -> None:
         proving is None
         or not proving.selected
         or proving.options.recorded
-        or config.option.collectonly
-        or _is_worker(config)
-        or _distributes(config)
+        or shows_nothing(config)
+        or is_worker(config)
+        or distributes(config)
     ):
         return
     if session.testsfailed and not config.option.continue_on_collection_errors:
@@ -251,10 +236,23 @@ def _or_exit(start: Any) -> None:
 
 
 @pytest.hookimpl(wrapper=True)
+def pytest_runtest_call(item: pytest.Item) -> Generator[None]:
+    """Note that the test runs: what is reported of it meanwhile is a part of it."""
+    course_of(item).calling = True
+    try:
+        return (yield)
+    finally:
+        course_of(item).calling = False
+
+
+@pytest.hookimpl(wrapper=True, tryfirst=True)
 def pytest_runtest_makereport(
     item: pytest.Item, call: pytest.CallInfo[None]
 ) -> Generator[None, pytest.TestReport, pytest.TestReport]:
-    """Let the test report carry its proofs; they travel with it from a worker to the controller."""
+    """Let the test report carry its proofs, and say what they say, after whatever other plugins make of it.
+
+    They travel with it from a worker to the controller.
+    """
     report = yield
     session = item.config.stash.get(SESSION, None)
     if call.excinfo is not None and isinstance(call.excinfo.value, AuditproofError):
@@ -262,30 +260,31 @@ def pytest_runtest_makereport(
         report.longrepr = shown
     if session is not None:
         hide_secrets(item, report)
-    if session is not None and _is_final(report):
-        records = records_of(session, item, report)
+    if session is not None and proves(item) and not shows_nothing(item.config):
+        records = concluded(session, item, call, report)
         setattr(report, RECORDS, records)
-        item.user_properties.extend(pair for record in records for pair in properties_of(record))
-        if is_pipe(item):
-            setattr(report, PIPE_RECORD, record_of(item, report))
+        bring_into_line(item, report, records)
+    if session is not None and is_pipe(item) and not course_of(item).calling:
+        note_pipe(item, call, report)
     return report
 
 
 @pytest.hookimpl(optionalhook=True, trylast=True)
 def pytest_metadata(metadata: dict[str, Any], config: pytest.Config) -> None:
     """Let the table of the environment in report.html hold no secret."""
-    if _asked_for(config):
+    if asked_for(config):
         hide_variables(metadata)
-
-
-def _is_final(report: pytest.TestReport) -> bool:
-    return report.when == "call" or (report.when == "setup" and not report.passed)
 
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_sessionfinish(session: pytest.Session) -> None:
-    """End the server that the last test of backends may have left open."""
+    """End the server that the last test of backends may have left open; let no run pass that performed nothing."""
     close_pipe(session.config)
+    option = shows_nothing(session.config)
+    if SESSION in session.config.stash and option in ("--setup-only", "--setup-plan"):
+        terminal_lines(session.config)(f"auditproof: nothing was shown: {option} performs no test")
+        if session.exitstatus == pytest.ExitCode.OK:
+            session.exitstatus = pytest.ExitCode.NO_TESTS_COLLECTED
 
 
 @pytest.hookimpl(trylast=True)
@@ -296,7 +295,7 @@ def pytest_unconfigure(config: pytest.Config) -> None:
         return
     close_pipe(config)
     session.close()
-    if not _is_worker(config):
+    if not is_worker(config):
         left = session.end()
         if left:
             terminal_lines(config)(left)

@@ -5,11 +5,14 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+import pytest
+
 from auditproof.errors import AuditproofError
 
 if TYPE_CHECKING:
     from auditproof.verdict import Verdict
 
+NOT_RUN = "[NOTRUN] "  # how pytest begins the reason of xfail(run=False)
 PIPE_RECORD = "auditproof_pipe"  # and the one by which it carries the account of a pipe
 RECORDS = "auditproof_records"  # the attribute by which a test report carries its proofs out of a worker
 
@@ -52,3 +55,15 @@ class Story:
     def toterminal(self, tw: Any) -> None:
         """Write the story."""
         tw.line(self.text)
+
+
+def shows_nothing(config: pytest.Config) -> str:
+    """The option by which pytest performs no test at all; empty where it does."""
+    options = {"collectonly": "--collect-only", "setupplan": "--setup-plan", "setuponly": "--setup-only"}
+    return next((flag for name, flag in options.items() if getattr(config.option, name, False)), "")
+
+
+def is_left_out(error: BaseException) -> bool:
+    """Whether a test was left out on purpose: skipped, or marked as not to be run."""
+    not_run = isinstance(error, pytest.xfail.Exception) and str(error.msg).startswith(NOT_RUN)
+    return not_run or isinstance(error, pytest.skip.Exception)

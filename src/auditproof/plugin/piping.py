@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from auditproof.plugin.fixtures import marked
+from auditproof.plugin.outcomes import PIPE_RECORD, is_left_out
 from auditproof.report.backends import pipe_record
 
 if TYPE_CHECKING:
@@ -40,8 +41,18 @@ def note_load(item: pytest.Item, row: Mapping[str, Any]) -> None:
     item.stash.setdefault(LOADS, []).append(dict(row))
 
 
-def record_of(item: pytest.Item, report: pytest.TestReport) -> dict[str, Any]:
-    """The record of a test that has come to its end (see report.backends)."""
+def note_pipe(item: pytest.Item, call: pytest.CallInfo[None], report: pytest.TestReport) -> None:
+    """Let the report of a phase carry the record of the test, once it has come to its end (see report.backends)."""
+    if call.when == "call" or call.excinfo is not None:
+        verdict = _verdict(call, report)
+        setattr(report, PIPE_RECORD, _record_of(item, verdict, _reason(item, report) if verdict != "PROVEN" else ""))
+        if verdict in ("VIOLATED", "UNPROVEN") and not report.failed:  # xfail, or made over
+            report.outcome = "failed"
+            if hasattr(report, "wasxfail"):
+                del report.wasxfail
+
+
+def _record_of(item: pytest.Item, verdict: str, reason: str) -> dict[str, Any]:
     path, line, _ = item.location
     doc = getattr(getattr(item, "obj", None), "__doc__", None) or item.name
     settings = marked(item)
@@ -55,8 +66,8 @@ def record_of(item: pytest.Item, report: pytest.TestReport) -> dict[str, Any]:
         suite=path,
         line=(line or 0) + 1,
         flags={name: str(value) for name, value in chosen.over({}).items()},
-        verdict=_verdict(report),
-        reason=_reason(item, report),
+        verdict=verdict,
+        reason=reason,
         accounts=accounts,
         facts=facts,
         load=load,
@@ -69,17 +80,16 @@ def _parameters(item: pytest.Item) -> str:
     return f" ({called.id})" if called else ""
 
 
-def _verdict(report: pytest.TestReport) -> str:
-    if report.skipped:
+def _verdict(call: pytest.CallInfo[None], report: pytest.TestReport) -> str:
+    """By how the test ended, whatever is made of its report: xfail excuses nothing."""
+    if call.excinfo is not None and is_left_out(call.excinfo.value):
         return "NOT_SUPPORTED"
-    if report.passed:
+    if call.excinfo is None and not report.failed:
         return "PROVEN"
-    return "VIOLATED" if report.when == "call" else "UNPROVEN"
+    return "VIOLATED" if call.when == "call" else "UNPROVEN"
 
 
 def _reason(item: pytest.Item, report: pytest.TestReport) -> str:
-    if report.passed:
-        return ""
     if isinstance(report.longrepr, tuple):
         return report.longrepr[2].removeprefix("Skipped: ")
     crash = getattr(report.longrepr, "reprcrash", None)

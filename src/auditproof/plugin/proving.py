@@ -31,6 +31,7 @@ from auditproof.report.records import Origin, failed_record, proof_record, story
 from auditproof.run import Proof, Prover
 from auditproof.sabotage import twin_of
 from auditproof.served import load_served
+from auditproof.verdict import Outcome
 from auditproof.wire import prepare_wire
 
 if TYPE_CHECKING:
@@ -244,16 +245,21 @@ class AuditSession:
         """The version that the bench's server calls its own."""
         return self._provers[bench].kubernetes
 
-    def record(self, item: CaseItem, not_supported: str = "") -> dict[str, Any]:
-        """What the report says about a case."""
+    def record(self, item: CaseItem, not_supported: str = "", failed: str = "") -> dict[str, Any]:
+        """What the report says about a case.
+
+        ``not_supported`` says why it was left out, ``failed`` what else its test came to. A case that was left out is
+        not proven, though others have performed it with theirs; but what they have found to be wrong stands.
+        """
         bench = self.bench_of(item)
         policy = self.policy(bench.policy, item.case.since)
         origin = _origin(item)
         outcome = self.batches.outcomes.get(item.nodeid)
-        if isinstance(outcome, Proof):
+        if isinstance(outcome, Proof) and not (not_supported and outcome.verdict.outcome is Outcome.PROVEN):
             origin = replace(origin, kubernetes=self.kubernetes(bench))
             return {**proof_record(outcome, origin, policy), "notRunning": self.not_running}
-        reason = not_supported or str(outcome or "it was not performed")
+        failed = str(outcome) if isinstance(outcome, AuditproofError) else failed
+        reason = not_supported or failed or "it was not performed"
         verdict = "NOT_SUPPORTED" if not_supported else "UNPROVEN"
         return {**failed_record(step_of(item), origin, policy, verdict, reason), "notRunning": self.not_running}
 

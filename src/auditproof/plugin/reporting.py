@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import os
-from collections import Counter
 from datetime import UTC, datetime
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from auditproof.plugin.course import make_it_fail
 from auditproof.plugin.files import finish_pages, leave_word, write_for_machines
-from auditproof.plugin.outcomes import PIPE_RECORD, RECORDS
+from auditproof.plugin.gathering import Gathered, first_line
+from auditproof.plugin.outcomes import RECORDS
 from auditproof.plugin.parts import report_parts
 from auditproof.plugin.progress import Progress
 from auditproof.provenance import policy_state, run_record
@@ -19,14 +20,14 @@ from auditproof.redact import redact_command, redact_text
 from auditproof.report import ci
 from auditproof.report.backends import backends_record
 from auditproof.report.closing import COUNTS, closing_lines
-from auditproof.report.counting import miscounted
-from auditproof.report.covering import unmet_requirements
+from auditproof.report.headline import Shown, run_outcome
 from auditproof.report.results import conformance_report
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Generator, Iterable, Sequence
+    from collections.abc import Callable, Generator, Sequence
 
     from auditproof.clusters.profile import Profile
+    from auditproof.plugin.planning import Plan
     from auditproof.plugin.proving import AuditSession
 
 
@@ -43,45 +44,31 @@ class Reporting:
         self._command = command
         self._say = say
         self._told = 0
-        self._records: dict[str, dict[str, Any]] = {}
-        self._planned: set[str] = set()
-        self._pipes: dict[str, dict[str, Any]] = {}
-        self._planned_pipes: set[str] = set()
-        self._verdicts: Counter[str] = Counter()
+        self._gathered = Gathered(session.options.policy, session.options.folders[-1], session.options.kubernetes)
         self._progress: Progress | None = None
+        self._pytest: pytest.Session | None = None
         self._ended = ""
         self._word_left = self._closed = False
-        self._kubernetes = session.options.kubernetes
-        self._not_running = ""
         self._started = datetime.now(UTC)
 
-    def plan(self, ids: Iterable[str]) -> None:
-        """Note which proofs the run is to perform."""
-        self._planned.update(ids)
+    def plan(self, plan: Plan) -> None:
+        """Note what the run is to perform; every worker says so for itself."""
+        self._gathered.plan(plan)
         if self._progress is not None:
             self._leave_word()  # workers collect while the run is under way
 
-    def plan_pipes(self, ids: Iterable[str]) -> None:
-        """Note which tests of backends the run is to perform."""
-        self._planned_pipes.update(ids)
-
-    @property
-    def _has_something(self) -> bool:
-        return bool(self._planned | self._records.keys() | self._planned_pipes | self._pipes.keys())
-
-    @pytest.hookimpl
+    @pytest.hookimpl(tryfirst=True)
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
         """Take the proofs that a test report carries."""
-        for record in getattr(report, RECORDS, ()):
-            self._records[record["id"]] = record
-            self._verdicts[record["verdict"]] += 1
-            self._planned.discard(record["id"].partition("#")[0])  # a Python test is planned as one, and proves several
-            self._kubernetes = record.pop("kubernetes") or self._kubernetes
-            self._not_running = record.pop("notRunning", "") or self._not_running
+        for record in self._gathered.take(report):
             self._tell(record)
-        if pipe := getattr(report, PIPE_RECORD, None):
-            self._pipes[pipe["id"]] = pipe
-            self._kubernetes = pipe.pop("kubernetes") or self._kubernetes
+        path, line, name = report.location
+        make_it_fail(report, getattr(report, RECORDS, ()), name, path, (line or 0) + 1)
+
+    @pytest.hookimpl
+    def pytest_collectreport(self, report: pytest.CollectReport) -> None:
+        """Note what could not be collected, or was left out with a whole file."""
+        self._gathered.take_collector(report)
 
     @pytest.hookimpl(wrapper=True, tryfirst=True)
     def pytest_runtestloop(self, session: pytest.Session) -> Generator[None, object, object]:
@@ -94,20 +81,20 @@ class Reporting:
             self._stop_progress()
 
     def _leave_word(self) -> None:
-        if self._options.report is not None and self._planned and not self._word_left:
+        if self._options.report is not None and self._gathered and not self._word_left:
             self._word_left = True
             leave_word(self._options.report, self._document(UNDER_WAY, {}))
 
     @pytest.hookimpl
     def pytest_internalerror(self, excinfo: pytest.ExceptionInfo[BaseException]) -> None:
         """Note that pytest itself, or a plugin, has failed."""
-        self._ended = f"crashed: {_first_line(excinfo.exconly())}"
+        self._ended = f"crashed: {first_line(excinfo.exconly())}"
 
     @pytest.hookimpl
     def pytest_keyboard_interrupt(self, excinfo: pytest.ExceptionInfo[BaseException]) -> None:
         """Note that the run was interrupted, or that a part of it ended it with a reason."""
         reason = str(excinfo.value)
-        self._ended = f"was ended: {_first_line(reason)}" if reason else "was interrupted"
+        self._ended = f"was ended: {first_line(reason)}" if reason else "was interrupted"
 
     def _stop_progress(self) -> None:
         if self._progress is not None:
@@ -124,8 +111,8 @@ class Reporting:
         Nothing before it is known what there is to prove: workers collect by themselves.
         """
         performed = self._session.performed()
-        planned = max(performed, len(self._planned) + len(self._records))
-        verdicts = {COUNTS[key]: self._verdicts[name] for key, name in _VERDICTS.items()}
+        planned = max(performed, self._gathered.planned_count)
+        verdicts = {COUNTS[key]: self._gathered.verdicts[name] for key, name in _VERDICTS.items()}
         judged = ", ".join(f"{count} {text}" for text, count in verdicts.items() if count or text == "proven")
         return f"auditproof: {performed} of {planned} actions performed, {judged}, {seconds:.0f} s" if planned else ""
 
@@ -140,21 +127,27 @@ class Reporting:
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_sessionfinish(self, session: pytest.Session) -> None:
-        """Write what is for machines, whatever the run came to.
-
-        No run passes on which a requirement does not hold, or an API server counted what is not in its log.
-        """
-        if not self._has_something:
+        """Write what is for machines, whatever the run came to, and let pytest end as it came out."""
+        self._pytest = session
+        if not self._gathered:
             return
-        failed = unmet_requirements(self.document) or miscounted(self.document)
-        if session.exitstatus == pytest.ExitCode.OK and failed:
-            session.exitstatus = pytest.ExitCode.TESTS_FAILED
+        if not self._ended and self._gathered.unheard_of:
+            stopped = session.shouldfail or session.shouldstop
+            self._ended = f"was stopped: {stopped}" if stopped else ""
+        self._settle()
         write_for_machines(self._options, self.document, self._say)
+
+    def _settle(self) -> None:
+        """No run passes of which the report does not say that everything is PROVEN."""
+        session = self._pytest
+        if session is not None and session.exitstatus in (pytest.ExitCode.OK, pytest.ExitCode.NO_TESTS_COLLECTED):
+            session.exitstatus = _EXIT_CODES[run_outcome(self.document)]
 
     @pytest.hookimpl(trylast=True)
     def pytest_unconfigure(self, config: pytest.Config) -> None:
         """Finish what pytest has written by now, and tell of a run that came to no summary."""
-        if self._has_something:
+        if self._gathered:
+            self._settle()  # once more: any plugin may have set it
             finish_pages(config, self.document)
             if not self._closed:
                 self._say("\n".join(self._closing()))
@@ -167,6 +160,7 @@ class Reporting:
     @cached_property
     def document(self) -> dict[str, Any]:
         """The ConformanceReport of this run (computed once, at its end)."""
+        self._gathered.conclude()
         return self._document(self._ended, {**report_parts(self._session), **self._backends()})
 
     @cached_property
@@ -177,7 +171,7 @@ class Reporting:
     def _document(self, ended: str, parts: dict[str, Any]) -> dict[str, Any]:
         policy = self._options.policy
         return conformance_report(
-            list(self._records.values()),
+            list(self._gathered.records.values()),
             policy={
                 "path": policy.path,
                 "sha256": policy.sha256,
@@ -188,13 +182,14 @@ class Reporting:
             },
             cluster={
                 "provider": "none: recorded events" if self._options.recorded else self._options.profile.provider,
-                "kubernetes": self._kubernetes,
+                "kubernetes": self._gathered.kubernetes,
                 "startSeconds": round(self._session.start_seconds, 2),
                 "flags": _flags(self._options.profile),
-                **({"notRunning": self._not_running} if self._not_running else {}),
+                **({"notRunning": self._gathered.not_running} if self._gathered.not_running else {}),
             },
             run=run_record(self._command),
-            planned=sorted(self._planned | self._records.keys()),
+            planned=self._gathered.planned,
+            deselected=self._gathered.deselected,
             started=self._started,
             finished=datetime.now(UTC),
             sabotage=self._options.sabotage,
@@ -203,15 +198,14 @@ class Reporting:
         )
 
     def _backends(self) -> dict[str, Any]:
-        if not self._planned_pipes | self._pipes.keys():
-            return {}
-        return {"backends": backends_record(self._pipes.values(), self._planned_pipes)}
+        pipes, planned = self._gathered.pipes, self._gathered.planned_pipes
+        return {"backends": backends_record(pipes.values(), planned)} if planned or pipes else {}
 
     @pytest.hookimpl(wrapper=True, tryfirst=True)
     def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter) -> Generator[None, object, object]:
         """Tell the counts, and where the report is, below everything else that pytest tells."""
         result = yield
-        if self._has_something:
+        if self._gathered:
             terminalreporter.section("audit proofs")
             for line in self._closing():
                 terminalreporter.write_line(_fitting(line, terminalreporter))
@@ -230,11 +224,6 @@ def _fitting(line: str, reporter: pytest.TerminalReporter) -> str:
     return line if line.startswith("report: ") or not 0 < width < len(line) else f"{line[: width - 1]}…"
 
 
-def _first_line(text: str) -> str:
-    """What stands in the first line, without secrets."""
-    return redact_text(text.partition("\n")[0])[:300]
-
-
 def _flags(profile: Profile) -> dict[str, str]:
     """The flags of the API server that a profile sets, without what is secret by its name or its looks."""
     flags = {**{f"audit-log-{key}": value for key, value in profile.audit_log.items()}, **profile.flags}
@@ -242,4 +231,9 @@ def _flags(profile: Profile) -> dict[str, str]:
     return dict(zip(flags, (word.partition("=")[2] for word in shown), strict=True))
 
 
+_EXIT_CODES = {
+    Shown.ALL: pytest.ExitCode.OK,
+    Shown.NOTHING: pytest.ExitCode.NO_TESTS_COLLECTED,
+    Shown.NOT_ALL: pytest.ExitCode.TESTS_FAILED,
+}
 _VERDICTS = {"proven": "PROVEN", "violated": "VIOLATED", "unproven": "UNPROVEN", "notSupported": "NOT_SUPPORTED"}

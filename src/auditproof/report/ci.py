@@ -16,7 +16,7 @@ from urllib.parse import quote
 from auditproof import __version__
 from auditproof.report.backends import backend_troubles
 from auditproof.report.change import change_rows, change_sentence
-from auditproof.report.headline import verdict_sentence, verdict_word, worst_first
+from auditproof.report.headline import is_trouble, verdict_sentence, verdict_word, why_not_performed, worst_first
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -45,8 +45,8 @@ class Trouble:
 
 def troubles(report: Mapping[str, Any]) -> list[Trouble]:
     """Everything VIOLATED or UNPROVEN, worst first; then the tests of backends."""
-    found = [_trouble(proof, report) for proof in worst_first(report["proofs"]) if proof["verdict"] in _RULES]
-    reason = "it was planned and not performed: the run ended before"
+    found = [_trouble(proof, report) for proof in worst_first(report["proofs"]) if is_trouble(proof)]
+    reason = why_not_performed(report)
     path = str(report["policy"]["path"])
     found += [Trouble(name, "UNPROVEN", path, 1, name, reason) for name in report["notPerformed"]]
     return found + [

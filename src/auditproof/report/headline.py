@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime
+from enum import Enum
 from typing import TYPE_CHECKING, Any
 
 from auditproof.report.backends import backend_troubles, backends_line
@@ -18,6 +19,45 @@ _WORST_FIRST = ("VIOLATED", "UNPROVEN", "NOT_SUPPORTED", "PROVEN")
 _LEVELS = ("None", "Metadata", "Request", "RequestResponse")
 
 
+class Shown(Enum):
+    """How much of what was planned a run has shown: what its exit code says."""
+
+    ALL = "all"
+    NOT_ALL = "not all"
+    NOTHING = "nothing"  # everything was left out on purpose, and nothing is wrong
+
+
+def run_outcome(report: Mapping[str, Any]) -> Shown:
+    """Whether a run may pass: only where its headline says PROVEN."""
+    if verdict_word(report) == "PROVEN":
+        return Shown.ALL
+    return Shown.NOTHING if nothing_shown(report) else Shown.NOT_ALL
+
+
+def nothing_shown(report: Mapping[str, Any]) -> bool:
+    """Whether everything that was planned was left out on purpose: not supported here, or skipped."""
+    tests = report.get("backends", {"tests": (), "notPerformed": ()})
+    left_out = [*report["proofs"], *tests["tests"]]
+    open_ends = report["notPerformed"] or tests["notPerformed"] or report.get("ended")
+    return bool(left_out) and not open_ends and all(one["verdict"] == "NOT_SUPPORTED" for one in left_out)
+
+
+def why_not_performed(report: Mapping[str, Any]) -> str:
+    """Why something that was planned has no record of its own."""
+    how = f"the run {report['ended']}" if report.get("ended") else "nothing was reported of it"
+    return f"it was planned and not performed: {how}"
+
+
+def is_trouble(record: Mapping[str, Any]) -> bool:
+    """Whether a record of a proof, or of a test of backends, says that something is violated or unproven."""
+    return record["verdict"] in ("VIOLATED", "UNPROVEN")
+
+
+def worse(one: Mapping[str, Any], other: Mapping[str, Any]) -> bool:
+    """Whether the first of two records of the same thing is the worse one."""
+    return _WORST_FIRST.index(one["verdict"]) < _WORST_FIRST.index(other["verdict"])
+
+
 def verdict_word(report: Mapping[str, Any]) -> str:
     """The verdict of the whole run: PROVEN only where everything that was planned is."""
     summary = report["summary"]
@@ -27,7 +67,8 @@ def verdict_word(report: Mapping[str, Any]) -> str:
     if backends or report.get("backends", {}).get("notPerformed"):
         return "UNPROVEN"
     if report.get("backends") and not summary["planned"]:
-        return "PROVEN"
+        shown = any(test["verdict"] == "PROVEN" for test in report["backends"]["tests"])
+        return "PROVEN" if shown and not report.get("ended") else "UNPROVEN"
     if summary["unproven"] or not summary["proven"] or miscounted(report) or report.get("ended"):
         return "UNPROVEN"
     return "PROVEN"
@@ -49,7 +90,9 @@ def _sentence(report: Mapping[str, Any]) -> str:
     summary, path = report["summary"], report["policy"]["path"]
     planned, proven = summary["planned"], summary["proven"]
     supported = f" ({summary['notSupported']} not supported here)" if summary["notSupported"] else ""
-    counts = f"{proven} of {planned} actions proven{supported}"
+    counts = f"{proven} of {planned} actions proven{supported}{_not_selected(report.get('deselected', 0))}"
+    if nothing_shown(report):
+        return f"Nothing was shown: {_all_of(planned)} left out, as not supported here or skipped."
     if backend_troubles(report) or (report.get("backends") and not planned):
         return f"{backends_line(report).capitalize()}."
     if summary["violated"] and not report.get("log"):
@@ -85,6 +128,14 @@ def _of_a_log(report: Mapping[str, Any]) -> str:
     if summary["unproven"] or not summary["proven"]:
         return f"Nothing can be concluded about {summary['unproven']} kinds: {what}."
     return f"{what} are all as {report['policy']['path']} decides. What is not recorded is not shown."
+
+
+def _not_selected(count: int) -> str:
+    return "" if not count else ", 1 more was not selected" if count == 1 else f", {count} more were not selected"
+
+
+def _all_of(count: int) -> str:
+    return "the only action was" if count == 1 else f"all {count} actions were" if count else "all tests were"
 
 
 def _actions(count: int) -> str:

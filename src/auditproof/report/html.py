@@ -19,7 +19,15 @@ from markupsafe import Markup
 from auditproof.report.change import change_rows, change_sentence
 from auditproof.report.counting import counting_lines
 from auditproof.report.covering import requirements_shown, rules_witnessed
-from auditproof.report.headline import judged_by_given, run_time, verdict_sentence, verdict_word, worst_first
+from auditproof.report.headline import (
+    is_trouble,
+    judged_by_given,
+    run_time,
+    verdict_sentence,
+    verdict_word,
+    why_not_performed,
+    worst_first,
+)
 from auditproof.report.matrix import LEVELS, identity_text, matrices
 from auditproof.report.noise import noise_rows, noise_sentence
 from auditproof.report.records import anchor
@@ -107,6 +115,7 @@ def _render(template: str, report: Mapping[str, Any], *, apart: bool) -> str:
             own=_suites(own),
             others=_suites(proof for proof in report["proofs"] if proof["policy"]["sha256"] != digest),
             fences=fences,
+            why_not_performed=why_not_performed(report),
             symbols=_SYMBOLS,
             apart=apart,
             evidence_file=EVIDENCE_FILE,
@@ -123,7 +132,7 @@ def _attention(report: Mapping[str, Any]) -> list[tuple[str, list[str], list[Map
     """What is not proven, worst first; what has the same verdict for the same reasons stands together."""
     found: dict[tuple[str, tuple[str, ...]], list[Mapping[str, Any]]] = {}
     for proof in worst_first(report["proofs"]):
-        if proof["verdict"] in ("VIOLATED", "UNPROVEN"):
+        if is_trouble(proof):
             found.setdefault((proof["verdict"], tuple(proof["reasons"])), []).append(proof)
     return [(verdict, list(reasons), proofs) for (verdict, reasons), proofs in found.items()]
 

@@ -76,8 +76,11 @@ def failed_record(step: Step, origin: Origin, policy: Policy, verdict: str, reas
     }
 
 
-def skipped_record(origin: Origin, policy: Policy, reason: str) -> dict[str, Any]:
-    """A test in Python that this cluster cannot perform: what it would have asked is not known."""
+def bare_record(origin: Origin, policy: Policy, verdict: str, reason: str) -> dict[str, Any]:
+    """What was planned, and not performed, where it is not known what would have been asked.
+
+    ``verdict`` is UNPROVEN or NOT_SUPPORTED.
+    """
     keys = ("method", "path", "verb", "apiGroup", "resource", "subresource", "namespace", "name")
     return {
         **_place(origin, policy),
@@ -88,7 +91,7 @@ def skipped_record(origin: Origin, policy: Policy, reason: str) -> dict[str, Any
         "auditID": "",
         "expected": {"rule": None, "line": None, "level": "None", "stages": [], "source": "case"},
         "observed": {"level": None, "stages": [], "status": 0},
-        "verdict": "NOT_SUPPORTED",
+        "verdict": verdict,
         "reasons": [reason],
         "claim": None,
         "events": [],

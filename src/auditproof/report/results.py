@@ -33,14 +33,16 @@ def conformance_report(
     sabotage: bool = False,
     parts: Mapping[str, Any] = MappingProxyType({}),
     ended: str = "",
+    deselected: int = 0,
 ) -> dict[str, Any]:
     """The report of a run: plain data, by results.schema.json.
 
     ``proofs`` are records (see records.proof_record), one an id; ``planned`` the ids of all that was to be proven.
     What was planned and has no record was not performed, and is unproven: so planned = proven + violated + unproven +
     notSupported, always. ``started`` and ``finished`` know their time zone. ``run`` says who made it
-    (see provenance.run_record), ``ended`` how it ended before its end. ``sabotage``: the servers ran policies broken on
-    purpose. ``parts`` are the keys that are there only where a run was asked for them: coverage, change, requirements,
+    (see provenance.run_record), ``ended`` how it ended before its end, ``deselected`` how much was left out
+    by -k, -m and the like. ``sabotage``: the servers ran policies broken on purpose.
+    ``parts`` are the keys that are there only where a run was asked for them: coverage, change, requirements,
     lint. Raises ValueError where two proofs have the same id, because then nothing would add up.
     """
     done = {proof["id"] for proof in proofs}
@@ -67,6 +69,7 @@ def conformance_report(
             "unproven": verdicts["UNPROVEN"] + len(missing),
             "notSupported": verdicts["NOT_SUPPORTED"],
         },
+        **({"deselected": deselected} if deselected else {}),
         **parts,
         "notPerformed": missing,
         "proofs": sorted(map(_without_secrets, proofs), key=lambda proof: str(proof["id"])),

@@ -1,0 +1,201 @@
+"""What an item has shown: by how its actions and its phases ended, whatever is made of its reports afterwards.
+
+A verdict that is not PROVEN stands: whether the test has swallowed the exception, is expected to fail (xfail), is
+skipped later, or is performed again by a plugin until it passes. Everything else that pytest tells of the item is
+brought into line with that.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from auditproof.plugin.collect import CaseItem
+from auditproof.plugin.fixtures import FIXTURES, NOT_SUPPORTED, PROOFS, TAKEN, origin_of
+from auditproof.plugin.itemrecords import properties_of
+from auditproof.plugin.outcomes import NOT_RUN, Story, is_left_out
+from auditproof.plugin.recordings import RecordItem
+from auditproof.report.headline import is_trouble
+from auditproof.report.records import bare_record
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from auditproof.plugin.proving import AuditSession
+
+NEVER_ACTED = "the test takes the audit fixture and lets nobody act: nothing was shown"
+EARLIER = "in an earlier attempt of this test: a verdict is not retried until it is another one"
+STANDS = "  note      pytest would have called this no failure; a verdict stands, whatever a test makes of it"
+
+
+@dataclass(slots=True)
+class Course:
+    """How an item has gone so far, over all its attempts; ``calling`` while its test function runs."""
+
+    attempts: int = 0
+    calling: bool = False
+    concluded: bool = False
+    told: list[dict[str, Any]] = field(default_factory=list)
+    properties: list[tuple[str, object]] = field(default_factory=list)
+
+
+COURSE: pytest.StashKey[Course] = pytest.StashKey()
+
+
+def course_of(item: pytest.Item) -> Course:
+    """The course of an item."""
+    return item.stash.setdefault(COURSE, Course())
+
+
+def proves(item: pytest.Item) -> bool:
+    """Whether an item is to show something about the audit log."""
+    if isinstance(item, CaseItem | RecordItem) or TAKEN in item.stash:
+        return True
+    return not FIXTURES.isdisjoint(getattr(item, "fixturenames", ()))
+
+
+def concluded(
+    session: AuditSession, item: pytest.Item, call: pytest.CallInfo[None], report: pytest.TestReport
+) -> list[dict[str, Any]]:
+    """The records of an item's proofs after a phase of it, where that phase adds to them; else an empty list.
+
+    Within a test (a subtest has ended) nothing is answered, but what has gone wrong is noted.
+    """
+    course = course_of(item)
+    if call.when == "setup":
+        course.attempts += 1
+        _mark_earlier(item, course)
+    if call.when == "setup" and call.excinfo is None and not report.failed:
+        return []
+    if isinstance(item, CaseItem):
+        records = _case_records(session, item, call, report)
+    else:
+        records = item.stash.setdefault(PROOFS, [])
+    _note_end(session, item, call, report, records)
+    if course.calling or (call.when == "teardown" and records == course.told):
+        return []
+    course.told = [dict(record) for record in records]
+    return records
+
+
+def _mark_earlier(item: pytest.Item, course: Course) -> None:
+    """Say of what an earlier attempt has shown where it is from."""
+    if course.attempts < 2 or isinstance(item, CaseItem | RecordItem):
+        return  # what is judged once has the same verdict in every attempt
+    for record in item.stash.get(PROOFS, ()):
+        if is_trouble(record) and EARLIER not in record["reasons"]:
+            record["reasons"] = [*record["reasons"], EARLIER]
+
+
+def _case_records(
+    session: AuditSession, item: CaseItem, call: pytest.CallInfo[None], report: pytest.TestReport
+) -> list[dict[str, Any]]:
+    if PROOFS not in item.stash or call.when == "setup":
+        failed = _said(item, call, report) if report.failed else ""
+        item.stash[PROOFS] = [session.record(item, _why_skipped(session, item, call), failed)]
+    return item.stash[PROOFS]
+
+
+def _why_skipped(session: AuditSession, item: CaseItem, call: pytest.CallInfo[None]) -> str:
+    """Why a case was not performed, where that was on purpose."""
+    if call.excinfo is None or not is_left_out(call.excinfo.value):
+        return ""
+    return ", ".join(session.support.missing(item)) or _skip_reason(call.excinfo.value)
+
+
+def _note_end(
+    session: AuditSession,
+    item: pytest.Item,
+    call: pytest.CallInfo[None],
+    report: pytest.TestReport,
+    records: list[dict[str, Any]],
+) -> None:
+    """Let the records say how the phase has ended, where they do not say it already."""
+    error = call.excinfo.value if call.excinfo is not None else None
+    if error is not None and is_left_out(error):
+        why = item.stash.get(NOT_SUPPORTED, "") or _skip_reason(error)
+        if isinstance(item, RecordItem) and records[-1]["verdict"] == "PROVEN":
+            records[-1] |= {"verdict": "NOT_SUPPORTED", "reasons": [why]}
+        elif not isinstance(item, CaseItem | RecordItem):
+            records.append(_bare(session, item, "NOT_SUPPORTED", why, records))
+    elif isinstance(error, pytest.xfail.Exception):
+        records.append(_bare(session, item, "UNPROVEN", f"the test gave up (xfail): {error.msg}", records))
+    elif error is None and not report.failed:
+        if call.when == "call" and not records and not course_of(item).calling:
+            records.append(_bare(session, item, "UNPROVEN", NEVER_ACTED, records))
+    elif not any(map(is_trouble, records)):
+        _note_failure(session, item, call, report, records)
+
+
+def _note_failure(
+    session: AuditSession,
+    item: pytest.Item,
+    call: pytest.CallInfo[None],
+    report: pytest.TestReport,
+    records: list[dict[str, Any]],
+) -> None:
+    """A proof of a test that failed for something else must not stand as one."""
+    proven = [record for record in records if record["verdict"] == "PROVEN"]
+    if not proven:
+        records.append(_bare(session, item, "UNPROVEN", _said(item, call, report), records))
+    elif call.when == "call":  # what the test itself asserts beyond level and stages did not hold
+        proven[-1] |= {"verdict": "VIOLATED", "reasons": [_said(item, call, report)]}
+    else:
+        proven[-1] |= {
+            "verdict": "UNPROVEN",
+            "reasons": [f"error in the test's {call.when}: {_said(item, call, report)}"],
+        }
+
+
+def _bare(
+    session: AuditSession, item: pytest.Item, verdict: str, reason: str, records: Sequence[dict[str, Any]]
+) -> dict[str, Any]:
+    """A record of what was not performed; it is called as the test where that has performed nothing at all."""
+    origin = origin_of(item)
+    name = f"{item.nodeid}#{len(records) + 1}" if records else item.nodeid
+    return {**bare_record(origin, session.options.policy, verdict, reason), "id": name}
+
+
+def _skip_reason(error: BaseException) -> str:
+    text = str(getattr(error, "msg", "") or error)
+    return f"skipped: {text.removeprefix(NOT_RUN)}"
+
+
+def _said(item: pytest.Item, call: pytest.CallInfo[None], report: pytest.TestReport) -> str:
+    """What a failure comes to, in a line."""
+    crash = getattr(report.longrepr, "reprcrash", None)
+    lines = (crash.message if crash else report.longreprtext).strip().splitlines()
+    if lines and report.failed:
+        return str(lines[0]).removeprefix(f"{item.name}: ").removeprefix("UNPROVEN: ")
+    return f"the test raised {call.excinfo.typename}" if call.excinfo else "the test failed"
+
+
+def bring_into_line(item: pytest.Item, report: pytest.TestReport, records: Sequence[dict[str, Any]]) -> None:
+    """Let the report of a phase carry the properties of the proofs, and be a failure where one is not PROVEN."""
+    course = course_of(item)
+    if records:
+        others = [pair for pair in item.user_properties if pair not in course.properties]
+        course.properties = [pair for record in records for pair in properties_of(record)]
+        item.user_properties[:] = [*others, *course.properties]
+    report.user_properties = list(item.user_properties)
+    path, line, _ = item.reportinfo()
+    make_it_fail(report, records, item.name, str(path), (line or 0) + 1)
+
+
+def make_it_fail(report: pytest.TestReport, records: Sequence[dict[str, Any]], name: str, path: str, line: int) -> None:
+    """Make a report that passed, or was skipped, the failure that its records say it is."""
+    wrong = [record for record in records if is_trouble(record)]
+    if not wrong or report.outcome not in ("passed", "skipped"):
+        return
+    report.outcome = "failed"
+    if hasattr(report, "wasxfail"):
+        del report.wasxfail
+    told = [f"{name}: {_told(wrong[0])}", *(f"  also      {_told(record)}" for record in wrong[1:])]
+    shown: Any = Story("\n".join([*told, STANDS]), path, line)
+    report.longrepr = shown
+
+
+def _told(record: dict[str, Any]) -> str:
+    return f"{record['verdict']}: {'; '.join(record['reasons'])}"

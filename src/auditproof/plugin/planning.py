@@ -1,0 +1,87 @@
+"""What a run is to prove: every item that was collected and not deselected, whatever becomes of it afterwards.
+
+With workers, each of them collects; they leave what they plan in the run directory, where the controller reads it.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from auditproof.plugin.course import proves
+from auditproof.plugin.piping import is_pipe
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+    from pathlib import Path
+
+REMOVED = "it was taken out of the run after the collection, without being deselected"
+
+
+@dataclass(slots=True)
+class Plan:
+    """The ids of what is to be proven, and of the tests of backends; ``deselected`` says how many were left out.
+
+    ``removed`` were collected and are gone, though nobody has deselected them.
+    """
+
+    proofs: list[str] = field(default_factory=list)
+    pipes: list[str] = field(default_factory=list)
+    removed: list[str] = field(default_factory=list)
+    deselected: int = 0
+
+
+class Collection:
+    """What a process has collected and what was deselected of it; items are known by themselves, not by their ids."""
+
+    def __init__(self) -> None:
+        self._found: list[pytest.Item] = []
+        self._deselected: list[pytest.Item] = []
+
+    def found(self, items: Iterable[pytest.Item]) -> None:
+        """Note what was collected."""
+        self._found += filter(_is_ours, items)
+
+    def deselected(self, items: Iterable[pytest.Item]) -> None:
+        """Note what pytest, or a plugin, says to have deselected."""
+        self._deselected += filter(_is_ours, items)
+
+    def plan(self, selected: Iterable[pytest.Item]) -> Plan:
+        """The plan of a run that performs ``selected``."""
+        kept = list(selected)
+        left = {id(item) for item in (*kept, *self._deselected)}
+        removed = [item for item in self._found if id(item) not in left]
+        return Plan(
+            [item.nodeid for item in kept if proves(item)],
+            [item.nodeid for item in kept if is_pipe(item)],
+            [item.nodeid for item in removed],
+            len({id(item) for item in self._deselected}),
+        )
+
+
+COLLECTION: pytest.StashKey[Collection] = pytest.StashKey()
+
+
+def _is_ours(item: pytest.Item) -> bool:
+    return proves(item) or is_pipe(item)
+
+
+def collection_of(config: pytest.Config) -> Collection:
+    """What this process has collected."""
+    return config.stash.setdefault(COLLECTION, Collection())
+
+
+def leave_plan(folder: Path, worker: str, plan: Plan) -> None:
+    """Let the controller know what a worker plans."""
+    data = {"proofs": plan.proofs, "pipes": plan.pipes, "removed": plan.removed, "deselected": plan.deselected}
+    (folder / f"plan-{worker}.json").write_text(json.dumps(data), encoding="utf-8")
+
+
+def read_plan(folder: Path, worker: str) -> Plan:
+    """What a worker plans; nothing where it has not left anything."""
+    file = folder / f"plan-{worker}.json"
+    data: dict[str, Any] = json.loads(file.read_text(encoding="utf-8")) if file.is_file() else {}
+    return Plan(**data)
