@@ -46,8 +46,8 @@ def told_in_full(text: str, report: Mapping[str, Any]) -> str:
             _agree(case, worst_first(proofs)[0])
     cases = {(case.get("classname"), case.get("name")): case for case in suite.iter("testcase")}
     for record in _untold(report, told, every=text == EMPTY):
-        case = cases.get(_address(record["id"]))
-        _agree(_new_case(suite, record) if case is None else case, record)
+        known_case = cases.get(_address(record["id"]))
+        _agree(_new_case(suite, record) if known_case is None else known_case, record)
     _count(suite)
     return '<?xml version="1.0" encoding="utf-8"?>' + ElementTree.tostring(root, encoding="unicode")
 
