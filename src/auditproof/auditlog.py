@@ -7,7 +7,6 @@ somebody wants to prove. An unfinished last line of the live file is left for th
 from __future__ import annotations
 
 import gzip
-import json
 import os
 from contextlib import suppress
 from dataclasses import dataclass, replace
@@ -15,6 +14,7 @@ from typing import TYPE_CHECKING, Any, BinaryIO, Protocol, cast
 
 from auditproof.audit import AuditEvent, Level, Stage
 from auditproof.errors import LogUnreadable
+from auditproof.eventform import check_event, decode, shown
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -24,6 +24,9 @@ if TYPE_CHECKING:
 TAIL_BYTES = 1024
 COMPRESSED = ".gz"
 EVENT = b'{"kind":"Event",'
+API_VERSION = "audit.k8s.io/v1"
+LEVELS = {level.value: level for level in Level}
+STAGES = {stage.value: stage for stage in Stage}
 LEGACY = b' AUDIT: id="'
 NO_LEVEL = "this line is in the legacy format, which holds no level: set --audit-log-format=json"
 
@@ -239,8 +242,8 @@ class Found:
         """Take one line, which begins at ``offset`` of ``source``."""
         self.lines += 1
         try:
-            event = event_of(json.loads(line), source, offset, line)
-        except (ValueError, KeyError, TypeError, AttributeError) as error:
+            event = event_of(decode(line), source, offset, line)
+        except ValueError as error:
             if LEGACY in line:
                 self.problems.append(f"{source}, byte {offset}: {NO_LEVEL}")
                 return
@@ -257,18 +260,23 @@ class Found:
         """
         begin = line.rfind(EVENT)
         if begin > 0:
-            with suppress(ValueError, KeyError, TypeError):
-                event = event_of(json.loads(line[begin:]), source, offset + begin)
+            with suppress(ValueError):
+                event = event_of(decode(line[begin:]), source, offset + begin)
                 self.events += [event] if self._wanted(event.audit_id) else []
 
 
 def event_of(raw: Any, source: str, offset: int, line: bytes = b"") -> AuditEvent:
-    """One decoded line as an AuditEvent.
+    """One decoded line as an AuditEvent, every field of it of the type that audit.k8s.io/v1 Event says.
 
-    Raises ValueError, KeyError or TypeError where it is not one (audit.k8s.io/v1 Event).
+    Raises ValueError where it is not one. A field that is null is taken out of ``raw``: to Go it is not there.
     """
-    if raw["kind"] != "Event":
-        raise ValueError(f"kind is {raw['kind']!r}, not 'Event'")
-    if not isinstance(raw["auditID"], str):
-        raise ValueError(f"auditID is {raw['auditID']!r}, not a string")
-    return AuditEvent(raw["auditID"], Level(raw["level"]), Stage(raw["stage"]), raw, source, offset, line)
+    check_event(raw)
+    for key, known in (("kind", "Event"), ("apiVersion", API_VERSION)):
+        if raw.get(key, API_VERSION) != known:
+            raise ValueError(f"{key} is {shown(raw.get(key))}, not {known!r}")
+    if "auditID" not in raw:
+        raise ValueError("it has no auditID")
+    level, stage = LEVELS.get(raw.get("level", "")), STAGES.get(raw.get("stage", ""))
+    if level is None or stage is None:
+        raise ValueError(f"there is no level {shown(raw.get('level'))} at stage {shown(raw.get('stage'))}")
+    return AuditEvent(raw["auditID"], level, stage, raw, source, offset, line)

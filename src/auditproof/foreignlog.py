@@ -6,13 +6,13 @@ Lines may stand as a container runtime wraps them (CRI: time, stream, P or F, te
 from __future__ import annotations
 
 import gzip
-import json
 import re
 from dataclasses import dataclass, field
 from typing import IO, TYPE_CHECKING, cast
 
 from auditproof.auditlog import event_of
 from auditproof.errors import LogUnreadable
+from auditproof.eventform import decode
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -56,10 +56,10 @@ class ForeignFile:
 
     def _event(self, line: bytes, number: int) -> Iterator[AuditEvent]:
         try:
-            event = event_of(json.loads(line), self.name, number)
-        except (ValueError, KeyError, TypeError, AttributeError) as error:
+            event = event_of(decode(line), self.name, number)
+        except ValueError as error:
             cut = " (it was cut at 16 KiB: a container runtime or syslog does so)" if _is_cut(line) else ""
-            self.reject(number, f"no audit event: {error or type(error).__name__}{cut}")
+            self.reject(number, f"no audit event: {error}{cut}")
             return
         self.events += 1
         yield event

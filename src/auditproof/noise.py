@@ -6,7 +6,6 @@ it makes, is told apart from it.
 
 from __future__ import annotations
 
-import json
 from collections import defaultdict
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -14,6 +13,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from auditproof.attributes import NotAudited, UserInfo, attributes_of
 from auditproof.decide import decide
+from auditproof.eventform import check_event, decode
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -104,9 +104,10 @@ def program(agent: str) -> str:
 
 def _event(line: bytes) -> dict[str, Any] | None:
     try:
-        event: dict[str, Any] = json.loads(line)
+        event: dict[str, Any] = decode(line)
+        check_event(event)
         _time(event)
-    except (ValueError, KeyError, TypeError):
+    except (ValueError, KeyError):
         return None
     return event
 

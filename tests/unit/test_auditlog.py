@@ -153,6 +153,19 @@ def test_a_line_that_is_no_event_is_reported_with_its_place(path: Path, wrong: b
     assert f"{path}, byte {mark.offset + len(line('a'))}" in part.problems[0]
 
 
+def test_events_around_a_deep_one_and_the_deep_one_itself_are_found(path: Path) -> None:
+    log = FileLog(path)
+    mark = log.mark()
+    deep = line("deep", responseObject="BODY").replace(b'"BODY"', b'{"a":[' * 4500 + b"1" + b"]}" * 4500)
+    append(path, line("a") + deep + line("b"))
+
+    part = log.read(mark, anything)
+
+    assert [event.audit_id for event in part.events] == ["a", "deep", "b"]
+    assert part.problems == ()
+    assert part.events[1].line == deep
+
+
 def test_a_line_of_ten_megabytes_is_read_whole(path: Path) -> None:
     log = FileLog(path)
     mark = log.mark()

@@ -147,7 +147,7 @@ def test_a_line_that_is_no_event_is_told_with_its_number(tmp_path: Path) -> None
     assert (file.lines, file.events, file.invalid_lines) == (4, 1, 3)
     assert [number for number, _ in file.invalid] == [2, 3, 4]
     assert "cut at 16 KiB" in file.invalid[1][1]
-    assert "kind is 'Pod'" in file.invalid[2][1]
+    assert 'kind is "Pod"' in file.invalid[2][1]
 
 
 def test_lines_of_a_container_runtime_and_compressed_files_are_read(tmp_path: Path) -> None:
@@ -200,6 +200,43 @@ def test_a_run_without_actions_fails_on_what_is_recorded_otherwise_and_on_broken
     assert (report["summary"]["violated"], report["summary"]["unproven"]) == (1, 1)
     assert "VIOLATED policy.yaml:6" in text
     assert "audit.log:2: no audit event" in text
+
+
+def test_one_hostile_event_is_one_bad_line(tmp_path: Path) -> None:
+    hostile = [
+        {"responseStatus": "OK"},
+        {"responseStatus": {"code": [1]}},
+        {"user": {"username": "alice", "groups": [1, "b"]}},
+        {"user": ["alice"]},
+        {"annotations": {"a": 1}},
+        {"requestReceivedTimestamp": "9999-12-31T23:59:59.000000-23:00"},
+    ]
+    write(tmp_path / "audit.log", event("a"), *(event(f"bad-{n}", **each) for n, each in enumerate(hostile)))
+    with (tmp_path / "audit.log").open("a") as log:
+        log.write("[" * 100_000 + "\n")
+
+    code, report, text = run(tmp_path, "--log", "audit.log")
+
+    assert code == 1, text
+    assert report["summary"] | {"proven": 1, "unproven": 1, "violated": 0} == report["summary"]
+    assert [file["invalid"] for file in report["log"]["files"]] == [7]
+    assert 'audit.log:2: no audit event: responseStatus is "OK", not an object' in text
+
+
+def test_an_event_of_any_depth_is_judged_and_shown(tmp_path: Path) -> None:
+    write(tmp_path / "audit.log", event("a"))
+    body = '{"a":' * 3000 + "1" + "}" * 3000
+    recorded = json.dumps(event("deep", "create", "/api/v1/namespaces/shop/pods", level="Request"))
+    numbers = '"numbers":[1e999,' + "9" * 5000 + ',"\\ud800"]'
+    with (tmp_path / "audit.log").open("a") as log:
+        log.write(f'{recorded[:-1]},"requestObject":{{"deep":{body},{numbers}}}}}\n')
+
+    code, report, text = run(tmp_path, "--log", "audit.log")
+
+    assert code == 0, text
+    shown = json.dumps([proof["events"] for proof in report["proofs"]])
+    assert "nested deeper than" in shown
+    assert "Infinity" not in (tmp_path / "out" / "results.json").read_text()
 
 
 def test_a_requirement_is_held_against_recorded_requests(tmp_path: Path) -> None:

@@ -90,6 +90,10 @@ class Batches:
             proofs = prover.prove(steps)
         except AuditproofError as error:
             self.outcomes.update({item.nodeid: error for item in items})
+        except Exception as error:  # a fault of ours; the actions may have been sent, and are not to be sent again
+            fault = AuditproofError(f"a fault in auditproof, nothing is shown: {type(error).__name__}: {error}")
+            fault.__cause__ = error
+            self.outcomes.update({item.nodeid: fault for item in items})
         else:
             self.outcomes.update({proof.step.id: proof for proof in proofs})
 

@@ -84,10 +84,7 @@ class _Reading:
             file = ForeignFile(path, name_of(path))
             self.files.append(file)
             for event in file.read():
-                try:
-                    self._judge(event)
-                except (AttributeError, KeyError, TypeError, ValueError) as error:
-                    file.reject(event.offset, f"an event that cannot be understood: {error}")
+                self._judge(event)
         self.judgement.close()
 
     def _judge(self, event: AuditEvent) -> None:
