@@ -34,7 +34,12 @@ def printable_lines(text: str) -> str:
 
     A line that a CI runner would take for a command is shown with its first letter escaped.
     """
-    return _disarmed(_IN_LINES.sub(_escape, text))
+    return _disarmed(visible(text))
+
+
+def visible(text: str) -> str:
+    """``text`` of several lines, for HTML and XML: only the characters that these cannot hold, or hide, are shown."""
+    return _IN_LINES.sub(_escape, text)
 
 
 def _escape(found: re.Match[str]) -> str:

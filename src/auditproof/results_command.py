@@ -69,9 +69,9 @@ def add_compare(commands: Commands) -> None:
 def _report(options: argparse.Namespace, _rest: Sequence[str]) -> int:
     report = read_results(options.results)
     try:
-        replace_file(options.output, standalone_page(ticket_document(report), report))
-        if evidence_is_apart(report):
+        if evidence_is_apart(report):  # first: the page links to it
             replace_file(options.output.with_name(EVIDENCE_FILE), evidence_document(report))
+        replace_file(options.output, standalone_page(ticket_document(report), report))
     except OSError as error:
         raise AuditproofError(f"{options.output}: cannot be written: {error.strerror}") from None
     print(options.output)

@@ -114,9 +114,12 @@ SENTENCES = {
 
 
 @pytest.fixture
-def page(browser: Browser) -> Iterator[Page]:
-    """A page that may run scripts; anything that it asks of the network is a failure."""
-    context = browser.new_context()
+def page(browser: Browser, request: pytest.FixtureRequest) -> Iterator[Page]:
+    """A page that may run scripts; anything that it asks of the network is a failure.
+
+    Its policy keeps out what a test puts in, too, unless the parameter is true.
+    """
+    context = browser.new_context(bypass_csp=getattr(request, "param", False))
     page = context.new_page()
     asked: list[str] = []
     page.on("request", lambda request: asked.append(request.url))
@@ -151,6 +154,7 @@ def write(tmp_path: Path, drawn: str) -> Callable[[dict[str, Any]], str]:
     return write
 
 
+@pytest.mark.parametrize("page", [True], indirect=True)
 @pytest.mark.parametrize("name", REPORTS)
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_an_accessibility_engine_finds_nothing(page: Page, write: Write, name: str, scheme: Any) -> None:
@@ -166,6 +170,7 @@ def test_an_accessibility_engine_finds_nothing(page: Page, write: Write, name: s
     assert len(found["passes"]) > 10
 
 
+@pytest.mark.parametrize("page", [True], indirect=True)
 def test_the_engine_would_find_what_is_wrong(page: Page, write: Write) -> None:
     page.goto(write(GREEN))
     broken = "<p style='color: #ccc; background: #fff'>pale</p><img src='data:,'>"
@@ -284,3 +289,33 @@ def test_a_report_that_was_written_again_is_as_good(page: Page, tmp_path: Path, 
 
     assert page.locator("main#auditproof h1").is_visible()
     assert page.evaluate("document.documentElement.scrollWidth") <= width
+
+
+HARM = "<script>document.title = 'harmed'</script><img src='x' onerror=\"document.title = 'harmed'\">"
+
+
+@pytest.mark.parametrize("alone", [True, False])
+def test_no_script_runs_that_gets_into_the_page(page: Page, tmp_path: Path, drawn: str, alone: bool) -> None:
+    document = ticket_document(GREEN) + HARM
+    file = tmp_path / "harmed.html"
+    file.write_text(standalone_page(document, GREEN) if alone else into_page(drawn, document), encoding="utf-8")
+    refused: list[str] = []
+    page.on("console", lambda message: refused.append(message.text))
+
+    page.goto(file.as_uri())
+
+    assert page.title() != "harmed"
+    assert any("Content Security Policy" in text for text in refused)
+
+
+def test_nothing_of_the_page_itself_is_refused(page: Page, write: Write) -> None:
+    told: list[str] = []
+    page.on("console", lambda message: told.append(message.text))
+    page.on("pageerror", lambda error: told.append(str(error)))
+
+    page.goto(write(GREEN))
+    page.locator("#hide_all_details").click()
+    page.locator("input[data-test-result='failed']").click()
+
+    assert page.locator("#results-table tbody.results-table-row").count() == 1
+    assert told == []

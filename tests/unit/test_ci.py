@@ -51,7 +51,7 @@ def test_the_step_summary_is_a_page_of_markdown() -> None:
     assert lines[0] == "## ❌ 2 actions are not recorded as expected: 1 of 6 actions proven (1 not supported here)."
     assert "| 6 | 3 | 1 | 2 | 2 | 1 |" in lines
     rows = [line for line in lines if line.startswith(("| VIOLATED", "| UNPROVEN"))]
-    assert rows[1] == "| VIOLATED | Title of own | prod.yaml:2 | not recorded: 100%<br>a \\| b &lt;script> |"
+    assert rows[1] == "| VIOLATED | Title of own | prod.yaml:2 | not recorded: 100%<br>a &#124; b &#60;script&#62; |"
     assert len(rows) == 4
 
 
@@ -87,3 +87,21 @@ def test_a_green_run_has_nothing_to_tell() -> None:
     assert json.loads(ci.code_quality(green)) == []
     assert json.loads(ci.sarif(green))["runs"][0]["results"] == []
     assert ci.workflow_commands(green) == []
+
+
+HOSTILE = (
+    "[l](javascript:alert(1)) ![p](http://e.test/p.png) `x` | a <b>\\| @all $x$ www.e.test\n# big\n::error::x \x1b[31m"
+)
+
+
+def test_nothing_of_others_becomes_markup_in_markdown() -> None:
+    text = ci.step_summary(report(proof("a", "VIOLATED", title=HOSTILE, reasons=[HOSTILE]), policy={"path": HOSTILE}))
+
+    for row in text.splitlines():
+        assert not row.startswith(("# ", "::"))
+        if row.startswith("| VIOLATED"):
+            assert row.count("|") == 5
+    assert not set("[]`\x1b@$") & set(text)
+    assert "javascript:alert(1)" in text
+    assert "://" not in text
+    assert "<b>" not in text

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import base64
+import hashlib
 import json
 import re
 from datetime import datetime, timedelta, timezone
@@ -19,7 +21,7 @@ from auditproof.report.change import change_record, change_rows, change_sentence
 from auditproof.report.closing import closing_lines
 from auditproof.report.headline import run_time, verdict_sentence, verdict_word
 from auditproof.report.html import evidence_document, into_page, ticket_document
-from auditproof.report.junit import told_in_full
+from auditproof.report.junit import EMPTY, told_in_full
 from auditproof.report.linting import lint_record
 from auditproof.report.matrix import BUSY, matrices
 from auditproof.report.records import anchor
@@ -437,3 +439,72 @@ def test_junit_has_places_as_attributes_where_they_are_properties() -> None:
 
     assert (first.get("line"), first.get("file"), second.get("line")) == ("3", None, None)
     assert named.get("file") == "suites/<a>.audit.yaml"
+
+
+HOSTILE = "a\x00b\x1b]0;title\x07c\x9bd\u202ee\u2028f\x7fg<script>alert(1)</script>"
+SHOWN = "a\\x00b\\x1b]0;title\\x07c\\x9bd\\u202ee\\u2028f\\x7fg&lt;script&gt;"
+
+
+def hostile() -> dict[str, Any]:
+    bad = proof("bad", "VIOLATED", title=HOSTILE, reasons=[HOSTILE], suite=HOSTILE, events=[{"stage": HOSTILE}])
+    fine = proof("fine", title=HOSTILE, events=[{"stage": HOSTILE}])
+    return report(bad, fine, policy={"path": HOSTILE, "text": HOSTILE, "warnings": [HOSTILE]}, ended=HOSTILE)
+
+
+@pytest.mark.parametrize("page", ["ticket", "evidence", "standalone", "pytest's"])
+def test_no_page_holds_characters_that_html_cannot(page: str) -> None:
+    shown = hostile()
+    ticket = ticket_document(shown)
+    drawn = f"<html><title>{escape(HOSTILE)}</title><body></body><script>1</script></html>"
+    text = {
+        "ticket": ticket,
+        "evidence": evidence_document(shown),
+        "standalone": html.standalone_page(ticket, shown),
+        "pytest's": into_page(drawn, ticket),
+    }[page]
+
+    assert not re.search(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028\u202e]", text)
+    assert SHOWN in text
+    assert "<script>alert" not in text
+
+
+def test_a_page_runs_the_script_of_pytest_html_and_no_other() -> None:
+    ticket = ticket_document(report(proof("a")))
+    drawn = '<html><head><meta charset="utf-8"/></head><body><div data-jsonblob="&lt;script&gt;2&lt;/script&gt;"></div>'
+
+    found = into_page(f"{drawn}<script>1</script></body></html>", ticket)
+    alone = html.standalone_page(ticket, report(proof("a")))
+    linked = into_page(f'{drawn}<link href="assets/style.css" rel="stylesheet"/></body></html>', ticket)
+
+    digest = base64.b64encode(hashlib.sha256(b"1").digest()).decode()
+    assert f"default-src 'none'; script-src 'sha256-{digest}'; style-src 'unsafe-inline'" in found
+    assert found.index("Content-Security-Policy") < found.index("<body>")
+    for text in (alone, evidence_document(report(proof("a")))):
+        assert "default-src 'none'; style-src 'unsafe-inline'; img-src data:" in text
+        assert "script-src" not in text
+    assert "Content-Security-Policy" not in linked
+
+
+def test_the_junit_file_is_xml_whatever_stands_in_a_verdict() -> None:
+    root = ElementTree.fromstring(told_in_full(EMPTY, hostile()))
+
+    (failure,) = root.iter("failure")
+    assert failure.get("message") == f"VIOLATED: {unescape(SHOWN)}alert(1)</script>"
+
+
+def test_the_junit_file_has_what_pytest_left_out() -> None:
+    case = '<testcase classname="s" name="{}"><properties><property name="evidence" value="report.html#proof-{}"/>'
+    text = (
+        '<testsuites><testsuite tests="2" errors="0" failures="1" skipped="1">'
+        f"{case.format('a', 'a')}</properties><skipped/></testcase>"
+        f"{case.format('b', 'b')}</properties><failure/></testcase>"
+        "<testcase/></testsuite></testsuites>"
+    )
+    lost = proof("tests/c.py::d[x::y]#2", "VIOLATED")
+    shown = report(proof("a", "VIOLATED"), proof("b", "UNPROVEN"), lost, planned=("e",))
+
+    (suite,) = ElementTree.fromstring(told_in_full(text, shown))
+
+    told = [(case.get("classname"), case.get("name"), case[-1].tag) for case in suite]
+    assert told == [("s", "a", "failure"), ("s", "b", "error"), ("tests.c", "d[x::y]", "failure"), ("", "e", "error")]
+    assert [suite.get(name) for name in ("tests", "failures", "errors", "skipped")] == ["4", "2", "2", "0"]

@@ -70,11 +70,11 @@ def finish_pages(config: pytest.Config, document: Mapping[str, Any]) -> None:
     """Put the ticket document on top of pytest-html's file, and places into the JUnit file: both are complete now."""
     page, junit = (Path(getattr(config.option, name, None) or "") for name in ("htmlpath", "xmlpath"))
     if page.is_file():
+        if evidence_is_apart(document):  # first: the page links to it
+            replace_file(page.with_name(EVIDENCE_FILE), evidence_document(document))
         text, ticket = page.read_text(encoding="utf-8"), ticket_document(document)
         # Where pytest did not get as far as to its own page, the word that was left at the beginning is still there.
         replace_file(page, standalone_page(ticket, document) if DOCUMENT in text else into_page(text, ticket))
-        if evidence_is_apart(document):
-            replace_file(page.with_name(EVIDENCE_FILE), evidence_document(document))
     if getattr(config.option, "xmlpath", None):
         written = junit.read_text(encoding="utf-8") if junit.is_file() else EMPTY
         replace_file(junit, told_in_full(written, document))

@@ -17,6 +17,7 @@ from auditproof import __version__
 from auditproof.report.backends import backend_troubles
 from auditproof.report.change import change_rows, change_sentence
 from auditproof.report.headline import is_trouble, verdict_sentence, verdict_word, why_not_performed, worst_first
+from auditproof.report.markdown import markdown, row
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -66,41 +67,32 @@ def _trouble(proof: Mapping[str, Any], report: Mapping[str, Any]) -> Trouble:
 def step_summary(report: Mapping[str, Any]) -> str:
     """The run as Markdown: the sentence, the counts, what the change does, and what is not proven."""
     mark = {"PROVEN": "✅", "VIOLATED": "❌", "UNPROVEN": "❓"}[verdict_word(report)]
-    lines = [f"## {mark} {_cell(verdict_sentence(report))}", ""]
-    lines += [f"Kubernetes {report['cluster']['kubernetes']}, policy SHA-256 `{report['policy']['sha256']}`", ""]
-    lines += [_row(_COUNTS), _row(["---:"] * len(_COUNTS)), _row(str(report["summary"][key]) for key in _COUNTS)]
+    lines = [f"## {mark} {markdown(verdict_sentence(report))}", ""]
+    version, digest = markdown(report["cluster"]["kubernetes"]), markdown(report["policy"]["sha256"])
+    lines += [f"Kubernetes {version}, policy SHA-256 {digest}", ""]
+    lines += [row(list(_COUNTS)), row(["---:"] * len(_COUNTS)), row([str(report["summary"][key]) for key in _COUNTS])]
     return "\n".join([*lines, *_change_lines(report), *_trouble_lines(report)]) + "\n"
 
 
 def _change_lines(report: Mapping[str, Any]) -> Iterator[str]:
     if sentence := change_sentence(report):
-        yield from ("", "### What this change does", "", _cell(sentence))
+        yield from ("", "### What this change does", "", markdown(sentence))
     if rows := change_rows(report):
-        yield from ("", _row(["Change", "Who", "Verbs", "What"]), _row(["---"] * 4))
-        yield from (_row([f"{r.kind}: {r.text}", r.who, r.verbs, f"{r.what} {r.where}"]) for r in rows[:MAX_ROWS])
+        yield from ("", row(["Change", "Who", "Verbs", "What"]), row(["---"] * 4))
+        yield from (row([f"{r.kind}: {r.text}", r.who, r.verbs, f"{r.what} {r.where}"]) for r in rows[:MAX_ROWS])
         yield from _more(len(rows))
 
 
 def _trouble_lines(report: Mapping[str, Any]) -> Iterator[str]:
     if found := troubles(report):
-        yield from ("", "### What is not proven", "", _row(["Verdict", "Action", "Place", "Why"]), _row(["---"] * 4))
-        yield from (_row([t.verdict, t.title, f"{t.path}:{t.line}", t.text]) for t in found[:MAX_ROWS])
+        yield from ("", "### What is not proven", "", row(["Verdict", "Action", "Place", "Why"]), row(["---"] * 4))
+        yield from (row([t.verdict, t.title, f"{t.path}:{t.line}", t.text]) for t in found[:MAX_ROWS])
         yield from _more(len(found))
 
 
 def _more(count: int) -> Iterator[str]:
     if count > MAX_ROWS:
         yield from ("", f"… and {count - MAX_ROWS} more, in the report.")
-
-
-def _row(cells: Any) -> str:
-    return "| " + " | ".join(_cell(str(cell)) for cell in cells) + " |"
-
-
-def _cell(text: str) -> str:
-    """Text that cannot break a table, nor become markup."""
-    escaped = text.replace("&", "&amp;").replace("<", "&lt;").replace("|", "\\|").replace("`", "\\`")
-    return escaped.replace("\n", "<br>")
 
 
 def workflow_commands(report: Mapping[str, Any]) -> list[str]:

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from auditproof.report.markdown import markdown, row
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
@@ -156,14 +158,12 @@ def headline(comparison: Comparison) -> str:
 def render_markdown(comparison: Comparison) -> str:
     """A table, for a change ticket or a comment on a pull request."""
     lines = [f"**{headline(comparison)}**", ""]
-    lines += [f"- {name}: `{one}` → `{two}`" for name, one, two in comparison.about]
+    lines += [f"- {name}: {markdown(one)} → {markdown(two)}" for name, one, two in comparison.about]
     if comparison.differing:
-        lines += ["", "| Action | First | Second |", "| --- | --- | --- |"]
-        lines += [f"| {_cell(f'{i.title} ({i.id})')} | {i.first} | {i.second} |" for i in comparison.differing]
+        lines += ["", row(["Action", "First", "Second"]), row(["---"] * 3)]
+        lines += [
+            row([f"{item.title} ({item.id})", str(item.first), str(item.second)]) for item in comparison.differing
+        ]
     for which, names in (("first", comparison.only_first), ("second", comparison.only_second)):
-        lines += ["", f"Only in the {which}:", "", *(f"- {name}" for name in names)] if names else []
+        lines += ["", f"Only in the {which}:", "", *(f"- {markdown(name)}" for name in names)] if names else []
     return "\n".join(lines) + "\n"
-
-
-def _cell(text: str) -> str:
-    return text.replace("|", "\\|").replace("\n", " ")

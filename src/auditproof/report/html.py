@@ -5,6 +5,8 @@ It becomes the first part of pytest-html's file. Everything that a reader decide
 
 from __future__ import annotations
 
+import base64
+import hashlib
 import json
 import re
 from functools import cache
@@ -16,6 +18,7 @@ from typing import TYPE_CHECKING, Any
 from jinja2 import Environment, FunctionLoader, StrictUndefined
 from markupsafe import Markup
 
+from auditproof.printable import visible
 from auditproof.report.change import change_rows, change_sentence
 from auditproof.report.counting import counting_lines
 from auditproof.report.covering import requirements_shown, rules_witnessed
@@ -43,6 +46,7 @@ BODY_SHOWN = 6000  # characters of a body; results.json has all of it
 DOCUMENT = '<main id="auditproof">'  # what our part of a page begins with
 _SYMBOLS = {"PROVEN": "✓", "VIOLATED": "✗", "UNPROVEN": "?", "NOT_SUPPORTED": "-"}
 _BODIES = ("requestObject", "responseObject")
+_SCRIPT, _LINKS, _VIEWPORT = "<script>", 'rel="stylesheet"', "width=device-width, initial-scale=1"
 _BLOB = re.compile(r'data-jsonblob="([^"]*)"')
 
 
@@ -62,12 +66,35 @@ def evidence_is_apart(report: Mapping[str, Any]) -> bool:
 
 
 def into_page(page: str, document: str) -> str:
-    """pytest-html's page with the document in front, and a language and a width for readers and small screens."""
-    head = '<html lang="en">'
-    view = '<meta charset="utf-8"/>\n    <meta name="viewport" content="width=device-width, initial-scale=1"/>'
+    """pytest-html's page with the document in front, and a language and a width for readers and small screens.
+
+    It may run pytest-html's own script, by its digest, and load nothing; a page that links its style sheet was not made
+    by a run of ours, and keeps what it has.
+    """
+    head, allowed = '<html lang="en">', "" if _LINKS in page else policy_of_page(_script(page))
+    view = f'<meta charset="utf-8"/>\n    {allowed}<meta name="viewport" content="{_VIEWPORT}"/>'
     page = page.replace("<html>", head, 1).replace('<meta charset="utf-8"/>', view, 1)
-    before, body, after = _BLOB.sub(_in_single_quotes, page, count=1).partition("<body>")
+    page = _BLOB.sub(_in_single_quotes, page, count=1)
+    above, script, below = page.rpartition(_SCRIPT)
+    page = f"{visible(above)}{script}{below}" if script else visible(page)
+    before, body, after = page.partition("<body>")
     return f"{before}{body}\n{document}\n{after}" if body else f"{document}\n{page}"
+
+
+def _script(page: str) -> str:
+    """pytest-html's own script, which ends the page; nothing that a test has said stands as a tag before it."""
+    return page.rpartition(_SCRIPT)[2].partition("</script>")[0] if _SCRIPT in page else ""
+
+
+def policy_of_page(script: str = "") -> str:
+    """A Content-Security-Policy: what stands in the page itself, and no script but this one.
+
+    Whatever an audit log or a test brings into the page is escaped; this is the second wall.
+    """
+    digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
+    own = f" script-src 'sha256-{digest}';" if script else ""
+    rules = f"default-src 'none';{own} style-src 'unsafe-inline'; img-src data:; base-uri 'none'; form-action 'none'"
+    return f'<meta http-equiv="Content-Security-Policy" content="{rules}">'
 
 
 def standalone_page(document: str, report: Mapping[str, Any]) -> str:
@@ -115,13 +142,14 @@ def _render(template: str, report: Mapping[str, Any], *, apart: bool) -> str:
             own=_suites(own),
             others=_suites(proof for proof in report["proofs"] if proof["policy"]["sha256"] != digest),
             fences=fences,
+            content_security=Markup(policy_of_page()),  # noqa: S704 - as above
             why_not_performed=why_not_performed(report),
             symbols=_SYMBOLS,
             apart=apart,
             evidence_file=EVIDENCE_FILE,
         )
     )
-    return rendered
+    return visible(rendered)
 
 
 def _fences(report: Mapping[str, Any]) -> list[str]:
