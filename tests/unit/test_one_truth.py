@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import json
+import os
+import subprocess
+import sys
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -416,3 +419,73 @@ def test_y(audit, alice):
     assert run.verdicts["test_x#1"] == VIOLATED
     assert any("in an earlier attempt of this test" in reason for reason in run.reasons)
     assert run.junit["test_x"] == VIOLATED
+
+
+SMALL = """
+import resource
+resource.setrlimit(resource.RLIMIT_FSIZE, (30_000, 30_000))  # as a disk that is full before report.html is written
+"""
+
+
+def test_a_report_that_cannot_be_written_whole_is_told_and_no_pass(project: pytest.Pytester) -> None:
+    project.path.joinpath("it.audit.yaml").write_text(case_file(first="web"))
+    with project.path.joinpath("conftest.py").open("a") as file:
+        file.write(SMALL)
+
+    result = project.runpytest_subprocess("--audit-policy=policy.yaml", "--audit-report=out")
+
+    out = project.path / "out"
+    assert result.ret == 1
+    assert "report.html cannot be written: File too large" in result.stdout.str()
+    assert "Traceback" not in result.stdout.str() + result.stderr.str()
+    assert json.loads((out / "results.json").read_text())["summary"]["proven"] == 1
+    assert of_junit(out / "junit.xml") == {"first": PROVEN}
+    assert sorted(path.name for path in out.iterdir()) == ["junit.xml", "report.html", "results.json"]
+    assert '<header class="PROVEN">' in (out / "report.html").read_text()
+
+
+def test_a_reader_that_goes_away_changes_nothing(project: pytest.Pytester) -> None:
+    project.path.joinpath("it.audit.yaml").write_text(case_file(first="web", second="violated"))
+    command = [sys.executable, "-m", "pytest", "--audit-policy=policy.yaml", "--audit-report=out"]
+    read, write = os.pipe()
+    os.close(read)
+
+    done = subprocess.run(command, cwd=project.path, stdout=write, stderr=subprocess.PIPE, text=True, check=False)
+
+    os.close(write)
+    assert (done.returncode, done.stderr) == (1, "")
+    assert json.loads((project.path / "out" / "results.json").read_text())["summary"]["violated"] == 1
+    assert of_junit(project.path / "out" / "junit.xml") == {"first": PROVEN, "second": VIOLATED}
+
+
+TERMINATED = """
+import os, signal, threading
+
+def test_first(audit, alice):
+    audit(alice, get("web"))
+
+def test_second(audit, alice):
+    audit(alice, get("web"))
+    os.kill({pid}, signal.SIGTERM)
+    threading.Event().wait(30)
+
+def test_third(audit, alice):
+    audit(alice, get("web"))
+"""
+
+
+@pytest.mark.parametrize(("pid", "options"), [("os.getpid()", ()), ("os.getppid()", ("-n", "1"))])
+def test_a_run_that_is_terminated_reports_what_was_shown(
+    project: pytest.Pytester, pid: str, options: tuple[str, ...]
+) -> None:
+    project.path.joinpath("test_it.py").write_text(TEST + TERMINATED.replace("{pid}", pid))
+
+    result = project.runpytest_subprocess("--audit-policy=policy.yaml", "--audit-report=out", *options)
+
+    report = json.loads((project.path / "out" / "results.json").read_text())
+    assert result.ret == 128 + 15
+    assert report["ended"] == "was terminated (SIGTERM)"
+    assert {proof["id"]: proof["verdict"] for proof in report["proofs"]} == {"test_it.py::test_first#1": PROVEN}
+    assert report["notPerformed"] == ["test_it.py::test_second", "test_it.py::test_third"]
+    assert of_junit(project.path / "out" / "junit.xml")["test_third"] == UNPROVEN
+    assert "the run was terminated (SIGTERM)" in result.stdout.str()

@@ -10,11 +10,13 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from auditproof.plugin.course import make_it_fail
-from auditproof.plugin.files import finish_pages, leave_word, write_for_machines
+from auditproof.plugin.ending import Ending
+from auditproof.plugin.files import ReportFiles
 from auditproof.plugin.gathering import Gathered, first_line
 from auditproof.plugin.outcomes import RECORDS
 from auditproof.plugin.parts import report_parts
 from auditproof.plugin.progress import Progress
+from auditproof.plugin.screen import Unbroken
 from auditproof.provenance import policy_state, run_record
 from auditproof.redact import redact_command, redact_text
 from auditproof.report import ci
@@ -45,6 +47,9 @@ class Reporting:
         self._say = say
         self._told = 0
         self._gathered = Gathered(session.options.policy, session.options.folders[-1], session.options.kubernetes)
+        self._files = ReportFiles(session.options, say)
+        self._ending = Ending()
+        self._ending.install()
         self._progress: Progress | None = None
         self._pytest: pytest.Session | None = None
         self._ended = ""
@@ -70,6 +75,11 @@ class Reporting:
         """Note what could not be collected, or was left out with a whole file."""
         self._gathered.take_collector(report)
 
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_sessionstart(self, session: pytest.Session) -> None:
+        """Let the run go on where nobody reads what it tells (``| head``)."""
+        Unbroken.stand_in_for(session.config.pluginmanager.get_plugin("terminalreporter"))
+
     @pytest.hookimpl(wrapper=True, tryfirst=True)
     def pytest_runtestloop(self, session: pytest.Session) -> Generator[None, object, object]:
         """Tell how far the run is while it is under way."""
@@ -83,7 +93,7 @@ class Reporting:
     def _leave_word(self) -> None:
         if self._options.report is not None and self._gathered and not self._word_left:
             self._word_left = True
-            leave_word(self._options.report, self._document(UNDER_WAY, {}))
+            self._files.leave_word(self._document(UNDER_WAY, {}))
 
     @pytest.hookimpl
     def pytest_internalerror(self, excinfo: pytest.ExceptionInfo[BaseException]) -> None:
@@ -94,7 +104,7 @@ class Reporting:
     def pytest_keyboard_interrupt(self, excinfo: pytest.ExceptionInfo[BaseException]) -> None:
         """Note that the run was interrupted, or that a part of it ended it with a reason."""
         reason = str(excinfo.value)
-        self._ended = f"was ended: {first_line(reason)}" if reason else "was interrupted"
+        self._ended = self._ending.text or f"was ended: {first_line(reason)}" if reason else "was interrupted"
 
     def _stop_progress(self) -> None:
         if self._progress is not None:
@@ -125,32 +135,47 @@ class Reporting:
             if self._told == TOLD_AT_ONCE:
                 self._say("auditproof: further ones are told at the end")
 
-    @pytest.hookimpl(tryfirst=True)
-    def pytest_sessionfinish(self, session: pytest.Session) -> None:
-        """Write what is for machines, whatever the run came to, and let pytest end as it came out."""
+    @pytest.hookimpl(wrapper=True, tryfirst=True)
+    def pytest_sessionfinish(self, session: pytest.Session) -> Generator[None, object, object]:
+        """Write what is for machines first, whatever the run came to, and let pytest end as it came out."""
+        self._ending.hold()
         self._pytest = session
-        if not self._gathered:
-            return
+        if self._gathered:
+            self._write_for_machines(session)
+        try:
+            return (yield)
+        except OSError as error:
+            self._files.not_written(error)
+            return None
+
+    def _write_for_machines(self, session: pytest.Session) -> None:
         if not self._ended and self._gathered.unheard_of:
             stopped = session.shouldfail or session.shouldstop
             self._ended = f"was stopped: {stopped}" if stopped else ""
         self._settle()
-        write_for_machines(self._options, self.document, self._say)
+        self._files.write_for_machines(self.document)
+        self._settle()
 
     def _settle(self) -> None:
         """No run passes of which the report does not say that everything is PROVEN."""
         session = self._pytest
-        if session is not None and session.exitstatus in (pytest.ExitCode.OK, pytest.ExitCode.NO_TESTS_COLLECTED):
+        if session is None:
+            return
+        if self._gathered and session.exitstatus in (pytest.ExitCode.OK, pytest.ExitCode.NO_TESTS_COLLECTED):
             session.exitstatus = _EXIT_CODES[run_outcome(self.document)]
+        if self._files.lost and session.exitstatus == pytest.ExitCode.OK:
+            session.exitstatus = pytest.ExitCode.TESTS_FAILED
+        session.exitstatus = self._ending.exit_code or session.exitstatus
 
     @pytest.hookimpl(trylast=True)
     def pytest_unconfigure(self, config: pytest.Config) -> None:
         """Finish what pytest has written by now, and tell of a run that came to no summary."""
         if self._gathered:
-            self._settle()  # once more: any plugin may have set it
-            finish_pages(config, self.document)
+            self._files.finish_pages(config, self.document)
             if not self._closed:
                 self._say("\n".join(self._closing()))
+        self._settle()  # once more: any plugin may have set it
+        self._ending.restore()
 
     @pytest.hookimpl(optionalhook=True)
     def pytest_html_report_title(self, report: Any) -> None:

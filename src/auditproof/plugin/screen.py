@@ -10,7 +10,7 @@ import re
 import threading
 import unicodedata
 from contextlib import suppress
-from typing import TYPE_CHECKING, Any, TextIO
+from typing import TYPE_CHECKING, Any, TextIO, cast
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -20,6 +20,44 @@ if TYPE_CHECKING:
 # Control sequences of ECMA-48: erase to the end of the screen, up by a line, to a column (from 1).
 ERASE_BELOW, UP, TO_COLUMN = "\x1b[J", "\x1b[A", "\x1b[{}G"
 _CONTROL = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]|\x1b\][^\x07\x1b]*(?:\x07|\x1b\\)")
+
+
+class Unbroken:
+    """Stands in the place of a file whose reader may go away: what is written then goes nowhere, and nothing fails."""
+
+    def __init__(self, file: TextIO) -> None:
+        self._file = file
+
+    @classmethod
+    def stand_in_for(cls, reporter: pytest.TerminalReporter | None) -> None:
+        """Take the place of the file of a terminal reporter, where there is one."""
+        if reporter is not None:
+            writer: Any = reporter._tw
+            writer._file = cls(writer._file)
+
+    def write(self, text: str) -> int:
+        """Write, to whoever reads it."""
+        return self._try(lambda: self._file.write(text)) or len(text)
+
+    def flush(self) -> None:
+        """Flush, to whoever reads it."""
+        self._try(self._file.flush)
+
+    def close(self) -> None:
+        """Close the file."""
+        self._try(self._file.close)
+
+    def _try(self, put: Callable[[], Any]) -> Any:
+        try:
+            return put()
+        except BrokenPipeError:
+            nowhere = os.open(os.devnull, os.O_WRONLY)
+            os.dup2(nowhere, self._file.fileno())
+            os.close(nowhere)
+            self._file.flush()  # what was on its way
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._file, name)
 
 
 class Screen:
@@ -43,7 +81,7 @@ class Screen:
             copy = os.dup(file.fileno())
         except (AttributeError, OSError, ValueError):
             return None
-        out = os.fdopen(copy, "w", encoding=file.encoding, errors="replace")
+        out = cast("TextIO", Unbroken(os.fdopen(copy, "w", encoding=file.encoding, errors="replace")))
         writer._file = cls(file, out, reporter)
         return writer._file  # type: ignore[no-any-return]
 

@@ -87,13 +87,15 @@ def _without_secrets(proof: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def write_results(path: Path, report: Mapping[str, Any]) -> None:
-    """Write the report to ``path``, whole or not at all; every proof is a line of its own.
+    """Write the report to ``path``, whole or not at all. Raises OSError where the folder cannot be written to."""
+    replace_file(path, results_text(report))
 
-    Raises OSError where the folder cannot be written to.
-    """
+
+def results_text(report: Mapping[str, Any]) -> str:
+    """The report as JSON; every proof is a line of its own."""
     head = json.dumps({**report, "proofs": []}, indent=1, ensure_ascii=False)
     proofs = ",\n  ".join(json.dumps(proof, ensure_ascii=False) for proof in report["proofs"])
-    replace_file(path, head.removesuffix("[]\n}") + f"[\n  {proofs}\n ]\n}}\n")
+    return head.removesuffix("[]\n}") + f"[\n  {proofs}\n ]\n}}\n"
 
 
 def replace_file(path: Path, text: str) -> None:
