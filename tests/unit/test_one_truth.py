@@ -436,7 +436,7 @@ def test_a_report_that_cannot_be_written_whole_is_told_and_no_pass(project: pyte
 
     out = project.path / "out"
     assert result.ret == 1
-    assert "report.html cannot be written: File too large" in result.stdout.str()
+    assert "out: a file of the report cannot be written: File too large" in result.stdout.str()
     assert "Traceback" not in result.stdout.str() + result.stderr.str()
     assert json.loads((out / "results.json").read_text())["summary"]["proven"] == 1
     assert of_junit(out / "junit.xml") == {"first": PROVEN}

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import signal
 import threading
+from contextlib import suppress
 from typing import Any, NoReturn
 
 EXIT_CODE = 128  # and the number of the signal, as a shell has it
@@ -19,6 +20,7 @@ class Ending:
 
     def __init__(self) -> None:
         self._received: signal.Signals | None = None
+        self.workers: list[int] = []  # their process ids: they end as by Ctrl-C, which a terminal tells them itself
         self._writing = False
         self._installed: list[signal.Signals] = []
 
@@ -55,6 +57,9 @@ class Ending:
         if self._received is not None:
             self._end_at_once(number)
         self._received = signal.Signals(number)
+        for worker in self.workers:
+            with suppress(ProcessLookupError):
+                os.kill(worker, signal.SIGINT)
         if not self._writing:
             raise KeyboardInterrupt
 

@@ -78,7 +78,8 @@ class ReportFiles:
     def not_written(self, error: OSError) -> None:
         """Tell that pytest, or a plugin of it, could not write its own file of the report."""
         self.lost = True
-        self._say(f"auditproof: {error.filename or 'a file of the report'} cannot be written: {error.strerror}")
+        place = error.filename or f"{self._options.report}: a file of the report"
+        self._say(f"auditproof: {place} cannot be written: {error.strerror}")
 
     def finish_pages(self, config: pytest.Config, document: Mapping[str, Any]) -> None:
         """Put the ticket document on top of pytest-html's file, and every verdict into the JUnit file.

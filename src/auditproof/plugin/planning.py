@@ -6,7 +6,8 @@ With workers, each of them collects; they leave what they plan in the run direct
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass, field
+import os
+from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -32,6 +33,7 @@ class Plan:
     pipes: list[str] = field(default_factory=list)
     removed: list[str] = field(default_factory=list)
     deselected: int = 0
+    worker: int = 0  # the process id of the worker that plans it
 
 
 class Collection:
@@ -76,7 +78,7 @@ def collection_of(config: pytest.Config) -> Collection:
 
 def leave_plan(folder: Path, worker: str, plan: Plan) -> None:
     """Let the controller know what a worker plans."""
-    data = {"proofs": plan.proofs, "pipes": plan.pipes, "removed": plan.removed, "deselected": plan.deselected}
+    data = asdict(plan) | {"worker": os.getpid()}
     (folder / f"plan-{worker}.json").write_text(json.dumps(data), encoding="utf-8")
 
 

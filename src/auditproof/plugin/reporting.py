@@ -59,6 +59,7 @@ class Reporting:
     def plan(self, plan: Plan) -> None:
         """Note what the run is to perform; every worker says so for itself."""
         self._gathered.plan(plan)
+        self._ending.workers += [plan.worker] if plan.worker else []
         if self._progress is not None:
             self._leave_word()  # workers collect while the run is under way
 
@@ -104,7 +105,7 @@ class Reporting:
     def pytest_keyboard_interrupt(self, excinfo: pytest.ExceptionInfo[BaseException]) -> None:
         """Note that the run was interrupted, or that a part of it ended it with a reason."""
         reason = str(excinfo.value)
-        self._ended = self._ending.text or f"was ended: {first_line(reason)}" if reason else "was interrupted"
+        self._ended = self._ending.text or (f"was ended: {first_line(reason)}" if reason else "was interrupted")
 
     def _stop_progress(self) -> None:
         if self._progress is not None:

@@ -47,6 +47,7 @@ DOCUMENT = '<main id="auditproof">'  # what our part of a page begins with
 _SYMBOLS = {"PROVEN": "✓", "VIOLATED": "✗", "UNPROVEN": "?", "NOT_SUPPORTED": "-"}
 _BODIES = ("requestObject", "responseObject")
 _SCRIPT, _LINKS, _VIEWPORT = "<script>", 'rel="stylesheet"', "width=device-width, initial-scale=1"
+_RELOADS = ' onclick="location.reload()"'  # of a button that a finished report hides
 _BLOB = re.compile(r'data-jsonblob="([^"]*)"')
 
 
@@ -73,7 +74,7 @@ def into_page(page: str, document: str) -> str:
     """
     head, allowed = '<html lang="en">', "" if _LINKS in page else policy_of_page(_script(page))
     view = f'<meta charset="utf-8"/>\n    {allowed}<meta name="viewport" content="{_VIEWPORT}"/>'
-    page = page.replace("<html>", head, 1).replace('<meta charset="utf-8"/>', view, 1)
+    page = page.replace("<html>", head, 1).replace('<meta charset="utf-8"/>', view, 1).replace(_RELOADS, "", 1)
     page = _BLOB.sub(_in_single_quotes, page, count=1)
     above, script, below = page.rpartition(_SCRIPT)
     page = f"{visible(above)}{script}{below}" if script else visible(page)
