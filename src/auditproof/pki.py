@@ -152,6 +152,13 @@ def write_private(path: Path, data: bytes) -> None:
         file.write(data)
 
 
+def write_whole(path: Path, data: bytes) -> None:
+    """As write_private; whoever finds the file finds all of it, also where its writer was killed."""
+    made = path.with_name(f"{path.name}.new")
+    write_private(made, data)
+    made.replace(path)
+
+
 def _common_name(name: str) -> x509.NameAttribute[str]:
     """A common name of any length: a user may have more than the 64 bytes of X.520, and Go does not ask for them."""
     with warnings.catch_warnings():

@@ -26,6 +26,7 @@ from auditproof.fenced import Sent
 from auditproof.identity import IdentityKind
 from auditproof.unionlog import UnionLog
 from auditproof.verdict import Evidence, Exchange, Verdict, judge
+from auditproof.vigil import Vigil
 from auditproof.wire import Wire
 
 if TYPE_CHECKING:
@@ -94,16 +95,14 @@ class Prover:
         patience_s: float = FENCE_TIMEOUT_S,
         performed: Callable[[], None] = lambda: None,
     ) -> None:
-        self.kubernetes = cluster.kubernetes
-        self._performed, self._died = performed, died
-        self._cluster = cluster
+        self._performed, self._vigil = performed, Vigil(died)
+        self._cluster, self.kubernetes = cluster, cluster.kubernetes
         self._policy, self._running = policy, running
         self._admin = Admin(cluster)
         self._credentials = Credentials(cluster, self._admin, folder)
         self._wires: dict[Identity, Wire] = {}
         self._owners: dict[str, str] = {}
-        self._run = f"auditproof-{secrets.token_hex(6)}"
-        self._count = 0
+        self._run, self._count = f"auditproof-{secrets.token_hex(6)}", 0
         self.patience_s = patience_s
         logs = open_logs(cluster)
         self.log = log or (logs[0] if len(logs) == 1 else UnionLog(logs))
@@ -134,14 +133,14 @@ class Prover:
 
         Raises AuditproofError where that fails, or where the server was given another policy than it is said to run.
         """
+        self._vigil.begin()
         check_given(self._cluster, self._running)
         located = [self._located(step) for step in steps]
         try:
             self._prepare(located)
             self._enclosure.open()
-        except AuditproofError as error:
-            if ended := self._died():
-                raise AuditproofError(f"{ended}; {error}") from None
+        except AuditproofError:
+            self._vigil.look()
             raise
         return located
 
@@ -173,15 +172,11 @@ class Prover:
         return [sent[n % connections][n // connections] for n in range(len(steps))]
 
     def finish(self, steps: Sequence[Step], sent: Sequence[Sent]) -> tuple[Proof, ...]:
-        """Fence what was ``sent`` for ``steps``, in the same order, and judge each.
-
-        Raises ClusterError where the server's policy file is not any more what it was given.
-        """
-        fence = self._enclosure.close(sent, self.patience_s)
+        """Fence what was ``sent`` for ``steps``, in the same order, and judge each. Raises as check_given does."""
+        fence = self._enclosure.close(sent, 0.0 if self._vigil.is_over else self.patience_s)
         check_given(self._cluster, self._running)
-        for item in sent:
-            if item.wire not in self._wires.values():
-                item.wire.close()
+        for wire in {item.wire for item in sent} - set(self._wires.values()):
+            wire.close()
         return tuple(self._judge(step, item, fence) for step, item in zip(steps, sent, strict=True))
 
     def doubt(self, text: str) -> None:
@@ -277,7 +272,7 @@ class Prover:
         return self._new_wire(step.identity) if own else self._wires[step.identity]
 
     def _send(self, step: Step, wire: Wire, audit_id: str) -> Sent:
-        response = wire.send(step.request, audit_id=audit_id, user_agent=f"auditproof/{step.id}")
+        response = self._vigil.send(wire, step.request, audit_id=audit_id, user_agent=f"auditproof/{step.id}")
         self._performed()
         exchange = Exchange(
             audit_id=audit_id,

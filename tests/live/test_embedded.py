@@ -201,7 +201,7 @@ def test_a_server_that_is_killed_is_missed(everything: Path) -> None:
         os.kill(pid, signal.SIGKILL)
         os.waitpid(pid, 0)
 
-        assert embedded.alive(cluster).startswith("etcd has ended")
+        assert embedded.alive(cluster).startswith("etcd exited")
     finally:
         directory.close()
 

@@ -213,7 +213,7 @@ def test_a_server_that_dies_in_the_middle_leaves_everything_unproven(
     verdict = meanwhile(prover, kill)
 
     assert verdict.outcome is Outcome.UNPROVEN
-    assert "has ended" in " ".join(verdict.reasons)
+    assert "exited" in " ".join(verdict.reasons)
 
 
 def test_nothing_is_performed_on_a_server_that_is_dead_already(own: tuple[RunDirectory, Cluster, Prover]) -> None:

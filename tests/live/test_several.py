@@ -155,4 +155,4 @@ def test_a_server_that_ends_leaves_nothing_proven(
     prover.close()
 
     assert {proof.verdict.outcome for proof in proofs} == {Outcome.UNPROVEN}
-    assert f"{cluster.name}-2 has ended" in " ".join(proofs[0].verdict.reasons)
+    assert f"{cluster.name}-2 exited" in " ".join(proofs[0].verdict.reasons)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import sys
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -37,16 +38,20 @@ def start_callback(run: RunDirectory, keys: Path, authority: pki.Authority) -> C
     """
     folder = run.path / LABEL
     url = folder / answering.URL_FILE
-    with run.lock(LABEL):
-        if not url.exists():
-            folder.mkdir(mode=0o700, exist_ok=True)
-            _write_keys(folder, keys, authority)
-            log = run.path / LOG
-            pid = run.start(LABEL, [sys.executable, "-I", "-S", answering.__file__, str(folder)], log)
-            wait_ready(url.exists, pid, log, "the issuer and webhooks", START_TIMEOUT_S, {})
-            configuration = _authentication(url.read_text(), authority)
-            pki.write_private(folder / "authentication.json", json.dumps(configuration, indent=1).encode())
-    return Callback(url.read_text(), {"authentication-config": str(folder / "authentication.json")})
+    settings = folder / "authentication.json"
+
+    def start() -> None:
+        shutil.rmtree(folder, ignore_errors=True)
+        folder.mkdir(mode=0o700)
+        _write_keys(folder, keys, authority)
+        log = run.path / LOG
+        pid = run.start(LABEL, [sys.executable, "-I", "-S", answering.__file__, str(folder)], log)
+        wait_ready(url.exists, pid, log, "the issuer and webhooks", START_TIMEOUT_S, {})
+        configuration = _authentication(url.read_text(), authority)
+        pki.write_whole(settings, json.dumps(configuration, indent=1).encode())
+
+    run.once(LABEL, settings, start)
+    return Callback(url.read_text(), {"authentication-config": str(settings)})
 
 
 def _write_keys(folder: Path, keys: Path, authority: pki.Authority) -> None:

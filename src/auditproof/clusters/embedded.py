@@ -7,6 +7,7 @@ socket that never listens; the server may share it (SO_REUSEPORT, --permit-port-
 from __future__ import annotations
 
 import json
+import shutil
 import socket
 import sys
 from dataclasses import replace
@@ -24,7 +25,7 @@ from auditproof.clusters.callback import LOG as CALLBACK_LOG
 from auditproof.clusters.network import LABEL as NETWORK
 from auditproof.clusters.network import LOG as NETWORK_LOG
 from auditproof.clusters.network import accepts, start_network, write_network_keys
-from auditproof.clusters.readiness import REQUESTS_LOGGED, START_TIMEOUT_S, ask, last_words, wait_ready
+from auditproof.clusters.readiness import REQUESTS_LOGGED, START_TIMEOUT_S, ask, exited, wait_ready
 from auditproof.clusters.servers import Servers
 from auditproof.clusters.static_tokens import FILE as STATIC_TOKENS
 from auditproof.clusters.static_tokens import read_static_token, write_static_token
@@ -42,6 +43,7 @@ if TYPE_CHECKING:
 # is ever sent.
 CLIENT, PEER = "http://127.0.0.1:2379", "http://127.0.0.1:2380"
 SERVER_LOG = "server.log"
+ETCD = "etcd"
 CAPABILITIES = frozenset(Capability) - {Capability.RUNS_PODS}
 
 
@@ -97,14 +99,14 @@ class Embedded:
         if len(servers) > 1:
             servers[f"{cluster.name}-balancer"] = cluster.policy.parent / "balancer.log"
         logs = {
+            ETCD: self._etcd_log,  # first: API servers are killed when it ends
             **servers,
-            "etcd": self._run.path / "etcd.log",
             NETWORK: self._run.path / NETWORK_LOG,
             CALLBACK: self._run.path / CALLBACK_LOG,
         }
         for label, log in logs.items():
             if not self._run.runs(label):
-                return f"{label} has ended: {last_words(log)}"
+                return exited(label, log)
         return ""
 
     def _start(self, name: str, folder: Path, policy: Path, settings: Settings) -> Cluster:
@@ -130,10 +132,14 @@ class Embedded:
 
     def _start_one(self, cluster: Cluster, which: str, flags: list[str], policy: str) -> None:
         label, log = _label_and_log(cluster, which)
-        pid = self._run.start(label, [str(self._binaries().kube_apiserver), *flags], log)
+        pid = self._run.start(label, [str(self._binaries().kube_apiserver), *flags], log, needs=ETCD)
         what = f"kube-apiserver with the policy {policy}"
         names = {str(cluster.policy): policy}
-        wait_ready(lambda: ask(cluster, "/readyz") is not None, pid, log, what, START_TIMEOUT_S, names)
+        try:
+            wait_ready(lambda: ask(cluster, "/readyz") is not None, pid, log, what, START_TIMEOUT_S, names)
+        except ClusterError:
+            self._must_have_etcd()
+            raise
 
     def _behind_one_address(self, name: str, folder: Path, clusters: Sequence[Cluster]) -> Cluster:
         """The API servers as one cluster: where there are several, behind a balancer, each with a log of its own."""
@@ -214,28 +220,42 @@ class Embedded:
 
     def _keys(self) -> Path:
         """The folder of the run's PEM files, made once."""
-        folder = self._run.path / "pki"
-        with self._run.lock("pki"):
-            if not folder.exists():
-                made = self._run.path / "pki-new"
-                made.mkdir(mode=0o700)
-                _write_keys(made)
-                made.rename(folder)
+        folder, made = self._run.path / "pki", self._run.path / "pki-new"
+
+        def make() -> None:
+            shutil.rmtree(made, ignore_errors=True)
+            made.mkdir(mode=0o700)
+            _write_keys(made)
+            made.rename(folder)
+
+        self._run.once("pki", folder, make)
         return folder
 
     def _etcd(self) -> Path:
         """The socket of the run's etcd, started once."""
-        folder = self._run.path / "etcd"
-        client, peer = folder / "client.sock", folder / "peer.sock"
-        log = self._run.path / "etcd.log"
-        with self._run.lock("etcd"):
-            if not folder.exists():
-                folder.mkdir(mode=0o700)
-                pid = self._run.start("etcd", [str(self._binaries().etcd), *_etcd_flags(folder, client, peer)], log)
-                wait_ready(lambda: accepts(client), pid, log, "etcd", START_TIMEOUT_S, {})
-        if not self._run.runs("etcd"):
-            raise ClusterError(f"etcd has ended: {last_words(log)}")
+        folder = self._run.path / ETCD
+        client, peer, ready = folder / "client.sock", folder / "peer.sock", folder / "ready"
+
+        def start() -> None:
+            shutil.rmtree(folder, ignore_errors=True)
+            folder.mkdir(mode=0o700)
+            command = [str(self._binaries().etcd), *_etcd_flags(folder, client, peer)]
+            pid = self._run.start(ETCD, command, self._etcd_log)
+            wait_ready(lambda: accepts(client), pid, self._etcd_log, ETCD, START_TIMEOUT_S, {})
+            ready.touch()
+
+        self._run.once(ETCD, ready, start)
+        self._must_have_etcd()
         return client
+
+    @property
+    def _etcd_log(self) -> Path:
+        return self._run.path / "etcd.log"
+
+    def _must_have_etcd(self) -> None:
+        """Raises ClusterError where etcd does not run any more."""
+        if not self._run.runs(ETCD):
+            raise ClusterError(exited(ETCD, self._etcd_log))
 
 
 def _label_and_log(cluster: Cluster, which: str) -> tuple[str, Path]:

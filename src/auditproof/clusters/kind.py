@@ -10,6 +10,7 @@ A cluster may outlive its run, for runs that ask for the same: then the first se
 from __future__ import annotations
 
 import json
+import shutil
 from dataclasses import replace
 from functools import cached_property
 from typing import TYPE_CHECKING
@@ -261,6 +262,7 @@ class Kind:
     def _take_keys(self) -> None:
         """Write the cluster's authorities out of its node, and an admin signed by one, into its home."""
         made = self._home.path / "pki-new"
+        shutil.rmtree(made, ignore_errors=True)
         made.mkdir(mode=0o700)
         for name in ("ca.crt", "ca.key", "front-proxy-ca.crt", "front-proxy-ca.key"):
             pki.write_private(made / name, self.node.ask("cat", f"{PKI}/{name}").encode())

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
 CREATE_TIMEOUT_S = 900.0  # kind gives up by itself much earlier, but it may have to pull the node image first
 LOOK_S = 0.5
+_KIND = "kind"  # in the ledger
 FIRST_SERVER = "kube-apiserver"  # the name of kubeadm's static pod
 MANIFESTS = "/etc/kubernetes/manifests"
 # A network of the cluster's own, so that it can be removed with it (docker and podman, pkg/cluster/internal/providers).
@@ -78,16 +79,18 @@ class KindCluster:
         folder = self._home.path / "kind"
         folder.mkdir(mode=0o700, exist_ok=True)
         write_private(folder / "cluster.json", config.encode())
-        script = self._undo_script()
+        script, earlier = self._undo_script(), self._home.undo.exists()
         write_private(self._home.undo, script.encode())
         self._run.at_end(self.name, script)
-        if self._home.reusable:
-            reaper.run_script(
-                self._home.undo
-            )  # a cluster of this name may stand there whose files somebody has removed
-        command = [*self._environment(), str(self._program), "create", "cluster", "--name", self.name]
+        if self._home.reusable or earlier:
+            # A cluster of this name may be there whose files somebody has removed, or whose maker was killed.
+            self._run.end(_KIND)
+            reaper.run_script(self._home.undo)
+        # Without the mark of the run: podman's monitors of containers inherit it, and a cluster may outlive its run.
+        command = ["/usr/bin/env", "-u", reaper.MARK, *self._environment()]
+        command += [str(self._program), "create", "cluster", "--name", self.name]
         command += ["--config", str(folder / "cluster.json"), "--kubeconfig", str(self._kubeconfig)]
-        pid = self._run.start("kind", command, folder / "create.log")
+        pid = self._run.start(_KIND, command, folder / "create.log")
         try:
             look: Callable[[], bool | None] = lambda: self._created(pid)  # noqa: E731
             wait_until(look, what="kind create cluster", timeout_s=CREATE_TIMEOUT_S, pause_s=LOOK_S)

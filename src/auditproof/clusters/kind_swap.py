@@ -59,9 +59,7 @@ def _restart(kind: KindCluster, cluster: Cluster, policy: bytes) -> None:
 
 def replace_policy(file: Path, policy: bytes) -> None:
     """Put ``policy`` in the place of ``file``, whole: a server that starts right now reads the one or the other."""
-    made = file.with_suffix(".new")
-    pki.write_private(made, policy)
-    made.replace(file)
+    pki.write_whole(file, policy)
 
 
 def _process_start(cluster: Cluster) -> float:

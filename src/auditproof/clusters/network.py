@@ -35,13 +35,16 @@ def start_network(run: RunDirectory, keys: Path) -> dict[str, str]:
     Raises ServerDied or ClusterError where it does not start.
     """
     path = run.path / SOCKET
-    with run.lock(LABEL):
-        if not (keys / _EGRESS).exists():
-            files = [str(keys / name) for name in ("kubelet.crt", "kubelet.key", "ca.crt")]
-            command = [sys.executable, "-I", "-m", kubelet.__name__, str(path), *files]
-            pid = run.start(LABEL, command, run.path / LOG)
-            wait_ready(lambda: accepts(path), pid, run.path / LOG, "the stand-in kubelet", START_TIMEOUT_S, {})
-            pki.write_private(keys / _EGRESS, json.dumps(_selection(path)).encode())
+
+    def start() -> None:
+        path.unlink(missing_ok=True)
+        files = [str(keys / name) for name in ("kubelet.crt", "kubelet.key", "ca.crt")]
+        command = [sys.executable, "-I", "-m", kubelet.__name__, str(path), *files]
+        pid = run.start(LABEL, command, run.path / LOG)
+        wait_ready(lambda: accepts(path), pid, run.path / LOG, "the stand-in kubelet", START_TIMEOUT_S, {})
+        pki.write_whole(keys / _EGRESS, json.dumps(_selection(path)).encode())
+
+    run.once(LABEL, keys / _EGRESS, start)
     return {
         "egress-selector-config-file": str(keys / _EGRESS),
         "kubelet-certificate-authority": str(keys / "ca.crt"),

@@ -36,7 +36,10 @@ def wait_ready(
     """
 
     def look() -> bool | None:
-        ended, status = os.waitpid(pid, os.WNOHANG)
+        try:
+            ended, status = os.waitpid(pid, os.WNOHANG)
+        except ChildProcessError:  # the run is being ended in another thread, which has collected it
+            ended, status = pid, signal.SIGKILL
         if ended:
             code = os.waitstatus_to_exitcode(status)
             raise ServerDied(f"{what} ended with exit code {code}: {in_user_words(last_words(log), names)}")
@@ -47,6 +50,11 @@ def wait_ready(
     except TimedOut as error:
         os.kill(pid, signal.SIGKILL)
         raise ClusterError(f"{error}; its last words: {last_words(log)}") from None
+
+
+def exited(label: str, log: Path) -> str:
+    """Why nothing can be proven any more, in a sentence: a server does not run that must."""
+    return f"{label} exited; the end of its log: {last_words(log)}"
 
 
 def last_words(log: Path, lines: int = 5) -> str:

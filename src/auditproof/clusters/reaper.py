@@ -1,32 +1,45 @@
 """Ends what a run started, whatever became of the run. Standard library only: it is also run as a script of its own.
 
 As a script it holds the read end of a pipe whose write end only the run's controller has. When the controller ends, in
-whatever way, the pipe closes: every process in the run directory's ledger is killed, what is no process of ours
-(containers) is removed by the scripts that were left for it, and then the directory. One word through the pipe
-(``KEEP``) tells it to leave everything as it is.
+whatever way, the pipe closes: every process of the run is killed, what is no process of ours (containers) is removed by
+the scripts that were left for it, and then the directory. One word through the pipe (``KEEP``) tells it to leave
+everything as it is. While it waits it ends what has lost a server that it cannot do without (``NEEDS``).
+
+A process of a run is known by its entry in the ledger, and by the variable MARK of its environment, which it has from
+its first instruction on and hands on to what it starts. Only Linux shows other processes' environments.
 """
 
 from __future__ import annotations
 
 import os
+import select
 import shutil
 import signal
 import subprocess
 import sys
 import threading
 import time
+from contextlib import suppress
 from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 LEDGER = "ledger"
 CLOSED = "ledger-closed"
+NEEDS = "needs"
 UNDO = "undo"
 KEEP = b"keep"
+MARK = "AUDITPROOF_STARTED_AS"
+AT = "@"  # in the name of an entry, between the label and what tells this attempt from others
+LOOK_S = 0.2
 PATIENCE_S = 10.0
 UNDO_TIMEOUT_S = 60.0
 
 
 def sweep(directory: Path) -> list[str]:
-    """Kill every process in the ledger of ``directory``, run its undo scripts, and remove it; repeating does no harm.
+    """Kill every process of the run in ``directory``, run its undo scripts, and remove it; repeating does no harm.
 
     The ledger is renamed first: a server that is being started right now cannot write its entry any more, and a server
     without an entry does not run (see RunDirectory.start). Answers what could not be removed, and by which script.
@@ -35,11 +48,57 @@ def sweep(directory: Path) -> list[str]:
         (directory / LEDGER).rename(directory / CLOSED)
     deadline = time.monotonic() + PATIENCE_S
     killed = [_kill(*_read(entry, deadline)) for entry in sorted((directory / CLOSED).glob("*"))]
+    killed.append(kill_marked(f"{directory}/"))
     problems = undo(directory)
     if any(killed):
         problems = undo(directory)  # what a killed process had asked a daemon for may have come after the first time
     _remove(directory)
     return problems
+
+
+def kill_marked(mark: str) -> bool:
+    """Kill every process whose mark begins so, until there is none; answers whether there was one."""
+    deadline, found = time.monotonic() + PATIENCE_S, False
+    while killed := [process for process in _processes() if _kill_exactly(process, mark)]:
+        found = True
+        if time.monotonic() > deadline:
+            sys.stderr.write(f"auditproof: of {mark} there are still the processes {killed}\n")
+            break
+    return found
+
+
+def _processes() -> Iterator[int]:
+    names = (path.name for path in Path("/proc").iterdir()) if Path("/proc").is_dir() else ()
+    yield from (int(name) for name in names if name.isdigit() and int(name) != os.getpid())
+
+
+def _kill_exactly(process: int, mark: str) -> bool:
+    """Kill a process if it has the mark, and no other one that might get its id meanwhile."""
+    try:
+        descriptor = os.pidfd_open(process)
+    except OSError:
+        return False
+    try:
+        marked = f"\0{MARK}={mark}".encode() in b"\0" + Path(f"/proc/{process}/environ").read_bytes()
+        if marked:
+            signal.pidfd_send_signal(descriptor, signal.SIGKILL)
+            select.select([descriptor], [], [], PATIENCE_S)
+    except OSError:  # it is somebody else's, or has ended
+        return False
+    finally:
+        os.close(descriptor)
+    if marked:
+        with suppress(ChildProcessError):
+            os.waitpid(process, os.WNOHANG)
+    return marked
+
+
+def kill(entry: Path) -> None:
+    """Kill the process of a ledger entry, and wait until it is gone."""
+    process, start = _read(entry, deadline := time.monotonic() + PATIENCE_S)
+    _kill(process, start)
+    while process > 1 and is_alive(process, start) and time.monotonic() < deadline:
+        threading.Event().wait(0.01)
 
 
 def undo(directory: Path) -> list[str]:
@@ -82,6 +141,27 @@ def parse_stat(text: str) -> tuple[int, str]:
     return int(pid), fields[19] if len(fields) > 19 else ""
 
 
+def attempts(directory: Path, label: str) -> list[Path]:
+    """The entries of every attempt to start what is called ``label``, the oldest first."""
+    found = (directory / LEDGER).glob(f"{label}{AT}*")
+    return sorted(found, key=lambda entry: entry.stat().st_mtime_ns)
+
+
+def end_bereft(directory: Path) -> None:
+    """Kill what runs although what it needs has ended: it would let every request wait for its own time-out."""
+    for needed in (directory / NEEDS).iterdir():
+        if _has_ended(directory, needed.name):
+            for label in needed.iterdir():
+                for entry in attempts(directory, label.name):
+                    _kill(*parse_stat(entry.read_text()))
+
+
+def _has_ended(directory: Path, label: str) -> bool:
+    """Whether something was started, and does not run; an entry that is being written is of what is going to run."""
+    texts = [entry.read_text() for entry in attempts(directory, label)]
+    return bool(texts) and not any(not text.endswith("\n") or is_alive(*parse_stat(text)) for text in texts)
+
+
 def is_alive(pid: int, start: str) -> bool:
     """Whether the process that had ``pid`` and began at ``start`` still runs (not another one of the same id)."""
     try:
@@ -107,14 +187,28 @@ def _kill(pid: int, start: str) -> bool:
         os.killpg(pid, signal.SIGKILL)
         os.waitpid(pid, 0)
     except (ProcessLookupError, ChildProcessError):
-        return True  # it ended in between, or it is another process's child: nothing to wait for
+        pass  # it ended in between, or it is another process's child, which collects it
     return True
 
 
 def _main() -> None:
-    if sys.stdin.buffer.read() != KEEP:
-        for problem in sweep(Path(sys.argv[1])):
+    directory = Path(sys.argv[1])
+    if _last_word(directory) != KEEP:
+        for problem in sweep(directory):
             sys.stderr.write(f"auditproof: {problem}\n")
+
+
+def _last_word(directory: Path) -> bytes:
+    """What the controller has said when its end of the pipe closes."""
+    said = b""
+    while True:
+        if not select.select([sys.stdin.fileno()], [], [], LOOK_S)[0]:
+            with suppress(OSError):  # the controller may be removing the directory right now
+                end_bereft(directory)
+        elif part := os.read(sys.stdin.fileno(), 64):
+            said += part
+        else:
+            return said
 
 
 if __name__ == "__main__":

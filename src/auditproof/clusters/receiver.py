@@ -82,9 +82,9 @@ class Receiver:
 
     def behave(self, behaviour: Behaviour) -> None:
         """Answer in another way from the next request on."""
-        made = self._folder / "behaviour.new"
-        pki.write_private(made, json.dumps({**asdict(behaviour), "token": self._token}).encode())
-        made.replace(self._folder / "behaviour.json")
+        pki.write_whole(
+            self._folder / "behaviour.json", json.dumps({**asdict(behaviour), "token": self._token}).encode()
+        )
 
     def start(self) -> None:
         """Run, and wait until it listens. Raises ServerDied or ClusterError where it does not."""

@@ -9,6 +9,7 @@ import ctypes
 import hashlib
 import json
 import os
+import secrets
 import shlex
 import stat
 import subprocess
@@ -21,10 +22,10 @@ from typing import IO, TYPE_CHECKING
 from filelock import FileLock
 
 from auditproof.clusters import reaper
-from auditproof.pki import write_private
+from auditproof.pki import write_private, write_whole
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from filelock import BaseFileLock
 
@@ -49,7 +50,7 @@ class RunDirectory:
         if len(str(path)) > SOCKET_PATH_LIMIT - len("/etcd/client.sock"):
             path.rmdir()
             path = Path(tempfile.mkdtemp(prefix="auditproof-", dir="/tmp"))
-        for name in (reaper.LEDGER, reaper.UNDO, "locks", "servers", "credentials", "read"):
+        for name in (reaper.LEDGER, reaper.NEEDS, reaper.UNDO, "locks", "servers", "credentials", "read"):
             (path / name).mkdir(mode=0o700)
         _adopt_orphans()
         command = [sys.executable, "-I", "-S", reaper.__file__, str(path)]
@@ -77,21 +78,23 @@ class RunDirectory:
         kept = self.path / "read" / hashlib.sha256(os.fsencode(path.absolute())).hexdigest()
         with self.lock("read"):
             if not kept.exists():
-                made = kept.with_suffix(".new")
-                write_private(made, path.read_bytes() if known is None else known)
-                made.rename(kept)
+                write_whole(kept, path.read_bytes() if known is None else known)
             return kept.read_bytes()
 
     def private_folder(self) -> Path:
         """A new folder for one process's credentials."""
         return Path(tempfile.mkdtemp(dir=self.path / "credentials"))
 
-    def start(self, label: str, command: Sequence[str], log: Path) -> int:
+    def start(self, label: str, command: Sequence[str], log: Path, *, needs: str = "") -> int:
         """Start a server in a session of its own, entered into the ledger under ``label`` before it runs.
 
-        Answers its process id. It is nobody's Popen: it may outlive the worker that started it.
+        It is killed when the server called ``needs`` ends. Answers its process id. It is nobody's Popen: it may outlive
+        the worker that started it. Each attempt has an entry of its own, so that none is ever forgotten.
         """
-        entry = self.path / reaper.LEDGER / label
+        if needs:
+            (self.path / reaper.NEEDS / needs).mkdir(exist_ok=True)
+            (self.path / reaper.NEEDS / needs / label).touch()
+        entry = self.path / reaper.LEDGER / f"{label}{reaper.AT}{secrets.token_hex(4)}"
         script = ["/bin/sh", "-c", _ENTER_LEDGER, str(entry), *command]
         output = os.O_WRONLY | os.O_CREAT | os.O_TRUNC
         actions = [
@@ -99,7 +102,28 @@ class RunDirectory:
             (os.POSIX_SPAWN_OPEN, 1, str(log), output, 0o600),
             (os.POSIX_SPAWN_DUP2, 1, 2),
         ]
-        return os.posix_spawn(script[0], script, dict(os.environ), file_actions=actions, setsid=True)
+        environment = {**os.environ, reaper.MARK: str(entry)}
+        return os.posix_spawn(script[0], script, environment, file_actions=actions, setsid=True)
+
+    def once(self, label: str, done: Path, make: Callable[[], None]) -> None:
+        """Let one process of the run do what ends with the file ``done``, and the others wait for it.
+
+        What a process that was killed in the middle of it has left is ended first: everything that was started under a
+        label that begins with ``label``.
+        """
+        with self.lock(label):
+            if not done.exists():
+                self.end(label)
+                make()
+
+    def end(self, label: str) -> None:
+        """Kill everything that was started under a label that begins so, by whichever process of the run.
+
+        Where an attempt has no entry yet, its mark tells it; it has one as soon as the lock of its starter is free.
+        """
+        reaper.kill_marked(str(self.path / reaper.LEDGER / label))
+        for entry in (self.path / reaper.LEDGER).glob(f"{label}*"):
+            reaper.kill(entry)
 
     def at_end(self, label: str, script: str) -> None:
         """Leave a shell script that removes what is no process of ours; to be called before that is made.
@@ -111,10 +135,10 @@ class RunDirectory:
         made.rename(self.path / reaper.UNDO / label)
 
     def entry(self, label: str) -> tuple[int, str]:
-        """Process id and start time of a server; 0 where there is no such entry."""
+        """Process id and start time of a server, of the last attempt to start it; 0 where there was none."""
         try:
-            return reaper.parse_stat((self.path / reaper.LEDGER / label).read_text())
-        except OSError:
+            return reaper.parse_stat(reaper.attempts(self.path, label)[-1].read_text())
+        except (OSError, IndexError):
             return 0, ""
 
     def runs(self, label: str) -> bool:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import shutil
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import asdict, astuple
 from pathlib import Path
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
 
 _ASKED = ("source", "settings")  # in the record of a cluster beside its own fields
 PREFIX = "kube-apiserver-"
+RECORD = "cluster.json"
 _PATHS = (
     "ca",
     "admin_cert",
@@ -78,13 +80,18 @@ class Servers:
         text = self._read(policy)
         name = self._name(text, settings)
         folder = self._run.path / "servers" / name
-        with self._run.lock(name):
-            record = folder / "cluster.json"
-            if not record.exists():
-                folder.mkdir(mode=0o700, exist_ok=True)
-                pki.write_private(folder / "policy.yaml", text)
-                record.write_text(json.dumps(self._outcome(name, folder, policy, settings), default=str))
-            return _cluster(json.loads(record.read_text()))
+        record = folder / RECORD
+
+        def start() -> None:
+            shutil.rmtree(folder, ignore_errors=True)  # of a process that was killed while it started the server
+            folder.mkdir(mode=0o700)
+            pki.write_private(folder / "policy.yaml", text)
+            made = folder / f"{RECORD}.new"
+            made.write_text(json.dumps(self._outcome(name, folder, policy, settings), default=str))
+            made.rename(record)
+
+        self._run.once(name, record, start)
+        return _cluster(json.loads(record.read_text()))
 
     def _read(self, policy: Path) -> bytes:
         try:

@@ -67,6 +67,7 @@ class AuditSession:
         self._make_run_directory = make_run_directory
         self._report = report
         self._provers: dict[Bench, Prover] = {}
+        self._failed: dict[Bench, AuditproofError] = {}
         self._policies: dict[Path, Policy] = {}
         self._policy_files = policy_files
         self._twins: dict[Path, Path] = {}
@@ -203,9 +204,18 @@ class AuditSession:
         return self._twins[path]
 
     def prover(self, bench: Bench) -> Prover:
-        """The prover of a bench; its cluster is started now, or joined."""
+        """The prover of a bench; its cluster is started now, or joined.
+
+        Raises AuditproofError where that fails; it is tried once.
+        """
+        if bench in self._failed:
+            raise self._failed[bench].with_traceback(None)
         if bench not in self._provers:
-            self._provers[bench] = self._new_prover(bench)
+            try:
+                self._provers[bench] = self._new_prover(bench)
+            except AuditproofError as error:
+                self._failed[bench] = error
+                raise
         if self.unusable:
             raise AuditproofError(self.unusable)
         return self._provers[bench]

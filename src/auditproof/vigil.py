@@ -1,0 +1,61 @@
+"""Whether the servers still run, asked when an answer makes one doubt it: nobody waits for a server that has ended."""
+
+from __future__ import annotations
+
+import time
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+
+from auditproof.errors import ServerDied
+from auditproof.wire import Response
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from auditproof.action import Request
+    from auditproof.wire import Wire
+
+SLOW_S = 2.0  # whoever gets no answer, or waits longer for it, asks whether the servers run
+
+
+class Vigil:
+    """Remembers that a server has ended; ``died`` answers an empty text while all run, else what has ended.
+
+    There is one error for all that cannot be done any more, so that a thousand actions cost what one does.
+    """
+
+    def __init__(self, died: Callable[[], str]) -> None:
+        self._died = died
+        self._known: ServerDied | None = None
+
+    @property
+    def is_over(self) -> bool:
+        """Whether a server was seen to have ended."""
+        return self._known is not None
+
+    def begin(self) -> None:
+        """Raises ServerDied where a server had ended before, and still does not run."""
+        if self._known is not None and self._died():
+            raise self._known.with_traceback(None)
+        self._known = None
+
+    def look(self) -> None:
+        """Raises ServerDied where a server has ended."""
+        self._note()
+        if self._known is not None:
+            raise self._known
+
+    def send(self, wire: Wire, request: Request, *, audit_id: str, user_agent: str) -> Response:
+        """Send a request, but not where a server has ended: then the answer is an error that says so."""
+        if self._known is not None:
+            now = datetime.now(UTC)
+            return Response(0, (), b"", 0, now, now, f"it was not sent, because {self._known}")
+        begun = time.monotonic()
+        response = wire.send(request, audit_id=audit_id, user_agent=user_agent)
+        if response.error or time.monotonic() - begun > SLOW_S:
+            self._note()
+        return response
+
+    def _note(self) -> None:
+        if self._known is None and (ended := self._died()):
+            self._known = ServerDied(ended)

@@ -1,0 +1,138 @@
+"""A server that dies in the middle of a run ends what needs it within seconds, and is told in one sentence."""
+
+from __future__ import annotations
+
+import os
+import signal
+import threading
+import time
+from typing import TYPE_CHECKING
+
+import pytest
+
+from auditproof.action import act, to_request
+from auditproof.clusters import embedded as provider
+from auditproof.clusters.embedded import Embedded
+from auditproof.clusters.profile import load_profile
+from auditproof.clusters.rundir import RunDirectory
+from auditproof.errors import ClusterError, ServerDied
+from auditproof.expect import Expectation
+from auditproof.identity import Identity
+from auditproof.policy import load_policy
+from auditproof.run import Prover, Step
+from auditproof.verdict import Outcome
+from auditproof.wait import wait_until
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from pathlib import Path
+
+ALICE = Identity.x509("alice")
+SOON_S = 5.0
+
+
+@pytest.fixture
+def run() -> Iterator[RunDirectory]:
+    directory = RunDirectory.create()
+    yield directory
+    directory.close()
+
+
+@pytest.fixture
+def servers(run: RunDirectory) -> Embedded:
+    return Embedded(load_profile("embedded"), run, kubernetes="1.37", assets=None, report=print)
+
+
+def prover_of(servers: Embedded, run: RunDirectory, path: Path, performed: Callable[[], None]) -> Prover:
+    cluster, policy = servers.cluster(path), load_policy(path)
+    died = lambda: servers.alive(cluster)  # noqa: E731
+    return Prover(
+        cluster, policy, running=policy, folder=run.private_folder(), died=died, performed=performed, patience_s=10
+    )
+
+
+def steps(count: int) -> list[Step]:
+    """Requests that are answered out of etcd."""
+    read = to_request(act("get", "namespaces/default"))
+    return [Step(f"step-{number}", ALICE, read, Expectation(status=200)) for number in range(count)]
+
+
+def signal_to(run: RunDirectory, label: str, how: signal.Signals) -> None:
+    os.kill(run.entry(label)[0], how)
+
+
+@pytest.mark.parametrize("frozen_before", [False, True], ids=["at-once", "while-a-request-waits-for-it"])
+def test_the_death_of_etcd_ends_the_batch(
+    servers: Embedded, run: RunDirectory, everything: Path, frozen_before: bool
+) -> None:
+    sent, killed = [0], [0.0]
+
+    def kill() -> None:
+        killed[0] = time.monotonic()
+        signal_to(run, provider.ETCD, signal.SIGKILL)
+
+    def performed() -> None:
+        sent[0] += 1
+        if sent[0] == 20 and frozen_before:
+            signal_to(run, provider.ETCD, signal.SIGSTOP)
+            threading.Timer(1, kill).start()
+        elif sent[0] == 20:
+            kill()
+
+    prover = prover_of(servers, run, everything, performed)
+
+    proofs = prover.prove(steps(200))
+    took = time.monotonic() - killed[0]
+
+    assert took < SOON_S
+    assert {proof.verdict.outcome for proof in proofs} == {Outcome.UNPROVEN}
+    assert "it was not sent, because etcd exited" in proofs[-1].verdict.reasons[0]
+
+    begun = time.monotonic()
+    errors = []
+    for _ in range(50):
+        with pytest.raises(ServerDied, match=r"^etcd exited; ") as error:
+            prover.prove(steps(1))
+        errors.append(error.value)
+    assert time.monotonic() - begun < 1
+    assert len(set(map(id, errors[1:]))) == 1, "one error for all"
+    prover.close()
+
+
+def test_the_death_of_etcd_while_an_api_server_starts_ends_the_start(
+    servers: Embedded, run: RunDirectory, everything: Path
+) -> None:
+    killed = [0.0]
+
+    def kill() -> None:
+        wait_until(
+            lambda: any((run.path / "ledger").glob("kube-apiserver*")) or None, what="a start", timeout_s=30, pause_s=0
+        )
+        killed[0] = time.monotonic()
+        signal_to(run, provider.ETCD, signal.SIGKILL)
+
+    killer = threading.Thread(target=kill)
+    killer.start()
+
+    with pytest.raises(ClusterError, match=r"^etcd exited; "):
+        servers.cluster(everything)
+
+    killer.join()
+    assert time.monotonic() - killed[0] < SOON_S
+
+
+def test_what_stands_still_for_a_while_is_not_dead(servers: Embedded, run: RunDirectory, everything: Path) -> None:
+    sent = [0]
+
+    def performed() -> None:
+        sent[0] += 1
+        if sent[0] == 5:
+            signal_to(run, provider.ETCD, signal.SIGSTOP)
+            threading.Timer(3, lambda: signal_to(run, provider.ETCD, signal.SIGCONT)).start()
+
+    prover = prover_of(servers, run, everything, performed)
+
+    proofs = prover.prove(steps(20))
+
+    prover.close()
+    assert [proof.verdict.outcome for proof in proofs] == [Outcome.PROVEN] * 20
