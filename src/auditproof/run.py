@@ -173,7 +173,7 @@ class Prover:
 
     def finish(self, steps: Sequence[Step], sent: Sequence[Sent]) -> tuple[Proof, ...]:
         """Fence what was ``sent`` for ``steps``, in the same order, and judge each. Raises as check_given does."""
-        fence = self._enclosure.close(sent, 0.0 if self._vigil.is_over else self.patience_s)
+        fence = self._enclosure.close(sent, 0.0 if self._vigil.doubts else self.patience_s)
         check_given(self._cluster, self._running)
         for wire in {item.wire for item in sent} - set(self._wires.values()):
             wire.close()
@@ -294,7 +294,7 @@ class Prover:
             exchange=exchange,
             events=fence.events.get(exchange.audit_id, ()),
             decision=decide(self._policy, exchange.attributes),
-            doubts=(*self._doubts, *fence.doubts_about(sent)),
+            doubts=(*self._vigil.doubts, *self._doubts, *fence.doubts_about(sent)),
             fence=fence.text,
         )
         return Proof(step, judge(step.expectation.seen_from(self._cluster.client), evidence))

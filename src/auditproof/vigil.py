@@ -29,9 +29,9 @@ class Vigil:
         self._known: ServerDied | None = None
 
     @property
-    def is_over(self) -> bool:
-        """Whether a server was seen to have ended."""
-        return self._known is not None
+    def doubts(self) -> tuple[str, ...]:
+        """Why nothing can be proven any more: a server was seen to have ended; mostly nothing."""
+        return (str(self._known),) if self._known is not None else ()
 
     def begin(self) -> None:
         """Raises ServerDied where a server had ended before, and still does not run."""

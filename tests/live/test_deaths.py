@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import tempfile
 import threading
 import time
 from typing import TYPE_CHECKING
@@ -12,6 +13,7 @@ import pytest
 
 from auditproof.action import act, to_request
 from auditproof.clusters import embedded as provider
+from auditproof.clusters.disk import CannotMount, fill, mount_disk
 from auditproof.clusters.embedded import Embedded
 from auditproof.clusters.profile import load_profile
 from auditproof.clusters.rundir import RunDirectory
@@ -20,6 +22,7 @@ from auditproof.expect import Expectation
 from auditproof.identity import Identity
 from auditproof.policy import load_policy
 from auditproof.run import Prover, Step
+from auditproof.settings import Settings
 from auditproof.verdict import Outcome
 from auditproof.wait import wait_until
 
@@ -91,7 +94,7 @@ def test_the_death_of_etcd_ends_the_batch(
     begun = time.monotonic()
     errors = []
     for _ in range(50):
-        with pytest.raises(ServerDied, match=r"^etcd exited; ") as error:
+        with pytest.raises(ServerDied, match=r"^etcd exited: ") as error:
             prover.prove(steps(1))
         errors.append(error.value)
     assert time.monotonic() - begun < 1
@@ -114,11 +117,32 @@ def test_the_death_of_etcd_while_an_api_server_starts_ends_the_start(
     killer = threading.Thread(target=kill)
     killer.start()
 
-    with pytest.raises(ClusterError, match=r"^etcd exited; "):
+    with pytest.raises(ClusterError, match=r"^etcd exited: "):
         servers.cluster(everything)
 
     killer.join()
     assert time.monotonic() - killed[0] < SOON_S
+
+
+def test_a_full_disk_is_told_with_its_folder(
+    run: RunDirectory, everything: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    try:
+        disk = mount_disk(run, "full", "1m")
+    except CannotMount as error:
+        pytest.skip(str(error))
+    monkeypatch.setattr(tempfile, "tempdir", str(disk))
+    directory = RunDirectory.create()
+    servers = Embedded(load_profile("embedded"), directory, kubernetes="1.37", assets=None, report=print)
+    try:
+        with pytest.raises(ClusterError, match=f"no space left on the disk of {directory.path} .*set TMPDIR"):
+            servers.cluster(everything)  # etcd cannot write
+
+        fill(disk)
+        with pytest.raises(ClusterError, match=f"no API server can be started: no space left on the disk of {disk}"):
+            servers.cluster(everything, Settings.of({}, {"v": "1"}))  # and then we cannot either
+    finally:
+        directory.close()
 
 
 def test_what_stands_still_for_a_while_is_not_dead(servers: Embedded, run: RunDirectory, everything: Path) -> None:

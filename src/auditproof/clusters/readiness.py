@@ -6,9 +6,11 @@ import json
 import os
 import re
 import signal
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from auditproof.clusters.connection import connection_to
+from auditproof.clusters.machine import lacks
 from auditproof.errors import ClusterError, ServerDied
 from auditproof.wait import TimedOut, wait_until
 
@@ -23,6 +25,7 @@ PAUSE_S = 0.05
 START_TIMEOUT_S = float(os.environ.get("AUDITPROOF_START_TIMEOUT", "60"))
 # What kube-apiserver prints as its last line (component-base cli.Run), and what it says of a leniently read policy.
 _COMMAND_FAILED = re.compile(r'"command failed" err=("(?:[^"\\]|\\.)*")')
+_PANIC = re.compile(r"^panic: .*", re.MULTILINE)
 _LENIENT = re.compile(r"Audit policy contains errors, falling back to lenient decoding: (.*)")
 
 
@@ -54,7 +57,11 @@ def wait_ready(
 
 def exited(label: str, log: Path) -> str:
     """Why nothing can be proven any more, in a sentence: a server does not run that must."""
-    return f"{label} exited; the end of its log: {last_words(log)}"
+    try:
+        text = log.read_text(errors="replace")
+    except OSError as error:
+        return f"{label} exited, and {log} cannot be read: {error.strerror}"
+    return f"{label} exited: {_cause(text, log.parent) or 'its log does not say why, it may have been killed'}"
 
 
 def last_words(log: Path, lines: int = 5) -> str:
@@ -63,7 +70,28 @@ def last_words(log: Path, lines: int = 5) -> str:
         text = log.read_text(errors="replace")
     except OSError as error:
         return f"({log} cannot be read: {error.strerror})"
-    return why_it_ended(text) or "\n".join(text.strip().splitlines()[-lines:]) or "(nothing)"
+    return _cause(text, log.parent) or "\n".join(text.strip().splitlines()[-lines:]) or "(nothing)"
+
+
+def _cause(text: str, folder: Path) -> str:
+    """Why a server ended, out of the text of its log in ``folder``, and of what this machine lacks; empty if unknown.
+
+    What is lacking is said before the server's own words, which are then about anything that went wrong after it.
+    """
+    return lacks(folder, text) or why_it_ended(text) or _failure(text)
+
+
+def _failure(text: str) -> str:
+    """The last line by which a Go program says that it gives up: a panic, or what etcd logs as an error or worse."""
+    found = _PANIC.findall(text)
+    if found:
+        return str(found[-1])
+    for line in reversed(text.splitlines()):
+        with suppress(ValueError, AttributeError):
+            entry = json.loads(line)
+            if entry.get("level") in ("error", "fatal", "panic"):
+                return ": ".join(str(entry[key]) for key in ("msg", "error") if entry.get(key))
+    return ""
 
 
 def why_it_ended(text: str) -> str:

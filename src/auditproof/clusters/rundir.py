@@ -22,6 +22,7 @@ from typing import IO, TYPE_CHECKING
 from filelock import FileLock
 
 from auditproof.clusters import reaper
+from auditproof.clusters.machine import cannot
 from auditproof.pki import write_private, write_whole
 
 if TYPE_CHECKING:
@@ -45,7 +46,17 @@ class RunDirectory:
 
     @staticmethod
     def create(*, keep: bool = False) -> RunDirectory:
-        """Make a new run directory and its reaper; ``keep`` leaves everything running at the end."""
+        """Make a new run directory and its reaper; ``keep`` leaves everything running at the end.
+
+        Raises ClusterError where that cannot be done.
+        """
+        try:
+            return RunDirectory._create(keep)
+        except OSError as error:
+            raise cannot("no run directory can be made", error, Path(tempfile.gettempdir())) from None
+
+    @staticmethod
+    def _create(keep: bool) -> RunDirectory:
         path = Path(tempfile.mkdtemp(prefix="auditproof-"))
         if len(str(path)) > SOCKET_PATH_LIMIT - len("/etcd/client.sock"):
             path.rmdir()

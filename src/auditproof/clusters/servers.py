@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from auditproof import pki
 from auditproof.clusters.base import Capability, Cluster
+from auditproof.clusters.machine import cannot
 from auditproof.clusters.rundir import RunDirectory, cpu_count
 from auditproof.errors import ClusterError
 from auditproof.settings import NO_SETTINGS, Settings
@@ -90,8 +91,11 @@ class Servers:
             made.write_text(json.dumps(self._outcome(name, folder, policy, settings), default=str))
             made.rename(record)
 
-        self._run.once(name, record, start)
-        return _cluster(json.loads(record.read_text()))
+        try:
+            self._run.once(name, record, start)
+            return _cluster(json.loads(record.read_text()))
+        except OSError as error:
+            raise cannot("no API server can be started", error, self._run.path) from None
 
     def _read(self, policy: Path) -> bytes:
         try:

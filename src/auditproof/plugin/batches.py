@@ -9,6 +9,7 @@ from __future__ import annotations
 from functools import cached_property
 from typing import TYPE_CHECKING
 
+from auditproof.clusters.machine import cannot
 from auditproof.errors import AuditproofError
 from auditproof.plugin.benches import Batching
 from auditproof.run import Proof, Step
@@ -90,6 +91,9 @@ class Batches:
             proofs = prover.prove(steps)
         except AuditproofError as error:
             self.outcomes.update({item.nodeid: error for item in items})
+        except OSError as error:  # a full disk, say: for all cases alike, and told once
+            failed = cannot("the actions cannot be prepared", error, self._session.run_directory.path)
+            self.outcomes.update({item.nodeid: failed for item in items})
         except Exception as error:  # a fault of ours; the actions may have been sent, and are not to be sent again
             fault = AuditproofError(f"a fault in auditproof, nothing is shown: {type(error).__name__}: {error}")
             fault.__cause__ = error

@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import threading
 import time
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from auditproof.plugin.screen import Screen
@@ -30,8 +31,9 @@ class Tally:
         self._file = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o600)
 
     def add(self) -> None:
-        """Count one more; from any thread."""
-        os.write(self._file, b".")
+        """Count one more; from any thread. Where the disk is full, nobody is told how far the run is."""
+        with suppress(OSError):
+            os.write(self._file, b".")
 
     def count(self) -> int:
         """How many there are by now."""

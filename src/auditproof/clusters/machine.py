@@ -1,0 +1,46 @@
+"""What this machine lacks when a server ends or a file cannot be written: said before anything else."""
+
+from __future__ import annotations
+
+import errno
+import resource
+import shutil
+from contextlib import suppress
+from typing import TYPE_CHECKING
+
+from auditproof.errors import ClusterError
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+FULL_BYTES = 64 * 1024  # with less than this, no server writes on
+_NO_SPACE = "no space left on device"  # as Go names ENOSPC
+_NO_FILES = ("too many open files", "file descriptor limit of etcd process is too low")  # EMFILE, and etcd before it
+
+
+def lacks(folder: Path, text: str) -> str:
+    """What made a server end that writes into ``folder``, by its log ``text`` and the disk; empty where nothing did."""
+    with suppress(OSError):
+        if _NO_SPACE in text or shutil.disk_usage(folder).free < FULL_BYTES:
+            return _no_space(folder)
+    return _no_files() if any(words in text for words in _NO_FILES) else ""
+
+
+def _no_space(folder: Path) -> str:
+    free = shutil.disk_usage(folder).free // 1024
+    return f"no space left on the disk of {folder} ({free} KiB are free): make room, or set TMPDIR to another disk"
+
+
+def _no_files() -> str:
+    limit, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
+    return f"too many open files: a process may have {limit} here; allow more (ulimit -n 1024)"
+
+
+def cannot(what: str, error: OSError, folder: Path) -> ClusterError:
+    """The error to raise where ``what`` ("the run directory cannot be made") is the fault of this machine."""
+    where = f"{error.filename}: " if error.filename else ""
+    reason = f"{where}{error.strerror}"
+    with suppress(OSError):
+        if error.errno in (errno.ENOSPC, errno.EDQUOT):
+            reason = _no_space(folder)
+    return ClusterError(f"{what}: {_no_files() if error.errno in (errno.EMFILE, errno.ENFILE) else reason}")
