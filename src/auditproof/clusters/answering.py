@@ -6,14 +6,20 @@ alternative names, shown to who asks for ``localhost``. It chooses a port and wr
 
 An admission webhook says what it does in its path, since a URL with a query is refused (k8s.io/apiserver
 pkg/util/webhook/validation.go): ``/admission/label=colour=red/note=key=value/delay=0.7``, any of them in any order.
+
+A port on loopback is open to every user of the machine. Only processes of our own user are answered, and what they say
+of themselves (how long a body is, how long to wait) is believed within limits.
 """
 
 from __future__ import annotations
 
 import base64
 import json
+import os
+import socket
 import ssl
 import sys
+import threading
 import time
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -24,12 +30,19 @@ ADDRESS = "127.0.0.1"
 URL_FILE = "url"
 NAMELESS_HOST = "localhost"
 ADMISSION = "/admission/"
+MAX_BODY = 16 << 20  # a review holds an object twice, and the API server takes none of more than 3 MiB
+MAX_DELAY_S = 30.0  # the longest that an API server waits for a webhook (timeoutSeconds)
+MAX_CONNECTIONS = 256
+IDLE_S = 120.0  # Go's client gives an idle connection up after 90 s, so that it is never we who end one in use
+SOCKETS = Path("/proc/net/tcp")
+_ESTABLISHED = "01"
 
 
 class Handler(BaseHTTPRequestHandler):
     """Answers discovery, keys and admission reviews."""
 
     protocol_version = "HTTP/1.1"
+    timeout = IDLE_S
     folder: Path
     url: str
 
@@ -44,9 +57,16 @@ class Handler(BaseHTTPRequestHandler):
 
     def do_POST(self) -> None:
         """An AdmissionReview (admission.k8s.io/v1)."""
-        review = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+        length = self.headers.get("Content-Length", "")
+        if not length.isdecimal() or len(length) > len(str(MAX_BODY)) or int(length) > MAX_BODY:
+            self.close_connection = True
+            self._answer(413, {"message": f"a review has at most {MAX_BODY} bytes"})
+            return
+        review = json.loads(self.rfile.read(int(length)))
         asked = _asked(self.path)
-        time.sleep(float(asked.get("delay", ["0"])[0]))  # a slow webhook: the delay is what is asked for
+        time.sleep(
+            min(float(asked.get("delay", ["0"])[0]), MAX_DELAY_S)
+        )  # a slow webhook: the delay is what is asked for
         status = int(asked.get("status", ["200"])[0])
         head = {"apiVersion": "admission.k8s.io/v1", "kind": "AdmissionReview"}
         self._answer(status, {**head, "response": _response(review["request"], asked)} if status == 200 else {})
@@ -115,9 +135,27 @@ def _context(folder: Path) -> ssl.SSLContext:
 
 
 class Server(ThreadingHTTPServer):
-    """A thread for each connection; none of them keeps the process alive."""
+    """A thread for each connection of our own user, up to a number; none of them keeps the process alive."""
 
     daemon_threads = True
+
+    def verify_request(self, request: Any, client_address: Any) -> bool:
+        """Whether to answer: a connection is judged by who has opened it, before anything is read from it."""
+        del request
+        return threading.active_count() <= MAX_CONNECTIONS and is_own(self.server_port, client_address[1])
+
+
+def is_own(port: int, peer: int) -> bool:
+    """Whether the connection to ``port`` from the port ``peer`` of loopback is one of our own user's.
+
+    Linux says whose a socket is (/proc/net/tcp, tcp_diag); where nobody says it, everybody is answered.
+    """
+    if not SOCKETS.exists():
+        return True
+    host = int.from_bytes(socket.inet_aton(ADDRESS), sys.byteorder)
+    ends = [f"{host:08X}:{peer:04X}", f"{host:08X}:{port:04X}"]
+    rows = (line.split() for line in SOCKETS.read_text().splitlines()[1:])
+    return any(row[1:3] == ends and row[3] == _ESTABLISHED and int(row[7]) == os.getuid() for row in rows)
 
 
 def main(folder: Path) -> None:

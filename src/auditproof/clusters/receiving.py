@@ -24,6 +24,8 @@ from typing import Any
 OK = {"status": 200, "delay": 0.0, "hang_up": False, "first": 0, "token": ""}
 ADDRESS = "127.0.0.1"
 EVENTS = "events.log"
+MAX_CONNECTIONS = 256  # whoever reaches the port may open one; only who has a key gets further
+IDLE_S = 120.0  # Go's client gives an idle connection up after 90 s, so that it is never we who end one in use
 
 
 class Store:
@@ -69,13 +71,14 @@ class Handler(BaseHTTPRequestHandler):
     """Answers a POST of an audit.k8s.io/v1 EventList."""
 
     protocol_version = "HTTP/1.1"
+    timeout = IDLE_S
     wbufsize = -1  # head and body in one piece: in two, the second would wait 40 ms for the first one's delayed ACK
     disable_nagle_algorithm = True
     store: Store
 
     def do_POST(self) -> None:
         """Receive a batch: what is answered 200 was written before."""
-        came = time.time()
+        came, begun = time.time(), time.monotonic()
         body = self.rfile.read(int(self.headers["Content-Length"]))
         batch = json.loads(body)
         # The items of a list do not say their kind, the lines of a log do.
@@ -89,7 +92,7 @@ class Handler(BaseHTTPRequestHandler):
         self.store.note(
             {
                 "time": came,
-                "seconds": time.time() - came,
+                "seconds": time.monotonic() - begun,
                 "events": len(events),
                 "bytes": len(body),
                 "again": again,
@@ -118,6 +121,11 @@ class Server(ThreadingHTTPServer):
 
     allow_reuse_port = True
     daemon_threads = True
+
+    def verify_request(self, request: Any, client_address: Any) -> bool:
+        """Whether there is a thread for one more connection."""
+        del request, client_address
+        return threading.active_count() <= MAX_CONNECTIONS
 
 
 def main(folder: Path, port: int, address: str = ADDRESS) -> None:
