@@ -8,8 +8,9 @@ redirect is followed, and every request carries its own Audit-ID.
 from __future__ import annotations
 
 import json
+import time
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from auditproof import conduct
@@ -84,6 +85,17 @@ class Response:
             raise WireError(f"the API server answered {self.status} with a body that is not JSON: {error}") from None
 
 
+class _Clock:
+    """When something began, and how long it has taken since; a jump of the wall clock makes it no longer."""
+
+    def __init__(self) -> None:
+        self._started, self._begun = datetime.now(UTC), time.monotonic()
+
+    def span(self) -> tuple[datetime, datetime]:
+        """Beginning and end, which is now."""
+        return self._started, self._started + timedelta(seconds=time.monotonic() - self._begun)
+
+
 def prepare_wire() -> None:
     """Import the client library, which takes a while: worth doing while something else starts.
 
@@ -122,7 +134,7 @@ class Wire:
             return self._behave(request, audit_id, user_agent)
         from urllib3.exceptions import HTTPError
 
-        started = datetime.now(UTC)
+        clock = _Clock()
         status, body, error = 0, b"", ""
         headers: tuple[tuple[str, str], ...] = ()
         try:
@@ -132,16 +144,16 @@ class Wire:
         except (HTTPError, OSError) as broken:
             error = f"{type(broken).__name__}: {broken}"
         connection = self._pool.num_connections
-        return Response(status, headers, body, connection, started, datetime.now(UTC), error)
+        return Response(status, headers, body, connection, *clock.span(), error)
 
     def _behave(self, request: Request, audit_id: str, user_agent: str) -> Response:
         """A request whose client is of another conduct: on a connection of its own, which counts as none."""
-        started = datetime.now(UTC)
+        clock = _Clock()
         headers = self._headers(request, audit_id, user_agent)
         status, answered, body, error = conduct.perform(
             self._url, self._ca, self._pair, request, list(headers.iteritems())
         )
-        return Response(status, answered, body, 0, started, datetime.now(UTC), error)
+        return Response(status, answered, body, 0, *clock.span(), error)
 
     def _open(self, request: Request, audit_id: str, user_agent: str) -> BaseHTTPResponse:
         from urllib3 import Timeout

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import time
 from datetime import UTC, datetime
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
@@ -54,7 +55,7 @@ class Reporting:
         self._pytest: pytest.Session | None = None
         self._ended = ""
         self._word_left = self._closed = False
-        self._started = datetime.now(UTC)
+        self._started, self._begun = datetime.now(UTC), time.monotonic()
 
     def plan(self, plan: Plan) -> None:
         """Note what the run is to perform; every worker says so for itself."""
@@ -239,7 +240,7 @@ class Reporting:
 
     def _closing(self) -> list[str]:
         self._closed = True
-        lines = closing_lines(self.document, (datetime.now(UTC) - self._started).total_seconds())
+        lines = closing_lines(self.document, time.monotonic() - self._begun)
         lines += [f"report: {self._options.report / 'report.html'}"] if self._options.report else []
         return lines + (ci.workflow_commands(self.document) if os.environ.get("GITHUB_ACTIONS") else [])
 
