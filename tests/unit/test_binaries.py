@@ -10,6 +10,7 @@ import functools
 import hashlib
 import http.server
 import io
+import random
 import shutil
 import tarfile
 import threading
@@ -21,6 +22,8 @@ import yaml
 
 from auditproof.clusters import building
 from auditproof.clusters.binaries import find_binaries, target
+from auditproof.clusters.disk import CannotMount, mount_disk
+from auditproof.clusters.rundir import RunDirectory
 from auditproof.errors import BinaryNotFound, ClusterError
 
 if TYPE_CHECKING:
@@ -276,3 +279,31 @@ class TestBuilding:
         with pytest.raises(ClusterError, match=r"(?s)go build .*\nfailed with exit code 1:\n.*example\.test/broken"):
             building._go_build(go, source, "", "example.test/broken", tmp_path / "out", quietly)
         assert not (tmp_path / "out").exists()
+
+
+def test_a_cache_on_a_full_disk_is_told_at_once(mirror: Mirror, store: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    run = RunDirectory.create()
+    try:
+        disk = mount_disk(run, "cache", "1m")
+        monkeypatch.setenv("AUDITPROOF_CACHE", str(disk))
+        mirror.add("1.37.9", random.Random(0).randbytes(2 << 20))
+
+        with pytest.raises(
+            ClusterError, match=rf"cannot be put into the cache: no space left on the disk of {disk} "
+        ) as e:
+            find_binaries("1.37", None, quietly)
+
+        assert "AUDITPROOF_CACHE" in str(e.value)
+        assert left_in(disk / "k8s") == []
+    except CannotMount as error:
+        pytest.skip(str(error))
+    finally:
+        run.close()
+
+
+def test_a_cache_that_cannot_be_written_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "file").touch()
+    monkeypatch.setenv("AUDITPROOF_CACHE", str(tmp_path / "file" / "cache"))
+
+    with pytest.raises(ClusterError, match=r"cannot be put into the cache: .*Not a directory"):
+        find_binaries("1.37", None, quietly)

@@ -20,6 +20,7 @@ import platformdirs
 from filelock import FileLock
 
 from auditproof.clusters import building, envtest
+from auditproof.clusters.machine import cannot
 from auditproof.errors import BinaryNotFound, ClusterError
 
 if TYPE_CHECKING:
@@ -50,7 +51,12 @@ def find_binaries(kubernetes: str, assets: Path | None, report: Callable[[str], 
     folder = assets or (Path(os.environ["KUBEBUILDER_ASSETS"]) if os.environ.get("KUBEBUILDER_ASSETS") else None)
     if folder is not None:
         return _given(folder, wanted)
-    return _cached(wanted) or _fetched(wanted, report)
+    try:
+        return _cached(wanted) or _fetched(wanted, report)
+    except OSError as error:
+        what = f"etcd and kube-apiserver of Kubernetes {wanted} cannot be put into the cache"
+        existing = next(folder for folder in (cache_folder(), *cache_folder().parents) if folder.is_dir())
+        raise cannot(what, error, existing, "AUDITPROOF_CACHE") from None
 
 
 def cache_folder() -> Path:

@@ -7,6 +7,7 @@ import time
 import urllib.request
 from typing import TYPE_CHECKING
 
+from auditproof.clusters.machine import is_full
 from auditproof.errors import BinaryNotFound, ClusterError
 
 if TYPE_CHECKING:
@@ -21,7 +22,8 @@ BLOCK = 1 << 20
 def fetch(url: str, file: Path, algorithm: str, checksum: str, report: Callable[[str], None]) -> None:
     """Download ``url`` to ``file``, with progress; ``checksum`` is its digest by ``algorithm`` (sha256, say), in hex.
 
-    Raises BinaryNotFound where it cannot be downloaded, ClusterError where the checksum does not agree.
+    Raises BinaryNotFound where it cannot be downloaded, ClusterError where the checksum does not agree, OSError where
+    the disk is full.
     """
     digest, done, told = hashlib.new(algorithm), 0, time.monotonic()
     try:
@@ -34,6 +36,8 @@ def fetch(url: str, file: Path, algorithm: str, checksum: str, report: Callable[
                     told = time.monotonic()
                     report(f"auditproof: {done >> 20} MiB so far")
     except (OSError, ValueError) as error:
+        if isinstance(error, OSError) and is_full(error):
+            raise
         raise BinaryNotFound(f"{url} cannot be downloaded: {error}") from None
     if digest.hexdigest() != checksum.lower():
         name = algorithm.upper().replace("SHA", "SHA-")

@@ -15,6 +15,7 @@ from urllib.parse import urljoin
 import yaml
 
 from auditproof.clusters.download import fetch
+from auditproof.clusters.machine import is_full
 from auditproof.errors import BinaryNotFound
 
 if TYPE_CHECKING:
@@ -30,7 +31,8 @@ def download(wanted: str, folder: Path, report: Callable[[str], None]) -> str:
     """Download the newest matching release into ``folder``; answers its version.
 
     $AUDITPROOF_ENVTEST_INDEX names another index (a mirror); links in it may be relative to it. Raises BinaryNotFound
-    where the index cannot be reached or has no such release, ClusterError where a checksum does not agree.
+    where the index cannot be reached or has no such release, ClusterError where a checksum does not agree, OSError
+    where the disk is full.
     """
     index = os.environ.get("AUDITPROOF_ENVTEST_INDEX", INDEX)
     version, archive = _choose(_read_index(index), wanted, index)
@@ -79,6 +81,8 @@ def _unpack(packed: Path, folder: Path) -> None:
                     (folder / name).write_bytes(content.read())
                     (folder / name).chmod(0o755)
     except (tarfile.TarError, EOFError, zlib.error, OSError) as error:
+        if isinstance(error, OSError) and is_full(error):
+            raise
         raise BinaryNotFound(f"the downloaded archive cannot be unpacked: {error}") from None
     missing = {"etcd", "kube-apiserver"} - {path.name for path in folder.iterdir()}
     if missing:

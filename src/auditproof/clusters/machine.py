@@ -26,9 +26,9 @@ def lacks(folder: Path, text: str) -> str:
     return _no_files() if any(words in text for words in _NO_FILES) else ""
 
 
-def _no_space(folder: Path) -> str:
+def _no_space(folder: Path, variable: str = "TMPDIR") -> str:
     free = shutil.disk_usage(folder).free // 1024
-    return f"no space left on the disk of {folder} ({free} KiB are free): make room, or set TMPDIR to another disk"
+    return f"no space left on the disk of {folder} ({free} KiB are free): make room, or set {variable} to another disk"
 
 
 def _no_files() -> str:
@@ -36,11 +36,19 @@ def _no_files() -> str:
     return f"too many open files: a process may have {limit} here; allow more (ulimit -n 1024)"
 
 
-def cannot(what: str, error: OSError, folder: Path) -> ClusterError:
-    """The error to raise where ``what`` ("the run directory cannot be made") is the fault of this machine."""
+def is_full(error: OSError) -> bool:
+    """Whether there is no room for what was to be written."""
+    return error.errno in (errno.ENOSPC, errno.EDQUOT)
+
+
+def cannot(what: str, error: OSError, folder: Path, variable: str = "TMPDIR") -> ClusterError:
+    """The error to raise where ``what`` ("the run directory cannot be made") is the fault of this machine.
+
+    ``folder`` was written into, and ``variable`` of the environment chooses it.
+    """
     where = f"{error.filename}: " if error.filename else ""
     reason = f"{where}{error.strerror}"
     with suppress(OSError):
-        if error.errno in (errno.ENOSPC, errno.EDQUOT):
-            reason = _no_space(folder)
+        if is_full(error):
+            reason = _no_space(folder, variable)
     return ClusterError(f"{what}: {_no_files() if error.errno in (errno.EMFILE, errno.ENFILE) else reason}")
