@@ -95,7 +95,7 @@ class Prover:
         patience_s: float = FENCE_TIMEOUT_S,
         performed: Callable[[], None] = lambda: None,
     ) -> None:
-        self._performed, self._vigil = performed, Vigil(died)
+        self._vigil = Vigil(died, performed)
         self._cluster, self.kubernetes = cluster, cluster.kubernetes
         self._policy, self._running = policy, running
         self._admin = Admin(cluster)
@@ -273,9 +273,8 @@ class Prover:
 
     def _send(self, step: Step, wire: Wire, audit_id: str) -> Sent:
         response = self._vigil.send(wire, step.request, audit_id=audit_id, user_agent=f"auditproof/{step.id}")
-        self._performed()
         exchange = Exchange(
-            audit_id=audit_id,
+            audit_id=audit_id if response.was_sent else "",
             identity=step.identity,
             request=step.request,
             attributes=step.attributes,

@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from auditproof.errors import ServerDied
-from auditproof.wire import Response
+from auditproof.wire import NOT_SENT, Response
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -21,11 +21,12 @@ SLOW_S = 2.0  # whoever gets no answer, or waits longer for it, asks whether the
 class Vigil:
     """Remembers that a server has ended; ``died`` answers an empty text while all run, else what has ended.
 
+    ``performed`` is called whenever a request was sent, from the thread that has sent it.
     There is one error for all that cannot be done any more, so that a thousand actions cost what one does.
     """
 
-    def __init__(self, died: Callable[[], str]) -> None:
-        self._died = died
+    def __init__(self, died: Callable[[], str], performed: Callable[[], None] = lambda: None) -> None:
+        self._died, self._performed = died, performed
         self._known: ServerDied | None = None
 
     @property
@@ -49,9 +50,10 @@ class Vigil:
         """Send a request, but not where a server has ended: then the answer is an error that says so."""
         if self._known is not None:
             now = datetime.now(UTC)
-            return Response(0, (), b"", 0, now, now, f"it was not sent, because {self._known}")
+            return Response(0, (), b"", NOT_SENT, now, now, f"it was not sent, because {self._known}")
         begun = time.monotonic()
         response = wire.send(request, audit_id=audit_id, user_agent=user_agent)
+        self._performed()
         if response.error or time.monotonic() - begun > SLOW_S:
             self._note()
         return response

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from auditproof.action import Request
 
 CONNECT_TIMEOUT_S = 5.0
+NOT_SENT = -1
 READ_TIMEOUT_S = 65.0  # just above the API server's own --request-timeout of 60 s
 
 _UPGRADES = {
@@ -59,7 +60,8 @@ class Response:
     """The answer to one request, read to its end.
 
     ``status`` is 0 and ``error`` the transport's own message where no complete answer came. ``connection`` counts the
-    TCP connections of this wire, so that two answers with the same number came over the same one.
+    TCP connections of this wire, so that two answers with the same number came over the same one; it is NOT_SENT where
+    there was no request.
     """
 
     status: int
@@ -69,6 +71,11 @@ class Response:
     started: datetime
     finished: datetime
     error: str = ""
+
+    @property
+    def was_sent(self) -> bool:
+        """Whether there was a request at all."""
+        return self.connection != NOT_SENT
 
     def header(self, name: str) -> str:
         """The first value of a header, or an empty text."""
