@@ -1,0 +1,1 @@
+"""A gauntlet for the prover."""

@@ -1,0 +1,128 @@
+"""One run: the real prover on a real server, with something between the two that misbehaves."""
+
+from __future__ import annotations
+
+import shutil
+import time
+import traceback
+from contextlib import ExitStack
+from dataclasses import dataclass, field, replace
+from random import Random
+from typing import TYPE_CHECKING
+
+from auditproof.counting import count
+from auditproof.errors import AuditproofError
+from auditproof.run import Prover
+from tests.gauntlet.cases import steps
+from tests.gauntlet.noise import Noise
+from tests.gauntlet.proxy import Script
+from tests.gauntlet.reader import Reader
+from tests.gauntlet.truth import Forwarded, Grade, events_of, truth_about
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+    from pathlib import Path
+
+    from auditproof.clusters.base import Cluster
+    from auditproof.run import Proof
+    from tests.gauntlet.plan import Plan
+    from tests.gauntlet.station import Station
+
+PATIENCE_S = 0.5  # how long a run waits for the end of its fence; one without a fault, which needs it, has more
+CONTROL_PATIENCE_S = 5.0
+ACTIONS = 5
+
+
+@dataclass(slots=True)
+class Performed:
+    """What came of a run: verdicts, or why there are none.
+
+    ``control``: nothing misbehaves. ``forwarded`` is None where no proxy was between.
+    """
+
+    plan: Plan
+    station: str
+    control: bool
+    proofs: tuple[Proof, ...] = ()
+    forwarded: list[Forwarded] | None = None
+    refused: str = ""
+    crash: str = ""
+    seconds: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class Graded:
+    """A verdict and what it is worth."""
+
+    performed: Performed
+    proof: Proof
+    grade: Grade
+    why: str = field(default="")
+
+
+def perform(plan: Plan, station: Station) -> Performed:
+    """Perform a run. What the prover refuses to do is an answer, what it stumbles over a crash."""
+    done = Performed(plan, station.kind.name, control=plan.control and station.kind.said)
+    folder = station.folder / f"run-{plan.number}"
+    folder.mkdir()
+    begun = time.monotonic()
+    try:
+        with ExitStack() as stack:
+            cluster = _disturbed(plan, station, folder, done, stack)
+            patience = CONTROL_PATIENCE_S if done.control else PATIENCE_S
+            judged = station.judged
+            prover = Prover(
+                cluster, judged, running=judged, folder=station.keys, died=lambda: "", patience_s=patience
+            )
+            stack.callback(prover.close)
+            done.proofs = prover.prove(steps(Random(f"{plan.seed}:steps"), plan.number, judged, ACTIONS))
+    except AuditproofError as error:
+        done.refused = str(error)
+    except Exception:  # noqa: BLE001 - whatever it is, it is a finding
+        done.crash = traceback.format_exc()
+    done.seconds = time.monotonic() - begun
+    shutil.rmtree(folder)
+    return done
+
+
+def _disturbed(plan: Plan, station: Station, folder: Path, done: Performed, stack: ExitStack) -> Cluster:
+    """The cluster as the prover sees it: its log read by a reader, its address a proxy's, where the plan says so."""
+    cluster = station.cluster
+    if plan.noise:
+        stack.callback(Noise(cluster, folder, Random(plan.seed)).close)
+    if plan.lies:
+        target = folder / "audit.log"
+        reader = Reader(cluster.log, target, [lie.make() for lie in plan.lies])
+        stack.callback(reader.close)
+        source = f"command:tail -c +{{start}} {target}" if plan.by_command else f"file:{target}"
+        cluster = replace(cluster, log=target, sources=(source,))
+    if plan.meddles:
+        script = Script(plan.meddles)
+        station.proxy.script = script
+        done.forwarded = script.forwarded
+        cluster = replace(cluster, url=station.proxy.url, ca=station.proxy.ca)
+    return cluster
+
+
+class Untrue(Exception):
+    """The truth itself is not to be had."""
+
+
+class Grader:
+    """Grades what was performed on a station; everything must be over by then."""
+
+    def __init__(self, station: Station) -> None:
+        self._station = station
+        self._read = 0
+
+    def grade(self, performed: Sequence[Performed]) -> Iterator[Graded]:
+        """The worth of every verdict. Raises Untrue where the server's log is not seen to be whole."""
+        account = count(self._station.cluster)
+        if account.holds is False:
+            raise Untrue(f"{self._station.kind.name}: {account.reason}")
+        log, self._read = events_of(self._station.cluster.log, self._read)
+        for run in performed:
+            for proof in run.proofs:
+                exchange = proof.verdict.evidence.exchange
+                truth = truth_about(proof.step, exchange, run.forwarded, log, self._station.judged)
+                yield Graded(run, proof, *truth.grade(proof.verdict.outcome))

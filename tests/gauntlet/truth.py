@@ -1,0 +1,177 @@
+"""What really happened to an action: the server's whole log, as the server wrote it, and what really reached the server.
+
+No word of this comes from what the prover has read. What the policy says is taken from ``decide``, which other tests
+hold against real servers; all else is judged here anew, by other means than in the engine.
+"""
+
+from __future__ import annotations
+
+import json
+from collections import Counter, defaultdict
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import TYPE_CHECKING, Any
+
+from auditproof.audit import Level
+from auditproof.decide import decide
+from auditproof.stages import emitted_stages
+from auditproof.verdict import Outcome
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping, Sequence
+    from pathlib import Path
+
+    from auditproof.policy import Policy
+    from auditproof.run import Step
+    from auditproof.verdict import Exchange
+
+_STAGES = ["RequestReceived", "ResponseStarted", "ResponseComplete", "Panic"]
+Event = dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Forwarded:
+    """One request that really went to the server, for one that a client sent with ``client_id``.
+
+    ``same``: it is the client's own in all but its Audit-ID. ``status`` is the server's own answer, 0 where none came;
+    ``answered``: the client got an answer of the server's, ``echo``: the server's has an Audit-Id.
+    """
+
+    client_id: str
+    sent_id: str
+    same: bool
+    status: int
+    echo: bool
+
+
+class Grade(StrEnum):
+    """What a verdict is worth."""
+
+    RIGHT = "right"
+    WRONG = "wrong"
+    BLAMED = "blamed"  # VIOLATED, where the log really is not as stated, because another request came than was sent
+    UNPROVEN = "unproven"  # where something could have been shown
+    VOID = "void"  # UNPROVEN, where nothing could be shown
+
+
+@dataclass(frozen=True, slots=True)
+class Truth:
+    """``differs`` says how the server's log is not as the case states; empty where it is.
+
+    ``void`` says why the action, as it is stated, did not happen at all, or why nobody can know; ``other`` that another
+    request came to the server in its place, ``times`` how often it came.
+    """
+
+    differs: str
+    void: str = ""
+    other: bool = False
+    times: int = 1
+
+    @property
+    def altered(self) -> str:
+        """How what came to the server is not what was sent."""
+        if self.other:
+            return "another request came to the server"
+        return f"it came to the server {self.times} times" if self.times != 1 else ""
+
+    def grade(self, outcome: Outcome) -> tuple[Grade, str]:
+        """What a verdict on this is worth, and why."""
+        if outcome is Outcome.PROVEN:
+            why = self.void or (self.altered if self.other else "") or self.differs
+            return (Grade.WRONG, why) if why else (Grade.RIGHT, "")
+        if outcome is Outcome.VIOLATED:
+            return self._violated()
+        return (Grade.VOID if self.void or self.altered else Grade.UNPROVEN), self.void or self.altered
+
+    def _violated(self) -> tuple[Grade, str]:
+        if not self.times:
+            return Grade.WRONG, self.void
+        if self.altered:
+            return Grade.BLAMED, self.altered
+        return (Grade.RIGHT, "") if self.differs else (Grade.WRONG, "the server's own log is as the case states")
+
+
+def events_of(log: Path, begin: int = 0) -> tuple[Mapping[str, list[Event]], int]:
+    """Every event of a server's own log after a byte, by Audit-ID, and where the log ends."""
+    found: dict[str, list[Event]] = defaultdict(list)
+    with log.open("rb") as file:
+        file.seek(begin)
+        for line in file:
+            event = json.loads(line)
+            found[event["auditID"]].append(event)
+        return found, file.tell()
+
+
+def truth_about(
+    step: Step, exchange: Exchange, forwarded: Sequence[Forwarded] | None, log: Mapping[str, list[Event]], judged: Policy
+) -> Truth:
+    """The truth about an action; ``forwarded`` is None where the client spoke to the server itself."""
+    if forwarded is None:
+        echo = bool(exchange.header("Audit-Id")) or bool(exchange.error)
+        own = [Forwarded(exchange.audit_id, exchange.audit_id, same=True, status=exchange.status, echo=echo)]
+    else:
+        own = [each for each in forwarded if each.client_id == exchange.audit_id]
+    if not own:
+        return Truth("", void="it never came to the server", times=0)
+    events = [event for name in dict.fromkeys(each.sent_id for each in own) for event in log.get(name, ())]
+    differs = "; ".join(_differences(step, own[0].status, events, judged))
+    return Truth(differs, _void(step, exchange, own), not all(each.same for each in own), len(own))
+
+
+def _void(step: Step, exchange: Exchange, own: Sequence[Forwarded]) -> str:
+    status, stated = own[0].status, step.expectation.status
+    if not own[0].echo:
+        return "the server answered without consulting its policy"
+    if exchange.error or not exchange.status:
+        return "no complete answer came to the client"
+    if stated is not None and status != stated:
+        return f"the server answered {status}, the case states {stated}"
+    return ""
+
+
+def _differences(step: Step, status: int, events: list[Event], judged: Policy) -> Iterator[str]:
+    """How the server's own events are not what case and policy say."""
+    expected, decision = step.expectation, decide(judged, step.attributes)
+    level = decision.level if expected.level is None else expected.level
+    kept = {str(stage) for stage in emitted_stages(step.attributes, status) - decision.omit_stages}
+    decided = kept if decision.level is not Level.NONE else set()
+    stated = kept if level is not Level.NONE else set()
+    stated = stated if expected.stages is None else set(map(str, expected.stages))
+    stages = Counter(event["stage"] for event in events)
+    found = {event["level"] for event in events}
+    for whose, wanted in (("case", stated), ("policy", decided)):
+        if set(stages) != wanted:
+            yield f"the server recorded {sorted(stages)}, the {whose} says {sorted(wanted)}"
+    if any(count > 1 for count in stages.values()):
+        yield f"the server recorded {dict(stages)}"
+    for whose, one in (("case", level), ("policy", decision.level)):
+        if found - {str(one)}:
+            yield f"the server recorded at {sorted(found)}, the {whose} says {one}"
+    if level is not decision.level and not found and level is not Level.NONE:
+        yield f"the case says {level}, the policy {decision.level}"
+    last = max(events, key=lambda event: _STAGES.index(event["stage"]), default={})
+    yield from _fields(step, last)
+
+
+def _fields(step: Step, event: Event) -> Iterator[str]:
+    expected = step.expectation
+    for path in expected.present:
+        if _at(event, path) is None:
+            yield f"there is no {path}"
+    for path in expected.absent:
+        if _at(event, path) is not None:
+            yield f"there is {path}"
+    if expected.event and not _holds(event, dict(expected.event)):
+        yield f"the event is not like {expected.event}"
+
+
+def _at(value: Any, path: str) -> Any:
+    for key in path.split("."):
+        value = value.get(key) if isinstance(value, dict) else None
+    return value
+
+
+def _holds(value: Any, part: Any) -> bool:
+    if isinstance(part, dict):
+        return isinstance(value, dict) and all(_holds(value.get(key), each) for key, each in part.items())
+    return bool(value == part)
