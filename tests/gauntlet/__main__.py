@@ -11,51 +11,71 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from auditproof.clusters.rundir import RunDirectory
-from auditproof.wire import prepare_wire
 from tests.gauntlet.performing import Grader, perform
 from tests.gauntlet.plan import plan_of
 from tests.gauntlet.station import KINDS, Station
 from tests.gauntlet.tally import Tally
 
+from auditproof.wire import prepare_wire
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-PART = 20  # runs of a station after which the truth is asked for
+    from tests.gauntlet.plan import Plan
+    from tests.gauntlet.station import Kind
+
+PART = 20  # runs of a station after which the truth is asked for; of that with the etcd, the last one kills
 
 
-def gauntlet(seed: int, numbers: Sequence[int], tell: Callable[[str], None]) -> Tally:
-    """Perform the runs with these numbers, those of a station one after the other, stations beside each other."""
-    prepare_wire()
-    tally, lock, begun = Tally(seed), threading.Lock(), time.monotonic()
-    directory = RunDirectory.create()
-    with tempfile.TemporaryDirectory(prefix="gauntlet-") as name:
-        shares = {place: [n for n in numbers if n % len(KINDS) == place] for place in range(len(KINDS))}
+class Gauntlet:
+    """Performs runs, those of a station one after the other, stations beside each other."""
 
-        def station(place: int) -> None:
-            kind = KINDS[place]
-            here = Station.start(kind, seed, directory, Path(name) / str(place))
-            grader = Grader(here)
-            try:
-                for first in range(0, len(shares[place]), PART):
-                    runs = [perform(plan_of(seed, n), here) for n in shares[place][first : first + PART]]
-                    graded = list(grader.grade(runs))
-                    with lock:
-                        lines = [line for run in runs for line in tally.add_run(run)]
-                        lines += [line for each in graded for line in tally.add(each)]
-                        for line in lines:
-                            tell(line)
-                        done, errors = tally.outcomes.total(), tally.errors
-                        tell(f"{time.monotonic() - begun:6.0f} s: {tally.runs} runs, {done} verdicts, {errors} errors")
-            finally:
-                here.close()
+    def __init__(self, seed: int, tell: Callable[[str], None]) -> None:
+        self.tally = Tally(seed)
+        self._seed, self._tell = seed, tell
+        self._lock, self._begun = threading.Lock(), time.monotonic()
 
-        try:
-            with ThreadPoolExecutor(max_workers=len(KINDS)) as pool:
-                list(pool.map(station, [place for place, share in shares.items() if share]))
-        finally:
-            directory.close()
-    return tally
+    def run(self, numbers: Sequence[int]) -> Tally:
+        """Perform the runs with these numbers."""
+        prepare_wire()
+        shares = {kind: [n for n in numbers if n % len(KINDS) == place] for place, kind in enumerate(KINDS)}
+        with tempfile.TemporaryDirectory(prefix="gauntlet-") as name, ThreadPoolExecutor(len(KINDS)) as pool:
+            folder = Path(name)
+            wanted = [kind for kind in KINDS if shares[kind]]
+            list(pool.map(lambda kind: self._station(kind, shares[kind], folder / kind.name), wanted))
+        return self.tally
+
+    def _station(self, kind: Kind, share: Sequence[int], folder: Path) -> None:
+        station: Station | None = None
+        for first in range(0, len(share), PART):
+            station = station or self._start(kind, folder / str(first))
+            plans = [plan_of(self._seed, n, kind.part, kill=_kills(kind, n)) for n in share[first : first + PART]]
+            self._part(station, plans)
+            if any(plan.kill for plan in plans):
+                station.close()
+                station = None
+        if station:
+            station.close()
+
+    def _start(self, kind: Kind, folder: Path) -> Station:
+        folder.mkdir(parents=True)
+        return Station.start(kind, self._seed, folder)
+
+    def _part(self, station: Station, plans: Sequence[Plan]) -> None:
+        grader = Grader(station)
+        runs = [perform(plan, station) for plan in plans]
+        graded = list(grader.grade(runs))
+        with self._lock:
+            for line in [line for run in runs for line in self.tally.add_run(run)]:
+                self._tell(line)
+            for line in [line for each in graded for line in self.tally.add(each)]:
+                self._tell(line)
+            seconds, tally = time.monotonic() - self._begun, self.tally
+            self._tell(f"{seconds:6.0f} s: {tally.runs} runs, {tally.outcomes.total()} verdicts, {tally.errors} errors")
+
+
+def _kills(kind: Kind, number: int) -> bool:
+    return kind.part == "etcd" and number // len(KINDS) % PART == PART - 1
 
 
 def main() -> int:
@@ -66,7 +86,7 @@ def main() -> int:
     parser.add_argument("--only", type=int, action="append", help="the number of a run, to have it once more")
     asked = parser.parse_args()
     numbers = asked.only or range(asked.runs)
-    tally = gauntlet(asked.seed, list(numbers), lambda line: print(line, flush=True))
+    tally = Gauntlet(asked.seed, lambda line: print(line, flush=True)).run(list(numbers))
     print(tally.table())
     return 1 if tally.errors else 0
 

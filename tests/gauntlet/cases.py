@@ -153,7 +153,7 @@ def _expectation(random: Random, decision: Decision, step: Step) -> Expectation:
         return Expectation(stages=frozenset(map(Stage, random.sample(_STAGES, random.randint(0, 3)))), status=status)
     if drawn < 0.93:
         field = (random.choice(_FIELDS),)
-        lacks = decision.level is not Level.NONE and random.random() < 0.5  # an event that is not there lacks everything
+        lacks = decision.level is not Level.NONE and random.random() < 0.5  # what is not there lacks everything
         return Expectation(absent=field) if lacks else Expectation(present=field)
     return Expectation(event=random.choice(_parts(step)))
 

@@ -10,23 +10,26 @@ from dataclasses import dataclass, field, replace
 from random import Random
 from typing import TYPE_CHECKING
 
-from auditproof.counting import count
-from auditproof.errors import AuditproofError
-from auditproof.run import Prover
 from tests.gauntlet.cases import steps
+from tests.gauntlet.etcd import Pause
 from tests.gauntlet.noise import Noise
 from tests.gauntlet.proxy import Script
 from tests.gauntlet.reader import Reader
 from tests.gauntlet.truth import Forwarded, Grade, events_of, truth_about
 
+from auditproof.counting import count
+from auditproof.errors import AuditproofError
+from auditproof.run import Prover
+
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
     from pathlib import Path
 
-    from auditproof.clusters.base import Cluster
-    from auditproof.run import Proof
     from tests.gauntlet.plan import Plan
     from tests.gauntlet.station import Station
+
+    from auditproof.clusters.base import Cluster
+    from auditproof.run import Proof
 
 PATIENCE_S = 0.5  # how long a run waits for the end of its fence; one without a fault, which needs it, has more
 CONTROL_PATIENCE_S = 5.0
@@ -72,13 +75,14 @@ def perform(plan: Plan, station: Station) -> Performed:
             patience = CONTROL_PATIENCE_S if done.control else PATIENCE_S
             judged = station.judged
             prover = Prover(
-                cluster, judged, running=judged, folder=station.keys, died=lambda: "", patience_s=patience
+                cluster, judged, running=judged, folder=station.keys, died=station.died, patience_s=patience
             )
             stack.callback(prover.close)
-            done.proofs = prover.prove(steps(Random(f"{plan.seed}:steps"), plan.number, judged, ACTIONS))
+            pods = station.kind.part == "kubelet"
+            done.proofs = prover.prove(steps(Random(f"{plan.seed}:steps"), plan.number, judged, ACTIONS, pods=pods))
     except AuditproofError as error:
         done.refused = str(error)
-    except Exception:  # noqa: BLE001 - whatever it is, it is a finding
+    except Exception:  # whatever it is, it is a finding
         done.crash = traceback.format_exc()
     done.seconds = time.monotonic() - begun
     shutil.rmtree(folder)
@@ -96,6 +100,10 @@ def _disturbed(plan: Plan, station: Station, folder: Path, done: Performed, stac
         stack.callback(reader.close)
         source = f"command:tail -c +{{start}} {target}" if plan.by_command else f"file:{target}"
         cluster = replace(cluster, log=target, sources=(source,))
+    station.way.script(plan.way, plan.chance, plan.seed)
+    if plan.pause:
+        pause = Pause(station.directory, cluster.name, plan.pause, plan.seed, kill=plan.kill)
+        stack.callback(pause.close)
     if plan.meddles:
         script = Script(plan.meddles)
         station.proxy.script = script

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from random import Random
 from typing import TYPE_CHECKING
 
-from tests.gauntlet import lies, meddling
+from tests.gauntlet import etcd, kubelet, lies, meddling
 from tests.gauntlet.events import Role
 from tests.gauntlet.meddling import Meddle
 
@@ -37,49 +37,69 @@ class LieSpec:
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """One run. ``by_command``: the log is read by a command; ``noise``: others use the server, too."""
+    """One run. ``by_command``: the log is read by a command; ``noise``: others use the server, too.
+
+    ``way`` is what the way to the node does to ``chance`` of its connections, ``pause`` which servers stand still for a
+    moment, or one of which is killed (``kill``).
+    """
 
     number: int
     seed: str
-    lies: tuple[LieSpec, ...]
-    meddles: tuple[Meddle, ...]
-    noise: bool
-    by_command: bool
+    lies: tuple[LieSpec, ...] = ()
+    meddles: tuple[Meddle, ...] = ()
+    noise: bool = False
+    by_command: bool = False
+    way: str = ""
+    chance: float = 0.0
+    pause: str = ""
+    kill: bool = False
 
     @property
     def control(self) -> bool:
         """Whether nothing misbehaves."""
-        return not self.lies and not self.meddles
+        return not self.kinds
 
     @property
     def kinds(self) -> tuple[str, ...]:
         """The faults by name."""
-        return tuple(sorted({f"log {lie.kind}" for lie in self.lies} | {f"proxy {m.kind}" for m in self.meddles}))
+        between = {f"log {lie.kind}" for lie in self.lies} | {f"proxy {meddle.kind}" for meddle in self.meddles}
+        beyond = {f"kubelet {self.way}"} if self.way else set()
+        beyond |= {f"{'kill' if self.kill else 'pause'} {self.pause}"} if self.pause else set()
+        return tuple(sorted(between | beyond))
 
     def __str__(self) -> str:
         parts = [*map(str, self.lies), *map(str, self.meddles)]
+        parts += [f"kubelet {self.way} ({self.chance:.0%})"] if self.way else []
+        parts += [f"{'killed' if self.kill else 'paused'}: {self.pause}"] if self.pause else []
         return " + ".join([*parts, *(["noise"] if self.noise else [])]) or "no fault"
 
 
-def plan_of(seed: int, number: int) -> Plan:
-    """The plan of a run."""
+def plan_of(seed: int, number: int, part: str = "", *, kill: bool = False) -> Plan:
+    """The plan of a run; ``part`` is what misbehaves beyond the server: "kubelet", "etcd" or nothing."""
     name = f"{seed}:{number}"
     random = Random(name)
     drawn = random.random()
-    log = 0.15 <= drawn < 0.6 or drawn >= 0.88
-    proxy = drawn >= 0.6
-    told = tuple(_lie(random, f"{name}:{n}") for n in range(random.choice([1, 1, 2]))) if log else ()
-    done = tuple(_meddle(random, f"{name}:{n}", log=log) for n in range(random.choice([1, 1, 2]))) if proxy else ()
-    return Plan(number, name, told, done, noise=random.random() < 0.4, by_command=bool(told) and random.random() < 0.25)
+    noise = random.random() < 0.4
+    if drawn < 0.15 and not kill:
+        return Plan(number, name, noise=noise)
+    if part:
+        told = (_lie(random, f"{name}:0"),) if random.random() < 0.3 else ()
+        if part == "kubelet":
+            return Plan(number, name, told, way=random.choice(kubelet.KINDS), chance=random.choice(CHANCES))
+        return Plan(number, name, told, noise=noise, pause=random.choice(etcd.KINDS), kill=kill)
+    log, proxy = drawn < 0.6 or drawn >= 0.88, drawn >= 0.6
+    lying = tuple(_lie(random, f"{name}:{n}") for n in range(random.choice([1, 1, 2]))) if log else ()
+    meddles = tuple(_meddle(random, f"{name}:{n}", log=log) for n in range(random.choice([1, 1, 2]))) if proxy else ()
+    return Plan(number, name, lying, meddles, noise, by_command=bool(lying) and random.random() < 0.25)
 
 
 def _lie(random: Random, seed: str) -> LieSpec:
-    family = random.choice(["drop", "edit", "other", "other"])
+    """A fault of the log reader: lines are dropped, events edited, or anything else."""
     edits = [kind for kind in lies.KINDS if kind.startswith("edit-")]
     others = [kind for kind in lies.KINDS if kind not in edits and kind != "drop"]
-    kind = {"drop": ["drop"], "edit": edits, "other": others}[family]
-    chosen = random.choice(kind)
-    return LieSpec(chosen, random.choice(list(lies.ABOUT)), random.choice(RARE if chosen in SPOILING else CHANCES), seed)
+    kind = random.choice(random.choice([["drop"], edits, others, others]))
+    about = random.choice(list(lies.ABOUT))
+    return LieSpec(kind, about, random.choice(RARE if kind in SPOILING else CHANCES), seed)
 
 
 def _meddle(random: Random, seed: str, *, log: bool) -> Meddle:

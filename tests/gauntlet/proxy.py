@@ -1,8 +1,8 @@
 """An HTTPS proxy that misbehaves, with an authority of its own, between the prover and an API server.
 
 It ends the client's TLS and speaks to the server with the client's own certificate, whose key it finds beside it, on
-one connection for each of the client's: without a fault nobody can tell that it is there. It keeps a list of what it has
-really forwarded.
+one connection for each of the client's: without a fault nobody can tell that it is there. It keeps a list of what it
+has really forwarded.
 """
 
 from __future__ import annotations
@@ -19,15 +19,17 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
-from auditproof import pki
 from tests.gauntlet.meddling import ANSWERS, Asked, meddling_with
 from tests.gauntlet.truth import Forwarded
+
+from auditproof import pki
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from auditproof.clusters.base import Cluster
     from tests.gauntlet.meddling import Meddle
+
+    from auditproof.clusters.base import Cluster
 
 TIMEOUT_S = 10.0
 _BODY = b'{"kind":"Status","apiVersion":"v1","metadata":{},"message":"said by a proxy"}\n'
@@ -220,7 +222,7 @@ class _Connection(BaseHTTPRequestHandler):
             method = "OPTIONS" if method == "GET" else "GET"
         if kind == "other-user":
             anonymous = True
-            headers = [(k, v) for k, v in headers if k.lower() not in ("authorization",) and "mpersonate" not in k]
+            headers = [(k, v) for k, v in headers if k.lower() != "authorization" and "mpersonate" not in k]
         answer = self._exchange(method, path, headers, body, anonymous=anonymous)
         echo = next((v for k, v in answer.headers if k.lower() == "audit-id"), "")
         mine = bool(self._certificate) or any(k.lower() == "authorization" for k, _ in self.headers.items())

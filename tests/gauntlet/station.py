@@ -6,40 +6,69 @@ from dataclasses import dataclass, replace
 from random import Random
 from typing import TYPE_CHECKING
 
-from auditproof.clusters.embedded import Embedded
-from auditproof.clusters.profile import load_profile
-from auditproof.policy import load_policy, parse_policy
-from auditproof.settings import NO_SETTINGS, Settings
 from tests.gauntlet.cases import policy_text
+from tests.gauntlet.kubelet import Way, selection
 from tests.gauntlet.proxy import Proxy
 
+from auditproof.clusters.embedded import Embedded
+from auditproof.clusters.network import SOCKET
+from auditproof.clusters.profile import load_profile
+from auditproof.clusters.rundir import RunDirectory
+from auditproof.policy import load_policy, parse_policy
+from auditproof.settings import Settings
+
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from pathlib import Path
 
     from auditproof.clusters.base import Cluster
-    from auditproof.clusters.rundir import RunDirectory
     from auditproof.policy import Policy
 
-BATCHED = Settings.of({"mode": "batch", "batch-max-wait": "50ms", "batch-throttle-enable": "false"})
+BATCHED = {"mode": "batch", "batch-max-wait": "50ms", "batch-throttle-enable": "false"}
+# Nine tenths of what /metrics says, about other things than the audit: reading it is most of what a run would take.
+SILENCED = (
+    "etcd_request_duration_seconds",
+    "apiserver_watch_events_dispatch_duration_seconds",
+    "apiserver_request_duration_seconds",
+    "apiserver_watch_list_duration_seconds",
+    "apiserver_request_sli_duration_seconds",
+    "apiserver_watch_cache_initialization_duration_seconds",
+    "apiserver_watch_cache_read_wait_seconds",
+    "apiserver_request_body_size_bytes",
+    "informer_processing_latency_seconds",
+    "apiserver_admission_controller_admission_duration_seconds",
+    "apiserver_watch_events_sizes",
+    "workqueue_queue_duration_seconds",
+    "workqueue_work_duration_seconds",
+)
+REQUEST_TIMEOUT = "2s"  # of a server whose etcd is gone; one that is well takes milliseconds
+FLAGS = {"disabled-metrics": ",".join(SILENCED)}
 
 
 @dataclass(frozen=True, slots=True)
 class Kind:
-    """What a station is like: ``said`` is whether it runs the policy that it is said to run."""
+    """What a station is like.
+
+    ``said``: it runs the policy that it is said to run. ``guest``: it is somebody else's. ``part`` is what misbehaves
+    beyond the server, "kubelet" or "etcd"; such a station has an etcd of its own.
+    """
 
     name: str
     flavour: str = "mixed"
-    settings: Settings = NO_SETTINGS
+    batch: bool = False
     said: bool = True
     guest: bool = False
+    part: str = ""
 
 
 KINDS = (
     Kind("blocking"),
     Kind("guest", guest=True),
-    Kind("batch", settings=BATCHED),
+    Kind("batch", batch=True),
+    Kind("kubelet", part="kubelet"),
     Kind("another policy", said=False, guest=True),
     Kind("nothing recorded", flavour="nothing"),
+    Kind("etcd", part="etcd"),
     Kind("blocking, too"),
 )
 
@@ -52,23 +81,29 @@ class Station:
     cluster: Cluster
     judged: Policy
     folder: Path
+    directory: RunDirectory
     proxy: Proxy
+    way: Way
+    died: Callable[[], str]
 
     @staticmethod
-    def start(kind: Kind, seed: int, directory: RunDirectory, folder: Path) -> Station:
+    def start(kind: Kind, seed: int, folder: Path) -> Station:
         """Start the server of a kind, whose policy follows from the seed."""
+        directory = RunDirectory.create()
         random = Random(f"{seed}:{kind.name}")
-        folder.mkdir()
-        path = folder / "policy.json"
+        path, socket, egress, keys = (folder / name for name in ("policy.json", "way.sock", "egress.json", "keys"))
+        keys.mkdir(parents=True)
         path.write_text(policy_text(random, kind.flavour))
+        egress.write_text(selection(socket))
+        flags = FLAGS | {"egress-selector-config-file": str(egress), "request-timeout": REQUEST_TIMEOUT}
+        way = Way(socket, directory.path / SOCKET, directory.path / "pki")
         embedded = Embedded(load_profile("embedded"), directory, kubernetes="1.37", assets=None, report=print)
-        cluster = embedded.cluster(path, kind.settings)
+        cluster = embedded.cluster(path, Settings.of(BATCHED if kind.batch else {}, flags))
         judged = load_policy(path) if kind.said else parse_policy(policy_text(random).encode(), "said.json")
-        keys = folder / "keys"
-        keys.mkdir()
         if kind.guest:
             cluster = replace(cluster, sources=(f"file:{cluster.log}",), guest="gauntlet")
-        return Station(kind, cluster, judged, folder, Proxy(cluster, folder, [keys]))
+        proxy = Proxy(cluster, folder, [keys])
+        return Station(kind, cluster, judged, folder, directory, proxy, way, lambda: embedded.alive(cluster))
 
     @property
     def keys(self) -> Path:
@@ -76,5 +111,7 @@ class Station:
         return self.folder / "keys"
 
     def close(self) -> None:
-        """Stop the proxy; the server ends with its run directory."""
+        """End everything."""
         self.proxy.close()
+        self.way.close()
+        self.directory.close()

@@ -76,8 +76,8 @@ class Tally:
         proven, violated, unproven = (self.outcomes[name] for name in ("PROVEN", "VIOLATED", "UNPROVEN"))
         lines = [
             f"{self.runs} runs ({self.controls} without a fault, {self.refused} refused), seed {self.seed}",
-            f"{self.outcomes.total()} verdicts: {proven} PROVEN, {violated} VIOLATED ({self.blamed} of them because of "
-            f"a request that was altered on its way), {unproven} UNPROVEN",
+            f"{self.outcomes.total()} verdicts: {proven} PROVEN, {violated} VIOLATED "
+            f"({self.blamed} of them of a request that was altered on its way), {unproven} UNPROVEN",
             f"{self.wrong.total()} WRONG, {self.useless} UNPROVEN without a fault, {self.crashes} crashes",
         ]
         lines += [f"  {count:5} wrong by {kind}" for kind, count in self.wrong.most_common()]

@@ -1,4 +1,4 @@
-"""What really happened to an action: the server's whole log, as the server wrote it, and what really reached the server.
+"""What really happened to an action: the server's whole log, as the server wrote it, and what really came to it.
 
 No word of this comes from what the prover has read. What the policy says is taken from ``decide``, which other tests
 hold against real servers; all else is judged here anew, by other means than in the engine.
@@ -103,7 +103,11 @@ def events_of(log: Path, begin: int = 0) -> tuple[Mapping[str, list[Event]], int
 
 
 def truth_about(
-    step: Step, exchange: Exchange, forwarded: Sequence[Forwarded] | None, log: Mapping[str, list[Event]], judged: Policy
+    step: Step,
+    exchange: Exchange,
+    forwarded: Sequence[Forwarded] | None,
+    log: Mapping[str, list[Event]],
+    judged: Policy,
 ) -> Truth:
     """The truth about an action; ``forwarded`` is None where the client spoke to the server itself."""
     if forwarded is None:
