@@ -15,7 +15,7 @@ from tests.gauntlet.etcd import Pause
 from tests.gauntlet.noise import Noise
 from tests.gauntlet.proxy import Script
 from tests.gauntlet.reader import Reader
-from tests.gauntlet.truth import Forwarded, Grade, events_of, truth_about
+from tests.gauntlet.truth import Between, Grade, events_of, truth_about
 
 from auditproof.counting import count
 from auditproof.errors import AuditproofError
@@ -40,14 +40,14 @@ ACTIONS = 5
 class Performed:
     """What came of a run: verdicts, or why there are none.
 
-    ``control``: nothing misbehaves. ``forwarded`` is None where no proxy was between.
+    ``control``: nothing misbehaves. ``between`` is None where no proxy was.
     """
 
     plan: Plan
     station: str
     control: bool
     proofs: tuple[Proof, ...] = ()
-    forwarded: list[Forwarded] | None = None
+    between: Between | None = None
     refused: str = ""
     crash: str = ""
     seconds: float = 0.0
@@ -105,9 +105,9 @@ def _disturbed(plan: Plan, station: Station, folder: Path, done: Performed, stac
         pause = Pause(station.directory, cluster.name, plan.pause, plan.seed, kill=plan.kill)
         stack.callback(pause.close)
     if plan.meddles:
-        script = Script(plan.meddles)
+        script = Script(plan.meddles, Between(plan.noise))
         station.proxy.script = script
-        done.forwarded = script.forwarded
+        done.between = script.between
         cluster = replace(cluster, url=station.proxy.url, ca=station.proxy.ca)
     return cluster
 
@@ -132,5 +132,5 @@ class Grader:
         for run in performed:
             for proof in run.proofs:
                 exchange = proof.verdict.evidence.exchange
-                truth = truth_about(proof.step, exchange, run.forwarded, log, self._station.judged)
+                truth = truth_about(proof.step, exchange, run.between, log, self._station.judged)
                 yield Graded(run, proof, *truth.grade(proof.verdict.outcome))

@@ -15,17 +15,17 @@ import threading
 from collections import Counter
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 from tests.gauntlet.meddling import ANSWERS, Asked, meddling_with
-from tests.gauntlet.truth import Forwarded
+from tests.gauntlet.truth import Between, Forwarded
 
 from auditproof import pki
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from pathlib import Path
 
     from tests.gauntlet.meddling import Meddle
 
@@ -53,7 +53,7 @@ class Script:
     """What one run does to the proxy, and what came of it."""
 
     meddles: Sequence[Meddle] = ()
-    forwarded: list[Forwarded] = field(default_factory=list)
+    between: Between = field(default_factory=Between)
     turns: Counter[tuple[str, str, str]] = field(default_factory=Counter)
     cache: dict[tuple[str, str], Answer] = field(default_factory=dict)
     lock: threading.Lock = field(default_factory=threading.Lock)
@@ -194,6 +194,8 @@ class _Connection(BaseHTTPRequestHandler):
         return self.headers.get("Audit-ID", "")
 
     def _own(self, status: int, *, echo: bool) -> Answer:
+        if echo:
+            self._script.between.forged.add(self._client_id)
         headers = [("Content-Type", "application/json"), *([("Audit-Id", self._client_id)] if echo else [])]
         headers += [("Location", "/elsewhere")] if status == 302 else []
         return Answer(status, "", headers, _BODY)
@@ -206,6 +208,8 @@ class _Connection(BaseHTTPRequestHandler):
         known = self._script.cache.get((self.command, self.path))
         if known is None:
             return self._remember(self._forward(body))
+        if echo:
+            self._script.between.forged.add(self._client_id)
         headers = [(k, self._client_id if echo and k.lower() == "audit-id" else v) for k, v in known.headers]
         return Answer(known.status, known.reason, headers, known.body, known.chunked)
 
@@ -228,7 +232,7 @@ class _Connection(BaseHTTPRequestHandler):
         mine = bool(self._certificate) or any(k.lower() == "authorization" for k, _ in self.headers.items())
         same = method == self.command and path == self.path and not (anonymous and mine)
         sent_id = echo if kind == "no-id" else sent_id
-        self._script.forwarded.append(Forwarded(self._client_id, sent_id, same, answer.status, bool(echo)))
+        self._script.between.forwarded.append(Forwarded(self._client_id, sent_id, same, answer.status, bool(echo)))
         return answer
 
     def _exchange(self, method: str, path: str, headers: Headers, body: bytes, *, anonymous: bool) -> Answer:

@@ -29,6 +29,7 @@ class Tally:
     wrong: Counter[str] = field(default_factory=Counter)  # by kind of fault
     verdicts: Counter[str] = field(default_factory=Counter)  # by kind of fault
     blamed: int = 0
+    beyond: int = 0
     useless: int = 0  # UNPROVEN although nothing misbehaved
     crashes: int = 0
     told: list[str] = field(default_factory=list)
@@ -58,6 +59,7 @@ class Tally:
         self.outcomes[verdict.outcome] += 1
         self.verdicts.update(kinds)
         self.blamed += graded.grade is Grade.BLAMED
+        self.beyond += graded.grade is Grade.BEYOND
         what = f"{verdict.outcome} of {_words(graded)}"
         if graded.grade is Grade.WRONG:
             self.wrong[" + ".join(kinds)] += 1
@@ -76,9 +78,11 @@ class Tally:
         proven, violated, unproven = (self.outcomes[name] for name in ("PROVEN", "VIOLATED", "UNPROVEN"))
         lines = [
             f"{self.runs} runs ({self.controls} without a fault, {self.refused} refused), seed {self.seed}",
-            f"{self.outcomes.total()} verdicts: {proven} PROVEN, {violated} VIOLATED "
-            f"({self.blamed} of them of a request that was altered on its way), {unproven} UNPROVEN",
-            f"{self.wrong.total()} WRONG, {self.useless} UNPROVEN without a fault, {self.crashes} crashes",
+            (
+                f"{self.outcomes.total()} verdicts: {proven} PROVEN, {violated} VIOLATED, {unproven} UNPROVEN; "
+                f"{self.blamed} of those VIOLATED are about a request that was altered on its way"
+            ),
+            f"{self.wrong.total()} WRONG ({self.beyond} more out of reach), {self.useless} UNPROVEN without a fault, {self.crashes} crashes",
         ]
         lines += [f"  {count:5} wrong by {kind}" for kind, count in self.wrong.most_common()]
         lines += [f"  {count:5} refused: {why}" for why, count in self.why_refused.most_common(5) if why]

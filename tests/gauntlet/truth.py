@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 from collections import Counter, defaultdict
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any
 
@@ -27,6 +27,18 @@ if TYPE_CHECKING:
 
 _STAGES = ["RequestReceived", "ResponseStarted", "ResponseComplete", "Panic"]
 Event = dict[str, Any]
+
+
+@dataclass(slots=True)
+class Between:
+    """What a proxy really did in a run: what it forwarded, and which requests it answered itself in the server's name.
+
+    Those are the Audit-IDs that it gave back as the server would. ``noise``: others used the server meanwhile.
+    """
+
+    noise: bool = False
+    forwarded: list[Forwarded] = field(default_factory=list)
+    forged: set[str] = field(default_factory=set)
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +61,7 @@ class Grade(StrEnum):
 
     RIGHT = "right"
     WRONG = "wrong"
+    BEYOND = "beyond"  # wrong, by what the package lists as out of reach
     BLAMED = "blamed"  # VIOLATED, where the log really is not as stated, because another request came than was sent
     UNPROVEN = "unproven"  # where something could have been shown
     VOID = "void"  # UNPROVEN, where nothing could be shown
@@ -59,13 +72,14 @@ class Truth:
     """``differs`` says how the server's log is not as the case states; empty where it is.
 
     ``void`` says why the action, as it is stated, did not happen at all, or why nobody can know; ``other`` that another
-    request came to the server in its place, ``times`` how often it came.
+    request came to the server in its place, ``times`` how often it came, ``beyond`` that nothing could show it.
     """
 
     differs: str
     void: str = ""
     other: bool = False
     times: int = 1
+    beyond: bool = False
 
     @property
     def altered(self) -> str:
@@ -76,6 +90,10 @@ class Truth:
 
     def grade(self, outcome: Outcome) -> tuple[Grade, str]:
         """What a verdict on this is worth, and why."""
+        grade, why = self._grade(outcome)
+        return (Grade.BEYOND if grade is Grade.WRONG and self.beyond else grade), why
+
+    def _grade(self, outcome: Outcome) -> tuple[Grade, str]:
         if outcome is Outcome.PROVEN:
             why = self.void or (self.altered if self.other else "") or self.differs
             return (Grade.WRONG, why) if why else (Grade.RIGHT, "")
@@ -103,23 +121,23 @@ def events_of(log: Path, begin: int = 0) -> tuple[Mapping[str, list[Event]], int
 
 
 def truth_about(
-    step: Step,
-    exchange: Exchange,
-    forwarded: Sequence[Forwarded] | None,
-    log: Mapping[str, list[Event]],
-    judged: Policy,
+    step: Step, exchange: Exchange, between: Between | None, log: Mapping[str, list[Event]], judged: Policy
 ) -> Truth:
-    """The truth about an action; ``forwarded`` is None where the client spoke to the server itself."""
-    if forwarded is None:
+    """The truth about an action; ``between`` is None where the client spoke to the server itself."""
+    if between is None:
         echo = bool(exchange.header("Audit-Id")) or bool(exchange.error)
         own = [Forwarded(exchange.audit_id, exchange.audit_id, same=True, status=exchange.status, echo=echo)]
     else:
-        own = [each for each in forwarded if each.client_id == exchange.audit_id]
+        own = [each for each in between.forwarded if each.client_id == exchange.audit_id]
     if not own:
-        return Truth("", void="it never came to the server", times=0)
+        beyond = between is not None and between.noise and exchange.audit_id in between.forged
+        return Truth("", void="it never came to the server", times=0, beyond=beyond)
     events = [event for name in dict.fromkeys(each.sent_id for each in own) for event in log.get(name, ())]
     differs = "; ".join(_differences(step, own[0].status, events, judged))
-    return Truth(differs, _void(step, exchange, own), not all(each.same for each in own), len(own))
+    other = not all(each.same for each in own)
+    trace = bool(events) or decide(judged, step.attributes).level is not Level.NONE
+    lied = other or (between is not None and own[0].status != exchange.status)
+    return Truth(differs, _void(step, exchange, own), other, len(own), beyond=lied and not trace)
 
 
 def _void(step: Step, exchange: Exchange, own: Sequence[Forwarded]) -> str:
