@@ -6,12 +6,14 @@ CLUSTER ?= embedded
 KUBERNETES ?=
 IMAGE   ?=
 ARGS    ?=
+RUNS    ?= 2000
+SEED    ?= 1
 
 BIN := .venv/bin
 READY := .venv/.ready
 
 .DEFAULT_GOAL := help
-.PHONY: help setup check test conformance backends bench served catalogue facts lock clean
+.PHONY: help setup check test conformance backends bench gauntlet served catalogue facts lock clean
 
 help: ## list the targets
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{ printf "  %-12s %s\n", $$1, $$2 }'
@@ -44,6 +46,9 @@ backends: $(READY) ## prove what log and webhook carry to the reader, by mode an
 
 bench: $(READY) ## what a proof costs beside the bare request, and how the space grows (ARGS=space: that alone)
 	$(BIN)/python -m tests.bench $(ARGS)
+
+gauntlet: $(READY) ## let log reader, proxy, kubelet, etcd and pytest misbehave in RUNS runs: no verdict may be wrong
+	$(BIN)/python -m tests.gauntlet --runs $(RUNS) --seed $(SEED) $(ARGS)
 
 served: $(READY) ## record anew what the API servers serve (src/auditproof/served.json)
 	$(BIN)/python -m tests.record_served $(ARGS)

@@ -13,18 +13,24 @@ from typing import TYPE_CHECKING
 
 from tests.gauntlet.performing import Grader, perform
 from tests.gauntlet.plan import plan_of
+from tests.gauntlet.sessions import Sessions, session_of
 from tests.gauntlet.station import KINDS, Station
 from tests.gauntlet.tally import Tally
 
+from auditproof.clusters.rundir import RunDirectory
 from auditproof.wire import prepare_wire
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from tests.gauntlet.plan import Plan
-    from tests.gauntlet.station import Kind
+from tests.gauntlet.station import Kind
 
 PART = 20  # runs of a station after which the truth is asked for; of that with the etcd, the last one kills
+
+
+SESSIONS = 1_000_000  # pytest sessions are numbered from here on
+RUNS_A_SESSION = 250
 
 
 class Gauntlet:
@@ -38,11 +44,14 @@ class Gauntlet:
     def run(self, numbers: Sequence[int]) -> Tally:
         """Perform the runs with these numbers."""
         prepare_wire()
-        shares = {kind: [n for n in numbers if n % len(KINDS) == place] for place, kind in enumerate(KINDS)}
-        with tempfile.TemporaryDirectory(prefix="gauntlet-") as name, ThreadPoolExecutor(len(KINDS)) as pool:
+        runs = [n for n in numbers if n < SESSIONS]
+        shares = {kind: [n for n in runs if n % len(KINDS) == place] for place, kind in enumerate(KINDS)}
+        with tempfile.TemporaryDirectory(prefix="gauntlet-") as name, ThreadPoolExecutor(len(KINDS) + 1) as pool:
             folder = Path(name)
             wanted = [kind for kind in KINDS if shares[kind]]
+            sessions = pool.submit(self._sessions, [n for n in numbers if n >= SESSIONS], folder)
             list(pool.map(lambda kind: self._station(kind, shares[kind], folder / kind.name), wanted))
+            sessions.result()
         return self.tally
 
     def _station(self, kind: Kind, share: Sequence[int], folder: Path) -> None:
@@ -56,6 +65,21 @@ class Gauntlet:
                 station = None
         if station:
             station.close()
+
+    def _sessions(self, numbers: Sequence[int], folder: Path) -> None:
+        """Perform the pytest sessions with these numbers, on a server of their own."""
+        if not numbers:
+            return
+        directory = RunDirectory.create()
+        try:
+            sessions = Sessions(directory, folder)
+            for session in (session_of(self._seed, number) for number in numbers):
+                faults = sessions.faults(session)
+                with self._lock:
+                    for line in self.tally.add_session(session, faults):
+                        self._tell(line)
+        finally:
+            directory.close()
 
     def _start(self, kind: Kind, folder: Path) -> Station:
         folder.mkdir(parents=True)
@@ -85,7 +109,8 @@ def main() -> int:
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--only", type=int, action="append", help="the number of a run, to have it once more")
     asked = parser.parse_args()
-    numbers = asked.only or range(asked.runs)
+    sessions = range(SESSIONS, SESSIONS + asked.runs // RUNS_A_SESSION)
+    numbers = asked.only or [*range(asked.runs), *sessions]
     tally = Gauntlet(asked.seed, lambda line: print(line, flush=True)).run(list(numbers))
     print(tally.table())
     return 1 if tally.errors else 0

@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING
 from tests.gauntlet.truth import Grade
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
     from tests.gauntlet.performing import Graded, Performed
+    from tests.gauntlet.sessions import Session
 
 UNSHOWN = (Grade.UNPROVEN, Grade.VOID)
 
@@ -32,12 +33,14 @@ class Tally:
     beyond: int = 0
     useless: int = 0  # UNPROVEN although nothing misbehaved
     crashes: int = 0
+    sessions: int = 0
+    contradictions: int = 0
     told: list[str] = field(default_factory=list)
 
     @property
     def errors(self) -> int:
         """Everything that must not be."""
-        return self.wrong.total() + self.useless + self.crashes
+        return self.wrong.total() + self.useless + self.crashes + self.contradictions
 
     def add_run(self, run: Performed) -> Iterator[str]:
         """Count a run; answers what is to be told of it."""
@@ -68,8 +71,16 @@ class Tally:
             self.useless += 1
             yield self._tell(f"USELESS: {what}", run, "; ".join(verdict.reasons))
 
+    def add_session(self, session: Session, faults: Sequence[str]) -> Iterator[str]:
+        """Count a pytest session; answers what is to be told of it."""
+        self.sessions += 1
+        self.contradictions += bool(faults)
+        if faults:
+            again = _again(self.seed, session.number)
+            yield f"CONTRADICTION in session {session.number}: {session.name}\n    {'; '.join(faults)}\n    {again}"
+
     def _tell(self, what: str, run: Performed, why: str) -> str:
-        again = f'make gauntlet ARGS="--seed {self.seed} --only {run.plan.number}"'
+        again = _again(self.seed, run.plan.number)
         self.told.append(f"{what}\n    {run.plan}; {run.station}\n    {why}\n    {again}")
         return self.told[-1]
 
@@ -78,15 +89,18 @@ class Tally:
         proven, violated, unproven = (self.outcomes[name] for name in ("PROVEN", "VIOLATED", "UNPROVEN"))
         lines = [
             f"{self.runs} runs ({self.controls} without a fault, {self.refused} refused), seed {self.seed}",
-            (
-                f"{self.outcomes.total()} verdicts: {proven} PROVEN, {violated} VIOLATED, {unproven} UNPROVEN; "
-                f"{self.blamed} of those VIOLATED are about a request that was altered on its way"
-            ),
-            f"{self.wrong.total()} WRONG ({self.beyond} more out of reach), {self.useless} UNPROVEN without a fault, {self.crashes} crashes",
+            f"{self.outcomes.total()} verdicts: {proven} PROVEN, {violated} VIOLATED, {unproven} UNPROVEN",
+            f"{self.wrong.total()} WRONG, {self.useless} UNPROVEN without a fault, {self.crashes} crashes",
+            f"{self.beyond} more are wrong by what is out of reach; {self.blamed} VIOLATED of an altered request",
+            f"{self.sessions} pytest sessions, {self.contradictions} of them contradict themselves or the truth",
         ]
         lines += [f"  {count:5} wrong by {kind}" for kind, count in self.wrong.most_common()]
         lines += [f"  {count:5} refused: {why}" for why, count in self.why_refused.most_common(5) if why]
         return "\n".join(lines)
+
+
+def _again(seed: int, number: int) -> str:
+    return f'make gauntlet ARGS="--seed {seed} --only {number}"'
 
 
 def _words(graded: Graded) -> str:

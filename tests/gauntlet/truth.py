@@ -136,7 +136,7 @@ def truth_about(
     differs = "; ".join(_differences(step, own[0].status, events, judged))
     other = not all(each.same for each in own)
     trace = bool(events) or decide(judged, step.attributes).level is not Level.NONE
-    lied = other or (between is not None and own[0].status != exchange.status)
+    lied = other or (between is not None and not exchange.error and own[0].status != exchange.status)
     return Truth(differs, _void(step, exchange, own), other, len(own), beyond=lied and not trace)
 
 
