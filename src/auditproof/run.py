@@ -293,7 +293,7 @@ class Prover:
             exchange=exchange,
             events=fence.events.get(exchange.audit_id, ()),
             decision=decide(self._policy, exchange.attributes),
-            doubts=(*self._vigil.doubts, *self._doubts, *fence.doubts_about(sent)),
+            doubts=tuple(dict.fromkeys((*self._vigil.doubts, *self._doubts, *fence.doubts_about(sent)))),
             fence=fence.text,
         )
         return Proof(step, judge(step.expectation.seen_from(self._cluster.client), evidence))

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import signal
+import subprocess
+import sys
 import tempfile
 import threading
 import time
@@ -13,10 +15,12 @@ import pytest
 
 from auditproof.action import act, to_request
 from auditproof.clusters import embedded as provider
+from auditproof.clusters import reaper
 from auditproof.clusters.disk import CannotMount, fill, mount_disk
 from auditproof.clusters.embedded import Embedded
 from auditproof.clusters.profile import load_profile
 from auditproof.clusters.rundir import RunDirectory
+from auditproof.counting import count
 from auditproof.errors import ClusterError, ServerDied
 from auditproof.expect import Expectation
 from auditproof.identity import Identity
@@ -30,6 +34,15 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from pathlib import Path
 
+WORKER = """
+import sys
+from pathlib import Path
+from auditproof.clusters.embedded import Embedded
+from auditproof.clusters.profile import load_profile
+from auditproof.clusters.rundir import RunDirectory
+run = RunDirectory.open(sys.argv[1])
+Embedded(load_profile("embedded"), run, kubernetes="1.37", assets=None, report=print).cluster(Path(sys.argv[2]))
+"""
 ALICE = Identity.x509("alice")
 SOON_S = 5.0
 
@@ -125,6 +138,27 @@ def test_the_death_of_etcd_while_an_api_server_starts_ends_the_start(
 
     killer.join()
     assert time.monotonic() - killed[0] < SOON_S
+
+
+@pytest.mark.parametrize("label", [provider.ETCD, "kube-apiserver-"])
+def test_a_worker_that_is_killed_while_it_starts_a_server_leaves_none(
+    servers: Embedded, run: RunDirectory, everything: Path, label: str
+) -> None:
+    with subprocess.Popen([sys.executable, "-c", WORKER, str(run.path), str(everything)]) as worker:
+        begun = lambda: next((run.path / "ledger").glob(f"{label}*"), None)  # noqa: E731
+        wait_until(begun, what=f"{label} to be started", timeout_s=60, pause_s=0.001)
+        worker.kill()
+
+    prover = prover_of(servers, run, everything, lambda: None)
+    proofs = prover.prove(steps(5))
+    account = count(servers.cluster(everything))
+
+    prover.close()
+    attempts = [reaper.parse_stat(entry.read_text()) for entry in (run.path / "ledger").glob(f"{label}*")]
+    assert len(attempts) == 2
+    assert [reaper.is_alive(*attempt) for attempt in attempts].count(True) == 1
+    assert {proof.verdict.outcome for proof in proofs} == {Outcome.PROVEN}
+    assert account.holds, account
 
 
 def test_a_full_disk_is_told_with_its_folder(

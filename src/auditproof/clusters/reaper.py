@@ -82,7 +82,9 @@ def _kill_exactly(process: int, mark: str) -> bool:
         marked = f"\0{MARK}={mark}".encode() in b"\0" + Path(f"/proc/{process}/environ").read_bytes()
         if marked:
             signal.pidfd_send_signal(descriptor, signal.SIGKILL)
-            select.select([descriptor], [], [], PATIENCE_S)
+            waiting = select.poll()  # select() takes no descriptor beyond 1023
+            waiting.register(descriptor, select.POLLIN)
+            waiting.poll(PATIENCE_S * 1000)
     except OSError:  # it is somebody else's, or has ended
         return False
     finally:
