@@ -6,6 +6,7 @@ import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from auditproof import output
 from auditproof.clusters.cleanup import find_made, remove
 from auditproof.clusters.kind_home import remove_reusable
 from auditproof.clusters.kubeconfig import DEFAULT, find_kubeconfig, load_kubeconfig
@@ -49,15 +50,15 @@ def add_cleanup(commands: Commands) -> None:
 
 def _cleanup(options: argparse.Namespace, _rest: Sequence[str]) -> int:
     if options.kind:
-        return 2 if remove_reusable(print, dry_run=options.dry_run) else 0
+        return 2 if remove_reusable(output.tell, dry_run=options.dry_run) else 0
     with tempfile.TemporaryDirectory() as folder:
         connection = load_kubeconfig(find_kubeconfig(options.kubeconfig), options.context, Path(folder))
         made = find_made(connection, options.run_id)
         for each in made:
-            print(f"{'would remove' if options.dry_run else 'removing'} {each}")
+            output.tell(f"{'would remove' if options.dry_run else 'removing'} {each}")
         if not options.dry_run:
-            remove(connection, made, print)
-    print(
+            remove(connection, made, output.tell)
+    output.tell(
         f"{len(made)} objects {'are' if options.dry_run else 'were'} on {connection.url}" if made else "nothing is left"
     )
     return 0

@@ -9,9 +9,9 @@ import argparse
 import os
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, TextIO
+from typing import TYPE_CHECKING
 
-from auditproof import __version__, content
+from auditproof import __version__, content, output
 from auditproof.attributes import Attributes, UserInfo
 from auditproof.cleanup_command import add_cleanup
 from auditproof.command import add_command, version
@@ -28,10 +28,9 @@ from auditproof.resources import split_resource
 from auditproof.results_command import add_compare, add_report
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
 
     from auditproof.command import Commands
-    from auditproof.policy import Policy
 
 RUN_EPILOG = """\
 Everything that is not an option above goes to pytest: -k, -m, -n 4, -x, --lf, -v ...
@@ -75,15 +74,12 @@ def main(argv: Sequence[str] | None = None) -> int:
     if rest and options.command != "run":
         parser.error(f"unrecognized arguments: {' '.join(rest)}")
     try:
-        return int(options.run(options, rest))
+        return output.command(lambda: int(options.run(options, rest)))
     except AuditproofError as error:
-        print(error, file=sys.stderr)
+        output.complain(str(error))
         return int(getattr(options, "unusable", 2))
     except KeyboardInterrupt:
         return 130  # as a shell says it
-    except BrokenPipeError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # the reader has seen enough
-        return 0
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -216,25 +212,27 @@ def _run(options: argparse.Namespace, rest: Sequence[str]) -> int:
 
 def _evaluate(options: argparse.Namespace, _rest: Sequence[str]) -> int:
     policy = load_policy(options.policy, kubernetes=options.kubernetes)
-    if options.requests == "-":
-        return _answer(policy, sys.stdin, "standard input")
-    try:
-        with Path(options.requests).open(encoding="utf-8") as file:
-            return _answer(policy, file, options.requests)
-    except OSError as error:
-        raise AuditproofError(f"{options.requests}: cannot be read: {error.strerror}") from None
-
-
-def _answer(policy: Policy, lines: TextIO, name: str) -> int:
-    for answer in evaluate_lines(policy, lines, name):
-        sys.stdout.write(f"{answer}\n")
+    name = "standard input" if options.requests == "-" else options.requests
+    for answer in evaluate_lines(policy, _lines(options.requests, name), name):
+        output.tell_json(answer)
     return 0
+
+
+def _lines(requests: str, name: str) -> Iterator[bytes]:
+    try:
+        if requests == "-":
+            yield from sys.stdin.buffer
+        else:
+            with Path(requests).open("rb") as file:
+                yield from file
+    except OSError as error:
+        raise AuditproofError(f"{name}: cannot be read: {error.strerror}") from None
 
 
 def _explain(options: argparse.Namespace, _rest: Sequence[str]) -> int:
     policy = load_policy(options.policy, kubernetes=options.kubernetes)
     user = None if options.unauthenticated else UserInfo(options.user, tuple(options.group))
-    print(render(explain(policy, _attributes(options, user))))
+    output.tell(render(explain(policy, _attributes(options, user))))
     return 0
 
 

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from auditproof import output
 from auditproof.clusters.policy_files import PolicyFiles
 from auditproof.clusters.profile import load_profile
 from auditproof.command import add_command, version
@@ -61,7 +61,8 @@ def _diff(options: argparse.Namespace, _rest: Sequence[str]) -> int:
     found = diff(old, new, load_served(options.kubernetes))
     shown = _show(found, options, files) if options.live and found.differences else ()
     render = {"text": render_text, "markdown": render_markdown, "json": to_json}[options.format]
-    sys.stdout.write(render(found, [str(one) for one in shown]))
+    say = output.tell_json if options.format == "json" else output.tell
+    say(render(found, [str(one) for one in shown]).removesuffix("\n"))
     if any(one.outcome in (Outcome.VIOLATED, Outcome.UNPROVEN) for one in shown):
         return 3
     return 1 if found.differences else 0
@@ -69,9 +70,6 @@ def _diff(options: argparse.Namespace, _rest: Sequence[str]) -> int:
 
 def _show(found: PolicyDiff, options: argparse.Namespace, files: PolicyFiles) -> Sequence[Shown]:
     from auditproof.sidebyside import show  # what starts servers is not needed for anything else here
-
-    def report(line: str) -> None:
-        print(line, file=sys.stderr, flush=True)
 
     old, new = Path(options.old).absolute(), Path(options.new).absolute()
     return show(
@@ -81,5 +79,5 @@ def _show(found: PolicyDiff, options: argparse.Namespace, files: PolicyFiles) ->
         files=files,
         profile=load_profile("embedded"),
         kubernetes=options.kubernetes,
-        report=report,
+        report=output.complain,
     )

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from auditproof.attributes import Attributes, UserInfo
 from auditproof.decide import decide
 from auditproof.errors import Position, Problem, SourceError
+from auditproof.eventform import decode, repeated_key, shown
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -19,7 +20,7 @@ _TEXTS = ("verb", "namespace", "apiGroup", "apiVersion", "resource", "subresourc
 _KEYS = frozenset({"user", "groups", *_TEXTS})
 
 
-def evaluate_lines(policy: Policy, lines: Iterable[str], name: str) -> Iterator[str]:
+def evaluate_lines(policy: Policy, lines: Iterable[bytes], name: str) -> Iterator[str]:
     """One answer for each request in ``lines``; ``name`` is what errors call the input. Empty lines are passed over.
 
     A request is a JSON object with the keys user, groups, verb, namespace, apiGroup, apiVersion, resource, subresource
@@ -43,9 +44,11 @@ def _answer(decision: Decision) -> dict[str, Any]:
     }
 
 
-def _attributes(line: str, where: Position) -> Attributes:
+def _attributes(line: bytes, where: Position) -> Attributes:
     request = _object(line, where)
     texts = {key: _text(request, key, where) for key in _TEXTS}
+    if "path" in request and not texts["path"] and not texts["resource"]:
+        raise _wrong(where, "path is empty: a request without a resource has a path, such as /healthz")
     if texts["path"]:
         return Attributes(_user(request, where), texts["verb"], path=texts["path"], resource_request=False)
     return Attributes(
@@ -60,23 +63,27 @@ def _attributes(line: str, where: Position) -> Attributes:
     )
 
 
-def _object(line: str, where: Position) -> dict[str, Any]:
+def _object(line: bytes, where: Position) -> dict[str, Any]:
     try:
-        request = json.loads(line)
-    except (ValueError, RecursionError) as error:
+        request = decode(line)
+    except UnicodeDecodeError as error:
+        raise _wrong(where, f"not UTF-8: byte {error.start + 1} of this line is 0x{line[error.start]:02x}") from None
+    except ValueError as error:
         raise _wrong(where, f"this line is not JSON: {error}") from None
     if not isinstance(request, dict):
         raise _wrong(where, f"a request must be a JSON object, this line is a {type(request).__name__}")
+    if (key := repeated_key(request)) is not None:
+        raise _wrong(where, f"the key {shown(key)} is there twice")
     unknown = sorted(set(request) - _KEYS)
     if unknown:
-        raise _wrong(where, f"unknown key {unknown[0]!r}; known: {', '.join(sorted(_KEYS))}")
+        raise _wrong(where, f"unknown key {shown(unknown[0])}; known: {', '.join(sorted(_KEYS))}")
     return request
 
 
 def _text(request: dict[str, Any], key: str, where: Position) -> str:
     value = request.get(key, "")
     if not isinstance(value, str):
-        raise _wrong(where, f"{key} must be a string, it is {json.dumps(value)}")
+        raise _wrong(where, f"{key} must be a string, it is {shown(value)}")
     return value
 
 
@@ -85,7 +92,7 @@ def _user(request: dict[str, Any], where: Position) -> UserInfo | None:
         return None
     groups = request.get("groups") or []
     if not isinstance(groups, list) or not all(isinstance(group, str) for group in groups):
-        raise _wrong(where, f"groups must be a list of strings, they are {json.dumps(groups)}")
+        raise _wrong(where, f"groups must be a list of strings, they are {shown(groups)}")
     return UserInfo(_text(request, "user", where), tuple(groups))
 
 

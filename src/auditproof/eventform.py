@@ -77,6 +77,11 @@ def _with_key(found: dict[str, Any], key: str) -> _Repeated:
     return repeated
 
 
+def repeated_key(value: Any) -> str | None:
+    """The key that is twice in an object that ``decode`` has given, or None."""
+    return value.key if isinstance(value, _Repeated) else None
+
+
 def _integer(text: str) -> int | str:
     return int(text) if len(text) <= _MOST_DIGITS else text
 

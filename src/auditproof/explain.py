@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from auditproof.audit import Level
 from auditproof.decide import Decision, NoMatch, decide, no_match
+from auditproof.printable import printable
 from auditproof.stages import in_order
 
 if TYPE_CHECKING:
@@ -42,7 +43,7 @@ def render(explanation: Explanation) -> str:
         f"{_place(explanation, rule)}: {rule.level}: would match too, but the first match wins"
         for rule in explanation.shadowed
     ]
-    return "\n".join(lines)
+    return "\n".join(map(printable, lines))
 
 
 def _deciding_line(explanation: Explanation) -> str:

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import sys
 from typing import TYPE_CHECKING
 
+from auditproof import output
 from auditproof.command import add_command, version
 from auditproof.errors import PolicyRefused, SourceError
 from auditproof.lint import examine
@@ -50,10 +50,10 @@ def add_lint(commands: Commands) -> None:
 
 def _lint(options: argparse.Namespace, _rest: Sequence[str]) -> int:
     linted = [_examine(path, options.kubernetes) for path in options.policies]
-    print(FORMATS[options.format](linted, options.kubernetes))
+    output.write(FORMATS[options.format](linted, options.kubernetes) + "\n")
     for one in linted:
         if one.unreadable:
-            print(one.unreadable, file=sys.stderr)
+            output.complain(one.unreadable)
     if any(one.unreadable or one.refused for one in linted):
         return 2
     return int(any(has_failed(one) for one in linted))

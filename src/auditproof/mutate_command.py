@@ -7,12 +7,14 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from auditproof import output
 from auditproof.attributes import attributes_of
 from auditproof.case import load_case_file
 from auditproof.command import add_command, version
 from auditproof.errors import AuditproofError
 from auditproof.mutate import Stated, strength
 from auditproof.policy import load_policy
+from auditproof.printable import printable
 from auditproof.requirements import load_requirements
 from auditproof.requirements_command import FOLDER, add_option
 from auditproof.served import load_served
@@ -68,13 +70,16 @@ def _mutate(options: argparse.Namespace, _rest: Sequence[str]) -> int:
     files = [file for given in options.cases for file in _case_files(Path(given))]
     stated = [case for file in files if _is_about(file, Path(options.policy)) for case in _stated(file)]
     found = strength(policy, requirements, stated, load_served(options.kubernetes), _progress)
-    sys.stdout.write(_json(policy, found) if options.format == "json" else _text(policy, found))
+    if options.format == "json":
+        output.tell_json(_json(policy, found))
+    else:
+        output.tell(_text(policy, found))
     return int(found.score * 100 < options.least)
 
 
 def _progress(text: str) -> None:
     if sys.stderr.isatty():
-        sys.stderr.write(f"\rauditproof: {text}\033[K")
+        sys.stderr.write(f"\rauditproof: {printable(text)}\033[K")
         sys.stderr.flush()
 
 
@@ -108,7 +113,7 @@ def _text(policy: Policy, found: Strength) -> str:
     lines = [_line(policy, one) for one in found.unnoticed]
     noticed = len(found.tried) - len(found.unnoticed)
     score = f"{noticed} of {len(found.tried)} mutants noticed: {found.score:.0%}"
-    return "\n".join([*(["nothing notices:"] if lines else []), *lines, score]) + "\n"
+    return "\n".join([*(["nothing notices:"] if lines else []), *lines, score])
 
 
 def _line(policy: Policy, one: Tried) -> str:

@@ -11,6 +11,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from auditproof import output
 from auditproof.clusters import receiving
 from auditproof.clusters.receiver import Behaviour, write_keys
 from auditproof.command import add_command
@@ -61,8 +62,9 @@ def _receive(options: argparse.Namespace, _rest: Sequence[str]) -> int:
         _prepare(folder, address, port)
     except (OSError, ValueError) as error:
         raise AuditproofError(f"{folder}: events cannot be received there at {address}:{port}: {error}") from None
-    print(f"receiving at https://{address}:{port}/audit; give the API server", flush=True)
-    print(f"  --audit-webhook-config-file={folder / 'kubeconfig'}", flush=True)
+    output.tell(f"receiving at https://{address}:{port}/audit; give the API server")
+    output.tell(f"  --audit-webhook-config-file={folder / 'kubeconfig'}")
+    sys.stdout.flush()
     command = [sys.executable, "-I", "-S", receiving.__file__, str(folder), str(port), address]
     os.execv(sys.executable, command)  # noqa: S606 - replaces this process: no shell, no child
 

@@ -16,6 +16,7 @@ from auditproof.action import METHODS
 from auditproof.attributes import Attributes, NotAudited, UserInfo, attributes_of, is_long_running
 from auditproof.audit import Level, Stage
 from auditproof.decide import decide
+from auditproof.printable import printable
 from auditproof.stages import emitted_stages
 
 if TYPE_CHECKING:
@@ -128,7 +129,7 @@ class Judgement:
         key = (rule, attributes.verb, what)
         if key not in self.kinds:
             number = "no-rule" if rule is None else f"rule-{rule + 1:02}"
-            name = f"{number}-{attributes.verb or 'options'}-{what}"
+            name = printable(f"{number}-{attributes.verb or 'options'}-{what}")
             self.kinds[key] = Kind(name, decision, attributes, event)
         return self.kinds[key]
 

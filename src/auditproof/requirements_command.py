@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import json
-import sys
 from typing import TYPE_CHECKING
 
-from auditproof import content
+from auditproof import content, output
 from auditproof.command import add_command, version
 from auditproof.policy import load_policy
 from auditproof.requirements import check, load_requirements, render_text, to_data
@@ -62,7 +61,7 @@ def _requirements(options: argparse.Namespace, _rest: Sequence[str]) -> int:
         data = [{"name": file.name, "requirements": [to_data(one) for one in results]} for file, results in checked]
         head = {"apiVersion": "auditproof/v1", "kind": "RequirementsReport"}
         about = {"path": policy.path, "sha256": policy.sha256}
-        print(json.dumps({**head, "policy": about, "files": data}, indent=1, ensure_ascii=False))
+        output.tell_json(json.dumps({**head, "policy": about, "files": data}, indent=1, ensure_ascii=False))
     else:
-        sys.stdout.write(render_text(policy, checked))
+        output.tell(render_text(policy, checked).removesuffix("\n"))
     return int(any(result.violations for _, results in checked for result in results))

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import json
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from auditproof import output
 from auditproof.command import add_command
 from auditproof.errors import AuditproofError
 from auditproof.report.compare import compare, render_markdown, render_text, to_record
@@ -74,14 +74,14 @@ def _report(options: argparse.Namespace, _rest: Sequence[str]) -> int:
         replace_file(options.output, standalone_page(ticket_document(report), report))
     except OSError as error:
         raise AuditproofError(f"{options.output}: cannot be written: {error.strerror}") from None
-    print(options.output)
+    output.tell(str(options.output))
     return 0
 
 
 def _compare(options: argparse.Namespace, _rest: Sequence[str]) -> int:
     found = compare(read_results(options.first), read_results(options.second))
     if options.format == "json":
-        sys.stdout.write(json.dumps(to_record(found), indent=1, ensure_ascii=False) + "\n")
+        output.tell_json(json.dumps(to_record(found), indent=1, ensure_ascii=False))
     else:
-        sys.stdout.write(render_markdown(found) if options.format == "markdown" else render_text(found))
+        output.tell((render_markdown(found) if options.format == "markdown" else render_text(found)).removesuffix("\n"))
     return 0 if found.same else 1

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any
 
+from auditproof.printable import markdown, markdown_code, printable
 from auditproof.stages import in_order
 
 if TYPE_CHECKING:
@@ -29,7 +30,7 @@ def render_text(diff: PolicyDiff, shown: Sequence[str] = ()) -> str:
 def _headline(diff: PolicyDiff) -> str:
     count = len(diff.differences)
     what = "nothing changes" if not count else f"{count} change{'s' if count > 1 else ''}, the worst first"
-    return f"{diff.old.path} → {diff.new.path}: {what} (Kubernetes {diff.kubernetes})"
+    return printable(f"{diff.old.path} → {diff.new.path}: {what} (Kubernetes {diff.kubernetes})")
 
 
 def _with(diff: PolicyDiff, shown: Sequence[str]) -> list[tuple[Difference, str]]:
@@ -48,7 +49,7 @@ def _block(difference: Difference, live: str) -> list[str]:
         ("witness", _witness_text(difference.witness)),
         ("live", live),
     ]
-    lines = [f"  {name:<{_WIDTH}}{text}" for name, text in rows if text]
+    lines = [f"  {name:<{_WIDTH}}{printable(text)}" for name, text in rows if text]
     return [f"{difference.change.kind}: {difference.change.text}", *lines]
 
 
@@ -71,20 +72,20 @@ def _some_rules(rules: list[PolicyRule | None]) -> str:
 def render_markdown(diff: PolicyDiff, shown: Sequence[str] = ()) -> str:
     """A table, for a change ticket or a comment on a pull request."""
     head = ["Change", "Who", "Verbs", "What", "Rules", "Witness", *(["Live"] if shown else [])]
-    lines = [f"**{_headline(diff)}**"]
+    lines = [f"**{markdown(_headline(diff))}**"]
     if diff.differences:
         lines += ["", _cells(head), _cells(["---"] * len(head))]
     for difference, live in _with(diff, shown):
         row = difference.row
         what = f"{row.product.what} {row.product.where}".strip()
         cells = [f"{difference.change.kind}: {difference.change.text}", row.who, row.product.verbs_text, what]
-        cells += [_rules_text(difference), f"`{_witness_text(difference.witness)}`", *([live] if shown else [])]
-        lines.append(_cells(cells))
+        rows = [*map(markdown, [*cells, _rules_text(difference)]), markdown_code(_witness_text(difference.witness))]
+        lines.append(_cells([*rows, *([markdown(live)] if shown else [])]))
     return "\n".join(lines) + "\n"
 
 
 def _cells(texts: Sequence[str]) -> str:
-    return "| " + " | ".join(text.replace("|", "\\|") for text in texts) + " |"
+    return "| " + " | ".join(texts) + " |"
 
 
 def to_json(diff: PolicyDiff, shown: Sequence[str] = ()) -> str:

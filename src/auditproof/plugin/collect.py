@@ -11,6 +11,7 @@ from auditproof.errors import SourceError
 from auditproof.plugin.benches import Wanted
 from auditproof.plugin.outcomes import Story, Unproven, Violated, shows_nothing
 from auditproof.plugin.proving import SESSION
+from auditproof.printable import printable_lines
 from auditproof.verdict import Outcome
 
 if TYPE_CHECKING:
@@ -52,7 +53,7 @@ class CaseFileCollector(pytest.File):
     def repr_failure(self, excinfo: pytest.ExceptionInfo[BaseException], *args: Any, **kwargs: Any) -> Any:
         """Show what is wrong with the file, without a traceback."""
         if isinstance(excinfo.value, SourceError):
-            return str(excinfo.value)
+            return printable_lines(str(excinfo.value))
         return super().repr_failure(excinfo, *args, **kwargs)
 
 

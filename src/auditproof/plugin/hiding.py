@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from auditproof.plugin.outcomes import Crash, Story
+from auditproof.printable import printable_lines
 from auditproof.redact import redact_failure, redact_text, removed_texts
 
 if TYPE_CHECKING:
@@ -33,11 +34,14 @@ def note_events(item: pytest.Item, events: Iterable[AuditEvent]) -> None:
 
 
 def hide_secrets(item: pytest.Item, report: pytest.TestReport) -> None:
-    """Take secrets out of the failure and of the captured output; a failure without one keeps its form."""
+    """Take secrets and control characters out of the failure and of the captured output.
+
+    A failure without any keeps its form.
+    """
     removed = item.stash.get(REMOVED, frozenset())
-    report.sections = [(name, redact_failure(text, removed)) for name, text in report.sections]
+    report.sections = [(name, printable_lines(redact_failure(text, removed))) for name, text in report.sections]
     shown = report.longreprtext if report.failed else ""
-    hidden = redact_failure(shown, removed)
+    hidden = printable_lines(redact_failure(shown, removed))
     if hidden != shown:
         path, line, _ = item.reportinfo()
         report.longrepr = _Hidden(hidden, str(path), (line or 0) + 1)  # type: ignore[assignment]

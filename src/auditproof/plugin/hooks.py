@@ -27,6 +27,7 @@ from auditproof.plugin.piping import is_pipe, note_pipe
 from auditproof.plugin.planning import collection_of, leave_plan, read_plan
 from auditproof.plugin.proving import SESSION, AuditSession
 from auditproof.plugin.screen import terminal_lines
+from auditproof.printable import printable, printable_lines
 
 if TYPE_CHECKING:
     from collections.abc import Generator, Sequence
@@ -177,7 +178,8 @@ def pytest_report_header(config: pytest.Config) -> list[str]:
         f"auditproof: policy {policy.path} (sha256 {policy.sha256[:16]}…, {len(policy.rules)} rules)",
         f"auditproof: {_where(session.options)}, Kubernetes {session.options.kubernetes}",
     ]
-    return lines + [f"auditproof: warning: {warning}" for warning in policy.warnings]
+    lines += [f"auditproof: warning: {warning}" for warning in policy.warnings]
+    return [printable(line) for line in lines]
 
 
 def _where(read: options.Options) -> str:
@@ -221,7 +223,7 @@ def _or_exit(start: Any) -> None:
     try:
         start()
     except AuditproofError as error:
-        pytest.exit(str(error), returncode=1)
+        pytest.exit(printable_lines(str(error)), returncode=1)
 
 
 @pytest.hookimpl(wrapper=True)

@@ -17,6 +17,7 @@ from auditproof.clusters.sources import parse_source
 from auditproof.coverage import Depth
 from auditproof.errors import AuditproofError
 from auditproof.policy import KUBERNETES_VERSION, Policy, load_policy
+from auditproof.printable import printable_lines
 from auditproof.requirements import load_requirements
 
 if TYPE_CHECKING:
@@ -288,4 +289,4 @@ def _usable(load: Callable[[], T]) -> T:
     try:
         return load()
     except AuditproofError as error:
-        raise pytest.UsageError(*str(error).splitlines()) from None
+        raise pytest.UsageError(*printable_lines(str(error)).splitlines()) from None

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from auditproof.errors import AuditproofError
+from auditproof.printable import printable_lines
 
 if TYPE_CHECKING:
     from auditproof.verdict import Verdict
@@ -46,8 +47,8 @@ class Story:
     """A failure in our words, in the place of pytest's own representation (report.longrepr)."""
 
     def __init__(self, text: str, path: str, line: int) -> None:
-        self.text = text
-        self.reprcrash = Crash(path, line, text.splitlines()[0])
+        self.text = printable_lines(text)
+        self.reprcrash = Crash(path, line, self.text.partition("\n")[0])
 
     def __str__(self) -> str:
         return self.text

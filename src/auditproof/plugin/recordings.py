@@ -16,6 +16,7 @@ from auditproof.foreignlog import ForeignFile
 from auditproof.plugin.fixtures import PROOFS
 from auditproof.plugin.options import shown_path
 from auditproof.plugin.proving import SESSION
+from auditproof.printable import printable_lines
 from auditproof.recorded import Judgement
 from auditproof.report.recorded import file_record, kind_record, log_part, requirement_record
 
@@ -67,7 +68,7 @@ class LogCollector(pytest.File):
     def repr_failure(self, excinfo: pytest.ExceptionInfo[BaseException], *args: Any, **kwargs: Any) -> Any:
         """Say what is wrong with a log, without a traceback."""
         if isinstance(excinfo.value, AuditproofError):
-            return str(excinfo.value)
+            return printable_lines(str(excinfo.value))
         return super().repr_failure(excinfo, *args, **kwargs)
 
 

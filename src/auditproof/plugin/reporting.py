@@ -18,6 +18,7 @@ from auditproof.plugin.outcomes import RECORDS
 from auditproof.plugin.parts import report_parts
 from auditproof.plugin.progress import Progress
 from auditproof.plugin.screen import Unbroken
+from auditproof.printable import printable
 from auditproof.provenance import policy_state, run_record
 from auditproof.redact import redact_command, redact_text
 from auditproof.report import ci
@@ -133,7 +134,7 @@ class Reporting:
         if record["verdict"] in ("VIOLATED", "UNPROVEN") and self._told < TOLD_AT_ONCE:
             self._told += 1
             reason = redact_text(record["reasons"][0] if record["reasons"] else "")
-            self._say(f"{record['verdict']} {record['id']}: {reason}")
+            self._say(printable(f"{record['verdict']} {record['id']}: {reason}"))
             if self._told == TOLD_AT_ONCE:
                 self._say("auditproof: further ones are told at the end")
 
@@ -242,7 +243,9 @@ class Reporting:
         self._closed = True
         lines = closing_lines(self.document, time.monotonic() - self._begun)
         lines += [f"report: {self._options.report / 'report.html'}"] if self._options.report else []
-        return lines + (ci.workflow_commands(self.document) if os.environ.get("GITHUB_ACTIONS") else [])
+        return [*map(printable, lines)] + (
+            ci.workflow_commands(self.document) if os.environ.get("GITHUB_ACTIONS") else []
+        )
 
 
 def _fitting(line: str, reporter: pytest.TerminalReporter) -> str:

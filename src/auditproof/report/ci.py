@@ -9,11 +9,13 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
 from auditproof import __version__
+from auditproof.printable import printable, printable_lines
 from auditproof.report.backends import backend_troubles
 from auditproof.report.change import change_rows, change_sentence
 from auditproof.report.headline import is_trouble, verdict_sentence, verdict_word, why_not_performed, worst_first
@@ -108,11 +110,11 @@ def _command(trouble: Trouble) -> str:
 
 
 def _data(text: str) -> str:
-    return text.replace("%", "%25").replace("\r", "%0D").replace("\n", "%0A")
+    return printable_lines(text).replace("%", "%25").replace("\n", "%0A")
 
 
 def _property(text: str) -> str:
-    return _data(text).replace(":", "%3A").replace(",", "%2C")
+    return printable(text).replace("%", "%25").replace(":", "%3A").replace(",", "%2C")
 
 
 def sarif(report: Mapping[str, Any]) -> str:
@@ -127,11 +129,11 @@ def sarif(report: Mapping[str, Any]) -> str:
 
 
 def _sarif_result(trouble: Trouble) -> dict[str, Any]:
-    place = {"artifactLocation": {"uri": quote(trouble.path)}, "region": {"startLine": trouble.line}}
+    place = {"artifactLocation": {"uri": quote(os.fsencode(trouble.path))}, "region": {"startLine": trouble.line}}
     return {
         "ruleId": trouble.verdict,
         "level": "error",
-        "message": {"text": f"{trouble.title}: {trouble.text}"},
+        "message": {"text": printable_lines(f"{trouble.title}: {trouble.text}")},
         "locations": [{"physicalLocation": place}],
         "partialFingerprints": {"action/v1": _fingerprint(trouble)},
     }
@@ -145,10 +147,10 @@ def code_quality(report: Mapping[str, Any]) -> str:
 def _issue(trouble: Trouble) -> dict[str, Any]:
     return {
         "check_name": f"auditproof/{trouble.verdict.lower()}",
-        "description": f"{trouble.verdict}: {trouble.title}: {trouble.text}",
+        "description": printable_lines(f"{trouble.verdict}: {trouble.title}: {trouble.text}"),
         "fingerprint": _fingerprint(trouble),
         "severity": "critical" if trouble.verdict == "VIOLATED" else "major",
-        "location": {"path": trouble.path, "lines": {"begin": trouble.line}},
+        "location": {"path": printable(trouble.path), "lines": {"begin": trouble.line}},
     }
 
 

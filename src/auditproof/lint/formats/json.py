@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any
 
+from auditproof.printable import printable_json
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
@@ -15,7 +17,7 @@ API_VERSION = "auditproof/v1"
 
 def as_json(linted: Sequence[Linted], kubernetes: str) -> str:
     """One object: what was looked at, the findings, and those that comments ignore with their reasons."""
-    return json.dumps(
+    report = json.dumps(
         {
             "apiVersion": API_VERSION,
             "kind": "LintResult",
@@ -24,6 +26,7 @@ def as_json(linted: Sequence[Linted], kubernetes: str) -> str:
         },
         indent=2,
     )
+    return printable_json(report)
 
 
 def _policy(linted: Linted) -> dict[str, Any]:

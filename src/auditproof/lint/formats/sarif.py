@@ -6,12 +6,14 @@ Source: Static Analysis Results Interchange Format (SARIF) Version 2.1.0, OASIS 
 from __future__ import annotations
 
 import json
+import os
 from pathlib import PurePath
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
 from auditproof import __version__
 from auditproof.lint.catalogue import CATALOGUE, Severity
+from auditproof.printable import printable, printable_json, printable_lines
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -39,7 +41,7 @@ def as_sarif(linted: Sequence[Linted], kubernetes: str) -> str:
         "results": [result for one in linted for result in _results(one)],
         "properties": {"kubernetes": kubernetes},
     }
-    return json.dumps({"$schema": SCHEMA, "version": "2.1.0", "runs": [run]}, indent=2)
+    return printable_json(json.dumps({"$schema": SCHEMA, "version": "2.1.0", "runs": [run]}, indent=2))
 
 
 def _rule(code: Code) -> dict[str, Any]:
@@ -57,7 +59,7 @@ def _invocation(linted: Sequence[Linted]) -> dict[str, Any]:
     notes = [
         {
             "level": "error",
-            "message": {"text": one.unreadable},
+            "message": {"text": printable_lines(one.unreadable)},
             "locations": [{"physicalLocation": {"artifactLocation": {"uri": _uri(one.path)}}}],
         }
         for one in unreadable
@@ -68,7 +70,7 @@ def _invocation(linted: Sequence[Linted]) -> dict[str, Any]:
 def _results(linted: Linted) -> list[dict[str, Any]]:
     found = [_result(finding) for finding in linted.examination.findings]
     for one in linted.examination.ignored:
-        suppression = {"kind": "inSource", "justification": one.reason}
+        suppression = {"kind": "inSource", "justification": printable(one.reason)}
         found.append({**_result(one.finding), "suppressions": [suppression]})
     return found
 
@@ -82,7 +84,7 @@ def _result(finding: Finding) -> dict[str, Any]:
         "ruleId": finding.code,
         "ruleIndex": _ORDER[finding.code],
         "level": _LEVELS[finding.severity],
-        "message": {"text": "\n".join(filter(None, lines))},
+        "message": {"text": printable_lines("\n".join(filter(None, lines)))},
         "locations": [{"physicalLocation": place}],
     }
 
@@ -90,4 +92,4 @@ def _result(finding: Finding) -> dict[str, Any]:
 def _uri(path: str) -> str:
     """A relative reference or, of an absolute path, a file URI."""
     pure = PurePath(path)
-    return pure.as_uri() if pure.is_absolute() else quote(pure.as_posix())
+    return pure.as_uri() if pure.is_absolute() else quote(os.fsencode(pure.as_posix()))

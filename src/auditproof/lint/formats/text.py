@@ -6,6 +6,7 @@ from collections import Counter
 from typing import TYPE_CHECKING
 
 from auditproof.lint.catalogue import Severity
+from auditproof.printable import printable
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -29,7 +30,7 @@ def as_text(linted: Sequence[Linted], kubernetes: str) -> str:
 def _finding(finding: Finding) -> str:
     lines = [f"{finding.position}: {_NAMES[finding.severity]} {finding.code} {finding.name}: {finding.message}"]
     lines += [f"    shown by: {finding.shown}"] if finding.shown else []
-    return "\n".join([*lines, f"    to do: {finding.advice}"])
+    return "\n".join(map(printable, [*lines, f"    to do: {finding.advice}"]))
 
 
 def _summary(findings: Sequence[Finding], ignored: int, unreadable: int, files: int, kubernetes: str) -> str:
