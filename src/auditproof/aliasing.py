@@ -33,25 +33,30 @@ class _Value:
 
     kind: _Kind
     then: list[_Value] = field(default_factory=list)
+    open: bool = False  # it is still being read
 
 
 _SCALAR = _Value(_Kind.SCALAR)
 _MERGE_KEY = _Value(_Kind.MERGE_KEY)
 
 
-def expands_too_much(events: Iterable[yaml.Event]) -> bool:
-    """Whether the first document in ``events`` has more aliases than go-yaml bears; no alias may contain itself."""
+def expands_too_much(events: Iterable[yaml.Event]) -> tuple[int, int] | None:
+    """Where the first document in ``events`` begins (line and column), if it has more aliases than go-yaml bears.
+
+    What makes an alias one that cannot be read (its anchor is nowhere, or around it) is for the reader of the document.
+    """
     total, aliased = 1, 0
-    pending = [(value, False) for value in _document(events)]
+    place, values = _document(events)
+    pending = [(value, False) for value in values]
     while pending:
         value, inside = pending.pop()
         total += 1
         aliased += inside
         if aliased > 100 and total > 1000 and aliased / total > _allowed(total):
-            return True
+            return place
         inside = inside or value.kind is _Kind.ALIAS
         pending.extend((child, inside) for child in reversed(value.then))
-    return False
+    return None
 
 
 def _allowed(total: int) -> float:
@@ -60,8 +65,9 @@ def _allowed(total: int) -> float:
     return 0.10 if total >= _LARGE else 0.99 - 0.89 * ((total - _SMALL) / (_LARGE - _SMALL))
 
 
-def _document(events: Iterable[yaml.Event]) -> list[_Value]:
+def _document(events: Iterable[yaml.Event]) -> tuple[tuple[int, int], list[_Value]]:
     root = _Value(_Kind.SEQUENCE)
+    place = (1, 1)
     parents = [root]
     anchors: dict[str | None, _Value] = {}
     for event in events:
@@ -70,21 +76,25 @@ def _document(events: Iterable[yaml.Event]) -> list[_Value]:
         if isinstance(event, yaml.CollectionEndEvent):
             done = parents.pop()
             done.then = _visits(done.then) if done.kind is _Kind.MAPPING else done.then
+            done.open = False
         elif isinstance(event, yaml.NodeEvent):
+            if not root.then and event.start_mark:
+                place = (event.start_mark.line + 1, event.start_mark.column + 1)
             value = _value(event, anchors)
             parents[-1].then.append(value)
             if isinstance(event, yaml.CollectionStartEvent):
                 parents.append(value)
-    return root.then
+    return place, root.then
 
 
 def _value(event: yaml.NodeEvent, anchors: dict[str | None, _Value]) -> _Value:
     if isinstance(event, yaml.AliasEvent):
-        return _Value(_Kind.ALIAS, [anchors[event.anchor]])
+        meant = anchors.get(event.anchor, _SCALAR)
+        return _Value(_Kind.ALIAS, [_SCALAR if meant.open else meant])
     if isinstance(event, yaml.ScalarEvent):
         value = _MERGE_KEY if event.value == "<<" and (event.implicit[0] or event.tag == _MERGE_TAG) else _SCALAR
     else:
-        value = _Value(_Kind.MAPPING if isinstance(event, yaml.MappingStartEvent) else _Kind.SEQUENCE)
+        value = _Value(_Kind.MAPPING if isinstance(event, yaml.MappingStartEvent) else _Kind.SEQUENCE, open=True)
     anchors[event.anchor] = value
     return value
 

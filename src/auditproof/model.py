@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
-from auditproof.errors import Position, Problem, SourceError
+from auditproof.errors import SHOWN_PROBLEMS, Position, Problem, SourceError
 from auditproof.source import Mapping, Node, parse_yaml
 
 if TYPE_CHECKING:
@@ -26,6 +26,7 @@ class Strict(BaseModel):
     model_config = ConfigDict(strict=True, extra="forbid", frozen=True)
 
 
+_LONGEST = 100  # letters of a key that are compared with what may be meant
 M = TypeVar("M", bound=Strict)
 
 
@@ -43,7 +44,9 @@ def read_model(path: Path, model: type[M]) -> tuple[M, Node]:
     try:
         checked = model.model_validate(root.plain())
     except ValidationError as invalid:
-        found = [_problem(root, error, model) for error in invalid.errors()]
+        known = tuple(sorted(set(_keys(model.model_json_schema()))))
+        errors = invalid.errors(include_url=False, include_context=False, include_input=False)
+        found = [_problem(root, error, known if n < SHOWN_PROBLEMS else ()) for n, error in enumerate(errors)]
         raise SourceError(sorted([*repeated, *found], key=lambda problem: problem.position)) from None
     if repeated:
         raise SourceError(repeated)
@@ -62,27 +65,38 @@ def _repeated(root: Node) -> Iterator[Problem]:
             pending += node.value
 
 
-def _problem(root: Node, error: ErrorDetails, model: type[BaseModel]) -> Problem:
-    path = tuple(step for step in error["loc"] if _is_step(step))
+def _problem(root: Node, error: ErrorDetails, known: tuple[str, ...]) -> Problem:
+    """One error of pydantic's with its place; ``known`` are the keys of which one may be meant."""
+    loc, text = error["loc"], error["msg"]
+    last = loc[-1:] if error["type"] in ("extra_forbidden", "missing") else ()
+    path = _path(root, loc[: len(loc) - len(last)])
     node = root.at(path)
     position = node.position
-    text = error["msg"]
-    if error["type"] == "extra_forbidden":
-        parent = root.at(path[:-1])
-        if isinstance(parent.value, Mapping) and path[-1] in parent.value.keys:
-            position = parent.value.keys[str(path[-1])]
-        text = f'unknown key "{path[-1]}"{_suggestion(str(path[-1]), model)}'
+    if error["type"] == "extra_forbidden" and isinstance(node.value, Mapping):
+        position = node.value.keys.get(str(last[0]), position)
+        text = f'unknown key "{last[0]}"{_suggestion(str(last[0]), known)}'
+    path += last
     name = ".".join(str(step) for step in path) or "the file"
     return Problem(position, f"{name}: {text}")
 
 
-def _is_step(step: Any) -> bool:
-    return isinstance(step, int) or (isinstance(step, str) and "[" not in step and not step[:1].isupper())
+def _path(root: Node, steps: tuple[str | int, ...]) -> tuple[str | int, ...]:
+    """Pydantic's steps without those by which it names the alternatives of a union, unless the file has such a key."""
+    path: tuple[str | int, ...] = ()
+    node = root
+    for step in steps:
+        child = root.at((*path, step))
+        if child is not node or not _names_alternative(step):
+            path, node = (*path, step), child
+    return path
 
 
-def _suggestion(key: str, model: type[BaseModel]) -> str:
-    known = sorted(set(_keys(model.model_json_schema())))
-    guess = difflib.get_close_matches(key, known, n=1)
+def _names_alternative(step: str | int) -> bool:
+    return isinstance(step, str) and ("[" in step or step[:1].isupper())
+
+
+def _suggestion(key: str, known: tuple[str, ...]) -> str:
+    guess = difflib.get_close_matches(key[:_LONGEST], known, n=1)
     return f'; did you mean "{guess[0]}"?' if guess else ""
 
 

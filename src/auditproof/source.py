@@ -94,12 +94,12 @@ def parse_yaml(data: bytes, path: str) -> Node:
 def parse_document(data: bytes, path: str, *, deepest: int) -> Document:
     """The first document of ``data``, at most ``deepest`` levels deep.
 
-    Raises NotYaml where it is not YAML.
+    Raises NotYaml where it is not YAML. Aliases are counted before anything is built of them: a few kilobytes could
+    come to gigabytes.
     """
-    document, aliased = read_first_document(data, path, lambda events: _Builder(path, deepest).build(events))
-    if aliased and read_first_document(data, path, expands_too_much):
-        raise not_yaml(document.root.position, "document contains excessive aliasing")
-    return document
+    if b"*" in data and (place := read_first_document(data, path, expands_too_much)):
+        raise not_yaml(Position(path, *place), "document contains excessive aliasing")
+    return read_first_document(data, path, lambda events: _Builder(path, deepest).build(events))
 
 
 class _UnusableKey(str):
@@ -126,14 +126,13 @@ class _Builder:
         self._deepest = deepest
         self._open: list[_Open] = []
         self._anchors: dict[str, Node | None] = {}
-        self._aliased = False
         self._suspect = False
         self._error: NotYaml | None = None
         self._repeated: list[tuple[str, Position]] = []
         self._root: Node | None = None
 
-    def build(self, events: Iterator[yaml.Event]) -> tuple[Document, bool]:
-        """The document, and whether it has aliases.
+    def build(self, events: Iterator[yaml.Event]) -> Document:
+        """The document.
 
         Of several errors the first is raised; what only JSON cannot express is looked for last, and in what is left.
         """
@@ -144,7 +143,7 @@ class _Builder:
             raise self._error
         if self._suspect and (error := _unspeakable(root)):
             raise error
-        return Document(root, tuple(self._repeated)), self._aliased
+        return Document(root, tuple(self._repeated))
 
     def _fail(self, where: Position, text: str) -> None:
         self._error = self._error or not_yaml(where, text)
@@ -183,7 +182,6 @@ class _Builder:
     def _alias(self, anchor: str, position: Position) -> Node:
         if anchor not in self._anchors:
             raise not_yaml(position, f"unknown anchor '{anchor}' referenced")
-        self._aliased = True
         node = self._anchors[anchor]
         if node is None:
             self._fail(position, f"anchor '{anchor}' value contains itself")
