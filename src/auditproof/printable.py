@@ -22,7 +22,6 @@ _HIDDEN = f"\x7f-\x9f{_DIRECTIONS}{_BREAKS}{_NO_TEXT}"
 _IN_LINE = re.compile(f"[\x00-\x1f{_HIDDEN}]")
 _IN_LINES = re.compile(f"[\x00-\x08\x0b-\x1f{_HIDDEN}]")
 _IN_JSON = re.compile(f"[{_HIDDEN}]|#(?=#(?:vso|teamcity)?\\[)")
-_MARKUP = re.compile(r"[\\`*\[\]|~]")
 _SHORT = {"\n": "\\n", "\r": "\\r", "\t": "\\t"}
 _COMMAND = re.compile(r"^(\s*):(?=:[A-Za-z][^\n]*::)|#(?=#(?:vso|teamcity)?\[)", re.MULTILINE)
 
@@ -48,18 +47,6 @@ def visible(text: str) -> str:
 def printable_json(text: str) -> str:
     """``text``, which is JSON, with the same meaning: such characters are in its strings, and are escaped there."""
     return _IN_JSON.sub(lambda found: json.dumps(found[0])[1:-1] if found[0] != "#" else "\\u0023", text)
-
-
-def markdown(text: str) -> str:
-    """``text`` in one line of Markdown, in a table too: no markup, no link, no HTML comes of it."""
-    return _MARKUP.sub(r"\\\g<0>", printable(text).replace("&", "&amp;").replace("<", "&lt;"))
-
-
-def markdown_code(text: str) -> str:
-    """``text`` as code in one line of Markdown, in a table too."""
-    shown = printable(text).replace("|", "\\|")
-    fence = "`" * (1 + max(map(len, re.findall("`+", shown)), default=0))
-    return f"{fence} {shown} {fence}" if "`" in shown else f"`{shown}`"
 
 
 def _escape(found: re.Match[str]) -> str:

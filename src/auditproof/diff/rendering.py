@@ -5,7 +5,8 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any
 
-from auditproof.printable import markdown, markdown_code, printable
+from auditproof.markdown import markdown, markdown_code
+from auditproof.printable import printable
 from auditproof.stages import in_order
 
 if TYPE_CHECKING:
@@ -79,8 +80,8 @@ def render_markdown(diff: PolicyDiff, shown: Sequence[str] = ()) -> str:
         row = difference.row
         what = f"{row.product.what} {row.product.where}".strip()
         cells = [f"{difference.change.kind}: {difference.change.text}", row.who, row.product.verbs_text, what]
-        rows = [*map(markdown, [*cells, _rules_text(difference)]), markdown_code(_witness_text(difference.witness))]
-        lines.append(_cells([*rows, *([markdown(live)] if shown else [])]))
+        cells = [*map(markdown, [*cells, _rules_text(difference)]), markdown_code(_witness_text(difference.witness))]
+        lines.append(_cells([*cells, *([markdown(live)] if shown else [])]))
     return "\n".join(lines) + "\n"
 
 

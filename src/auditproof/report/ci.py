@@ -15,11 +15,11 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
 from auditproof import __version__
+from auditproof.markdown import markdown, row
 from auditproof.printable import printable, printable_lines
 from auditproof.report.backends import backend_troubles
 from auditproof.report.change import change_rows, change_sentence
 from auditproof.report.headline import is_trouble, verdict_sentence, verdict_word, why_not_performed, worst_first
-from auditproof.report.markdown import markdown, row
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping

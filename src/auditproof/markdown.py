@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 
-from auditproof.printable import printable_lines
+from auditproof.printable import printable, printable_lines
 
 _MEANS = re.compile(r"[\\`*_\[\]<>|~&$@]|:(?=//)|(?<=www)\.", re.IGNORECASE)
 
@@ -17,6 +17,13 @@ _MEANS = re.compile(r"[\\`*_\[\]<>|~&$@]|:(?=//)|(?<=www)\.", re.IGNORECASE)
 def markdown(text: str) -> str:
     """``text`` for a paragraph or a cell of a table; its lines stay apart."""
     return "<br>".join(_MEANS.sub(_reference, line) for line in printable_lines(text).split("\n"))
+
+
+def markdown_code(text: str) -> str:
+    """``text`` as code, in one line; in a table, too."""
+    shown = printable(text).replace("|", "\\|")
+    fence = "`" * (1 + max(map(len, re.findall("`+", shown)), default=0))
+    return f"{fence} {shown} {fence}" if "`" in shown else f"`{shown}`"
 
 
 def _reference(found: re.Match[str]) -> str:
