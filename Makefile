@@ -7,13 +7,14 @@ KUBERNETES ?=
 IMAGE   ?=
 ARGS    ?=
 RUNS    ?= 2000
+SECONDS ?= 600
 SEED    ?= 1
 
 BIN := .venv/bin
 READY := .venv/.ready
 
 .DEFAULT_GOAL := help
-.PHONY: help setup check test conformance backends bench gauntlet served catalogue facts lock clean
+.PHONY: help setup check test fuzz conformance backends bench gauntlet served catalogue facts lock clean
 
 help: ## list the targets
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{ printf "  %-12s %s\n", $$1, $$2 }'
@@ -37,6 +38,9 @@ check: $(READY) ## format, lint, types, layers
 
 test: $(READY) ## everything, the live tests on real servers too
 	$(BIN)/python -m pytest $(ARGS)
+
+fuzz: $(READY) ## feed every parser with random inputs for SECONDS (600); SEED=n repeats a run
+	$(BIN)/python -m tests.fuzz $(SECONDS) $(if $(filter command,$(firstword $(origin SEED))),$(SEED))
 
 conformance: $(READY) ## prove POLICY (the baseline policy by default), against BASE if given, and leave the report in REPORT
 	$(BIN)/auditproof run $(POLICY) --report $(REPORT) --cluster $(CLUSTER) $(if $(BASE),--base $(BASE)) $(if $(KUBERNETES),--kubernetes $(KUBERNETES)) $(if $(IMAGE),--image $(IMAGE)) $(ARGS)

@@ -4,15 +4,13 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Any
+from typing import Any
 from urllib.parse import quote, urlencode
 
 from auditproof.bodies import minimal_body
 from auditproof.resources import Resource, lookup
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
 
 METHODS = {
     "get": "GET",
@@ -176,11 +174,16 @@ def _default_patch(action: Action) -> Any:
     return {"metadata": {"labels": {"patched": action.patch}}}
 
 
-def _object(action: Action) -> dict[str, Any]:
-    """The object to send: what is given, with apiVersion, kind, name and namespace filled in from the target."""
+def _object(action: Action) -> Any:
+    """The object to send: what is given, with apiVersion, kind, name and namespace filled in from the target.
+
+    A body that is no object, or whose metadata is none, is meant as it is: the server is to refuse it.
+    """
     target = action.target
     smallest = minimal_body(target.resource.kind, target.subresource)
-    given = smallest if action.body is None else dict(action.body)
+    given = smallest if action.body is None else action.body
+    if not isinstance(given, Mapping) or not isinstance(given.get("metadata", {}), Mapping):
+        return given
     metadata = dict(given.get("metadata", {}))
     if target.name and "generateName" not in metadata:
         metadata.setdefault("name", target.name)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import gzip
 import os
+import zlib
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, BinaryIO, Protocol, cast
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
 
 TAIL_BYTES = 1024
 COMPRESSED = ".gz"
+DAMAGED = (OSError, EOFError, zlib.error)  # what reading raises where a file is, or a compressed one is not whole
 EVENT = b'{"kind":"Event",'
 API_VERSION = "audit.k8s.io/v1"
 LEVELS = {level.value: level for level in Level}
@@ -123,7 +125,10 @@ class FileLog:
         for n, (inode, path) in enumerate(files):
             live = n == len(files) - 1
             begin = replace(since, inode=inode) if n == 0 else Mark(inode, 0, b"", path.name)
-            mark = self._read_lines(path, begin, found, live=live)
+            try:
+                mark = self._read_lines(path, begin, found, live=live)
+            except DAMAGED as error:
+                raise LogUnreadable(f"the audit log {path} cannot be read to its end: {error}") from None
         end = replace(mark, rotated=_newest(files) or since.rotated)
         return Slice(tuple(found.events), tuple(found.problems), end, found.lines)
 
@@ -202,7 +207,7 @@ def _holds(path: Path, mark: Mark) -> bool:
     try:
         with gzip.open(path) as file:
             return _tail(cast("BinaryIO", file), mark.offset) == mark.tail
-    except (OSError, EOFError):  # it is still being written; then the original stands beside it
+    except DAMAGED:  # it is still being written; then the original stands beside it
         return False
 
 

@@ -6,8 +6,10 @@ comparable where ``process_start`` is the same.
 
 from __future__ import annotations
 
+import math
 import re
 from collections import Counter
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -86,7 +88,7 @@ def _by_label(metrics: bytes, name: bytes) -> dict[str, int]:
     found: Counter[str] = Counter()
     for labels, value in _values(metrics, name):
         label = _LABEL.search(labels)
-        found[label.group(1).decode() if label else ""] += int(value)
+        found[label.group(1).decode(errors="replace") if label else ""] += int(value)
     return dict(found)
 
 
@@ -98,8 +100,16 @@ def _values(metrics: bytes, name: bytes) -> Iterator[tuple[bytes, float]]:
         series, _, value = metrics[start : end if end >= 0 else len(metrics)].rpartition(b" ")
         found, _, labels = series.partition(b"{")
         if found == name:
-            yield labels, float(value)
+            yield labels, _number(value, name)
         start = _next_line(metrics, name, start)
+
+
+def _number(value: bytes, name: bytes) -> float:
+    """Raises WireError where it is no finite number."""
+    with suppress(ValueError):
+        if math.isfinite(number := float(value)):
+            return number
+    raise WireError(f"/metrics of the API server: {name.decode()} is {value[:40]!r}, not a number")
 
 
 def _next_line(metrics: bytes, name: bytes, start: int) -> int:

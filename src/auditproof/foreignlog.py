@@ -10,7 +10,7 @@ import re
 from dataclasses import dataclass, field
 from typing import IO, TYPE_CHECKING, cast
 
-from auditproof.auditlog import event_of
+from auditproof.auditlog import DAMAGED, event_of
 from auditproof.errors import LogUnreadable
 from auditproof.eventform import decode
 
@@ -74,7 +74,7 @@ class ForeignFile:
         try:
             with self._open() as file:
                 yield from file
-        except (OSError, EOFError) as error:
+        except DAMAGED as error:
             raise LogUnreadable(f"{self.path}: cannot be read to its end: {error}") from None
 
     def _open(self) -> IO[bytes]:

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from auditproof.clusters.connection import Connection
+from auditproof.clusters.sources import expanded
 from auditproof.errors import ClusterError
 from auditproof.pki import write_private
 
@@ -28,7 +29,7 @@ def find_kubeconfig(asked: str) -> Path:
             f"(a path, or {DEFAULT} for the one that kubectl takes)"
         )
     first = os.environ.get("KUBECONFIG", "").split(os.pathsep)[0] or "~/.kube/config"
-    path = Path(first if asked == DEFAULT else asked).expanduser().resolve()
+    path = expanded(first if asked == DEFAULT else asked).resolve()
     if not path.is_file():
         raise ClusterError(f"{path}: there is no such kubeconfig file")
     return path

@@ -10,8 +10,8 @@ from typing import Literal
 from pydantic import Field
 
 from auditproof import content
-from auditproof.clusters.sources import parse_source
-from auditproof.errors import Position, Problem, SourceError
+from auditproof.clusters.sources import expanded, parse_source
+from auditproof.errors import ClusterError, Position, Problem, SourceError
 from auditproof.model import Strict, read_model
 from auditproof.settings import RESERVED
 
@@ -94,6 +94,12 @@ def load_profile(name_or_path: str) -> Profile:
         if getattr(file, key) != _File.model_fields[key].get_default(call_default_factory=True)
         and file.provider != owner
     ]
+    logs: list[str] = []
+    for number, spec in enumerate(file.log):
+        try:
+            logs.append(str(parse_source(spec, path.parent)))
+        except ClusterError as error:
+            problems.append(Problem(root.at(("log", number)).position, f"log.{number}: {error}"))
     if problems:
         raise SourceError(sorted(problems, key=lambda problem: problem.position))
     return Profile(
@@ -104,7 +110,7 @@ def load_profile(name_or_path: str) -> Profile:
         image=file.image,
         engine=file.engine,
         servers=file.servers,
-        place=_place_of(file, path.parent),
+        place=_place_of(file, path.parent, tuple(logs)),
     )
 
 
@@ -115,17 +121,17 @@ _OWN_KEYS = {
 }
 
 
-def _place_of(file: _File, folder: Path) -> Place:
+def _place_of(file: _File, folder: Path, logs: tuple[str, ...]) -> Place:
     """Where an existing cluster is; paths are relative to the profile."""
     pair = file.clientCA
     named = file.kubeconfig not in ("", "default")
     return Place(
-        str(folder / Path(file.kubeconfig).expanduser()) if named else file.kubeconfig,
+        str(folder / expanded(file.kubeconfig)) if named else file.kubeconfig,
         file.context,
-        tuple(str(parse_source(spec, folder)) for spec in file.log),
+        logs,
         file.rights == "cluster",
-        folder / Path(pair.certificate).expanduser() if pair.certificate else None,
-        folder / Path(pair.key).expanduser() if pair.key else None,
+        folder / expanded(pair.certificate) if pair.certificate else None,
+        folder / expanded(pair.key) if pair.key else None,
     )
 
 

@@ -15,6 +15,7 @@ In a command, ``{offset}`` stands for how many bytes are known already and ``{st
 
 from __future__ import annotations
 
+import os
 import shlex
 import subprocess
 from dataclasses import dataclass
@@ -59,12 +60,12 @@ def parse_source(spec: str, folder: Path) -> Source:
         kind, place = "file", spec
     place = place.strip()
     if kind == "file":
-        path = (folder / Path(place).expanduser()).resolve()
+        path = (folder / expanded(place)).resolve()
         if not path.is_file():
             raise ClusterError(f"{spec}: there is no such audit log; a log is a file, or {', '.join(KINDS[1:])}: ...")
         return Source(kind, str(path))
     if kind in WEBHOOKS:
-        folder = (folder / Path(place).expanduser()).resolve()
+        folder = (folder / expanded(place)).resolve()
         if not (folder / EVENTS).is_file():
             raise ClusterError(f"{spec}: nothing is received there; start auditproof receive {place} first")
         return Source(kind, str(folder))
@@ -75,6 +76,11 @@ def parse_source(spec: str, folder: Path) -> Source:
     if kind == "api" and not place.startswith("/"):
         raise ClusterError(f"{spec}: expected a path of the API server after api:, beginning with /")
     return Source(kind, place)
+
+
+def expanded(path: str) -> Path:
+    """A path with ``~`` as the user's own folder; where no such user or path can be, it leads to no file."""
+    return Path(os.path.expanduser(path.replace("\0", "\\0")))  # noqa: PTH111 - pathlib's raises RuntimeError there
 
 
 def _words(command: str) -> list[str]:

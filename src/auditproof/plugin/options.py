@@ -13,7 +13,7 @@ import pytest
 from auditproof import content
 from auditproof.clusters.kubeconfig import DEFAULT
 from auditproof.clusters.profile import Profile, load_profile
-from auditproof.clusters.sources import parse_source
+from auditproof.clusters.sources import expanded, parse_source
 from auditproof.coverage import Depth
 from auditproof.errors import AuditproofError
 from auditproof.policy import KUBERNETES_VERSION, Policy, load_policy
@@ -282,7 +282,7 @@ def _folder(config: pytest.Config, name: str) -> Path | None:
 
 
 def _absolute(config: pytest.Config, given: str) -> Path:
-    return (config.invocation_params.dir / Path(given).expanduser()).resolve()
+    return (config.invocation_params.dir / expanded(given)).resolve()
 
 
 def _usable(load: Callable[[], T]) -> T:
