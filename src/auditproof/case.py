@@ -22,6 +22,7 @@ from auditproof.errors import Position, Problem, SourceError
 from auditproof.expect import Claim, Expectation, pattern_of
 from auditproof.manifest import BadManifest, check_object, load_manifest
 from auditproof.model import read_model
+from auditproof.paths import is_file, names_beside, path_of
 from auditproof.policy import version_of
 from auditproof.settings import NO_SETTINGS, RESERVED, Settings
 
@@ -34,6 +35,7 @@ if TYPE_CHECKING:
     from auditproof.source import Node
 
 Manifests = tuple[Mapping[str, Any], ...]
+_LONGEST = 100  # letters of a name that are compared with what may be meant
 
 
 @dataclass(frozen=True, slots=True)
@@ -190,10 +192,9 @@ class _Reading:
 
     def file(self, where: tuple[str | int, ...], text: str) -> Path:
         """The file that ``text`` names, relative to the case file."""
-        found = (self.path.parent / text).resolve()
-        if not found.is_file():
-            beside = [entry.name for entry in found.parent.iterdir()] if found.parent.is_dir() else []
-            self.wrong(where, f"there is no file {found}{_suggestion(found.name, beside)}")
+        found = (self.path.parent / path_of(text)).resolve()
+        if not is_file(found):
+            self.wrong(where, f"there is no file {found}{_suggestion(found.name[:_LONGEST], names_beside(found))}")
         return found
 
     def manifests(self, where: tuple[str | int, ...], given: list[Any]) -> Manifests:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from auditproof.clusters.receiver import Behaviour, Receiver
+from auditproof.clusters.receiving import events_of
 from auditproof.clusters.rundir import RunDirectory
 
 if TYPE_CHECKING:
@@ -32,7 +33,7 @@ def receiver(run: RunDirectory) -> Iterator[Receiver]:
 
 
 def event(audit_id: str) -> dict[str, str]:
-    return {"kind": "Event", "auditID": audit_id, "level": "Metadata", "stage": "ResponseComplete"}
+    return {"auditID": audit_id, "level": "Metadata", "stage": "ResponseComplete"}
 
 
 def post(receiver: Receiver, *audit_ids: str, token: str = "", certificate: bool = True) -> int:
@@ -61,6 +62,23 @@ def test_what_is_answered_200_stands_in_the_log_once(receiver: Receiver) -> None
 
     assert ids(receiver) == ["a", "b", "c"]
     assert [(attempt.events, attempt.again) for attempt in receiver.attempts()] == [(2, 0), (2, 1)]
+
+
+def test_an_event_of_any_depth_costs_the_others_of_its_batch_nothing() -> None:
+    items = ['{"auditID":"a","level":"Metadata"}', '{"auditID":"b}]","requestObject":' + "[" * 5000 + "]" * 5000 + "}"]
+    text = '{"kind":"EventList","apiVersion":"audit.k8s.io/v1","metadata":{},"items":[' + ",\n".join(items) + "]}"
+
+    head = '{"kind":"Event","apiVersion":"audit.k8s.io/v1",'
+    assert [line.decode() for line in events_of(text.encode())] == [head + item[1:] for item in items]
+    assert events_of(b'{"items": null}') == events_of(b'{"items": []}') == events_of(b"{}") == []
+
+
+@pytest.mark.parametrize(
+    "body", ["", "[]", "1", '{"items": [1]}', '{"items": {}}', '{"items": [{}', '{"items": [{}]]', "[[{}]]"]
+)
+def test_what_is_no_list_of_events_is_refused(body: str) -> None:
+    with pytest.raises(ValueError, match=r"."):
+        events_of(body.encode())
 
 
 def test_what_is_refused_is_not_kept_and_only_so_often(receiver: Receiver) -> None:

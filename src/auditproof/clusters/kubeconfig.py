@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from auditproof.clusters.connection import Connection
-from auditproof.clusters.sources import expanded
 from auditproof.errors import ClusterError
+from auditproof.paths import is_file, path_of
 from auditproof.pki import write_private
 
 if TYPE_CHECKING:
@@ -29,8 +29,8 @@ def find_kubeconfig(asked: str) -> Path:
             f"(a path, or {DEFAULT} for the one that kubectl takes)"
         )
     first = os.environ.get("KUBECONFIG", "").split(os.pathsep)[0] or "~/.kube/config"
-    path = expanded(first if asked == DEFAULT else asked).resolve()
-    if not path.is_file():
+    path = path_of(first if asked == DEFAULT else asked).resolve()
+    if not is_file(path):
         raise ClusterError(f"{path}: there is no such kubeconfig file")
     return path
 

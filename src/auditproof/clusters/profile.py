@@ -10,9 +10,10 @@ from typing import Literal
 from pydantic import Field
 
 from auditproof import content
-from auditproof.clusters.sources import expanded, parse_source
+from auditproof.clusters.sources import parse_source
 from auditproof.errors import ClusterError, Position, Problem, SourceError
 from auditproof.model import Strict, read_model
+from auditproof.paths import path_of
 from auditproof.settings import RESERVED
 
 
@@ -126,12 +127,12 @@ def _place_of(file: _File, folder: Path, logs: tuple[str, ...]) -> Place:
     pair = file.clientCA
     named = file.kubeconfig not in ("", "default")
     return Place(
-        str(folder / expanded(file.kubeconfig)) if named else file.kubeconfig,
+        str(folder / path_of(file.kubeconfig)) if named else file.kubeconfig,
         file.context,
         logs,
         file.rights == "cluster",
-        folder / expanded(pair.certificate) if pair.certificate else None,
-        folder / expanded(pair.key) if pair.key else None,
+        folder / path_of(pair.certificate) if pair.certificate else None,
+        folder / path_of(pair.key) if pair.key else None,
     )
 
 

@@ -15,7 +15,6 @@ In a command, ``{offset}`` stands for how many bytes are known already and ``{st
 
 from __future__ import annotations
 
-import os
 import shlex
 import subprocess
 from dataclasses import dataclass
@@ -27,6 +26,7 @@ from auditproof.auditlog import AuditLog, FileLog
 from auditproof.clusters.connection import connection_to
 from auditproof.clusters.receiving import EVENTS
 from auditproof.errors import ClusterError, LogUnreadable
+from auditproof.paths import is_file, path_of
 from auditproof.streamlog import StreamLog
 
 if TYPE_CHECKING:
@@ -60,13 +60,13 @@ def parse_source(spec: str, folder: Path) -> Source:
         kind, place = "file", spec
     place = place.strip()
     if kind == "file":
-        path = (folder / expanded(place)).resolve()
-        if not path.is_file():
+        path = (folder / path_of(place)).resolve()
+        if not is_file(path):
             raise ClusterError(f"{spec}: there is no such audit log; a log is a file, or {', '.join(KINDS[1:])}: ...")
         return Source(kind, str(path))
     if kind in WEBHOOKS:
-        folder = (folder / expanded(place)).resolve()
-        if not (folder / EVENTS).is_file():
+        folder = (folder / path_of(place)).resolve()
+        if not is_file(folder / EVENTS):
             raise ClusterError(f"{spec}: nothing is received there; start auditproof receive {place} first")
         return Source(kind, str(folder))
     if kind == "command" and not _words(place):
@@ -76,11 +76,6 @@ def parse_source(spec: str, folder: Path) -> Source:
     if kind == "api" and not place.startswith("/"):
         raise ClusterError(f"{spec}: expected a path of the API server after api:, beginning with /")
     return Source(kind, place)
-
-
-def expanded(path: str) -> Path:
-    """A path with ``~`` as the user's own folder; where no such user or path can be, it leads to no file."""
-    return Path(os.path.expanduser(path.replace("\0", "\\0")))  # noqa: PTH111 - pathlib's raises RuntimeError there
 
 
 def _words(command: str) -> list[str]:

@@ -13,9 +13,10 @@ import pytest
 from auditproof import content
 from auditproof.clusters.kubeconfig import DEFAULT
 from auditproof.clusters.profile import Profile, load_profile
-from auditproof.clusters.sources import expanded, parse_source
+from auditproof.clusters.sources import parse_source
 from auditproof.coverage import Depth
 from auditproof.errors import AuditproofError
+from auditproof.paths import path_of
 from auditproof.policy import KUBERNETES_VERSION, Policy, load_policy
 from auditproof.printable import printable_lines
 from auditproof.requirements import load_requirements
@@ -282,7 +283,7 @@ def _folder(config: pytest.Config, name: str) -> Path | None:
 
 
 def _absolute(config: pytest.Config, given: str) -> Path:
-    return (config.invocation_params.dir / expanded(given)).resolve()
+    return (config.invocation_params.dir / path_of(given)).resolve()
 
 
 def _usable(load: Callable[[], T]) -> T:

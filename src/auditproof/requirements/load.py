@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import difflib
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from auditproof.audit import Level
 from auditproof.errors import AuditproofError, Problem, SourceError
 from auditproof.model import read_model
+from auditproof.paths import is_file, path_of
 from auditproof.policy import GroupResources, PolicyRule
 from auditproof.requirements.model import RequirementsModel
 from auditproof.requirements.requirement import Bound, Requirement, RequirementsFile
@@ -18,6 +18,7 @@ from auditproof.space.cells import PATH_VERBS, RESOURCE_VERBS
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
+    from pathlib import Path
 
     from auditproof.requirements.model import LevelModel, RequirementModel, SelectorModel
     from auditproof.source import Node
@@ -37,8 +38,8 @@ def load_requirements(name: str, folder: Path) -> RequirementsFile:
     Raises SourceError with everything that is wrong with it, AuditproofError where there is none.
     """
     known = shipped(folder)
-    path = known.get(name) or Path(name)
-    if name not in known and not path.is_file():
+    path = known.get(name) or path_of(name)
+    if name not in known and not is_file(path):
         guess = difflib.get_close_matches(name, list(known), n=1)
         meant = f"; did you mean {guess[0]}?" if guess else ""
         raise AuditproofError(f"--requirements {name}: neither a file nor one of {', '.join(known)}{meant}")
