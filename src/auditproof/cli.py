@@ -55,7 +55,8 @@ Each input line is a JSON object with the keys user, groups, verb, namespace, ap
 subresource, name, or path for a non-resource request; absent keys are empty, "user": null is a failed authentication.
 Each output line has level, rule (from 0, or null), line, omitStages, omitManagedFields.
 
-exit codes: 0 done; 2 the policy or a request cannot be used (what is wrong stands on standard error).
+exit codes: 0 done; 2 the policy or a request cannot be used (what is wrong stands on standard error);
+141 whoever read the answers has gone, as with every command that writes to standard output.
 
 example:
   echo '{"user":"alice","groups":["dev"],"verb":"get","resource":"secrets","namespace":"shop"}' |

@@ -223,6 +223,25 @@ def test_one_hostile_event_is_one_bad_line(tmp_path: Path) -> None:
     assert 'audit.log:2: no audit event: responseStatus is "OK", not an object' in text
 
 
+@pytest.mark.parametrize("level", ["Metadata", "Request"])  # proven, and told as a failure
+def test_what_a_log_says_controls_no_terminal_and_no_ci_runner(tmp_path: Path, level: str) -> None:
+    hostile = [
+        event("a", "get", "/%0A%3A%3Aerror%20file%3Dx%3A%3Apwned/x", level=level),
+        event("b\x1b]0;t\x07", "get", "/%1B%5B31m", level=level, user={"username": "\n::add-mask::x\n\u202e"}),
+    ]
+    for each in hostile:
+        del each["objectRef"]
+    write(tmp_path / "audit.log", *hostile)
+
+    code, report, text = run(tmp_path, "--log", "audit.log", "-v", "-rA")
+
+    assert code == (level != "Metadata"), text
+    assert not [line for line in text.splitlines() if line.lstrip().startswith("::")]
+    assert "\\x1b[31m" in text
+    assert not [letter for letter in text if letter < " " and letter != "\n"]
+    assert all(proof["id"].isprintable() for proof in report["proofs"])
+
+
 def test_an_event_of_any_depth_is_judged_and_shown(tmp_path: Path) -> None:
     write(tmp_path / "audit.log", event("a"))
     body = '{"a":' * 3000 + "1" + "}" * 3000
