@@ -146,10 +146,10 @@ def run_time(report: Mapping[str, Any]) -> str:
     """When the run was made, for people: the day, both times of it in UTC, and how long that is."""
     try:
         started, finished = (datetime.fromisoformat(report[key]) for key in ("started", "finished"))
-    except ValueError:  # of a results.json that does not say
+        seconds = round((finished - started).total_seconds())
+    except (ValueError, TypeError):  # of a results.json that does not say, or says the zone of one of them only
         return f"{report['started']} to {report['finished']}" if report["started"] else "at an unknown time"
     end = f"{finished:%H:%M:%S}" if started.date() == finished.date() else f"{finished.day} {finished:%B %Y, %H:%M:%S}"
-    seconds = round((finished - started).total_seconds())
     long = f"{seconds // 60} min {seconds % 60} s" if seconds >= 60 else f"{seconds} s"
     return f"{started.day} {started:%B %Y, %H:%M:%S} to {end} UTC ({long})"
 
