@@ -17,6 +17,7 @@ import yaml
 from auditproof.access import rules_needed
 from auditproof.action import Request
 from auditproof.admission import PROBE, Marker, fill, markers
+from auditproof.attributes import UserInfo
 from auditproof.capability import Capability
 from auditproof.clusters.cleanup import RUN, labels
 from auditproof.counters import parse_counters
@@ -100,6 +101,24 @@ class Admin:
             f"{len(found)} of the {self._cluster.servers} API servers behind {self._cluster.url} were reached "
             "(they are told apart by process_start_time_seconds of /metrics)"
         )
+
+    def user(self) -> UserInfo | None:
+        """Who the admin is to the server; None where it does not say."""
+        review = {"apiVersion": "authentication.k8s.io/v1", "kind": "SelfSubjectReview"}
+        answer = self.send("POST", "/apis/authentication.k8s.io/v1/selfsubjectreviews", review)
+        if answer.status != 201:
+            return None
+        found = answer.json()["status"]["userInfo"]
+        return UserInfo(str(found.get("username", "")), tuple(found.get("groups", ())))
+
+    def aggregated(self, groups: Iterable[str]) -> set[str]:
+        """Those of the API groups for which another server answers; all of them where that is not to be known."""
+        answer = self.send("GET", "/apis/apiregistration.k8s.io/v1/apiservices")
+        if answer.status != 200:
+            return set(groups)
+        specs = [item["spec"] for item in answer.json()["items"]]
+        own = {str(spec.get("group", "")) for spec in specs if not spec.get("service")}
+        return set(groups) - own
 
     def unread(self) -> str:
         """Why an event may stand in a log that nobody reads; empty where nothing shows that.

@@ -80,8 +80,8 @@ class AuditLog(Protocol):
         """The place before everything that is there."""
         ...
 
-    def read(self, since: Mark, wanted: Callable[[str], bool]) -> Slice:
-        """All complete lines after ``since``; only events whose audit ID is ``wanted`` are kept.
+    def read(self, since: Mark, wanted: Callable[[AuditEvent], bool]) -> Slice:
+        """All complete lines after ``since``; ``wanted`` is asked about each event in turn, and says which are kept.
 
         Raises LogUnreadable where lines may be lost (file deleted, truncated or replaced).
         """
@@ -117,7 +117,7 @@ class FileLog:
         """Before the first line of the oldest file that is there. Raises LogUnreadable where there is none."""
         return Mark(self._files()[0][0], 0, b"")
 
-    def read(self, since: Mark, wanted: Callable[[str], bool]) -> Slice:
+    def read(self, since: Mark, wanted: Callable[[AuditEvent], bool]) -> Slice:
         """See AuditLog.read."""
         found = Found(wanted)
         mark = since
@@ -237,7 +237,7 @@ def _end_of_last_line(file: BinaryIO, block: int = 65536) -> int:
 class Found:
     """What reading has found so far."""
 
-    def __init__(self, wanted: Callable[[str], bool]) -> None:
+    def __init__(self, wanted: Callable[[AuditEvent], bool]) -> None:
         self._wanted = wanted
         self.events: list[AuditEvent] = []
         self.problems: list[str] = []
@@ -255,7 +255,7 @@ class Found:
             self.problems.append(f"{source}, byte {offset}: this line is not an audit event: {error}: {line[:80]!r}")
             self._add_glued(line, source, offset)
             return
-        if self._wanted(event.audit_id):
+        if self._wanted(event):
             self.events.append(event)
 
     def _add_glued(self, line: bytes, source: str, offset: int) -> None:
@@ -267,7 +267,7 @@ class Found:
         if begin > 0:
             with suppress(ValueError):
                 event = event_of(decode(line[begin:]), source, offset + begin)
-                self.events += [event] if self._wanted(event.audit_id) else []
+                self.events += [event] if self._wanted(event) else []
 
 
 def event_of(raw: Any, source: str, offset: int, line: bytes = b"") -> AuditEvent:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
 from auditproof import oidc, pki
+from auditproof.authenticated import AuthenticatedUser, authenticated
 from auditproof.clusters.connection import connection_to
 from auditproof.clusters.signing import issue
 from auditproof.identity import (
@@ -45,6 +46,7 @@ class Credentials:
         self._admin = admin
         self._folder = folder
         self._made: dict[Identity, Credential] = {}
+        self._users: dict[Identity, AuthenticatedUser] = {}
 
     def of(self, identity: Identity) -> Credential:
         """The credential of ``identity``, made at the first call.
@@ -54,6 +56,14 @@ class Credentials:
         if identity not in self._made:
             self._made[identity] = self._make(identity)
         return self._made[identity]
+
+    def user(self, identity: Identity) -> AuthenticatedUser:
+        """The user that the server makes of the credential of ``identity``. Raises as ``of``."""
+        if identity not in self._users:
+            credential = self.of(identity)
+            fingerprint = pki.fingerprint(credential.cert) if credential.cert else ""
+            self._users[identity] = authenticated(identity, fingerprint=fingerprint, token=credential.token)
+        return self._users[identity]
 
     def _make(self, identity: Identity) -> Credential:
         headers = _impersonation_headers(identity)

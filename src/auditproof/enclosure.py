@@ -3,21 +3,30 @@
 ``open`` notes where the log ends and what the server's counters say. ``close`` sends the follow-up requests and the
 sentinel (see ``fence``), reads the log up to the sentinel's event, and answers with everything found and every doubt.
 
+Nothing rests on the log alone: it must hold exactly as many events as the server has counted (see ``reconcile``), and
+the policy must have been asked about as many requests as were sent (see ``uncounted``).
+
 A log that is in no order (a webhook in batch mode) is complete only when it holds as many events as the server has
 counted since it started, and none was written off: the sentinel's event alone would show nothing about earlier ones.
 """
 
 from __future__ import annotations
 
+import time
 from collections import defaultdict
 from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from auditproof.action import Request
+from auditproof.attributes import attributes_of
+from auditproof.audit import Stage
+from auditproof.clock import SAME, measured
 from auditproof.errors import AuditproofError, LogUnreadable
+from auditproof.event_match import offset_of
 from auditproof.fenced import Fence, Sent
-from auditproof.metrics import Metrics
+from auditproof.metrics import METRICS, Metrics
+from auditproof.reconcile import Reconciler
 from auditproof.settling import end_shows, is_over
 from auditproof.uncounted import uncounted
 from auditproof.verdict import NOT_STORED
@@ -25,19 +34,23 @@ from auditproof.wait import TimedOut, wait_until
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
+    from datetime import timedelta
 
     from auditproof.admin import Admin
-    from auditproof.attributes import Attributes
+    from auditproof.attributes import Attributes, UserInfo
     from auditproof.audit import AuditEvent
     from auditproof.auditlog import AuditLog, Mark
-    from auditproof.counters import Counters
+    from auditproof.clock import Clock
     from auditproof.decide import Decision
     from auditproof.fence import Sentinel
     from auditproof.identity import Identity
-    from auditproof.wire import Wire
+    from auditproof.metrics import Scrape
+    from auditproof.wire import Response, Wire
 
 DEATH_TIMEOUT_S = 1.0
 FENCE_TIMEOUT_S = 10.0  # how long the sentinel's event may take into the log; in blocking mode it is there at once
+BASE_TIMEOUT_S = 3.0  # how long a log may take to agree with the counters before anything is performed
+MOST_OFFSETS = 512
 REACH = 16  # sentinels that are tried for each log, until each has seen one
 # The policy is evaluated for every request, the very first ones of /readyz too, unless the filter is not installed.
 AUDIT_OFF = (
@@ -72,6 +85,8 @@ class Enclosure:
         decide: Callable[[Attributes], Decision],
         request_log: Callable[[], str],
         servers: int = 1,
+        *,
+        own: bool = True,
     ) -> None:
         self._log = log
         self._servers = servers
@@ -84,26 +99,98 @@ class Enclosure:
         self._decide = decide
         self._metrics = Metrics(admin, servers)
         self._admin = admin
-        self._before: Counters | None = None
+        self._before: Scrape | None = None
         self._unread = ""  # why what is not in the log may be in another one
+        self._busy = ""  # why nobody can say whether the log is whole
         self._mark: Mark | None = None
         self._lines = 0
         self._wires: dict[int, Wire] = {}  # of the sentinel, to the server of each log
+        self._own = own
+        self._reconciler = Reconciler()
+        self._base: int | None = None  # how many counted events no line is known of, from before the first batch
+        self._offsets: list[tuple[timedelta, timedelta]] = []
+        self._beside: list[Attributes] = []  # what was asked in this batch beside its actions
+        self._asker: UserInfo | None = None
+
+    @property
+    def _counts(self) -> bool:
+        """Whether the log can be reconciled with the counters."""
+        return self._log.in_order and not self._metrics.blind
+
+    @property
+    def _clock(self) -> Clock:
+        return SAME if self._own else measured(self._offsets)
 
     def open(self) -> None:
         """Note the end of the log and the counters.
 
         Raises AuditproofError where either cannot be read: then nothing should be performed.
         """
-        if self._before is None and not self._metrics.blind:
-            self._before = self._metrics.first()
-            self._unread = self._admin.unread() if self._before and self._log.in_order else ""
-        if self._before is not None and not sum(self._before.levels.values()):
-            raise AuditproofError(AUDIT_OFF)
-        if self._log.in_order:
-            self._mark = self._log.mark()
-        elif self._mark is None:
-            self._mark = self._log.beginning()
+        if self._before is None and not self._metrics.blind and self._metrics.first() is not None:
+            self._unread = self._admin.unread() if self._log.in_order else ""
+            self._asker = self._admin.user()
+        self._reconciler.forget()
+        self._catch_up()
+        if not self._metrics.blind:
+            if self._counts and self._base is None:
+                self._find_base()
+            else:
+                self._before = self._metrics.read()
+            if self._before is not None and not sum(self._before.counters.levels.values()):
+                raise AuditproofError(AUDIT_OFF)
+        self._beside = []
+
+    def _catch_up(self) -> None:
+        """Read on to the present end of the log; where it begins anew, so does what is counted of it."""
+        if self._mark is None or (self._log.in_order and self._base is None):
+            whole = not self._log.in_order or (self._own and self._counts)
+            self._mark = self._log.beginning() if whole else self._log.mark()
+        if not self._log.in_order:
+            return
+        try:
+            self._read(_Seen(self._mark), set())
+        except LogUnreadable:
+            self._mark, self._base = self._log.mark(), None
+
+    def _find_base(self) -> None:
+        """Find how many events were counted of which no line is known, before anything is performed.
+
+        That is none where the log began with the server, and was not rotated away; else all that stood before the
+        place where we began to read.
+        """
+        assert self._mark is not None
+        seen = _Seen(self._mark)
+
+        def look() -> int | None:
+            self._before = self._scrape(seen, set())
+            if self._own and self._reconciler.most_missing(SAME) == 0:
+                return 0
+            exact = self._reconciler.missing(self._clock)
+            return None if self._own and time.monotonic() < patient else exact
+
+        patient = time.monotonic() + BASE_TIMEOUT_S / 2
+        self._busy = ""
+        try:
+            if not self._own and self._sentinel is not None:
+                self._read_to_sentinel(seen, set())  # what comes late has come by then
+            self._base = wait_until(look, what="a quiet moment of the API server", timeout_s=BASE_TIMEOUT_S)
+        except TimedOut:
+            self._busy = (
+                "the API server records so much beside this run that its counters and its log were never seen to "
+                "agree: nobody can say whether the log is whole"
+            )
+        self._reconciler.readings.clear()
+        self._mark = seen.mark
+
+    def _scrape(self, seen: _Seen, wanted: set[str]) -> Scrape:
+        """Read the log to its end, the counters, and the log again."""
+        self._read(seen, wanted)
+        scrape = self._metrics.read()
+        self._reconciler.scraped(scrape)
+        self._read(seen, wanted)
+        if self._asker is not None:
+            self._beside += [attributes_of("GET", METRICS, self._asker)] * len(scrape.audit_ids)
+        return scrape
 
     def close(self, sent: Sequence[Sent], patience_s: float = FENCE_TIMEOUT_S) -> Fence:
         """Fence everything in ``sent``; never raises: what goes wrong is a doubt.
@@ -115,25 +202,72 @@ class Enclosure:
         seen = _Seen(self._mark)
         wanted = {item.exchange.audit_id for item in sent}
         doubts: list[str] = []
+        unsound: list[str] = []
         closed: frozenset[tuple[Wire, int]] = frozenset()
         over: frozenset[str] = frozenset()
         text, missed = "", dict[str, str]()
-        before = self._before
         try:
             closed = self._follow_up(sent)
             over = self._settle(sent, closed, seen, wanted)
             text = self._read_to_sentinel(seen, wanted) if self._sentinel else self._read_to_end(seen, wanted)
             text += self._wait_for_all(seen, wanted)
-            doubts += self._lost()
-            missed = self._uncounted(sent, before, seen)
+            self._note_clock(sent, seen)
+            after, unsound, unclear = self._reconcile(seen, wanted)
+            doubts += self._lost(after)
+            missed = self._uncounted(sent, after, seen, unclear)
         except AuditproofError as error:
             doubts.append(f"the fence was not seen: {error}")
             doubts += self._death()
             self._read_what_is_there(seen, wanted)
         doubts += seen.problems
         self._mark = seen.mark
-        events = {audit_id: tuple(found) for audit_id, found in seen.events.items()}
-        return Fence(text, tuple(doubts), closed, events, over, missed)
+        clock = self._clock
+        text += f"; {clock.text()}" if clock.text() else ""
+        events = {audit_id: self._in_order(found) for audit_id, found in seen.events.items()}
+        return Fence(text, tuple(doubts), closed, events, over, missed, tuple(unsound), clock)
+
+    def _in_order(self, events: list[AuditEvent]) -> tuple[AuditEvent, ...]:
+        """The events of a request as they happened, where the log keeps no order."""
+        places = list(Stage)
+        return tuple(events if self._log.in_order else sorted(events, key=lambda event: places.index(event.stage)))
+
+    def _note_clock(self, sent: Sequence[Sent], seen: _Seen) -> None:
+        """Note what each exchange says of the server's clock, where it is not ours."""
+        if self._own:
+            return
+        for item in sent:
+            for event in seen.events.get(item.exchange.audit_id, ())[:1]:
+                offset = offset_of(event, item.exchange.started, item.exchange.finished)
+                self._offsets += [offset] if offset else []
+        del self._offsets[:-MOST_OFFSETS]
+
+    def _reconcile(self, seen: _Seen, wanted: set[str]) -> tuple[Scrape | None, list[str], str]:
+        """The counters after everything; why the log is not sound; and why nobody can say whether it is whole."""
+        if self._metrics.blind:
+            return None, [], ""
+        if not self._counts or self._base is None:
+            return self._metrics.read(), [], self._busy
+        base, last = self._base, [self._before]
+
+        def look() -> int | None:
+            last[:] = [self._scrape(seen, wanted)]
+            if self._lost(last[0]) or seen.problems:  # then it is told anyway that something is missing
+                return base
+            missing = self._reconciler.most_missing(self._clock)
+            return missing if missing <= base and (not self._own or missing in (0, base) or missing < 0) else None
+
+        try:
+            missing = wait_until(look, what="log and counters to agree", timeout_s=self._patience_s)
+        except TimedOut:
+            least = max(reading.missing(self._clock)[0] for reading in self._reconciler.readings) - base
+            most = self._reconciler.most_missing(self._clock) - base
+            if least > 0:
+                return last[0], [f"the log holds {least} fewer events than the server has counted: it is not whole"], ""
+            return last[0], [], f"up to {most} events that the server has counted may be missing in the log"
+        if missing < base and not (self._own and missing == 0):
+            few = base - missing
+            return last[0], [f"the log holds {few} more events than the server has counted: something adds to it"], ""
+        return last[0], [], ""
 
     def _death(self) -> list[str]:
         """What ended, if anything did: a process that is killed closes its connections a moment before it is gone."""
@@ -151,8 +285,15 @@ class Enclosure:
     def _follow_up(self, sent: Sequence[Sent]) -> frozenset[tuple[Wire, int]]:
         """One more request on every wire; where it came over the same connection, what was before it is done."""
         wires = dict.fromkeys(item.wire for item in sent)
-        answers = ((wire, wire.send(FOLLOW_UP, audit_id=self._next_id(), user_agent=USER_AGENT)) for wire in wires)
-        return frozenset((wire, answer.connection) for wire, answer in answers if not answer.error)
+        users = {item.wire: item.exchange.identity.user_info() for item in sent}
+        closed = set()
+        for wire in wires:
+            audit_id = self._next_id()
+            answer = wire.send(FOLLOW_UP, audit_id=audit_id, user_agent=USER_AGENT)
+            if not answer.error and answer.header("Audit-Id") == audit_id:
+                closed.add((wire, answer.connection))
+                self._beside.append(attributes_of(FOLLOW_UP.method, FOLLOW_UP.uri, users[wire]))
+        return frozenset(closed)
 
     def _settle(
         self, sent: Sequence[Sent], closed: frozenset[tuple[Wire, int]], seen: _Seen, wanted: set[str]
@@ -189,9 +330,12 @@ class Enclosure:
         for _ in range(self._servers * (REACH if self._servers > 1 else 1)):
             place = next((n for n in sorted(missing) if n in known), None)
             wire = self._new_wire(self._sentinel.identity) if place is None else known.pop(place)
-            audit_id = self._send_sentinel(wire)
+            answer = self._send_sentinel(wire)
+            audit_id = answer.audit_id
             what = f"the event of the sentinel {audit_id} in the audit log"
             wait_until(lambda name=audit_id: self._look_for(name, seen, wanted), what=what, timeout_s=self._patience_s)  # type: ignore[misc]
+            offset = offset_of(seen.events[audit_id][0], answer.started, answer.finished)
+            self._offsets += [offset] if offset and not self._own else []
             if self._wires.setdefault(seen.places[audit_id], wire) is not wire:
                 wire.close()
             missing.discard(seen.places[audit_id])
@@ -199,15 +343,18 @@ class Enclosure:
                 return self._fence_text(audit_id)
         raise AuditproofError(f"{len(missing)} of {self._servers} logs are of no API server behind this address")
 
-    def _send_sentinel(self, wire: Wire) -> str:
+    def _send_sentinel(self, wire: Wire) -> Response:
         assert self._sentinel is not None
-        audit_id = self._next_id()
-        response = wire.send(self._sentinel.request, audit_id=audit_id, user_agent=USER_AGENT)
+        audit_id, request = self._next_id(), self._sentinel.request
+        response = wire.send(request, audit_id=audit_id, user_agent=USER_AGENT)
         if response.error:
             raise AuditproofError(f"the sentinel got no answer: {response.error}")
         if response.status == 500 and NOT_STORED in response.body:
             raise AuditproofError("the server refuses requests that it cannot record, the sentinel, too")
-        return audit_id
+        if response.header("Audit-Id") != audit_id:
+            raise AuditproofError(f"the sentinel was answered {response.status} without its Audit-ID, by somebody else")
+        self._beside.append(attributes_of(request.method, request.uri, self._sentinel.identity.user_info()))
+        return response
 
     def _fence_text(self, audit_id: str) -> str:
         assert self._sentinel is not None
@@ -226,17 +373,18 @@ class Enclosure:
             raise AuditproofError(self._metrics.blind)
 
         def look() -> int | None:
-            before = self._metrics.read()
+            before = self._metrics.read().counters
             self._read(seen, wanted)
-            after = self._metrics.read()
+            after = self._metrics.read().counters
             return after.events if before.events == after.events == self._lines and not after.lost else None
 
         try:
             count = wait_until(look, what="all events to come", timeout_s=self._patience_s)
         except TimedOut:
+            counted = self._metrics.read().counters.events
             raise AuditproofError(
-                f"this log is in no order, and holds {self._lines} of the {self._metrics.read().events} events "
-                "that the server counts: the others may still come"
+                f"this log is in no order, and holds {self._lines} of the {counted} events that the server counts: "
+                "the others may still come"
             ) from None
         return f"; all {count} events that the server counts are there"
 
@@ -245,8 +393,18 @@ class Enclosure:
         return True if audit_id in seen.events else None
 
     def _read(self, seen: _Seen, wanted: set[str]) -> None:
-        part = self._log.read(seen.mark, wanted.__contains__)
+        events = 0
+
+        def look(event: AuditEvent) -> bool:
+            nonlocal events
+            events += 1
+            self._reconciler.take(event)
+            return event.audit_id in wanted
+
+        part = self._log.read(seen.mark, look)
+        self._reconciler.take_others(part.lines - events)
         seen.mark = part.end
+        self._mark = part.end if self._log.in_order else self._mark
         self._lines += part.lines
         seen.problems += part.problems
         for place, one in enumerate(part.parts or (part,)):
@@ -263,9 +421,9 @@ class Enclosure:
         """The fence of a policy that records nothing: the server must not have counted a single event."""
         if self._metrics.blind:
             raise AuditproofError(self._metrics.blind)
-        before, after = self._before, self._metrics.read()
+        assert self._before is not None
+        before, after = self._before.counters, self._metrics.read().counters
         self._read(seen, wanted)
-        assert before is not None
         if after.events != before.events:
             raise AuditproofError(
                 "auditproof found no request that this policy records, yet the server counted "
@@ -273,24 +431,25 @@ class Enclosure:
             )
         return f"this policy records nothing: apiserver_audit_event_total stayed {after.events}"
 
-    def _lost(self) -> list[str]:
+    def _lost(self, scrape: Scrape | None) -> list[str]:
         """Doubts out of the counters: events that the server wrote off, or another process that answers now."""
-        if self._metrics.blind:
+        if scrape is None:
             return []
-        before, after = self._before, self._metrics.read()
-        self._before = after
-        assert before is not None
+        assert self._before is not None
+        before, after = self._before.counters, scrape.counters
         if after.process_start != before.process_start:
+            self._base = None
             return ["the API server was restarted in between"]
         lost, rejected = after.lost - before.lost, after.rejected - before.rejected
-        return (
-            [f"the server counts {lost} lost audit events and {rejected} rejected requests"] if lost or rejected else []
-        )
+        if not lost and not rejected:
+            return []
+        self._base = None  # what was lost has no line
+        return [f"the server counts {lost} lost audit events and {rejected} rejected requests"]
 
-    def _uncounted(self, sent: Sequence[Sent], before: Counters | None, seen: _Seen) -> dict[str, str]:
+    def _uncounted(self, sent: Sequence[Sent], after: Scrape | None, seen: _Seen, unclear: str) -> dict[str, str]:
         """A doubt for each action without an event that was not counted, or may be recorded where nobody looks."""
         exchanges = [item.exchange for item in sent]
-        if why := self._metrics.blind or self._unread:
+        if why := self._metrics.blind or self._unread or unclear:
             return {each.audit_id: why for each in exchanges if each.audit_id not in seen.events}
-        assert before is not None and self._before is not None
-        return uncounted(exchanges, before, self._before, self._decide)
+        assert after is not None and self._before is not None
+        return uncounted(exchanges, self._beside, self._before.counters, after.counters, self._decide)

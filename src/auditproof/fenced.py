@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from auditproof.clock import SAME, Clock
 from auditproof.settling import ended_by_server, runs_on, why_open
 
 if TYPE_CHECKING:
@@ -30,7 +31,8 @@ class Fence:
 
     ``over`` are the Audit-IDs of requests whose end showed elsewhere than on their connection (see ``settling``).
     ``uncounted`` has a doubt for each Audit-ID whose request leaves no event, where the server has not counted as many
-    such requests as were sent.
+    such requests as were sent. ``unsound`` say why not even what the log holds can be relied on; ``clock`` is how far
+    the server's is ahead of ours.
     """
 
     text: str
@@ -39,6 +41,8 @@ class Fence:
     events: Mapping[str, tuple[AuditEvent, ...]]
     over: frozenset[str] = frozenset()
     uncounted: Mapping[str, str] = field(default_factory=dict)
+    unsound: tuple[str, ...] = ()
+    clock: Clock = SAME
 
     def doubts_about(self, sent: Sent) -> tuple[str, ...]:
         """Why the absence of an event of this exchange would prove nothing; empty where nothing does."""

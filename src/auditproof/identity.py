@@ -44,7 +44,7 @@ SERVICE_ACCOUNT_KINDS = frozenset({IdentityKind.SERVICE_ACCOUNT, IdentityKind.LE
 OIDC_KINDS = frozenset({IdentityKind.OIDC, IdentityKind.OIDC_EXPIRED, IdentityKind.OIDC_FOREIGN})
 # What the API server puts before the names of the local issuer, the audience that it is, and the extra that it knows.
 OIDC_PREFIX, OIDC_AUDIENCE, OIDC_EXTRA = "oidc:", "auditproof", "example.com/team"
-STATIC_USER, STATIC_GROUP = "auditproof-static", "static-users"
+STATIC_USER, STATIC_GROUP, STATIC_UID = "auditproof-static", "static-users", "auditproof-static-uid"
 FRONT_PROXY = "auditproof-front-proxy"  # the common name of the proxy's certificate
 BOOTSTRAP_ID, BOOTSTRAP_GROUP = "audpro", "system:bootstrappers:auditproof"
 _NEEDS = {

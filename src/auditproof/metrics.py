@@ -2,15 +2,29 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from auditproof.counters import Counters, parse_counters, together
 from auditproof.errors import AuditproofError
 
 if TYPE_CHECKING:
+    from datetime import datetime
+
     from auditproof.admin import Admin
+    from auditproof.wire import Response
 
 METRICS = "/metrics"
+
+
+@dataclass(frozen=True, slots=True)
+class Scrape:
+    """One reading of the counters: when it was begun and ended, and the Audit-IDs of its own requests."""
+
+    counters: Counters
+    audit_ids: tuple[str, ...]
+    started: datetime
+    finished: datetime
 
 
 class Metrics:
@@ -21,7 +35,7 @@ class Metrics:
         self._servers = servers
         self.blind = ""
 
-    def first(self) -> Counters | None:
+    def first(self) -> Scrape | None:
         """The counters when a run begins; None where the admin is not allowed to see them, for the whole run."""
         response = self._admin.send("GET", METRICS)
         if response.status != 403:
@@ -29,21 +43,25 @@ class Metrics:
         self.blind = "the server's audit counters cannot be read (403): an event that it lost would not be noticed"
         return None
 
-    def read(self) -> Counters:
+    def read(self) -> Scrape:
         """The counters of all servers together. Raises AuditproofError where a server does not tell them."""
         found = self._by_process()
         if len(found) < self._servers:  # a connection was lost, and has come to another server
             self._admin.reach_again()
             found = self._by_process()
-        return together(found.values())
+        answers = [answer for answer, _ in found.values()]
+        return Scrape(
+            together([counters for _, counters in found.values()]),
+            tuple(answer.audit_id for answer in answers),
+            min(answer.started for answer in answers),
+            max(answer.finished for answer in answers),
+        )
 
-    def _by_process(self) -> dict[float, Counters]:
-        found: dict[float, Counters] = {}
-        for response in self._admin.everywhere("GET", METRICS):
-            if response.status != 200:
-                raise AuditproofError(
-                    f"GET {METRICS} was answered {response.status}: the audit counters cannot be read"
-                )
-            counters = parse_counters(response.body)
-            found[counters.process_start] = counters
+    def _by_process(self) -> dict[float, tuple[Response, Counters]]:
+        found: dict[float, tuple[Response, Counters]] = {}
+        for answer in self._admin.everywhere("GET", METRICS):
+            if answer.status != 200:
+                raise AuditproofError(f"GET {METRICS} was answered {answer.status}: the audit counters cannot be read")
+            counters = parse_counters(answer.body)
+            found[counters.process_start] = answer, counters
         return found

@@ -137,6 +137,11 @@ def certificate_request(user: str, groups: Sequence[str] = (), uid: str = "") ->
     return request.public_bytes(_ENCODING), _key_pem(key)
 
 
+def fingerprint(certificate: Path) -> str:
+    """The SHA-256 of the first certificate of a PEM file (of its DER form), in hexadecimal digits."""
+    return x509.load_pem_x509_certificate(certificate.read_bytes()).fingerprint(hashes.SHA256()).hex()
+
+
 def signing_key() -> tuple[bytes, bytes]:
     """A private key and its public key (PEM), for service account tokens."""
     key = ec.generate_private_key(ec.SECP256R1())

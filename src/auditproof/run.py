@@ -24,10 +24,11 @@ from auditproof.errors import AuditproofError, ClusterError, LogUnreadable
 from auditproof.fence import choose_sentinel
 from auditproof.fenced import Sent
 from auditproof.identity import IdentityKind
+from auditproof.served import load_served
 from auditproof.unionlog import UnionLog
 from auditproof.verdict import Evidence, Exchange, Verdict, judge
 from auditproof.vigil import Vigil
-from auditproof.wire import Wire
+from auditproof.wire import Wire, sent_agent
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -107,6 +108,8 @@ class Prover:
         logs = open_logs(cluster)
         self.log = log or (logs[0] if len(logs) == 1 else UnionLog(logs))
         self._doubts: tuple[str, ...] = ()
+        self._own_groups = load_served(self.kubernetes.removeprefix("v")).groups
+        self._foreign_groups: set[str] = set()  # for which another server answers
         self._enclosure = Enclosure(
             self.log,
             self._admin,
@@ -117,6 +120,7 @@ class Prover:
             lambda attributes: decide(running, attributes),
             request_log,
             cluster.servers,
+            own=not cluster.guest,
         )
 
     def prove(self, steps: Sequence[Step]) -> tuple[Proof, ...]:
@@ -255,6 +259,8 @@ class Prover:
         for manifest in given:
             self._admin.create(manifest)
         self._admin.settle(given)
+        if groups := {step.attributes.api_group for step in steps} - self._own_groups:
+            self._foreign_groups |= self._admin.aggregated(groups)
         self._admin.grant((step.identity, step.attributes) for step in steps)
         for identity in dict.fromkeys(step.identity for step in steps):
             if identity not in self._wires:
@@ -272,7 +278,8 @@ class Prover:
         return self._new_wire(step.identity) if own else self._wires[step.identity]
 
     def _send(self, step: Step, wire: Wire, audit_id: str) -> Sent:
-        response = self._vigil.send(wire, step.request, audit_id=audit_id, user_agent=f"auditproof/{step.id}")
+        agent = f"auditproof/{step.id}"
+        response = self._vigil.send(wire, step.request, audit_id=audit_id, user_agent=agent)
         exchange = Exchange(
             audit_id=audit_id if response.was_sent else "",
             identity=step.identity,
@@ -284,6 +291,9 @@ class Prover:
             started=response.started,
             finished=response.finished,
             error=response.error,
+            user=self._credentials.user(step.identity),
+            user_agent=sent_agent(step.request, agent),
+            client="" if self._cluster.guest else self._cluster.client,
         )
         return Sent(exchange, wire, response.connection)
 
@@ -295,5 +305,9 @@ class Prover:
             decision=decide(self._policy, exchange.attributes),
             doubts=tuple(dict.fromkeys((*self._vigil.doubts, *self._doubts, *fence.doubts_about(sent)))),
             fence=fence.text,
+            unsound=fence.unsound,
+            over=exchange.audit_id in fence.over or exchange.audit_id in fence.events,
+            clock=fence.clock,
+            own_api=exchange.attributes.api_group not in self._foreign_groups,
         )
         return Proof(step, judge(step.expectation.seen_from(self._cluster.client), evidence))

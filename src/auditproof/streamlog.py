@@ -10,6 +10,8 @@ from auditproof.errors import LogUnreadable
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from auditproof.audit import AuditEvent
+
 
 class StreamLog:
     """A log that is fetched from elsewhere: by a command, or over HTTP.
@@ -33,7 +35,7 @@ class StreamLog:
         """Before the first byte."""
         return Mark(0, 0, b"")
 
-    def read(self, since: Mark, wanted: Callable[[str], bool]) -> Slice:
+    def read(self, since: Mark, wanted: Callable[[AuditEvent], bool]) -> Slice:
         """See AuditLog.read. A log that has become shorter, or another one, is found out by what stood before."""
         begin = since.offset - len(since.tail)
         start, data = self._fetch(begin)
@@ -45,7 +47,7 @@ class StreamLog:
             )
         return self._lines(data[since.offset - start :], since, wanted)
 
-    def _lines(self, data: bytes, since: Mark, wanted: Callable[[str], bool]) -> Slice:
+    def _lines(self, data: bytes, since: Mark, wanted: Callable[[AuditEvent], bool]) -> Slice:
         found = Found(wanted)
         complete = data[: data.rfind(b"\n") + 1]
         offset = since.offset

@@ -10,6 +10,7 @@ from auditproof.auditlog import Mark, Slice
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
+    from auditproof.audit import AuditEvent
     from auditproof.auditlog import AuditLog
 
 
@@ -39,7 +40,7 @@ class UnionLog:
         """Before everything."""
         return Marks(0, 0, b"", parts=tuple(log.beginning() for log in self._logs))
 
-    def read(self, since: Mark, wanted: Callable[[str], bool]) -> Slice:
+    def read(self, since: Mark, wanted: Callable[[AuditEvent], bool]) -> Slice:
         """See AuditLog.read."""
         assert isinstance(since, Marks), "a mark of another log"
         parts = tuple(log.read(part, wanted) for log, part in zip(self._logs, since.parts, strict=True))

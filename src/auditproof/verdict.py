@@ -1,7 +1,9 @@
 """judge(expectation, evidence): PROVEN, VIOLATED or UNPROVEN, with reasons. Pure.
 
-What was seen in the log can violate an expectation at any time. What was *not* seen counts only where nothing casts
-doubt on the log's being complete: with a doubt, absence is neither a proof nor a violation, but UNPROVEN.
+Three things are told apart. An exchange or a log that is not *sound* shows nothing at all: no Audit-ID came back, or
+the log is not what the server has counted. What was seen in a sound log can violate an expectation at any time. What
+was *not* seen counts only where nothing casts doubt on the log's being complete: with a doubt, absence is neither a
+proof nor a violation, but UNPROVEN.
 """
 
 from __future__ import annotations
@@ -12,7 +14,10 @@ from enum import StrEnum
 from typing import TYPE_CHECKING
 
 from auditproof.audit import Level, Stage
+from auditproof.clock import SAME
+from auditproof.event_match import contradictions, out_of_time
 from auditproof.fields import unlike
+from auditproof.promised import beyond_promise, short_of_promise
 from auditproof.stages import emitted_stages
 
 if TYPE_CHECKING:
@@ -22,6 +27,8 @@ if TYPE_CHECKING:
     from auditproof.action import Request
     from auditproof.attributes import Attributes
     from auditproof.audit import AuditEvent
+    from auditproof.authenticated import AuthenticatedUser
+    from auditproof.clock import Clock
     from auditproof.decide import Decision
     from auditproof.expect import Expectation
     from auditproof.identity import Identity
@@ -29,6 +36,9 @@ if TYPE_CHECKING:
 # Answers that can come from the filters above the one that consults the policy, or (504) before the request has ended:
 # the absence of an event says nothing then (k8s.io/apiserver pkg/server/config.go, DefaultBuildHandlerChain).
 UNSETTLED = {429, 503, 504}
+# Set by the filter of priority and fairness, which stands below the one that consults the policy, on every request that
+# is not long-running and on watches (pkg/server/filters/priority-and-fairness.go).
+FLOW_SCHEMA = "X-Kubernetes-Pf-Flowschema-Uid"
 NOT_STORED = b"failed to store audit event"
 
 
@@ -45,6 +55,9 @@ class Exchange:
     """One request with its response.
 
     ``error`` is the transport's own message where no complete response came, and ``status`` is 0 without any.
+    ``user`` is who the server's authentication must make of the credential, None where only the identity's name and
+    groups are known; ``user_agent`` is what was sent as such, None where nobody knows; ``client`` is the address from
+    which the server sees the request come, empty where it is not known.
     """
 
     audit_id: str
@@ -57,6 +70,18 @@ class Exchange:
     started: datetime
     finished: datetime
     error: str = ""
+    user: AuthenticatedUser | None = None
+    user_agent: str | None = None
+    client: str = ""
+
+    @property
+    def echoed(self) -> bool:
+        """Whether the server's own mark came back: the Audit-ID that was sent.
+
+        Every answer of an API server has it, whatever the policy decides (pkg/endpoints/filters/audit_init.go), but not
+        an answer that Go's HTTP server, or something between, gives by itself.
+        """
+        return self.header("Audit-Id") == self.audit_id
 
     def header(self, name: str) -> str:
         """The first value of a response header, or an empty text."""
@@ -76,6 +101,10 @@ class Evidence:
     decision: Decision
     doubts: tuple[str, ...] = ()
     fence: str = ""
+    unsound: tuple[str, ...] = ()
+    over: bool = False
+    clock: Clock = SAME
+    own_api: bool = True
 
     @property
     def level(self) -> Level:
@@ -103,15 +132,22 @@ def judge(expectation: Expectation, evidence: Evidence) -> Verdict:
     """Hold the evidence of one action against what is expected of it, and against the policy's own Decision."""
     level = evidence.decision.level if expectation.level is None else expectation.level
     stages = expected_stages(expectation, evidence, level)
+    unsound = (*_unsound_exchange(evidence), *evidence.unsound, *_unsound_events(evidence))
     seen = tuple(_seen_wrong(expectation, evidence, level, stages))
     missing = tuple(_missing(expectation, evidence, level, stages))
     answer = tuple(_doubts(expectation, evidence))
     doubts = (*answer, *evidence.doubts)
+    if unsound:
+        return Verdict(Outcome.UNPROVEN, _once(*unsound, *doubts, *seen, *missing), level, stages, evidence)
     if seen or (missing and not doubts):  # an answer that was not meant may be why
         return Verdict(Outcome.VIOLATED, seen + missing + answer, level, stages, evidence)
     if doubts:
         return Verdict(Outcome.UNPROVEN, doubts + missing, level, stages, evidence)
     return Verdict(Outcome.PROVEN, (), level, stages, evidence)
+
+
+def _once(*reasons: str) -> tuple[str, ...]:
+    return tuple(dict.fromkeys(reasons))
 
 
 def expected_stages(expectation: Expectation, evidence: Evidence, level: Level) -> frozenset[Stage]:
@@ -149,10 +185,12 @@ def _seen_wrong(expectation: Expectation, evidence: Evidence, level: Level, stag
     yield from _against_decision(evidence, stages)
     yield from _wrong_stages(evidence, stages)
     for event in evidence.events:
-        yield from _bodies_beyond_level(event)
-        yield from _identity_and_attributes(event, evidence.exchange)
+        yield from beyond_promise(event, evidence.exchange, evidence.decision)
+        yield from contradictions(event, evidence.exchange)
     if evidence.events and stages <= evidence.stages:  # else the last event may be the one that is not there
-        yield from unlike(expectation, evidence.events[-1])
+        last, unwanted = evidence.events[-1], expectation.absent
+        yield from short_of_promise(last, evidence.exchange, own_api=evidence.own_api, unwanted=unwanted)
+        yield from unlike(expectation, last)
 
 
 def _out_of_bounds(expectation: Expectation, evidence: Evidence) -> Iterator[str]:
@@ -197,42 +235,17 @@ def _wrong_stages(evidence: Evidence, stages: frozenset[Stage]) -> Iterator[str]
             yield f"recorded {count} times at stage {stage}, expected once"
 
 
-def _bodies_beyond_level(event: AuditEvent) -> Iterator[str]:
-    """An event must not hold more than its level allows (audit.k8s.io/v1: requestObject, responseObject)."""
-    for field, needed in (("requestObject", Level.REQUEST), ("responseObject", Level.REQUEST_RESPONSE)):
-        if field in event.raw and event.level < needed:
-            yield f"the event at level {event.level} holds a {field}"
-
-
-def _identity_and_attributes(event: AuditEvent, exchange: Exchange) -> Iterator[str]:
-    """The event must be about the request that was sent, by the user that sent it."""
-    attributes = exchange.attributes
-    recorded = {"user": event.username, "verb": event.raw.get("verb", ""), **event.raw.get("objectRef", {})}
-    sent = {
-        "user": attributes.user.name if attributes.user else "",
-        "verb": attributes.verb,
-        "resource": attributes.resource,
-        "subresource": attributes.subresource,
-        "apiGroup": attributes.api_group,
-        "namespace": attributes.namespace,
-        "name": attributes.name,
-    }
-    for key, value in sent.items():
-        found = recorded.get(key, "")
-        if found != value and (value or key not in _FILLED_IN):
-            yield f"the event names {key} {found!r}, auditproof computed {value!r} from the request"
-
-
-# Where the path has none, the server takes them from the body (k8s.io/apiserver pkg/audit/request.go LogRequestObject).
-_FILLED_IN = {"namespace", "name"}
-
-
 def _missing(expectation: Expectation, evidence: Evidence, level: Level, stages: frozenset[Stage]) -> Iterator[str]:
     """Everything that should stand in the log and does not: worth something only behind a fence."""
     absent, unstated = stages - evidence.stages, decided_stages(evidence) - evidence.stages - stages
     if not evidence.events:
         yield from _out_of_bounds(expectation, evidence)
-        yield from [f"not recorded, expected {level}"] if stages else []
+        if stages:
+            yield f"not recorded, expected {level}"
+        elif expectation.level not in (None, Level.NONE) and evidence.decision.level is not expectation.level:
+            yield f"not recorded, expected {expectation.level}: {_decided(evidence).removeprefix('but ')}"
+        for stated in () if stages else _stated(expectation):
+            yield f"not recorded, so there is no event that the case's {stated} could be about"
         yield from [f"not recorded, {_decided(evidence)}: {_WHO_IS_WRONG}"] if decided_stages(evidence) else []
         return
     if absent:
@@ -241,19 +254,63 @@ def _missing(expectation: Expectation, evidence: Evidence, level: Level, stages:
         yield f"not recorded at stage {_names(unstated)}, {_decided(evidence)}: {_WHO_IS_WRONG}"
 
 
-def _doubts(expectation: Expectation, evidence: Evidence) -> Iterator[str]:
-    """What in the exchange itself keeps it from proving anything."""
+def _stated(expectation: Expectation) -> Iterator[str]:
+    """What the case says that an event must have, by its keys; what it must not have holds where there is none."""
+    for key in ("present", "event", "stages"):
+        if getattr(expectation, key):
+            yield key
+
+
+def _unsound_exchange(evidence: Evidence) -> Iterator[str]:
+    """Why the answer shows nothing: it did not come, or not from the API server that took the request.
+
+    A client that hung up saw no answer, and one that asked for another protocol sees the kubelet's, which has no
+    Audit-ID: there events, or a line of the server's own log, must name it (``over``).
+    """
     exchange = evidence.exchange
+    echo = exchange.header("Audit-Id")
     if exchange.error or not (exchange.status or exchange.request.hangs_up):
         yield f"the request got no complete answer: {exchange.error or 'no status'}"
+    elif echo and not exchange.echoed:
+        yield f"the server answered with Audit-ID {echo}, sent was {exchange.audit_id}: something between changed it"
+    elif (
+        exchange.status and not echo and not ((exchange.request.hangs_up or exchange.request.upgrade) and evidence.over)
+    ):
+        yield (
+            f"answered {exchange.status} without the Audit-ID that was sent: this answer is not of a request that the "
+            "API server has looked at, but of its HTTP server or something between, and shows nothing"
+        )
+
+
+def _unsound_events(evidence: Evidence) -> Iterator[str]:
+    """Why the events that stand under this Audit-ID may not be those that the server has written."""
+    for stage, count in Counter(_key(event) for event in evidence.events).items():
+        if count > 1:
+            yield f"the log holds the same event {count} times (stage {stage[0]}): a server writes each once"
+    yield from out_of_time(evidence.events, evidence.exchange, evidence.clock)
+
+
+def _key(event: AuditEvent) -> tuple[str, str]:
+    return event.stage, str(event.raw.get("stageTimestamp"))
+
+
+def _doubts(expectation: Expectation, evidence: Evidence) -> Iterator[str]:
+    """What in the answer keeps the absence of an event from proving anything."""
+    exchange = evidence.exchange
+    if not exchange.status:
         return
     if expectation.status is not None and exchange.status != expectation.status:
         yield f"answered {exchange.status}, the case says {expectation.status}: this is not the action that was meant"
     if exchange.status in UNSETTLED and exchange.status != expectation.status:
         yield f"answered {exchange.status}: that can come before the policy is consulted, or before the request ends"
-    echo = exchange.header("Audit-Id")
-    if echo and echo != exchange.audit_id:
-        yield f"the server answered with Audit-ID {echo}, sent was {exchange.audit_id}: something between changed it"
+    elif not evidence.events and _may_come_before_the_policy(exchange):
+        yield f"answered {exchange.status} by a part of the server that may stand before the one which asks the policy"
+
+
+def _may_come_before_the_policy(exchange: Exchange) -> bool:
+    """Whether a filter above the audit may have answered: a path that is none (500), a CORS preflight (OPTIONS)."""
+    reached = bool(exchange.header(FLOW_SCHEMA)) or exchange.request.upgrade
+    return not reached and (exchange.status == 500 or exchange.request.method == "OPTIONS")
 
 
 def _names(stages: frozenset[Stage]) -> str:

@@ -61,7 +61,7 @@ class Response:
 
     ``status`` is 0 and ``error`` the transport's own message where no complete answer came. ``connection`` counts the
     TCP connections of this wire, so that two answers with the same number came over the same one; it is NOT_SENT where
-    there was no request.
+    there was no request. ``audit_id`` is the one that was sent.
     """
 
     status: int
@@ -71,6 +71,7 @@ class Response:
     started: datetime
     finished: datetime
     error: str = ""
+    audit_id: str = ""
 
     @property
     def was_sent(self) -> bool:
@@ -101,6 +102,11 @@ class _Clock:
     def span(self) -> tuple[datetime, datetime]:
         """Beginning and end, which is now."""
         return self._started, self._started + timedelta(seconds=time.monotonic() - self._begun)
+
+
+def sent_agent(request: Request, user_agent: str) -> str:
+    """The User-Agent that is sent: the request's own, where it has one, else ``user_agent``."""
+    return next((value for name, value in request.headers if name.lower() == "user-agent"), user_agent)
 
 
 def prepare_wire() -> None:
@@ -151,7 +157,7 @@ class Wire:
         except (HTTPError, OSError) as broken:
             error = f"{type(broken).__name__}: {broken}"
         connection = self._pool.num_connections
-        return Response(status, headers, body, connection, *clock.span(), error)
+        return Response(status, headers, body, connection, *clock.span(), error, audit_id)
 
     def _behave(self, request: Request, audit_id: str, user_agent: str) -> Response:
         """A request whose client is of another conduct: on a connection of its own, which counts as none."""
@@ -160,7 +166,7 @@ class Wire:
         status, answered, body, error = conduct.perform(
             self._url, self._ca, self._pair, request, list(headers.iteritems())
         )
-        return Response(status, answered, body, 0, *clock.span(), error)
+        return Response(status, answered, body, 0, *clock.span(), error, audit_id)
 
     def _open(self, request: Request, audit_id: str, user_agent: str) -> BaseHTTPResponse:
         from urllib3 import Timeout
@@ -181,7 +187,7 @@ class Wire:
         from urllib3 import HTTPHeaderDict
 
         headers = HTTPHeaderDict({"Audit-ID": audit_id, "User-Agent": user_agent})
-        if any(name.lower() == "user-agent" for name, _ in request.headers):
+        if sent_agent(request, user_agent) != user_agent:
             headers.pop("User-Agent")  # two would be sent, and the first is the one that is recorded
         for name, value in (*self._fixed, *request.headers, *_UPGRADES.get(request.upgrade, ())):
             headers.add(name, value)

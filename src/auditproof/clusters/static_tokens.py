@@ -8,7 +8,7 @@ from __future__ import annotations
 import secrets
 from typing import TYPE_CHECKING
 
-from auditproof.identity import STATIC_GROUP, STATIC_USER
+from auditproof.identity import STATIC_GROUP, STATIC_UID, STATIC_USER
 from auditproof.pki import write_private
 
 if TYPE_CHECKING:
@@ -19,7 +19,7 @@ FILE = "tokens.csv"
 
 def write_static_token(folder: Path) -> None:
     """Write a new token of STATIC_USER into FILE of ``folder``."""
-    line = f'{secrets.token_hex(16)},{STATIC_USER},{STATIC_USER}-uid,"{STATIC_GROUP}"\n'
+    line = f'{secrets.token_hex(16)},{STATIC_USER},{STATIC_UID},"{STATIC_GROUP}"\n'
     write_private(folder / FILE, line.encode())
 
 

@@ -209,7 +209,7 @@ class Pipe:
         wanted = {one.exchange.audit_id for one in evidence}
         reader = self._prover.log
         try:
-            part = reader.read(reader.beginning(), wanted.__contains__)
+            part = reader.read(reader.beginning(), lambda event: event.audit_id in wanted)
         except LogUnreadable:
             return evidence, None
         found: dict[str, list[AuditEvent]] = {}

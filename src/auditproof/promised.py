@@ -1,0 +1,82 @@
+"""The bodies that a level promises: what an event must hold of request and answer, and what it must not. Pure.
+
+Sources: LogRequestObject, LogRequestPatch and LogResponseObject in staging/src/k8s.io/apiserver/pkg/audit/request.go,
+and their callers in pkg/endpoints/handlers. A body is recorded once it was decoded, so that of a refused request nobody
+can say from outside whether there was one; of an accepted one there was. What another server answers for, an aggregated
+API or a kubelet, passes by unread.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from auditproof.action import STREAMS
+from auditproof.attributes import is_long_running
+from auditproof.audit import Level, Stage
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Iterator, Mapping
+
+    from auditproof.audit import AuditEvent
+    from auditproof.decide import Decision
+    from auditproof.verdict import Exchange
+
+WRITES = frozenset({"create", "update", "patch", "delete", "deletecollection"})
+READS = frozenset({"get", "list"})
+TRUNCATED = "audit.k8s.io/truncated"  # plugin/pkg/audit/truncate/truncate.go
+_LEVELS = {"requestObject": Level.REQUEST, "responseObject": Level.REQUEST_RESPONSE}
+
+
+def beyond_promise(event: AuditEvent, exchange: Exchange, decision: Decision) -> Iterator[str]:
+    """What the event holds and must not hold."""
+    for field, needed in _LEVELS.items():
+        if field not in event.raw:
+            continue
+        if event.level < needed:
+            yield f"the event at level {event.level} holds a {field}"
+        elif event.stage is Stage.REQUEST_RECEIVED:
+            yield f"the event at stage {event.stage} holds a {field}: no body was read yet"
+        elif field == "requestObject" and not _can_send_object(exchange):
+            yield "the event holds a requestObject, and no body was sent that could be one"
+        elif _keeps_managed_fields(event.raw[field], field, exchange, decision):
+            yield f"the {field} holds managedFields, which the policy omits"
+
+
+def short_of_promise(
+    event: AuditEvent, exchange: Exchange, *, own_api: bool, unwanted: Collection[str] = ()
+) -> Iterator[str]:
+    """What the last event of a request that was accepted must hold and does not.
+
+    ``own_api``: the server itself answers for the resource, not an aggregated one. ``unwanted`` are fields that the
+    case says are absent, which then is what is to be shown.
+    """
+    if not own_api or not 200 <= exchange.status < 300 or event.stage is not Stage.RESPONSE_COMPLETE:
+        return
+    attributes = exchange.attributes
+    if not attributes.resource_request or is_long_running(attributes) or attributes.subresource in STREAMS:
+        return
+    writes = attributes.verb in WRITES and bool(exchange.request.body)
+    due = {"requestObject": writes, "responseObject": attributes.verb in WRITES | READS}
+    for field, needed in _LEVELS.items():
+        if due[field] and event.level >= needed and field not in event.raw and field not in unwanted:
+            notes = event.raw.get("annotations") or {}
+            why = f": the server has truncated it ({TRUNCATED})" if TRUNCATED in notes else ""
+            yield f"the event at level {event.level} has no {field}, which that level promises{why}"
+
+
+def _can_send_object(exchange: Exchange) -> bool:
+    """Whether the server may have read an object out of the request's body."""
+    return exchange.attributes.resource_request and exchange.attributes.verb in WRITES
+
+
+def _keeps_managed_fields(body: Any, field: str, exchange: Exchange, decision: Decision) -> bool:
+    """Whether managedFields are there although they are omitted; a patch is recorded as it was sent."""
+    if not decision.omit_managed_fields or (field == "requestObject" and exchange.attributes.verb == "patch"):
+        return False
+    items = body.get("items") if isinstance(body, dict) else None
+    return any(map(_has_managed_fields, items if isinstance(items, list) else [body]))
+
+
+def _has_managed_fields(value: Mapping[str, Any] | Any) -> bool:
+    metadata = value.get("metadata") if isinstance(value, dict) else None
+    return isinstance(metadata, dict) and "managedFields" in metadata

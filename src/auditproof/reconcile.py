@@ -1,0 +1,90 @@
+"""The log that is read, reconciled with what the API server has counted: whether it is the server's whole log. Pure.
+
+The law: of one process, the lines of its log are apiserver_audit_event_total less what it has lost (staging/src/k8s.io/
+apiserver/pkg/audit/metrics.go). The two are never read at one moment, so a reading of the counters only bounds what is
+missing: lines that stood in the log before the reading began are counted for sure, and so are those that are older by
+their own timestamps; lines that came while it lasted may be. An event is counted just before it is written
+(pkg/audit/context.go), so what is missing on a quiet server is missing for good.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from auditproof.audit import Stage
+from auditproof.event_match import time_of
+
+if TYPE_CHECKING:
+    from auditproof.audit import AuditEvent
+    from auditproof.clock import Clock
+    from auditproof.metrics import Scrape
+
+
+@dataclass(slots=True)
+class Reading:
+    """A scrape with how many lines were known when it began, and the events that were read since."""
+
+    scrape: Scrape
+    known: int
+    later: list[AuditEvent] = field(default_factory=list)
+
+    def missing(self, clock: Clock) -> tuple[int, int]:
+        """At least and at most how many counted events no line was seen of; negative where there are too many lines.
+
+        Of its own requests, RequestReceived was counted by then, and nothing later.
+        """
+        begun, ended = self.scrape.started + clock.least, self.scrape.finished + clock.most
+        sure = possible = self.known
+        for event in self.later:
+            if event.audit_id in self.scrape.audit_ids:
+                counted = event.stage is Stage.REQUEST_RECEIVED
+                sure += counted
+                possible += counted
+                continue
+            reached = time_of(event, "stageTimestamp")
+            sure += reached is not None and reached < begun
+            possible += reached is None or reached <= ended
+        events = self.scrape.counters.events
+        return events - possible, events - sure
+
+
+class Reconciler:
+    """Takes every line of a log in turn, and every reading of the counters in between."""
+
+    def __init__(self) -> None:
+        self._lines = 0
+        self._seen: set[tuple[str, str, str]] = set()
+        self.readings: list[Reading] = []
+
+    def take(self, event: AuditEvent) -> None:
+        """Take a line that is an event; one that repeats another is none of the server's."""
+        key = event.audit_id, str(event.stage), str(event.raw.get("stageTimestamp"))
+        if key in self._seen:
+            return
+        self._seen.add(key)
+        self._lines += 1
+        for reading in self.readings:
+            reading.later.append(event)
+
+    def take_others(self, lines: int) -> None:
+        """Take lines that are no events."""
+        self._lines += lines
+
+    def scraped(self, scrape: Scrape) -> None:
+        """Take a reading of the counters, all lines before which were taken already."""
+        self.readings.append(Reading(scrape, self._lines))
+
+    def forget(self) -> None:
+        """Forget all readings, and which lines there were: what comes is another batch."""
+        self.readings.clear()
+        self._seen.clear()
+
+    def most_missing(self, clock: Clock) -> int:
+        """How many counted events are missing at most, by the reading that says least."""
+        return min(reading.missing(clock)[1] for reading in self.readings)
+
+    def missing(self, clock: Clock) -> int | None:
+        """How many are missing exactly, where two readings have found the same; None where that is not sure."""
+        sure = [least for least, most in (reading.missing(clock) for reading in self.readings) if least == most]
+        return sure[-1] if len(sure) > 1 and sure[-1] == sure[-2] else None
