@@ -37,7 +37,7 @@ SAME = Clock()
 UNKNOWN = Clock(-_EVER, _EVER)
 
 
-def measured(offsets: Offsets) -> Clock:
+def measured(offsets: Offsets, tolerance: timedelta = TOLERANCE) -> Clock:
     """The offset on which most exchanges agree; each says between what it must be. UNKNOWN without any.
 
     A request was received after it was sent and before its answer had ended, by the server's clock: so every exchange
@@ -51,7 +51,7 @@ def measured(offsets: Offsets) -> Clock:
         agreeing += -1 if closes else 1
         if agreeing > best:
             best, bounds = agreeing, (edge, edges[n + 1][0])
-    return Clock(bounds[0] - TOLERANCE, bounds[1] + TOLERANCE)
+    return Clock(bounds[0] - tolerance, bounds[1] + tolerance)
 
 
 def _seconds(span: timedelta) -> str:

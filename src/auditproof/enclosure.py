@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING
 from auditproof.action import Request
 from auditproof.attributes import attributes_of
 from auditproof.audit import Stage
-from auditproof.clock import SAME, measured
+from auditproof.clock import PRECISION, SAME, measured
 from auditproof.errors import AuditproofError, LogUnreadable
 from auditproof.event_match import offset_of
 from auditproof.fenced import Fence, Sent
@@ -50,7 +50,7 @@ if TYPE_CHECKING:
 DEATH_TIMEOUT_S = 1.0
 FENCE_TIMEOUT_S = 10.0  # how long the sentinel's event may take into the log; in blocking mode it is there at once
 BASE_TIMEOUT_S = 3.0  # how long a log may take to agree with the counters before anything is performed
-MOST_OFFSETS = 512
+MOST_OFFSETS, FEW_OFFSETS = 512, 8
 REACH = 16  # sentinels that are tried for each log, until each has seen one
 # The policy is evaluated for every request, the very first ones of /readyz too, unless the filter is not installed.
 AUDIT_OFF = (
@@ -115,11 +115,16 @@ class Enclosure:
     @property
     def _counts(self) -> bool:
         """Whether the log can be reconciled with the counters."""
-        return self._log.in_order and not self._metrics.blind
+        return self._log.in_order and not self._metrics.blind and not self._unread
 
     @property
     def _clock(self) -> Clock:
         return SAME if self._own else measured(self._offsets)
+
+    @property
+    def _clock_now(self) -> Clock:
+        """As exact as it is known at the moment."""
+        return SAME if self._own else measured(self._offsets[-FEW_OFFSETS:], PRECISION)
 
     def open(self) -> None:
         """Note the end of the log and the counters.
@@ -132,12 +137,11 @@ class Enclosure:
         self._reconciler.forget()
         self._catch_up()
         if not self._metrics.blind:
+            self._before = self._metrics.read()
+            if not sum(self._before.counters.levels.values()):
+                raise AuditproofError(AUDIT_OFF)
             if self._counts and self._base is None:
                 self._find_base()
-            else:
-                self._before = self._metrics.read()
-            if self._before is not None and not sum(self._before.counters.levels.values()):
-                raise AuditproofError(AUDIT_OFF)
         self._beside = []
 
     def _catch_up(self) -> None:
@@ -165,7 +169,7 @@ class Enclosure:
             self._before = self._scrape(seen, set())
             if self._own and self._reconciler.most_missing(SAME) == 0:
                 return 0
-            exact = self._reconciler.missing(self._clock)
+            exact = self._reconciler.missing(self._clock_now)
             return None if self._own and time.monotonic() < patient else exact
 
         patient = time.monotonic() + BASE_TIMEOUT_S / 2
@@ -253,14 +257,14 @@ class Enclosure:
             last[:] = [self._scrape(seen, wanted)]
             if self._lost(last[0]) or seen.problems:  # then it is told anyway that something is missing
                 return base
-            missing = self._reconciler.most_missing(self._clock)
+            missing = self._reconciler.most_missing(self._clock_now)
             return missing if missing <= base and (not self._own or missing in (0, base) or missing < 0) else None
 
         try:
             missing = wait_until(look, what="log and counters to agree", timeout_s=self._patience_s)
         except TimedOut:
-            least = max(reading.missing(self._clock)[0] for reading in self._reconciler.readings) - base
-            most = self._reconciler.most_missing(self._clock) - base
+            least = max(reading.missing(self._clock_now)[0] for reading in self._reconciler.readings) - base
+            most = self._reconciler.most_missing(self._clock_now) - base
             if least > 0:
                 return last[0], [f"the log holds {least} fewer events than the server has counted: it is not whole"], ""
             return last[0], [], f"up to {most} events that the server has counted may be missing in the log"

@@ -78,9 +78,9 @@ def _target(event: AuditEvent, exchange: Exchange) -> Iterator[str]:
         ("resource", attributes.resource),
         ("subresource", attributes.subresource),
         ("apiGroup", attributes.api_group),
-        ("apiVersion", attributes.api_version),
         ("namespace", attributes.namespace),
         ("name", attributes.name),
+        ("apiVersion", attributes.api_version),
     ):
         if found.get(key, "") != value and (value or key not in _FILLED_IN):
             yield _differs(key, found.get(key, ""), value)

@@ -16,6 +16,8 @@ from auditproof.audit import Stage
 from auditproof.event_match import time_of
 
 if TYPE_CHECKING:
+    from datetime import datetime
+
     from auditproof.audit import AuditEvent
     from auditproof.clock import Clock
     from auditproof.metrics import Scrape
@@ -32,9 +34,12 @@ class Reading:
     def missing(self, clock: Clock) -> tuple[int, int]:
         """At least and at most how many counted events no line was seen of; negative where there are too many lines.
 
-        Of its own requests, RequestReceived was counted by then, and nothing later.
+        Of its own requests, RequestReceived was counted by then, and nothing later. Where they are recorded, they say
+        when it was, by the server's own clock.
         """
-        begun, ended = self.scrape.started + clock.least, self.scrape.finished + clock.most
+        own = [event for event in self.later if event.audit_id in self.scrape.audit_ids]
+        begun = _earliest(own, Stage.REQUEST_RECEIVED) or self.scrape.started + clock.least
+        ended = _latest(own, Stage.RESPONSE_COMPLETE) or self.scrape.finished + clock.most
         sure = possible = self.known
         for event in self.later:
             if event.audit_id in self.scrape.audit_ids:
@@ -42,11 +47,23 @@ class Reading:
                 sure += counted
                 possible += counted
                 continue
-            reached = time_of(event, "stageTimestamp")
+            reached = _reached(event)
             sure += reached is not None and reached < begun
             possible += reached is None or reached <= ended
         events = self.scrape.counters.events
         return events - possible, events - sure
+
+
+def _earliest(events: list[AuditEvent], stage: Stage) -> datetime | None:
+    return min((time for event in events if event.stage is stage and (time := _reached(event))), default=None)
+
+
+def _latest(events: list[AuditEvent], stage: Stage) -> datetime | None:
+    return max((time for event in events if event.stage is stage and (time := _reached(event))), default=None)
+
+
+def _reached(event: AuditEvent) -> datetime | None:
+    return time_of(event, "stageTimestamp")
 
 
 class Reconciler:

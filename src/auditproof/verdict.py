@@ -273,13 +273,13 @@ def _unsound_exchange(evidence: Evidence) -> Iterator[str]:
         yield f"the request got no complete answer: {exchange.error or 'no status'}"
     elif echo and not exchange.echoed:
         yield f"the server answered with Audit-ID {echo}, sent was {exchange.audit_id}: something between changed it"
-    elif (
-        exchange.status and not echo and not ((exchange.request.hangs_up or exchange.request.upgrade) and evidence.over)
-    ):
+    elif exchange.status and not echo and not exchange.request.upgrade:
         yield (
             f"answered {exchange.status} without the Audit-ID that was sent: this answer is not of a request that the "
             "API server has looked at, but of its HTTP server or something between, and shows nothing"
         )
+    elif exchange.status and not echo and not evidence.over:
+        yield f"answered {exchange.status}, and nothing in any log shows that the API server has looked at this request"
 
 
 def _unsound_events(evidence: Evidence) -> Iterator[str]:

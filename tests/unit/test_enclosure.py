@@ -9,13 +9,13 @@ from __future__ import annotations
 import json
 import re
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any, cast
 
 import pytest
 
 from auditproof.action import Request
-from auditproof.attributes import attributes_of
+from auditproof.attributes import UserInfo, attributes_of
 from auditproof.auditlog import FileLog
 from auditproof.decide import decided_by
 from auditproof.enclosure import FOLLOW_UP, Enclosure
@@ -59,7 +59,9 @@ class FakeServer:
 
     def record(self, audit_id: str) -> None:
         self.events += 1
+        moment = (NOW + timedelta(microseconds=self.events)).isoformat()
         event = {"kind": "Event", "auditID": audit_id, "level": "Metadata", "stage": "ResponseComplete"}
+        event |= {"requestReceivedTimestamp": moment, "stageTimestamp": moment}
         with self.log.open("a") as file:
             file.write(json.dumps(event) + "\n")
 
@@ -70,7 +72,8 @@ class FakeServer:
             self.excluded += 1
         elif not self.dead:
             self.record(audit_id)
-        return Response(0 if self.dead else 200, (), b"", self.connection, NOW, NOW, self.dead)
+        echo = () if self.dead else (("Audit-Id", audit_id),)
+        return Response(0 if self.dead else 200, echo, b"", self.connection, NOW, NOW, self.dead, audit_id)
 
     def metrics(self) -> Response:
         """As Admin.send: an error is raised there."""
@@ -84,7 +87,7 @@ class FakeServer:
             f"apiserver_audit_requests_rejected_total {self.rejected}\n"
             f"process_start_time_seconds {self.start}\n"
         )
-        return Response(self.metrics_status, (), text.encode(), 1, NOW, NOW)
+        return Response(self.metrics_status, (), text.encode(), 1, NOW, NOW, audit_id="setup-1")
 
 
 class FakeWire:
@@ -117,6 +120,9 @@ class FakeAdmin:
 
     def unread(self) -> str:
         return self.server.unread
+
+    def user(self) -> UserInfo | None:
+        return None
 
     def reach_again(self) -> None:
         raise AssertionError("one server is reached by one connection")

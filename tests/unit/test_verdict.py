@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -22,11 +22,12 @@ ALICE = Identity.x509("alice", "developers")
 READ = Request("GET", "/api/v1/namespaces/shop/secrets/db")
 RECEIVED, STARTED, COMPLETE = Stage.REQUEST_RECEIVED, Stage.RESPONSE_STARTED, Stage.RESPONSE_COMPLETE
 UNSEEN = "the fence was not seen"
+ECHO = (("Audit-Id", "id-1"),)
 
 
 def exchange(status: int = 200, request: Request = READ, identity: Identity = ALICE, **changed: Any) -> Exchange:
     attributes = attributes_of(request.method, request.uri, identity.user_info())
-    made = Exchange("id-1", identity, request, attributes, status, (), b"", NOW, NOW)
+    made = Exchange("id-1", identity, request, attributes, status, ECHO, b"", NOW, NOW)
     return replace(made, **changed)
 
 
@@ -35,6 +36,10 @@ def event(stage: Stage, level: Level = Level.METADATA, **changed: Any) -> AuditE
     raw = {
         "user": {"username": "alice"},
         "verb": "get",
+        "requestURI": READ.uri,
+        "requestReceivedTimestamp": NOW.isoformat(),
+        "stageTimestamp": (NOW + timedelta(microseconds=list(Stage).index(stage))).isoformat(),
+        **({} if stage is RECEIVED else {"responseStatus": {"code": 200}}),
         "objectRef": {"resource": "secrets", "namespace": "shop", "name": "db", "apiVersion": "v1"},
         **changed,
     }
@@ -151,7 +156,7 @@ def test_a_stage_that_is_missing_is_violated_behind_a_fence_only() -> None:
 
 @pytest.mark.parametrize("doubts", [(), (UNSEEN,)], ids=["fenced", "unfenced"])
 def test_a_stage_too_many_is_violated(doubts: tuple[str, ...]) -> None:
-    found = evidence((*both(), event(STARTED)), doubts=doubts)
+    found = evidence((event(RECEIVED), event(STARTED), event(COMPLETE)), doubts=doubts)
 
     refused(
         judge(Expectation(), found),
@@ -170,7 +175,8 @@ def test_a_stage_that_the_policy_omits_is_one_too_many() -> None:
 
 def test_the_stages_of_a_long_running_request_are_three() -> None:
     request = Request("GET", "/api/v1/namespaces/shop/secrets?watch=true")
-    watch: dict[str, Any] = {"verb": "watch", "objectRef": {"resource": "secrets", "namespace": "shop"}}
+    reference = {"resource": "secrets", "namespace": "shop", "apiVersion": "v1"}
+    watch: dict[str, Any] = {"verb": "watch", "requestURI": request.uri, "objectRef": reference}
     events = tuple(event(stage, **watch) for stage in (RECEIVED, STARTED, COMPLETE))
 
     assert judge(Expectation(), evidence(events, sent=exchange(request=request))).outcome is Outcome.PROVEN
@@ -184,14 +190,27 @@ def test_the_stages_of_a_long_running_request_are_three() -> None:
 def test_the_one_stage_of_a_failed_authentication_is_response_started() -> None:
     sent = exchange(401, identity=Identity.bad_token())
 
-    assert judge(Expectation(), evidence((event(STARTED, user={}),), sent=sent)).outcome is Outcome.PROVEN
+    assert (
+        judge(Expectation(), evidence((event(STARTED, user={}, responseStatus={"code": 401}),), sent=sent)).outcome
+        is Outcome.PROVEN
+    )
 
 
 def test_an_event_that_stands_twice_is_violated() -> None:
+    again = event(COMPLETE, stageTimestamp=(NOW + timedelta(milliseconds=1)).isoformat())
+
     refused(
-        judge(Expectation(), evidence((*both(), event(COMPLETE)))),
+        judge(Expectation(), evidence((*both(), again))),
         Outcome.VIOLATED,
         "recorded 2 times at stage ResponseComplete, expected once",
+    )
+
+
+def test_a_line_that_stands_twice_is_the_logs_fault_and_shows_nothing() -> None:
+    refused(
+        judge(Expectation(), evidence((*both(), event(COMPLETE)))),
+        Outcome.UNPROVEN,
+        "the log holds the same event 2 times (stage ResponseComplete): a server writes each once",
     )
 
 
@@ -222,9 +241,10 @@ def test_an_event_about_something_else_is_violated(changed: dict[str, Any], reas
 def test_a_name_that_the_server_took_from_the_object_is_no_contradiction() -> None:
     """A create has no name in its path; the server fills it in when it reads the body (LogRequestObject)."""
     request = Request("POST", "/api/v1/namespaces/shop/secrets", body=b"{}")
+    without_name = {"resource": "secrets", "namespace": "shop", "apiVersion": "v1"}
     events = (
-        event(RECEIVED, verb="create", objectRef={"resource": "secrets", "namespace": "shop"}),
-        event(COMPLETE, verb="create"),
+        event(RECEIVED, verb="create", requestURI=request.uri, objectRef=without_name),
+        event(COMPLETE, verb="create", requestURI=request.uri, responseStatus={"code": 201}),
     )
 
     assert judge(Expectation(), evidence(events, sent=exchange(201, request))).outcome is Outcome.PROVEN
@@ -282,6 +302,9 @@ def test_stages_as_the_case_says_but_not_as_the_policy_does_are_violated() -> No
         ({"status": 429}, "answered 429: that can come before the policy is consulted"),
         ({"status": 503}, "answered 503"),
         ({"status": 504}, "answered 504"),
+        ({"headers": ()}, "answered 200 without the Audit-ID that was sent"),
+        ({"status": 417, "headers": ()}, "answered 417 without the Audit-ID that was sent"),
+        ({"status": 500}, "answered 500 by a part of the server that may stand before the one which asks the policy"),
         ({"headers": (("audit-id", "other"),)}, "answered with Audit-ID other, sent was id-1"),
     ],
 )
@@ -298,11 +321,19 @@ def test_another_answer_than_the_case_says_is_unproven() -> None:
 
 
 def test_a_busy_answer_that_the_case_asks_for_is_proven() -> None:
-    assert judge(Expectation(status=503), evidence(both(), sent=exchange(503))).outcome is Outcome.PROVEN
+    busy = event(RECEIVED), event(COMPLETE, responseStatus={"code": 503})
+
+    assert judge(Expectation(status=503), evidence(busy, sent=exchange(503))).outcome is Outcome.PROVEN
 
 
 def test_the_fields_of_the_last_event_are_held_against_the_case() -> None:
-    found = evidence(both(Level.REQUEST, requestObject={"items": [{"name": "db"}]}), "[{level: Request}]")
+    request = Request("POST", READ.uri, body=b"{}")
+    raw = {"verb": "create", "requestURI": request.uri}
+    events = (
+        event(RECEIVED, Level.REQUEST, **raw),
+        event(COMPLETE, Level.REQUEST, **raw, requestObject={"items": [{"name": "db"}]}),
+    )
+    found = evidence(events, "[{level: Request}]", exchange(request=request))
 
     kept = Expectation(present=("requestObject", "requestObject.items.0.name", "user.username"))
     assert judge(kept, found).outcome is Outcome.PROVEN
@@ -351,3 +382,95 @@ def test_that_something_required_is_not_recorded_needs_a_fence() -> None:
 
     refused(judge(AT_LEAST, evidence(rules=nothing)), Outcome.VIOLATED, "not recorded, required is at least Request")
     refused(judge(AT_LEAST, evidence(rules=nothing, doubts=(UNSEEN,))), Outcome.UNPROVEN, UNSEEN)
+
+
+BODY = Request("POST", "/api/v1/namespaces/shop/secrets", body=b"{}")
+
+
+@pytest.mark.parametrize(
+    ("stated", "key"),
+    [
+        ({"present": ("requestObject",)}, "present"),
+        ({"event": {"verb": "get"}}, "event"),
+        ({"stages": frozenset({COMPLETE})}, "stages"),
+    ],
+)
+def test_what_a_case_says_of_an_event_is_violated_where_there_is_none(stated: dict[str, Any], key: str) -> None:
+    refused(
+        judge(Expectation(**stated), evidence(rules="[{level: None}]")),
+        Outcome.VIOLATED,
+        f"not recorded, so there is no event that the case's {key} could be about",
+    )
+
+
+def test_a_level_without_stages_is_not_proven_by_a_policy_that_decides_another_level() -> None:
+    stated = Expectation(level=Level.METADATA, stages=frozenset())
+
+    assert judge(stated, evidence(omit="[RequestReceived, ResponseComplete]")).outcome is Outcome.PROVEN
+    refused(
+        judge(stated, evidence(rules="[{level: None}]")),
+        Outcome.VIOLATED,
+        "not recorded, expected Metadata: the policy decides None by rule 1 (line 1)",
+    )
+
+
+def test_a_log_that_is_not_sound_shows_neither_a_proof_nor_a_violation() -> None:
+    fewer = "the log holds 4 fewer events than the server has counted"
+    for found in (evidence(both()), evidence(both(Level.REQUEST)), evidence((event(RECEIVED),)), evidence()):
+        refused(judge(Expectation(), replace(found, unsound=(fewer,))), Outcome.UNPROVEN, fewer)
+
+
+def test_events_under_an_id_that_did_not_come_back_violate_nothing() -> None:
+    found = evidence(both(Level.REQUEST), sent=exchange(502, headers=()))
+
+    verdict = judge(Expectation(), found)
+
+    refused(verdict, Outcome.UNPROVEN, "answered 502 without the Audit-ID that was sent")
+    assert "recorded at Request, expected Metadata" in verdict.reasons
+
+
+@pytest.mark.parametrize("over", [True, False])
+def test_an_answer_to_an_upgrade_names_no_audit_id_so_the_log_must(over: bool) -> None:
+    """It is the kubelet's answer that comes back (pkg/util/proxy/upgradeaware.go)."""
+    request = Request("GET", "/api/v1/namespaces/shop/pods/web/exec", upgrade="websocket")
+    sent = exchange(101, request, headers=())
+    found = replace(evidence(rules="[{level: None}]", sent=sent), over=over)
+
+    assert judge(Expectation(), found).outcome is (Outcome.PROVEN if over else Outcome.UNPROVEN)
+
+
+def test_lines_in_another_order_are_the_logs_fault() -> None:
+    refused(
+        judge(Expectation(), evidence((event(COMPLETE), event(RECEIVED)))),
+        Outcome.UNPROVEN,
+        "the event at stage RequestReceived is older than the one before it",
+    )
+
+
+@pytest.mark.parametrize(
+    "changed",
+    [
+        {"requestReceivedTimestamp": (NOW - timedelta(hours=1)).isoformat()},
+        {"requestReceivedTimestamp": None},
+        {"stageTimestamp": "yesterday"},
+        {"stageTimestamp": (NOW + timedelta(hours=1)).isoformat()},
+    ],
+    ids=str,
+)
+def test_an_event_of_another_time_is_not_relied_on(changed: dict[str, Any]) -> None:
+    assert judge(Expectation(), evidence(both(**changed))).outcome is Outcome.UNPROVEN
+
+
+def test_a_level_promises_the_body_of_an_accepted_request() -> None:
+    raw = {"verb": "create", "requestURI": BODY.uri, "responseStatus": {"code": 201}}
+    bare = event(RECEIVED, Level.REQUEST, verb="create", requestURI=BODY.uri), event(COMPLETE, Level.REQUEST, **raw)
+    cut = event(COMPLETE, Level.REQUEST, **raw, annotations={"audit.k8s.io/truncated": "true"})
+    found = evidence(bare, "[{level: Request}]", exchange(201, BODY))
+    text = "the event at level Request has no requestObject, which that level promises"
+
+    refused(judge(Expectation(), found), Outcome.VIOLATED, text)
+    refused(
+        judge(Expectation(), replace(found, events=(bare[0], cut))), Outcome.VIOLATED, "the server has truncated it"
+    )
+    assert judge(Expectation(absent=("requestObject",)), found).outcome is Outcome.PROVEN
+    assert judge(Expectation(), replace(found, own_api=False)).outcome is Outcome.PROVEN
