@@ -13,10 +13,11 @@ from typing import TYPE_CHECKING, Any
 from auditproof.capability import Capability
 from auditproof.decide import decide
 from auditproof.errors import ClusterError
+from auditproof.exchange import Exchange
 from auditproof.plugin.proving import AuditSession
 from auditproof.run import Proof, Step
 from auditproof.served import load_served
-from auditproof.verdict import Evidence, Exchange, Outcome, Verdict
+from auditproof.verdict import Evidence, Outcome, Verdict
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence

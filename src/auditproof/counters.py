@@ -17,6 +17,7 @@ from auditproof.errors import WireError
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Mapping
+    from datetime import datetime
 
 
 WEBHOOK = "webhook"  # the plugin whose losses are no lines of the log
@@ -49,6 +50,16 @@ class Counters:
         An event counts as emitted before it is handed to the log, so a lost one counts twice (audit/context.go).
         """
         return self.events - self.lost + self.lost_by.get(WEBHOOK, 0)
+
+
+@dataclass(frozen=True, slots=True)
+class Scrape:
+    """One reading of the counters: when it was begun and ended, and the Audit-IDs of its own requests."""
+
+    counters: Counters
+    audit_ids: tuple[str, ...]
+    started: datetime
+    finished: datetime
 
 
 def parse_counters(metrics: bytes) -> Counters:

@@ -41,10 +41,10 @@ if TYPE_CHECKING:
     from auditproof.audit import AuditEvent
     from auditproof.auditlog import AuditLog, Mark
     from auditproof.clock import Clock
+    from auditproof.counters import Scrape
     from auditproof.decide import Decision
     from auditproof.fence import Sentinel
     from auditproof.identity import Identity
-    from auditproof.metrics import Scrape
     from auditproof.wire import Response, Wire
 
 DEATH_TIMEOUT_S = 1.0

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from auditproof.audit import AuditEvent
     from auditproof.clock import Clock
-    from auditproof.verdict import Exchange
+    from auditproof.exchange import Exchange
 
 # Where the path has none, the server takes them from the body (k8s.io/apiserver pkg/audit/request.go LogRequestObject).
 _FILLED_IN = {"namespace", "name"}

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from auditproof.audit import AuditEvent
-    from auditproof.verdict import Exchange
+    from auditproof.exchange import Exchange
     from auditproof.wire import Wire
 
 

@@ -2,29 +2,16 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from auditproof.counters import Counters, parse_counters, together
+from auditproof.counters import Counters, Scrape, parse_counters, together
 from auditproof.errors import AuditproofError
 
 if TYPE_CHECKING:
-    from datetime import datetime
-
     from auditproof.admin import Admin
     from auditproof.wire import Response
 
 METRICS = "/metrics"
-
-
-@dataclass(frozen=True, slots=True)
-class Scrape:
-    """One reading of the counters: when it was begun and ended, and the Audit-IDs of its own requests."""
-
-    counters: Counters
-    audit_ids: tuple[str, ...]
-    started: datetime
-    finished: datetime
 
 
 class Metrics:

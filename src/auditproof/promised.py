@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from auditproof.audit import AuditEvent
     from auditproof.decide import Decision
-    from auditproof.verdict import Exchange
+    from auditproof.exchange import Exchange
 
 WRITES = frozenset({"create", "update", "patch", "delete", "deletecollection"})
 READS = frozenset({"get", "list"})

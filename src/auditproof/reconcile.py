@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     from auditproof.audit import AuditEvent
     from auditproof.clock import Clock
-    from auditproof.metrics import Scrape
+    from auditproof.counters import Scrape
 
 
 @dataclass(slots=True)

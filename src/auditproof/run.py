@@ -21,12 +21,13 @@ from auditproof.credentials import Credentials
 from auditproof.decide import decide
 from auditproof.enclosure import FENCE_TIMEOUT_S, Enclosure
 from auditproof.errors import AuditproofError, ClusterError, LogUnreadable
+from auditproof.exchange import Exchange
 from auditproof.fence import choose_sentinel
 from auditproof.fenced import Sent
 from auditproof.identity import IdentityKind
 from auditproof.served import load_served
 from auditproof.unionlog import UnionLog
-from auditproof.verdict import Evidence, Exchange, Verdict, judge
+from auditproof.verdict import Evidence, Verdict, judge
 from auditproof.vigil import Vigil
 from auditproof.wire import Wire, sent_agent
 

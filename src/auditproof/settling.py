@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     from auditproof.audit import AuditEvent
     from auditproof.decide import Decision
-    from auditproof.verdict import Exchange
+    from auditproof.exchange import Exchange
 
 # A body of up to this size gets its Content-Length from net/http itself, after the handler has returned; a longer one
 # was declared by the handler, which then still runs (net/http server.go: bufferBeforeChunkingSize).

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from auditproof.attributes import Attributes
     from auditproof.counters import Counters
     from auditproof.decide import Decision
-    from auditproof.verdict import Exchange
+    from auditproof.exchange import Exchange
 
 
 def uncounted(

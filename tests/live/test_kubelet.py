@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from auditproof.clusters.base import Cluster
     from auditproof.clusters.embedded import Embedded
     from auditproof.clusters.rundir import RunDirectory
-    from auditproof.verdict import Exchange
+    from auditproof.exchange import Exchange
 
 ALICE = Identity.x509("alice", "developers")
 WHERE = "kubelet"

@@ -13,10 +13,11 @@ from auditproof.audit import AuditEvent, Level, Stage
 from auditproof.backends import account_of, legacy_line_of, parse_legacy
 from auditproof.counters import Counters
 from auditproof.decide import decide
+from auditproof.exchange import Exchange
 from auditproof.identity import Identity
 from auditproof.policy import parse_policy
 from auditproof.report.backends import backends_line, backends_record, pipe_record
-from auditproof.verdict import NOT_STORED, Evidence, Exchange
+from auditproof.verdict import NOT_STORED, Evidence
 
 POLICY = parse_policy(b"apiVersion: audit.k8s.io/v1\nkind: Policy\nrules:\n- level: Metadata\n", "policy.yaml")
 ALICE = Identity.x509("alice")

@@ -20,11 +20,11 @@ from auditproof.auditlog import FileLog
 from auditproof.decide import decided_by
 from auditproof.enclosure import FOLLOW_UP, Enclosure
 from auditproof.errors import AuditproofError, LogUnreadable, WireError
+from auditproof.exchange import Exchange
 from auditproof.fence import Sentinel
 from auditproof.fenced import Fence, Sent
 from auditproof.identity import Identity
 from auditproof.policy import parse_policy
-from auditproof.verdict import Exchange
 from auditproof.wire import Response
 
 if TYPE_CHECKING:

@@ -15,8 +15,8 @@ from auditproof.audit import AuditEvent, Level, Stage
 from auditproof.authenticated import AuthenticatedUser
 from auditproof.clock import Clock
 from auditproof.event_match import claimed_addresses, contradictions, out_of_time
+from auditproof.exchange import Exchange
 from auditproof.identity import Identity
-from auditproof.verdict import Exchange
 
 NOW = datetime(2026, 1, 2, tzinfo=UTC)
 ALICE = Identity.x509("alice", "developers")

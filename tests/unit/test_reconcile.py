@@ -11,8 +11,7 @@ from hypothesis import strategies as st
 
 from auditproof.audit import AuditEvent, Level, Stage
 from auditproof.clock import SAME, UNKNOWN, Clock, measured
-from auditproof.counters import Counters
-from auditproof.metrics import Scrape
+from auditproof.counters import Counters, Scrape
 from auditproof.reconcile import Reconciler
 
 if TYPE_CHECKING:

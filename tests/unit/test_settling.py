@@ -9,9 +9,9 @@ import pytest
 from auditproof.action import Request
 from auditproof.attributes import attributes_of
 from auditproof.audit import AuditEvent, Level, Stage
+from auditproof.exchange import Exchange
 from auditproof.identity import Identity
 from auditproof.settling import ended_by_server, is_over, why_open
-from auditproof.verdict import Exchange
 
 ALICE = Identity.x509("alice")
 WATCH, LIST = "/api/v1/pods?watch=true", "/api/v1/pods"

@@ -12,10 +12,11 @@ from auditproof.action import Request
 from auditproof.attributes import attributes_of
 from auditproof.audit import AuditEvent, Level, Stage
 from auditproof.decide import decide
+from auditproof.exchange import Exchange
 from auditproof.expect import Expectation
 from auditproof.identity import Identity
 from auditproof.policy import parse_policy
-from auditproof.verdict import Evidence, Exchange, Outcome, Verdict, judge
+from auditproof.verdict import Evidence, Outcome, Verdict, judge
 
 NOW = datetime(2026, 1, 2, tzinfo=UTC)
 ALICE = Identity.x509("alice", "developers")

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from auditproof.verdict import Exchange
+    from auditproof.exchange import Exchange
 
 
 @dataclass(frozen=True, slots=True)
