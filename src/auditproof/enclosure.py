@@ -28,7 +28,7 @@ from auditproof.fenced import Fence, Sent
 from auditproof.metrics import METRICS, Metrics
 from auditproof.reconcile import Reconciler
 from auditproof.settling import end_shows, is_over
-from auditproof.uncounted import uncounted
+from auditproof.uncounted import Counted, miscounted, uncounted
 from auditproof.verdict import NOT_STORED
 from auditproof.wait import TimedOut, wait_until
 
@@ -38,7 +38,7 @@ if TYPE_CHECKING:
 
     from auditproof.admin import Admin
     from auditproof.attributes import Attributes, UserInfo
-    from auditproof.audit import AuditEvent
+    from auditproof.audit import AuditEvent, Level
     from auditproof.auditlog import AuditLog, Mark
     from auditproof.clock import Clock
     from auditproof.counters import Scrape
@@ -49,7 +49,7 @@ if TYPE_CHECKING:
 
 DEATH_TIMEOUT_S = 1.0
 FENCE_TIMEOUT_S = 10.0  # how long the sentinel's event may take into the log; in blocking mode it is there at once
-BASE_TIMEOUT_S = 3.0  # how long a log may take to agree with the counters before anything is performed
+BASE_TIMEOUT_S = 10.0  # how long a log may take to agree with the counters before anything is performed
 MOST_OFFSETS, FEW_OFFSETS = 512, 8
 REACH = 16  # sentinels that are tried for each log, until each has seen one
 # The policy is evaluated for every request, the very first ones of /readyz too, unless the filter is not installed.
@@ -110,6 +110,8 @@ class Enclosure:
         self._base: int | None = None  # how many counted events no line is known of, from before the first batch
         self._offsets: list[tuple[timedelta, timedelta]] = []
         self._beside: list[Attributes] = []  # what was asked in this batch beside its actions
+        self._ours: set[str] = set()  # the Audit-IDs of all that was asked in this batch
+        self._agents: dict[str, str] = {}  # an Audit-ID that is not ours, by the User-Agent of an action of ours
         self._asker: UserInfo | None = None
 
     @property
@@ -142,7 +144,7 @@ class Enclosure:
                 raise AuditproofError(AUDIT_OFF)
             if self._counts and self._base is None:
                 self._find_base()
-        self._beside = []
+        self._beside, self._ours = [], set()
 
     def _catch_up(self) -> None:
         """Read on to the present end of the log; where it begins anew, so does what is counted of it."""
@@ -192,6 +194,7 @@ class Enclosure:
         scrape = self._metrics.read()
         self._reconciler.scraped(scrape)
         self._read(seen, wanted)
+        self._ours.update(scrape.audit_ids)
         if self._asker is not None:
             self._beside += [attributes_of("GET", METRICS, self._asker)] * len(scrape.audit_ids)
         return scrape
@@ -205,6 +208,8 @@ class Enclosure:
         assert self._mark is not None, "close() without open()"
         seen = _Seen(self._mark)
         wanted = {item.exchange.audit_id for item in sent}
+        self._ours |= wanted
+        self._agents = dict.fromkeys((item.exchange.user_agent for item in sent if item.exchange.user_agent), "")
         doubts: list[str] = []
         unsound: list[str] = []
         closed: frozenset[tuple[Wire, int]] = frozenset()
@@ -218,7 +223,9 @@ class Enclosure:
             self._note_clock(sent, seen)
             after, unsound, unclear = self._reconcile(seen, wanted)
             doubts += self._lost(after)
-            missed = self._uncounted(sent, after, seen, unclear)
+            counted, shown = self._counted(after)
+            unsound += [why] if not doubts and counted and (why := miscounted(shown, counted)) else []
+            missed = self._uncounted(sent, counted, seen, unclear)
         except AuditproofError as error:
             doubts.append(f"the fence was not seen: {error}")
             doubts += self._death()
@@ -228,7 +235,8 @@ class Enclosure:
         clock = self._clock
         text += f"; {clock.text()}" if clock.text() else ""
         events = {audit_id: self._in_order(found) for audit_id, found in seen.events.items()}
-        return Fence(text, tuple(doubts), closed, events, over, missed, tuple(unsound), clock)
+        agents = {agent: name for agent, name in self._agents.items() if name}
+        return Fence(text, tuple(doubts), closed, events, over, missed, tuple(unsound), clock, agents)
 
     def _in_order(self, events: list[AuditEvent]) -> tuple[AuditEvent, ...]:
         """The events of a request as they happened, where the log keeps no order."""
@@ -293,6 +301,7 @@ class Enclosure:
         closed = set()
         for wire in wires:
             audit_id = self._next_id()
+            self._ours.add(audit_id)
             answer = wire.send(FOLLOW_UP, audit_id=audit_id, user_agent=USER_AGENT)
             if not answer.error and answer.header("Audit-Id") == audit_id:
                 closed.add((wire, answer.connection))
@@ -350,6 +359,7 @@ class Enclosure:
     def _send_sentinel(self, wire: Wire) -> Response:
         assert self._sentinel is not None
         audit_id, request = self._next_id(), self._sentinel.request
+        self._ours.add(audit_id)
         response = wire.send(request, audit_id=audit_id, user_agent=USER_AGENT)
         if response.error:
             raise AuditproofError(f"the sentinel got no answer: {response.error}")
@@ -403,6 +413,8 @@ class Enclosure:
             nonlocal events
             events += 1
             self._reconciler.take(event)
+            if event.audit_id not in self._ours and (agent := event.raw.get("userAgent", "")) in self._agents:
+                self._agents[agent] = event.audit_id
             return event.audit_id in wanted
 
         part = self._log.read(seen.mark, look)
@@ -450,10 +462,21 @@ class Enclosure:
         self._base = None  # what was lost has no line
         return [f"the server counts {lost} lost audit events and {rejected} rejected requests"]
 
-    def _uncounted(self, sent: Sequence[Sent], after: Scrape | None, seen: _Seen, unclear: str) -> dict[str, str]:
+    def _counted(self, after: Scrape | None) -> tuple[Counted | None, dict[str, Level]]:
+        """What was counted of the policy's decisions since the batch began, and what the log shows of them."""
+        if after is None:
+            return None, {}
+        assert self._before is not None
+        if not self._counts:
+            return Counted(self._before.counters, after.counters, self._beside), {}
+        clock = self._clock_now
+        shown = self._reconciler.requests(self._before.finished + clock.most, after.started + clock.least)
+        others = [level for name, level in shown.items() if name not in self._ours]
+        return Counted(self._before.counters, after.counters, self._beside, others), shown
+
+    def _uncounted(self, sent: Sequence[Sent], counted: Counted | None, seen: _Seen, unclear: str) -> dict[str, str]:
         """A doubt for each action without an event that was not counted, or may be recorded where nobody looks."""
         exchanges = [item.exchange for item in sent]
         if why := self._metrics.blind or self._unread or unclear:
             return {each.audit_id: why for each in exchanges if each.audit_id not in seen.events}
-        assert after is not None and self._before is not None
-        return uncounted(exchanges, self._beside, self._before.counters, after.counters, self._decide)
+        return uncounted(exchanges, seen.events, counted, self._decide) if counted else {}

@@ -32,7 +32,7 @@ class Fence:
     ``over`` are the Audit-IDs of requests whose end showed elsewhere than on their connection (see ``settling``).
     ``uncounted`` has a doubt for each Audit-ID whose request leaves no event, where the server has not counted as many
     such requests as were sent. ``unsound`` say why not even what the log holds can be relied on; ``clock`` is how far
-    the server's is ahead of ours.
+    the server's is ahead of ours. ``strangers`` has the Audit-ID of an event that is not ours, by a User-Agent that is.
     """
 
     text: str
@@ -43,6 +43,7 @@ class Fence:
     uncounted: Mapping[str, str] = field(default_factory=dict)
     unsound: tuple[str, ...] = ()
     clock: Clock = SAME
+    strangers: Mapping[str, str] = field(default_factory=dict)
 
     def doubts_about(self, sent: Sent) -> tuple[str, ...]:
         """Why the absence of an event of this exchange would prove nothing; empty where nothing does."""
@@ -51,6 +52,14 @@ class Fence:
         if sent.exchange.audit_id in self.over or self.settles(sent):
             return doubts
         return (*doubts, why_open(sent.exchange))
+
+    def faults_of(self, exchange: Exchange) -> tuple[str, ...]:
+        """Why not even what the log holds of this exchange can be relied on."""
+        stranger = self.strangers.get(exchange.user_agent or "")
+        if stranger is None:
+            return self.unsound
+        why = f"an event of this action's User-Agent has the Audit-ID {stranger}, which was never sent"
+        return (*self.unsound, f"{why}: something has sent it again, or changed its Audit-ID")
 
     def settles(self, sent: Sent) -> bool:
         """Whether the connection of an exchange shows that the server was done with it."""

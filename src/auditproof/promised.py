@@ -27,8 +27,11 @@ TRUNCATED = "audit.k8s.io/truncated"  # plugin/pkg/audit/truncate/truncate.go
 _LEVELS = {"requestObject": Level.REQUEST, "responseObject": Level.REQUEST_RESPONSE}
 
 
-def beyond_promise(event: AuditEvent, exchange: Exchange, decision: Decision) -> Iterator[str]:
-    """What the event holds and must not hold."""
+def impossible_bodies(event: AuditEvent, exchange: Exchange, *, own_api: bool) -> Iterator[str]:
+    """What no API server writes about this request, whatever its policy: bodies too many or too few.
+
+    ``own_api``: the server itself answers for the resource, not an aggregated one.
+    """
     for field, needed in _LEVELS.items():
         if field not in event.raw:
             continue
@@ -38,18 +41,37 @@ def beyond_promise(event: AuditEvent, exchange: Exchange, decision: Decision) ->
             yield f"the event at stage {event.stage} holds a {field}: no body was read yet"
         elif field == "requestObject" and not _can_send_object(exchange):
             yield "the event holds a requestObject, and no body was sent that could be one"
-        elif _keeps_managed_fields(event.raw[field], field, exchange, decision):
-            yield f"the {field} holds managedFields, which the policy omits"
+    if not is_truncated(event):
+        for field in _lacking(event, exchange, own_api=own_api):
+            yield f"the event at level {event.level} has no {field}, which that level promises"
 
 
-def short_of_promise(
-    event: AuditEvent, exchange: Exchange, *, own_api: bool, unwanted: Collection[str] = ()
+def broken_promises(
+    event: AuditEvent, exchange: Exchange, decision: Decision, *, own_api: bool, unwanted: Collection[str] = ()
 ) -> Iterator[str]:
-    """What the last event of a request that was accepted must hold and does not.
+    """What policy and flags of a server can do to the bodies of an event, and must not have done.
 
-    ``own_api``: the server itself answers for the resource, not an aggregated one. ``unwanted`` are fields that the
-    case says are absent, which then is what is to be shown.
+    ``unwanted`` are fields that the case says are absent, which then is what is to be shown.
     """
+    for field in _LEVELS:
+        if field in event.raw and _keeps_managed_fields(event.raw[field], field, exchange, decision):
+            yield f"the {field} holds managedFields, which the policy omits"
+    if is_truncated(event):
+        for field in _lacking(event, exchange, own_api=own_api):
+            if field not in unwanted:
+                yield (
+                    f"the event at level {event.level} has no {field}, which that level promises: the server has "
+                    f"truncated it ({TRUNCATED})"
+                )
+
+
+def is_truncated(event: AuditEvent) -> bool:
+    """Whether the server says that it has taken the bodies out, because they were too large."""
+    return TRUNCATED in (event.raw.get("annotations") or {})
+
+
+def _lacking(event: AuditEvent, exchange: Exchange, *, own_api: bool) -> Iterator[str]:
+    """The bodies that the last event of a request that was accepted must have and has not."""
     if not own_api or not 200 <= exchange.status < 300 or event.stage is not Stage.RESPONSE_COMPLETE:
         return
     attributes = exchange.attributes
@@ -58,10 +80,8 @@ def short_of_promise(
     writes = attributes.verb in WRITES and bool(exchange.request.body)
     due = {"requestObject": writes, "responseObject": attributes.verb in WRITES | READS}
     for field, needed in _LEVELS.items():
-        if due[field] and event.level >= needed and field not in event.raw and field not in unwanted:
-            notes = event.raw.get("annotations") or {}
-            why = f": the server has truncated it ({TRUNCATED})" if TRUNCATED in notes else ""
-            yield f"the event at level {event.level} has no {field}, which that level promises{why}"
+        if due[field] and event.level >= needed and field not in event.raw:
+            yield field
 
 
 def _can_send_object(exchange: Exchange) -> bool:

@@ -18,7 +18,7 @@ from auditproof.event_match import time_of
 if TYPE_CHECKING:
     from datetime import datetime
 
-    from auditproof.audit import AuditEvent
+    from auditproof.audit import AuditEvent, Level
     from auditproof.clock import Clock
     from auditproof.counters import Scrape
 
@@ -72,6 +72,7 @@ class Reconciler:
     def __init__(self) -> None:
         self._lines = 0
         self._seen: set[tuple[str, str, str]] = set()
+        self._requests: dict[str, AuditEvent] = {}
         self.readings: list[Reading] = []
 
     def take(self, event: AuditEvent) -> None:
@@ -81,6 +82,7 @@ class Reconciler:
             return
         self._seen.add(key)
         self._lines += 1
+        self._requests[event.audit_id] = event
         for reading in self.readings:
             reading.later.append(event)
 
@@ -96,12 +98,23 @@ class Reconciler:
         """Forget all readings, and which lines there were: what comes is another batch."""
         self.readings.clear()
         self._seen.clear()
+        self._requests.clear()
+
+    def requests(self, begun: datetime, ended: datetime) -> dict[str, Level]:
+        """The level of each request in the log that came between, by the server's clock, by its Audit-ID."""
+        times = {name: time_of(event, "requestReceivedTimestamp") for name, event in self._requests.items()}
+        return {
+            name: event.level
+            for name, event in self._requests.items()
+            if (received := times[name]) is not None and begun <= received <= ended
+        }
 
     def most_missing(self, clock: Clock) -> int:
         """How many counted events are missing at most, by the reading that says least."""
         return min(reading.missing(clock)[1] for reading in self.readings)
 
     def missing(self, clock: Clock) -> int | None:
-        """How many are missing exactly, where two readings have found the same; None where that is not sure."""
-        sure = [least for least, most in (reading.missing(clock) for reading in self.readings) if least == most]
-        return sure[-1] if len(sure) > 1 and sure[-1] == sure[-2] else None
+        """How many are missing exactly, by all readings together, two at least; None where that is not sure."""
+        bounds = [reading.missing(clock) for reading in self.readings]
+        least, most = max(low for low, _ in bounds), min(high for _, high in bounds)
+        return least if least == most and len(bounds) > 1 else None

@@ -279,7 +279,7 @@ class Prover:
         return self._new_wire(step.identity) if own else self._wires[step.identity]
 
     def _send(self, step: Step, wire: Wire, audit_id: str) -> Sent:
-        agent = f"auditproof/{step.id}"
+        agent = f"auditproof/{step.id} ({self._run})"
         response = self._vigil.send(wire, step.request, audit_id=audit_id, user_agent=agent)
         exchange = Exchange(
             audit_id=audit_id if response.was_sent else "",
@@ -306,7 +306,7 @@ class Prover:
             decision=decide(self._policy, exchange.attributes),
             doubts=tuple(dict.fromkeys((*self._vigil.doubts, *self._doubts, *fence.doubts_about(sent)))),
             fence=fence.text,
-            unsound=fence.unsound,
+            unsound=fence.faults_of(exchange),
             over=exchange.audit_id in fence.over or exchange.audit_id in fence.events,
             clock=fence.clock,
             own_api=exchange.attributes.api_group not in self._foreign_groups,

@@ -1,7 +1,8 @@
 """judge(expectation, evidence): PROVEN, VIOLATED or UNPROVEN, with reasons. Pure.
 
-Three things are told apart. An exchange or a log that is not *sound* shows nothing at all: no Audit-ID came back, or
-the log is not what the server has counted. What was seen in a sound log can violate an expectation at any time. What
+Three things are told apart. An exchange or a log that is not *sound* shows nothing at all: no Audit-ID came back, the
+log is not what the server has counted, or an event is such as no API server writes about this request, whatever its
+policy. What was seen in a sound log can violate an expectation at any time. What
 was *not* seen counts only where nothing casts doubt on the log's being complete: with a doubt, absence is neither a
 proof nor a violation, but UNPROVEN.
 """
@@ -17,7 +18,7 @@ from auditproof.audit import Level, Stage
 from auditproof.clock import SAME
 from auditproof.event_match import contradictions, out_of_time
 from auditproof.fields import unlike
-from auditproof.promised import beyond_promise, short_of_promise
+from auditproof.promised import broken_promises, impossible_bodies
 from auditproof.stages import emitted_stages
 
 if TYPE_CHECKING:
@@ -143,12 +144,11 @@ def _seen_wrong(expectation: Expectation, evidence: Evidence, level: Level, stag
     yield from _against_decision(evidence, stages)
     yield from _wrong_stages(evidence, stages)
     for event in evidence.events:
-        yield from beyond_promise(event, evidence.exchange, evidence.decision)
-        yield from contradictions(event, evidence.exchange)
+        yield from broken_promises(
+            event, evidence.exchange, evidence.decision, own_api=evidence.own_api, unwanted=expectation.absent
+        )
     if evidence.events and stages <= evidence.stages:  # else the last event may be the one that is not there
-        last, unwanted = evidence.events[-1], expectation.absent
-        yield from short_of_promise(last, evidence.exchange, own_api=evidence.own_api, unwanted=unwanted)
-        yield from unlike(expectation, last)
+        yield from unlike(expectation, evidence.events[-1])
 
 
 def _out_of_bounds(expectation: Expectation, evidence: Evidence) -> Iterator[str]:
@@ -185,12 +185,9 @@ def _decided(evidence: Evidence) -> str:
 
 
 def _wrong_stages(evidence: Evidence, stages: frozenset[Stage]) -> Iterator[str]:
-    counts = Counter(event.stage for event in evidence.events)
-    for stage, count in sorted(counts.items()):
+    for stage in sorted(evidence.stages):
         if stages and stage not in stages:
             yield f"recorded at stage {stage}, expected only {_names(stages)}"
-        if count > 1:
-            yield f"recorded {count} times at stage {stage}, expected once"
 
 
 def _missing(expectation: Expectation, evidence: Evidence, level: Level, stages: frozenset[Stage]) -> Iterator[str]:
@@ -242,13 +239,24 @@ def _unsound_exchange(evidence: Evidence) -> Iterator[str]:
 
 def _unsound_events(evidence: Evidence) -> Iterator[str]:
     """Why the events that stand under this Audit-ID may not be those that the server has written."""
-    for stage, count in Counter(_key(event) for event in evidence.events).items():
+    for (stage, _), count in Counter(_key(event) for event in evidence.events).items():
         if count > 1:
-            yield f"the log holds the same event {count} times (stage {stage[0]}): a server writes each once"
+            yield f"the log holds the same event {count} times (stage {stage}): a server writes each once"
+    possible = emitted_stages(evidence.exchange.attributes, evidence.exchange.status) | {Stage.PANIC}
+    for reached, count in sorted(Counter(event.stage for event in evidence.events).items()):
+        if reached not in possible:
+            yield f"recorded at stage {reached}, which no server reaches with this request"
+        elif count > 1:
+            yield f"recorded {count} times at stage {reached}: a server reaches it once"
+    if len({event.level for event in evidence.events}) > 1:
+        yield "recorded at two levels: a server decides once about a request"
+    for event in evidence.events:
+        yield from contradictions(event, evidence.exchange)
+        yield from impossible_bodies(event, evidence.exchange, own_api=evidence.own_api)
     yield from out_of_time(evidence.events, evidence.exchange, evidence.clock)
 
 
-def _key(event: AuditEvent) -> tuple[str, str]:
+def _key(event: AuditEvent) -> tuple[Stage, str]:
     return event.stage, str(event.raw.get("stageTimestamp"))
 
 
