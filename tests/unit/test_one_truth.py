@@ -489,3 +489,18 @@ def test_a_run_that_is_terminated_reports_what_was_shown(
     assert report["notPerformed"] == ["test_it.py::test_second", "test_it.py::test_third"]
     assert of_junit(project.path / "out" / "junit.xml")["test_third"] == UNPROVEN
     assert "the run was terminated (SIGTERM)" in result.stdout.str()
+
+
+def test_one_dead_server_is_told_once(project: pytest.Pytester) -> None:
+    count = 300
+    cases = case_file(**{f"case_{number}": "dead" for number in range(count)}, last="web")
+
+    run = told(project, cases=cases)
+
+    assert run.code == 1
+    assert list(run.junit.values()) == [UNPROVEN] * (count + 1)
+    assert run.terminal.count("the API server died") < 20
+    assert f"and {count} more, for the same reason" in run.terminal
+    assert f"{count + 1} errors" in run.terminal
+    assert len(run.terminal) < 12_000
+    assert run.page.count("a line of its log") < 200

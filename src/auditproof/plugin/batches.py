@@ -34,6 +34,7 @@ class Batches:
         self._session = session
         self.cases: Sequence[CaseItem] = ()
         self.batching = Batching.POLICY
+        self._firsts: dict[str, str] = {}
         self.outcomes: dict[str, Proof | AuditproofError] = {}
 
     def proof(self, item: CaseItem) -> Proof:
@@ -47,6 +48,10 @@ class Batches:
         if isinstance(outcome, AuditproofError):
             raise outcome.with_traceback(None)  # the same error for all cases of a batch: its traceback must not grow
         return outcome
+
+    def first_with(self, reason: str, nodeid: str) -> str:
+        """The first item of this process that was UNPROVEN for ``reason``: ``nodeid``, where there was none before."""
+        return self._firsts.setdefault(reason, nodeid)
 
     def _batch(self, item: CaseItem) -> list[CaseItem]:
         """The cases to perform now, in their order."""

@@ -103,7 +103,14 @@ class CaseItem(pytest.Function):
         return self.path, self.case.position.line - 1, self.name
 
     def story(self, error: AuditproofError) -> Story:
-        """The whole story of a verdict: first the place and the reason, then the evidence."""
+        """The whole story of a verdict: first the place and the reason, then the evidence.
+
+        Of what is UNPROVEN for the same reason only the first has it, the others say which that is.
+        """
         place = f"{self.path.name}:{self.case.position.line}: {self.name}"
         text = f"{place}: {self.config.stash[SESSION].story(self, error)}"
+        if not isinstance(error, Violated):
+            first = self.config.stash[SESSION].batches.first_with(str(error), self.nodeid)
+            if first != self.nodeid:  # what a whole batch came to is told once
+                text = f"{text.partition(chr(10))[0]}\n  as of {first}, where the whole is told"
         return Story(text, str(self.path), self.case.position.line)

@@ -13,6 +13,7 @@ import pytest
 from auditproof.plugin.course import make_it_fail
 from auditproof.plugin.ending import Ending
 from auditproof.plugin.files import ReportFiles
+from auditproof.plugin.folding import folded
 from auditproof.plugin.gathering import Gathered, first_line
 from auditproof.plugin.outcomes import RECORDS
 from auditproof.plugin.parts import report_parts
@@ -232,7 +233,8 @@ class Reporting:
     @pytest.hookimpl(wrapper=True, tryfirst=True)
     def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter) -> Generator[None, object, object]:
         """Tell the counts, and where the report is, below everything else that pytest tells."""
-        result = yield
+        with folded(terminalreporter):
+            result = yield
         if self._gathered:
             terminalreporter.section("audit proofs")
             for line in self._closing():

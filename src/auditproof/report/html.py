@@ -113,7 +113,7 @@ def _in_single_quotes(blob: re.Match[str]) -> str:
 
 def _render(template: str, report: Mapping[str, Any], *, apart: bool) -> str:
     fences = {fence: number for number, fence in enumerate(_fences(report), 1)}
-    own = judged_by_given(report)
+    own, attention = judged_by_given(report), _attention(report)
     digest = report["policy"]["sha256"]
     rendered: str = (
         _environment()
@@ -125,7 +125,8 @@ def _render(template: str, report: Mapping[str, Any], *, apart: bool) -> str:
             sentence=verdict_sentence(report),
             run_time=run_time(report),
             run={"by": "", "ci": "", "url": "", **report.get("run", {})},
-            attention=_attention(report),
+            attention=attention,
+            told=_told_above(attention),
             changes=change_rows(report),
             counted=[*counting_lines(report), *report.get("log", {}).get("notSeen", ())],
             change_sentence=change_sentence(report),
@@ -164,6 +165,11 @@ def _attention(report: Mapping[str, Any]) -> list[tuple[str, list[str], list[Map
         if is_trouble(proof):
             found.setdefault((proof["verdict"], tuple(proof["reasons"])), []).append(proof)
     return [(verdict, list(reasons), proofs) for (verdict, reasons), proofs in found.items()]
+
+
+def _told_above(attention: Iterable[tuple[str, list[str], list[Mapping[str, Any]]]]) -> set[str]:
+    """Ids of proofs whose reason stands above, for many: their rows name its first line."""
+    return {proof["id"] for _, _, proofs in attention for proof in proofs[1:]}
 
 
 def _suites(proofs: Iterable[Mapping[str, Any]]) -> list[tuple[str, str, list[Mapping[str, Any]]]]:

@@ -1,0 +1,54 @@
+"""The same error of many tests is told once on the terminal: a server that died would fill it otherwise.
+
+pytest writes a section for each report that it counts; it sees only the first of those that are UNPROVEN for the same
+reason, with the number of the others, and counts them all afterwards.
+"""
+
+from __future__ import annotations
+
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+from auditproof.plugin.outcomes import RECORDS
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    import pytest
+
+CATEGORIES = ("error", "failed")
+SECTION = "auditproof"
+
+
+@contextmanager
+def folded(reporter: pytest.TerminalReporter) -> Iterator[None]:
+    """Meanwhile the reporter knows one report of each reason."""
+    whole = {name: reporter.stats[name] for name in CATEGORIES if name in reporter.stats}
+    firsts = []
+    for name, reports in whole.items():
+        groups = _groups(reports)
+        reporter.stats[name] = [group[0] for group in groups]
+        firsts += [(group[0], len(group) - 1) for group in groups if len(group) > 1]
+    for report, others in firsts:
+        report.sections.append((SECTION, f"and {others} more, for the same reason: they are in the report"))
+    try:
+        yield
+    finally:
+        for report, _ in firsts:
+            report.sections.pop()
+        reporter.stats.update(whole)
+
+
+def _groups(reports: Sequence[Any]) -> list[list[Any]]:
+    found: dict[object, list[Any]] = {}
+    for report in reports:
+        found.setdefault(_reason(report), []).append(report)
+    return list(found.values())
+
+
+def _reason(report: Any) -> object:
+    """What reports share that are told together; one that is not merely UNPROVEN shares nothing."""
+    records = getattr(report, RECORDS, ())
+    if not records or any(record["verdict"] != "UNPROVEN" for record in records):
+        return id(report)
+    return tuple(reason for record in records for reason in record["reasons"])
