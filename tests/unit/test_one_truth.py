@@ -219,6 +219,7 @@ def test_what_is_left_out_on_purpose_is_not_supported_and_alone_no_pass(project:
     assert run.junit == {"test_x": NOT_SUPPORTED}
     assert run.reasons == ["skipped: no time"]
     assert "Nothing was shown" in run.page
+    assert "nothing was shown: everything was left out" in run.terminal
 
 
 def test_a_whole_file_that_is_skipped_is_told(project: pytest.Pytester) -> None:
@@ -504,3 +505,20 @@ def test_one_dead_server_is_told_once(project: pytest.Pytester) -> None:
     assert f"{count + 1} errors" in run.terminal
     assert len(run.terminal) < 12_000
     assert run.page.count("a line of its log") < 200
+
+
+def test_a_name_that_is_no_text_here_makes_no_traceback(
+    project: pytest.Pytester, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name, value in (("LC_ALL", "C"), ("PYTHONUTF8", "0"), ("PYTHONCOERCECLOCALE", "0")):
+        monkeypatch.setenv(name, value)
+    (project.path / "policy.yaml").rename(project.path / "pölicy.yaml")
+    cases = case_file(first="web", second="violated").replace("title: Reads", "title: Lädt →")
+    project.path.joinpath("it.audit.yaml").write_text(cases, encoding="utf-8")
+
+    result = project.runpytest_subprocess("--audit-policy=pölicy.yaml", "--audit-report=out")
+
+    assert result.ret == 1
+    assert "Traceback" not in result.stdout.str() + result.stderr.str()
+    assert '<header class="VIOLATED">' in (project.path / "out" / "report.html").read_text(encoding="utf-8")
+    assert of_junit(project.path / "out" / "junit.xml") == {"first": PROVEN, "second": VIOLATED}

@@ -75,11 +75,11 @@ class ReportFiles:
         except OSError as error:  # it is told, and changes no verdict
             self._say(f"auditproof: no step summary: {summary} cannot be written: {error.strerror}")
 
-    def not_written(self, error: OSError) -> None:
+    def not_written(self, error: OSError | UnicodeError) -> None:
         """Tell that pytest, or a plugin of it, could not write its own file of the report."""
         self.lost = True
-        place = error.filename or f"{self._options.report}: a file of the report"
-        self._say(f"auditproof: {place} cannot be written: {error.strerror}")
+        place = getattr(error, "filename", None) or f"{self._options.report}: a file of the report"
+        self._say(f"auditproof: {place} cannot be written: {getattr(error, 'strerror', error)}")
 
     def finish_pages(self, config: pytest.Config, document: Mapping[str, Any]) -> None:
         """Put the ticket document on top of pytest-html's file, and every verdict into the JUnit file.

@@ -68,7 +68,7 @@ class Gathered:
         if records:
             self._reached.add(report.nodeid)  # a Python test is planned as one, and proves several
         elif report.failed and report.nodeid in self._planned - self._reached:
-            self._lost[report.nodeid] = first_line(report.longreprtext)  # its worker crashed, say
+            self._lost[report.nodeid] = first_line(str(report.longrepr))  # its worker crashed, say
         return [record for record in map(dict, records) if self._take(record)]
 
     def _take(self, record: dict[str, Any]) -> bool:
@@ -93,9 +93,9 @@ class Gathered:
         """Note what could not be collected, or was left out as a whole file."""
         name = report.nodeid or "the collection"
         if report.failed:
-            self._lost[name] = f"it could not be collected: {first_line(report.longreprtext)}"
+            self._lost[name] = f"it could not be collected: {first_line(str(report.longrepr))}"
         elif report.skipped and _is_about_us(self._root / report.nodeid):
-            why = report.longrepr[2] if isinstance(report.longrepr, tuple) else report.longreprtext
+            why = report.longrepr[2] if isinstance(report.longrepr, tuple) else report.longrepr
             self._left_out[name] = f"skipped: {first_line(str(why).removeprefix('Skipped: '))}"
 
     @property

@@ -55,7 +55,8 @@ class Story:
 
     def toterminal(self, tw: Any) -> None:
         """Write the story."""
-        tw.line(self.text)
+        for line in self.text.splitlines():  # a terminal that cannot show all of it has line breaks escaped, else
+            tw.line(line)
 
 
 def shows_nothing(config: pytest.Config) -> str:

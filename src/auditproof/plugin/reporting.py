@@ -148,7 +148,7 @@ class Reporting:
             self._write_for_machines(session)
         try:
             return (yield)
-        except OSError as error:
+        except (OSError, UnicodeError) as error:
             self._files.not_written(error)
             return None
 
@@ -184,7 +184,7 @@ class Reporting:
     @pytest.hookimpl(optionalhook=True)
     def pytest_html_report_title(self, report: Any) -> None:
         """Name the report after the policy."""
-        report.title = f"auditproof: {self._options.policy.path}"
+        report.title = printable(f"auditproof: {self._options.policy.path}")  # the name may be no Unicode
 
     @cached_property
     def document(self) -> dict[str, Any]:

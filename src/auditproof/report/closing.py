@@ -8,6 +8,7 @@ from auditproof.report.backends import backends_line
 from auditproof.report.ci import troubles
 from auditproof.report.counting import counting_lines
 from auditproof.report.covering import unmet_requirements
+from auditproof.report.headline import nothing_shown
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -21,6 +22,7 @@ COUNTS = {
     "unproven": "UNPROVEN",
     "notSupported": "not supported",
 }
+NOTHING = "nothing was shown: everything was left out, as not supported here or skipped"
 _ALWAYS = ("planned", "performed", "proven")
 
 
@@ -32,6 +34,7 @@ def closing_lines(report: Mapping[str, Any], seconds: float) -> list[str]:
     lines = [f"{place}: {reason}" for place, reason in wrong[:TOLD]]
     lines += [f"... and more, for {len(wrong) - TOLD} other reasons"] if len(wrong) > TOLD else []
     lines += [f"the run {report['ended']}"] if report.get("ended") else []
+    lines += [NOTHING] if nothing_shown(report) else []
     lines += report.get("log", {}).get("notSeen", ())
     lines += _sums(report, f" in {seconds:.0f} s")
     if unmet := unmet_requirements(report):
