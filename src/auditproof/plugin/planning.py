@@ -55,7 +55,8 @@ class Collection:
         """The plan of a run that performs ``selected``."""
         kept = list(selected)
         left = {id(item) for item in (*kept, *self._deselected)}
-        removed = [item for item in self._found if id(item) not in left]
+        names = {item.nodeid for item in kept}  # a plugin may put another item in the place of one
+        removed = [item for item in self._found if id(item) not in left and item.nodeid not in names]
         return Plan(
             [item.nodeid for item in kept if proves(item)],
             [item.nodeid for item in kept if is_pipe(item)],
