@@ -20,7 +20,9 @@ class Ending:
 
     def __init__(self) -> None:
         self._received: signal.Signals | None = None
-        self.workers: list[int] = []  # their process ids: they end as by Ctrl-C, which a terminal tells them itself
+        self.workers: dict[
+            str, int
+        ] = {}  # their process ids: they end as by Ctrl-C, which a terminal tells them itself
         self._writing = False
         self._installed: list[signal.Signals] = []
 
@@ -57,7 +59,7 @@ class Ending:
         if self._received is not None:
             self._end_at_once(number)
         self._received = signal.Signals(number)
-        for worker in self.workers:
+        for worker in self.workers.values():
             with suppress(ProcessLookupError):
                 os.kill(worker, signal.SIGINT)
         if not self._writing:

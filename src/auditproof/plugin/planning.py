@@ -33,7 +33,8 @@ class Plan:
     pipes: list[str] = field(default_factory=list)
     removed: list[str] = field(default_factory=list)
     deselected: int = 0
-    worker: int = 0  # the process id of the worker that plans it
+    worker: str = ""  # who plans it, where that is a worker, and its process id
+    process: int = 0
 
 
 class Collection:
@@ -79,7 +80,7 @@ def collection_of(config: pytest.Config) -> Collection:
 
 def leave_plan(folder: Path, worker: str, plan: Plan) -> None:
     """Let the controller know what a worker plans."""
-    data = asdict(plan) | {"worker": os.getpid()}
+    data = asdict(plan) | {"worker": worker, "process": os.getpid()}
     (folder / f"plan-{worker}.json").write_text(json.dumps(data), encoding="utf-8")
 
 

@@ -62,9 +62,15 @@ class Reporting:
     def plan(self, plan: Plan) -> None:
         """Note what the run is to perform; every worker says so for itself."""
         self._gathered.plan(plan)
-        self._ending.workers += [plan.worker] if plan.worker else []
+        if plan.worker:
+            self._ending.workers[plan.worker] = plan.process
         if self._progress is not None:
             self._leave_word()  # workers collect while the run is under way
+
+    @pytest.hookimpl(optionalhook=True)
+    def pytest_testnodedown(self, node: Any) -> None:
+        """Forget a worker that has ended: its process id may be another's by now."""
+        self._ending.workers.pop(node.gateway.id, None)
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
