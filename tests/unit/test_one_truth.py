@@ -459,14 +459,24 @@ def test_a_reader_that_goes_away_changes_nothing(project: pytest.Pytester) -> No
     assert of_junit(project.path / "out" / "junit.xml") == {"first": PROVEN, "second": VIOLATED}
 
 
+HEARD = """
+import os
+from pathlib import Path
+
+def pytest_runtest_logreport(report):
+    if report.nodeid.endswith("test_first") and report.when == "teardown" and "PYTEST_XDIST_WORKER" not in os.environ:
+        Path("heard").touch()
+"""
 TERMINATED = """
 import os, signal, threading
+from pathlib import Path
+from auditproof.wait import wait_until
 
 def test_first(audit, alice):
     audit(alice, get("web"))
 
 def test_second(audit, alice):
-    audit(alice, get("web"))
+    wait_until(lambda: Path("heard").exists() or None, what="what the first has shown to arrive", timeout_s=30)
     os.kill({pid}, signal.SIGTERM)
     threading.Event().wait(30)
 
@@ -480,6 +490,8 @@ def test_a_run_that_is_terminated_reports_what_was_shown(
     project: pytest.Pytester, pid: str, options: tuple[str, ...]
 ) -> None:
     project.path.joinpath("test_it.py").write_text(TEST + TERMINATED.replace("{pid}", pid))
+    with project.path.joinpath("conftest.py").open("a") as file:
+        file.write(HEARD)
 
     result = project.runpytest_subprocess("--audit-policy=policy.yaml", "--audit-report=out", *options)
 

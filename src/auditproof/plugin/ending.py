@@ -20,9 +20,7 @@ class Ending:
 
     def __init__(self) -> None:
         self._received: signal.Signals | None = None
-        self.workers: dict[
-            str, int
-        ] = {}  # their process ids: they end as by Ctrl-C, which a terminal tells them itself
+        self.workers: dict[str, int] = {}  # their process ids: a terminal tells them of Ctrl-C itself
         self._writing = False
         self._installed: list[signal.Signals] = []
 
