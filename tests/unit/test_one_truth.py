@@ -365,6 +365,8 @@ def test_plugins_that_are_missing_hide_nothing(project: pytest.Pytester, plugin:
 @pytest.mark.parametrize("option", ["--setup-only", "--setup-plan", "--collect-only"])
 def test_what_performs_no_test_claims_nothing(project: pytest.Pytester, option: str) -> None:
     project.path.joinpath("it.audit.yaml").write_text(case_file(first="violated"))
+    with project.path.joinpath("conftest.py").open("a") as file:
+        file.write(REWRITERS["exit code"])
 
     result = project.runpytest_inprocess("--audit-policy=policy.yaml", "--audit-report=out", option)
 

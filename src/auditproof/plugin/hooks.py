@@ -267,14 +267,18 @@ def pytest_metadata(metadata: dict[str, Any], config: pytest.Config) -> None:
         hide_variables(metadata)
 
 
-@pytest.hookimpl(tryfirst=True)
-def pytest_sessionfinish(session: pytest.Session) -> None:
+@pytest.hookimpl(wrapper=True, tryfirst=True)
+def pytest_sessionfinish(session: pytest.Session) -> Generator[None]:
     """End the server that the last test of backends may have left open; let no run pass that performed nothing."""
     close_pipe(session.config)
     option = shows_nothing(session.config)
-    if SESSION in session.config.stash and option in ("--setup-only", "--setup-plan"):
+    idle = SESSION in session.config.stash and option in ("--setup-only", "--setup-plan")
+    if idle:
         terminal_lines(session.config)(f"auditproof: nothing was shown: {option} performs no test")
-        if session.exitstatus == pytest.ExitCode.OK:
+    try:
+        return (yield)
+    finally:
+        if idle and session.exitstatus == pytest.ExitCode.OK:  # at last: any plugin may have set it
             session.exitstatus = pytest.ExitCode.NO_TESTS_COLLECTED
 
 
