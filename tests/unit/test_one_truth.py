@@ -462,12 +462,16 @@ def test_a_reader_that_goes_away_changes_nothing(project: pytest.Pytester) -> No
 
 
 HEARD = """
-import os
 from pathlib import Path
 
-def pytest_runtest_logreport(report):
-    if report.nodeid.endswith("test_first") and report.when == "teardown" and "PYTEST_XDIST_WORKER" not in os.environ:
-        Path("heard").touch()
+class Heard:
+    def pytest_runtest_logreport(self, report):
+        if report.nodeid.endswith("test_first") and report.when == "teardown":
+            Path("heard").touch()
+
+def pytest_configure(config):
+    if not hasattr(config, "workerinput"):  # in the controller alone
+        config.pluginmanager.register(Heard())
 """
 TERMINATED = """
 import os, signal, threading
