@@ -17,8 +17,8 @@ from tests.gauntlet.sessions import Sessions, session_of
 from tests.gauntlet.station import KINDS, Station
 from tests.gauntlet.tally import Tally
 
+from auditproof import wire
 from auditproof.clusters.rundir import RunDirectory
-from auditproof.wire import prepare_wire
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -31,6 +31,9 @@ PART = 20  # runs of a station after which the truth is asked for; of that with 
 
 SESSIONS = 1_000_000  # pytest sessions are numbered from here on
 RUNS_A_SESSION = 250
+READ_TIMEOUT_S = (
+    5.0  # the longest that anything here takes is two seconds; a stream that never ends would take a minute
+)
 
 
 class Gauntlet:
@@ -43,7 +46,8 @@ class Gauntlet:
 
     def run(self, numbers: Sequence[int]) -> Tally:
         """Perform the runs with these numbers."""
-        prepare_wire()
+        wire.prepare_wire()
+        wire.READ_TIMEOUT_S = READ_TIMEOUT_S
         runs = [n for n in numbers if n < SESSIONS]
         shares = {kind: [n for n in runs if n % len(KINDS) == place] for place, kind in enumerate(KINDS)}
         with tempfile.TemporaryDirectory(prefix="gauntlet-") as name, ThreadPoolExecutor(len(KINDS) + 1) as pool:

@@ -75,7 +75,13 @@ def perform(plan: Plan, station: Station) -> Performed:
             patience = CONTROL_PATIENCE_S if done.control else PATIENCE_S
             judged = station.judged
             prover = Prover(
-                cluster, judged, running=judged, folder=station.keys, died=station.died, patience_s=patience
+                cluster,
+                judged,
+                running=judged,
+                folder=station.keys,
+                died=station.died,
+                request_log=station.request_log,
+                patience_s=patience,
             )
             stack.callback(prover.close)
             pods = station.kind.part == "kubelet"

@@ -85,6 +85,7 @@ class Station:
     proxy: Proxy
     way: Way
     died: Callable[[], str]
+    request_log: Callable[[], str]
 
     @staticmethod
     def start(kind: Kind, seed: int, folder: Path) -> Station:
@@ -103,7 +104,8 @@ class Station:
         if kind.guest:
             cluster = replace(cluster, sources=(f"file:{cluster.log}",), guest="gauntlet")
         proxy = Proxy(cluster, folder, [keys])
-        return Station(kind, cluster, judged, folder, directory, proxy, way, lambda: embedded.alive(cluster))
+        said: Callable[[], str] = lambda: "" if kind.guest else embedded.request_log(cluster)  # noqa: E731
+        return Station(kind, cluster, judged, folder, directory, proxy, way, lambda: embedded.alive(cluster), said)
 
     @property
     def keys(self) -> Path:

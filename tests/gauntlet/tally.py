@@ -35,6 +35,7 @@ class Tally:
     crashes: int = 0
     sessions: int = 0
     contradictions: int = 0
+    slowest: list[tuple[float, int]] = field(default_factory=list)
     told: list[str] = field(default_factory=list)
 
     @property
@@ -45,9 +46,10 @@ class Tally:
     def add_run(self, run: Performed) -> Iterator[str]:
         """Count a run; answers what is to be told of it."""
         self.runs += 1
+        self.slowest = sorted([*self.slowest, (run.seconds, run.plan.number)])[-3:]
         self.controls += run.control
         self.refused += bool(run.refused)
-        self.why_refused[run.refused[-60:]] += bool(run.refused)
+        self.why_refused[_short(run.refused)] += bool(run.refused)
         if run.crash:
             self.crashes += 1
             yield self._tell(f"CRASH in run {run.plan.number}", run, run.crash.strip())
@@ -96,7 +98,13 @@ class Tally:
         ]
         lines += [f"  {count:5} wrong by {kind}" for kind, count in self.wrong.most_common()]
         lines += [f"  {count:5} refused: {why}" for why, count in self.why_refused.most_common(5) if why]
+        lines += ["  slowest: " + ", ".join(f"run {number} ({seconds:.0f} s)" for seconds, number in self.slowest)]
         return "\n".join(lines)
+
+
+def _short(reason: str) -> str:
+    """Beginning and end of a reason that may hold a whole answer."""
+    return reason if len(reason) < 160 else f"{reason[:80]} ... {reason[-70:]}"
 
 
 def _again(seed: int, number: int) -> str:

@@ -125,7 +125,8 @@ def truth_about(
 ) -> Truth:
     """The truth about an action; ``between`` is None where the client spoke to the server itself."""
     if between is None:
-        echo = bool(exchange.header("Audit-Id")) or bool(exchange.error)
+        # an answer that switches protocols is the kubelet's own, which knows of no Audit-Id
+        echo = bool(exchange.header("Audit-Id")) or bool(exchange.error) or exchange.status == 101
         own = [Forwarded(exchange.audit_id, exchange.audit_id, same=True, status=exchange.status, echo=echo)]
     else:
         own = [each for each in between.forwarded if each.client_id == exchange.audit_id]
