@@ -66,6 +66,8 @@ class Tally:
         self.blamed += graded.grade is Grade.BLAMED
         self.beyond += graded.grade is Grade.BEYOND
         what = f"{verdict.outcome} of {_words(graded)}"
+        if graded.grade is Grade.BEYOND:
+            yield self._tell(f"BEYOND: {what}", run, graded.why)
         if graded.grade is Grade.WRONG:
             self.wrong[" + ".join(kinds)] += 1
             yield self._tell(f"WRONG: {what}", run, f"truth: {graded.why}; said: {'; '.join(verdict.reasons)}")
