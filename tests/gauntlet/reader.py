@@ -37,6 +37,7 @@ class Reader:
         self.target = target
         self._source = source.open("rb")
         self._source.seek(0, os.SEEK_END)
+        self._taken = self._source.tell()
         self._faults = faults
         self._rest = b""
         self._waiting: list[tuple[float, int, bytes]] = []
@@ -53,6 +54,11 @@ class Reader:
         self._thread.join()
         self._file.close()
         self._source.close()
+
+    @property
+    def at_end(self) -> bool:
+        """Whether every line that there is was taken, and none is held back to be handed on later."""
+        return self._taken == os.fstat(self._source.fileno()).st_size and not self._waiting
 
     @property
     def size(self) -> int:
@@ -80,6 +86,7 @@ class Reader:
                 *lines, self._rest = (self._rest + data).split(b"\n")
                 for text in lines:
                     self._hand_on(Line.of(text + b"\n"))
+                    self._taken += len(text) + 1
             while self._waiting and self._waiting[0][0] <= time.monotonic():
                 self._write(heapq.heappop(self._waiting)[2])
 
