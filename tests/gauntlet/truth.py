@@ -21,9 +21,9 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
     from pathlib import Path
 
+    from auditproof.exchange import Exchange
     from auditproof.policy import Policy
     from auditproof.run import Step
-    from auditproof.verdict import Exchange
 
 _STAGES = ["RequestReceived", "ResponseStarted", "ResponseComplete", "Panic"]
 Event = dict[str, Any]

@@ -19,11 +19,12 @@ from tests.gauntlet.truth import Between, Forwarded, Grade, truth_about
 
 from auditproof.action import path_request
 from auditproof.audit import Level
+from auditproof.exchange import Exchange
 from auditproof.expect import Expectation
 from auditproof.identity import Identity
 from auditproof.policy import parse_policy
 from auditproof.run import Step
-from auditproof.verdict import Exchange, Outcome
+from auditproof.verdict import Outcome
 from auditproof.wait import wait_until
 
 if TYPE_CHECKING:
