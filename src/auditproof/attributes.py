@@ -47,6 +47,8 @@ _METHOD_VERBS = {"POST": "create", "GET": "get", "HEAD": "get", "PUT": "update",
 _LEGACY_VERBS = {"watch", "proxy"}
 _NAMESPACE_SUBRESOURCES = {"status", "finalize"}
 _UNSAFE_NAME = ("/", "%")
+_TERM = re.compile(r"(?:[^\\,]|\\.|\\\Z)+", re.DOTALL)  # of a field selector; a backslash escapes a comma
+_OPERATION = re.compile(r"(.*?)(!=|==|=)((?:[^\\,=]|\\[\\,=])*)", re.DOTALL)
 _LONG_RUNNING_VERBS = {"watch", "proxy"}
 _LONG_RUNNING_SUBRESOURCES = {"attach", "exec", "proxy", "log", "portforward"}
 _DURATION = re.compile(r"[-+]?(0|((\d+\.?\d*|\.\d+)(ns|us|µs|μs|ms|s|m|h))+)", re.ASCII)  # time.ParseDuration of Go
@@ -142,17 +144,24 @@ def _decodable(options: dict[str, list[str]]) -> bool:
 
 
 def _selected_name(options: dict[str, list[str]]) -> str:
-    """The object name that a field selector pins exactly, or an empty text."""
-    for term in options.get("fieldSelector", [""])[0].split(","):
-        key, operator, value = _term(term)
-        if key == "metadata.name" and operator in ("=", "==") and value not in (".", ".."):
-            return "" if any(mark in value for mark in _UNSAFE_NAME) else value
-    return ""
+    """The object name that a field selector pins exactly, or an empty text.
+
+    Source: ParseSelector and RequiresExactMatch in staging/src/k8s.io/apimachinery/pkg/fields/selector.go.
+    """
+    terms = [_term(term) for term in sorted(_TERM.findall(options.get("fieldSelector", [""])[0])) if term]
+    if None in terms:
+        return ""  # the selector cannot be parsed
+    names = (term[2] for term in terms if term and term[0] == "metadata.name" and term[1] != "!=")
+    name = next(names, "")
+    return name if is_selectable(name) else ""
 
 
-def _term(term: str) -> tuple[str, str, str]:
-    for operator in ("!=", "==", "="):
-        key, found, value = term.partition(operator)
-        if found:
-            return key, operator, value
-    return term, "", ""
+def is_selectable(name: str) -> bool:
+    """Whether a field selector can pin this name (IsPathSegmentName in apimachinery's pkg/api/validate/content)."""
+    return name not in (".", "..") and not any(mark in name for mark in _UNSAFE_NAME)
+
+
+def _term(term: str) -> tuple[str, str, str] | None:
+    """Field, operator and value of a selector's term; None where it is none, or its value is not well escaped."""
+    found = _OPERATION.fullmatch(term)
+    return (found[1], found[2], re.sub(r"\\(.)", r"\1", found[3])) if found else None
