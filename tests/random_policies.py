@@ -20,10 +20,10 @@ if TYPE_CHECKING:
 LEVELS = ["None", "Metadata", "Request", "RequestResponse"]
 STAGES = ["RequestReceived", "ResponseStarted", "ResponseComplete"]
 ACCOUNT = "system:serviceaccount:shop:robot"
-USERS = ["alice", "bob", ACCOUNT, "system:anonymous", "*"]
-GROUPS = ["dev", "ops", "system:authenticated", "system:unauthenticated", "system:serviceaccounts:shop"]
-VERBS = ["get", "list", "watch", "create", "update", "delete", "deletecollection", "post", "*", ""]
-NAMESPACES = ["shop", "kube-system", "", "*"]
+USERS = ["alice", "bob", ACCOUNT, "system:anonymous", "*", "system:serviceaccount:*:robot"]
+GROUPS = ["dev", "ops", "system:authenticated", "system:unauthenticated", "system:serviceaccounts:shop", "*"]
+VERBS = ["get", "list", "watch", "create", "update", "delete", "deletecollection", "post", "propfind", "*", ""]
+NAMESPACES = ["shop", "kube-system", "", "*", "Shop %"]
 RESOURCES = [
     "pods",
     "pods/log",
@@ -39,9 +39,12 @@ RESOURCES = [
     "status",
     "watch",
     "pods/log/x",
+    "pods*",
+    "/log",
+    "",
 ]
-NAMES = ["shop", "web", ""]
-PATHS = ["/version", "/healthz*", "/api*", "*", "/apis/*", "/", "/api/v1/pods*", "/healthz/ping"]
+NAMES = ["shop", "web", "", "*", "a%,b"]
+PATHS = ["/*", "/version", "/healthz*", "/api*", "*", "/apis/*", "/", "/api/v1/pods*", "/healthz/ping"]
 
 
 def some(values: list[str], *, least: int = 1) -> st.SearchStrategy[list[str]]:
@@ -108,11 +111,11 @@ def users() -> Iterator[tuple[UserInfo | None, bool]]:
         yield UserInfo(name, own), True
     yield UserInfo("system:serviceaccount:else:robot", ("system:serviceaccounts", "system:authenticated")), True
     every = [g for size in range(len(GROUPS) + 1) for g in itertools.combinations(GROUPS, size)]
-    for name in ("alice", "bob", "carol", ACCOUNT, "system:anonymous"):
-        for groups in every:
+    for name in ("alice", "bob", "carol", ACCOUNT, "system:anonymous", "*", "system:serviceaccount:*:robot"):
+        for groups in every if name != "system:serviceaccount:*:robot" else every[::7]:
             known = "system:authenticated" in groups
             if known or "system:unauthenticated" in groups or name == "system:anonymous":
-                plain = name in ("alice", "bob", "carol") and not {GROUPS[3], GROUPS[4]} & set(groups)
+                plain = name in ("alice", "bob", "carol") and not {GROUPS[3], GROUPS[4], "*"} & set(groups)
                 yield UserInfo(name, groups), plain and known
 
 
@@ -131,6 +134,38 @@ _SPACES = [
 _PATHS = ["/version", "/healthz", "/healthz/ping", "/healthz-x", "/api", "/apis/apps/v1", "/", "/no/such", "/api/v1/"]
 
 
+_ODD = [
+    f"{base}{path}"
+    for base in ("/api/v1", "/apis/apps/v1", "/apis/shop.example.com/v1")
+    for path in (
+        "/namespaces/*/pods",
+        "/namespaces/Shop%20%25/secrets",
+        "/namespaces/*/pods/web",
+        "/namespaces/*",
+        "/namespaces/*/status",
+        "/namespaces/shop/pods/*",
+        "/namespaces/shop/pods/a%25,b",
+        "/namespaces/shop/pods*",
+        "/namespaces/shop/pods//log",
+        "/namespaces/shop/pods//log?fieldSelector=metadata.name%3Dweb",
+        "/namespaces/shop/secrets/web/*",
+        "/namespaces//namespaces/shop",
+        "/namespaces//status",
+        "/namespaces//watch/web",
+        "/namespaces/shop//web",
+        "/namespaces/shop///log",
+        "//web",
+        "////x",
+        "/*",
+        "/*/*/*",
+        "/pods?fieldSelector=metadata.name%3D*",
+        "/watch/namespaces/shop/pods//log",
+        "/watch/pods/a%25,b",
+        "/proxy/namespaces/*/nodes/web",
+    )
+]
+
+
 def requests() -> Iterator[tuple[str, str]]:
     """Method and URI of many kinds of request, those included that are answered 404 or 405."""
     for path in [*_COLLECTIONS, "/api/v1/namespaces"]:
@@ -139,8 +174,11 @@ def requests() -> Iterator[tuple[str, str]]:
         yield "GET", f"{path}?fieldSelector=metadata.name%3Dweb"
     for path in [*_OBJECTS, *_SPACES]:
         yield from ((method, path) for method in ("GET", "POST", "PUT", "PATCH", "DELETE"))
+    for path in _ODD:
+        yield from ((method, path) for method in ("GET", "POST", "PUT", "DELETE", "PROPFIND"))
     for path in _PATHS:
-        yield from ((method, path) for method in ("GET", "POST", "HEAD", "OPTIONS"))
+        yield from ((method, path) for method in ("GET", "POST", "HEAD", "OPTIONS", "PROPFIND", "*"))
+    yield from (("GET", "*"), ("*", "*"))
 
 
 def every_request() -> list[Attributes]:

@@ -26,7 +26,8 @@ DIFF_EPILOG = """\
 Every request that the two policies treat differently is in one of the changes: who asks, with which verbs, for what,
 and which rules decide. Nothing is sampled: all requests that the policies can tell apart are compared, on what an API
 server of the chosen version serves. Worst first: what is no longer recorded, what loses bodies, what starts recording
-bodies, what loses stages, what starts being recorded, what gains stages, managedFields.
+bodies, what loses stages, what starts being recorded, what gains stages, managedFields. Odd requests, such as for a
+namespace called *, which only somebody sends who tries them, come last and are marked.
 Each change has a witness: one such request. --live starts an API server with each policy, performs the witnesses on
 both, and shows what each has recorded.
 

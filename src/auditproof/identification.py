@@ -53,7 +53,7 @@ def _of_every_rule(policy: Policy, served: Served, can: Callable[[Identity], boo
     """A request that each rule decides, and one that none does, by somebody as whom one can act here."""
     space = Space.of(policy.rules, served)
     decided: set[int | None] = set()
-    for outcome in space.outcomes():
+    for outcome in sorted(space.outcomes(), key=lambda outcome: outcome.oddness):
         if outcome.deciding[0] in decided:
             continue
         with suppress(NotPerformable):

@@ -21,8 +21,9 @@ FOLDER = content.root() / "suites" / "requirements"
 EPILOG = """\
 A requirement is a for-all: every request of a kind is recorded at least, at most or exactly at a level. It is checked
 over all requests that the policy can tell apart, on what an API server of the chosen version serves, to honest clients;
-a violation names these requests, one to try, and the rule that decides about them. To have each class performed on a
-real API server, too: auditproof run POLICY --requirements NAME.
+a violation names these requests, one to try, and the rule that decides about them. Odd requests that only somebody
+sends who tries them, such as for a namespace called *, violate nothing; where a requirement does not hold for them,
+that is said. To have each class performed on a real API server, too: auditproof run POLICY --requirements NAME.
 
 shipped: baseline (the default), cis, stig, secrets-hygiene, security-monitoring, compliance, troubleshooting,
 access-management. They are files like yours: look at suites/requirements.

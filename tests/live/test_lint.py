@@ -265,7 +265,8 @@ def test_what_is_called_unserved_is_refused_and_what_is_called_served_is_not(eve
         policy = parse_policy(section.example.encode(), "p.yaml")
         asked |= {f.shown.attributes: f.shown.served for f in lint(policy, SERVED) if f.shown}
         for cells in Space.of(policy.rules, SERVED).cells.values():
-            asked |= {attributes: cell.served for cell in cells for attributes in list(cell.every(None))[:3]}
+            plain = [cell for cell in cells if not cell.odd]
+            asked |= {attributes: cell.served for cell in plain for attributes in list(cell.every(None))[:3]}
     known = {replace(attributes, user=None): served for attributes, served in asked.items() if _is_own(attributes)}
     steps = [
         Step(f"{'served' if served else 'unserved'}-{n}", ADMIN, replace_user(attributes), Expectation())

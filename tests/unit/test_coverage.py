@@ -80,7 +80,7 @@ def test_why_a_rule_cannot_be_reached() -> None:
     coverage = coverage_of(
         "- {level: None, users: [alice]}\n"
         "- {level: Metadata, users: [alice], verbs: [get]}\n"
-        "- {level: Metadata, verbs: ['*']}\n"
+        "- {level: Metadata, verbs: ['*'], resources: [{group: '*'}]}\n"
         "- level: Metadata\n"
     )
 

@@ -14,7 +14,17 @@ from tests.random_policies import LEVELS, STAGES, VERBS, documents, every_reques
 from auditproof.attributes import Attributes, UserInfo, is_long_running
 from auditproof.cli import main
 from auditproof.decide import decide, no_match
-from auditproof.diff import Change, Kind, PolicyDiff, changed, diff, effect_of
+from auditproof.diff import (
+    Change,
+    Kind,
+    PolicyDiff,
+    changed,
+    diff,
+    effect_of,
+    render_markdown,
+    render_text,
+    to_record,
+)
 from auditproof.policy import Policy, parse_policy
 from auditproof.served import load_served
 from auditproof.stages import emitted_stages
@@ -89,17 +99,12 @@ def classes(space: Space, outcomes: list[tuple[Outcome, Change | None]], asked: 
     )
     groups = asked.user.groups if asked.user else ()
     chosen = sum(1 << n for n, name in enumerate(space.identities.groups) if name in groups)
-    takes_somebody = sum(
-        1 << n
-        for n, rule in enumerate(space.rules)
-        if not rule.user_groups or any("*" not in name for name in rule.user_groups)
-    )
     return [
         change
         for outcome, change in outcomes
         if outcome.cells[0].mask == anybody
         and outcome.identity.failed == (asked.user is None)
-        and outcome.identity.mask == named & takes_somebody
+        and outcome.identity.mask == named
         and not chosen & outcome.region.avoid
         and all(chosen & hit for hit in outcome.region.hits)
     ]
@@ -236,6 +241,52 @@ def test_identities_and_places_are_told_in_few_words() -> None:
     verbs = "get, list, watch, update, patch, delete"
     assert ("everybody", verbs, "configmaps", "in kube-system, named lock") in told
     assert len(told) == 2
+
+
+ODD = {
+    "- {level: None, namespaces: ['*'], resources: [{resources: [secrets]}]}\n": (
+        'it names the namespace "*"',
+        "GET /api/v1/namespaces/%2A/secrets/something",
+    ),
+    "- {level: None, users: ['*']}\n": ('it is sent by a user called "*"', "GET /"),
+    "- {level: None, userGroups: ['team-*']}\n": ('it is sent from a group called "team-*"', "GET /"),
+    "- {level: None, verbs: ['*']}\n": ('its HTTP method is "*"', "* /"),
+    "- {level: None, resources: [{resources: ['pods*']}]}\n": (
+        'it names the resource "pods*"',
+        "GET /api/v1/pods%2A/something",
+    ),
+    "- {level: None, verbs: [list], resources: [{resources: [pods/log]}]}\n": (
+        "its path has empty segments",
+        "GET /api/v1/pods//log",
+    ),
+}
+
+
+@pytest.mark.parametrize("rule", ODD)
+def test_what_only_odd_requests_show_is_a_difference_and_says_how_odd_it_is(rule: str) -> None:
+    clause, line = ODD[rule]
+    found = between("- level: Metadata\n", rule + "- level: Metadata\n")
+    sent = [one.witness.performable.request for one in found.differences if one.witness.performable]
+
+    assert all(clause in one.row.odd for one in found.differences)
+    assert line in [f"{request.method} {request.uri}" for request in sent]
+    assert f"  odd      {clause}" in render_text(found)
+    assert "only somebody who tries it sends such a request" in render_text(found)
+    assert clause in render_markdown(found)
+    assert clause in to_record(found)["changes"][0]["odd"]
+    assert not to_record(found)["changes"][0]["forged"]
+
+
+def test_ordinary_requests_come_before_odd_ones_that_another_rule_decides() -> None:
+    rules = "- {level: None, namespaces: ['*']}\n- {level: None, users: [alice, '*']}\n"
+
+    found = between("- level: Metadata\n", rules + "- level: Metadata\n").differences
+
+    assert [(one.row.who, bool(one.row.odd)) for one in found] == [
+        ("alice", False),
+        ("alice", False),
+        ("everybody", True),
+    ]
 
 
 def test_only_what_is_long_running_shows_that_response_started_is_omitted() -> None:

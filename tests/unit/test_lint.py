@@ -664,3 +664,23 @@ def test_a_stage_that_is_omitted_twice_makes_no_difference_to_events() -> None:
     )
 
     assert codes(rules) == []
+
+
+@pytest.mark.parametrize(
+    ("rule", "code", "told"),
+    [
+        ("users: ['*']", "AP302", "only a user with this very name matches"),
+        ("userGroups: ['team-*']", "AP302", "only a group with this very name matches"),
+        ("namespaces: ['*']", "AP303", "only a request that names this very text matches"),
+        ("namespaces: [Shop]", "AP303", "is no name that a namespace can have"),
+        ("verbs: ['*']", "AP301", 'only a request for a path with the HTTP method "*" has the verb "*"'),
+        ("verbs: ['*'], namespaces: [shop]", "AP301", 'no request has the verb "*"'),
+        ("resources: [{resources: ['*/*']}]", "AP304", '"*/*" matches nothing that is served'),
+        ("nonResourceURLs: ['*']", "AP203", "its request line has * for a path"),
+    ],
+)
+def test_what_is_taken_literally_is_not_said_to_match_nothing(rule: str, code: str, told: str) -> None:
+    before = "- {level: None, nonResourceURLs: ['/*']}\n" if code == "AP203" else ""
+    finding = only(f"{before}- {{level: None, {rule}}}\n- level: Metadata\n", code)
+
+    assert told in finding.message

@@ -247,3 +247,29 @@ def test_exit_codes_and_formats(tmp_path: Path, capsys: pytest.CaptureFixture[st
     assert violated == ["cis-3-2-2-secrets"]
     assert main(["requirements", str(quiet), "--requirements", "cys"]) == 4
     assert "did you mean cis?" in capsys.readouterr().err
+
+
+def test_odd_requests_violate_nothing_and_are_told(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    policy = tmp_path / "p.yaml"
+    policy.write_text(HEAD + "- {level: None, namespaces: ['*']}\n- level: Metadata\n")
+    text = ONE.replace("        namespaces: [shop]\n", "")
+    (asked,) = requirements_of(tmp_path, text)
+
+    found = check(load_policy(policy), asked, SERVED)
+
+    assert (found.violations, [one.level for one in found.beyond]) == ((), [Level.NONE])
+    assert found.beyond[0].row.odd == ('it names the namespace "*"',)
+    assert main(["requirements", str(policy), "--requirements", str(tmp_path / "ours.yaml")]) == 0
+    told = capsys.readouterr().out
+    assert "HOLDS pods" in told
+    assert "odd requests, which it does not count, are not recorded" in told
+    assert 'it names the namespace "*": only somebody who tries it sends such a request' in told
+
+
+def test_a_requirement_that_selects_odd_requests_alone_is_about_them(tmp_path: Path) -> None:
+    (asked,) = requirements_of(tmp_path, ONE.replace("[shop]", "['*']"))
+
+    found = check(policy_of("- {level: None, namespaces: ['*']}\n- level: Metadata\n"), asked, SERVED)
+
+    assert found.classes and found.beyond == ()
+    assert [violation.level for violation in found.violations] == [Level.NONE]

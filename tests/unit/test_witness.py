@@ -65,6 +65,18 @@ def test_the_server_sees_just_what_is_wanted(policy: Policy) -> None:
         (get(resource="namespaces", name="shop"), "GET /api/v1/namespaces/shop"),
         (get(api_group="apps", resource="deployments"), "GET /apis/apps/v1/namespaces/shop/deployments/web"),
         (get(name="a b"), "GET /api/v1/namespaces/shop/pods/a%20b"),
+        (get(namespace="*", name="*"), "GET /api/v1/namespaces/%2A/pods/%2A"),
+        (
+            get(verb="list", name="*,="),
+            "GET /api/v1/namespaces/shop/pods?fieldSelector=metadata.name%3D%2A%5C%2C%5C%3D",
+        ),
+        (get(verb="list", name="", subresource="log"), "GET /api/v1/namespaces/shop/pods//log"),
+        (get(verb="watch", name="a%"), "GET /api/v1/watch/namespaces/shop/pods/a%25?timeoutSeconds=1"),
+        (get(resource="namespaces", name="x", namespace=""), "GET /api/v1/namespaces//namespaces/x"),
+        (get(resource="watch", namespace=""), "GET /api/v1/namespaces//watch/web"),
+        (get(resource=""), "GET /api/v1/namespaces/shop//web"),
+        (Attributes(ALICE, "propfind", path="/version", resource_request=False), "PROPFIND /version"),
+        (Attributes(ALICE, "*", path="*", resource_request=False), "* *"),
     ],
 )
 def test_the_request_of_a_class(asked: Attributes, line: str) -> None:
@@ -84,19 +96,11 @@ def test_nothing_is_changed_by_a_witness() -> None:
     ("asked", "why"),
     [
         (get(name="a/b"), "no URL asks for this"),
-        (get(resource="namespaces", name="shop", namespace=""), "no URL asks for this"),
+        (get(resource="status"), "no URL asks for this"),
+        (get(verb="list", name="a%"), "no URL asks for this"),
         (get(verb="use"), "has the verb 'use'"),
         (replace(get(), user=UserInfo("alice", ())), "no credential makes alice a member of just no group"),
-        (
-            replace(
-                get(),
-                user=UserInfo(
-                    "system:serviceaccount:Shop:a",
-                    ("system:serviceaccounts", "system:serviceaccounts:Shop", "system:authenticated"),
-                ),
-            ),
-            "no service account can be called",
-        ),
+        (replace(get(), user=UserInfo("", ("system:authenticated",))), "without a name"),
         (
             Attributes(
                 UserInfo("root", ("system:masters", "system:authenticated")),
@@ -130,6 +134,11 @@ def test_what_no_client_can_send_says_why(asked: Attributes, why: str) -> None:
             IdentityKind.SERVICE_ACCOUNT,
         ),
         (UserInfo("system:serviceaccount:shop:a", ("dev", "system:authenticated")), IdentityKind.X509),
+        (
+            UserInfo("system:serviceaccount:*:a", ("system:serviceaccounts:*", "system:authenticated")),
+            IdentityKind.X509,
+        ),
+        (UserInfo("*", ("", "*", "system:authenticated")), IdentityKind.X509),
         (UserInfo("system:anonymous", ("dev",)), IdentityKind.X509),
         (UserInfo("alice", ("system:unauthenticated", "system:authenticated")), IdentityKind.X509),
     ],
@@ -141,3 +150,23 @@ def test_the_credential_of_a_user(user: UserInfo | None, kind: IdentityKind) -> 
     info = identity.user_info()
     assert (info is None) == (user is None)
     assert set(info.groups if info else ()) == set(user.groups if user else ())
+
+
+@pytest.mark.parametrize(
+    ("selector", "name"),
+    [
+        ("metadata.name%3D%3D*", "*"),
+        ("metadata.name%3Da%5C%2Cb%5C%3D%5C%5C", "a,b=\\"),
+        ("metadata.name%3Db,metadata.name%3Da", "a"),  # the terms are sorted
+        ("a%21%3Db,metadata.name%3Dweb,", "web"),
+        ("metadata.name%21%3Dweb", ""),
+        ("metadata.name%3Da%25b", ""),
+        ("metadata.name%3D..,metadata.name%3Dweb", ""),
+        ("metadata.name%3Da%3Db", ""),
+        ("metadata.name%3Da%5C", ""),
+        ("metadata.name%3Da%5Cb", ""),
+        ("metadata.name%3Dweb,nonsense", ""),
+    ],
+)
+def test_the_name_that_a_field_selector_pins(selector: str, name: str) -> None:
+    assert attributes_of("GET", f"/api/v1/pods?fieldSelector={selector}", ALICE).name == name

@@ -79,7 +79,7 @@ def near_misses(policy: Policy, served: Served) -> dict[tuple[int, str], list[At
             if region is not None and region.possible():
                 same = decisions[deciding] == decisions[index]
                 far, cell = near.best(outcome)
-                rank = (same, not outcome.identity.honest, far, outcome.identity.failed)
+                rank = (same, outcome.identity.standing, far, outcome.identity.failed)
                 found[index, one.condition].append((rank, outcome.identity, region, cell))
     return {key: [_request(space, one) for one in heapq.nsmallest(_KEPT, some, _rank)] for key, some in found.items()}
 
@@ -89,7 +89,7 @@ def _request(space: Space, candidate: Candidate) -> Attributes:
     return cell.attributes(space.identities.user(identity, region))
 
 
-Rank = tuple[bool, bool, tuple[bool, int], bool]
+Rank = tuple[bool, int, tuple[int, int], bool]
 Candidate = tuple[Rank, "IdentityClass", "Region", "Cell"]
 _KEPT = 8  # candidates: were none of them performable, no further one would be
 
@@ -123,13 +123,13 @@ class _Near:
         entries = relaxed.rule.resources
         self._groups = {entry.group for entry in entries}
         self._bases = {(entry.group, name.partition("/")[0]) for entry in entries for name in entry.resources}
-        self._best: dict[int, tuple[tuple[bool, int], Cell]] = {}
+        self._best: dict[int, tuple[tuple[int, int], Cell]] = {}
 
-    def best(self, outcome: Outcome) -> tuple[tuple[bool, int], Cell]:
+    def best(self, outcome: Outcome) -> tuple[tuple[int, int], Cell]:
         """How far the nearest cell of the outcome is, and the cell."""
         mask = outcome.cells[0].mask
         if mask not in self._best:
-            ranked = [((not cell.served, self._far(cell)), cell) for cell in outcome.cells]
+            ranked = [((cell.standing, self._far(cell)), cell) for cell in outcome.cells]
             self._best[mask] = min(ranked, key=lambda pair: pair[0])
         return self._best[mask]
 

@@ -111,7 +111,7 @@ class _Plan:
 
     def _witness(self, rule: PolicyRule | None) -> Iterator[PlannedWitness]:
         """The most ordinary request that the rule decides."""
-        outcomes = sorted(self._outcomes[rule.index if rule else None], key=_ordinary_first)
+        outcomes = sorted(self._outcomes[rule.index if rule else None], key=lambda outcome: outcome.oddness)
         requests = [outcome.cells[0].attributes(self._space.user(outcome)) for outcome in outcomes]
         if not requests:
             return
@@ -199,7 +199,3 @@ def _text(rule: PolicyRule) -> str:
 
 def _decided(decision: Decision) -> str:
     return f"{decision.level} by {_text(decision.rule)}" if decision.rule else "no rule matches"
-
-
-def _ordinary_first(outcome: Outcome) -> tuple[bool, bool, bool]:
-    return not outcome.cells[0].served, not outcome.identity.honest, outcome.identity.failed

@@ -87,7 +87,7 @@ def diff(old: Policy, new: Policy, served: Served) -> PolicyDiff:
 
 
 def _worst_first(row: Row[Change]) -> tuple[object, ...]:
-    return not row.served, not row.honest, row.key.rank, row.key.text, -len(row.classes), row.who, row.product.what
+    return row.ordinary, row.key.rank, row.key.text, -len(row.classes), row.who, row.product.what
 
 
 def _difference(old: Policy, new: Policy, space: Space, row: Row[Change]) -> Difference:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from auditproof.markdown import markdown, markdown_code
 from auditproof.printable import printable
+from auditproof.space.remarks import odd_text
 from auditproof.stages import in_order
 
 if TYPE_CHECKING:
@@ -42,10 +43,11 @@ def _with(diff: PolicyDiff, shown: Sequence[str]) -> list[tuple[Difference, str]
 def _block(difference: Difference, live: str) -> list[str]:
     row = difference.row
     rows = [
-        ("who", row.who + ("" if row.honest else " (by a forged credential)")),
+        ("who", row.who + (" (by a forged credential)" if row.forged else "")),
         ("verbs", row.product.verbs_text),
-        ("what", row.product.what + ("" if row.served else " (the server answers 404 or 405)")),
+        ("what", row.product.what + (" (the server answers 404 or 405)" if row.refused else "")),
         ("where", row.product.where),
+        ("odd", odd_text(row.odd)),
         ("rules", _rules_text(difference)),
         ("witness", _witness_text(difference.witness)),
         ("live", live),
@@ -78,7 +80,8 @@ def render_markdown(diff: PolicyDiff, shown: Sequence[str] = ()) -> str:
         lines += ["", _cells(head), _cells(["---"] * len(head))]
     for difference, live in _with(diff, shown):
         row = difference.row
-        what = f"{row.product.what} {row.product.where}".strip()
+        odd = f"({odd_text(row.odd)})" if row.odd else ""
+        what = " ".join(filter(None, [row.product.what, row.product.where, odd]))
         cells = [f"{difference.change.kind}: {difference.change.text}", row.who, row.product.verbs_text, what]
         cells = [*map(markdown, [*cells, _rules_text(difference)]), markdown_code(_witness_text(difference.witness))]
         lines.append(_cells([*cells, *([markdown(live)] if shown else [])]))
@@ -118,14 +121,15 @@ def _change(difference: Difference) -> dict[str, Any]:
         "old": _effect(difference.change.old),
         "new": _effect(difference.change.new),
         "who": row.who,
-        "forged": not row.honest,
+        "forged": row.forged,
+        "odd": list(row.odd),
         "verbs": list(row.product.verbs),
         "verbsText": row.product.verbs_text,
         "what": row.product.what,
         "where": row.product.where,
         "resources": list(row.product.resources),
         "paths": list(row.product.paths),
-        "served": row.served,
+        "served": not row.refused,
         "classes": len(row.classes),
         "rules": [{"old": _rule(old), "new": _rule(new)} for old, new in difference.rules],
         "witness": _witness(difference.witness),

@@ -13,6 +13,7 @@ from auditproof.audit import Level, Stage
 from auditproof.decide import decide
 from auditproof.lint.subject import named
 from auditproof.space import ResourceCell, Space
+from auditproof.space.cells import UNSERVED
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
@@ -200,8 +201,8 @@ def _failed(subject: Subject, index: int | None) -> Asked | None:
     outcomes = [outcome for outcome in subject.outcomes[index] if outcome.identity.failed]
     if not outcomes:
         return None
-    cell = min((outcome.cells[0] for outcome in outcomes), key=lambda cell: not cell.served)
-    return cell.attributes(None), cell.served
+    cell = min(outcomes, key=lambda outcome: outcome.oddness).cells[0]
+    return cell.attributes(None), cell.standing != UNSERVED
 
 
 def _omitting(subject: Subject, rule: PolicyRule) -> tuple[str | int, ...] | None:

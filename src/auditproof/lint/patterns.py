@@ -79,7 +79,7 @@ def _pattern(
         meant, group = _meant(subject.served, pattern, entry.group)
         asked = _asked(subject, rule, entry, meant, group)
         advice = "Write *: it matches subresources, too." if pattern == "*/*" else _did_you_mean(meant, group, entry)
-        return subject.finding("AP304", where, f'"{pattern}" matches nothing: {fault}', advice, asked)
+        return subject.finding("AP304", where, f'"{pattern}" matches nothing that is served: {fault}', advice, asked)
     if _is_served(subject.served, entry.group, pattern) is not False:
         return _minors(subject, rule, number, entry, at, pattern)
     if served_by := [m for m in minors() if _is_served(load_served(m), entry.group, pattern)]:
@@ -188,6 +188,6 @@ def _names(
             names = () if name == "*" else (name.replace("*", "1"),)
             asked = subject.meant(_only(rule, replace(entry, resource_names=names)), rule)
             advice = "Leave resourceNames away." if name == "*" else "Name each object."
-            message = f'"{name}" in resourceNames is no pattern: it is compared letter by letter'
+            message = f'"{name}" in resourceNames is no pattern: only a request that names this very text matches'
             whole = "" if len(dead) == len(entry.resource_names) else name
             yield subject.finding("AP305", where, message, advice, asked), number, whole

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING
 from auditproof.attributes import UserInfo
 from auditproof.audit import Level, Stage
 from auditproof.lint.subject import named
+from auditproof.space.identities import ODD
+from auditproof.space.remarks import oddities
 from auditproof.stages import emitted_stages
 
 if TYPE_CHECKING:
@@ -33,12 +35,12 @@ def _reach(subject: Subject, rule: PolicyRule, *, explained: bool) -> Iterator[F
     """Whether any request gets to the rule."""
     matched = subject.is_possible(rule)
     if not matched and not explained:
-        message = f"rule {rule.index + 1} matches nothing: no request meets its conditions together"
+        message = f"rule {rule.index + 1} matches nothing: no ordinary request meets its conditions together"
         advice = "Remove the rule, or the condition that excludes the others."
         asked = subject.meant(rule, rule)
         yield subject.finding("AP202", rule.position, message, advice, asked or _any_request(subject))
     if rule.index not in subject.outcomes:
-        yield from _unreachable(subject, rule)
+        yield from _unreachable(subject, rule) if matched or not explained else ()
     elif matched and not any(_is_usual(outcome) for outcome in subject.outcomes[rule.index]):
         yield _left_over(subject, rule)
 
@@ -60,11 +62,21 @@ def _unreachable(subject: Subject, rule: PolicyRule) -> Iterator[Finding]:
 
 def _left_over(subject: Subject, rule: PolicyRule) -> Finding:
     asked = subject.first_request(rule.index)
-    why = "the server refuses with 404 or 405" if asked and not asked[1] else "only a forged credential can make"
     covering = subject.deciding_instead(rule.index, ordinary=True)
-    message = f"rule {rule.index + 1} is left with requests that {why}: {named(covering)} take all others"
+    message = (
+        f"rule {rule.index + 1} is left with requests that {_why(subject, rule)}: {named(covering)} take all others"
+    )
     advice = f"Remove it, or move it above line {covering[0].position.line} if its level is the one you want."
     return subject.finding("AP203", rule.position, message, advice, asked)
+
+
+def _why(subject: Subject, rule: PolicyRule) -> str:
+    """What keeps ordinary clients from sending any of the requests that the rule decides about."""
+    best = min(subject.outcomes[rule.index], key=lambda outcome: outcome.oddness)
+    odd = oddities(best.cells[:1], [(best.identity, best.region)], subject.space.identities)
+    if odd:
+        return f"only somebody sends who tries it ({' or '.join(odd)})"
+    return "the server refuses with 404 or 405" if best.identity.honest else "only a forged credential can make"
 
 
 def _stages(subject: Subject, rule: PolicyRule) -> Iterator[Finding]:
@@ -72,11 +84,17 @@ def _stages(subject: Subject, rule: PolicyRule) -> Iterator[Finding]:
     omitted = subject.policy.omit_stages | rule.omit_stages
     if rule.level is Level.NONE or not omitted >= _SHORT or rule.index not in subject.outcomes:
         return
-    if not any(_recorded(outcome, cell, omitted) for outcome in subject.ordinary(rule.index) for cell in outcome.cells):
+    if not any(
+        _recorded(outcome, cell, omitted) for outcome in subject.ordinary(rule.index) for cell in _usual(outcome)
+    ):
         message = f"rule {rule.index + 1} records nothing: all stages of the requests that it decides about are omitted"
         advice = "Leave ResponseComplete out of omitStages, or write level: None if that is what you mean."
         where = subject.places.key("rules", rule.index, "omitStages")
         yield subject.finding("AP204", where, message, advice, subject.first_request(rule.index))
+
+
+def _usual(outcome: Outcome) -> list[Cell]:
+    return [cell for cell in outcome.cells if not cell.odd]
 
 
 def _recorded(outcome: Outcome, cell: Cell, omitted: Collection[Stage]) -> bool:
@@ -87,12 +105,13 @@ def _recorded(outcome: Outcome, cell: Cell, omitted: Collection[Stage]) -> bool:
 
 
 def _nothing(subject: Subject) -> Iterator[Finding]:
-    """A policy that writes no event, whoever asks for whatever."""
+    """A policy that writes no event, whoever asks for whatever; odd requests, which nobody sends, do not count."""
     for rule in subject.policy.rules:
         omitted = subject.policy.omit_stages | rule.omit_stages
         if rule.level is Level.NONE:
             continue
-        if any(_recorded(o, cell, omitted) for o in subject.outcomes.get(rule.index, ()) for cell in o.cells):
+        outcomes = (one for one in subject.outcomes.get(rule.index, ()) if one.identity.kind != ODD)
+        if any(_recorded(outcome, cell, omitted) for outcome in outcomes for cell in _usual(outcome)):
             return
     message = "this policy records nothing, whoever asks for whatever"
     advice = "End it with a rule that has a level and no conditions: `- level: Metadata`."

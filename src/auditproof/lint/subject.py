@@ -11,6 +11,7 @@ from auditproof.decide import decide
 from auditproof.lint.finding import Finding, Shown
 from auditproof.lint.places import Places
 from auditproof.space import ResourceCell, Space
+from auditproof.space.cells import ODD, UNSERVED
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterator
@@ -61,9 +62,12 @@ class Subject:
         return Shown(attributes, decide(self.policy, attributes), served)
 
     def ordinary(self, rule: int | None) -> Iterator[Outcome]:
-        """What the rule decides about those who are who they say, if their authentication did not fail."""
+        """What the rule decides about those who are who they say, if their authentication did not fail.
+
+        Outcomes of odd requests alone are left out.
+        """
         for outcome in self.outcomes.get(rule, ()):
-            if outcome.identity.honest and not outcome.identity.failed:
+            if outcome.identity.honest and not outcome.identity.failed and outcome.cells[0].standing != ODD:
                 yield outcome
 
     def first_request(self, rule: int | None) -> Asked | None:
@@ -75,7 +79,7 @@ class Subject:
     def _first_of(self, outcomes: tuple[Outcome, ...]) -> Asked | None:
         if not outcomes:
             return None
-        best = min(outcomes, key=lambda o: (not o.cells[0].served, not o.identity.honest, o.identity.failed))
+        best = min(outcomes, key=lambda outcome: outcome.oddness)
         return plain(best, self.space.user(best))
 
     def is_possible(self, rule: PolicyRule) -> bool:
@@ -123,12 +127,10 @@ class Subject:
 
     def _first_meant(self, rule: PolicyRule, actual: PolicyRule) -> Asked | None:
         space = Space.of([rule, actual], self._served_in(rule))
-        found: dict[tuple[bool, ...], Outcome] = {}
+        found: dict[tuple[int, ...], Outcome] = {}
         for outcome in space.outcomes((0, 1), (1, 2)):
             if outcome.deciding[0] == 0:
-                identity, both = outcome.identity, outcome.deciding[1] is not None
-                key = both, not outcome.cells[0].served, not identity.honest, identity.failed
-                found.setdefault(key, outcome)
+                found.setdefault((outcome.deciding[1] is not None, *outcome.oddness), outcome)
         best = found[min(found)] if found else None
         return plain(best, space.user(best)) if best else None
 
@@ -171,17 +173,17 @@ def plain(outcome: Outcome, user: UserInfo | None) -> Asked:
     """The request of the outcome that is easiest to read, and whether it is served; best of all a get of pods."""
     cell = min(outcome.cells, key=_oddness)
     if not isinstance(cell, ResourceCell):
-        return cell.attributes(user), cell.served
+        return cell.attributes(user), cell.standing != UNSERVED
     target = min(cell.targets, key=_unfamiliarity)
     verb = min(cell.verbs, key=lambda verb: (verb not in ("get", "list"), verb in ("proxy", "")))
-    return cell.attributes_of(user, target, verb, cell.namespaces[0]), cell.served
+    return cell.attributes_of(user, target, verb, cell.namespaces[0]), cell.standing != UNSERVED
 
 
-def _oddness(cell: Cell) -> tuple[bool, int, bool, bool]:
+def _oddness(cell: Cell) -> tuple[int, bool, int, bool, bool]:
     if not isinstance(cell, ResourceCell):
-        return not cell.served, 1, True, True
+        return cell.standing, not cell.answered, 1, True, True
     familiar = min(map(_unfamiliarity, cell.targets))
-    return not cell.served, familiar, "get" not in cell.verbs, not cell.namespaces[0]
+    return cell.standing, not cell.answered, familiar, "get" not in cell.verbs, not cell.namespaces[0]
 
 
 def _unfamiliarity(target: Target) -> int:

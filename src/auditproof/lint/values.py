@@ -1,4 +1,4 @@
-"""Values that no request can have, each by itself: verbs, wildcards, paths, and names that mean somebody else.
+"""Values that no ordinary request has, each by itself: verbs, wildcards, paths, and names that mean somebody else.
 
 The API server compares users, groups, verbs, namespaces and names exactly; wildcards exist in resources and paths only.
 Source: staging/src/k8s.io/apiserver/pkg/audit/policy/checker.go.
@@ -13,6 +13,7 @@ from auditproof.attributes import NotAudited, UserInfo, attributes_of
 from auditproof.lint.fields import KEYS, values_of, with_values
 from auditproof.lint.suggestions import close
 from auditproof.space.cells import PATH_VERBS, RESOURCE_VERBS
+from auditproof.space.oddity import is_odd_namespace, methods
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -37,6 +38,7 @@ _SYNONYMS = {
 _OF_PATHS = {"create": "post", "update": "put", "list": "get", "watch": "get", "deletecollection": "delete"}
 _ASKED_OF_RBAC = {"use", "bind", "escalate", "impersonate", "approve", "sign", "attest"}
 _SUBRESOURCES = {"exec", "attach", "portforward", "log", "proxy", "eviction", "scale"}
+_CALLED = {"users": "user", "user_groups": "group"}
 _LIKELY = {"users": "worker", "user_groups": "developers", "namespaces": "system"}
 _VANISHED = {"system:unsecured": "the insecure port, which this user came by, is gone since Kubernetes 1.24"}
 _GROUPS = {"system:masters", "system:nodes", "system:authenticated", "system:unauthenticated", "system:serviceaccounts"}
@@ -53,22 +55,34 @@ def check(subject: Subject, rule: PolicyRule) -> Iterator[tuple[Finding, str, st
 
 
 def _wildcards(subject: Subject, rule: PolicyRule, field: str, code: str) -> Iterator[tuple[Finding, str, str]]:
+    """Values that nothing is called, which only match whoever tries them."""
     for number, value in enumerate(values_of(rule, field)):
-        if "*" not in value:
+        name = field == "namespaces" and bool(value) and is_odd_namespace(value)
+        if "*" not in value and not name:
             continue
         key = KEYS[field]
-        meant = () if value.strip("*") == "" else (value.replace("*", _LIKELY[field]),)
+        meant = (
+            () if value.strip("*") == "" else (value.replace("*", _LIKELY[field]) if "*" in value else value.lower(),)
+        )
         where = subject.places.of("rules", rule.index, key, number)
-        message = f'"{value}" in {key} is no pattern: it is compared letter by letter, and nothing is called that'
+        message = f'"{value}" in {key} {_literally(field, value)}'
         asked = subject.meant(with_values(rule, field, meant), rule)
         yield subject.finding(code, where, message, _instead(field, value), asked), field, value
+
+
+def _literally(field: str, value: str) -> str:
+    """Why the value is not what it looks like, and what it does match."""
+    if field == "namespaces":
+        what = "is no pattern" if "*" in value else "is no name that a namespace can have"
+        return f"{what}: it is compared letter by letter, and only a request that names this very text matches"
+    return f"is no pattern: it is compared letter by letter, and only a {_CALLED[field]} with this very name matches"
 
 
 def _instead(field: str, value: str) -> str:
     if value == "*":
         return f"Leave {KEYS[field]} away: without it the rule is for all."
     if field == "namespaces":
-        return "Name each namespace."
+        return "Name each namespace." if "*" in value else "A name has lower-case letters, digits and -, 63 at most."
     account = value.startswith("system:serviceaccount:")
     if account and not value.split(":")[2].count("*") and len(value.split(":")) > 3:
         return (
@@ -86,7 +100,10 @@ def _verbs(subject: Subject, rule: PolicyRule) -> Iterator[tuple[Finding, str, s
         meant, advice = _verb_instead(rule, verb)
         where = subject.places.of("rules", rule.index, "verbs", number)
         asked = subject.meant(replace(rule, verbs=(meant,) if meant else ()), rule)
-        yield subject.finding("AP301", where, f'no request has the verb "{verb}"', advice, asked), "verbs", verb
+        message = f'no request has the verb "{verb}"'
+        if verb in methods([verb]) and not (rule.resources or rule.namespaces):
+            message = f'only a request for a path with the HTTP method "{verb.upper()}" has the verb "{verb}"'
+        yield subject.finding("AP301", where, message, advice, asked), "verbs", verb
 
 
 def _known(rule: PolicyRule) -> tuple[str, ...]:

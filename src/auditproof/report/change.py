@@ -59,7 +59,7 @@ def _row(change: Mapping[str, Any], proofs: Mapping[str, Mapping[str, Any]]) -> 
         who=change["who"] + (" (by a forged credential)" if change["forged"] else ""),
         verbs=change["verbsText"],
         what=change["what"] + ("" if change["served"] else " (answered 404 or 405)"),
-        where=change["where"],
+        where="; ".join(filter(None, [change["where"], *change.get("odd", ())])),
         rules=f"{_rules(change, 'old')} → {_rules(change, 'new')}",
         asked=asked,
         reason=witness.get("reason", "") or "not performed",

@@ -9,10 +9,11 @@ from auditproof.audit import Level, Stage
 from auditproof.decide import decided_by
 from auditproof.diff.effect import FAILED_STAGES, effect_of
 from auditproof.space import Space, merge
+from auditproof.space.cells import ODD, SERVED
 from auditproof.witness import NotPerformable, most_performable, performable
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
 
     from auditproof.diff import Effect
     from auditproof.policy import Policy, PolicyRule
@@ -37,31 +38,36 @@ class Violation:
 
 @dataclass(frozen=True, slots=True)
 class Checked:
-    """A requirement with the number of classes that it is about, and everything that violates it."""
+    """A requirement with the number of classes that it is about, and everything that violates it.
+
+    ``beyond`` are odd requests for which it does not hold either; they do not violate it.
+    """
 
     requirement: Requirement
     classes: int
     violations: tuple[Violation, ...]
+    beyond: tuple[Violation, ...] = ()
 
 
 def check(policy: Policy, requirement: Requirement, served: Served) -> Checked:
     """Hold ``policy`` against ``requirement`` on a server that serves ``served``.
 
-    All requests count that an honest client may send and the server has something to answer with.
+    All requests count that an honest client may send and the server has something to answer with. Odd ones, such as for
+    a namespace called ``*``, count where it selects nothing else.
     """
     scope = _Scope(policy, requirement, served)
     outcomes = list(scope.outcomes())
-    keyed = ((outcome, scope.broken(outcome) if asked else None) for outcome, asked in outcomes)
-    rows = [row for row in merge(scope.space, keyed) if row.served and row.honest]
-    violations = tuple(scope.violation(row) for row in sorted(rows, key=_worst_first))
-    return Checked(requirement, sum(1 for _, asked in outcomes if asked), violations)
+    about = min((meant for _, meant in outcomes if meant is not None), default=SERVED)
+    classes = sum(1 for _, meant in outcomes if meant == about)
+    beyond = () if about == ODD else scope.violations(outcomes, ODD)
+    return Checked(requirement, classes, scope.violations(outcomes, about), beyond)
 
 
 def required_steps(policy: Policy, requirement: Requirement, served: Served) -> Iterator[tuple[Performable, bool]]:
     """A request of each class that the requirement is about, and whether it is recorded as required by the policy."""
     scope = _Scope(policy, requirement, served)
-    for outcome, asked in scope.outcomes():
-        if asked:
+    for outcome, meant in scope.outcomes():
+        if meant == SERVED:
             cell = next(cell for cell in outcome.cells if cell.served)
             try:
                 yield performable(cell.attributes(scope.space.user(outcome))), scope.broken(outcome) is None
@@ -89,16 +95,24 @@ class _Scope:
         self.space = Space.of([*policy.rules, *self._first, *self._second], served)
         self._levels: dict[tuple[int | None, bool], tuple[Level, ...]] = {}
 
-    def outcomes(self) -> Iterator[tuple[Outcome, bool]]:
-        """The whole space; whether the requirement is about an outcome."""
+    def outcomes(self) -> Iterator[tuple[Outcome, int | None]]:
+        """The whole space; of what the requirement is about whether it is ordinary (SERVED) or ODD, else None."""
         first = len(self._policy.rules)
         second = first + len(self._first)
         end = second + len(self._second)
         for outcome in self.space.outcomes((0, first), (first, second), (second, end)):
             meant = outcome.deciding[2 if outcome.identity.failed else 1]
             meets = meant is not None and meant >= len(self._requirement.excepted)
-            served = any(cell.served for cell in outcome.cells)
-            yield outcome, meets and served and outcome.identity.honest
+            standing, asking, _ = outcome.oddness
+            odd = asking == 1 or (asking == 0 and standing == ODD)
+            yield outcome, None if not meets else SERVED if (standing, asking) == (SERVED, 0) else ODD if odd else None
+
+    def violations(self, outcomes: Iterable[tuple[Outcome, int | None]], standing: int) -> tuple[Violation, ...]:
+        """What is wrong with the outcomes that are ``standing``, the worst first."""
+        keyed = [(outcome, self.broken(outcome) if meant == standing else None) for outcome, meant in outcomes]
+        rows = merge(self.space, keyed) if any(key for _, key in keyed) else ()
+        shown = (row for row in rows if (row.standing, row.asking) == (SERVED, 0) or (standing == ODD and row.odd))
+        return tuple(self.violation(row) for row in sorted(shown, key=_worst_first))
 
     def broken(self, outcome: Outcome) -> Broken | None:
         """What is wrong with an outcome that the requirement is about."""

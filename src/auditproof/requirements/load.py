@@ -117,8 +117,10 @@ class _Reading:
         known = PATH_VERBS if model.non_resource_urls else RESOURCE_VERBS
         for n, verb in enumerate(model.verbs):
             if verb not in known:
-                message = f"no request {'for a path' if model.non_resource_urls else 'for a resource'} has the verb"
-                self.wrong((*where, "verbs", n), f'{message} "{verb}"{_suggestion(verb, known)}')
+                message = (
+                    "no ordinary request for a path has" if model.non_resource_urls else "no request for a resource has"
+                )
+                self.wrong((*where, "verbs", n), f'{message} the verb "{verb}"{_suggestion(verb, known)}')
         position = self.root.at(where).position
         entries = [self.resources((*where, "resources", n), text) for n, text in enumerate(model.resources)]
         return PolicyRule(

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from auditproof.audit import Level
+from auditproof.space.remarks import odd_text
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -35,16 +36,25 @@ def _lines(policy: Policy, result: Checked) -> Iterator[str]:
         yield f"  {'because':<{_WIDTH}}{asked.because}"
         yield f"  {'source':<{_WIDTH}}{asked.source}"
     for violation in result.violations:
-        rows = [
-            ("rule", rule_text(policy, violation.rule)),
-            ("who", violation.row.who),
-            ("verbs", violation.row.product.verbs_text),
-            ("what", violation.row.product.what),
-            ("where", violation.row.product.where),
-            ("request", str(violation.witness.performable or violation.witness.reason)),
-        ]
         yield f"  - {level_text(violation.level)}"
-        yield from (f"    {name:<{_WIDTH}}{text}" for name, text in rows if text)
+        yield from _rows(policy, violation)
+    for violation in result.beyond:
+        yield f"  - odd requests, which it does not count, are {level_text(violation.level)}"
+        yield from _rows(policy, violation)
+
+
+def _rows(policy: Policy, violation: Violation) -> Iterator[str]:
+    row = violation.row
+    rows = [
+        ("rule", rule_text(policy, violation.rule)),
+        ("who", row.who),
+        ("verbs", row.product.verbs_text),
+        ("what", row.product.what),
+        ("where", row.product.where),
+        ("odd", odd_text(row.odd)),
+        ("request", str(violation.witness.performable or violation.witness.reason)),
+    ]
+    yield from (f"    {name:<{_WIDTH}}{text}" for name, text in rows if text)
 
 
 def level_text(level: Level) -> str:
@@ -69,6 +79,7 @@ def to_data(result: Checked) -> dict[str, Any]:
         "line": asked.position.line,
         "classes": result.classes,
         "violations": [_violation(violation) for violation in result.violations],
+        "beyond": [_violation(violation) for violation in result.beyond],
     }
 
 
@@ -82,5 +93,6 @@ def _violation(violation: Violation) -> dict[str, Any]:
         "verbs": row.product.verbs_text,
         "what": row.product.what,
         "where": row.product.where,
+        "odd": list(row.odd),
         "request": str(sent) if sent else "",
     }

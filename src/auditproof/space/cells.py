@@ -3,6 +3,9 @@
 A cell is ``served`` where the server has something to answer it with. The others are refused with 404 or 405, but the
 policy decides about them all the same. Verbs are those that RequestInfoFactory can compute: of a resource request the
 eight, the legacy ``proxy`` and an empty one (OPTIONS); of a path the HTTP methods in lower case.
+
+A cell is ``odd`` where only somebody who tries it sends such requests: names that nothing has, methods that no client
+uses, paths with empty segments (see ``oddity``).
 Source: staging/src/k8s.io/apiserver/pkg/endpoints/request/requestinfo.go.
 """
 
@@ -11,9 +14,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from auditproof.attributes import Attributes
-from auditproof.space.fresh import fresh, segments
-from auditproof.space.paths import PathIndex
+from auditproof.attributes import Attributes, is_selectable
+from auditproof.space.fresh import fresh
+from auditproof.space.oddity import is_odd_name, is_odd_namespace, methods, segments
+from auditproof.space.paths import ASTERISK, PathIndex
 from auditproof.space.resources import ResourceIndex
 from auditproof.space.targets import (
     CLUSTER,
@@ -54,14 +58,25 @@ _SELECTABLE = frozenset({"list", "watch"})  # a field selector can pin the name
 
 @dataclass(frozen=True, slots=True)
 class ResourceCell:
-    """Requests for resources that no rule tells apart, but for who asks."""
+    """Requests for resources that no rule tells apart, but for who asks; ``answered`` by what the server has."""
 
     mask: int
-    served: bool
+    answered: bool
+    odd: bool
     targets: tuple[Target, ...]
     verbs: tuple[str, ...]
     namespaces: tuple[str, ...]
     name: str
+
+    @property
+    def served(self) -> bool:
+        """Whether ordinary clients ask for this, and the server has something to answer it with."""
+        return self.answered and not self.odd
+
+    @property
+    def standing(self) -> int:
+        """SERVED, UNSERVED or ODD."""
+        return _standing(self)
 
     def attributes(self, user: UserInfo | None, among: Collection[str] = ()) -> Attributes:
         """One of the requests; with a verb out of ``among``, if any is there."""
@@ -87,9 +102,20 @@ class PathCell:
     """Requests for paths that no rule tells apart, but for who asks."""
 
     mask: int
-    served: bool
+    answered: bool
+    odd: bool
     paths: tuple[str, ...]
     verbs: tuple[str, ...]
+
+    @property
+    def served(self) -> bool:
+        """Whether ordinary clients ask for this, and the server has something to answer it with."""
+        return self.answered and not self.odd
+
+    @property
+    def standing(self) -> int:
+        """SERVED, UNSERVED or ODD."""
+        return _standing(self)
 
     def attributes(self, user: UserInfo | None, among: Collection[str] = ()) -> Attributes:
         """One of the requests; with a verb out of ``among``, if any is there."""
@@ -103,7 +129,12 @@ class PathCell:
 
 
 Cell = ResourceCell | PathCell
-SAME = "\0"  # the name of a Namespace object, which is its namespace, too
+SAME = "/"  # the name of a Namespace object, which is its namespace, too; no name has a slash
+SERVED, UNSERVED, ODD = range(3)  # how ordinary the requests of a cell are
+
+
+def _standing(cell: Cell) -> int:
+    return ODD if cell.odd else SERVED if cell.answered else UNSERVED
 
 
 def _first(verbs: tuple[str, ...], among: Collection[str]) -> str:
@@ -123,13 +154,20 @@ def _verb_mask(verb: str, verbs: list[tuple[int, frozenset[str]]]) -> int:
 def _path_cells(
     rules: Sequence[PolicyRule], served: Served, verbs: list[tuple[int, frozenset[str]]]
 ) -> Iterator[PathCell]:
-    by_verb = {verb: _verb_mask(verb, verbs) for verb in PATH_VERBS}
-    for (mask, own), paths in PathIndex(rules).classes(served).items():
-        merged: dict[int, list[str]] = {}
+    mentioned = methods([verb for rule in rules for verb in rule.verbs])
+    other = fresh("propfind", mentioned)
+    by_verb = {verb: _verb_mask(verb, verbs) for verb in dict.fromkeys([*PATH_VERBS, other, *mentioned])}
+    for (mask, own, odd), paths in PathIndex(rules).classes(served).items():
+        merged: dict[tuple[int, bool], list[str]] = {}
         for verb, known in by_verb.items():
-            merged.setdefault(mask & known, []).append(verb)
-        for both, some in merged.items():
-            yield PathCell(both, own, paths, tuple(some))
+            if (paths, verb) == ((ASTERISK,), "options"):
+                continue  # net/http answers that itself
+            merged.setdefault((mask & known, odd or verb not in PATH_VERBS), []).append(verb)
+        for (both, odd_verb), some in merged.items():
+            yield PathCell(both, own, odd_verb, paths, tuple(some))
+
+
+Place = tuple[tuple[str, ...], str, bool]  # namespaces, name, and whether these are odd
 
 
 class _Resources:
@@ -143,9 +181,10 @@ class _Resources:
         mentioned = segments([namespace for rule in rules for namespace in rule.namespaces])
         self._other = fresh("somewhere", mentioned)
         self._mentioned = mentioned
-        self._namespaces: dict[int, list[str]] = {}
+        self._namespaces: dict[tuple[int, bool], list[str]] = {}
         for namespace in [self._other, *mentioned]:
-            self._namespaces.setdefault(self._namespace_mask(namespace), []).append(namespace)
+            key = self._namespace_mask(namespace), is_odd_namespace(namespace)
+            self._namespaces.setdefault(key, []).append(namespace)
         self._outside = self._namespace_mask("")
 
     def _namespace_mask(self, namespace: str) -> int:
@@ -157,66 +196,70 @@ class _Resources:
 
     def cells(self) -> Iterator[ResourceCell]:
         for target in self._classes:
-            for (mask, served, namespaces, name), verbs in self._merged(target).items():
-                yield ResourceCell(mask, served, target.targets, tuple(verbs), namespaces, name)
+            for (mask, answered, (namespaces, name, odd)), verbs in self._merged(target).items():
+                yield ResourceCell(mask, answered, odd, target.targets, tuple(verbs), namespaces, name)
 
-    def _merged(self, target: TargetClass) -> dict[tuple[int, bool, tuple[str, ...], str], list[str]]:
+    def _merged(self, target: TargetClass) -> dict[tuple[int, bool, Place], list[str]]:
         """The verbs by everything else."""
-        merged: dict[tuple[int, bool, tuple[str, ...], str], list[str]] = {}
-        for place, namespaces, name, names in self._places(target):
+        merged: dict[tuple[int, bool, Place], list[str]] = {}
+        for mask, (namespaces, name, odd) in self._places(target):
             for verb, known in self._by_verb.items():
-                if _can_be(verb, name, target.sub) and _can_be_at(verb, name, namespaces[0], target):
-                    served = verb in target.verbs and _fits(target, verb, namespaces, name)
-                    merged.setdefault((place & names & known, served, namespaces, name), []).append(verb)
+                if _can_be(verb, name, namespaces[0], target):
+                    answered = verb in target.verbs and _fits(target, verb, namespaces, name)
+                    strange = odd or not _is_plain(verb, name, namespaces[0], target)
+                    place = namespaces, name, strange
+                    merged.setdefault((mask & known, answered, place), []).append(verb)
         return merged
 
-    def _places(self, target: TargetClass) -> Iterator[tuple[int, tuple[str, ...], str, int]]:
-        """Namespaces and names: the rules that take the namespaces, these, the name, the rules that take it."""
+    def _places(self, target: TargetClass) -> Iterator[tuple[int, Place]]:
+        """Namespaces and names, with the rules that take them."""
         names = dict(target.named)
         other = fresh("something", names)
         for name in dict.fromkeys(["", *segments(list(names)), other]):
             taking = target.plain | names.get(name, 0)
-            yield self._outside, ("",), name, taking
-            for mask, namespaces in self._namespaces.items():
-                yield mask, tuple(namespaces), name, taking
+            strange = target.odd or (bool(name) and is_odd_name(name))
+            yield self._outside & taking, (("",), name, strange)
+            for (mask, odd), namespaces in self._namespaces.items():
+                yield mask & taking, (tuple(namespaces), name, odd or strange)
         if target.shape == NAMESPACES:
             yield from self._namespace_objects(target, names)
 
-    def _namespace_objects(
-        self, target: TargetClass, names: dict[str, int]
-    ) -> Iterator[tuple[int, tuple[str, ...], str, int]]:
+    def _namespace_objects(self, target: TargetClass, names: dict[str, int]) -> Iterator[tuple[int, Place]]:
         """Requests for a Namespace object: its name is the namespace of the request, too."""
-        merged: dict[tuple[int, int], list[str]] = {}
+        merged: dict[tuple[int, bool], list[str]] = {}
         other = fresh("somewhere", [*self._mentioned, *names])
         for name in dict.fromkeys([other, *self._mentioned, *segments(list(names))]):
-            key = self._namespace_mask(name), target.plain | names.get(name, 0)
-            merged.setdefault(key, []).append(name)
-        for (place, taking), same in merged.items():
-            yield place, tuple(same), SAME, taking
+            mask = self._namespace_mask(name) & (target.plain | names.get(name, 0))
+            merged.setdefault((mask, target.odd or is_odd_namespace(name)), []).append(name)
+        for (mask, odd), same in merged.items():
+            yield mask, (tuple(same), SAME, odd)
 
 
-def _can_be(verb: str, name: str, sub: bool) -> bool:
-    """Whether a request can have this verb with or without a name; paths with empty segments are left out."""
-    if verb == "proxy":
-        return not sub
-    if verb == "list":
-        return not sub and name != SAME
-    if verb == "deletecollection":
-        return not sub and not name
-    return bool(name) or not (sub or verb in ("get", "delete"))
+def _can_be(verb: str, name: str, namespace: str, target: TargetClass) -> bool:
+    """Whether any path is read as such a request (NewRequestInfo).
 
-
-def _can_be_at(verb: str, name: str, namespace: str, target: TargetClass) -> bool:
-    """Whether the path of such a request would not be read as that of something else.
-
-    Behind a namespace, ``status`` and ``finalize`` are parts of the Namespace object, and what is called ``namespaces``
-    has its own name for a namespace, unless the name is in a field selector. Outside, ``watch`` and ``proxy`` are
-    verbs.
+    Behind a namespace, ``status`` and ``finalize`` are parts of the Namespace object. A list has its name from a field
+    selector.
     """
+    if target.shape == NAMESPACE_PART and namespace:
+        return False
+    if verb == "list":
+        return name != SAME and is_selectable(name)
+    if verb == "proxy":
+        return not target.sub
+    return not name if verb == "deletecollection" else bool(name) or verb not in ("get", "delete")
+
+
+def _is_plain(verb: str, name: str, namespace: str, target: TargetClass) -> bool:
+    """Whether a path without empty segments is read so.
+
+    What is called ``namespaces`` has its own name for a namespace there, unless the name is in a field selector, and
+    outside of namespaces ``watch`` and ``proxy`` are verbs.
+    """
+    if target.sub and (not name or verb == "list"):
+        return False
     if target.shape == NAMESPACES and not namespace:
         return not name or (verb in _SELECTABLE and not target.sub)
-    if target.shape == NAMESPACE_PART:
-        return not namespace
     return bool(namespace) or verb in LEGACY_VERBS or target.shape != LEGACY
 
 

@@ -8,8 +8,8 @@ Which groups a user can have is what the API server's authentication makes of a 
 (staging/src/k8s.io/apiserver/pkg/authentication/group/authenticated_group_adder.go and
 pkg/authentication/serviceaccount/util.go): a service account exactly its own three; anonymous only
 system:unauthenticated; everybody else system:authenticated and any others. An issuer of certificates or tokens could
-also give the names and groups of service accounts, of anonymous or of nobody to somebody else. Such identities are in
-the space, too, but marked: they are not ``honest``.
+also give the names and groups of service accounts, of anonymous or of nobody to somebody else, or call somebody ``*``.
+Such identities are in the space, too, but marked: they are not ``honest``, but FORGED or ODD.
 """
 
 from __future__ import annotations
@@ -18,7 +18,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from auditproof.attributes import UserInfo
-from auditproof.space.fresh import fresh, literal
+from auditproof.space.fresh import fresh
+from auditproof.space.oddity import is_label, is_odd_name, is_subdomain
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -77,6 +78,11 @@ class IdentityClass:
     honest: bool = True
 
     @property
+    def standing(self) -> int:
+        """How ordinary such users are: 0 honest ones, 1 those with an odd name or group, 2 forged ones."""
+        return 0 if self.honest else 1 if self.kind == ODD else 2
+
+    @property
     def failed(self) -> bool:
         """Whether this is the failed authentication: no user at all."""
         return not self.names
@@ -113,6 +119,7 @@ class Identities:
 OTHER = "any other user"
 NAMED = ""
 FAILED = "a failed authentication"
+ODD = "a user or group of a name that hardly anything has"
 FORGED = "a credential that takes a name or group of the server's own"
 
 
@@ -123,49 +130,49 @@ def identities_of(rules: Sequence[PolicyRule]) -> Identities:
 
 class _Builder:
     def __init__(self, rules: Sequence[PolicyRule]) -> None:
-        mentioned = literal([group for rule in rules for group in rule.user_groups])
-        self._users = literal([user for rule in rules for user in rule.users])
+        mentioned = {group for rule in rules for group in rule.user_groups}
+        self._users = list(dict.fromkeys(user for rule in rules for user in rule.users))
         accounts = [split for user in self._users if (split := service_account(user))]
         own = [f"{ACCOUNTS}:{namespace}" for namespace, _ in accounts]
         # The order decides which groups a witness has, where it is free: the plain ones first.
-        named = sorted(set(mentioned + own) - {AUTHENTICATED, UNAUTHENTICATED, ACCOUNTS}, key=lambda g: (":" in g, g))
+        named = sorted(mentioned.union(own) - {AUTHENTICATED, UNAUTHENTICATED, ACCOUNTS}, key=_plain_first)
         self._groups = (AUTHENTICATED, *named, ACCOUNTS, UNAUTHENTICATED)
         self._bit = {name: 1 << number for number, name in enumerate(self._groups)}
         self._all = (1 << len(self._groups)) - 1
         self._reserved = sum(bit for name, bit in self._bit.items() if name.startswith(ACCOUNTS))
         self._reserved |= self._bit[UNAUTHENTICATED]
+        self._odd = sum(bit for name, bit in self._bit.items() if is_odd_name(name)) & ~self._reserved
         self._rules = rules
 
     def build(self) -> Identities:
-        wanted = tuple(
-            sum(self._bit[group] for group in literal(rule.user_groups)) if rule.user_groups else 0
-            for rule in self._rules
-        )
+        wanted = tuple(sum(self._bit[group] for group in set(rule.user_groups)) for rule in self._rules)
         merged: dict[tuple[str, int, Region, bool], list[str]] = {}
         for name, kind, region, honest in self._everybody():
-            merged.setdefault((kind, self._mask(name), region, honest), []).extend([name] if name else [])
+            key = kind, self._mask(name), region, honest
+            merged.setdefault(key, []).extend([] if name is None else [name])
         classes = tuple(IdentityClass(tuple(names), *key) for key, names in merged.items())
         return Identities(classes, self._groups, wanted)
 
-    def _mask(self, name: str) -> int:
-        """The rules whose ``users`` take ``name``; a rule whose groups nobody can have takes nobody."""
-        return sum(
-            1 << number
-            for number, rule in enumerate(self._rules)
-            if (not rule.users or (name and name in rule.users)) and (not rule.user_groups or literal(rule.user_groups))
-        )
+    def _mask(self, name: str | None) -> int:
+        """The rules whose ``users`` take ``name``."""
+        return sum(1 << n for n, rule in enumerate(self._rules) if not rule.users or name in rule.users)
 
-    def _everybody(self) -> Iterator[tuple[str, str, Region, bool]]:
-        """Name (empty for nobody), kind, possible group sets, and whether an honest issuer would give them."""
-        somebody = Region(self._reserved, (self._bit[AUTHENTICATED],))
+    def _everybody(self) -> Iterator[tuple[str | None, str, Region, bool]]:
+        """Name (None for nobody), kind, possible group sets, and whether an honest issuer would give them."""
+        somebody = Region(self._reserved | self._odd, (self._bit[AUTHENTICATED],))
         other = fresh("someone", self._users)
         yield other, OTHER, somebody, True
-        for user in self._users:
-            if not service_account(user) and user != ANONYMOUS:
-                yield user, NAMED, somebody, True
+        free = [user for user in self._users if not user.startswith(ACCOUNT) and user != ANONYMOUS]
+        plain = [user for user in free if not is_odd_name(user)]
+        for user in plain:
+            yield user, NAMED, somebody, True
         yield from self._accounts()
         yield ANONYMOUS, ANONYMOUS, self._exactly(UNAUTHENTICATED), True
-        yield "", FAILED, Region(self._all, ()), True
+        yield None, FAILED, Region(self._all, ()), True
+        for user in [other, *plain] if self._odd else ():
+            yield user, ODD, Region(self._reserved, (self._bit[AUTHENTICATED], self._odd)), False
+        for user in (user for user in free if is_odd_name(user)):
+            yield user, ODD, Region(self._reserved, (self._bit[AUTHENTICATED],)), False
         anybody = Region(0, (self._bit[AUTHENTICATED] | self._bit[UNAUTHENTICATED],))
         for user in [other, *self._users]:
             if user != ANONYMOUS:
@@ -193,10 +200,14 @@ class _Builder:
         return Region(self._all & ~sum(bits), tuple(bits))
 
 
+def _plain_first(group: str) -> tuple[bool, bool, str]:
+    return is_odd_name(group), ":" in group, group
+
+
 def service_account(user: str) -> tuple[str, str] | None:
     """Namespace and name where ``user`` is the name of a service account (SplitUsername)."""
     parts = user.removeprefix(ACCOUNT).split(":") if user.startswith(ACCOUNT) else []
-    return (parts[0], parts[1]) if len(parts) == 2 and all(parts) else None
+    return (parts[0], parts[1]) if len(parts) == 2 and is_label(parts[0]) and is_subdomain(parts[1]) else None
 
 
 def account_groups(user: str) -> tuple[str, str, str]:

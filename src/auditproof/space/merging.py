@@ -11,8 +11,10 @@ from collections import defaultdict
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Generic, TypeVar
 
+from auditproof.space.cells import ODD, SERVED, UNSERVED
 from auditproof.space.identities import Region
 from auditproof.space.products import Everything
+from auditproof.space.remarks import oddities
 from auditproof.space.wording import Who, who_text
 
 if TYPE_CHECKING:
@@ -32,17 +34,44 @@ Asked = dict[tuple[Who, int], tuple["Outcome", ...]]  # by who, and the mask of 
 class Row(Generic[K]):
     """Requests alike in ``key``: who may send them, and the product of verbs, objects and places that is asked.
 
-    ``served`` and ``honest`` as in Witness; ``deciding`` are the rules that decide about any of them (as in Outcome),
-    ``classes`` the classes of the space in it, the most ordinary first.
+    ``standing`` says how ordinary what is asked is (SERVED, UNSERVED or ODD), ``asking`` who asks (as the standing of
+    an IdentityClass), ``odd`` in clauses what is odd about either. ``deciding`` are the rules that decide about any of
+    them (as in Outcome), ``classes`` the classes of the space in it, the most ordinary first.
     """
 
     key: K
     who: str
     product: Product
-    served: bool
-    honest: bool
+    standing: int
+    asking: int
+    odd: tuple[str, ...]
     deciding: tuple[Deciding, ...]
     classes: tuple[tuple[Outcome, Cell], ...]
+
+    @property
+    def served(self) -> bool:
+        """Whether ordinary clients ask for it, and the server has something to answer it with."""
+        return self.standing == SERVED
+
+    @property
+    def refused(self) -> bool:
+        """Whether the server answers it with 404 or 405."""
+        return self.standing == UNSERVED
+
+    @property
+    def honest(self) -> bool:
+        """Whether the credential has no name or group that is the server's own, or odd."""
+        return self.asking == 0
+
+    @property
+    def forged(self) -> bool:
+        """Whether it takes a credential with a name or group of the server's own."""
+        return self.asking > 1
+
+    @property
+    def ordinary(self) -> tuple[int, int]:
+        """To sort by, the most ordinary first; (0, 0) is what ordinary clients do."""
+        return self.standing, self.asking
 
     def requests(self, space: Space) -> Iterator[Attributes]:
         """A request of each class in the row."""
@@ -54,7 +83,36 @@ def merge(space: Space, keyed: Iterable[tuple[Outcome, K | None]]) -> tuple[Row[
     """The rows of all outcomes that have a key; ``keyed`` must hold every outcome of the space, those without, too."""
     found = _collect(keyed)
     everything = Everything.of(space)
-    return tuple(row for key, asked in found.items() for row in _Rows(space, everything, key, asked).rows())
+    return tuple(
+        row
+        for key, asked in found.items()
+        for part, standing in _parts(space, asked)
+        for row in _Rows(space, everything, key, part, standing).rows()
+    )
+
+
+def _parts(space: Space, asked: Asked) -> Iterator[tuple[Asked, int]]:
+    """The most ordinary of what is asked, with its standing, and odd requests that other rules decide about."""
+    best = _of(asked, min(who[0].standing for who, _ in asked))
+    standing = min(space.cells[mask][0].standing for _, mask in best)
+    yield best, standing
+    shown = {
+        outcome.deciding
+        for (_, mask), outcomes in best.items()
+        if any(cell.standing == standing for cell in space.cells[mask])
+        for outcome in outcomes
+    }
+    odd = {pair: some for pair, some in best.items() if space.cells[pair[1]][0].standing == ODD != standing}
+    for part in (odd, {pair: some for pair, some in _of(asked, 1).items() if pair not in best}):
+        rest = {pair: some for pair, some in part.items() if any(one.deciding not in shown for one in some)}
+        if rest:
+            yield rest, min(space.cells[mask][0].standing for _, mask in rest)
+            shown.update(outcome.deciding for outcomes in rest.values() for outcome in outcomes)
+
+
+def _of(asked: Asked, standing: int) -> Asked:
+    """What identities of this standing ask."""
+    return {pair: some for pair, some in asked.items() if pair[0][0].standing == standing}
 
 
 def _collect(keyed: Iterable[tuple[Outcome, K | None]]) -> dict[K, Asked]:
@@ -107,17 +165,19 @@ def _union(first: Region, second: Region) -> Region | None:
 class _Rows(Generic[K]):
     """The rows of one key."""
 
-    def __init__(self, space: Space, everything: Everything, key: K, asked: Asked) -> None:
+    def __init__(self, space: Space, everything: Everything, key: K, asked: Asked, standing: int) -> None:
         self._space = space
         self._everything = everything
         self._key = key
-        self._honest = any(who[0].honest for who, _ in asked)
-        self._asked = {pair: some for pair, some in asked.items() if pair[0][0].honest or not self._honest}
-        self._served = any(cell.served for _, mask in self._asked for cell in space.cells[mask])
+        self._asked = asked
+        self._asking = next(iter(asked))[0][0].standing
+        self._standing = standing
 
     def rows(self) -> Iterator[Row[K]]:
         for whos, masks in self._rectangles():
-            cells = [c for m, some in self._space.cells.items() if m in masks for c in some if c.served is self._served]
+            cells = [
+                c for m, some in self._space.cells.items() if m in masks for c in some if c.standing == self._standing
+            ]
             for product in self._everything.products(cells):
                 yield self._row(whos, product)
 
@@ -126,7 +186,7 @@ class _Rows(Generic[K]):
         whos_of: dict[int, set[Who]] = defaultdict(set)
         masks_of: dict[Who, set[int]] = defaultdict(set)
         for who, mask in self._asked:
-            if any(cell.served is self._served for cell in self._space.cells[mask]):
+            if any(cell.standing == self._standing for cell in self._space.cells[mask]):
                 whos_of[mask].add(who)
                 masks_of[who].add(mask)
         by_whos = _turned(whos_of)
@@ -150,8 +210,9 @@ class _Rows(Generic[K]):
             self._key,
             who_text(self._space.identities, ordered),
             product,
-            self._served,
-            self._honest,
+            self._standing,
+            self._asking,
+            oddities(product.cells, ordered, self._space.identities),
             tuple(sorted(deciding, key=lambda rules: [-1 if rule is None else rule for rule in rules])),
             tuple(classes),
         )

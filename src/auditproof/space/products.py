@@ -1,16 +1,16 @@
 """What is asked in some cells, as a few products of verbs, objects and places, in words. Pure.
 
 What is all that there is, is called so: "all verbs", "every resource", "all of apps". That is always meant among the
-requests that the server serves, or, of cells that it does not serve, among all others.
+requests that the server serves, or, of cells that it does not serve, among all such; of odd ones, among everything.
 """
 
 from __future__ import annotations
 
 from collections import defaultdict
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
-from auditproof.space.cells import PATH_VERBS, RESOURCE_VERBS, PathCell, ResourceCell
+from auditproof.space.cells import ODD, PATH_VERBS, RESOURCE_VERBS, SERVED, UNSERVED, PathCell, ResourceCell
 from auditproof.space.places import Mentioned, Where, where_of
 from auditproof.space.wording import listed
 
@@ -48,42 +48,39 @@ class Product:
 
 @dataclass(frozen=True, slots=True)
 class Everything:
-    """All that can be asked in a space; each table by whether it is served. A class of targets is its first one."""
+    """All that can be asked in a space; each table by standing, with everything under ODD.
 
-    places: dict[bool, dict[tuple[Target, str], set[Place]]]
-    verbs: dict[bool, dict[Target, set[str]]]
-    targets: dict[bool, dict[Target, Targets]]
-    paths: dict[bool, dict[str, set[str]]]
+    A class of targets is its first one.
+    """
+
+    places: dict[int, dict[tuple[Target, str], set[Place]]]
+    verbs: dict[int, dict[Target, set[str]]]
+    targets: dict[int, dict[Target, Targets]]
+    paths: dict[int, dict[str, set[str]]]
     mentioned: Mentioned
 
     @staticmethod
     def of(space: Space) -> Everything:
         """Everything in ``space``."""
-        made = Everything(
-            {True: {}, False: {}},
-            {True: {}, False: {}},
-            {True: {}, False: {}},
-            {True: {}, False: {}},
-            Mentioned.of(space),
-        )
+        made = Everything(_by_standing(), _by_standing(), _by_standing(), _by_standing(), Mentioned.of(space))
         for cell in (cell for cells in space.cells.values() for cell in cells):
-            made._add(cell)
+            for standing in {cell.standing, ODD}:
+                made._add(cell, standing)
         return made
 
-    def _add(self, cell: Cell) -> None:
-        served = cell.served
+    def _add(self, cell: Cell, standing: int) -> None:
         if isinstance(cell, PathCell):
             for path in cell.paths:
-                self.paths[served].setdefault(path, set()).update(cell.verbs)
+                self.paths[standing].setdefault(path, set()).update(cell.verbs)
             return
         first = cell.targets[0]
-        self.targets[served][first] = cell.targets
-        self.verbs[served].setdefault(first, set()).update(cell.verbs)
+        self.targets[standing][first] = cell.targets
+        self.verbs[standing].setdefault(first, set()).update(cell.verbs)
         for verb in cell.verbs:
-            self.places[served].setdefault((first, verb), set()).add((cell.namespaces, cell.name))
+            self.places[standing].setdefault((first, verb), set()).add((cell.namespaces, cell.name))
 
     def products(self, cells: Sequence[Cell]) -> Iterator[Product]:
-        """The products of cells that are all served, or all not."""
+        """The products of cells that are of one standing."""
         yield from self._of_resources([cell for cell in cells if isinstance(cell, ResourceCell)])
         yield from self._of_paths([cell for cell in cells if isinstance(cell, PathCell)])
 
@@ -92,7 +89,7 @@ class Everything:
         for cell in cells:
             for path in cell.paths:
                 verbs[path].update(cell.verbs)
-        known = self.paths[cells[0].served] if cells else {}
+        known = self.paths[cells[0].standing] if cells else {}
         for some, paths in _by_verbs(verbs, known).items():
             mine = tuple(c for c in cells if set(c.paths) & set(paths) and (not some or set(c.verbs) & some))
             yield Product(_in_order(some, PATH_VERBS), _paths_text(paths, list(known)), "", (), tuple(paths), mine)
@@ -107,16 +104,17 @@ class Everything:
             for where, verbs in self._places(target, by_verb).items():
                 placed.setdefault(where, {})[target] = verbs
         for where, by_target in placed.items():
-            for some, targets in _by_verbs(by_target, self.verbs[cells[0].served]).items():
-                mine = (cell for target in targets for verb in by_target[target] for cell in asked[target][verb])
-                yield self._of_targets(tuple(dict.fromkeys(mine)), where, some, targets)
+            for some, targets in _by_verbs(by_target, self.verbs[cells[0].standing]).items():
+                pairs = ((target, verb) for target in targets for verb in _in_order(by_target[target], RESOURCE_VERBS))
+                mine = dict.fromkeys(cell for target, verb in pairs for cell in asked[target][verb])
+                yield self._of_targets(tuple(sorted(mine, key=_unanswered)), where, some, targets)
 
     def _places(self, target: Target, by_verb: dict[str, list[ResourceCell]]) -> dict[Where, set[str]]:
         """The verbs by where they are asked; what cannot have a name goes with verbs that are asked beside it."""
         wheres: dict[str, Where] = {}
         nameless: dict[str, Where] = {}
         for verb, cells in by_verb.items():
-            known = self.places[cells[0].served][target, verb]
+            known = self.places[cells[0].standing][target, verb]
             where = where_of({(cell.namespaces, cell.name) for cell in cells}, known, self.mentioned)
             (wheres if any(name for _, name in known) else nameless)[verb] = where
         for verb, where in nameless.items():
@@ -132,12 +130,21 @@ class Everything:
     def _of_targets(
         self, cells: tuple[ResourceCell, ...], where: Where, verbs: frozenset[str], targets: list[Target]
     ) -> Product:
-        served = cells[0].served
-        chosen = [target for first in targets for target in self.targets[served][first]]
-        everything = [target for some in self.targets[served].values() for target in some]
-        what = _resources_text(chosen, everything, "every resource" if served else "everything that is not served so")
+        standing = cells[0].standing
+        chosen = [target for first in targets for target in self.targets[standing][first]]
+        everything = [target for some in self.targets[standing].values() for target in some]
+        all_of_them = "everything that is not served so" if standing == UNSERVED else "every resource"
+        what = _resources_text(chosen, everything, all_of_them)
         names = tuple(target.text for target in chosen)
         return Product(_in_order(verbs, RESOURCE_VERBS), what, where.text(self.mentioned), names, (), cells)
+
+
+def _by_standing() -> dict[int, dict[Any, Any]]:
+    return {SERVED: {}, UNSERVED: {}, ODD: {}}
+
+
+def _unanswered(cell: Cell) -> bool:
+    return not cell.answered
 
 
 T = TypeVar("T", bound="Hashable")
@@ -156,7 +163,7 @@ def _by_verbs(asked: dict[T, set[str]], known: dict[T, set[str]]) -> dict[frozen
 
 def _in_order(verbs: Iterable[str], order: tuple[str, ...]) -> tuple[str, ...]:
     known = set(verbs)
-    return tuple(verb for verb in order if verb in known)
+    return tuple(verb for verb in (*order, *sorted(known.difference(order))) if verb in known)
 
 
 def _paths_text(paths: list[str], known: list[str]) -> str:
@@ -174,9 +181,13 @@ def _trees(paths: list[str], known: list[str]) -> list[str]:
     wanted = set(paths)
     by_head: dict[str, list[str]] = defaultdict(list)
     for path in known:
-        by_head[path.split("/")[1]].append(path)
+        by_head[_head(path)].append(path)
     whole = {head for head, some in by_head.items() if head and len(some) > 1 and wanted.issuperset(some)}
-    return list(dict.fromkeys(f"/{h}/…" if (h := path.split("/")[1]) in whole else path for path in paths))
+    return list(dict.fromkeys(f"/{h}/…" if (h := _head(path)) in whole else path for path in paths))
+
+
+def _head(path: str) -> str:
+    return path.split("/")[1] if path.startswith("/") else path
 
 
 def _resources_text(chosen: list[Target], everything: list[Target], all_of_them: str) -> str:

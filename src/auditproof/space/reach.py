@@ -18,8 +18,8 @@ if TYPE_CHECKING:
 class Witness:
     """A concrete request of a class.
 
-    ``served`` says that the server has something to answer it with, ``honest`` that the credential for it takes no name
-    or group that is the server's own.
+    ``served`` says that ordinary clients send it and the server has something to answer it with, ``honest`` that the
+    credential for it takes no name or group that is the server's own, or odd.
     """
 
     attributes: Attributes
@@ -38,7 +38,7 @@ def reachable(policy: Policy, served: Served) -> dict[int | None, Witness]:
     best: dict[int | None, Outcome] = {}
     for outcome in space.outcomes():
         known = best.get(outcome.deciding[0])
-        if known is None or _rank(outcome) < _rank(known):
+        if known is None or outcome.oddness < known.oddness:
             best[outcome.deciding[0]] = outcome
     return {rule: witness_of(space, outcome) for rule, outcome in best.items()}
 
@@ -47,7 +47,3 @@ def witness_of(space: Space, outcome: Outcome) -> Witness:
     """One request of the outcome."""
     cell = outcome.cells[0]
     return Witness(cell.attributes(space.user(outcome)), cell.served, outcome.identity.honest)
-
-
-def _rank(outcome: Outcome) -> tuple[bool, bool, bool]:
-    return not outcome.cells[0].served, not outcome.identity.honest, outcome.identity.failed

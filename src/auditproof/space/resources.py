@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
     from auditproof.policy import PolicyRule
 
-_EVERYTHING = ""  # no pattern is empty and useful; an entry without resources is kept here
+_EVERYTHING = None  # an entry without resources is kept here
 Named = tuple[tuple[str, int], ...]
 
 
@@ -23,8 +23,9 @@ class ResourceIndex:
     def __init__(self, rules: Sequence[PolicyRule]) -> None:
         self.unbound = 0
         self.groups: dict[str, None] = {}
-        self._plain: dict[str, dict[str, int]] = defaultdict(lambda: defaultdict(int))
-        self._named: dict[str, dict[str, dict[str, int]]] = defaultdict(lambda: defaultdict(lambda: defaultdict(int)))
+        self._plain: dict[str, dict[str | None, int]] = defaultdict(lambda: defaultdict(int))
+        self._named: dict[str, dict[str | None, dict[str, int]]]
+        self._named = defaultdict(lambda: defaultdict(lambda: defaultdict(int)))
         for number, rule in enumerate(rules):
             self._add(1 << number, rule)
 
@@ -35,8 +36,6 @@ class ResourceIndex:
             if entry.group != "*":
                 self.groups[entry.group] = None
             for pattern in entry.resources or (_EVERYTHING,):
-                if pattern == _EVERYTHING and entry.resources:
-                    continue  # "" as a resource: no request has none
                 for name in entry.resource_names:
                     self._named[entry.group][pattern][name] |= bit
                 if not entry.resource_names:
@@ -57,11 +56,12 @@ class ResourceIndex:
         for known in (group, "*"):
             for table in (self._plain, self._named):
                 for pattern in table.get(known, {}):
-                    resource, _, subresource = pattern.partition("/")
-                    yield resource, subresource
+                    if pattern is not _EVERYTHING:
+                        resource, _, subresource = pattern.partition("/")
+                        yield resource, subresource
 
 
-def _patterns(resource: str, subresource: str) -> tuple[str, ...]:
+def _patterns(resource: str, subresource: str) -> tuple[str | None, ...]:
     """Every pattern that matches; ``pods/*`` is one for pods itself."""
     if subresource:
         return _EVERYTHING, "*", f"{resource}/{subresource}", f"*/{subresource}", f"{resource}/*"

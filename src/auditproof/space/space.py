@@ -31,6 +31,11 @@ class Outcome:
     cells: tuple[Cell, ...]
     deciding: tuple[int | None, ...]
 
+    @property
+    def oddness(self) -> tuple[int, int, bool]:
+        """To sort by, the most ordinary first: by what is asked, by who asks, and failed logins last."""
+        return self.cells[0].standing, self.identity.standing, self.identity.failed
+
 
 Lists = tuple[tuple[int, int], ...]  # of each list of rules the first and the end, in the space's rules
 
@@ -113,7 +118,7 @@ class Space:
         return self.identities.user(outcome.identity, outcome.region)
 
 
-def _least_wanted(cell: Cell) -> tuple[bool, bool, bool]:
+def _least_wanted(cell: Cell) -> tuple[int, bool, bool, bool]:
     """What is served and well known is shown first."""
     known = not hasattr(cell, "targets") or cell.targets[0].known
-    return not cell.served, not known, cell.verbs[0] in ("", "proxy")
+    return cell.standing, not cell.answered, not known, cell.verbs[0] in ("", "proxy")

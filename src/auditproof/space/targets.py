@@ -9,7 +9,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from auditproof.space.fresh import fresh, segments
+from auditproof.space.fresh import fresh
+from auditproof.space.oddity import is_odd_name
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -42,9 +43,15 @@ class Target:
     known: bool = True
 
     @property
+    def odd(self) -> bool:
+        """Whether hardly anything is called that."""
+        return is_odd_name(self.resource) or (bool(self.subresource) and is_odd_name(self.subresource))
+
+    @property
     def text(self) -> str:
         """As kubectl would write it: ``deployments.apps/scale``."""
-        full = f"{self.resource}.{self.group}" if self.group else self.resource
+        name = self.resource or '""'
+        full = f"{name}.{self.group}" if self.group else name
         return f"{full}/{self.subresource}" if self.subresource else full
 
 
@@ -53,7 +60,8 @@ class TargetClass:
     """Targets alike: ``plain`` are the rules for any name, ``named`` further ones for a name.
 
     ``verbs`` are those that are served, and ``scope`` where: in namespaces, outside of them, or unknown.
-    ``shape`` names resources whose name means something else in some paths (NewRequestInfo).
+    ``shape`` names resources whose name means something else in some paths (NewRequestInfo). ``odd``: hardly anything
+    is called that (see ``oddity``).
     """
 
     targets: tuple[Target, ...]
@@ -63,14 +71,15 @@ class TargetClass:
     scope: str
     sub: bool
     shape: str
+    odd: bool
 
 
 def target_classes(index: ResourceIndex, served: Served) -> tuple[TargetClass, ...]:
     """Every resource that can be asked for, in classes."""
-    merged: dict[tuple[int, Named, frozenset[str], str, bool, str], list[Target]] = {}
+    merged: dict[tuple[int, Named, frozenset[str], str, bool, str, bool], list[Target]] = {}
     for target, verbs, scope in _targets(index, served):
         masks = index.masks(target.group, target.resource, target.subresource)
-        key = (*masks, verbs, scope, bool(target.subresource), _SHAPES.get(target.resource, ""))
+        key = (*masks, verbs, scope, bool(target.subresource), _SHAPES.get(target.resource, ""), target.odd)
         merged.setdefault(key, []).append(target)
     return tuple(TargetClass(tuple(targets), *key) for key, targets in merged.items())
 
@@ -106,16 +115,18 @@ def _combinations(index: ResourceIndex, group: str) -> Iterator[tuple[str, str, 
     """Resources with subresources that the patterns for ``group`` tell apart, and whether they are written there.
 
     A pair that is not written itself differs from anything else only where both a pattern ``resource/*`` and one
-    ``*/subresource`` are.
+    ``*/subresource`` are. What is called ``*`` itself differs only where ``*/*`` is written, which means both.
     """
-    written = list(index.mentioned(group))
-    resources = segments([resource for resource, _ in written])
-    subresources = segments([subresource for _, subresource in written])
+    every = [pair for pair in dict.fromkeys(index.mentioned(group)) if "/" not in pair[1]]
+    star = {"*"} if ("*", "*") not in every else set()
+    written = [(resource, sub) for resource, sub in every if resource not in star and sub not in star]
+    resources = [resource for resource in dict.fromkeys(resource for resource, _ in every) if resource not in star]
+    subresources = {sub for _, sub in every}
     other, part = fresh("widgets", resources), fresh("part", subresources)
-    starred = segments([resource for resource, subresource in written if subresource == "*"])
-    anywhere = segments([subresource for resource, subresource in written if resource == "*"])
+    starred = [resource for resource, sub in every if sub == "*" and resource not in star]
+    anywhere = [sub for resource, sub in every if resource == "*" and sub and sub not in star]
     pairs = [(resource, "") for resource in resources]
-    pairs += [(resource, sub) for resource, sub in written if sub and segments([resource]) and segments([sub])]
+    pairs += [(resource, sub) for resource, sub in written if sub]
     pairs += [(resource, sub) for resource in starred for sub in anywhere]
     yield from ((resource, sub, True) for resource, sub in dict.fromkeys(pairs))
     rest = [(other, ""), (other, "status"), (other, part), *((other, sub) for sub in anywhere)]
