@@ -40,7 +40,7 @@ def _reach(subject: Subject, rule: PolicyRule, *, explained: bool) -> Iterator[F
         asked = subject.meant(rule, rule)
         yield subject.finding("AP202", rule.position, message, advice, asked or _any_request(subject))
     if rule.index not in subject.outcomes:
-        yield from _unreachable(subject, rule) if matched or not explained else ()
+        yield from _unreachable(subject, rule)
     elif matched and not any(_is_usual(outcome) for outcome in subject.outcomes[rule.index]):
         yield _left_over(subject, rule)
 
