@@ -25,6 +25,7 @@ from auditproof.diff import (
     render_text,
     to_record,
 )
+from auditproof.markdown import markdown
 from auditproof.policy import Policy, parse_policy
 from auditproof.served import load_served
 from auditproof.stages import emitted_stages
@@ -272,7 +273,7 @@ def test_what_only_odd_requests_show_is_a_difference_and_says_how_odd_it_is(rule
     assert line in [f"{request.method} {request.uri}" for request in sent]
     assert f"  odd      {clause}" in render_text(found)
     assert "only somebody who tries it sends such a request" in render_text(found)
-    assert clause in render_markdown(found)
+    assert markdown(clause) in render_markdown(found)
     assert clause in to_record(found)["changes"][0]["odd"]
     assert not to_record(found)["changes"][0]["forged"]
 
