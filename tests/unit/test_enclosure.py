@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import re
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any, cast
 
@@ -475,3 +475,47 @@ def test_an_event_that_may_still_come_is_a_doubt_though_the_sentinel_is_there(
         "the fence was not seen: this log is in no order, and holds 3 of the 4 events that the server counts: "
         "the others may still come"
     )
+
+
+def test_without_counters_what_is_absent_is_in_doubt(server: FakeServer, make: Callable[..., Enclosure]) -> None:
+    server.metrics_status = 403
+    server.silent.add("/excluded")
+    fence_of = make()
+    fence_of.open()
+    recorded, absent = act(server, "id-1"), act(server, "id-2", Request("GET", "/excluded"))
+
+    fence = close(fence_of, recorded, absent)
+
+    assert fence.doubts_about(recorded) == ()
+    assert "an event that it lost would not be noticed" in fence.doubts_about(absent)[0]
+
+
+@pytest.mark.parametrize(("more", "words"), [(2, "holds 2 fewer events"), (-1, "holds 1 more events")])
+def test_a_log_that_does_not_hold_what_was_counted_is_not_sound(
+    server: FakeServer, make: Callable[..., Enclosure], more: int, words: str
+) -> None:
+    fence_of = make()
+    fence_of.open()
+    sent = act(server)
+    server.events += more
+
+    (why,) = close(fence_of, sent).faults_of(sent.exchange)
+
+    assert words in why
+
+
+def test_a_follow_up_that_somebody_else_answers_closes_nothing(
+    server: FakeServer, make: Callable[..., Enclosure], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fence_of = make()
+    fence_of.open()
+    sent = act(server, headers=(("Content-Length", "9999"),))
+    answer = FakeServer.answer
+
+    def without_echo(self: FakeServer, request: Request, audit_id: str) -> Response:
+        given = answer(self, request, audit_id)
+        return replace(given, headers=()) if request == FOLLOW_UP else given
+
+    monkeypatch.setattr(FakeServer, "answer", without_echo)
+
+    assert close(fence_of, sent).closed == frozenset()
