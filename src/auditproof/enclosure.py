@@ -58,7 +58,8 @@ AUDIT_OFF = (
     "(--audit-log-path, --audit-webhook-config-file), so it records nothing at all"
 )
 FOLLOW_UP = Request("GET", "/version")
-USER_AGENT = "auditproof/fence"
+AGENT = "auditproof/"
+USER_AGENT = f"{AGENT}fence"
 
 
 @dataclass(slots=True)
@@ -111,7 +112,8 @@ class Enclosure:
         self._offsets: list[tuple[timedelta, timedelta]] = []
         self._beside: list[Attributes] = []  # what was asked in this batch beside its actions
         self._ours: set[str] = set()  # the Audit-IDs of all that was asked in this batch
-        self._agents: dict[str, str] = {}  # an Audit-ID that is not ours, by the User-Agent of an action of ours
+        self._agents: dict[str, str] = {}  # the Audit-ID of each action, by its User-Agent
+        self._strangers: dict[str, str] = {}  # another Audit-ID, by the User-Agent of an action
         self._asker: UserInfo | None = None
 
     @property
@@ -185,18 +187,22 @@ class Enclosure:
                 "the API server records so much beside this run that its counters and its log were never seen to "
                 "agree: nobody can say whether the log is whole"
             )
-        self._reconciler.readings.clear()
         self._mark = seen.mark
+
+    def _ask(self) -> Scrape:
+        """Read the counters, which is a request like any other."""
+        scrape = self._metrics.read()
+        self._ours.update(scrape.audit_ids)
+        if self._asker is not None:
+            self._beside += [attributes_of("GET", METRICS, self._asker)] * len(scrape.audit_ids)
+        return scrape
 
     def _scrape(self, seen: _Seen, wanted: set[str]) -> Scrape:
         """Read the log to its end, the counters, and the log again."""
         self._read(seen, wanted)
-        scrape = self._metrics.read()
+        scrape = self._ask()
         self._reconciler.scraped(scrape)
         self._read(seen, wanted)
-        self._ours.update(scrape.audit_ids)
-        if self._asker is not None:
-            self._beside += [attributes_of("GET", METRICS, self._asker)] * len(scrape.audit_ids)
         return scrape
 
     def close(self, sent: Sequence[Sent], patience_s: float = FENCE_TIMEOUT_S) -> Fence:
@@ -209,7 +215,8 @@ class Enclosure:
         seen = _Seen(self._mark)
         wanted = {item.exchange.audit_id for item in sent}
         self._ours |= wanted
-        self._agents = dict.fromkeys((item.exchange.user_agent for item in sent if item.exchange.user_agent), "")
+        self._agents = {item.exchange.user_agent or "": item.exchange.audit_id for item in sent}
+        self._strangers = {}
         doubts: list[str] = []
         unsound: list[str] = []
         closed: frozenset[tuple[Wire, int]] = frozenset()
@@ -235,8 +242,7 @@ class Enclosure:
         clock = self._clock
         text += f"; {clock.text()}" if clock.text() else ""
         events = {audit_id: self._in_order(found) for audit_id, found in seen.events.items()}
-        agents = {agent: name for agent, name in self._agents.items() if name}
-        return Fence(text, tuple(doubts), closed, events, over, missed, tuple(unsound), clock, agents)
+        return Fence(text, tuple(doubts), closed, events, over, missed, tuple(unsound), clock, self._strangers)
 
     def _in_order(self, events: list[AuditEvent]) -> tuple[AuditEvent, ...]:
         """The events of a request as they happened, where the log keeps no order."""
@@ -253,33 +259,45 @@ class Enclosure:
                 self._offsets += [offset] if offset else []
         del self._offsets[:-MOST_OFFSETS]
 
+    def _base_now(self) -> int:
+        """What was missing before the first batch, as far as is known by now: lines may have come late."""
+        assert self._base is not None
+        if self._own and self._base == 0:
+            return 0
+        return min((reading.missing(self._clock_now)[1] for reading in self._reconciler.kept), default=self._base)
+
     def _reconcile(self, seen: _Seen, wanted: set[str]) -> tuple[Scrape | None, list[str], str]:
         """The counters after everything; why the log is not sound; and why nobody can say whether it is whole."""
         if self._metrics.blind:
             return None, [], ""
         if not self._counts or self._base is None:
-            return self._metrics.read(), [], self._busy
-        base, last = self._base, [self._before]
+            return self._ask(), [], self._busy
+        last: Scrape | None = self._before
+        self._reconciler.keep()
 
-        def look() -> int | None:
-            last[:] = [self._scrape(seen, wanted)]
-            if self._lost(last[0]) or seen.problems:  # then it is told anyway that something is missing
-                return base
-            missing = self._reconciler.most_missing(self._clock_now)
-            return missing if missing <= base and (not self._own or missing in (0, base) or missing < 0) else None
+        def look() -> tuple[int, int] | None:
+            """What is missing now, and what was before; None while the two are not seen to agree."""
+            nonlocal last
+            last = self._scrape(seen, wanted)
+            base, missing = self._base_now(), self._reconciler.most_missing(self._clock_now)
+            told = seen.problems or self._lost(last)  # then it is known anyway that something is missing
+            return (base, base) if told else (missing, base) if missing <= base else None
 
         try:
-            missing = wait_until(look, what="log and counters to agree", timeout_s=self._patience_s)
+            missing, base = wait_until(look, what="log and counters to agree", timeout_s=self._patience_s)
         except TimedOut:
-            least = max(reading.missing(self._clock_now)[0] for reading in self._reconciler.readings) - base
+            base, self._base = self._base_now(), None
+            least = self._reconciler.least_missing(self._clock_now) - base
             most = self._reconciler.most_missing(self._clock_now) - base
             if least > 0:
-                return last[0], [f"the log holds {least} fewer events than the server has counted: it is not whole"], ""
-            return last[0], [], f"up to {most} events that the server has counted may be missing in the log"
-        if missing < base and not (self._own and missing == 0):
-            few = base - missing
-            return last[0], [f"the log holds {few} more events than the server has counted: something adds to it"], ""
-        return last[0], [], ""
+                return last, [f"the log holds {least} fewer events than the server has counted: it is not whole"], ""
+            return last, [], f"up to {most} events that the server has counted may be missing in the log"
+        self._base = missing if self._base is not None else None
+        if missing == base or (self._own and missing == 0):
+            return last, [], ""
+        self._base = None
+        more = base - missing
+        return last, [f"the log holds {more} more events than the server has counted: something adds to it"], ""
 
     def _death(self) -> list[str]:
         """What ended, if anything did: a process that is killed closes its connections a moment before it is gone."""
@@ -387,15 +405,15 @@ class Enclosure:
             raise AuditproofError(self._metrics.blind)
 
         def look() -> int | None:
-            before = self._metrics.read().counters
+            before = self._ask().counters
             self._read(seen, wanted)
-            after = self._metrics.read().counters
+            after = self._ask().counters
             return after.events if before.events == after.events == self._lines and not after.lost else None
 
         try:
             count = wait_until(look, what="all events to come", timeout_s=self._patience_s)
         except TimedOut:
-            counted = self._metrics.read().counters.events
+            counted = self._ask().counters.events
             raise AuditproofError(
                 f"this log is in no order, and holds {self._lines} of the {counted} events that the server counts: "
                 "the others may still come"
@@ -413,8 +431,9 @@ class Enclosure:
             nonlocal events
             events += 1
             self._reconciler.take(event)
-            if event.audit_id not in self._ours and (agent := event.raw.get("userAgent", "")) in self._agents:
-                self._agents[agent] = event.audit_id
+            agent = event.raw.get("userAgent", "")
+            if self._agents.get(agent, event.audit_id) != event.audit_id and agent.startswith(AGENT):
+                self._strangers[agent] = event.audit_id
             return event.audit_id in wanted
 
         part = self._log.read(seen.mark, look)
@@ -438,7 +457,7 @@ class Enclosure:
         if self._metrics.blind:
             raise AuditproofError(self._metrics.blind)
         assert self._before is not None
-        before, after = self._before.counters, self._metrics.read().counters
+        before, after = self._before.counters, self._ask().counters
         self._read(seen, wanted)
         if after.events != before.events:
             raise AuditproofError(

@@ -74,6 +74,7 @@ class Reconciler:
         self._seen: set[tuple[str, str, str]] = set()
         self._requests: dict[str, AuditEvent] = {}
         self.readings: list[Reading] = []
+        self.kept: list[Reading] = []  # earlier ones, that what comes late still belongs to
 
     def take(self, event: AuditEvent) -> None:
         """Take a line that is an event; one that repeats another is none of the server's."""
@@ -83,7 +84,7 @@ class Reconciler:
         self._seen.add(key)
         self._lines += 1
         self._requests[event.audit_id] = event
-        for reading in self.readings:
+        for reading in (*self.readings, *self.kept):
             reading.later.append(event)
 
     def take_others(self, lines: int) -> None:
@@ -97,6 +98,7 @@ class Reconciler:
     def forget(self) -> None:
         """Forget all readings, and which lines there were: what comes is another batch."""
         self.readings.clear()
+        self.kept.clear()
         self._seen.clear()
         self._requests.clear()
 
@@ -108,6 +110,14 @@ class Reconciler:
             for name, event in self._requests.items()
             if (received := times[name]) is not None and begun <= received <= ended
         }
+
+    def keep(self) -> None:
+        """Set the readings so far apart: what comes late still belongs to them."""
+        self.kept, self.readings = self.readings, []
+
+    def least_missing(self, clock: Clock) -> int:
+        """How many counted events are missing at least, by the reading that says most."""
+        return max(reading.missing(clock)[0] for reading in self.readings)
 
     def most_missing(self, clock: Clock) -> int:
         """How many counted events are missing at most, by the reading that says least."""
