@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from auditproof.enclosure import AUDIT_OFF
+from auditproof.agreement import AUDIT_OFF
 from auditproof.errors import AuditproofError
 from auditproof.plugin.pipe import NotSo
 

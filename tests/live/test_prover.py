@@ -145,9 +145,8 @@ def test_each_request_is_sent_once_with_a_name_of_its_own(prover: Prover) -> Non
     exchanges = [proof.verdict.evidence.exchange for proof in proofs]
     assert len({exchange.audit_id for exchange in exchanges}) == 20
     assert [len(proof.verdict.evidence.events) for proof in proofs] == [2] * 20
-    assert {proof.verdict.evidence.events[0].raw["userAgent"] for proof in proofs} == {
-        f"auditproof/step-{n}" for n in range(20)
-    }
+    agents = {proof.verdict.evidence.events[0].raw["userAgent"].partition(" ")[0] for proof in proofs}
+    assert agents == {f"auditproof/step-{n}" for n in range(20)}
 
 
 def test_a_large_answer_with_a_declared_length_is_proven(prover: Prover) -> None:

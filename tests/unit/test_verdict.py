@@ -488,3 +488,12 @@ def test_a_level_promises_the_body_of_an_accepted_request() -> None:
     refused(judge(Expectation(), truncated), Outcome.VIOLATED, "the server has truncated it")
     assert judge(Expectation(absent=("requestObject",)), truncated).outcome is Outcome.PROVEN
     assert judge(Expectation(), replace(found, own_api=False)).outcome is Outcome.PROVEN
+
+
+def test_where_nobody_can_say_what_is_lost_only_what_is_all_there_is_proven() -> None:
+    unclear = "the server's audit counters cannot be read"
+    whole, half, none = evidence(both()), evidence((event(RECEIVED),)), evidence(rules="[{level: None}]")
+
+    assert judge(Expectation(), replace(whole, unclear=unclear)).outcome is Outcome.PROVEN
+    for found in (half, none, evidence()):
+        refused(judge(Expectation(), replace(found, unclear=unclear)), Outcome.UNPROVEN, unclear)
