@@ -45,8 +45,8 @@ TOO_BUSY = (
 class Agreed:
     """What a batch came to.
 
-    ``unsound`` say why nothing that the log holds can be relied on, ``doubts`` why what is absent shows nothing, and
-    ``unclear`` why that is so of actions without any event.
+    ``unsound`` say why nothing that the log holds can be relied on, ``doubts`` that something was lost, and ``unclear``
+    why nobody can say whether anything was.
     """
 
     after: Scrape | None
@@ -225,13 +225,13 @@ class Agreement:
     ) -> tuple[dict[str, str], str]:
         """What the counters say of the policy's decisions.
 
-        A doubt, by Audit-ID, about each action without an event that the server may never have seen, or whose event may
-        be where nobody looks; and why the levels in the log cannot be the server's own, mostly an empty text.
+        A doubt, by Audit-ID, about each action without an event that the server may never have seen; and why the levels
+        in the log cannot be the server's own, mostly an empty text.
         """
         recorded = self._log.events.keys()
-        if agreed.unclear:
-            return {each.audit_id: agreed.unclear for each in sent if each.audit_id not in recorded}, ""
-        assert agreed.after is not None and self._before is not None
+        if agreed.after is None:
+            return {}, ""
+        assert self._before is not None
         before, after, shown = self._before, agreed.after, {}
         if self._counts:
             clock = self._clock_now

@@ -96,7 +96,7 @@ class Enclosure:
         unsound: list[str] = []
         closed: frozenset[tuple[Wire, int]] = frozenset()
         over: frozenset[str] = frozenset()
-        text, missed = "", dict[str, str]()
+        text, unclear, missed = "", "", dict[str, str]()
         try:
             closed = self._follow_up(sent)
             over = self._settle(sent, closed)
@@ -106,6 +106,7 @@ class Enclosure:
                 self._agreement.note_clock(self._log.events.get(each.audit_id, ()), each.started, each.finished)
             agreed = self._agreement.close(patience_s)
             doubts += agreed.doubts
+            unclear = agreed.unclear
             missed, changed = self._agreement.decisions(exchanges, agreed, self._decide)
             unsound += [*agreed.unsound, *([changed] if changed else [])]
         except AuditproofError as error:
@@ -125,6 +126,7 @@ class Enclosure:
             tuple(unsound),
             clock,
             self._log.strangers,
+            unclear,
         )
 
     def _death(self) -> list[str]:

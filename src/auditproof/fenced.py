@@ -33,6 +33,7 @@ class Fence:
     ``uncounted`` has a doubt for each Audit-ID whose request leaves no event, where the server has not counted as many
     such requests as were sent. ``unsound`` say why not even what the log holds can be relied on; ``clock`` is how far
     the server's is ahead of ours. ``strangers`` has the Audit-ID of an event that is not ours, by a User-Agent that is.
+    ``unclear`` is why nobody can say whether the log is whole.
     """
 
     text: str
@@ -44,6 +45,7 @@ class Fence:
     unsound: tuple[str, ...] = ()
     clock: Clock = SAME
     strangers: Mapping[str, str] = field(default_factory=dict)
+    unclear: str = ""
 
     def doubts_about(self, sent: Sent) -> tuple[str, ...]:
         """Why the absence of an event of this exchange would prove nothing; empty where nothing does."""

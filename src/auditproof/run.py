@@ -307,6 +307,7 @@ class Prover:
             doubts=tuple(dict.fromkeys((*self._vigil.doubts, *self._doubts, *fence.doubts_about(sent)))),
             fence=fence.text,
             unsound=fence.faults_of(exchange),
+            unclear=fence.unclear,
             over=exchange.audit_id in fence.over or exchange.audit_id in fence.events,
             clock=fence.clock,
             own_api=exchange.attributes.api_group not in self._foreign_groups,

@@ -53,6 +53,10 @@ class Evidence:
 
     ``decision`` is the policy's, ``doubts`` say why the absence of an event would prove nothing (fence not seen, lines
     that are no events, lost events, a dead server); ``fence`` says in words what closed the scan.
+    ``unsound`` say why not even what is there can be relied on (the log holds more or fewer events than were counted),
+    ``unclear`` why nobody can say whether anything was lost; both are mostly empty. ``over``: events or the server's
+    own log name the Audit-ID. ``clock`` is how far the server's is ahead of ours, ``own_api`` says that no other server
+    answers for the resource.
     """
 
     exchange: Exchange
@@ -62,6 +66,7 @@ class Evidence:
     fence: str = ""
     unsound: tuple[str, ...] = ()
     over: bool = False
+    unclear: str = ""
     clock: Clock = SAME
     own_api: bool = True
 
@@ -95,7 +100,8 @@ def judge(expectation: Expectation, evidence: Evidence) -> Verdict:
     seen = tuple(_seen_wrong(expectation, evidence, level, stages))
     missing = tuple(_missing(expectation, evidence, level, stages))
     answer = tuple(_doubts(expectation, evidence))
-    doubts = (*answer, *evidence.doubts)
+    absent = missing or not evidence.events
+    doubts = (*answer, *evidence.doubts, *([evidence.unclear] if evidence.unclear and absent else []))
     if unsound:
         return Verdict(Outcome.UNPROVEN, _once(*unsound, *doubts, *seen, *missing), level, stages, evidence)
     if seen or (missing and not doubts):  # an answer that was not meant may be why
