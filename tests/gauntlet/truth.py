@@ -136,7 +136,9 @@ def truth_about(
     events = [event for name in dict.fromkeys(each.sent_id for each in own) for event in log.get(name, ())]
     differs = "; ".join(_differences(step, own[0].status, events, judged))
     other = not all(each.same for each in own)
-    trace = bool(events) or decide(judged, step.attributes).level is not Level.NONE
+    decision = decide(judged, step.attributes)
+    kept = emitted_stages(step.attributes, own[0].status) - decision.omit_stages
+    trace = bool(events) or (decision.level is not Level.NONE and bool(kept))
     lied = other or (between is not None and not exchange.error and own[0].status != exchange.status)
     return Truth(differs, _void(step, exchange, own), other, len(own), beyond=lied and not trace)
 
