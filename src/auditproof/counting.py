@@ -11,7 +11,6 @@ from __future__ import annotations
 import uuid
 from contextlib import suppress
 from dataclasses import dataclass, field
-from datetime import datetime
 from typing import TYPE_CHECKING
 
 from auditproof.action import Request
@@ -19,11 +18,13 @@ from auditproof.audit import Stage
 from auditproof.auditlog import FileLog
 from auditproof.counters import parse_counters
 from auditproof.errors import AuditproofError, WireError
+from auditproof.event_match import time_of
 from auditproof.wait import TimedOut, wait_until
 from auditproof.wire import Credential, Wire
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
+    from datetime import datetime
 
     from auditproof.audit import AuditEvent
     from auditproof.auditlog import Slice
@@ -102,9 +103,9 @@ def balance(lines: int, tail: Sequence[AuditEvent], scrape: Scrape) -> Balance:
     own RequestReceived is in the counters, its ResponseComplete is not.
     """
     own = [event for event in tail if event.audit_id == scrape.audit_id]
-    times = [_time(event) for event in tail if event.audit_id != scrape.audit_id]
-    before = sum(time < scrape.started for time in times)
-    unclear = sum(scrape.started <= time <= scrape.finished for time in times)
+    times = [time_of(event, "stageTimestamp") for event in tail if event.audit_id != scrape.audit_id]
+    before = sum(time is not None and time < scrape.started for time in times)
+    unclear = sum(time is None or scrape.started <= time <= scrape.finished for time in times)
     written = lines + before + sum(event.stage is Stage.REQUEST_RECEIVED for event in own)
     return Balance(written, scrape.counters.lines - written, unclear)
 
@@ -125,7 +126,8 @@ class _Reading:
         first = iter([True])
         base = self._log.read(self._log.beginning(), lambda _: next(first, False))
         self._scrape = self._ask()
-        if base.events and _time(base.events[0]).timestamp() < self._scrape.counters.process_start - CLOCK_S:
+        begun = time_of(base.events[0], "stageTimestamp") if base.events else None
+        if begun is not None and begun.timestamp() < self._scrape.counters.process_start - CLOCK_S:
             return Account(reason="the log begins before the process that counts: the API server was restarted")
         with suppress(TimedOut):  # then the last account says what is wrong
             what = "a quiet moment of the API server"
@@ -163,8 +165,3 @@ def _words(found: Balance) -> str:
     if found.missing:
         return f"the log holds {found.missing} fewer events than the server counted: it is not the whole log"
     return ""
-
-
-def _time(event: AuditEvent) -> datetime:
-    """When the event's stage was reached (stageTimestamp, RFC 3339 in UTC with microseconds)."""
-    return datetime.fromisoformat(str(event.raw["stageTimestamp"]))
