@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any
 
+from auditproof.attributes import UserInfo, attributes_of
 from auditproof.audit import Level
 from auditproof.decide import decide
 from auditproof.stages import emitted_stages
@@ -65,6 +66,14 @@ class Grade(StrEnum):
     BLAMED = "blamed"  # VIOLATED, where the log really is not as stated, because another request came than was sent
     UNPROVEN = "unproven"  # where something could have been shown
     VOID = "void"  # UNPROVEN, where nothing could be shown
+
+
+# What every API server asks of itself all the time; where the policy excludes that, it is noise at level None.
+_LEASE = attributes_of(
+    "PUT",
+    "/apis/coordination.k8s.io/v1/namespaces/kube-system/leases/apiserver",
+    UserInfo("system:apiserver", ("system:authenticated", "system:masters")),
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,13 +134,14 @@ def truth_about(
 ) -> Truth:
     """The truth about an action; ``between`` is None where the client spoke to the server itself."""
     if between is None:
-        # an answer that switches protocols is the kubelet's own, which knows of no Audit-Id
-        echo = bool(exchange.header("Audit-Id")) or bool(exchange.error) or exchange.status == 101
+        # the answer to whoever asks for another protocol is the kubelet's own, which knows of no Audit-Id
+        echo = bool(exchange.header("Audit-Id")) or bool(exchange.error) or bool(exchange.request.upgrade)
         own = [Forwarded(exchange.audit_id, exchange.audit_id, same=True, status=exchange.status, echo=echo)]
     else:
         own = [each for each in between.forwarded if each.client_id == exchange.audit_id]
     if not own:
-        beyond = between is not None and between.noise and exchange.audit_id in between.forged
+        others = between is not None and (between.noise or decide(judged, _LEASE).level is Level.NONE)
+        beyond = others and between is not None and exchange.audit_id in between.forged
         return Truth("", void="it never came to the server", times=0, beyond=beyond)
     events = [event for name in dict.fromkeys(each.sent_id for each in own) for event in log.get(name, ())]
     differs = "; ".join(_differences(step, own[0].status, events, judged))
