@@ -178,9 +178,13 @@ class Agreement:
             """What is missing now, and what was before; None while the two are not seen to agree."""
             nonlocal last
             last = self._scrape()
-            base, missing = self._base_now(), reconciler.most_missing(self._clock_now)
-            told = self._log.problems or self._lost(last)  # then it is known anyway that something is missing
-            return (base, base) if told else (missing, base) if missing <= base else None
+            base = self._base_now()
+            if self._log.problems or self._lost(last):  # then it is known anyway that something is missing
+                return base, base
+            whole = {base, 0} if self._own else {base}  # what is late at the beginning of a log of ours may have come
+            if (too_many := reconciler.too_many(min(whole))) > 0:
+                return min(whole) - too_many, min(whole)
+            return next(((missing, missing) for missing in whole if reconciler.says(missing, self._clock_now)), None)
 
         try:
             missing, base = wait_until(look, what="log and counters to agree", timeout_s=patience_s)
@@ -193,7 +197,7 @@ class Agreement:
                 return Agreed(last, unsound=(why,))
             return Agreed(last, unclear=f"up to {most} events that the server has counted may be missing in the log")
         doubts = self._lost(last)
-        if missing != base and not (self._own and missing == 0):
+        if missing != base:
             self._base = None
             why = f"the log holds {base - missing} more events than the server has counted: something adds to it"
             return Agreed(last, (why,), doubts)

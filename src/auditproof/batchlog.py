@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from auditproof.audit import Stage
 from auditproof.errors import LogUnreadable
-from auditproof.reconcile import Reconciler
+from auditproof.reconcile import AGENT, Reconciler
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -17,8 +17,6 @@ if TYPE_CHECKING:
     from auditproof.attributes import Attributes
     from auditproof.audit import AuditEvent
     from auditproof.auditlog import AuditLog, Mark
-
-AGENT = "auditproof/"  # every User-Agent of ours begins so
 
 
 @dataclass(slots=True)

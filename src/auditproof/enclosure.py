@@ -18,9 +18,10 @@ from typing import TYPE_CHECKING
 from auditproof.action import Request
 from auditproof.agreement import Agreement
 from auditproof.attributes import attributes_of
-from auditproof.batchlog import AGENT, Asked, BatchLog
+from auditproof.batchlog import Asked, BatchLog
 from auditproof.errors import AuditproofError
 from auditproof.fenced import Fence, Sent
+from auditproof.reconcile import AGENT
 from auditproof.settling import end_shows, is_over
 from auditproof.verdict import NOT_STORED
 from auditproof.wait import TimedOut, wait_until

@@ -10,6 +10,7 @@ their own timestamps; lines that came while it lasted may be. An event is counte
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from auditproof.audit import Stage
@@ -23,6 +24,11 @@ if TYPE_CHECKING:
     from auditproof.counters import Scrape
 
 
+AGENT = "auditproof/"  # our own requests: they have ended, and were counted, before we read the counters
+# An event is stamped, then counted; on a processor with much to do some time may pass in between.
+COUNTED_S = timedelta(milliseconds=20)
+
+
 @dataclass(slots=True)
 class Reading:
     """A scrape with how many lines were known when it began, and the events that were read since."""
@@ -30,6 +36,14 @@ class Reading:
     scrape: Scrape
     known: int
     later: list[AuditEvent] = field(default_factory=list)
+
+    @property
+    def most_by_order(self) -> int:
+        """At most how many are missing, by nothing but what stood in the log before: too many lines are so for sure."""
+        own = sum(
+            event.audit_id in self.scrape.audit_ids and event.stage is Stage.REQUEST_RECEIVED for event in self.later
+        )
+        return self.scrape.counters.events - self.known - own
 
     def missing(self, clock: Clock) -> tuple[int, int]:
         """At least and at most how many counted events no line was seen of; negative where there are too many lines.
@@ -48,7 +62,8 @@ class Reading:
                 possible += counted
                 continue
             reached = _reached(event)
-            sure += reached is not None and reached < begun
+            ended_before = str(event.raw.get("userAgent", "")).startswith(AGENT)
+            sure += reached is not None and reached < (begun if ended_before else begun - COUNTED_S)
             possible += reached is None or reached <= ended
         events = self.scrape.counters.events
         return events - possible, events - sure
@@ -118,6 +133,14 @@ class Reconciler:
     def least_missing(self, clock: Clock) -> int:
         """How many counted events are missing at least, by the reading that says most."""
         return max(reading.missing(clock)[0] for reading in self.readings)
+
+    def says(self, missing: int, clock: Clock) -> bool:
+        """Whether a reading says that no more are missing."""
+        return any(reading.missing(clock)[1] == missing for reading in self.readings)
+
+    def too_many(self, base: int) -> int:
+        """How many lines there are for sure that were never counted, where ``base`` events were missing before."""
+        return max(base - reading.most_by_order for reading in self.readings)
 
     def most_missing(self, clock: Clock) -> int:
         """How many counted events are missing at most, by the reading that says least."""

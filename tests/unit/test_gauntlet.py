@@ -33,6 +33,11 @@ if TYPE_CHECKING:
     from auditproof.action import Request
 
 POLICY = parse_policy(b"apiVersion: audit.k8s.io/v1\nkind: Policy\nrules:\n- level: Metadata\n", "policy.yaml")
+SILENT = parse_policy(
+    b"apiVersion: audit.k8s.io/v1\nkind: Policy\nrules:\n"
+    b"- {level: None, nonResourceURLs: [/version]}\n- level: Metadata\n",
+    "policy.yaml",
+)  # about the action, not about what the server asks of itself
 NOTHING = parse_policy(b"apiVersion: audit.k8s.io/v1\nkind: Policy\nrules:\n- level: None\n", "policy.yaml")
 NAME = "auditproof-1"
 
@@ -121,7 +126,8 @@ def test_a_verdict_is_held_against_the_server_s_own_log(
         (Outcome.PROVEN, Between(), NOTHING, Grade.WRONG),
         (Outcome.VIOLATED, Between(), POLICY, Grade.WRONG),
         (Outcome.UNPROVEN, Between(), POLICY, Grade.VOID),
-        (Outcome.PROVEN, Between(forged={NAME}), NOTHING, Grade.WRONG),
+        (Outcome.PROVEN, Between(forged={NAME}), SILENT, Grade.WRONG),
+        (Outcome.PROVEN, Between(forged={NAME}), NOTHING, Grade.BEYOND),
         (Outcome.PROVEN, Between(noise=True, forged={NAME}), NOTHING, Grade.BEYOND),
         (Outcome.PROVEN, came(same=False), NOTHING, Grade.BEYOND),
         (Outcome.PROVEN, came(same=False), POLICY, Grade.WRONG),
