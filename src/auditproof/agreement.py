@@ -104,7 +104,9 @@ class Agreement:
         Raises AuditproofError where either cannot be read, or nothing is counted at all.
         """
         self.asked = asked
-        if self._before is None and not self.blind and self._metrics.first() is not None:
+        if self._before is None and not self.blind and (first := self._metrics.first()) is not None:
+            if not sum(first.counters.levels.values()):
+                raise AuditproofError(AUDIT_OFF)  # there may be no log either
             self._unread = self._admin.unread() if self._log.in_order else ""
             self._asker = self._admin.user()
         if not self._log.catch_up(anew=self._base is None, whole=self._own and self._counts):
@@ -112,8 +114,6 @@ class Agreement:
         if self.blind:
             return
         self._before = self._metrics.read()
-        if not sum(self._before.counters.levels.values()):
-            raise AuditproofError(AUDIT_OFF)
         if self._counts and self._base is None:
             self._find_base(settle)
         asked.beside.clear()

@@ -10,7 +10,6 @@ import pytest
 from auditproof.action import act
 from auditproof.auditlog import NO_LEVEL, FileLog
 from auditproof.backends import legacy_line_of, parse_legacy
-from auditproof.clusters.disk import fill
 from auditproof.errors import ClusterError
 from auditproof.plugin.pipe import NotSo, require
 
@@ -79,7 +78,7 @@ def test_the_legacy_format_shows_who_and_what_but_no_level(pipe: Pipe) -> None:
 )
 def test_a_full_disk_loses_events_in_blocking_mode_and_no_request_notices(pipe: Pipe) -> None:
     """Full disk, blocking: requests are served, their events are lost, every loss is counted."""
-    account = pipe.perform(20, midway=lambda: fill(pipe.disk))
+    account = pipe.perform(20, midway=pipe.fill_disk)
 
     require(account, recorded=10, lost=10, refused=0)
     assert account.errors.keys() == {"log"}, account.errors
@@ -91,7 +90,7 @@ def test_a_full_disk_loses_events_in_blocking_mode_and_no_request_notices(pipe: 
 )
 def test_a_full_disk_loses_events_in_batch_mode_and_no_request_notices(pipe: Pipe) -> None:
     """Full disk, batch: requests are served, their events are lost, every loss is counted."""
-    account = pipe.perform(20, midway=lambda: fill(pipe.disk))
+    account = pipe.perform(20, midway=pipe.fill_disk)
 
     require(account, recorded=10, lost=10, refused=0)
     assert account.errors.keys() == {"log"}, account.errors
@@ -104,7 +103,7 @@ def test_a_full_disk_loses_events_in_batch_mode_and_no_request_notices(pipe: Pip
 )
 def test_a_full_disk_stops_requests_in_strict_mode_but_not_those_whose_beginning_is_not_recorded(pipe: Pipe) -> None:
     """Full disk, blocking-strict: requests are refused, but where RequestReceived is omitted they are served unseen."""
-    refused = pipe.perform(20, midway=lambda: fill(pipe.disk))
+    refused = pipe.perform(20, midway=pipe.fill_disk)
     omitted = pipe.perform(actions=[act("get", f"secrets/number-{n}", "pipe") for n in range(10)])
     (pipe.disk / "filler").unlink()
     again = pipe.perform(10)

@@ -17,6 +17,7 @@ from auditproof.action import Action, act
 from auditproof.admin import Admin
 from auditproof.auditlog import FileLog
 from auditproof.backends import Account, Load, account_of, load_of
+from auditproof.clusters.disk import fill
 from auditproof.counters import Counters, parse_counters
 from auditproof.errors import AuditproofError, LogUnreadable
 from auditproof.plugin.pipe_actions import LOADER, reads, steps_of
@@ -44,6 +45,7 @@ LOAD_TIMEOUT_S = 8.0
 SERVER_LOG = "server.log"
 PATIENCE_S = 2.0  # how long the end of a batch may take to the reader before it counts as not seen
 END_TIMEOUT_S = 30.0
+MOST_FILLERS = 20  # requests until a page of the log is full
 
 
 class NotSo(AuditproofError, AssertionError):
@@ -111,6 +113,21 @@ class Pipe:
     def harm(self, fault: Callable[[], object]) -> Callable[[], object]:
         """``fault``, or nothing where the flags say ``{unharmed}``: for ``midway`` and ``then`` of perform."""
         return fault if self.stage.harmed else lambda: None
+
+    def fill_disk(self) -> None:
+        """Let nothing more be written on the disk, not even into the last page of the log that is begun already.
+
+        Harmless requests beside the actions are sent until one leaves no line.
+        """
+        fill(self.disk)
+        step = replace(steps_of(LOADER, reads(1))[0], id="filler")
+        for _ in range(MOST_FILLERS):
+            lines = self._count_lines()
+            self._prover.perform([step])
+            self.wait_until_settled()
+            if self._count_lines() == lines:
+                return
+        raise NotSo("the disk is full, and the server still writes to its log")
 
     def perform(
         self,
