@@ -51,6 +51,7 @@ class Admin:
         credential = Credential(cluster.admin_cert, cluster.admin_key, cluster.admin_token)
         self._new_wire: Callable[[], Wire] = lambda: Wire(cluster.url, cluster.ca, credential)
         self._wire = self._new_wire()
+        self._asked: list[tuple[str, str, str]] = []
         self._others: list[Wire] = []  # to each API server behind the address, where there are several
         self._created: set[str] = set()
         self._defined: set[tuple[str, str]] = set()  # apiVersion and kind of the custom resources that it has defined
@@ -102,6 +103,11 @@ class Admin:
             "(they are told apart by process_start_time_seconds of /metrics)"
         )
 
+    def take_asked(self) -> list[tuple[str, str, str]]:
+        """Method, URI and Audit-ID of all that the policy was consulted about since this was asked last."""
+        asked, self._asked = self._asked, []
+        return asked
+
     def user(self) -> UserInfo | None:
         """Who the admin is to the server; None where it does not say."""
         review = {"apiVersion": "authentication.k8s.io/v1", "kind": "SelfSubjectReview"}
@@ -142,9 +148,12 @@ class Admin:
     def _send(self, wire: Wire, method: str, uri: str, body: Any = None, media_type: str = _JSON) -> Response:
         data = body if body is None or isinstance(body, bytes) else json.dumps(body).encode()
         request = Request(method, uri, (("Content-Type", media_type),) if body is not None else (), data)
-        response = wire.send(request, audit_id=f"setup-{uuid.uuid4()}", user_agent=USER_AGENT)
+        audit_id = f"setup-{uuid.uuid4()}"
+        response = wire.send(request, audit_id=audit_id, user_agent=USER_AGENT)
         if response.error:
             raise WireError(f"{method} {self._cluster.url}{uri} (set-up): {response.error}")
+        if response.header("Audit-Id") == audit_id and response.status < 429:  # the policy was surely consulted
+            self._asked.append((method, uri, audit_id))
         return response
 
     def create(self, manifest: Mapping[str, Any]) -> None:

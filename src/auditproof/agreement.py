@@ -70,6 +70,7 @@ class Agreement:
         self._base: int | None = None  # how many counted events no line is known of, from before the first batch
         self._busy = self._unread = ""
         self._offsets: list[tuple[timedelta, timedelta]] = []
+        self._last: Scrape | None = None  # the reading by which the last batch ended
         self.asked = Asked()
 
     @property
@@ -113,10 +114,16 @@ class Agreement:
             self._base = None
         if self.blind:
             return
-        self._before = self._metrics.read()
+        set_up = self._admin.take_asked()
+        if self._own and self._last is not None and self._asker is not None:  # another reading would say nothing new
+            self._before = self._last
+            asked.beside += [attributes_of(method, uri, self._asker) for method, uri, _ in set_up]
+            asked.ids.update(audit_id for _, _, audit_id in set_up)
+        else:
+            self._before = self._metrics.read()
         if self._counts and self._base is None:
             self._find_base(settle)
-        asked.beside.clear()
+            asked.beside.clear()
 
     def _find_base(self, settle: Callable[[], object]) -> None:
         """Find how many events were counted of which no line is known, before anything is performed.
@@ -166,6 +173,13 @@ class Agreement:
 
     def close(self, patience_s: float) -> Agreed:
         """Wait until log and counters agree about the batch, for so many seconds. Raises AuditproofError."""
+        self._last = None
+        agreed = self._agree(patience_s)
+        self._last = agreed.after
+        self._admin.take_asked()  # it is in that reading
+        return agreed
+
+    def _agree(self, patience_s: float) -> Agreed:
         if self.blind:
             return Agreed(None, unclear=self.blind)
         if not self._counts or self._base is None:

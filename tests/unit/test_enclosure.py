@@ -124,6 +124,9 @@ class FakeAdmin:
     def user(self) -> UserInfo | None:
         return None
 
+    def take_asked(self) -> list[tuple[str, str, str]]:
+        return []
+
     def reach_again(self) -> None:
         raise AssertionError("one server is reached by one connection")
 
