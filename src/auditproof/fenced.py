@@ -32,7 +32,7 @@ class Fence:
     ``over`` are the Audit-IDs of requests whose end showed elsewhere than on their connection (see ``settling``).
     ``uncounted`` has a doubt for each Audit-ID whose request leaves no event, where the server has not counted as many
     such requests as were sent. ``unsound`` say why not even what the log holds can be relied on; ``clock`` is how far
-    the server's is ahead of ours. ``strangers`` has the Audit-ID of an event that is not ours, by a User-Agent that is.
+    the server's is ahead of ours. ``strangers`` has an Audit-ID that is not the action's, by the action's User-Agent.
     ``unclear`` is why nobody can say whether the log is whole.
     """
 
@@ -60,7 +60,7 @@ class Fence:
         stranger = self.strangers.get(exchange.user_agent or "")
         if stranger is None:
             return self.unsound
-        why = f"an event of this action's User-Agent has the Audit-ID {stranger}, which was never sent"
+        why = f"an event of this action's User-Agent has the Audit-ID {stranger}, sent was {exchange.audit_id}"
         return (*self.unsound, f"{why}: something has sent it again, or changed its Audit-ID")
 
     def settles(self, sent: Sent) -> bool:

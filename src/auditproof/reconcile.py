@@ -119,11 +119,10 @@ class Reconciler:
 
     def requests(self, begun: datetime, ended: datetime) -> dict[str, Level]:
         """The level of each request in the log that came between, by the server's clock, by its Audit-ID."""
-        times = {name: time_of(event, "requestReceivedTimestamp") for name, event in self._requests.items()}
         return {
             name: event.level
             for name, event in self._requests.items()
-            if (received := times[name]) is not None and begun <= received <= ended
+            if (received := time_of(event, "requestReceivedTimestamp")) is not None and begun <= received <= ended
         }
 
     def keep(self) -> None:
