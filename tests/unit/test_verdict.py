@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from auditproof.action import Request
+from auditproof.action import Request, path_request
 from auditproof.attributes import attributes_of
 from auditproof.audit import AuditEvent, Level, Stage
 from auditproof.decide import decide
@@ -327,6 +327,13 @@ def test_an_answer_that_settles_nothing_makes_an_absence_unproven(changed: dict[
     found = evidence(rules="[{level: None}]", sent=exchange(**changed))
 
     refused(judge(Expectation(), found), Outcome.UNPROVEN, doubt)
+
+
+@pytest.mark.parametrize(("status", "outcome"), [(204, Outcome.UNPROVEN), (401, Outcome.PROVEN), (403, Outcome.PROVEN)])
+def test_of_options_only_the_answer_of_a_preflight_may_come_before_the_policy(status: int, outcome: Outcome) -> None:
+    found = evidence(rules="[{level: None}]", sent=exchange(request=path_request("OPTIONS", "/version"), status=status))
+
+    assert judge(Expectation(), found).outcome is outcome
 
 
 def test_another_answer_than_the_case_says_is_unproven() -> None:
