@@ -49,19 +49,19 @@ backends: $(READY) ## prove what log and webhook carry to the reader, by mode an
 	$(BIN)/auditproof run $(POLICY) --backends --coverage none --report $(REPORT) $(if $(KUBERNETES),--kubernetes $(KUBERNETES)) $(ARGS)
 
 bench: $(READY) ## what a proof costs beside the bare request, and how the space grows (ARGS=space: that alone)
-	$(BIN)/python -m tests.bench $(ARGS)
+	$(BIN)/python -m tools.bench $(ARGS)
 
 gauntlet: $(READY) ## let log reader, proxy, kubelet, etcd and pytest misbehave in RUNS runs: no verdict may be wrong
 	$(BIN)/python -m tests.gauntlet --runs $(RUNS) --seed $(SEED) $(ARGS)
 
-served: $(READY) ## record anew what the API servers serve (src/auditproof/served.json)
-	$(BIN)/python -m tests.record_served $(ARGS)
+served: $(READY) ## record anew what the API servers serve (src/auditproof/kube/discovery.json)
+	$(BIN)/python -m tools.record_discovery $(ARGS)
 
 catalogue: $(READY) ## write suites/resources anew out of what the API server serves
-	$(BIN)/python -m tests.catalogue
+	$(BIN)/python -m tools.catalogue
 
 facts: $(READY) ## write docs/coverage.md anew: which case shows which fact of suites/facts.yaml
-	$(BIN)/python -m tests.facts
+	$(BIN)/python -m tools.facts
 
 lock: ## renew requirements.lock (needs uv)
 	uv pip compile --generate-hashes --universal --no-annotate --no-header --python-version 3.11 pyproject.toml --group dev -o requirements.lock

@@ -10,11 +10,11 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from auditproof.action import Action, Target
-from auditproof.audit import Level, Stage
-from auditproof.expect import Expectation
-from auditproof.identity import Identity, IdentityKind
-from auditproof.resources import Resource
+from auditproof.audit.event import Level, Stage
+from auditproof.cases.expectation import Expectation
+from auditproof.kube.action import Action, Target
+from auditproof.kube.identity import Identity, IdentityKind
+from auditproof.kube.resources import Resource
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping

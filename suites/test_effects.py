@@ -13,9 +13,9 @@ from typing import TYPE_CHECKING, Any
 import pytest
 import yaml
 
-from auditproof.action import act
-from auditproof.expect import Expectation
-from auditproof.identity import AccessRule, Identity, IdentityKind
+from auditproof.cases.expectation import Expectation
+from auditproof.kube.action import act
+from auditproof.kube.identity import AccessRule, Identity, IdentityKind
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

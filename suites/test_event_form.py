@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 import jsonschema
 import pytest
 
-from auditproof.action import act, path_request
-from auditproof.identity import Identity
+from auditproof.kube.action import act, path_request
+from auditproof.kube.identity import Identity
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping

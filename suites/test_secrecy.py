@@ -12,13 +12,13 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from auditproof.action import Action, act, parse_target
 from auditproof.content import root
-from auditproof.manifest import load_manifest
-from auditproof.resources import Resource
+from auditproof.kube.action import Action, act, parse_target
+from auditproof.kube.manifest import load_manifest
+from auditproof.kube.resources import Resource
 
 if TYPE_CHECKING:
-    from auditproof.identity import Identity
+    from auditproof.kube.identity import Identity
     from auditproof.plugin.fixtures import Audit, Recorded
 
 pytestmark = pytest.mark.audit_policy(

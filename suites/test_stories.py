@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from auditproof.action import act, path_request
-from auditproof.audit import Level, Stage
-from auditproof.identity import Identity, IdentityKind, Impersonation
+from auditproof.audit.event import Level, Stage
+from auditproof.kube.action import act, path_request
+from auditproof.kube.identity import Identity, IdentityKind, Impersonation
 
 if TYPE_CHECKING:
     from auditproof.plugin.fixtures import Audit

@@ -1,5 +1,5 @@
 """``python -m auditproof``."""
 
-from auditproof.cli import main
+from auditproof.cli.main import main
 
 raise SystemExit(main())

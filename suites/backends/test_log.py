@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from auditproof.action import act
-from auditproof.auditlog import NO_LEVEL, FileLog
-from auditproof.backends import legacy_line_of, parse_legacy
+from auditproof.auditlog.file_log import NO_LEVEL, FileLog
 from auditproof.errors import ClusterError
+from auditproof.kube.action import act
 from auditproof.plugin.pipe import NotSo, require
+from auditproof.proof.backends import legacy_line_of, parse_legacy
 
 if TYPE_CHECKING:
     from collections.abc import Callable

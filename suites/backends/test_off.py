@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from auditproof.agreement import AUDIT_OFF
 from auditproof.errors import AuditproofError
 from auditproof.plugin.pipe import NotSo
+from auditproof.proof.fence.agreement import AUDIT_OFF
 
 if TYPE_CHECKING:
     from auditproof.plugin.pipe import Pipe

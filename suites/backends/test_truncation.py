@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from auditproof.action import act
-from auditproof.audit import Stage
-from auditproof.auditlog import FileLog
+from auditproof.audit.event import Stage
+from auditproof.auditlog.file_log import FileLog
+from auditproof.kube.action import act
 from auditproof.plugin.pipe import require
 from auditproof.plugin.pipe_actions import WRITER, large
 

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from auditproof.action import act
-from auditproof.auditlog import FileLog
-from auditproof.clusters.receiver import Behaviour
+from auditproof.auditlog.file_log import FileLog
+from auditproof.clusters.stand_ins.event_receiver import Behaviour
+from auditproof.kube.action import act
 from auditproof.plugin.pipe import require
 
 if TYPE_CHECKING:

@@ -14,14 +14,14 @@ from typing import TYPE_CHECKING, Any
 import axe_playwright_python
 import pytest
 
-from auditproof.diff import diff
-from auditproof.lint import examine
-from auditproof.policy import parse_policy
+from auditproof.analysis.diff import diff
+from auditproof.analysis.lint import examine
+from auditproof.audit.policy.load import parse_policy
+from auditproof.kube.discovery import load_served
 from auditproof.report.change import change_record
-from auditproof.report.html import into_page, standalone_page, ticket_document
+from auditproof.report.document import conformance_report
+from auditproof.report.html.page import into_page, standalone_page, ticket_document
 from auditproof.report.linting import lint_record
-from auditproof.report.results import conformance_report
-from auditproof.served import load_served
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

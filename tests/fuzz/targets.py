@@ -17,34 +17,34 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import yaml
-from tests.fuzz.inputs import as_json, as_yaml, inputs
 
-from auditproof.attributes import NotAudited, UserInfo, attributes_of
-from auditproof.auditlog import FileLog
-from auditproof.backends.legacy import parse_legacy
-from auditproof.case import load_case_file
-from auditproof.clusters.kubeconfig import load_kubeconfig
+from auditproof.analysis.lint import examine
+from auditproof.analysis.requirements import load_requirements
+from auditproof.audit.leaks import leaks
+from auditproof.audit.policy.load import parse_policy
+from auditproof.audit.redact import redact, removed_texts
+from auditproof.auditlog.file_log import FileLog
+from auditproof.auditlog.metrics import parse_counters
+from auditproof.auditlog.offline_log import ForeignFile
+from auditproof.auditlog.remote_log import StreamLog
+from auditproof.cases.load import load_case_file
+from auditproof.cli.evaluate import evaluate_lines
+from auditproof.clusters.existing.kubeconfig import load_kubeconfig
 from auditproof.clusters.profile import load_profile
-from auditproof.counters import parse_counters
 from auditproof.errors import AuditproofError, LogUnreadable, WireError
-from auditproof.evaluate import evaluate_lines
-from auditproof.foreignlog import ForeignFile
-from auditproof.lint import examine
-from auditproof.lint.formats import FORMATS, Linted
-from auditproof.noise import measure
-from auditproof.policy import parse_policy
-from auditproof.recorded import Judgement
-from auditproof.redact import redact, removed_texts
-from auditproof.report import ci
-from auditproof.report.closing import closing_lines
+from auditproof.kube.attributes import NotAudited, UserInfo, attributes_of
+from auditproof.kube.discovery import load_served
+from auditproof.proof.backends.legacy_format import parse_legacy
+from auditproof.proof.background import measure
+from auditproof.proof.offline import Judgement
+from auditproof.report.ci import troubles as ci
 from auditproof.report.compare import compare, render_markdown, render_text
-from auditproof.report.html import ticket_document
-from auditproof.report.reading import read_results
-from auditproof.report.recorded import file_record, kind_record
-from auditproof.requirements import load_requirements
-from auditproof.secrecy import leaks
-from auditproof.served import load_served
-from auditproof.streamlog import StreamLog
+from auditproof.report.findings import FORMATS, Linted
+from auditproof.report.html.page import ticket_document
+from auditproof.report.offline import file_record, kind_record
+from auditproof.report.read import read_results
+from auditproof.report.terminal import closing_lines
+from tests.fuzz.inputs import as_json, as_yaml, inputs
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence

@@ -3,6 +3,7 @@
 from pathlib import Path
 
 import pytest
+
 from tests.fuzz.running import feed
 from tests.fuzz.targets import CORPUS, TARGETS, Target
 

@@ -11,14 +11,13 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from auditproof.client import connection as wire
+from auditproof.clusters.run.run_directory import RunDirectory
 from tests.gauntlet.performing import Grader, perform
 from tests.gauntlet.plan import plan_of
 from tests.gauntlet.sessions import Sessions, session_of
 from tests.gauntlet.station import KINDS, Station
 from tests.gauntlet.tally import Tally
-
-from auditproof import wire
-from auditproof.clusters.rundir import RunDirectory
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence

@@ -5,20 +5,20 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any
 
-from auditproof.action import act, path_request, to_request
-from auditproof.audit import Level, Stage
-from auditproof.decide import decide
-from auditproof.expect import Expectation
-from auditproof.identity import Identity, IdentityKind, Impersonation
-from auditproof.run import Step
+from auditproof.audit.decide import decide
+from auditproof.audit.event import Level, Stage
+from auditproof.cases.expectation import Expectation
+from auditproof.kube.action import act, path_request, to_request
+from auditproof.kube.identity import Identity, IdentityKind, Impersonation
+from auditproof.proof.prover import Step
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from random import Random
 
-    from auditproof.action import Request
-    from auditproof.decide import Decision
-    from auditproof.policy import Policy
+    from auditproof.audit.decide import Decision
+    from auditproof.audit.policy.load import Policy
+    from auditproof.kube.action import Request
 
 SPACE = "gauntlet"
 LEVELS = [str(level) for level in Level]

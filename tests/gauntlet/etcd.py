@@ -9,7 +9,7 @@ from random import Random
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from auditproof.clusters.rundir import RunDirectory
+    from auditproof.clusters.run.run_directory import RunDirectory
 
 KINDS = ("etcd", "server", "both")
 WITHIN_S, LONGEST_S = 0.5, 0.8

@@ -1,6 +1,6 @@
 """A way to the node that misbehaves: it stands between an API server and the stand-in kubelet, behind a unix socket.
 
-The API server opens every connection to a node or pod through it, by CONNECT (see auditproof.clusters.kubelet).
+The API server opens every connection to a node or pod through it, by CONNECT (see clusters/stand_ins/kubelet.py).
 """
 
 from __future__ import annotations

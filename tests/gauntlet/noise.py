@@ -8,13 +8,13 @@ import threading
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
-from auditproof import pki
+from auditproof.clusters.pki import x509 as pki
 
 if TYPE_CHECKING:
     from pathlib import Path
     from random import Random
 
-    from auditproof.clusters.base import Cluster
+    from auditproof.clusters.cluster import Cluster
 
 PAUSE_S = 0.01
 PATHS = (

@@ -10,6 +10,9 @@ from dataclasses import dataclass, field, replace
 from random import Random
 from typing import TYPE_CHECKING
 
+from auditproof.errors import AuditproofError
+from auditproof.proof.prover import Prover
+from auditproof.proof.run_counters import count
 from tests.gauntlet.cases import steps
 from tests.gauntlet.etcd import Pause
 from tests.gauntlet.noise import Noise
@@ -17,19 +20,14 @@ from tests.gauntlet.proxy import Script
 from tests.gauntlet.reader import Reader
 from tests.gauntlet.truth import Between, Grade, events_of, truth_about
 
-from auditproof.counting import count
-from auditproof.errors import AuditproofError
-from auditproof.run import Prover
-
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
     from pathlib import Path
 
+    from auditproof.clusters.cluster import Cluster
+    from auditproof.proof.prover import Proof
     from tests.gauntlet.plan import Plan
     from tests.gauntlet.station import Station
-
-    from auditproof.clusters.base import Cluster
-    from auditproof.run import Proof
 
 PATIENCE_S = 0.5  # how long a run waits for the end of its fence; one without a fault, which needs it, has more
 CONTROL_PATIENCE_S = 5.0

@@ -18,18 +18,16 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
+from auditproof.clusters.pki import x509 as pki
 from tests.gauntlet.meddling import ANSWERS, Asked, meddling_with
 from tests.gauntlet.truth import Between, Forwarded
-
-from auditproof import pki
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
 
+    from auditproof.clusters.cluster import Cluster
     from tests.gauntlet.meddling import Meddle
-
-    from auditproof.clusters.base import Cluster
 
 TIMEOUT_S = 10.0
 _BODY = b'{"kind":"Status","apiVersion":"v1","metadata":{},"message":"said by a proxy"}\n'

@@ -24,8 +24,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-    from auditproof.clusters.base import Cluster
-    from auditproof.clusters.rundir import RunDirectory
+    from auditproof.clusters.cluster import Cluster
+    from auditproof.clusters.run.run_directory import RunDirectory
 
 POLICY = "apiVersion: audit.k8s.io/v1\nkind: Policy\nrules:\n- level: Metadata\n"
 TIMEOUT_S = 180
@@ -69,10 +69,10 @@ PLUGINS = {
     "drops": "def pytest_collection_modifyitems(items):\n    del items[1:]\n",
 }
 HEAD = """import pytest
-from auditproof.action import act
-from auditproof.audit import Level
-from auditproof.expect import Expectation
-from auditproof.identity import Identity
+from auditproof.kube.action import act
+from auditproof.audit.event import Level
+from auditproof.cases.expectation import Expectation
+from auditproof.kube.identity import Identity
 
 @pytest.fixture
 def alice():

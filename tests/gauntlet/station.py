@@ -6,23 +6,22 @@ from dataclasses import dataclass, replace
 from random import Random
 from typing import TYPE_CHECKING
 
+from auditproof.audit.policy.load import load_policy, parse_policy
+from auditproof.audit.server_flags import Settings
+from auditproof.clusters.embedded import Embedded
+from auditproof.clusters.profile import load_profile
+from auditproof.clusters.run.run_directory import RunDirectory
+from auditproof.clusters.stand_ins.node_network import SOCKET
 from tests.gauntlet.cases import policy_text
 from tests.gauntlet.kubelet import Way, selection
 from tests.gauntlet.proxy import Proxy
-
-from auditproof.clusters.embedded import Embedded
-from auditproof.clusters.network import SOCKET
-from auditproof.clusters.profile import load_profile
-from auditproof.clusters.rundir import RunDirectory
-from auditproof.policy import load_policy, parse_policy
-from auditproof.settings import Settings
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
-    from auditproof.clusters.base import Cluster
-    from auditproof.policy import Policy
+    from auditproof.audit.policy.load import Policy
+    from auditproof.clusters.cluster import Cluster
 
 BATCHED = {"mode": "batch", "batch-max-wait": "50ms", "batch-throttle-enable": "false"}
 # Nine tenths of what /metrics says, about other things than the audit: reading it is most of what a run would take.

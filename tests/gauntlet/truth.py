@@ -12,19 +12,19 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any
 
-from auditproof.attributes import UserInfo, attributes_of
-from auditproof.audit import Level
-from auditproof.decide import decide
-from auditproof.stages import emitted_stages
-from auditproof.verdict import Outcome
+from auditproof.audit.decide import decide
+from auditproof.audit.event import Level
+from auditproof.audit.stages import emitted_stages
+from auditproof.kube.attributes import UserInfo, attributes_of
+from auditproof.proof.verdict import Outcome
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
     from pathlib import Path
 
-    from auditproof.exchange import Exchange
-    from auditproof.policy import Policy
-    from auditproof.run import Step
+    from auditproof.audit.policy.load import Policy
+    from auditproof.client.exchange import Exchange
+    from auditproof.proof.prover import Step
 
 _STAGES = ["RequestReceived", "ResponseStarted", "ResponseComplete", "Panic"]
 Event = dict[str, Any]

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING
 import pytest
 
 from auditproof.clusters.embedded import Embedded
-from auditproof.clusters.engine import Engine, find_engine, run
+from auditproof.clusters.kind.engine import Engine, find_engine, run
 from auditproof.clusters.profile import load_profile
-from auditproof.clusters.rundir import RunDirectory
+from auditproof.clusters.run.run_directory import RunDirectory
 from auditproof.errors import ClusterError
 
 if TYPE_CHECKING:

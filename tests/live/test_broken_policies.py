@@ -8,17 +8,17 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING
 
 import pytest
-from tests.broken import BROKEN, data_of
 
-from auditproof.clusters.binaries import find_binaries
-from auditproof.clusters.readiness import last_words
+from auditproof.clusters.binaries.find import find_binaries
+from auditproof.clusters.run.readiness import last_words
+from tests.support.broken import BROKEN, data_of
 
 if TYPE_CHECKING:
     from pathlib import Path
     from typing import Any
 
     from auditproof.clusters.embedded import Embedded
-    from auditproof.clusters.rundir import RunDirectory
+    from auditproof.clusters.run.run_directory import RunDirectory
 
 REFUSED = "loading audit policy file: "
 LENIENT = "falling back to lenient decoding"

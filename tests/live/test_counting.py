@@ -11,19 +11,20 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from auditproof import content, counting
-from auditproof.action import path_request
+from auditproof import content
+from auditproof.client.connection import Credential, Wire
 from auditproof.clusters.embedded import Embedded
 from auditproof.clusters.profile import load_profile
-from auditproof.clusters.rundir import RunDirectory
-from auditproof.counting import count
-from auditproof.wire import Credential, Wire
+from auditproof.clusters.run.run_directory import RunDirectory
+from auditproof.kube.action import path_request
+from auditproof.proof import run_counters as counting
+from auditproof.proof.run_counters import count
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from pathlib import Path
 
-    from auditproof.clusters.base import Cluster
+    from auditproof.clusters.cluster import Cluster
 
 ROOT = content.root()
 SUITE = "suites/matching/paths.audit.yaml"

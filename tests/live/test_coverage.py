@@ -11,18 +11,18 @@ import jsonschema
 import pytest
 
 from auditproof import content
-from auditproof.coverage import Depth, plan
-from auditproof.expect import Expectation
-from auditproof.policy import load_policy
-from auditproof.run import Prover, Step
-from auditproof.served import load_served
-from auditproof.verdict import Outcome
+from auditproof.analysis.coverage import Depth, plan
+from auditproof.audit.policy.load import load_policy
+from auditproof.cases.expectation import Expectation
+from auditproof.kube.discovery import load_served
+from auditproof.proof.prover import Prover, Step
+from auditproof.proof.verdict import Outcome
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from auditproof.clusters.embedded import Embedded
-    from auditproof.clusters.rundir import RunDirectory
+    from auditproof.clusters.run.run_directory import RunDirectory
 
 SCHEMA = "src/auditproof/report/results.schema.json"
 POLICY = """\

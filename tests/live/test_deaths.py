@@ -13,21 +13,21 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from auditproof.action import act, to_request
+from auditproof.audit.policy.load import load_policy
+from auditproof.audit.server_flags import Settings
+from auditproof.cases.expectation import Expectation
 from auditproof.clusters import embedded as provider
-from auditproof.clusters import reaper
-from auditproof.clusters.disk import CannotMount, fill, mount_disk
 from auditproof.clusters.embedded import Embedded
 from auditproof.clusters.profile import load_profile
-from auditproof.clusters.rundir import RunDirectory
-from auditproof.counting import count
+from auditproof.clusters.run import reaper
+from auditproof.clusters.run.run_directory import RunDirectory
+from auditproof.clusters.stand_ins.small_disk import CannotMount, fill, mount_disk
 from auditproof.errors import ClusterError, ServerDied
-from auditproof.expect import Expectation
-from auditproof.identity import Identity
-from auditproof.policy import load_policy
-from auditproof.run import Prover, Step
-from auditproof.settings import Settings
-from auditproof.verdict import Outcome
+from auditproof.kube.action import act, to_request
+from auditproof.kube.identity import Identity
+from auditproof.proof.prover import Prover, Step
+from auditproof.proof.run_counters import count
+from auditproof.proof.verdict import Outcome
 from auditproof.wait import wait_until
 
 if TYPE_CHECKING:
@@ -39,7 +39,7 @@ import sys
 from pathlib import Path
 from auditproof.clusters.embedded import Embedded
 from auditproof.clusters.profile import load_profile
-from auditproof.clusters.rundir import RunDirectory
+from auditproof.clusters.run.run_directory import RunDirectory
 run = RunDirectory.open(sys.argv[1])
 Embedded(load_profile("embedded"), run, kubernetes="1.37", assets=None, report=print).cluster(Path(sys.argv[2]))
 """

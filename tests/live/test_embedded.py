@@ -14,19 +14,19 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
-from tests.descriptors import descriptors
 
+from auditproof.audit.server_flags import NO_SETTINGS
 from auditproof.clusters.embedded import Embedded
 from auditproof.clusters.profile import load_profile
-from auditproof.clusters.rundir import RunDirectory
+from auditproof.clusters.run.run_directory import RunDirectory
 from auditproof.errors import ClusterError
-from auditproof.settings import NO_SETTINGS
 from auditproof.wait import wait_until
+from tests.support.descriptors import descriptors
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from auditproof.clusters.base import Cluster
+    from auditproof.clusters.cluster import Cluster
 
 CONTROLLER = """
 import signal, sys, threading
@@ -35,7 +35,7 @@ for name in ("SIGINT", "SIGHUP"):  # ignored in what a shell starts in the backg
 from pathlib import Path
 from auditproof.clusters.embedded import Embedded
 from auditproof.clusters.profile import load_profile
-from auditproof.clusters.rundir import RunDirectory
+from auditproof.clusters.run.run_directory import RunDirectory
 directory = RunDirectory.create(keep="keep" in sys.argv)
 embedded = Embedded(load_profile("embedded"), directory, kubernetes="1.37", assets=None, report=lambda _: None)
 cluster = embedded.cluster(Path(sys.argv[1]))

@@ -6,22 +6,22 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from auditproof.action import act, path_request, to_request
-from auditproof.audit import Level, Stage
-from auditproof.expect import Expectation
-from auditproof.identity import Identity
-from auditproof.policy import load_policy
-from auditproof.run import Prover, Step
-from auditproof.verdict import Outcome
+from auditproof.audit.event import Level, Stage
+from auditproof.audit.policy.load import load_policy
+from auditproof.cases.expectation import Expectation
+from auditproof.kube.action import act, path_request, to_request
+from auditproof.kube.identity import Identity
+from auditproof.proof.prover import Prover, Step
+from auditproof.proof.verdict import Outcome
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from pathlib import Path
 
-    from auditproof.action import Request
     from auditproof.clusters.embedded import Embedded
-    from auditproof.clusters.rundir import RunDirectory
-    from auditproof.verdict import Verdict
+    from auditproof.clusters.run.run_directory import RunDirectory
+    from auditproof.kube.action import Request
+    from auditproof.proof.verdict import Verdict
 
 ALICE = Identity.x509("alice", "developers")
 SHORT = [Stage.REQUEST_RECEIVED, Stage.RESPONSE_COMPLETE]

@@ -13,16 +13,16 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from auditproof.clusters.cleanup import find_made, labels
-from auditproof.clusters.connection import connection_to
-from auditproof.settings import Settings
+from auditproof.audit.server_flags import Settings
+from auditproof.clusters.cluster import connection_to
+from auditproof.clusters.existing.cleanup import find_made, labels
 from auditproof.wait import wait_until
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from auditproof.clusters.base import Cluster
-    from auditproof.clusters.connection import Connection
+    from auditproof.client.probe import Connection
+    from auditproof.clusters.cluster import Cluster
     from auditproof.clusters.embedded import Embedded
 
 POLICY = """\

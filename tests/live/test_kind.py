@@ -20,25 +20,25 @@ import pytest
 import yaml
 
 from auditproof import content
-from auditproof.action import act, to_request
-from auditproof.clusters.kind import Kind
-from auditproof.clusters.kind_home import Home
+from auditproof.audit.policy.load import load_policy
+from auditproof.audit.server_flags import NO_SETTINGS
+from auditproof.cases.expectation import Expectation
+from auditproof.clusters.kind.home import Home
+from auditproof.clusters.kind.provider import Kind
 from auditproof.clusters.profile import load_profile
-from auditproof.clusters.rundir import RunDirectory
+from auditproof.clusters.run.run_directory import RunDirectory
 from auditproof.errors import ClusterError
-from auditproof.expect import Expectation
-from auditproof.identity import Identity
-from auditproof.policy import load_policy
-from auditproof.run import Prover, Step
-from auditproof.settings import NO_SETTINGS
-from auditproof.verdict import Outcome
+from auditproof.kube.action import act, to_request
+from auditproof.kube.identity import Identity
+from auditproof.proof.prover import Prover, Step
+from auditproof.proof.verdict import Outcome
 from auditproof.wait import wait_until
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from auditproof.clusters.base import Cluster
-    from auditproof.clusters.engine import Engine
+    from auditproof.clusters.cluster import Cluster
+    from auditproof.clusters.kind.engine import Engine
 
 ROOT = content.root()
 IMAGE = os.environ.get("AUDITPROOF_IMAGE", "")
@@ -47,9 +47,9 @@ ALICE = Identity.x509("alice", "developers")
 CONTROLLER = """
 import sys, threading
 from pathlib import Path
-from auditproof.clusters.kind import Kind
+from auditproof.clusters.kind.provider import Kind
 from auditproof.clusters.profile import load_profile
-from auditproof.clusters.rundir import RunDirectory
+from auditproof.clusters.run.run_directory import RunDirectory
 policy, image, *words = sys.argv[1:]
 directory = RunDirectory.create(keep="keep" in words)
 kind = Kind(load_profile("kind"), directory, kubernetes="1.37", image=image, policy=Path(policy), report=lambda _: None)

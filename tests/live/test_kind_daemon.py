@@ -16,16 +16,16 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from auditproof.action import act, to_request
-from auditproof.clusters.engine import Engine, run
-from auditproof.clusters.kind import Kind
+from auditproof.audit.policy.load import load_policy
+from auditproof.cases.expectation import Expectation
+from auditproof.clusters.kind.engine import Engine, run
+from auditproof.clusters.kind.provider import Kind
 from auditproof.clusters.profile import load_profile
-from auditproof.clusters.rundir import RunDirectory
-from auditproof.expect import Expectation
-from auditproof.identity import Identity
-from auditproof.policy import load_policy
-from auditproof.run import Prover, Step
-from auditproof.verdict import Outcome
+from auditproof.clusters.run.run_directory import RunDirectory
+from auditproof.kube.action import act, to_request
+from auditproof.kube.identity import Identity
+from auditproof.proof.prover import Prover, Step
+from auditproof.proof.verdict import Outcome
 from auditproof.wait import wait_until
 
 if TYPE_CHECKING:

@@ -12,28 +12,28 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from auditproof.action import act, to_request
-from auditproof.admin import Admin
-from auditproof.audit import Level
-from auditproof.clusters.kind import Kind
-from auditproof.clusters.kind_binary import find_kind
-from auditproof.clusters.kind_home import Home, homes, remove_reusable
+from auditproof.audit.event import Level
+from auditproof.audit.policy.load import load_policy
+from auditproof.cases.expectation import Expectation
+from auditproof.clusters.kind.binary import find_kind
+from auditproof.clusters.kind.home import Home, homes, remove_reusable
+from auditproof.clusters.kind.provider import Kind
 from auditproof.clusters.profile import load_profile
-from auditproof.clusters.rundir import RunDirectory
-from auditproof.counting import count
+from auditproof.clusters.run.run_directory import RunDirectory
 from auditproof.errors import ServerDied
-from auditproof.expect import Expectation
-from auditproof.identity import Identity
-from auditproof.policy import load_policy
-from auditproof.run import Prover, Step
-from auditproof.verdict import Outcome
+from auditproof.kube.action import act, to_request
+from auditproof.kube.identity import Identity
+from auditproof.proof.prover import Prover, Step
+from auditproof.proof.run_counters import count
+from auditproof.proof.verdict import Outcome
+from auditproof.setup.admin import Admin
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from pathlib import Path
 
-    from auditproof.clusters.base import Cluster
-    from auditproof.clusters.engine import Engine
+    from auditproof.clusters.cluster import Cluster
+    from auditproof.clusters.kind.engine import Engine
 
 IMAGE = os.environ.get("AUDITPROOF_IMAGE", "")
 SWAPS = 20

@@ -16,13 +16,13 @@ from typing import TYPE_CHECKING, Any
 import pytest
 import yaml
 
-from auditproof.clusters.engine import run
-from auditproof.clusters.kind_binary import find_kind
+from auditproof.clusters.kind.binary import find_kind
+from auditproof.clusters.kind.engine import run
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from auditproof.clusters.engine import Engine
+    from auditproof.clusters.kind.engine import Engine
 
 pytestmark = pytest.mark.live
 

@@ -6,21 +6,21 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from auditproof.action import act, to_request
-from auditproof.expect import Expectation
-from auditproof.identity import Identity
-from auditproof.policy import load_policy
-from auditproof.run import Prover, Step
+from auditproof.audit.policy.load import load_policy
+from auditproof.cases.expectation import Expectation
+from auditproof.kube.action import act, to_request
+from auditproof.kube.identity import Identity
+from auditproof.proof.prover import Prover, Step
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
     from typing import Any
 
-    from auditproof.clusters.base import Cluster
+    from auditproof.client.exchange import Exchange
+    from auditproof.clusters.cluster import Cluster
     from auditproof.clusters.embedded import Embedded
-    from auditproof.clusters.rundir import RunDirectory
-    from auditproof.exchange import Exchange
+    from auditproof.clusters.run.run_directory import RunDirectory
 
 ALICE = Identity.x509("alice", "developers")
 WHERE = "kubelet"

@@ -7,20 +7,20 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from auditproof.action import act, to_request
-from auditproof.expect import Expectation
-from auditproof.identity import Identity
-from auditproof.policy import load_policy
-from auditproof.run import Prover, Step
-from auditproof.verdict import Outcome
+from auditproof.audit.policy.load import load_policy
+from auditproof.cases.expectation import Expectation
+from auditproof.kube.action import act, to_request
+from auditproof.kube.identity import Identity
+from auditproof.proof.prover import Prover, Step
+from auditproof.proof.verdict import Outcome
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from pathlib import Path
 
-    from auditproof.action import Action
     from auditproof.clusters.embedded import Embedded
-    from auditproof.clusters.rundir import RunDirectory
+    from auditproof.clusters.run.run_directory import RunDirectory
+    from auditproof.kube.action import Action
 
 ALICE = Identity.x509("alice")
 WHERE = "large"

@@ -9,38 +9,37 @@ from typing import TYPE_CHECKING
 
 import pytest
 import yaml
-from tests.documented import SECTIONS
 
-from auditproof.action import Request, act, path_request, to_request
-from auditproof.admin import Admin
-from auditproof.audit import Level, Stage
+from auditproof.analysis.lint import lint
+from auditproof.analysis.space import Space
+from auditproof.analysis.space.client_request import performable
+from auditproof.audit.event import Level, Stage
+from auditproof.audit.leaks import leaks
+from auditproof.audit.policy.load import load_policy, parse_policy
+from auditproof.audit.server_flags import NO_SETTINGS
+from auditproof.cases.expectation import Expectation
 from auditproof.clusters.discovery import discover
 from auditproof.clusters.embedded import Embedded
 from auditproof.clusters.profile import load_profile
-from auditproof.clusters.rundir import RunDirectory
+from auditproof.clusters.run.run_directory import RunDirectory
 from auditproof.content import root
-from auditproof.expect import Expectation
-from auditproof.identity import Identity
-from auditproof.lint import lint
-from auditproof.policy import load_policy, parse_policy
-from auditproof.run import Prover, Step
-from auditproof.secrecy import leaks
-from auditproof.served import load_served
-from auditproof.settings import NO_SETTINGS
-from auditproof.space import Space
-from auditproof.verdict import Outcome
-from auditproof.witness import performable
+from auditproof.kube.action import Request, act, path_request, to_request
+from auditproof.kube.discovery import load_served
+from auditproof.kube.identity import Identity
+from auditproof.proof.prover import Prover, Step
+from auditproof.proof.verdict import Outcome
+from auditproof.setup.admin import Admin
+from tests.support.documented import SECTIONS
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
     from pathlib import Path
 
-    from tests.documented import Documented
-
-    from auditproof.attributes import Attributes
-    from auditproof.audit import AuditEvent
-    from auditproof.clusters.base import Cluster
-    from auditproof.run import Proof
+    from auditproof.audit.event import AuditEvent
+    from auditproof.clusters.cluster import Cluster
+    from auditproof.kube.attributes import Attributes
+    from auditproof.proof.prover import Proof
+    from tests.support.documented import Documented
 
 SERVED = load_served("1.37")
 WITH_REQUESTS = [s for s in SECTIONS if s.code not in ("AP001", "AP701", "AP702") and s.kubernetes == "1.37"]

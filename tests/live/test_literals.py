@@ -7,19 +7,19 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from auditproof.attributes import Attributes, UserInfo
-from auditproof.expect import Expectation
-from auditproof.policy import load_policy
-from auditproof.run import Prover, Step
-from auditproof.verdict import Outcome
-from auditproof.witness import performable
+from auditproof.analysis.space.client_request import performable
+from auditproof.audit.policy.load import load_policy
+from auditproof.cases.expectation import Expectation
+from auditproof.kube.attributes import Attributes, UserInfo
+from auditproof.proof.prover import Prover, Step
+from auditproof.proof.verdict import Outcome
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from auditproof.audit import AuditEvent
+    from auditproof.audit.event import AuditEvent
     from auditproof.clusters.embedded import Embedded
-    from auditproof.clusters.rundir import RunDirectory
+    from auditproof.clusters.run.run_directory import RunDirectory
 
 SOMEBODY = UserInfo("literal-user", ("system:authenticated",))
 POD = Attributes(SOMEBODY, "get", "default", "", "v1", "pods", "", "web")

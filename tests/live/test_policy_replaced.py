@@ -11,19 +11,19 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from auditproof.action import act, to_request
+from auditproof.audit.policy.load import load_policy
+from auditproof.cases.expectation import Expectation
 from auditproof.errors import ClusterError
-from auditproof.expect import Expectation
-from auditproof.identity import Identity
-from auditproof.policy import load_policy
-from auditproof.run import Prover, Step
+from auditproof.kube.action import act, to_request
+from auditproof.kube.identity import Identity
+from auditproof.proof.prover import Prover, Step
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
     from auditproof.clusters.embedded import Embedded
-    from auditproof.clusters.rundir import RunDirectory
+    from auditproof.clusters.run.run_directory import RunDirectory
 
 JUDGED = "apiVersion: audit.k8s.io/v1\nkind: Policy\nrules:\n- level: Metadata\n"
 REPLACED = JUDGED.replace("rules:\n", "rules:\n- {level: None, users: [alice]}\n")

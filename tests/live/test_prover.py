@@ -9,25 +9,25 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from auditproof.action import Action, act, path_request, to_request
-from auditproof.audit import Level, Stage
+from auditproof.audit.event import Level, Stage
+from auditproof.audit.policy.load import load_policy, parse_policy
+from auditproof.cases.expectation import Expectation
 from auditproof.clusters.embedded import Embedded
 from auditproof.clusters.profile import load_profile
-from auditproof.clusters.rundir import RunDirectory
+from auditproof.clusters.run.run_directory import RunDirectory
 from auditproof.errors import AuditproofError
-from auditproof.expect import Expectation
-from auditproof.identity import Identity, IdentityKind, Impersonation
-from auditproof.policy import load_policy, parse_policy
-from auditproof.run import Prover, Step
-from auditproof.verdict import Outcome
+from auditproof.kube.action import Action, act, path_request, to_request
+from auditproof.kube.identity import Identity, IdentityKind, Impersonation
+from auditproof.proof.prover import Prover, Step
+from auditproof.proof.verdict import Outcome
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from pathlib import Path
 
-    from auditproof.clusters.base import Cluster
-    from auditproof.run import Proof
-    from auditproof.verdict import Verdict
+    from auditproof.clusters.cluster import Cluster
+    from auditproof.proof.prover import Proof
+    from auditproof.proof.verdict import Verdict
 
 ALICE = Identity.x509("alice", "developers")
 READ = act("get", "namespaces/default")

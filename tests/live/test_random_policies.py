@@ -8,20 +8,20 @@ from typing import TYPE_CHECKING, Any
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
-from auditproof.action import path_request
-from auditproof.expect import Expectation
-from auditproof.identity import Identity, IdentityKind
-from auditproof.policy import parse_policy
-from auditproof.run import Prover, Step
-from auditproof.verdict import Outcome
+from auditproof.audit.policy.load import parse_policy
+from auditproof.cases.expectation import Expectation
+from auditproof.kube.action import path_request
+from auditproof.kube.identity import Identity, IdentityKind
+from auditproof.proof.prover import Prover, Step
+from auditproof.proof.verdict import Outcome
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
-    from auditproof.action import Request
     from auditproof.clusters.embedded import Embedded
-    from auditproof.clusters.rundir import RunDirectory
+    from auditproof.clusters.run.run_directory import RunDirectory
+    from auditproof.kube.action import Request
 
 LEVELS = ["None", "Metadata", "Request", "RequestResponse"]
 STAGES = ["RequestReceived", "ResponseStarted", "ResponseComplete"]

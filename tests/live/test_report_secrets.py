@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from auditproof import content
-from auditproof.report.reading import read_results
-from auditproof.secrecy import disguises
+from auditproof.audit.leaks import disguises
+from auditproof.report.read import read_results
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -41,8 +41,8 @@ JWT = re.compile(r"eyJ[\w-]{10,}\.[\w-]{10,}\.[\w-]{10,}")
 
 TESTS = """\
 import os
-from auditproof.action import act
-from auditproof.identity import Identity
+from auditproof.kube.action import act
+from auditproof.kube.identity import Identity
 
 ALICE = Identity.x509("alice")
 BODY = os.environ["CANARY_BODY"]

@@ -7,14 +7,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
-from tests.descriptors import descriptors
 
-from auditproof.clusters.readiness import ask
-from auditproof.settings import NO_SETTINGS, Settings
+from auditproof.audit.server_flags import NO_SETTINGS, Settings
+from auditproof.clusters.run.readiness import ask
+from tests.support.descriptors import descriptors
 
 if TYPE_CHECKING:
     from auditproof.clusters.embedded import Embedded
-    from auditproof.clusters.rundir import RunDirectory
+    from auditproof.clusters.run.run_directory import RunDirectory
 
 pytestmark = pytest.mark.live
 

@@ -9,25 +9,25 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from auditproof.action import act, to_request
-from auditproof.admin import Admin
-from auditproof.audit import Level
-from auditproof.auditlog import FileLog
+from auditproof.audit.event import Level
+from auditproof.audit.policy.load import load_policy
+from auditproof.auditlog.file_log import FileLog
+from auditproof.cases.expectation import Expectation
 from auditproof.clusters.embedded import Embedded
 from auditproof.clusters.profile import load_profile
-from auditproof.clusters.rundir import RunDirectory
-from auditproof.expect import Expectation
-from auditproof.identity import Identity
-from auditproof.policy import load_policy
-from auditproof.run import Prover, Step
-from auditproof.verdict import Outcome
+from auditproof.clusters.run.run_directory import RunDirectory
+from auditproof.kube.action import act, to_request
+from auditproof.kube.identity import Identity
+from auditproof.proof.prover import Prover, Step
+from auditproof.proof.verdict import Outcome
+from auditproof.setup.admin import Admin
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from pathlib import Path
 
-    from auditproof.clusters.base import Cluster
-    from auditproof.verdict import Verdict
+    from auditproof.clusters.cluster import Cluster
+    from auditproof.proof.verdict import Verdict
 
 POLICY = """\
 apiVersion: audit.k8s.io/v1

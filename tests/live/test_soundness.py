@@ -11,24 +11,24 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from auditproof.action import path_request
-from auditproof.audit import Level
-from auditproof.auditlog import FileLog
-from auditproof.expect import Expectation
-from auditproof.identity import Identity
-from auditproof.policy import load_policy
-from auditproof.run import Prover, Step
-from auditproof.verdict import Outcome
+from auditproof.audit.event import Level
+from auditproof.audit.policy.load import load_policy
+from auditproof.auditlog.file_log import FileLog
+from auditproof.cases.expectation import Expectation
+from auditproof.kube.action import path_request
+from auditproof.kube.identity import Identity
+from auditproof.proof.prover import Prover, Step
+from auditproof.proof.verdict import Outcome
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
-    from auditproof.auditlog import Mark, Slice
-    from auditproof.clusters.base import Cluster
+    from auditproof.auditlog.file_log import Mark, Slice
+    from auditproof.clusters.cluster import Cluster
     from auditproof.clusters.embedded import Embedded
-    from auditproof.clusters.rundir import RunDirectory
-    from auditproof.verdict import Verdict
+    from auditproof.clusters.run.run_directory import RunDirectory
+    from auditproof.proof.verdict import Verdict
 
 POLICY = """apiVersion: audit.k8s.io/v1
 kind: Policy

@@ -16,17 +16,17 @@ import jsonschema
 import pytest
 
 from auditproof import content
-from auditproof.attributes import attributes_of
-from auditproof.audit import Level
-from auditproof.case import load_case_file
-from auditproof.decide import decide
-from auditproof.policy import load_policy, parse_policy
-from auditproof.sabotage import twin_of
-from auditproof.stages import emitted_stages
+from auditproof.analysis.mutation.twin import twin_of
+from auditproof.audit.decide import decide
+from auditproof.audit.event import Level
+from auditproof.audit.policy.load import load_policy, parse_policy
+from auditproof.audit.stages import emitted_stages
+from auditproof.cases.load import load_case_file
+from auditproof.kube.attributes import attributes_of
 
 if TYPE_CHECKING:
-    from auditproof.case import Case, CaseFile
-    from auditproof.policy import Policy
+    from auditproof.audit.policy.load import Policy
+    from auditproof.cases.load import Case, CaseFile
 
 ROOT = content.root()
 Results = dict[str, Any]

@@ -13,12 +13,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
-from tests.descriptors import descriptors
 
-from auditproof.clusters.binaries import find_binaries
+from auditproof.clusters.binaries.find import find_binaries
 from auditproof.clusters.embedded import Embedded
 from auditproof.clusters.profile import load_profile
-from auditproof.clusters.rundir import RunDirectory
+from auditproof.clusters.run.run_directory import RunDirectory
+from tests.support.descriptors import descriptors
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

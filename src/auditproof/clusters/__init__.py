@@ -8,9 +8,9 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
-    from auditproof.clusters.base import Provider
+    from auditproof.clusters.cluster import Provider
     from auditproof.clusters.profile import Profile
-    from auditproof.clusters.rundir import RunDirectory
+    from auditproof.clusters.run.run_directory import RunDirectory
 
 
 def start_provider(
@@ -30,8 +30,8 @@ def start_provider(
     ``reuse`` to kind.
     """
     from auditproof.clusters.embedded import Embedded
-    from auditproof.clusters.existing import Existing
-    from auditproof.clusters.kind import Kind
+    from auditproof.clusters.existing.provider import Existing
+    from auditproof.clusters.kind.provider import Kind
 
     if profile.provider == "kind":
         return Kind(

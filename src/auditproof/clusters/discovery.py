@@ -8,14 +8,14 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any
 
-from auditproof.clusters.readiness import ask
+from auditproof.clusters.run.readiness import ask
 from auditproof.errors import ClusterError
-from auditproof.served import Served, ServedResource
+from auditproof.kube.discovery import Served, ServedResource
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from auditproof.clusters.base import Cluster
+    from auditproof.clusters.cluster import Cluster
 
 
 def discover(cluster: Cluster) -> Served:

@@ -15,29 +15,29 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from auditproof import pki
-from auditproof.clusters import balancer
-from auditproof.clusters.base import Capability, Cluster
-from auditproof.clusters.binaries import Binaries, find_binaries
-from auditproof.clusters.callback import ISSUER_KEY, start_callback
-from auditproof.clusters.callback import LABEL as CALLBACK
-from auditproof.clusters.callback import LOG as CALLBACK_LOG
-from auditproof.clusters.network import LABEL as NETWORK
-from auditproof.clusters.network import LOG as NETWORK_LOG
-from auditproof.clusters.network import accepts, start_network, write_network_keys
-from auditproof.clusters.readiness import REQUESTS_LOGGED, START_TIMEOUT_S, ask, exited, wait_ready
-from auditproof.clusters.servers import Servers
-from auditproof.clusters.static_tokens import FILE as STATIC_TOKENS
-from auditproof.clusters.static_tokens import read_static_token, write_static_token
+from auditproof.audit.server_flags import NO_SETTINGS, Settings
+from auditproof.clusters.binaries.find import Binaries, find_binaries
+from auditproof.clusters.cluster import Capability, Cluster
+from auditproof.clusters.pki import x509 as pki
+from auditproof.clusters.pki.static_tokens import FILE as STATIC_TOKENS
+from auditproof.clusters.pki.static_tokens import read_static_token, write_static_token
+from auditproof.clusters.run.readiness import REQUESTS_LOGGED, START_TIMEOUT_S, ask, exited, wait_ready
+from auditproof.clusters.server_registry import Servers
+from auditproof.clusters.stand_ins import balancer
+from auditproof.clusters.stand_ins.callback import ISSUER_KEY, start_callback
+from auditproof.clusters.stand_ins.callback import LABEL as CALLBACK
+from auditproof.clusters.stand_ins.callback import LOG as CALLBACK_LOG
+from auditproof.clusters.stand_ins.node_network import LABEL as NETWORK
+from auditproof.clusters.stand_ins.node_network import LOG as NETWORK_LOG
+from auditproof.clusters.stand_ins.node_network import accepts, start_network, write_network_keys
 from auditproof.errors import ClusterError
-from auditproof.identity import FRONT_PROXY
-from auditproof.settings import NO_SETTINGS, Settings
+from auditproof.kube.identity import FRONT_PROXY, MASTERS
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from auditproof.clusters.profile import Profile
-    from auditproof.clusters.rundir import RunDirectory
+    from auditproof.clusters.run.run_directory import RunDirectory
 
 # What the only member calls itself, because etcd before 3.7 wants a host and a port: nothing listens there, and nothing
 # is ever sent.
@@ -281,7 +281,7 @@ def _write_keys(folder: Path) -> None:
     authority = pki.Authority.create("auditproof")
     authority.pair().write(folder, "ca")
     authority.server("kube-apiserver").write(folder, "server")
-    authority.client("auditproof-admin", ["system:masters"]).write(folder, "admin")
+    authority.client("auditproof-admin", [MASTERS]).write(folder, "admin")
     write_network_keys(folder, authority)
     proxies = pki.Authority.create("auditproof-front-proxy-ca")
     proxies.pair().write(folder, "front-proxy-ca")

@@ -10,9 +10,9 @@ from auditproof.errors import ClusterError
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from auditproof.clusters.base import Cluster
-    from auditproof.clusters.rundir import RunDirectory
-    from auditproof.policy import Policy
+    from auditproof.audit.policy.load import Policy
+    from auditproof.clusters.cluster import Cluster
+    from auditproof.clusters.run.run_directory import RunDirectory
 
 
 class PolicyFiles:

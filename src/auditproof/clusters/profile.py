@@ -10,11 +10,11 @@ from typing import Literal
 from pydantic import Field
 
 from auditproof import content
-from auditproof.clusters.sources import parse_source
+from auditproof.audit.server_flags import RESERVED
+from auditproof.auditlog.sources import parse_source
 from auditproof.errors import ClusterError, Position, Problem, SourceError
-from auditproof.model import Strict, read_model
-from auditproof.paths import path_of
-from auditproof.settings import RESERVED
+from auditproof.kube.yaml.strict_model import Strict, read_model
+from auditproof.text.paths import path_of
 
 
 class _KeyPair(Strict):

@@ -3,6 +3,7 @@
 The only package that imports pytest.
 """
 
+from auditproof.plugin.backend_fixtures import pipe, start_pipe
 from auditproof.plugin.fixtures import audit, audit_beside, audit_policy
 from auditproof.plugin.hooks import (
     pytest_addoption,
@@ -22,7 +23,6 @@ from auditproof.plugin.hooks import (
     pytest_unconfigure,
     pytest_xdist_node_collection_finished,
 )
-from auditproof.plugin.pipe_fixtures import pipe, start_pipe
 
 __all__ = [
     "audit",

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from auditproof.clusters.machine import cannot
 from auditproof.errors import AuditproofError
 from auditproof.plugin.benches import Batching
-from auditproof.run import Proof, Step
+from auditproof.proof.prover import Proof, Step
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
-from auditproof.settings import NO_SETTINGS, Settings
+from auditproof.audit.server_flags import NO_SETTINGS, Settings
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -6,13 +6,13 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from auditproof.case import Case, CaseFile, load_case_file
+from auditproof.cases.load import Case, CaseFile, load_case_file
 from auditproof.errors import SourceError
 from auditproof.plugin.benches import Wanted
-from auditproof.plugin.outcomes import Story, Unproven, Violated, shows_nothing
+from auditproof.plugin.failures import Story, Unproven, Violated, shows_nothing
 from auditproof.plugin.proving import SESSION
-from auditproof.printable import printable_lines
-from auditproof.verdict import Outcome
+from auditproof.proof.verdict import Outcome
+from auditproof.text.printable import printable_lines
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -13,12 +13,12 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from auditproof.plugin.collect import CaseItem
+from auditproof.plugin.failures import NOT_RUN, Story, is_left_out
 from auditproof.plugin.fixtures import FIXTURES, NOT_SUPPORTED, PROOFS, TAKEN, origin_of
-from auditproof.plugin.itemrecords import properties_of
-from auditproof.plugin.outcomes import NOT_RUN, Story, is_left_out
-from auditproof.plugin.recordings import RecordItem
+from auditproof.plugin.item_records import properties_of
+from auditproof.plugin.offline import RecordItem
 from auditproof.report.headline import is_trouble
-from auditproof.report.records import bare_record
+from auditproof.report.proof_record import bare_record
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

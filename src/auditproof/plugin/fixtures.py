@@ -7,26 +7,26 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from auditproof.action import Action, Request, to_request
-from auditproof.capability import Capability
-from auditproof.expect import Expectation
+from auditproof.audit.leaks import Leak, disguises, leaks
+from auditproof.audit.server_flags import Settings
+from auditproof.cases.expectation import Expectation
+from auditproof.kube.action import Action, Request, to_request
+from auditproof.kube.capability import Capability
 from auditproof.plugin.benches import Wanted
-from auditproof.plugin.hiding import note_events, note_secrets
-from auditproof.plugin.outcomes import Unproven, Violated
+from auditproof.plugin.failures import Unproven, Violated
 from auditproof.plugin.proving import SESSION
-from auditproof.report.records import Origin, proof_record
-from auditproof.run import Proof, Prover, Step
-from auditproof.secrecy import Leak, disguises, leaks
-from auditproof.settings import Settings
-from auditproof.verdict import Outcome
+from auditproof.plugin.redaction import note_events, note_secrets
+from auditproof.proof.prover import Proof, Prover, Step
+from auditproof.proof.verdict import Outcome
+from auditproof.report.proof_record import Origin, proof_record
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
     from pathlib import Path
 
-    from auditproof.audit import AuditEvent, Level, Stage
-    from auditproof.identity import Identity
-    from auditproof.policy import Policy
+    from auditproof.audit.event import AuditEvent, Level, Stage
+    from auditproof.audit.policy.load import Policy
+    from auditproof.kube.identity import Identity
 
 PROOFS: pytest.StashKey[list[dict[str, Any]]] = pytest.StashKey()
 NOT_SUPPORTED: pytest.StashKey[str] = pytest.StashKey()

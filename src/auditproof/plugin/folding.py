@@ -9,7 +9,7 @@ from __future__ import annotations
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
-from auditproof.plugin.outcomes import RECORDS
+from auditproof.plugin.failures import RECORDS
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence

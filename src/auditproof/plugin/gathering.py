@@ -6,12 +6,12 @@ import re
 from collections import Counter
 from typing import TYPE_CHECKING, Any
 
+from auditproof.audit.redact import redact_text
+from auditproof.plugin.failures import PIPE_RECORD, RECORDS
 from auditproof.plugin.fixtures import FIXTURES
-from auditproof.plugin.outcomes import PIPE_RECORD, RECORDS
 from auditproof.plugin.planning import REMOVED
-from auditproof.redact import redact_text
 from auditproof.report.headline import worse
-from auditproof.report.records import Origin, bare_record
+from auditproof.report.proof_record import Origin, bare_record
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -19,8 +19,8 @@ if TYPE_CHECKING:
 
     import pytest
 
+    from auditproof.audit.policy.load import Policy
     from auditproof.plugin.planning import Plan
-    from auditproof.policy import Policy
 
 
 class Gathered:

@@ -11,23 +11,25 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from auditproof.clusters.policy_files import PolicyFiles
-from auditproof.clusters.rundir import RunDirectory
+from auditproof.clusters.run.run_directory import RunDirectory
 from auditproof.errors import AuditproofError
-from auditproof.plugin import collect, options, recordings, witnesses
+from auditproof.plugin import collect, options
+from auditproof.plugin import generated as witnesses
+from auditproof.plugin import offline as recordings
 from auditproof.plugin.asked import asked_for, distributes, has_case_file, is_worker
+from auditproof.plugin.backend_fixtures import close_pipe
+from auditproof.plugin.backend_records import is_pipe, note_pipe
 from auditproof.plugin.benches import Batching, Wanted
 from auditproof.plugin.course import bring_into_line, concluded, course_of, proves
+from auditproof.plugin.failures import RECORDS, shows_nothing
 from auditproof.plugin.fixtures import marked
-from auditproof.plugin.hiding import hide_secrets, hide_variables
-from auditproof.plugin.itemrecords import story_of
+from auditproof.plugin.item_records import story_of
 from auditproof.plugin.markers import MARKERS
-from auditproof.plugin.outcomes import RECORDS, shows_nothing
-from auditproof.plugin.pipe_fixtures import close_pipe
-from auditproof.plugin.piping import is_pipe, note_pipe
 from auditproof.plugin.planning import collection_of, leave_plan, read_plan
 from auditproof.plugin.proving import SESSION, AuditSession
+from auditproof.plugin.redaction import hide_secrets, hide_variables
 from auditproof.plugin.screen import terminal_lines
-from auditproof.printable import printable, printable_lines
+from auditproof.text.printable import printable, printable_lines
 
 if TYPE_CHECKING:
     from collections.abc import Generator, Sequence
@@ -64,7 +66,7 @@ def pytest_configure(config: pytest.Config) -> None:
 
 def _set_up(config: pytest.Config) -> AuditSession:
     """Prepare the controller, or a run without workers."""
-    from auditproof.plugin.files import prepare_folder
+    from auditproof.plugin.report_files import prepare_folder
     from auditproof.plugin.reporting import Reporting
 
     folder = options.report_folder(config)

@@ -11,20 +11,20 @@ from typing import TYPE_CHECKING, TypeVar
 import pytest
 
 from auditproof import content
-from auditproof.clusters.kubeconfig import DEFAULT
+from auditproof.analysis.coverage import Depth
+from auditproof.analysis.requirements import load_requirements
+from auditproof.audit.policy.load import KUBERNETES_VERSION, Policy, load_policy
+from auditproof.auditlog.sources import parse_source
+from auditproof.clusters.existing.kubeconfig import DEFAULT
 from auditproof.clusters.profile import Profile, load_profile
-from auditproof.clusters.sources import parse_source
-from auditproof.coverage import Depth
 from auditproof.errors import AuditproofError
-from auditproof.paths import path_of
-from auditproof.policy import KUBERNETES_VERSION, Policy, load_policy
-from auditproof.printable import printable_lines
-from auditproof.requirements import load_requirements
+from auditproof.text.paths import path_of
+from auditproof.text.printable import printable_lines
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from auditproof.requirements import RequirementsFile
+    from auditproof.analysis.requirements import RequirementsFile
 
 T = TypeVar("T")
 

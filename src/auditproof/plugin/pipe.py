@@ -13,16 +13,16 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from auditproof.action import Action, act
-from auditproof.admin import Admin
-from auditproof.auditlog import FileLog
-from auditproof.backends import Account, Load, account_of, load_of
-from auditproof.clusters.disk import fill
-from auditproof.counters import Counters, parse_counters
+from auditproof.auditlog.file_log import FileLog
+from auditproof.auditlog.metrics import Counters, parse_counters
+from auditproof.clusters.stand_ins.small_disk import fill
 from auditproof.errors import AuditproofError, LogUnreadable
+from auditproof.kube.action import Action, act
+from auditproof.plugin.backend_records import KUBERNETES, note_account, note_fact, note_load
 from auditproof.plugin.pipe_actions import LOADER, reads, steps_of
-from auditproof.plugin.piping import KUBERNETES, note_account, note_fact, note_load
-from auditproof.run import Prover
+from auditproof.proof.backends import Account, Load, account_of, load_of
+from auditproof.proof.prover import Prover
+from auditproof.setup.admin import Admin
 from auditproof.wait import TimedOut, wait_until
 
 if TYPE_CHECKING:
@@ -30,15 +30,15 @@ if TYPE_CHECKING:
 
     import pytest
 
-    from auditproof.audit import AuditEvent
-    from auditproof.clusters.base import Cluster
-    from auditproof.clusters.receiver import Receiver
-    from auditproof.identity import Identity
+    from auditproof.audit.event import AuditEvent
+    from auditproof.audit.server_flags import Settings
+    from auditproof.clusters.cluster import Cluster
+    from auditproof.clusters.stand_ins.event_receiver import Receiver
+    from auditproof.kube.identity import Identity
     from auditproof.plugin.proving import AuditSession
     from auditproof.plugin.stage import Stage
-    from auditproof.run import Proof
-    from auditproof.settings import Settings
-    from auditproof.verdict import Evidence
+    from auditproof.proof.prover import Proof
+    from auditproof.proof.verdict import Evidence
 
 EVENTS_EACH = 2  # RequestReceived and ResponseComplete
 LOAD_TIMEOUT_S = 8.0

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from auditproof.action import Action, act, to_request
-from auditproof.expect import Expectation
-from auditproof.identity import Identity, IdentityKind
-from auditproof.run import Step
+from auditproof.cases.expectation import Expectation
+from auditproof.kube.action import Action, act, to_request
+from auditproof.kube.identity import Identity, IdentityKind
+from auditproof.proof.prover import Step
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

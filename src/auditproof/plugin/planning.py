@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from auditproof.plugin.backend_records import is_pipe
 from auditproof.plugin.course import proves
-from auditproof.plugin.piping import is_pipe
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

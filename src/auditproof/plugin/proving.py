@@ -13,41 +13,41 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from auditproof.capability import Capability
+from auditproof.analysis.coverage import plan
+from auditproof.analysis.diff import diff
+from auditproof.analysis.mutation.twin import twin_of
+from auditproof.audit.policy.load import Policy, load_policy, version_of
+from auditproof.client.connection import prepare_wire
 from auditproof.clusters import start_provider
 from auditproof.clusters.discovery import discover
-from auditproof.coverage import plan
-from auditproof.diff import diff
 from auditproof.errors import AuditproofError
-from auditproof.identification import doubt_that_it_runs
+from auditproof.kube.capability import Capability
+from auditproof.kube.discovery import load_served
 from auditproof.plugin.batches import Batches, step_of
 from auditproof.plugin.benches import Bench, Wanted
 from auditproof.plugin.options import minor, shown_path
 from auditproof.plugin.progress import Tally
 from auditproof.plugin.requiring import Required, require
 from auditproof.plugin.support import Support
-from auditproof.policy import Policy, load_policy, version_of
-from auditproof.report.records import Origin, failed_record, proof_record, story
-from auditproof.run import Proof, Prover
-from auditproof.sabotage import twin_of
-from auditproof.served import load_served
-from auditproof.verdict import Outcome
-from auditproof.wire import prepare_wire
+from auditproof.proof.policy_check import doubt_that_it_runs
+from auditproof.proof.prover import Proof, Prover
+from auditproof.proof.verdict import Outcome
+from auditproof.report.proof_record import Origin, failed_record, proof_record, story
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
     from pathlib import Path
     from typing import Any
 
-    from auditproof.clusters.base import Cluster, Provider
+    from auditproof.analysis.coverage import Coverage
+    from auditproof.analysis.diff import PolicyDiff
+    from auditproof.audit.server_flags import Settings
+    from auditproof.clusters.cluster import Cluster, Provider
     from auditproof.clusters.policy_files import PolicyFiles
-    from auditproof.clusters.rundir import RunDirectory
-    from auditproof.coverage import Coverage
-    from auditproof.diff import PolicyDiff
+    from auditproof.clusters.run.run_directory import RunDirectory
+    from auditproof.kube.discovery import Served
     from auditproof.plugin.collect import CaseItem
     from auditproof.plugin.options import Options
-    from auditproof.served import Served
-    from auditproof.settings import Settings
 
 
 class AuditSession:

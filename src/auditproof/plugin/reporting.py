@@ -10,23 +10,23 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from auditproof.audit.redact import redact_command, redact_text
 from auditproof.plugin.course import make_it_fail
 from auditproof.plugin.ending import Ending
-from auditproof.plugin.files import ReportFiles
+from auditproof.plugin.failures import RECORDS
 from auditproof.plugin.folding import folded
 from auditproof.plugin.gathering import Gathered, first_line
-from auditproof.plugin.outcomes import RECORDS
-from auditproof.plugin.parts import report_parts
 from auditproof.plugin.progress import Progress
+from auditproof.plugin.report_files import ReportFiles
+from auditproof.plugin.report_sections import report_parts
 from auditproof.plugin.screen import Unbroken
-from auditproof.printable import printable
-from auditproof.provenance import policy_state, run_record
-from auditproof.redact import redact_command, redact_text
-from auditproof.report import ci
 from auditproof.report.backends import backends_record
-from auditproof.report.closing import COUNTS, closing_lines
+from auditproof.report.ci import troubles as ci
+from auditproof.report.document import conformance_report
 from auditproof.report.headline import Shown, run_outcome
-from auditproof.report.results import conformance_report
+from auditproof.report.provenance import policy_state, run_record
+from auditproof.report.terminal import COUNTS, closing_lines
+from auditproof.text.printable import printable
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Sequence

@@ -5,18 +5,18 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from auditproof.case import Case
-from auditproof.expect import Expectation
-from auditproof.requirements import check, required_steps, to_data
-from auditproof.witness import asked_text
+from auditproof.analysis.requirements import check, required_steps, to_data
+from auditproof.analysis.space.client_request import asked_text
+from auditproof.cases.expectation import Expectation
+from auditproof.cases.load import Case
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from auditproof.policy import Policy
-    from auditproof.requirements import Checked, Requirement, RequirementsFile
-    from auditproof.served import Served
-    from auditproof.witness import Performable
+    from auditproof.analysis.requirements import Checked, Requirement, RequirementsFile
+    from auditproof.analysis.space.client_request import Performable
+    from auditproof.audit.policy.load import Policy
+    from auditproof.kube.discovery import Served
 
 
 @dataclass(frozen=True, slots=True)

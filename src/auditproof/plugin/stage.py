@@ -12,14 +12,14 @@ import re
 import secrets
 from typing import TYPE_CHECKING
 
-from auditproof.clusters.disk import mount_disk
-from auditproof.clusters.receiver import Behaviour, Receiver
-from auditproof.settings import Settings
+from auditproof.audit.server_flags import Settings
+from auditproof.clusters.stand_ins.event_receiver import Behaviour, Receiver
+from auditproof.clusters.stand_ins.small_disk import mount_disk
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from auditproof.clusters.rundir import RunDirectory
+    from auditproof.clusters.run.run_directory import RunDirectory
 
 _PLACE = re.compile(r"\{(receiver|disk|unharmed)(?::([^}]*))?\}")
 

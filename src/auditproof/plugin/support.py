@@ -4,18 +4,18 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from auditproof.capability import Capability
+from auditproof.audit.policy.load import version_of
+from auditproof.audit.server_flags import NO_SETTINGS
 from auditproof.errors import AuditproofError
-from auditproof.guest import needs_cluster_rights
+from auditproof.kube.capability import Capability
 from auditproof.plugin.batches import step_of
-from auditproof.policy import version_of
-from auditproof.settings import NO_SETTINGS
+from auditproof.setup.guest import needs_cluster_rights
 
 if TYPE_CHECKING:
     from auditproof.plugin.benches import Wanted
     from auditproof.plugin.collect import CaseItem
     from auditproof.plugin.proving import AuditSession
-    from auditproof.run import Step
+    from auditproof.proof.prover import Step
 
 
 class Support:

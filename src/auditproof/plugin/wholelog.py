@@ -5,18 +5,18 @@ from __future__ import annotations
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING
 
-from auditproof.clusters.rundir import cpu_count
-from auditproof.clusters.servers import started
-from auditproof.counting import Account, count
-from auditproof.noise import Noise, measure
-from auditproof.settings import NO_SETTINGS, Settings
-from auditproof.wire import prepare_wire
+from auditproof.audit.server_flags import NO_SETTINGS, Settings
+from auditproof.client.connection import prepare_wire
+from auditproof.clusters.run.run_directory import cpu_count
+from auditproof.clusters.server_registry import started
+from auditproof.proof.background import Noise, measure
+from auditproof.proof.run_counters import Account, count
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from auditproof.clusters.base import Cluster
-    from auditproof.clusters.rundir import RunDirectory
+    from auditproof.clusters.cluster import Cluster
+    from auditproof.clusters.run.run_directory import RunDirectory
     from auditproof.plugin.options import Options
 
 

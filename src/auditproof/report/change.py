@@ -5,12 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from auditproof.diff import to_record
+from auditproof.analysis.diff import to_record
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from auditproof.diff import PolicyDiff
+    from auditproof.analysis.diff import PolicyDiff
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from auditproof.markdown import markdown, row
+from auditproof.text.markdown import markdown, row
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 from auditproof.report.backends import backend_troubles, backends_line
 from auditproof.report.change import change_is_shown
-from auditproof.report.counting import miscounted
-from auditproof.report.covering import unmet_requirements
+from auditproof.report.reconciliation import miscounted
+from auditproof.report.rule_coverage import unmet_requirements
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from auditproof.lint import Examination
+    from auditproof.analysis.lint import Examination
 
 
 def lint_record(examination: Examination) -> dict[str, Any]:

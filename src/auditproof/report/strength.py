@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from auditproof.mutate import Strength, Tried
+    from auditproof.analysis.mutation import Strength, Tried
 
 
 def strength_record(strength: Strength) -> dict[str, Any]:

@@ -1,0 +1,7 @@
+"""Which requests prove a policy from all sides: for every rule one that it decides, per condition a near miss. Pure."""
+
+from __future__ import annotations
+
+from auditproof.analysis.coverage.plan import Coverage, Depth, PlannedWitness, RuleCoverage, Unperformed, plan
+
+__all__ = ["Coverage", "Depth", "PlannedWitness", "RuleCoverage", "Unperformed", "plan"]

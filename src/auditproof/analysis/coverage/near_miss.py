@@ -1,0 +1,144 @@
+"""Near misses: requests that meet every condition of a rule but one, and that it would decide without that one.
+
+For each condition of each rule the space gets one more rule, the same without this condition. A class that meets the
+relaxed rule and not the rule itself, and that no earlier rule decides, shows that the condition makes the difference.
+"""
+
+from __future__ import annotations
+
+import heapq
+from collections import defaultdict
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+from auditproof.analysis.space import PathCell, Space
+from auditproof.audit.decide import decided_by
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from auditproof.analysis.space import Cell, IdentityClass, Outcome, Region
+    from auditproof.audit.policy.load import Policy, PolicyRule
+    from auditproof.kube.attributes import Attributes
+    from auditproof.kube.discovery import Served
+
+
+@dataclass(frozen=True, slots=True)
+class Relaxed:
+    """A rule without one of its conditions, which is named as in audit.k8s.io/v1."""
+
+    rule: PolicyRule
+    condition: str
+    without: PolicyRule
+
+
+def relaxed_rules(policy: Policy) -> tuple[Relaxed, ...]:
+    """Every rule without each of its conditions."""
+    return tuple(Relaxed(rule, name, without) for rule in policy.rules for name, without in _without(rule))
+
+
+def _without(rule: PolicyRule) -> Iterator[tuple[str, PolicyRule]]:
+    if rule.users:
+        yield "users", replace(rule, users=())
+    if rule.user_groups:
+        yield "userGroups", replace(rule, user_groups=())
+    if rule.verbs:
+        yield "verbs", replace(rule, verbs=())
+    if rule.namespaces:
+        yield "namespaces", replace(rule, namespaces=())
+    if rule.resources:
+        yield "resources", replace(rule, resources=())
+    if any(entry.resource_names for entry in rule.resources):
+        unnamed = tuple(replace(entry, resource_names=()) for entry in rule.resources)
+        yield "resourceNames", replace(rule, resources=unnamed)
+    if rule.non_resource_urls:
+        yield "nonResourceURLs", replace(rule, non_resource_urls=())
+
+
+def near_misses(policy: Policy, served: Served) -> dict[tuple[int, str], list[Attributes]]:
+    """By rule and condition, requests that miss it, the most telling first; a rule and condition without any is absent.
+
+    Telling is what the log shows: a request that is recorded otherwise than the rule itself says, and that an ordinary
+    client can come by.
+    """
+    relaxed = relaxed_rules(policy)
+    count = len(policy.rules)
+    space = Space.of([*policy.rules, *(one.without for one in relaxed)], served)
+    decisions = [replace(decided_by(policy, rule), rule=None) for rule in (*policy.rules, None)]
+    found: dict[tuple[int, str], list[Candidate]] = defaultdict(list)
+    decided = [
+        (count if outcome.deciding[0] is None else outcome.deciding[0], _mask(outcome), outcome)
+        for outcome in space.outcomes((0, count))
+    ]
+    for number, one in enumerate(relaxed, count):
+        index, near = one.rule.index, _Near(one)
+        for deciding, mask, outcome in decided:
+            if deciding <= index or not mask >> number & 1:
+                continue
+            region = _missing(space, outcome, mask, one)
+            if region is not None and region.possible():
+                same = decisions[deciding] == decisions[index]
+                far, cell = near.best(outcome)
+                rank = (same, outcome.identity.standing, far, outcome.identity.failed)
+                found[index, one.condition].append((rank, outcome.identity, region, cell))
+    return {key: [_request(space, one) for one in heapq.nsmallest(_KEPT, some, _rank)] for key, some in found.items()}
+
+
+def _request(space: Space, candidate: Candidate) -> Attributes:
+    _, identity, region, cell = candidate
+    return cell.attributes(space.identities.user(identity, region))
+
+
+Rank = tuple[bool, int, tuple[int, int], bool]
+Candidate = tuple[Rank, "IdentityClass", "Region", "Cell"]
+_KEPT = 8  # candidates: were none of them performable, no further one would be
+
+
+def _rank(candidate: Candidate) -> Rank:
+    return candidate[0]
+
+
+def _mask(outcome: Outcome) -> int:
+    """The rules whose conditions the requests of an outcome meet, but for the groups."""
+    return outcome.cells[0].mask & outcome.identity.mask
+
+
+def _missing(space: Space, outcome: Outcome, mask: int, relaxed: Relaxed) -> Region | None:
+    """Of requests that meet the relaxed rule, the group sets with which they miss the rule itself; None: never."""
+    index, of_groups = relaxed.rule.index, relaxed.condition == "userGroups"
+    if bool(mask >> index & 1) != of_groups:
+        return None
+    wanted = space.identities.wanted[index]
+    if of_groups:
+        return outcome.region.without(wanted)
+    return outcome.region.having(wanted) if wanted else outcome.region
+
+
+class _Near:
+    """Of cells that miss a condition alike the nearest: a path for a path, a part of the same resource, its group."""
+
+    def __init__(self, relaxed: Relaxed) -> None:
+        self._path = relaxed.condition == "nonResourceURLs"
+        self._of_resources = relaxed.condition == "resources"
+        entries = relaxed.rule.resources
+        self._groups = {entry.group for entry in entries}
+        self._bases = {(entry.group, name.partition("/")[0]) for entry in entries for name in entry.resources}
+        self._best: dict[int, tuple[tuple[int, int], Cell]] = {}
+
+    def best(self, outcome: Outcome) -> tuple[tuple[int, int], Cell]:
+        """How far the nearest cell of the outcome is, and the cell."""
+        mask = outcome.cells[0].mask
+        if mask not in self._best:
+            ranked = [((cell.standing, self._far(cell)), cell) for cell in outcome.cells]
+            self._best[mask] = min(ranked, key=lambda pair: pair[0])
+        return self._best[mask]
+
+    def _far(self, cell: Cell) -> int:
+        if isinstance(cell, PathCell):
+            return 0 if self._path else 4
+        if self._path:
+            return 4
+        target = cell.targets[0]
+        if not self._of_resources or (target.group, target.resource) in self._bases:
+            return 0
+        return (1 if target.group in self._groups else 2) + (0 if target.known else 1)

@@ -1,0 +1,201 @@
+"""What is to be performed, so that every rule is proven, or every condition, or the whole space."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from dataclasses import dataclass, replace
+from enum import StrEnum
+from itertools import cycle, islice
+from typing import TYPE_CHECKING, TypeVar
+
+from auditproof.analysis.coverage.near_miss import near_misses, relaxed_rules
+from auditproof.analysis.space import Space
+from auditproof.analysis.space.client_request import NotPerformable, asked_text, most_performable, performable
+from auditproof.analysis.space.who import listed, who_text
+from auditproof.audit.decide import decide
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from auditproof.analysis.space import Cell, Outcome
+    from auditproof.analysis.space.client_request import Performable
+    from auditproof.audit.decide import Decision
+    from auditproof.audit.policy.load import Policy, PolicyRule
+    from auditproof.kube.discovery import Served
+
+
+T = TypeVar("T")
+
+
+class Depth(StrEnum):
+    """How much of the space is performed."""
+
+    RULES = "rules"
+    CONDITIONS = "conditions"
+    ALL = "all"
+
+
+@dataclass(frozen=True, slots=True)
+class PlannedWitness:
+    """A request to be performed; ``rule`` is what it is to show something about (None: that no rule matches)."""
+
+    id: str
+    title: str
+    rule: PolicyRule | None
+    performable: Performable
+
+
+@dataclass(frozen=True, slots=True)
+class RuleCoverage:
+    """What is performed about a rule: ids of the requests that it decides, and of those that nearly meet it.
+
+    ``reason`` says why there is none that it decides.
+    """
+
+    rule: PolicyRule
+    witnesses: tuple[str, ...]
+    near_misses: tuple[str, ...]
+    reason: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Unperformed:
+    """A class that no client can perform, in words, and why."""
+
+    text: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Coverage:
+    """All that is to be performed, what it is for, and what cannot be."""
+
+    depth: Depth
+    planned: tuple[PlannedWitness, ...]
+    rules: tuple[RuleCoverage, ...]
+    unperformed: tuple[Unperformed, ...]
+
+
+def plan(policy: Policy, served: Served, depth: Depth) -> Coverage:
+    """Which requests prove ``policy`` to that depth, on a server that serves ``served``."""
+    return _Plan(policy, served, depth).coverage()
+
+
+class _Plan:
+    def __init__(self, policy: Policy, served: Served, depth: Depth) -> None:
+        self._policy = policy
+        self._depth = depth
+        self._space = Space.of(policy.rules, served)
+        self._outcomes: dict[int | None, list[Outcome]] = defaultdict(list)
+        for outcome in self._space.outcomes():
+            self._outcomes[outcome.deciding[0]].append(outcome)
+        self._near = near_misses(policy, served) if depth is not Depth.RULES else {}
+        self._conditions: dict[int, list[str]] = defaultdict(list)
+        for one in relaxed_rules(policy):
+            self._conditions[one.rule.index].append(one.condition)
+        self._unperformed: list[Unperformed] = []
+
+    def coverage(self) -> Coverage:
+        planned: list[PlannedWitness] = []
+        rules = []
+        for rule in self._policy.rules:
+            witnesses = list(self._witness(rule))
+            missed = list(self._near_misses(rule)) if witnesses else []
+            planned += witnesses + missed
+            reason = "" if witnesses else self._why_not(rule)
+            rules.append(RuleCoverage(rule, _ids(witnesses), _ids(missed), reason))
+        planned += self._witness(None)
+        if self._depth is Depth.ALL:
+            planned += self._classes()
+        return Coverage(self._depth, tuple(planned), tuple(rules), tuple(dict.fromkeys(self._unperformed)))
+
+    def _witness(self, rule: PolicyRule | None) -> Iterator[PlannedWitness]:
+        """The most ordinary request that the rule decides."""
+        outcomes = sorted(self._outcomes[rule.index if rule else None], key=lambda outcome: outcome.oddness)
+        requests = [outcome.cells[0].attributes(self._space.user(outcome)) for outcome in outcomes]
+        if not requests:
+            return
+        found = most_performable(requests)
+        if found.performable is not None:
+            name = f"{_name(rule)}-witness" if rule else "no-rule-witness"
+            yield self._planned(name, rule, found.performable, "")
+
+    def _near_misses(self, rule: PolicyRule) -> Iterator[PlannedWitness]:
+        for condition in self._conditions[rule.index] if self._depth is not Depth.RULES else ():
+            requests = self._near.get((rule.index, condition), [])
+            found = most_performable(requests) if requests else None
+            if found and found.performable:
+                name = f"{_name(rule)}-{condition}-near-miss-1"
+                yield self._planned(name, rule, found.performable, f"all but the {condition} of {_text(rule)}: ")
+
+    def _planned(self, name: str, rule: PolicyRule | None, sent: Performable, about: str) -> PlannedWitness:
+        decision = decide(self._policy, sent.attributes)
+        return PlannedWitness(name, f"{about}{asked_text(sent.attributes)}: {_decided(decision)}", rule, sent)
+
+    def _why_not(self, rule: PolicyRule) -> str:
+        """Why no request is performed that the rule decides."""
+        if outcomes := self._outcomes[rule.index]:
+            witness = outcomes[0].cells[0].attributes(self._space.user(outcomes[0]))
+            return f"no client can send what it decides: {most_performable([witness]).reason}"
+        covering = self._covering(rule)
+        if not covering:
+            return "no request meets all of its conditions"
+        names = [f"{number + 1} (line {self._policy.rules[number].position.line})" for number in covering]
+        return f"whatever meets its conditions is decided before, by rule{'s' * (len(names) > 1)} {listed(names)}"
+
+    def _covering(self, rule: PolicyRule) -> list[int]:
+        """The rules that decide about the requests that meet all conditions of an unreachable one."""
+        bit, wanted = 1 << rule.index, self._space.identities.wanted[rule.index]
+        found: dict[bool, set[int]] = {True: set(), False: set()}
+        for deciding, outcomes in self._outcomes.items():
+            for outcome in outcomes:
+                meets = outcome.cells[0].mask & outcome.identity.mask & bit
+                region = outcome.region.having(wanted) if wanted else outcome.region
+                if deciding is not None and meets and region.possible():
+                    found[outcome.identity.honest].add(deciding)
+        return sorted(found[True] or found[False])
+
+    def _classes(self) -> Iterator[PlannedWitness]:
+        """A request of every class of the space, each time another kind of request, as long as there are others."""
+        by_mask: dict[int, list[Outcome]] = defaultdict(list)
+        for outcomes in self._outcomes.values():
+            for outcome in outcomes:
+                by_mask[outcome.cells[0].mask].append(outcome)
+        number = 0
+        for outcomes in by_mask.values():
+            cells = outcomes[0].cells
+            longest = max(len(outcomes), len(cells))
+            for outcome, cell in zip(_around(outcomes, longest), _around(cells, longest), strict=True):
+                number += 1
+                yield from self._class(f"class-{number:05}", outcome, cell)
+
+    def _class(self, name: str, outcome: Outcome, cell: Cell) -> Iterator[PlannedWitness]:
+        attributes = cell.attributes(self._space.user(outcome))
+        number = outcome.deciding[0]
+        rule = None if number is None else self._policy.rules[number]
+        try:
+            yield self._planned(name, rule, performable(attributes), "")
+        except NotPerformable as no:
+            who = who_text(self._space.identities, [(outcome.identity, outcome.region)])
+            self._unperformed.append(Unperformed(f"{asked_text(replace(attributes, user=None))} by {who}", str(no)))
+
+
+def _around(some: Sequence[T], count: int) -> Iterator[T]:
+    """The items again and again, ``count`` in all."""
+    return islice(cycle(some), count)
+
+
+def _ids(planned: list[PlannedWitness]) -> tuple[str, ...]:
+    return tuple(one.id for one in planned)
+
+
+def _name(rule: PolicyRule) -> str:
+    return f"rule-{rule.index + 1:02}"
+
+
+def _text(rule: PolicyRule) -> str:
+    return f"rule {rule.index + 1}"
+
+
+def _decided(decision: Decision) -> str:
+    return f"{decision.level} by {_text(decision.rule)}" if decision.rule else "no rule matches"

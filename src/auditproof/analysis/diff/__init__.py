@@ -1,0 +1,20 @@
+"""diff(old, new): exactly which requests two policies treat differently, in a few rows, worst first. Pure."""
+
+from __future__ import annotations
+
+from auditproof.analysis.diff.change import Change, Kind
+from auditproof.analysis.diff.diff import Difference, PolicyDiff, changed, diff
+from auditproof.analysis.diff.render import render_markdown, render_text, to_json, to_record
+
+__all__ = [
+    "Change",
+    "Difference",
+    "Kind",
+    "PolicyDiff",
+    "changed",
+    "diff",
+    "render_markdown",
+    "render_text",
+    "to_json",
+    "to_record",
+]

@@ -1,0 +1,87 @@
+"""What it means when the Effect of a policy on a request changes."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import TYPE_CHECKING
+
+from auditproof.audit.effect import WITH_BODIES
+from auditproof.audit.event import Level
+from auditproof.audit.stages import emitted_stages, in_order
+
+if TYPE_CHECKING:
+    from auditproof.audit.effect import Effect
+    from auditproof.kube.attributes import Attributes
+
+
+class Kind(StrEnum):
+    """What a change does to the log, worst first."""
+
+    STOPS = "stops being recorded"
+    LOSES_BODIES = "loses bodies"
+    STARTS_BODIES = "starts recording bodies"
+    LOSES_STAGES = "loses stages"
+    STARTS = "starts being recorded"
+    GAINS_STAGES = "gains stages"
+    MANAGED_FIELDS = "managedFields change"
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """From one Effect to another."""
+
+    old: Effect
+    new: Effect
+
+    @property
+    def kind(self) -> Kind:
+        """The worst thing about it."""
+        return next(kind for kind, holds in self._aspects() if holds)
+
+    def _aspects(self) -> tuple[tuple[Kind, bool], ...]:
+        old, new = self.old, self.new
+        return (
+            (Kind.STOPS, old.recorded and not new.recorded),
+            (Kind.LOSES_BODIES, new.level < old.level and new.recorded),
+            (Kind.STARTS_BODIES, new.level > old.level and new.level in WITH_BODIES and new.recorded),
+            (Kind.LOSES_STAGES, bool(old.stages - new.stages)),
+            (Kind.STARTS, new.level > old.level),
+            (Kind.GAINS_STAGES, bool(new.stages - old.stages)),
+            (Kind.MANAGED_FIELDS, True),
+        )
+
+    def shows_in(self, attributes: Attributes) -> bool:
+        """Whether level or stages of the events of this request differ: not every request comes to every stage."""
+        emitted = emitted_stages(attributes, 401 if attributes.user is None else 403)
+        before, after = self.old.stages & emitted, self.new.stages & emitted
+        return before != after or (bool(before) and self.old.level is not self.new.level)
+
+    @property
+    def text(self) -> str:
+        """What is recorded before and after, in a few words."""
+        return "; ".join(filter(None, [self._level_text(), self._stages_text(), self._fields_text()]))
+
+    def _level_text(self) -> str:
+        return f"{self.old} → {self.new}" if self.old.level is not self.new.level else f"level {self.old}"
+
+    def _stages_text(self) -> str:
+        if Level.NONE in (self.old.level, self.new.level):
+            return ""
+        lost, gained = self.old.stages - self.new.stages, self.new.stages - self.old.stages
+        texts = ((word, ", ".join(in_order(some))) for word, some in (("without", lost), ("with", gained)) if some)
+        return ", ".join(f"{word} {stages}" for word, stages in texts)
+
+    def _fields_text(self) -> str:
+        with_bodies = {self.old.level, self.new.level} <= WITH_BODIES
+        if not with_bodies or self.old.omit_managed_fields == self.new.omit_managed_fields:
+            return ""
+        return "without managedFields" if self.new.omit_managed_fields else "with managedFields"
+
+    @property
+    def rank(self) -> tuple[int, int]:
+        """To sort by, worst first."""
+        return list(Kind).index(self.kind), -abs(_RANKS[self.old.level] - _RANKS[self.new.level])
+
+
+_RANKS = {level: place for place, level in enumerate(Level)}

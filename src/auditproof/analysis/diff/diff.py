@@ -1,0 +1,96 @@
+"""Two policies in one space: every class of requests whose Effect differs, and these merged to rows."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from auditproof.analysis.diff.change import Change
+from auditproof.analysis.space import Space, merge
+from auditproof.analysis.space.client_request import most_performable
+from auditproof.audit.decide import decided_by
+from auditproof.audit.effect import effect_of
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from auditproof.analysis.space import Outcome, Row
+    from auditproof.analysis.space.client_request import Witnessed
+    from auditproof.audit.policy.load import Policy, PolicyRule
+    from auditproof.kube.discovery import Served
+
+
+@dataclass(frozen=True, slots=True)
+class Difference:
+    """Requests that the two policies record differently, in the same way.
+
+    ``rules`` are the pairs of deciding rules (None: no rule matches), ``witness`` is one such request.
+    """
+
+    row: Row[Change]
+    rules: tuple[tuple[PolicyRule | None, PolicyRule | None], ...]
+    witness: Witnessed
+
+    @property
+    def change(self) -> Change:
+        """What changes."""
+        return self.row.key
+
+
+@dataclass(frozen=True, slots=True)
+class PolicyDiff:
+    """All differences between two policies on a server of a minor version, worst first."""
+
+    old: Policy
+    new: Policy
+    kubernetes: str
+    differences: tuple[Difference, ...]
+
+
+def changed(old: Policy, new: Policy, served: Served) -> tuple[Space, Iterator[tuple[Outcome, Change | None]]]:
+    """The space of both policies, with all of its outcomes, each with its Change or None where there is none."""
+    count = len(old.rules)
+    space = Space.of(old.rules + new.rules, served)
+    known: dict[tuple[int | None, int | None, bool], Change | None] = {}
+
+    def changes() -> Iterator[tuple[Outcome, Change | None]]:
+        for outcome in space.outcomes((0, count), (count, count + len(new.rules))):
+            before, after = outcome.deciding
+            key = (before, after, outcome.identity.failed)
+            if key not in known:
+                known[key] = _change(old, new, *key)
+            yield outcome, known[key]
+
+    return space, changes()
+
+
+def _change(old: Policy, new: Policy, before: int | None, after: int | None, failed: bool) -> Change | None:
+    """What changes from one rule to another; for a failed login told as for everybody, where that is the same."""
+    decisions = decided_by(old, _rule(old, before)), decided_by(new, _rule(new, after))
+    first, second = (effect_of(decision, failed=failed) for decision in decisions)
+    if first == second:
+        return None
+    ordinary = Change(*(effect_of(decision, failed=False) for decision in decisions))
+    alike = (first.level, second.level) == (ordinary.old.level, ordinary.new.level)
+    return ordinary if alike else Change(first, second)
+
+
+def _rule(policy: Policy, number: int | None) -> PolicyRule | None:
+    return None if number is None else policy.rules[number]
+
+
+def diff(old: Policy, new: Policy, served: Served) -> PolicyDiff:
+    """Everything that ``new`` records differently from ``old`` on a server that serves ``served``."""
+    space, changes = changed(old, new, served)
+    rows = sorted(merge(space, changes), key=_worst_first)
+    differences = tuple(_difference(old, new, space, row) for row in rows)
+    return PolicyDiff(old, new, served.kubernetes, differences)
+
+
+def _worst_first(row: Row[Change]) -> tuple[object, ...]:
+    return row.ordinary, row.key.rank, row.key.text, -len(row.classes), row.who, row.product.what
+
+
+def _difference(old: Policy, new: Policy, space: Space, row: Row[Change]) -> Difference:
+    rules = tuple((_rule(old, before), _rule(new, after)) for before, after in row.deciding)
+    return Difference(row, rules, most_performable(row.requests(space), row.key.shows_in))

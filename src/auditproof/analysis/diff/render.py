@@ -1,0 +1,164 @@
+"""A PolicyDiff as text for a terminal, as Markdown for a change ticket, and as JSON for machines."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any
+
+from auditproof.analysis.space.remarks import odd_text
+from auditproof.audit.stages import in_order
+from auditproof.text.markdown import markdown, markdown_code
+from auditproof.text.printable import printable
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from auditproof.analysis.diff.diff import Difference, PolicyDiff
+    from auditproof.analysis.space.client_request import Witnessed
+    from auditproof.audit.effect import Effect
+    from auditproof.audit.policy.load import Policy, PolicyRule
+
+API_VERSION, KIND = "auditproof/v1", "PolicyDiff"
+_WIDTH = 9
+
+
+def render_text(diff: PolicyDiff, shown: Sequence[str] = ()) -> str:
+    """A block of lines a difference, worst first, below a line that counts them."""
+    blocks = [_headline(diff)]
+    blocks += ["\n".join(_block(difference, live)) for difference, live in _with(diff, shown)]
+    return "\n\n".join(blocks) + "\n"
+
+
+def _headline(diff: PolicyDiff) -> str:
+    count = len(diff.differences)
+    what = "nothing changes" if not count else f"{count} change{'s' if count > 1 else ''}, the worst first"
+    return printable(f"{diff.old.path} → {diff.new.path}: {what} (Kubernetes {diff.kubernetes})")
+
+
+def _with(diff: PolicyDiff, shown: Sequence[str]) -> list[tuple[Difference, str]]:
+    texts = [*shown, *[""] * len(diff.differences)]
+    return list(zip(diff.differences, texts, strict=False))
+
+
+def _block(difference: Difference, live: str) -> list[str]:
+    row = difference.row
+    rows = [
+        ("who", row.who + (" (by a forged credential)" if row.forged else "")),
+        ("verbs", row.product.verbs_text),
+        ("what", row.product.what + (" (the server answers 404 or 405)" if row.refused else "")),
+        ("where", row.product.where),
+        ("odd", odd_text(row.odd)),
+        ("rules", _rules_text(difference)),
+        ("witness", _witness_text(difference.witness)),
+        ("live", live),
+    ]
+    lines = [f"  {name:<{_WIDTH}}{printable(text)}" for name, text in rows if text]
+    return [f"{difference.change.kind}: {difference.change.text}", *lines]
+
+
+def _witness_text(witness: Witnessed) -> str:
+    return str(witness.performable) if witness.performable else f"none that can be sent: {witness.reason}"
+
+
+def _rules_text(difference: Difference) -> str:
+    """The deciding rules with their lines: those of the old policy, then those of the new one."""
+    olds = dict.fromkeys(old for old, _ in difference.rules)
+    news = dict.fromkeys(new for _, new in difference.rules)
+    return f"{_some_rules(list(olds))} → {_some_rules(list(news))}"
+
+
+def _some_rules(rules: list[PolicyRule | None]) -> str:
+    named = [f"{rule.index + 1} (line {rule.position.line})" for rule in rules if rule is not None]
+    return ", ".join([*named, *(["no rule"] if None in rules else [])])
+
+
+def render_markdown(diff: PolicyDiff, shown: Sequence[str] = ()) -> str:
+    """A table, for a change ticket or a comment on a pull request."""
+    head = ["Change", "Who", "Verbs", "What", "Rules", "Witness", *(["Live"] if shown else [])]
+    lines = [f"**{markdown(_headline(diff))}**"]
+    if diff.differences:
+        lines += ["", _cells(head), _cells(["---"] * len(head))]
+    for difference, live in _with(diff, shown):
+        row = difference.row
+        odd = f"({odd_text(row.odd)})" if row.odd else ""
+        what = " ".join(filter(None, [row.product.what, row.product.where, odd]))
+        cells = [f"{difference.change.kind}: {difference.change.text}", row.who, row.product.verbs_text, what]
+        cells = [*map(markdown, [*cells, _rules_text(difference)]), markdown_code(_witness_text(difference.witness))]
+        lines.append(_cells([*cells, *([markdown(live)] if shown else [])]))
+    return "\n".join(lines) + "\n"
+
+
+def _cells(texts: Sequence[str]) -> str:
+    return "| " + " | ".join(texts) + " |"
+
+
+def to_json(diff: PolicyDiff, shown: Sequence[str] = ()) -> str:
+    """The whole diff, nothing shortened; rules are counted from 0, as in results.json."""
+    return json.dumps(to_record(diff, shown), indent=1, ensure_ascii=False) + "\n"
+
+
+def to_record(diff: PolicyDiff, shown: Sequence[str] = ()) -> dict[str, Any]:
+    """The whole diff as JSON values."""
+    return {
+        "apiVersion": API_VERSION,
+        "kind": KIND,
+        "old": _policy(diff.old),
+        "new": _policy(diff.new),
+        "kubernetes": diff.kubernetes,
+        "changes": [_change(difference) | ({"live": live} if shown else {}) for difference, live in _with(diff, shown)],
+    }
+
+
+def _policy(policy: Policy) -> dict[str, str]:
+    return {"path": policy.path, "sha256": policy.sha256}
+
+
+def _change(difference: Difference) -> dict[str, Any]:
+    row = difference.row
+    return {
+        "kind": str(difference.change.kind),
+        "text": difference.change.text,
+        "old": _effect(difference.change.old),
+        "new": _effect(difference.change.new),
+        "who": row.who,
+        "forged": row.forged,
+        "odd": list(row.odd),
+        "verbs": list(row.product.verbs),
+        "verbsText": row.product.verbs_text,
+        "what": row.product.what,
+        "where": row.product.where,
+        "resources": list(row.product.resources),
+        "paths": list(row.product.paths),
+        "served": not row.refused,
+        "classes": len(row.classes),
+        "rules": [{"old": _rule(old), "new": _rule(new)} for old, new in difference.rules],
+        "witness": _witness(difference.witness),
+    }
+
+
+def _effect(effect: Effect) -> dict[str, Any]:
+    stages = [str(stage) for stage in in_order(effect.stages)]
+    return {"level": str(effect.level), "stages": stages, "omitManagedFields": effect.omit_managed_fields}
+
+
+def _rule(rule: PolicyRule | None) -> dict[str, int] | None:
+    return None if rule is None else {"rule": rule.index, "line": rule.position.line}
+
+
+def _witness(witness: Witnessed) -> dict[str, Any]:
+    """In the form in which ``auditproof evaluate`` takes a request, and as it is sent."""
+    asked = witness.attributes
+    user = {"user": asked.user.name if asked.user else None, "groups": list(asked.user.groups) if asked.user else []}
+    target: dict[str, str] = {"path": asked.path}
+    if asked.resource_request:
+        target = {
+            "namespace": asked.namespace,
+            "apiGroup": asked.api_group,
+            "resource": asked.resource,
+            "subresource": asked.subresource,
+            "name": asked.name,
+        }
+    sent = {"reason": witness.reason}
+    if witness.performable:
+        sent = {"method": witness.performable.request.method, "uri": witness.performable.request.uri}
+    return {**user, "verb": asked.verb, **target, **sent}

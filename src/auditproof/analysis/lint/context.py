@@ -1,0 +1,196 @@
+"""A policy under lint: its space, its places, and the questions that the checks ask about them."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+from auditproof.analysis.lint.finding import Finding, Shown
+from auditproof.analysis.lint.positions import Places
+from auditproof.analysis.space import ResourceCell, Space
+from auditproof.analysis.space.cells import ODD, UNSERVED
+from auditproof.audit.decide import decide
+from auditproof.audit.event import Level
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Collection, Iterator
+
+    from auditproof.analysis.space import Cell, Outcome
+    from auditproof.analysis.space.resource_targets import Target
+    from auditproof.audit.policy.load import Policy, PolicyRule
+    from auditproof.errors import Position
+    from auditproof.kube.attributes import Attributes, UserInfo
+    from auditproof.kube.discovery import Served
+
+_FAMILIAR = {"pods": 0, "configmaps": 1}
+Asked = tuple["Attributes", bool]  # a request, and whether it is served
+
+
+class Subject:
+    """One policy and what its server serves; what is asked more than once is computed once."""
+
+    def __init__(self, policy: Policy, served: Served) -> None:
+        self.policy = policy
+        self.served = served
+        self.places = Places(policy)
+        self._answered: dict[PolicyRule, bool] = {}
+        self._meant: dict[tuple[PolicyRule, PolicyRule], Asked | None] = {}
+        self._instead: dict[tuple[PolicyRule, bool], tuple[PolicyRule, ...]] = {}
+        self._first: dict[int | None, Asked | None] = {}
+        self._parts: dict[frozenset[str], Served] = {}
+
+    @cached_property
+    def space(self) -> Space:
+        """The space of all rules."""
+        return Space.of(self.policy.rules, self.served)
+
+    @cached_property
+    def outcomes(self) -> dict[int | None, tuple[Outcome, ...]]:
+        """The whole space by the index of the rule that decides."""
+        found: dict[int | None, list[Outcome]] = {}
+        for outcome in self.space.outcomes():
+            found.setdefault(outcome.deciding[0], []).append(outcome)
+        return {rule: tuple(some) for rule, some in found.items()}
+
+    def finding(self, code: str, position: Position, message: str, advice: str, asked: Asked | None = None) -> Finding:
+        """A Finding, with what the policy decides about the request that shows it."""
+        return Finding(code, position, message, advice, self.shown(*asked) if asked else None)
+
+    def shown(self, attributes: Attributes, served: bool = True) -> Shown:
+        """The request with the policy's Decision."""
+        return Shown(attributes, decide(self.policy, attributes), served)
+
+    def ordinary(self, rule: int | None) -> Iterator[Outcome]:
+        """What the rule decides about those who are who they say, if their authentication did not fail.
+
+        Outcomes of odd requests alone are left out.
+        """
+        for outcome in self.outcomes.get(rule, ()):
+            if outcome.identity.honest and not outcome.identity.failed and outcome.cells[0].standing != ODD:
+                yield outcome
+
+    def first_request(self, rule: int | None) -> Asked | None:
+        """A request that the rule decides about, one that is served and can be had if there is any."""
+        if rule not in self._first:
+            self._first[rule] = self._first_of(self.outcomes.get(rule, ()))
+        return self._first[rule]
+
+    def _first_of(self, outcomes: tuple[Outcome, ...]) -> Asked | None:
+        if not outcomes:
+            return None
+        best = min(outcomes, key=lambda outcome: outcome.oddness)
+        return plain(best, self.space.user(best))
+
+    def is_possible(self, rule: PolicyRule) -> bool:
+        """Whether the rule, if it were alone, would match a request that is served and that somebody can make."""
+        return bool(self._possible >> rule.index & 1)
+
+    @cached_property
+    def _possible(self) -> int:
+        """The rules that are possible. What is asked and who asks are independent of each other."""
+        asked = who = 0
+        for mask, cells in self.space.cells.items():
+            asked |= mask if any(cell.served for cell in cells) else 0
+        for identity in self.space.identities.classes:
+            for number, groups in enumerate(self.space.identities.wanted if identity.honest else ()):
+                if identity.mask >> number & 1 and (not groups or identity.region.having(groups).possible()):
+                    who |= 1 << number
+        return asked & who
+
+    def requests_for(
+        self, rule: int | None, wanted: Callable[[Target], bool], verbs: Collection[str]
+    ) -> Iterator[Attributes]:
+        """Served requests of ordinary users with one of ``verbs`` for a wanted target, that the rule decides about."""
+        for outcome in self.ordinary(rule):
+            for cell in outcome.cells:
+                if isinstance(cell, ResourceCell) and cell.served:
+                    shared = [verb for verb in verbs if verb in cell.verbs]
+                    for target in filter(wanted, cell.targets if shared else ()):
+                        user = self.space.user(outcome)
+                        yield from (cell.attributes_of(user, target, verb, cell.namespaces[0]) for verb in shared)
+
+    def answers(self, rule: PolicyRule) -> bool:
+        """Whether any server answers a request that the rule would match, whoever asks."""
+        key = self._alike(replace(rule, users=(), user_groups=()))
+        if key not in self._answered:
+            cells = Space.of([key], self._served_in(key)).cells
+            self._answered[key] = any(mask and cell.served for mask, some in cells.items() for cell in some)
+        return self._answered[key]
+
+    def meant(self, rule: PolicyRule, actual: PolicyRule) -> Asked | None:
+        """A request that ``rule`` would match and ``actual`` does not; else any that ``rule`` would match."""
+        key = self._alike(rule), self._alike(actual)
+        if key not in self._meant:
+            self._meant[key] = self._first_meant(*key)
+        return self._meant[key]
+
+    def _first_meant(self, rule: PolicyRule, actual: PolicyRule) -> Asked | None:
+        space = Space.of([rule, actual], self._served_in(rule))
+        found: dict[tuple[int, ...], Outcome] = {}
+        for outcome in space.outcomes((0, 1), (1, 2)):
+            if outcome.deciding[0] == 0:
+                found.setdefault((outcome.deciding[1] is not None, *outcome.oddness), outcome)
+        best = found[min(found)] if found else None
+        return plain(best, space.user(best)) if best else None
+
+    def _alike(self, rule: PolicyRule) -> PolicyRule:
+        """The rule without what does not matter to what it matches."""
+        where = self.policy.rules[0].position
+        entries = tuple(replace(entry, position=where) for entry in rule.resources)
+        bare = replace(rule, index=0, level=Level.NONE, resources=entries, omit_stages=frozenset())
+        return replace(bare, omit_managed_fields=None, position=where)
+
+    def _served_in(self, rule: PolicyRule) -> Served:
+        """What is served in the groups that the rule is for: the rest cannot match it."""
+        groups = frozenset(entry.group for entry in rule.resources)
+        if not groups or "*" in groups:
+            return self.served
+        if groups not in self._parts:
+            kept = tuple(entry for entry in self.served.resources if entry.group in groups)
+            self._parts[groups] = replace(self.served, resources=kept, paths=())
+        return self._parts[groups]
+
+    def deciding_instead(self, rule: int, *, ordinary: bool = False) -> tuple[PolicyRule, ...]:
+        """The earlier rules that decide about requests that the rule matches; ``ordinary``: about any usual ones."""
+        key = self._alike(self.policy.rules[rule]), ordinary
+        if key in self._instead:
+            return self._instead[key]
+        found: set[int] = set()
+        lists = (0, len(self.policy.rules)), (rule, rule + 1)
+        for outcome in self.space.outcomes(*lists, meeting=1 << rule):
+            first, own = outcome.deciding
+            usual = outcome.identity.honest and outcome.cells[0].served
+            if own == 0 and first is not None and first < rule and (usual or not ordinary):
+                found.add(first)
+        covering = tuple(self.policy.rules[number] for number in sorted(found))
+        if rule not in self.outcomes:
+            self._instead[key] = covering  # it holds for every later rule with the same conditions, too
+        return covering
+
+
+def plain(outcome: Outcome, user: UserInfo | None) -> Asked:
+    """The request of the outcome that is easiest to read, and whether it is served; best of all a get of pods."""
+    cell = min(outcome.cells, key=_oddness)
+    if not isinstance(cell, ResourceCell):
+        return cell.attributes(user), cell.standing != UNSERVED
+    target = min(cell.targets, key=_unfamiliarity)
+    verb = min(cell.verbs, key=lambda verb: (verb not in ("get", "list"), verb in ("proxy", "")))
+    return cell.attributes_of(user, target, verb, cell.namespaces[0]), cell.standing != UNSERVED
+
+
+def _oddness(cell: Cell) -> tuple[int, bool, int, bool, bool]:
+    if not isinstance(cell, ResourceCell):
+        return cell.standing, not cell.answered, 1, True, True
+    familiar = min(map(_unfamiliarity, cell.targets))
+    return cell.standing, not cell.answered, familiar, "get" not in cell.verbs, not cell.namespaces[0]
+
+
+def _unfamiliarity(target: Target) -> int:
+    return _FAMILIAR.get(target.text, 2 if target.known else 3)
+
+
+def named(rules: tuple[PolicyRule, ...]) -> str:
+    """Rules as messages name them: ``rule 3 (line 20) and rule 5 (line 41)``."""
+    texts = [f"rule {rule.index + 1} (line {rule.position.line})" for rule in rules]
+    return texts[0] if len(texts) == 1 else f"{', '.join(texts[:-1])} and {texts[-1]}"

@@ -1,0 +1,193 @@
+"""Resources, groups and names that match nothing that an API server serves.
+
+In an API group of the server's own, what it serves is known. Any other group may be that of a custom resource.
+Source of the matching: ruleMatchesResource in staging/src/k8s.io/apiserver/pkg/audit/policy/checker.go.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from auditproof.analysis.lint.suggestions import close, full_name, groups_with, resource_like
+from auditproof.audit.decide import no_match
+from auditproof.audit.event import Level
+from auditproof.audit.policy.load import GroupResources, PolicyRule
+from auditproof.errors import Position
+from auditproof.kube.attributes import Attributes
+from auditproof.kube.discovery import load_served, minors
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from auditproof.analysis.lint.context import Asked, Subject
+    from auditproof.analysis.lint.finding import Finding
+    from auditproof.kube.discovery import Served
+
+_REMOVED = {"extensions": "1.22", "settings.k8s.io": "1.20", "auditregistration.k8s.io": "1.19"}
+_CORE = ("core", "v1", "core.k8s.io")
+
+
+def check(subject: Subject, rule: PolicyRule) -> Iterator[tuple[Finding, int, str]]:
+    """Findings about the rule's resources, each with the number of the item and the pattern (empty: the whole item)."""
+    for number, entry in enumerate(rule.resources):
+        groups = list(_group(subject, rule, number, entry))
+        yield from ((finding, number, "") for finding in groups)
+        for at, pattern in enumerate(entry.resources if not groups else ()):
+            finding = _pattern(subject, rule, number, entry, at, pattern)
+            if finding:
+                yield finding, number, pattern
+        yield from _names(subject, rule, number, entry)
+
+
+def _only(rule: PolicyRule, entry: GroupResources) -> PolicyRule:
+    """The rule with one item of resources."""
+    return replace(rule, resources=(entry,))
+
+
+def _group(subject: Subject, rule: PolicyRule, number: int, entry: GroupResources) -> Iterator[Finding]:
+    group, served = entry.group, subject.served
+    where = subject.places.of("rules", rule.index, "resources", number, "group")
+    optional = {name for name, _ in served.optional}
+    if group == "*" or group in served.groups or group in optional:
+        return
+    if group in _REMOVED:
+        message = f'no supported version of Kubernetes serves the group "{group}"; it was removed in {_REMOVED[group]}'
+        asked = subject.meant(_only(rule, entry), _only(rule, replace(entry, group="gone.invalid")))
+        yield subject.finding("AP308", where, message, "Remove it.", _unserved(asked))
+        return
+    meant = "" if group in _CORE else close(group, [name for name in served.groups if name], 0.87)
+    if meant or group in _CORE or "." not in group:
+        said = f'did you mean "{meant}"?' if meant or group in _CORE else ""
+        message = f'there is no API group "{group}"'
+        message += "" if said else ": the groups of custom resources have a dot in their name"
+        advice = f"{said[:1].upper()}{said[1:]}" or f"Groups are {', '.join(sorted(filter(None, served.groups)))}."
+        right = _only(rule, replace(entry, group=meant))
+        yield subject.finding("AP307", where, message, advice, subject.meant(right, rule))
+
+
+def _unserved(asked: Asked | None) -> Asked | None:
+    """The request, known to be answered with 404."""
+    return asked and (asked[0], False)
+
+
+def _pattern(
+    subject: Subject, rule: PolicyRule, number: int, entry: GroupResources, at: int, pattern: str
+) -> Finding | None:
+    where = subject.places.of("rules", rule.index, "resources", number, "resources", at)
+    if fault := _fault(pattern):
+        meant, group = _meant(subject.served, pattern, entry.group)
+        asked = _asked(subject, rule, entry, meant, group)
+        advice = "Write *: it matches subresources, too." if pattern == "*/*" else _did_you_mean(meant, group, entry)
+        return subject.finding("AP304", where, f'"{pattern}" matches nothing that is served: {fault}', advice, asked)
+    if _is_served(subject.served, entry.group, pattern) is not False:
+        return _minors(subject, rule, number, entry, at, pattern)
+    if served_by := [m for m in minors() if _is_served(load_served(m), entry.group, pattern)]:
+        return _elsewhere(subject, rule, where, entry, pattern, served_by)
+    meant, group = resource_like(subject.served, pattern, entry.group)
+    asked = _asked(subject, rule, entry, meant, group) or _asked(subject, rule, entry, pattern, entry.group)
+    version = subject.served.kubernetes
+    message = f'Kubernetes {version.removeprefix("v")} serves no "{pattern}" in {_called(entry.group)}'
+    return subject.finding("AP306", where, message, _did_you_mean(meant, group, entry), asked)
+
+
+def _fault(pattern: str) -> str:
+    """Why no request can match the pattern, whatever is served; empty where one can."""
+    resource, slash, sub = pattern.partition("/")
+    if pattern == "*/*":
+        return "a pattern has one wildcard, alone, before or behind the slash"
+    if not resource or (slash and not sub):
+        return "resource or subresource is missing"
+    if "*" in (resource if resource != "*" else "") or "*" in (sub if sub != "*" else ""):
+        return "a wildcard stands for a whole resource or subresource, never for a part of its name"
+    if "/" in sub:
+        return "there is nothing below a subresource"
+    return "resources are written in lower case" if pattern != pattern.lower() else ""
+
+
+def _meant(served: Served, pattern: str, group: str) -> tuple[str, str]:
+    if pattern == "*/*":
+        return "*", group
+    return resource_like(served, pattern.replace("*", "").strip("/"), group)
+
+
+def _asked(subject: Subject, rule: PolicyRule, entry: GroupResources, pattern: str, group: str) -> Asked | None:
+    """A request for what is meant."""
+    right = replace(entry, group=group, resources=(pattern,) if pattern else ())
+    return subject.meant(_only(rule, right), rule if pattern not in entry.resources else _only(rule, right))
+
+
+def _did_you_mean(meant: str, group: str, entry: GroupResources) -> str:
+    if not meant:
+        return "Remove it, or name the resource as it stands in `kubectl api-resources`."
+    other = f' of group "{group}"' if group != entry.group else ""
+    return f'Did you mean "{meant}"{other}?'
+
+
+def _called(group: str) -> str:
+    return f'the group "{group}"' if group else "the core group"
+
+
+def _is_served(served: Served, group: str, pattern: str) -> bool | None:
+    """Whether anything that the server serves, or can be told to serve, matches; None where that cannot be known."""
+    own = {entry.group for entry in served.resources} | {name for name, _ in served.optional}
+    if group == "*":
+        exact = groups_with(served, pattern)
+        return bool(exact or "*" in pattern or not close(pattern, _names_of(served), 0.9))
+    if group not in own:
+        return None
+    known = [(entry.resource, entry.subresource) for entry in served.resources if entry.group == group]
+    known += [(resource, "") for name, resource in served.optional if name == group]
+    rule = _bare(group, pattern)
+    return any(not no_match(rule, Attributes(None, "get", "", group, "", *one)) for one in known)
+
+
+def _names_of(served: Served) -> list[str]:
+    return [entry.full_name for entry in served.resources]
+
+
+def _bare(group: str, pattern: str) -> PolicyRule:
+    """A rule for nothing but the pattern."""
+    where = Position("", 1, 1)
+    entry = GroupResources(group, (pattern,), (), where)
+    return PolicyRule(0, Level.METADATA, (), (), (), (entry,), (), (), frozenset(), None, where)
+
+
+def _minors(
+    subject: Subject, rule: PolicyRule, number: int, entry: GroupResources, at: int, pattern: str
+) -> Finding | None:
+    """A resource that is served here, but not by every supported version."""
+    if "*" in pattern or not _is_served(subject.served, entry.group, pattern):
+        return None
+    without = [minor for minor in minors() if _is_served(load_served(minor), entry.group, pattern) is False]
+    if not without:
+        return None
+    where = subject.places.of("rules", rule.index, "resources", number, "resources", at)
+    message = f'"{full_name(pattern, entry.group)}" is not served by default by Kubernetes {", ".join(without)}'
+    advice = "Nothing is wrong if your clusters are newer."
+    asked = _asked(subject, rule, entry, pattern, entry.group)
+    return subject.finding("AP602", where, message, advice, asked)
+
+
+def _elsewhere(
+    subject: Subject, rule: PolicyRule, where: Position, entry: GroupResources, pattern: str, served_by: list[str]
+) -> Finding:
+    message = f'"{full_name(pattern, entry.group)}" is served by default by Kubernetes {", ".join(served_by)} only'
+    asked = _unserved(_asked(subject, rule, entry, pattern, entry.group))
+    return subject.finding("AP602", where, message, "Nothing is wrong if your clusters are of that version.", asked)
+
+
+def _names(
+    subject: Subject, rule: PolicyRule, number: int, entry: GroupResources
+) -> Iterator[tuple[Finding, int, str]]:
+    """Wildcards in resourceNames; they make the whole item dead where there is no other name."""
+    dead = [name for name in entry.resource_names if "*" in name]
+    for at, name in enumerate(entry.resource_names):
+        if name in dead:
+            where = subject.places.of("rules", rule.index, "resources", number, "resourceNames", at)
+            names = () if name == "*" else (name.replace("*", "1"),)
+            asked = subject.meant(_only(rule, replace(entry, resource_names=names)), rule)
+            advice = "Leave resourceNames away." if name == "*" else "Name each object."
+            message = f'"{name}" in resourceNames is no pattern: only a request that names this very text matches'
+            whole = "" if len(dead) == len(entry.resource_names) else name
+            yield subject.finding("AP305", where, message, advice, asked), number, whole

@@ -1,0 +1,167 @@
+"""Values that no ordinary request has, each by itself: verbs, wildcards, paths, and names that mean somebody else.
+
+The API server compares users, groups, verbs, namespaces and names exactly; wildcards exist in resources and paths only.
+Source: staging/src/k8s.io/apiserver/pkg/audit/policy/checker.go.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from auditproof.analysis.lint.rule_fields import KEYS, values_of, with_values
+from auditproof.analysis.lint.suggestions import close
+from auditproof.analysis.space.cells import PATH_VERBS, RESOURCE_VERBS
+from auditproof.analysis.space.oddity import is_odd_namespace, methods
+from auditproof.kube.attributes import NotAudited, UserInfo, attributes_of
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from auditproof.analysis.lint.context import Subject
+    from auditproof.analysis.lint.finding import Finding
+    from auditproof.audit.policy.load import PolicyRule
+
+_SYNONYMS = {
+    "post": "create",
+    "put": "update",
+    "read": "get",
+    "view": "get",
+    "write": "update",
+    "edit": "update",
+    "replace": "update",
+    "apply": "patch",
+    "remove": "delete",
+    "deleteall": "deletecollection",
+    "head": "get",
+}
+_OF_PATHS = {"create": "post", "update": "put", "list": "get", "watch": "get", "deletecollection": "delete"}
+_ASKED_OF_RBAC = {"use", "bind", "escalate", "impersonate", "approve", "sign", "attest"}
+_SUBRESOURCES = {"exec", "attach", "portforward", "log", "proxy", "eviction", "scale"}
+_CALLED = {"users": "user", "user_groups": "group"}
+_LIKELY = {"users": "worker", "user_groups": "developers", "namespaces": "system"}
+_VANISHED = {"system:unsecured": "the insecure port, which this user came by, is gone since Kubernetes 1.24"}
+_GROUPS = {"system:masters", "system:nodes", "system:authenticated", "system:unauthenticated", "system:serviceaccounts"}
+_USERS = {"system:anonymous", "system:apiserver", "system:kube-controller-manager", "system:kube-scheduler"}
+
+
+def check(subject: Subject, rule: PolicyRule) -> Iterator[tuple[Finding, str, str]]:
+    """Findings about single values of the rule, each with the rule's field and the value that matches nothing."""
+    for field, code in (("users", "AP302"), ("user_groups", "AP302"), ("namespaces", "AP303")):
+        yield from _wildcards(subject, rule, field, code)
+    yield from _verbs(subject, rule)
+    yield from _paths(subject, rule)
+    yield from _somebody_else(subject, rule)
+
+
+def _wildcards(subject: Subject, rule: PolicyRule, field: str, code: str) -> Iterator[tuple[Finding, str, str]]:
+    """Values that nothing is called, which only match whoever tries them."""
+    for number, value in enumerate(values_of(rule, field)):
+        name = field == "namespaces" and bool(value) and is_odd_namespace(value)
+        if "*" not in value and not name:
+            continue
+        key = KEYS[field]
+        meant = (
+            () if value.strip("*") == "" else (value.replace("*", _LIKELY[field]) if "*" in value else value.lower(),)
+        )
+        where = subject.places.of("rules", rule.index, key, number)
+        message = f'"{value}" in {key} {_literally(field, value)}'
+        asked = subject.meant(with_values(rule, field, meant), rule)
+        yield subject.finding(code, where, message, _instead(field, value), asked), field, value
+
+
+def _literally(field: str, value: str) -> str:
+    """Why the value is not what it looks like, and what it does match."""
+    if field == "namespaces":
+        what = "is no pattern" if "*" in value else "is no name that a namespace can have"
+        return f"{what}: it is compared letter by letter, and only a request that names this very text matches"
+    return f"is no pattern: it is compared letter by letter, and only a {_CALLED[field]} with this very name matches"
+
+
+def _instead(field: str, value: str) -> str:
+    if value == "*":
+        return f"Leave {KEYS[field]} away: without it the rule is for all."
+    if field == "namespaces":
+        return "Name each namespace." if "*" in value else "A name has lower-case letters, digits and -, 63 at most."
+    account = value.startswith("system:serviceaccount:")
+    if account and not value.split(":")[2].count("*") and len(value.split(":")) > 3:
+        return (
+            f"For all service accounts of a namespace use userGroups: [system:serviceaccounts:{value.split(':')[2]}]."
+        )
+    if value.startswith("system:node"):
+        return "For all nodes use userGroups: [system:nodes]."
+    return "Name each of them, or use a group that all of them are in."
+
+
+def _verbs(subject: Subject, rule: PolicyRule) -> Iterator[tuple[Finding, str, str]]:
+    for number, verb in enumerate(rule.verbs):
+        if verb in _known(rule):
+            continue
+        meant, advice = _verb_instead(rule, verb)
+        where = subject.places.of("rules", rule.index, "verbs", number)
+        asked = subject.meant(replace(rule, verbs=(meant,) if meant else ()), rule)
+        message = f'no request has the verb "{verb}"'
+        if verb in methods([verb]) and not (rule.resources or rule.namespaces):
+            message = f'only a request for a path with the HTTP method "{verb.upper()}" has the verb "{verb}"'
+        yield subject.finding("AP301", where, message, advice, asked), "verbs", verb
+
+
+def _known(rule: PolicyRule) -> tuple[str, ...]:
+    """The verbs of the requests that the rule is for."""
+    if rule.resources or rule.namespaces:
+        return RESOURCE_VERBS
+    return PATH_VERBS if rule.non_resource_urls else RESOURCE_VERBS + PATH_VERBS
+
+
+def _verb_instead(rule: PolicyRule, verb: str) -> tuple[str, str]:
+    """What may be meant, and the advice."""
+    lower = verb.lower()
+    if verb == "*":
+        return "", "Leave verbs away: without it the rule is for all verbs."
+    if rule.non_resource_urls and not (rule.resources or rule.namespaces):
+        meant = lower if lower in PATH_VERBS else _OF_PATHS.get(lower, "") or close(lower, PATH_VERBS)
+        advice = "The verbs of a path are HTTP methods in lower case"
+        return meant, f'{advice}; did you mean "{meant}"?' if meant else f"{advice}: {', '.join(PATH_VERBS)}."
+    if lower in _ASKED_OF_RBAC:
+        return "", f"Remove it: {lower} is only asked of the authorizer, within requests that have other verbs."
+    if lower in _SUBRESOURCES:
+        return "", f"Name the subresource instead: resources: [pods/{lower}]; the verbs are get and create."
+    known = [name for name in RESOURCE_VERBS if name]
+    meant = _SYNONYMS.get(lower) or close(lower, known, 0.6)
+    return meant, f'Did you mean "{meant}"?' if meant else f"Verbs are {', '.join(known)}."
+
+
+def _paths(subject: Subject, rule: PolicyRule) -> Iterator[tuple[Finding, str, str]]:
+    """Paths under which there are only resources, which nonResourceURLs never match."""
+    for number, pattern in enumerate(rule.non_resource_urls):
+        path = pattern.removesuffix("*")
+        try:
+            attributes = attributes_of("GET", path, UserInfo("someone", ("system:authenticated",)))
+        except NotAudited:
+            continue
+        if not attributes.resource_request:
+            continue
+        where = subject.places.of("rules", rule.index, "nonResourceURLs", number)
+        group = f"group: {attributes.api_group}, " if attributes.api_group else ""
+        advice = f"Name the resource instead: resources: [{{{group}resources: [{attributes.resource}]}}]."
+        message = f'"{pattern}" is the path of a resource: nonResourceURLs never match resources'
+        yield subject.finding("AP312", where, message, advice, (attributes, True)), "non_resource_urls", pattern
+
+
+def _somebody_else(subject: Subject, rule: PolicyRule) -> Iterator[tuple[Finding, str, str]]:
+    for number, user in enumerate(rule.users):
+        where = subject.places.of("rules", rule.index, "users", number)
+        if user in _VANISHED:
+            message = f'no request is made by "{user}": {_VANISHED[user]}'
+            asked = subject.meant(replace(rule, users=()), rule)
+            yield subject.finding("AP313", where, message, "Remove it.", asked), "users", user
+        elif user in _GROUPS or user.startswith("system:serviceaccounts"):
+            asked = subject.meant(replace(rule, users=(), user_groups=(user,)), rule)
+            message = f'"{user}" is a group: no user is called that'
+            yield subject.finding("AP314", where, message, "Name it in userGroups.", asked), "users", user
+    for number, group in enumerate(rule.user_groups):
+        if group in _USERS or group.startswith(("system:serviceaccount:", "system:node:")):
+            where = subject.places.of("rules", rule.index, "userGroups", number)
+            asked = subject.meant(replace(rule, users=(group,), user_groups=()), rule)
+            message, advice = f'"{group}" is a user: no group is called that', "Name it in users."
+            yield subject.finding("AP314", where, message, advice, asked), "user_groups", group

@@ -1,0 +1,109 @@
+"""What lint says: a Finding, with a request that shows it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from auditproof.analysis.lint.catalogue import CATALOGUE
+from auditproof.audit.event import Level
+from auditproof.kube.request_line import request_line
+
+if TYPE_CHECKING:
+    from auditproof.analysis.lint.catalogue import Severity
+    from auditproof.audit.decide import Decision
+    from auditproof.errors import Position
+    from auditproof.kube.attributes import Attributes, UserInfo
+
+
+@dataclass(frozen=True, slots=True)
+class Shown:
+    """A concrete request that shows a finding, and what the policy decides about it.
+
+    ``attributes`` are the request as the policy sees it; ``served`` says whether the server has something to answer it
+    with, be it a refusal for want of rights.
+    """
+
+    attributes: Attributes
+    decision: Decision
+    served: bool = True
+
+    @property
+    def line(self) -> tuple[str, str]:
+        """Method and URI."""
+        return request_line(self.attributes)
+
+    def __str__(self) -> str:
+        method, uri = self.line
+        refused = "" if self.served else ", which the server does not serve"
+        return f"{method} {uri} {_who(self.attributes.user)}{refused}: {_effect(self.decision)}"
+
+    def to_dict(self) -> dict[str, Any]:
+        """The request as JSON values."""
+        method, uri = self.line
+        user, rule = self.attributes.user, self.decision.rule
+        return {
+            "method": method,
+            "uri": uri,
+            "user": None if user is None else {"name": user.name, "groups": list(user.groups)},
+            "served": self.served,
+            "level": str(self.decision.level),
+            "rule": None if rule is None else rule.index + 1,
+            "line": None if rule is None else rule.position.line,
+        }
+
+
+def _who(user: UserInfo | None) -> str:
+    if user is None:
+        return "with a credential that is not accepted"
+    return f"as {user.name} ({', '.join(user.groups)})" if user.groups else f"as {user.name}"
+
+
+def _effect(decision: Decision) -> str:
+    effect = "not recorded" if decision.level is Level.NONE else f"recorded at {decision.level}"
+    if decision.rule is None:
+        return f"{effect}, no rule matches"
+    return f"{effect} by rule {decision.rule.index + 1} (line {decision.rule.position.line})"
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One thing that is wrong, or worth to be known, at one place of a policy; ``advice`` says what to do."""
+
+    code: str
+    position: Position
+    message: str
+    advice: str
+    shown: Shown | None = None
+
+    @property
+    def severity(self) -> Severity:
+        """How bad it is; each code has one severity."""
+        return CATALOGUE[self.code].severity
+
+    @property
+    def name(self) -> str:
+        """The code in words, as ``unreachable-rule``."""
+        return CATALOGUE[self.code].name
+
+    def to_dict(self) -> dict[str, Any]:
+        """The finding as JSON values."""
+        return {
+            "code": self.code,
+            "name": self.name,
+            "severity": str(self.severity),
+            "path": self.position.path,
+            "line": self.position.line,
+            "column": self.position.column,
+            "message": self.message,
+            "advice": self.advice,
+            "request": self.shown.to_dict() if self.shown else None,
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class Ignored:
+    """A finding that a comment in the policy suppresses, with the comment's reason."""
+
+    finding: Finding
+    reason: str

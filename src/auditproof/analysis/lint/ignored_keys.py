@@ -1,0 +1,128 @@
+"""Keys that the API server ignores: unknown, misplaced and duplicate ones, and what stands in a second document.
+
+kube-apiserver only warns about them, in its own log, and goes on without them.
+Source: staging/src/k8s.io/apiserver/pkg/audit/policy/reader.go.
+"""
+
+from __future__ import annotations
+
+import difflib
+import re
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from auditproof.analysis.lint.rule_fields import KEYS, with_entry, with_values
+from auditproof.audit.policy.go_types import GROUP_RESOURCES, POLICY, POLICY_RULE
+from auditproof.audit.policy.unmarshal import repeated_key
+from auditproof.errors import Position
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from auditproof.analysis.lint.context import Asked, Subject
+    from auditproof.analysis.lint.finding import Finding
+    from auditproof.analysis.lint.positions import Path
+    from auditproof.audit.policy.load import PolicyRule
+
+_HOMES = {"a rule": POLICY_RULE.fields, "an item of resources": GROUP_RESOURCES.fields, "the policy": POLICY.fields}
+_MEANT = {
+    "stages": "no key names the stages to record; omitStages lists those that are left out",
+    "auditID": "events have an auditID, rules have not",
+}
+_CONTENT = re.compile(r"^(?!\s*(#|$))")
+_MARK = re.compile(r"^---(\s|$)")
+
+
+def check(subject: Subject) -> Iterator[Finding]:
+    """Everything in the file that the server reads past."""
+    for warning in subject.policy.warnings:
+        path = subject.places.path_of_key(warning.position)
+        key = str(path[-1]) if path else ""
+        if path is None or warning.message == repeated_key(key) or warning.message.startswith('the key "'):
+            yield _duplicate(subject, warning.position, path, warning.message)
+        else:
+            yield _unknown(subject, warning.position, path)
+    yield from _further_document(subject)
+
+
+def _duplicate(subject: Subject, position: Position, path: Path | None, message: str) -> Finding:
+    text = message.partition(":")[0]
+    advice = "Remove one of the two, or unite their values."
+    return subject.finding("AP102", position, f"{text}: the last one counts", advice, _affected(subject, path))
+
+
+def _unknown(subject: Subject, position: Position, path: Path) -> Finding:
+    key, home = str(path[-1]), _home(path)
+    homes = [name for name, fields in _HOMES.items() if key in fields]
+    if home and homes:
+        message = f'the key "{key}" belongs into {" or ".join(homes)}, in {home} it is ignored'
+        advice = f"Move it into {homes[0]}; mind the indentation."
+        return subject.finding("AP103", position, message, advice, _limited(subject, path, key))
+    known = _HOMES.get(home, {})
+    meant = _guess(key, list(known))
+    advice = f'Did you mean "{meant}"?' if meant else f"Known in {home or 'metadata'}: {', '.join(known) or 'labels'}."
+    if key in _MEANT:
+        meant, advice = "", f"Remove it: {_MEANT[key]}."
+    message = f'unknown key "{key}" in {home or "metadata"}: the server ignores it'
+    return subject.finding("AP101", position, message, advice, _limited(subject, path, meant))
+
+
+def _home(path: Path) -> str:
+    """What the key at ``path`` is written in; empty where it is neither policy, rule nor item of resources."""
+    kinds = tuple(step if isinstance(step, str) else 0 for step in path[:-1])
+    homes = {(): "the policy", ("rules", 0): "a rule", ("rules", 0, "resources", 0): "an item of resources"}
+    return homes.get(kinds, "")
+
+
+def _guess(key: str, known: list[str]) -> str:
+    lower = {name.lower(): name for name in known}
+    found = difflib.get_close_matches(key.lower()[:100], lower, n=1)
+    return lower[found[0]] if found else ""
+
+
+def _affected(subject: Subject, path: Path | None) -> Asked | None:
+    """A request that the rule around ``path`` decides about, else one that the first rule does."""
+    rule = path[1] if path and path[0] == "rules" and len(path) > 1 else 0
+    return subject.first_request(int(rule)) or subject.first_request(0)
+
+
+def _limited(subject: Subject, path: Path, meant: str) -> Asked | None:
+    """A request that the rule decides about, and would not if the key were where and what it is meant to be."""
+    values = subject.places.texts(*path)
+    if values and len(path) > 2 and path[0] == "rules" and int(path[1]) < len(subject.policy.rules):
+        rule = subject.policy.rules[int(path[1])]
+        right = _corrected(rule, path, meant, values)
+        if right and (asked := subject.meant(rule, right)):
+            return asked
+    return _affected(subject, path)
+
+
+def _corrected(rule: PolicyRule, path: Path, meant: str, values: tuple[str, ...]) -> PolicyRule | None:
+    """The rule with ``values`` under the key that is meant; None where they cannot be there."""
+    field = next((field for field, key in KEYS.items() if key == meant), "")
+    if field:
+        return with_values(rule, field, values)
+    if len(path) != len(("rules", 0, "resources", 0, "key")) or int(path[3]) >= len(rule.resources):
+        return None
+    entry = rule.resources[int(path[3])]
+    if meant == "resources":
+        return with_entry(rule, int(path[3]), replace(entry, resources=values))
+    named = meant == "resourceNames"
+    return with_entry(rule, int(path[3]), replace(entry, resource_names=values)) if named else None
+
+
+def _further_document(subject: Subject) -> Iterator[Finding]:
+    """YAML's mark of a new document with something behind it; of several documents the server reads the first."""
+    lines = subject.policy.text.splitlines()
+    if subject.policy.text.lstrip().startswith("{"):
+        return
+    begun = False
+    for number, line in enumerate(lines, start=1):
+        if begun and _MARK.match(line):
+            if any(_CONTENT.match(later) and not _MARK.match(later) for later in lines[number:]):
+                where = Position(subject.policy.path, number, 1)
+                text = "a second document begins here: the server reads the first one only, and does not say so"
+                advice = "Put all rules into one document."
+                yield subject.finding("AP104", where, text, advice, subject.first_request(0))
+            return
+        begun = begun or bool(_CONTENT.match(line) and not _MARK.match(line) and not line.startswith("%"))

@@ -1,0 +1,73 @@
+"""All checks together, and what the policy's own comments leave of what they find."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from auditproof.analysis.lint import contradictions as fitting
+from auditproof.analysis.lint import dead_resources as patterns
+from auditproof.analysis.lint import dead_values as values
+from auditproof.analysis.lint import ignored_keys as keys
+from auditproof.analysis.lint import leaked_bodies as bodies
+from auditproof.analysis.lint import missed_requests as gaps
+from auditproof.analysis.lint import suppressions as comments
+from auditproof.analysis.lint import unreachable_rules as rules
+from auditproof.analysis.lint import version_differences as versions
+from auditproof.analysis.lint.context import Subject
+from auditproof.analysis.lint.finding import Finding, Ignored
+
+if TYPE_CHECKING:
+    from auditproof.audit.policy.load import Policy, PolicyRule
+    from auditproof.errors import PolicyRefused
+    from auditproof.kube.discovery import Served
+
+
+@dataclass(frozen=True, slots=True)
+class Examination:
+    """What was found in one policy, in file order, and what its comments suppress."""
+
+    findings: tuple[Finding, ...]
+    ignored: tuple[Ignored, ...] = ()
+
+
+def lint(policy: Policy, served: Served) -> tuple[Finding, ...]:
+    """What is wrong with ``policy`` on a server that serves ``served``, in file order."""
+    return examine(policy, served).findings
+
+
+def examine(policy: Policy, served: Served) -> Examination:
+    """As lint, with what comments in the policy suppress."""
+    subject = Subject(policy, served)
+    found = [*keys.check(subject)]
+    explained = set()
+    for rule in policy.rules:
+        conditions, dead = _conditions(subject, rule)
+        found += conditions
+        if dead:
+            explained.add(rule.index)
+    found += [*rules.check(subject, explained), *gaps.check(subject), *bodies.check(subject), *versions.check(subject)]
+    left, ignored = comments.apply(policy, found)
+    ordered = sorted(left, key=lambda finding: (finding.position.line, finding.position.column, finding.code))
+    return Examination(tuple(ordered), ignored)
+
+
+def _conditions(subject: Subject, rule: PolicyRule) -> tuple[list[Finding], bool]:
+    """What is wrong with the rule's conditions, and whether that keeps the rule from matching anything."""
+    single, targets = [*values.check(subject, rule)], [*patterns.check(subject, rule)]
+    findings = [finding for finding, _, _ in single] + [finding for finding, _, _ in targets]
+    dead = {(number, pattern) for finding, number, pattern in targets if finding.code not in _HARMLESS}
+    left = fitting.cleaned(rule, {(field, value) for _, field, value in single}, dead)
+    if left is None:
+        return findings, True
+    unfit = fitting.check(subject, left)
+    return [*findings, *unfit], bool(unfit) and not subject.answers(left)
+
+
+_HARMLESS = {"AP602"}  # served by this version
+
+
+def refused(error: PolicyRefused) -> Examination:
+    """The findings about a policy that the API server refuses."""
+    advice = "Mend it first: the rest is looked at once the API server starts with this policy."
+    return Examination(tuple(Finding("AP001", p.position, p.message, advice) for p in error.problems))

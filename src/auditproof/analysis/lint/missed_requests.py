@@ -1,0 +1,221 @@
+"""Things that a policy means to record and lets slip: twins of events, forms of exec, failed logins.
+
+Sources: kubectl's pkg/cmd/exec/exec.go (WebSocket, so GET, since Kubernetes 1.31; POST before and as a fallback);
+staging/src/k8s.io/apiserver/pkg/endpoints/filters/authn_audit.go (a 401 has one event, at ResponseStarted).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+from auditproof.analysis.lint.context import named
+from auditproof.analysis.space import ResourceCell, Space
+from auditproof.analysis.space.cells import UNSERVED
+from auditproof.audit.decide import decide
+from auditproof.audit.event import Level, Stage
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping
+
+    from auditproof.analysis.lint.context import Asked, Subject
+    from auditproof.analysis.lint.finding import Finding
+    from auditproof.analysis.space.resource_targets import Target
+    from auditproof.audit.policy.load import PolicyRule
+    from auditproof.errors import Position
+    from auditproof.kube.attributes import Attributes, UserInfo
+
+_EVENTS = ("", "events.k8s.io")
+_STREAMS = ("exec", "attach", "portforward")
+
+
+def check(subject: Subject) -> Iterator[Finding]:
+    """Findings about what slips through."""
+    yield from _events(subject)
+    yield from _streams(subject)
+    yield from _failed_logins(subject)
+
+
+def _events(subject: Subject) -> Iterator[Finding]:
+    for group, other in (_EVENTS, _EVENTS[::-1]):
+        naming = {rule.index: where for rule in subject.policy.rules if (where := _named_events(subject, rule, group))}
+        told: set[int] = set()
+        for index, attributes in _twins(subject, group, other) if naming else ():
+            if index in naming and index not in told:
+                told.add(index)
+                decision = decide(subject.policy, attributes)
+                rule = decision.rule
+                said = "no rule takes it" if rule is None else f"{named((rule,))} decides about it"
+                message = f"the same events are served in {_group(other)}, too, and there {said}"
+                advice = f"Name events of {_group(other)} beside them."
+                yield subject.finding("AP401", naming[index], message, advice, (attributes, True))
+
+
+def _group(group: str) -> str:
+    return f"the group {group}" if group else "the core group"
+
+
+def _named_events(subject: Subject, rule: PolicyRule, group: str) -> Position | None:
+    """Where the rule names the events of ``group``."""
+    for number, entry in enumerate(rule.resources):
+        for at, pattern in enumerate(entry.resources if entry.group == group else ()):
+            if pattern in ("events", "events/*"):
+                return subject.places.of("rules", rule.index, "resources", number, "resources", at)
+    return None
+
+
+def _twins(subject: Subject, group: str, other: str) -> Iterator[tuple[int, Attributes]]:
+    """Requests for events of ``other``, each decided otherwise than the same in ``group``, with the rule for that."""
+    own = _requests(subject.space, lambda target: (target.group, target.resource) == (group, "events"))
+    twins = _requests(subject.space, lambda target: (target.group, target.resource) == (other, "events"))
+    pairs = {(own[what].mask, twin.mask): twin for what, twin in twins.items() if what in own}
+    for (first, second), twin, user in _decided(subject, pairs):
+        if first is not None and user and _effect(subject, first) != _effect(subject, second):
+            yield first, twin.attributes(user)
+
+
+def _effect(subject: Subject, rule: int | None) -> tuple[Level, frozenset[Stage]]:
+    """The level, and where that records anything the stages that are omitted."""
+    level = _level(subject, rule)
+    if rule is None or level is Level.NONE:
+        return level, frozenset()
+    return level, subject.policy.rules[rule].omit_stages | subject.policy.omit_stages
+
+
+def _streams(subject: Subject) -> Iterator[Finding]:
+    """At each rule that takes one form of exec, attach or port-forward and leaves the other to a rule of less."""
+    told: set[int | None] = set()
+    both = _requests(subject.space, _is_stream)
+    pairs = {}
+    for (namespaces, name, verb, subresource), get in both.items():
+        create = both.get((namespaces, name, "create", subresource))
+        if verb == "get" and create:
+            pairs[get.mask, create.mask] = get
+    for (first, second), get, user in _decided(subject, pairs):
+        found = _blamed(subject, first, second, get.target.subresource) if user else None
+        if found and found[0] not in told:
+            told.add(found[0])
+            yield _half(subject, found[0], replace(get.attributes(user), verb=found[1]))
+
+
+@dataclass(frozen=True, slots=True)
+class _Request:
+    """What is asked, with the mask of its cell."""
+
+    mask: int
+    cell: ResourceCell
+    target: Target
+    verb: str
+
+    def attributes(self, user: UserInfo | None) -> Attributes:
+        return self.cell.attributes_of(user, self.target, self.verb, self.cell.namespaces[0])
+
+
+def _requests(space: Space, wanted: Callable[[Target], bool]) -> dict[tuple[tuple[str, ...], str, str, str], _Request]:
+    """Everything served that can be asked of the wanted targets, by namespaces, name, verb and subresource."""
+    return {
+        (cell.namespaces, cell.name, verb, target.subresource): _Request(mask, cell, target, verb)
+        for mask, cells in space.cells.items()
+        for cell in cells
+        if isinstance(cell, ResourceCell) and cell.served
+        for target in filter(wanted, cell.targets)
+        for verb in cell.verbs
+    }
+
+
+def _decided(
+    subject: Subject, pairs: Mapping[tuple[int, int], _Request]
+) -> Iterator[tuple[tuple[int | None, ...], _Request, UserInfo | None]]:
+    """The rules that decide about both of each pair, for everybody who is who they say; no user: a failed login."""
+    space = subject.space
+    for masks, request in pairs.items():
+        for identity in space.identities.classes:
+            for rules, region in space.together(identity, *masks) if identity.honest else ():
+                yield rules, request, space.identities.user(identity, region)
+
+
+def _is_stream(target: Target) -> bool:
+    return not target.group and target.resource == "pods" and target.subresource in _STREAMS
+
+
+def _blamed(subject: Subject, get: int | None, create: int | None, subresource: str) -> tuple[int | None, str] | None:
+    """The rule to be blamed and the verb that is recorded less, if rules ``get`` and ``create`` differ in level.
+
+    A rule that names the subresource is blamed first, then the one that does not record. Two levels above None are
+    nobody's mistake where no rule names it.
+    """
+    levels = {verb: _level(subject, rule) for verb, rule in (("get", get), ("create", create))}
+    if levels["get"] == levels["create"]:
+        return None
+    verb = "get" if levels["get"] < levels["create"] else "create"
+    less, more = (get, create) if verb == "get" else (create, get)
+    rules = subject.policy.rules
+    naming = [rule for rule in (more, less) if rule is not None and _names_stream(rules[rule], subresource)]
+    if levels[verb] is not Level.NONE and len(naming) != 1:
+        return None
+    return (naming[0] if naming else less), verb
+
+
+def _level(subject: Subject, rule: int | None) -> Level:
+    return Level.NONE if rule is None else subject.policy.rules[rule].level
+
+
+def _names_stream(rule: PolicyRule, subresource: str) -> bool:
+    known = (f"pods/{subresource}", f"*/{subresource}", "pods/*")
+    return any(pattern in known for entry in rule.resources for pattern in entry.resources)
+
+
+def _half(subject: Subject, blamed: int | None, attributes: Attributes) -> Finding:
+    where = subject.places.key("rules") if blamed is None else subject.places.key("rules", blamed, "verbs")
+    form = "by WebSocket, which kubectl uses since 1.31 (GET, so the verb get)"
+    form = form if attributes.verb == "get" else "by SPDY, as older clients do (POST, so the verb create)"
+    other = replace(attributes, verb="create" if attributes.verb == "get" else "get")
+    less, more = decide(subject.policy, attributes), decide(subject.policy, other)
+    recorded = "not recorded" if less.level is Level.NONE else f"recorded at {less.level} only"
+    message = f"{attributes.subresource} {form}, is {recorded}; in its other form it is recorded at {more.level}"
+    advice = "Name pods/exec, pods/attach and pods/portforward in a rule of their own, without verbs, above this one."
+    return subject.finding("AP402", where, message, advice, (attributes, True))
+
+
+def _failed_logins(subject: Subject) -> Iterator[Finding]:
+    """Failed authentications: lost by a stage that is omitted, or recorded by no rule at all."""
+    failed = [(index, asked) for index in subject.outcomes if (asked := _failed(subject, index))]
+    meant = [(subject.policy.rules[n], a) for n, a in failed if n is not None]
+    meant = [(rule, asked) for rule, asked in meant if rule.level is not Level.NONE]
+    told = set()
+    for rule, asked in sorted(meant, key=lambda found: found[0].index):
+        where = _omitting(subject, rule)
+        if where and where not in told:
+            told.add(where)
+            message = "failed logins (401) are recorded at ResponseStarted and at no other stage: this loses them"
+            advice = "Leave ResponseStarted out of omitStages; only watches and streams have it besides."
+            yield subject.finding("AP403", subject.places.of(*where), message, advice, asked)
+    if failed and not meant and _records(subject):
+        message = "no failed login (401) is recorded: rules with users or userGroups never match one"
+        advice = "End the policy with a rule without users and userGroups: `- level: Metadata`."
+        yield subject.finding("AP404", subject.places.key("rules"), message, advice, failed[0][1])
+
+
+def _failed(subject: Subject, index: int | None) -> Asked | None:
+    """A request with a credential that is not accepted, that the rule decides about; served ones first."""
+    outcomes = [outcome for outcome in subject.outcomes[index] if outcome.identity.failed]
+    if not outcomes:
+        return None
+    cell = min(outcomes, key=lambda outcome: outcome.oddness).cells[0]
+    return cell.attributes(None), cell.standing != UNSERVED
+
+
+def _omitting(subject: Subject, rule: PolicyRule) -> tuple[str | int, ...] | None:
+    """Where ResponseStarted is omitted for the rule."""
+    for path, stages in (
+        (("omitStages",), subject.policy.omit_stages),
+        (("rules", rule.index, "omitStages"), rule.omit_stages),
+    ):
+        if Stage.RESPONSE_STARTED in stages:
+            written = subject.places.texts(*path) or ()
+            return (*path, written.index(Stage.RESPONSE_STARTED)) if Stage.RESPONSE_STARTED in written else path
+    return None
+
+
+def _records(subject: Subject) -> bool:
+    return any(rule.level is not Level.NONE and rule.index in subject.outcomes for rule in subject.policy.rules)

@@ -1,0 +1,150 @@
+"""Comments in a policy that suppress findings: ``# auditproof: ignore AP104 because ...``.
+
+Behind a value, a comment is for the findings of its line; on a line of its own, for those of the next line that is no
+comment. Where a rule begins on that line, it is for the whole rule.
+"""
+
+from __future__ import annotations
+
+import re
+from bisect import bisect_left, bisect_right
+from dataclasses import dataclass
+from functools import cache
+from typing import TYPE_CHECKING
+
+import yaml
+
+from auditproof.analysis.lint.catalogue import CATALOGUE
+from auditproof.analysis.lint.finding import Finding, Ignored
+from auditproof.analysis.lint.suggestions import close
+from auditproof.errors import Position
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from auditproof.audit.policy.load import Policy
+
+LONGEST = 20  # letters of a code that are compared with the known ones
+_COMMENT = re.compile(r"(?:^|(?<=\s))#\s*auditproof:(.*)$")
+_IGNORE = re.compile(r"\s*ignore\b\s*(?P<codes>[A-Za-z0-9_,\s]*?)\s*(?:\bbecause\b\s*:?\s*(?P<reason>.*))?$")
+
+
+@dataclass(frozen=True, slots=True)
+class Suppression:
+    """One comment: the codes that it names, its reason, and the lines that it is for (both ends included)."""
+
+    position: Position
+    codes: tuple[str, ...]
+    reason: str
+    first: int
+    last: int
+
+    def covers(self, finding: Finding) -> bool:
+        """Whether the comment is meant for this finding."""
+        return finding.code in self.codes and self.first <= finding.position.line <= self.last
+
+
+def apply(policy: Policy, findings: Sequence[Finding]) -> tuple[tuple[Finding, ...], tuple[Ignored, ...]]:
+    """What is left of ``findings`` and what is ignored; comments that are wrong are findings themselves."""
+    found = suppressions(policy)
+    named: dict[str, list[Suppression]] = {}
+    for one in found:
+        for code in one.codes if one.reason else ():
+            named.setdefault(code, []).append(one)
+    left: list[Finding] = []
+    ignored: list[Ignored] = []
+    for finding in findings:
+        by = next((one for one in named.get(finding.code, ()) if one.covers(finding)), None)
+        if by:
+            ignored.append(Ignored(finding, by.reason))
+        else:
+            left.append(finding)
+    return (*left, *_wrong(found, findings)), tuple(ignored)
+
+
+def _wrong(found: Sequence[Suppression], findings: Sequence[Finding]) -> Iterator[Finding]:
+    places: dict[str, list[int]] = {}
+    for finding in findings:
+        places.setdefault(finding.code, []).append(finding.position.line)
+    for lines in places.values():
+        lines.sort()
+    for one in found:
+        if not one.reason or not one.codes:
+            advice = "Write `# auditproof: ignore AP504 because ...`, with the code and with your reason."
+            yield Finding("AP701", one.position, "this comment suppresses nothing: code or reason is missing", advice)
+            continue
+        for code in one.codes:
+            if code not in CATALOGUE:
+                meant = _meant(code)
+                advice = f'Did you mean "{meant}"?' if meant else "The codes stand in docs/lint.md."
+                yield Finding("AP702", one.position, f'there is no finding "{code}"', advice)
+            elif not _any_within(places.get(code, ()), one.first, one.last):
+                message = f"this comment suppresses nothing: there is no {code} here"
+                yield Finding("AP702", one.position, message, "Remove it, or move it to the line of the finding.")
+
+
+@cache
+def _meant(code: str) -> str:
+    return close(code[:LONGEST], CATALOGUE, 0.6)
+
+
+def _any_within(lines: Sequence[int], first: int, last: int) -> bool:
+    at = bisect_left(lines, first)
+    return at < len(lines) and lines[at] <= last
+
+
+def suppressions(policy: Policy) -> tuple[Suppression, ...]:
+    """All such comments of the policy, in file order."""
+    lines = policy.text.splitlines()
+    if "auditproof:" not in policy.text or policy.text.lstrip().startswith("{"):
+        return ()
+    begins, ends = _scalars(policy.text)
+    meant = _meant_lines(lines)
+    rules = sorted(rule.position.line for rule in policy.rules)
+    found = []
+    for number, line in enumerate(lines, start=1):
+        match = _COMMENT.search(line)
+        before = bisect_right(begins, (number, match.start())) if match else 0
+        if match and not (before and (number, match.start()) < ends[before - 1]):
+            alone = not line[: match.start()].strip()
+            first = meant[number] if alone else number
+            found.append(
+                _suppression(match, Position(policy.path, number, match.start() + 1), first, rules, len(lines))
+            )
+    return tuple(found)
+
+
+def _scalars(text: str) -> tuple[list[tuple[int, int]], list[tuple[int, int]]]:
+    """Where scalars begin, and where each ends, as line (from 1) and column (from 0): a # in them is no comment."""
+    begins, ends = [], []
+    try:
+        for token in yaml.scan(text):
+            if isinstance(token, yaml.ScalarToken):
+                begin, end = token.start_mark, token.end_mark
+                begins.append((begin.line + 1, begin.column))
+                ends.append((end.line + 1, end.column))
+    except yaml.YAMLError:
+        pass  # behind the first document anything may stand
+    return begins, ends
+
+
+def _suppression(match: re.Match[str], position: Position, first: int, rules: Sequence[int], lines: int) -> Suppression:
+    """The comment at ``position``; ``first`` is the line that it is for, ``rules`` are those on which a rule begins."""
+    said = _IGNORE.match(match.group(1))
+    codes = tuple(code.upper() for code in re.split(r"[,\s]+", said["codes"]) if code) if said else ()
+    reason = (said["reason"] or "").strip() if said else ""
+    here = bisect_left(rules, first)
+    begins_rule = here < len(rules) and rules[here] == first
+    after = bisect_right(rules, first)
+    end = (rules[after] if after < len(rules) else lines + 1) - 1
+    return Suppression(position, codes, reason, first, end if begins_rule else first)
+
+
+def _meant_lines(lines: Sequence[str]) -> list[int]:
+    """Of each line (from 1) the first one behind it that is neither empty nor a comment; where none is, itself."""
+    meant, later = list(range(len(lines) + 1)), 0
+    for number in range(len(lines), 0, -1):
+        meant[number] = later or number
+        text = lines[number - 1].lstrip()
+        later = number if text and not text.startswith("#") else later
+    return meant

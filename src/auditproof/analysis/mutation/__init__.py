@@ -1,0 +1,8 @@
+"""How strong requirements and cases are: which one-step mutants of a policy none of them would notice. Pure."""
+
+from __future__ import annotations
+
+from auditproof.analysis.mutation.mutants import Mutant, one_step_mutants
+from auditproof.analysis.mutation.strength import Stated, Strength, Tried, strength
+
+__all__ = ["Mutant", "Stated", "Strength", "Tried", "one_step_mutants", "strength"]

@@ -1,0 +1,23 @@
+"""Requirements: every request of a kind at least, at most or exactly at a level; checked over the whole space. Pure."""
+
+from __future__ import annotations
+
+from auditproof.analysis.requirements.check import Checked, Violation, check, required_steps
+from auditproof.analysis.requirements.load import load_requirements, shipped
+from auditproof.analysis.requirements.render import level_text, render_text, to_data
+from auditproof.analysis.requirements.requirement import Bound, Requirement, RequirementsFile
+
+__all__ = [
+    "Bound",
+    "Checked",
+    "Requirement",
+    "RequirementsFile",
+    "Violation",
+    "check",
+    "level_text",
+    "load_requirements",
+    "render_text",
+    "required_steps",
+    "shipped",
+    "to_data",
+]

@@ -1,0 +1,98 @@
+"""What requirements have come to, as text for a terminal and as plain data for reports."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from auditproof.analysis.space.remarks import odd_text
+from auditproof.audit.event import Level
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+    from auditproof.analysis.requirements.check import Checked, Violation
+    from auditproof.analysis.requirements.requirement import RequirementsFile
+    from auditproof.audit.policy.load import Policy, PolicyRule
+
+_WIDTH = 9
+
+
+def render_text(policy: Policy, checked: Iterable[tuple[RequirementsFile, Iterable[Checked]]]) -> str:
+    """A line a requirement, and below it every violation."""
+    lines: list[str] = []
+    for file, results in checked:
+        lines += [f"{file.name}: {file.title}", ""]
+        for result in results:
+            lines += [*_lines(policy, result), ""]
+    return "\n".join(lines)
+
+
+def _lines(policy: Policy, result: Checked) -> Iterator[str]:
+    asked = result.requirement
+    state = "VIOLATED" if result.violations else "HOLDS" if result.classes else "EMPTY"
+    about = f"{result.classes} classes of requests" if result.classes != 1 else "1 class of requests"
+    yield f"{state} {asked.id}: {asked.title} ({asked.bound}; {about})"
+    if result.violations:
+        yield f"  {'because':<{_WIDTH}}{asked.because}"
+        yield f"  {'source':<{_WIDTH}}{asked.source}"
+    for violation in result.violations:
+        yield f"  - {level_text(violation.level)}"
+        yield from _rows(policy, violation)
+    for violation in result.beyond:
+        yield f"  - odd requests, which it does not count, are {level_text(violation.level)}"
+        yield from _rows(policy, violation)
+
+
+def _rows(policy: Policy, violation: Violation) -> Iterator[str]:
+    row = violation.row
+    rows = [
+        ("rule", rule_text(policy, violation.rule)),
+        ("who", row.who),
+        ("verbs", row.product.verbs_text),
+        ("what", row.product.what),
+        ("where", row.product.where),
+        ("odd", odd_text(row.odd)),
+        ("request", str(violation.witness.performable or violation.witness.reason)),
+    ]
+    yield from (f"    {name:<{_WIDTH}}{text}" for name, text in rows if text)
+
+
+def level_text(level: Level) -> str:
+    """How something is recorded, in words."""
+    return "not recorded" if level is Level.NONE else f"recorded at {level}"
+
+
+def rule_text(policy: Policy, rule: PolicyRule | None) -> str:
+    """The rule that decides, with its line."""
+    return "no rule matches" if rule is None else f"{policy.path}:{rule.position.line}: rule {rule.index + 1} decides"
+
+
+def to_data(result: Checked) -> dict[str, Any]:
+    """A requirement and what has come of it; rules are counted from 0."""
+    asked = result.requirement
+    return {
+        "id": asked.id,
+        "title": asked.title,
+        "level": str(asked.bound),
+        "because": asked.because,
+        "source": asked.source,
+        "line": asked.position.line,
+        "classes": result.classes,
+        "violations": [_violation(violation) for violation in result.violations],
+        "beyond": [_violation(violation) for violation in result.beyond],
+    }
+
+
+def _violation(violation: Violation) -> dict[str, Any]:
+    row, sent = violation.row, violation.witness.performable
+    return {
+        "level": str(violation.level),
+        "rule": violation.rule.index if violation.rule else None,
+        "line": violation.rule.position.line if violation.rule else None,
+        "who": row.who,
+        "verbs": row.product.verbs_text,
+        "what": row.product.what,
+        "where": row.product.where,
+        "odd": list(row.odd),
+        "request": str(sent) if sent else "",
+    }

@@ -1,0 +1,32 @@
+"""The space: every kind of request that policies can tell apart, in equivalence classes; complete, not sampled. Pure.
+
+A policy mentions finitely many users, groups, verbs, namespaces, resources, names and paths, so the values of each
+dimension fall into finitely many classes that it treats alike, one of them "anything else". A class is known by the
+rules whose condition in that dimension it meets, a bitmask; the AND of the masks gives the rules that match, and the
+lowest bit of those the rule that decides. ``Space.of`` takes any sequence of rules, so that two policies, or a policy
+and requirements, are laid out in one space.
+
+What counts as a request is told in ``identities`` (who), ``cells`` (what) and ``paths``.
+"""
+
+from __future__ import annotations
+
+from auditproof.analysis.space.cells import Cell, PathCell, ResourceCell
+from auditproof.analysis.space.identities import IdentityClass, Region
+from auditproof.analysis.space.reachability import Witness, reachable
+from auditproof.analysis.space.rows import Row, merge
+from auditproof.analysis.space.space import Outcome, Space
+
+__all__ = [
+    "Cell",
+    "IdentityClass",
+    "Outcome",
+    "PathCell",
+    "Region",
+    "ResourceCell",
+    "Row",
+    "Space",
+    "Witness",
+    "merge",
+    "reachable",
+]

@@ -1,0 +1,87 @@
+"""Paths that are no resources, in classes that no rule tells apart.
+
+A pattern with a trailing ``*`` is a raw string prefix. A path belongs to the class of the patterns that it matches, and
+every class of non-resource paths has a member among the candidates here: a path itself that is mentioned or served, a
+prefix itself, or a prefix with something behind it. A request line may have ``*`` for a path.
+Source: pathMatches in staging/src/k8s.io/apiserver/pkg/audit/policy/checker.go.
+"""
+
+from __future__ import annotations
+
+from itertools import count
+from typing import TYPE_CHECKING
+from urllib.parse import quote
+
+from auditproof.kube.attributes import NotAudited, attributes_of
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Iterator, Sequence
+
+    from auditproof.audit.policy.load import PolicyRule
+    from auditproof.kube.discovery import Served
+
+ASTERISK = "*"  # `GET *` is decided upon, too (but `OPTIONS *` net/http answers itself); no pattern but "*" takes it
+_BEHIND = ("", "/", "-something", "something", "//")
+
+
+class PathIndex:
+    """The rules by path pattern; ``unbound`` are those that match any path."""
+
+    def __init__(self, rules: Sequence[PolicyRule]) -> None:
+        self.unbound = 0
+        self._exact: dict[str, int] = {}
+        self._prefixes: dict[str, int] = {}
+        for number, rule in enumerate(rules):
+            if not rule.resources and not rule.namespaces and not rule.non_resource_urls:
+                self.unbound |= 1 << number
+            for pattern in rule.non_resource_urls:
+                table = self._prefixes if pattern.endswith("*") else self._exact
+                name = pattern.removesuffix("*")
+                table[name] = table.get(name, 0) | 1 << number
+
+    def mask(self, path: str) -> int:
+        """The rules whose target condition the path meets."""
+        mask = self.unbound | self._exact.get(path, 0)
+        for prefix, rules in self._prefixes.items():
+            if path.startswith(prefix):
+                mask |= rules
+        return mask
+
+    def classes(self, served: Served) -> dict[tuple[int, bool, bool], tuple[str, ...]]:
+        """Mask, whether the paths are served and whether they are odd, with the paths of the class."""
+        own = frozenset(served.paths)
+        found: dict[tuple[int, bool, bool], list[str]] = {}
+        for path in dict.fromkeys([*served.paths, *self._candidates()]):
+            if is_path(path):
+                found.setdefault((self.mask(path), path in own, path == ASTERISK), []).append(path)
+        return {key: tuple(paths) for key, paths in found.items()}
+
+    def _candidates(self) -> Iterator[str]:
+        yield "/"
+        yield from self._exact
+        beginnings = [path for path in [*self._exact, *self._prefixes] if path]
+        for prefix in ["/", *filter(None, self._prefixes)]:
+            yield from (f"{prefix}{behind}" for behind in _BEHIND)
+            yield from _fresh_ones(prefix, beginnings)
+        yield ASTERISK
+
+
+def _fresh_ones(prefix: str, beginnings: Collection[str]) -> Iterator[str]:
+    """Paths that begin with ``prefix`` and that no longer pattern takes: one that goes on, and one with slashes only.
+
+    The latter, because all that goes on behind ``/api/v1/`` are resources.
+    """
+    longer = {path[len(prefix)] for path in beginnings if len(path) > len(prefix) and path.startswith(prefix)}
+    yield prefix + next(mark for mark in map(chr, count(ord("a"))) if mark not in longer)
+    rest = (path.removeprefix(prefix) for path in beginnings if path.startswith(prefix))
+    yield prefix + "/" * (1 + max((len(path) - len(path.lstrip("/")) for path in rest), default=0))
+
+
+def is_path(path: str) -> bool:
+    """Whether a request for ``path`` is a non-resource request."""
+    if path == ASTERISK:
+        return True
+    try:
+        return path.startswith("/") and not attributes_of("GET", quote(path), None).resource_request
+    except NotAudited:
+        return False

@@ -1,0 +1,49 @@
+"""Which rules any request gets to, each with a request that does: the witness."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from auditproof.analysis.space.space import Space
+
+if TYPE_CHECKING:
+    from auditproof.analysis.space.space import Outcome
+    from auditproof.audit.policy.load import Policy
+    from auditproof.kube.attributes import Attributes
+    from auditproof.kube.discovery import Served
+
+
+@dataclass(frozen=True, slots=True)
+class Witness:
+    """A concrete request of a class.
+
+    ``served`` says that ordinary clients send it and the server has something to answer it with, ``honest`` that the
+    credential for it takes no name or group that is the server's own, or odd.
+    """
+
+    attributes: Attributes
+    served: bool
+    honest: bool
+
+    @property
+    def ordinary(self) -> bool:
+        """Whether any client might come by such a request."""
+        return self.served and self.honest
+
+
+def reachable(policy: Policy, served: Served) -> dict[int | None, Witness]:
+    """For each rule that decides about any request at all, by its index, the most ordinary one; None is no rule."""
+    space = Space.of(policy.rules, served)
+    best: dict[int | None, Outcome] = {}
+    for outcome in space.outcomes():
+        known = best.get(outcome.deciding[0])
+        if known is None or outcome.oddness < known.oddness:
+            best[outcome.deciding[0]] = outcome
+    return {rule: witness_of(space, outcome) for rule, outcome in best.items()}
+
+
+def witness_of(space: Space, outcome: Outcome) -> Witness:
+    """One request of the outcome."""
+    cell = outcome.cells[0]
+    return Witness(cell.attributes(space.user(outcome)), cell.served, outcome.identity.honest)

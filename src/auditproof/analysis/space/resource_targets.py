@@ -1,0 +1,135 @@
+"""What can be asked for: classes of resources that no rule tells apart and the server serves alike.
+
+In an API group of the server's own, what it serves is known, and everything else is answered 404. Any other group may
+be served by a custom resource definition or an aggregated API server, with whatever resources a policy mentions.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from auditproof.analysis.space.oddity import is_odd_name
+from auditproof.analysis.space.placeholders import fresh
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from auditproof.analysis.space.resource_index import Named, ResourceIndex
+    from auditproof.kube.discovery import Served
+
+EVERY_VERB = frozenset({"get", "list", "watch", "create", "update", "patch", "delete", "deletecollection"})
+_OF_OBJECTS = frozenset({"get", "update", "patch"})
+_UNLISTED = frozenset({""})  # discovery names no verb for OPTIONS, which proxies pass on
+NAMESPACED, CLUSTER, EITHER = "namespaced", "cluster", "either"
+NAMESPACES, NAMESPACE_PART, LEGACY = "namespaces", "part of a namespace", "legacy verb"
+_SHAPES = {
+    "namespaces": NAMESPACES,
+    "status": NAMESPACE_PART,
+    "finalize": NAMESPACE_PART,
+    "watch": LEGACY,
+    "proxy": LEGACY,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """A resource or subresource; ``known`` says that it is the server's own, or one that a policy mentions."""
+
+    group: str
+    version: str
+    resource: str
+    subresource: str
+    known: bool = True
+
+    @property
+    def odd(self) -> bool:
+        """Whether hardly anything is called that."""
+        return is_odd_name(self.resource) or (bool(self.subresource) and is_odd_name(self.subresource))
+
+    @property
+    def text(self) -> str:
+        """As kubectl would write it: ``deployments.apps/scale``."""
+        name = self.resource or '""'
+        full = f"{name}.{self.group}" if self.group else name
+        return f"{full}/{self.subresource}" if self.subresource else full
+
+
+@dataclass(frozen=True, slots=True)
+class TargetClass:
+    """Targets alike: ``plain`` are the rules for any name, ``named`` further ones for a name.
+
+    ``verbs`` are those that are served, and ``scope`` where: in namespaces, outside of them, or unknown.
+    ``shape`` names resources whose name means something else in some paths (NewRequestInfo). ``odd``: hardly anything
+    is called that (see ``oddity``).
+    """
+
+    targets: tuple[Target, ...]
+    plain: int
+    named: Named
+    verbs: frozenset[str]
+    scope: str
+    sub: bool
+    shape: str
+    odd: bool
+
+
+def target_classes(index: ResourceIndex, served: Served) -> tuple[TargetClass, ...]:
+    """Every resource that can be asked for, in classes."""
+    merged: dict[tuple[int, Named, frozenset[str], str, bool, str, bool], list[Target]] = {}
+    for target, verbs, scope in _targets(index, served):
+        masks = index.masks(target.group, target.resource, target.subresource)
+        key = (*masks, verbs, scope, bool(target.subresource), _SHAPES.get(target.resource, ""), target.odd)
+        merged.setdefault(key, []).append(target)
+    return tuple(TargetClass(tuple(targets), *key) for key, targets in merged.items())
+
+
+def _targets(index: ResourceIndex, served: Served) -> Iterator[tuple[Target, frozenset[str], str]]:
+    known = set()
+    for entry in served.resources:
+        known.add((entry.group, entry.resource, entry.subresource))
+        target = Target(entry.group, entry.version, entry.resource, entry.subresource)
+        verbs = entry.verbs | _UNLISTED if entry.subresource == "proxy" else entry.verbs
+        yield target, verbs, NAMESPACED if entry.namespaced else CLUSTER
+    groups = dict.fromkeys([*sorted(served.groups), *index.groups])
+    groups[fresh("example.auditproof.dev", groups)] = None
+    for group in groups:
+        own = group in served.groups
+        for resource, subresource, mentioned in _combinations(index, group):
+            if (group, resource, subresource) not in known:
+                optional = (group, resource) in served.optional
+                verbs = _verbs(subresource, mentioned) if optional or not own else frozenset()
+                yield Target(group, "v1", resource, subresource, mentioned), verbs, EITHER
+
+
+def _verbs(subresource: str, mentioned: bool) -> frozenset[str]:
+    """What a resource that is not the server's own may answer."""
+    if not subresource:
+        return EVERY_VERB
+    if subresource in ("status", "scale"):
+        return _OF_OBJECTS
+    return _OF_OBJECTS | {"create", "delete"} if mentioned else frozenset()
+
+
+def _combinations(index: ResourceIndex, group: str) -> Iterator[tuple[str, str, bool]]:
+    """Resources with subresources that the patterns for ``group`` tell apart, and whether they are written there.
+
+    A pair that is not written itself differs from anything else only where both a pattern ``resource/*`` and one
+    ``*/subresource`` are. What is called ``*`` itself differs only where ``*/*`` is written, which means both.
+    """
+    every = [pair for pair in dict.fromkeys(index.mentioned(group)) if "/" not in pair[1]]
+    star = {"*"} if ("*", "*") not in every else set()
+    written = [(resource, sub) for resource, sub in every if resource not in star and sub not in star]
+    resources = [resource for resource in dict.fromkeys(resource for resource, _ in every) if resource not in star]
+    subresources = {sub for _, sub in every}
+    other, part = fresh("widgets", resources), fresh("part", subresources)
+    starred = [resource for resource, sub in every if sub == "*" and resource not in star]
+    anywhere = [sub for resource, sub in every if resource == "*" and sub and sub not in star]
+    pairs = [(resource, "") for resource in resources]
+    pairs += [(resource, sub) for resource, sub in written if sub]
+    pairs += [(resource, sub) for resource in starred for sub in anywhere]
+    yield from ((resource, sub, True) for resource, sub in dict.fromkeys(pairs))
+    rest = [(other, ""), (other, "status"), (other, part), *((other, sub) for sub in anywhere)]
+    rest += [(resource, part) for resource in starred] + [(resource, "status") for resource in resources]
+    written_pairs = set(pairs)
+    yield from ((resource, sub, False) for resource, sub in dict.fromkeys(rest) if (resource, sub) not in written_pairs)

@@ -1,0 +1,124 @@
+"""The space of a sequence of rules, and what lists of rules decide in it, first match by first match."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from auditproof.analysis.space.cells import cells_of
+from auditproof.analysis.space.identities import identities_of
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from auditproof.analysis.space.cells import Cell
+    from auditproof.analysis.space.identities import Identities, IdentityClass, Region
+    from auditproof.audit.policy.load import PolicyRule
+    from auditproof.kube.attributes import UserInfo
+    from auditproof.kube.discovery import Served
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What is decided about a class of requests.
+
+    Who asks is any user of ``identity`` with groups out of ``region``, what is asked anything in ``cells``; of each
+    list of rules, ``deciding`` has the number of the rule that decides, or None.
+    """
+
+    identity: IdentityClass
+    region: Region
+    cells: tuple[Cell, ...]
+    deciding: tuple[int | None, ...]
+
+    @property
+    def oddness(self) -> tuple[int, int, bool]:
+        """To sort by, the most ordinary first: by what is asked, by who asks, and failed logins last."""
+        return self.cells[0].standing, self.identity.standing, self.identity.failed
+
+
+Lists = tuple[tuple[int, int], ...]  # of each list of rules the first and the end, in the space's rules
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Space:
+    """Every request that ``rules`` can tell apart; ``cells`` are in groups that meet the same rules' conditions."""
+
+    rules: tuple[PolicyRule, ...]
+    identities: Identities
+    cells: dict[int, tuple[Cell, ...]]
+
+    @staticmethod
+    def of(rules: Sequence[PolicyRule], served: Served) -> Space:
+        """The space of ``rules`` on a server that serves ``served``."""
+        grouped: dict[int, list[Cell]] = {}
+        for cell in cells_of(rules, served):
+            grouped.setdefault(cell.mask, []).append(cell)
+        cells = {mask: tuple(sorted(some, key=_least_wanted)) for mask, some in grouped.items()}
+        return Space(tuple(rules), identities_of(rules), cells)
+
+    def outcomes(self, *lists: tuple[int, int], meeting: int = 0) -> Iterator[Outcome]:
+        """The whole space, divided by what each list of rules decides; a list is (first, end) of the rules.
+
+        Without a list, all rules are one. ``meeting``, a bitmask of rules, leaves out whatever meets the conditions of
+        none of them.
+        """
+        wanted = lists or ((0, len(self.rules)),)
+        known: dict[tuple[int, Region], tuple[tuple[tuple[int | None, ...], Region], ...]] = {}
+        for identity in self.identities.classes:
+            for mask, cells in self.cells.items():
+                if meeting and not mask & identity.mask & meeting:
+                    continue
+                key = mask & identity.mask, identity.region
+                if key not in known:
+                    known[key] = tuple(self._decided(*key, wanted))
+                for deciding, region in known[key]:
+                    yield Outcome(identity, region, cells, deciding)
+
+    def together(self, identity: IdentityClass, *masks: int) -> Iterator[tuple[tuple[int | None, ...], Region]]:
+        """What all rules decide about several requests of one identity, each given by the mask of its cell."""
+        yield from self._together(identity.region, tuple(mask & identity.mask for mask in masks))
+
+    def _together(self, region: Region, masks: tuple[int, ...]) -> Iterator[tuple[tuple[int | None, ...], Region]]:
+        if not masks:
+            yield (), region
+            return
+        for rule, inner in self._first_matches(masks[0], region, (0, len(self.rules))):
+            for others, innermost in self._together(inner, masks[1:]):
+                yield (rule, *others), innermost
+
+    def _decided(self, mask: int, region: Region, lists: Lists) -> Iterator[tuple[tuple[int | None, ...], Region]]:
+        """All lists' decisions about the rules in ``mask``, with the group sets for which they are these."""
+        if not lists:
+            yield (), region
+            return
+        for rule, inner in self._first_matches(mask, region, lists[0]):
+            for others, innermost in self._decided(mask, inner, lists[1:]):
+                yield (rule, *others), innermost
+
+    def _first_matches(self, mask: int, region: Region, rules: tuple[int, int]) -> Iterator[tuple[int | None, Region]]:
+        """Each rule of the list that can decide, with the group sets for which it does; at last None."""
+        first, end = rules
+        left = mask & ((1 << end) - (1 << first))
+        while left and region.possible():
+            number = (left & -left).bit_length() - 1
+            left &= left - 1
+            groups = self.identities.wanted[number]
+            if not groups:
+                yield number - first, region
+                return
+            if (inside := region.having(groups)).possible():
+                yield number - first, inside
+            region = region.without(groups)
+        if region.possible():
+            yield None, region
+
+    def user(self, outcome: Outcome) -> UserInfo | None:
+        """A concrete user who gets this outcome."""
+        return self.identities.user(outcome.identity, outcome.region)
+
+
+def _least_wanted(cell: Cell) -> tuple[int, bool, bool, bool]:
+    """What is served and well known is shown first."""
+    known = not hasattr(cell, "targets") or cell.targets[0].known
+    return cell.standing, not cell.answered, not known, cell.verbs[0] in ("", "proxy")

@@ -1,0 +1,228 @@
+"""What is asked in some cells, as a few products of verbs, objects and places, in words. Pure.
+
+What is all that there is, is called so: "all verbs", "every resource", "all of apps". That is always meant among the
+requests that the server serves, or, of cells that it does not serve, among all such; of odd ones, among everything.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from auditproof.analysis.space.cells import ODD, PATH_VERBS, RESOURCE_VERBS, SERVED, UNSERVED, PathCell, ResourceCell
+from auditproof.analysis.space.where import Mentioned, Where, where_of
+from auditproof.analysis.space.who import listed
+
+if TYPE_CHECKING:
+    from collections.abc import Hashable, Iterable, Iterator, Sequence
+
+    from auditproof.analysis.space.cells import Cell
+    from auditproof.analysis.space.resource_targets import Target
+    from auditproof.analysis.space.space import Space
+    from auditproof.analysis.space.where import Place
+
+Targets = tuple["Target", ...]
+_FEW = 6  # so many exceptions are still read
+
+
+@dataclass(frozen=True, slots=True)
+class Product:
+    """Requests for any of ``resources`` or ``paths``: with any of ``verbs`` (empty: all that these have).
+
+    ``what`` says the objects and ``where`` the namespaces and names in words, the latter empty for anywhere.
+    """
+
+    verbs: tuple[str, ...]
+    what: str
+    where: str
+    resources: tuple[str, ...]
+    paths: tuple[str, ...]
+    cells: tuple[Cell, ...]
+
+    @property
+    def verbs_text(self) -> str:
+        """The verbs in words."""
+        return ", ".join(verb or "OPTIONS" for verb in self.verbs) or "all verbs"
+
+
+@dataclass(frozen=True, slots=True)
+class Everything:
+    """All that can be asked in a space; each table by standing, with everything under ODD.
+
+    A class of targets is its first one.
+    """
+
+    places: dict[int, dict[tuple[Target, str], set[Place]]]
+    verbs: dict[int, dict[Target, set[str]]]
+    targets: dict[int, dict[Target, Targets]]
+    paths: dict[int, dict[str, set[str]]]
+    mentioned: Mentioned
+
+    @staticmethod
+    def of(space: Space) -> Everything:
+        """Everything in ``space``."""
+        made = Everything(_by_standing(), _by_standing(), _by_standing(), _by_standing(), Mentioned.of(space))
+        for cell in (cell for cells in space.cells.values() for cell in cells):
+            for standing in {cell.standing, ODD}:
+                made._add(cell, standing)
+        return made
+
+    def _add(self, cell: Cell, standing: int) -> None:
+        if isinstance(cell, PathCell):
+            for path in cell.paths:
+                self.paths[standing].setdefault(path, set()).update(cell.verbs)
+            return
+        first = cell.targets[0]
+        self.targets[standing][first] = cell.targets
+        self.verbs[standing].setdefault(first, set()).update(cell.verbs)
+        for verb in cell.verbs:
+            self.places[standing].setdefault((first, verb), set()).add((cell.namespaces, cell.name))
+
+    def products(self, cells: Sequence[Cell]) -> Iterator[Product]:
+        """The products of cells that are of one standing."""
+        yield from self._of_resources([cell for cell in cells if isinstance(cell, ResourceCell)])
+        yield from self._of_paths([cell for cell in cells if isinstance(cell, PathCell)])
+
+    def _of_paths(self, cells: list[PathCell]) -> Iterator[Product]:
+        verbs: dict[str, set[str]] = defaultdict(set)
+        for cell in cells:
+            for path in cell.paths:
+                verbs[path].update(cell.verbs)
+        known = self.paths[cells[0].standing] if cells else {}
+        for some, paths in _by_verbs(verbs, known).items():
+            mine = tuple(c for c in cells if set(c.paths) & set(paths) and (not some or set(c.verbs) & some))
+            yield Product(_in_order(some, PATH_VERBS), _paths_text(paths, list(known)), "", (), tuple(paths), mine)
+
+    def _of_resources(self, cells: list[ResourceCell]) -> Iterator[Product]:
+        asked: dict[Target, dict[str, list[ResourceCell]]] = defaultdict(lambda: defaultdict(list))
+        for cell in cells:
+            for verb in cell.verbs:
+                asked[cell.targets[0]][verb].append(cell)
+        placed: dict[Where, dict[Target, set[str]]] = {}
+        for target, by_verb in asked.items():
+            for where, verbs in self._places(target, by_verb).items():
+                placed.setdefault(where, {})[target] = verbs
+        for where, by_target in placed.items():
+            for some, targets in _by_verbs(by_target, self.verbs[cells[0].standing]).items():
+                pairs = ((target, verb) for target in targets for verb in _in_order(by_target[target], RESOURCE_VERBS))
+                mine = dict.fromkeys(cell for target, verb in pairs for cell in asked[target][verb])
+                yield self._of_targets(tuple(sorted(mine, key=_unanswered)), where, some, targets)
+
+    def _places(self, target: Target, by_verb: dict[str, list[ResourceCell]]) -> dict[Where, set[str]]:
+        """The verbs by where they are asked; what cannot have a name goes with verbs that are asked beside it."""
+        wheres: dict[str, Where] = {}
+        nameless: dict[str, Where] = {}
+        for verb, cells in by_verb.items():
+            known = self.places[cells[0].standing][target, verb]
+            where = where_of({(cell.namespaces, cell.name) for cell in cells}, known, self.mentioned)
+            (wheres if any(name for _, name in known) else nameless)[verb] = where
+        for verb, where in nameless.items():
+            beside = {
+                other for other in wheres.values() if other.places is None and other.namespaces == where.namespaces
+            }
+            nameless[verb] = beside.pop() if len(beside) == 1 else where
+        found: dict[Where, set[str]] = {}
+        for verb, where in (wheres | nameless).items():
+            found.setdefault(where, set()).add(verb)
+        return found
+
+    def _of_targets(
+        self, cells: tuple[ResourceCell, ...], where: Where, verbs: frozenset[str], targets: list[Target]
+    ) -> Product:
+        standing = cells[0].standing
+        chosen = [target for first in targets for target in self.targets[standing][first]]
+        everything = [target for some in self.targets[standing].values() for target in some]
+        all_of_them = "everything that is not served so" if standing == UNSERVED else "every resource"
+        what = _resources_text(chosen, everything, all_of_them)
+        names = tuple(target.text for target in chosen)
+        return Product(_in_order(verbs, RESOURCE_VERBS), what, where.text(self.mentioned), names, (), cells)
+
+
+def _by_standing() -> dict[int, dict[Any, Any]]:
+    return {SERVED: {}, UNSERVED: {}, ODD: {}}
+
+
+def _unanswered(cell: Cell) -> bool:
+    return not cell.answered
+
+
+T = TypeVar("T", bound="Hashable")
+
+
+def _by_verbs(asked: dict[T, set[str]], known: dict[T, set[str]]) -> dict[frozenset[str], list[T]]:
+    """Objects by verbs, where a list of verbs means those of them that an object has, and an empty one all."""
+    lists = {frozenset(verbs) for target, verbs in asked.items() if verbs != known[target]}
+    ordered = sorted(lists, key=lambda verbs: (-len(verbs), sorted(verbs)))
+    merged: dict[frozenset[str], list[T]] = {}
+    for target, verbs in asked.items():
+        fitting = (some for some in ordered if some & known[target] == verbs)
+        merged.setdefault(next(fitting, frozenset()), []).append(target)
+    return merged
+
+
+def _in_order(verbs: Iterable[str], order: tuple[str, ...]) -> tuple[str, ...]:
+    known = set(verbs)
+    return tuple(verb for verb in (*order, *sorted(known.difference(order))) if verb in known)
+
+
+def _paths_text(paths: list[str], known: list[str]) -> str:
+    left = [path for path in known if path not in set(paths)]
+    if not left:
+        return "every path"
+    others, some = _trees(left, known), _trees(paths, known)
+    if len(others) < len(some) and len(others) <= _FEW:
+        return f"every path but {listed(others)}"
+    return f"{'paths' if len(paths) > 1 else 'path'} {listed(some)}"
+
+
+def _trees(paths: list[str], known: list[str]) -> list[str]:
+    """The paths; where all below one are among them, only that, with ``/…`` behind it."""
+    wanted = set(paths)
+    by_head: dict[str, list[str]] = defaultdict(list)
+    for path in known:
+        by_head[_head(path)].append(path)
+    whole = {head for head, some in by_head.items() if head and len(some) > 1 and wanted.issuperset(some)}
+    return list(dict.fromkeys(f"/{h}/…" if (h := _head(path)) in whole else path for path in paths))
+
+
+def _head(path: str) -> str:
+    return path.split("/")[1] if path.startswith("/") else path
+
+
+def _resources_text(chosen: list[Target], everything: list[Target], all_of_them: str) -> str:
+    """The resources, or those that are left out where these are few."""
+    wanted = set(chosen)
+    left = [target for target in everything if target not in wanted]
+    if not left:
+        return all_of_them
+    others, some = _names(left, everything), _names(chosen, everything)
+    return f"every resource but {listed(others)}" if len(others) < len(some) and len(others) <= _FEW else listed(some)
+
+
+def _names(chosen: list[Target], everything: list[Target]) -> list[str]:
+    """Names of resources, of a whole API group its own; what stands for others comes last."""
+    wanted = set(chosen)
+    groups: dict[str, list[Target]] = defaultdict(list)
+    for target in everything:
+        groups[target.group].append(target)
+    whole = {group for group, some in groups.items() if len(some) > 1 and wanted.issuperset(some)}
+    names: dict[str, None] = {}
+    others: dict[str, None] = {}
+    for target in chosen:
+        if target.group in whole and groups[target.group][0].known:
+            names[f"all of {target.group or 'the core group'}"] = None
+        elif target.known:
+            names[target.text] = None
+        else:
+            others[_kind_text(target)] = None
+    return [*names, *others]
+
+
+def _kind_text(target: Target) -> str:
+    """What a target that nobody mentions stands for."""
+    if target.group.endswith("auditproof.dev"):
+        return "resources of any other group"
+    if target.subresource:
+        return f"other subresources in {target.group or 'the core group'}"
+    return f"other resources in {target.group or 'the core group'}"

@@ -1,0 +1,152 @@
+"""decide(policy, attributes): what the API server's evaluator answers, with the rule that decided.
+
+Source of the semantics: staging/src/k8s.io/apiserver/pkg/audit/policy/checker.go.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from auditproof.audit.event import Level
+
+if TYPE_CHECKING:
+    from auditproof.audit.event import Stage
+    from auditproof.audit.policy.load import GroupResources, Policy, PolicyRule
+    from auditproof.kube.attributes import Attributes
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """What the policy says about one request; ``rule`` is None where no rule matched (level None then)."""
+
+    level: Level
+    omit_stages: frozenset[Stage]
+    omit_managed_fields: bool
+    rule: PolicyRule | None
+
+
+@dataclass(frozen=True, slots=True)
+class NoMatch:
+    """Why a rule does not match: the condition that fails (the name of its field), and a sentence about it."""
+
+    condition: str
+    text: str
+
+    def __str__(self) -> str:
+        return self.text
+
+
+def decide(policy: Policy, attributes: Attributes) -> Decision:
+    """The first rule that matches decides; where none does, nothing is recorded (EvaluatePolicyRule)."""
+    matching = (rule for rule in policy.rules if not no_match(rule, attributes))
+    return decided_by(policy, next(matching, None))
+
+
+def decided_by(policy: Policy, rule: PolicyRule | None) -> Decision:
+    """What ``policy`` says about the requests that ``rule`` decides; None is no rule."""
+    if rule is None:
+        return Decision(Level.NONE, policy.omit_stages, policy.omit_managed_fields, None)
+    inherited = rule.omit_managed_fields is None
+    omit = policy.omit_managed_fields if inherited else bool(rule.omit_managed_fields)
+    return Decision(rule.level, policy.omit_stages | rule.omit_stages, omit, rule)
+
+
+def no_match(rule: PolicyRule, attributes: Attributes) -> NoMatch | None:
+    """None where ``rule`` matches, else the first condition that it fails (ruleMatches)."""
+    return _user_reason(rule, attributes) or _verb_reason(rule, attributes) or _target_reason(rule, attributes)
+
+
+def _user_reason(rule: PolicyRule, attributes: Attributes) -> NoMatch | None:
+    user = attributes.user
+    if user is None:
+        condition = "users" if rule.users else "userGroups"
+        text = "authentication failed: no user to match users or userGroups"
+        return NoMatch(condition, text) if rule.users or rule.user_groups else None
+    if rule.users and user.name not in rule.users:
+        return NoMatch("users", f"user {user.name!r} is not in users {_list(rule.users)}")
+    if rule.user_groups and not set(rule.user_groups) & set(user.groups):
+        text = f"none of the groups {_list(user.groups)} is in userGroups {_list(rule.user_groups)}"
+        return NoMatch("userGroups", text)
+    return None
+
+
+def _verb_reason(rule: PolicyRule, attributes: Attributes) -> NoMatch | None:
+    if not rule.verbs or attributes.verb in rule.verbs:
+        return None
+    return NoMatch("verbs", f"verb {attributes.verb!r} is not in verbs {_list(rule.verbs)}")
+
+
+def _target_reason(rule: PolicyRule, attributes: Attributes) -> NoMatch | None:
+    if rule.namespaces or rule.resources:
+        return _resource_reason(rule, attributes)
+    if rule.non_resource_urls:
+        return _path_reason(rule, attributes)
+    return None
+
+
+def _path_reason(rule: PolicyRule, attributes: Attributes) -> NoMatch | None:
+    if attributes.resource_request:
+        return NoMatch("nonResourceURLs", "it is a resource request, the rule is for nonResourceURLs")
+    if any(_path_matches(attributes.path, pattern) for pattern in rule.non_resource_urls):
+        return None
+    text = f"path {attributes.path!r} is not matched by nonResourceURLs {_list(rule.non_resource_urls)}"
+    return NoMatch("nonResourceURLs", text)
+
+
+def _path_matches(path: str, pattern: str) -> bool:
+    """A trailing ``*`` is a raw string prefix: it knows no path segments (pathMatches)."""
+    return pattern in ("*", path) or (pattern.endswith("*") and path.startswith(pattern.removesuffix("*")))
+
+
+def _resource_reason(rule: PolicyRule, attributes: Attributes) -> NoMatch | None:
+    if not attributes.resource_request:
+        condition = "resources" if rule.resources else "namespaces"
+        return NoMatch(condition, "it is not a resource request, the rule is for resources or namespaces")
+    if rule.namespaces and attributes.namespace not in rule.namespaces:
+        text = f"namespace {attributes.namespace!r} is not in namespaces {_list(rule.namespaces)}"
+        return NoMatch("namespaces", text)
+    if not rule.resources or any(_resource_matches(entry, attributes) for entry in rule.resources):
+        return None
+    return NoMatch("resources", f"{_full_name(attributes)} is not matched by resources {_entries(rule)}")
+
+
+def _resource_matches(entry: GroupResources, attributes: Attributes) -> bool:
+    if entry.group not in ("*", attributes.api_group):
+        return False
+    if not entry.resources:
+        return True
+    if entry.resource_names and attributes.name not in entry.resource_names:
+        return False
+    return any(_pattern_matches(pattern, attributes) for pattern in entry.resources)
+
+
+def _pattern_matches(pattern: str, attributes: Attributes) -> bool:
+    """``pods/*`` also matches pods itself, and ``pods`` does not match pods/log (ruleMatchesResource)."""
+    resource, subresource = attributes.resource, attributes.subresource
+    full = f"{resource}/{subresource}" if subresource else resource
+    if pattern in ("*", full):
+        return True
+    if subresource and pattern.startswith("*/") and pattern.removeprefix("*/") == subresource:
+        return True
+    return pattern.endswith("/*") and pattern.removesuffix("/*") == resource
+
+
+def _full_name(attributes: Attributes) -> str:
+    name = f"{attributes.resource}/{attributes.subresource}" if attributes.subresource else attributes.resource
+    group = f" of group {attributes.api_group}" if attributes.api_group else " of the core group"
+    return f"{name}{group}" + (f" named {attributes.name!r}" if attributes.name else "")
+
+
+def _entries(rule: PolicyRule) -> str:
+    return "; ".join(_entry(entry) for entry in rule.resources)
+
+
+def _entry(entry: GroupResources) -> str:
+    names = f" named {_list(entry.resource_names)}" if entry.resource_names else ""
+    resources = _list(entry.resources) if entry.resources else "all"
+    return f"{resources}{names} of {'the core group' if not entry.group else f'group {entry.group}'}"
+
+
+def _list(values: tuple[str, ...]) -> str:
+    return f"[{', '.join(values)}]"

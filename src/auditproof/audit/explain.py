@@ -1,0 +1,67 @@
+"""Which rule decides about a request, why no earlier one does, and which later ones never get to."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from auditproof.audit.decide import Decision, NoMatch, decide, no_match
+from auditproof.audit.event import Level
+from auditproof.audit.stages import in_order
+from auditproof.text.printable import printable
+
+if TYPE_CHECKING:
+    from auditproof.audit.policy.load import Policy, PolicyRule
+    from auditproof.kube.attributes import Attributes
+
+
+@dataclass(frozen=True, slots=True)
+class Explanation:
+    """A Decision with its reasons: the earlier rules and why each does not match, the later ones that also match."""
+
+    path: str
+    decision: Decision
+    earlier: tuple[tuple[PolicyRule, NoMatch], ...]
+    shadowed: tuple[PolicyRule, ...]
+
+
+def explain(policy: Policy, attributes: Attributes) -> Explanation:
+    """Explain what ``policy`` decides about ``attributes``."""
+    decision = decide(policy, attributes)
+    end = decision.rule.index if decision.rule else len(policy.rules)
+    reasons = ((rule, no_match(rule, attributes)) for rule in policy.rules[:end])
+    earlier = tuple((rule, reason) for rule, reason in reasons if reason is not None)
+    shadowed = tuple(rule for rule in policy.rules[end + 1 :] if no_match(rule, attributes) is None)
+    return Explanation(policy.path, decision, earlier, shadowed)
+
+
+def render(explanation: Explanation) -> str:
+    """The explanation as lines of text: the deciding rule first."""
+    lines = [_deciding_line(explanation)]
+    lines += [f"{_place(explanation, rule)}: does not match: {reason}" for rule, reason in explanation.earlier]
+    lines += [
+        f"{_place(explanation, rule)}: {rule.level}: would match too, but the first match wins"
+        for rule in explanation.shadowed
+    ]
+    return "\n".join(map(printable, lines))
+
+
+def _deciding_line(explanation: Explanation) -> str:
+    rule, effect = explanation.decision.rule, effect_of(explanation.decision)
+    if rule is None:
+        return f"{explanation.path}: no rule matches: {effect}"
+    return f"{_place(explanation, rule)} decides: {effect}"
+
+
+def effect_of(decision: Decision) -> str:
+    """What a Decision comes to, in words."""
+    if decision.level is Level.NONE:
+        return "not recorded (level None)"
+    omitted = ", ".join(in_order(decision.omit_stages))
+    stages = f", without the stages {omitted}" if omitted else ""
+    fields = ", without managedFields" if decision.omit_managed_fields and decision.level > Level.METADATA else ""
+    return f"recorded at level {decision.level}{stages}{fields}"
+
+
+def _place(explanation: Explanation, rule: PolicyRule) -> str:
+    return f"{explanation.path}:{rule.position.line}: rule {rule.index + 1}"

@@ -1,0 +1,144 @@
+"""An audit policy, as kube-apiserver reads it (audit.k8s.io/v1), each value with its place in the file."""
+
+from __future__ import annotations
+
+import codecs
+import hashlib
+import re
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from auditproof.audit.event import Level, Stage
+from auditproof.audit.policy.decode import decode
+from auditproof.audit.policy.validate import validate
+from auditproof.errors import PolicyRefused, Position, Problem, SourceError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from auditproof.audit.policy.decode import RawRule
+    from auditproof.kube.yaml.yaml_text import Node
+
+
+KUBERNETES_VERSION = re.compile(r"v?1\.[0-9]+(\.[0-9]+)?")
+
+
+@dataclass(frozen=True, slots=True)
+class GroupResources:
+    """Resources of one API group; ``group`` "" is core and, since Kubernetes 1.36, "*" is every group."""
+
+    group: str
+    resources: tuple[str, ...]
+    resource_names: tuple[str, ...]
+    position: Position
+
+
+@dataclass(frozen=True, slots=True)
+class PolicyRule:
+    """One rule; ``index`` counts from 0, an empty tuple means no constraint."""
+
+    index: int
+    level: Level
+    users: tuple[str, ...]
+    user_groups: tuple[str, ...]
+    verbs: tuple[str, ...]
+    resources: tuple[GroupResources, ...]
+    namespaces: tuple[str, ...]
+    non_resource_urls: tuple[str, ...]
+    omit_stages: frozenset[Stage]
+    omit_managed_fields: bool | None
+    position: Position
+
+
+@dataclass(frozen=True, slots=True)
+class Policy:
+    """A policy that the API server accepts; ``warnings`` are what it would only log (misspelt or duplicate keys)."""
+
+    rules: tuple[PolicyRule, ...]
+    omit_stages: frozenset[Stage]
+    omit_managed_fields: bool
+    path: str
+    sha256: str
+    text: str
+    warnings: tuple[Problem, ...]
+
+
+def load_policy(
+    path: str | Path,
+    *,
+    kubernetes: str = "1.37",
+    name: str = "",
+    read: Callable[[Path], bytes] = Path.read_bytes,
+) -> Policy:
+    """Read a policy file as the kube-apiserver of minor version ``kubernetes`` reads it.
+
+    ``name`` is what messages and reports call the file, if not by its path, and ``read`` reads it. Raises SourceError
+    where the file cannot be read, PolicyRefused where the server would refuse it.
+    """
+    try:
+        data = read(Path(path))
+    except OSError as error:
+        where = Position(name or str(path), 1, 1)
+        raise SourceError([Problem(where, f"the policy cannot be read: {error.strerror}")]) from None
+    return parse_policy(data, name or str(path), kubernetes=kubernetes)
+
+
+def parse_policy(data: bytes, path: str, *, kubernetes: str = "1.37") -> Policy:
+    """As load_policy, out of the bytes of a file; ``path`` is what messages call it."""
+    raw = decode(data, path)
+    findings = validate(raw, any_group=version_of(kubernetes) >= (1, 36))
+    if raw.problems:
+        taken = {problem.position for problem in raw.problems}
+        others = [problem for problem, _ in findings if problem.position not in taken]
+        problems = sorted([*raw.problems, *others], key=lambda problem: problem.position)
+        raise PolicyRefused([*problems, *raw.warnings], raw.server_message)
+    if findings:
+        messages = list(dict.fromkeys(message for _, message in findings))
+        text = messages[0] if len(messages) == 1 else f"[{', '.join(messages)}]"
+        raise PolicyRefused([*(problem for problem, _ in findings), *raw.warnings], text)
+    if not raw.rules:
+        problem = Problem(raw.node.at(("rules",)).position, "a policy needs at least one rule")
+        raise PolicyRefused([problem, *raw.warnings], "loaded illegal policy with 0 rules")
+    return Policy(
+        rules=tuple(_rule(n, rule) for n, rule in enumerate(raw.rules)),
+        omit_stages=frozenset(Stage(text) for text in _texts(raw.omit_stages)),
+        omit_managed_fields=raw.omit_managed_fields,
+        path=path,
+        sha256=hashlib.sha256(data).hexdigest(),
+        text=data.decode(_encoding(data), errors="replace"),
+        warnings=raw.warnings,
+    )
+
+
+def _encoding(data: bytes) -> str:
+    """How a YAML file is encoded: its first bytes say whether it is UTF-16."""
+    return "utf-16" if data.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)) else "utf-8-sig"
+
+
+def version_of(kubernetes: str) -> tuple[int, ...]:
+    """Major and minor of a Kubernetes version, to be compared; of an empty text nothing, which is less than any."""
+    return tuple(int(part) for part in kubernetes.removeprefix("v").split(".")[:2] if part)
+
+
+def _texts(nodes: tuple[Node, ...]) -> tuple[str, ...]:
+    return tuple(str(node.value) for node in nodes)
+
+
+def _rule(index: int, raw: RawRule) -> PolicyRule:
+    return PolicyRule(
+        index=index,
+        level=Level(raw.level),
+        users=_texts(raw.users),
+        user_groups=_texts(raw.user_groups),
+        verbs=_texts(raw.verbs),
+        resources=tuple(
+            GroupResources(entry.group, _texts(entry.resources), _texts(entry.resource_names), entry.node.position)
+            for entry in raw.resources
+        ),
+        namespaces=_texts(raw.namespaces),
+        non_resource_urls=_texts(raw.non_resource_urls),
+        omit_stages=frozenset(Stage(text) for text in _texts(raw.omit_stages)),
+        omit_managed_fields=raw.omit_managed_fields,
+        position=raw.node.position,
+    )

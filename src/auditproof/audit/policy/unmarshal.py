@@ -1,0 +1,260 @@
+"""A tree of Nodes decoded into Go types, as kube-apiserver's strict decoder does it (sigs.k8s.io/json).
+
+What it objects to but lets pass (unknown and repeated fields) becomes a warning; what it refuses, a problem. Go
+refuses only with the first of these, in the order of the keys; here all are gathered. A field that JSON repeats is
+decoded again *into the same value*: what an earlier list item says shines through where the later one is silent.
+"""
+
+from __future__ import annotations
+
+import difflib
+import re
+from contextlib import suppress
+from dataclasses import dataclass, field
+from datetime import date
+from decimal import Decimal
+from typing import TYPE_CHECKING, Any
+
+from auditproof.audit.policy.go_types import Anything, Boolean, GoType, Integer, List, Struct, Text, Texts, Time
+from auditproof.errors import Position, Problem
+from auditproof.kube.yaml.json_text import JsonNumber
+from auditproof.kube.yaml.yaml_text import Mapping, Node
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+_INTEGER = re.compile("-?[0-9]+")
+_RFC3339 = re.compile(
+    r"(\d{4})-(\d\d)-(\d\d)T(\d{1,2}):(\d\d):(\d\d)(?:[.,]\d+)?(?:Z|[-+](\d\d):(\d\d))", flags=re.ASCII
+)
+
+
+@dataclass(slots=True)
+class Held:
+    """A Go value and the Node that last set it; None is the zero value.
+
+    A struct is a dict of its fields, a slice a Slice, the rest are themselves.
+    """
+
+    value: Any
+    node: Node
+
+    def field(self, name: str) -> Held:
+        """A field of a struct; the zero value where it was never set."""
+        fields: dict[str, Held] = self.value or {}
+        return fields.get(name) or Held(None, self.node)
+
+    def items(self) -> list[Held]:
+        """The items of a slice."""
+        return self.value.items[: self.value.length] if self.value else []
+
+
+@dataclass(slots=True)
+class Slice:
+    """A Go slice: beyond ``length``, earlier items wait in its array."""
+
+    items: list[Held] = field(default_factory=list)
+    length: int = 0
+
+
+@dataclass(slots=True)
+class Findings:
+    """What a decoder has to say: warnings, problems, and beside each problem the server's message."""
+
+    warnings: list[Problem] = field(default_factory=list)
+    problems: list[Problem] = field(default_factory=list)
+    messages: list[str] = field(default_factory=list)
+
+
+class Abort(Exception):
+    """Go's decoder gives up at once; the findings say why."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Place:
+    """Where the decoder is: Go's struct and fields for its messages, and the path for people."""
+
+    struct: str
+    fields: tuple[str, ...]
+    path: str
+
+    def into(self, struct: Struct, name: str) -> _Place:
+        return _Place(struct.name, (*self.fields, name), f"{self.path}.{name}" if self.path else name)
+
+    def step(self, suffix: str) -> _Place:
+        return _Place(self.struct, self.fields, f"{self.path}{suffix}")
+
+
+def unmarshal(root: Node, struct: Struct, findings: Findings) -> Held:
+    """``root`` as a ``struct``; look into ``findings`` for problems before you use it."""
+    held = Held(None, root)
+    with suppress(Abort):
+        _Decoder(findings).decode(root, struct, held, _Place("", (), ""))
+    return held
+
+
+class _Decoder:
+    def __init__(self, findings: Findings) -> None:
+        self._findings = findings
+
+    def decode(self, node: Node, kind: GoType, held: Held, place: _Place) -> None:
+        """Set ``held`` to what ``node`` is as a ``kind``."""
+        if node.value is None:
+            self._null(node, kind, held)
+        elif isinstance(kind, Struct) and isinstance(node.value, Mapping):
+            self._struct(node, node.value, kind, held, place)
+        elif isinstance(kind, List) and isinstance(node.value, tuple):
+            self._list(node, kind, held, place)
+        elif isinstance(kind, Texts) and isinstance(node.value, Mapping):
+            self._texts(node.value, place)
+        elif isinstance(kind, Time):
+            self._time(node, place)
+        elif _fits(node.value, kind):
+            held.value, held.node = node.value, node
+        elif not isinstance(kind, Anything):
+            self._mistyped(node, kind, place)
+
+    def _null(self, node: Node, kind: GoType, held: Held) -> None:
+        """Null empties pointers, maps and slices, and leaves all else as it was."""
+        if isinstance(kind, List | Texts) or getattr(kind, "pointer", False):
+            held.value, held.node = None, node
+
+    def _struct(self, node: Node, mapping: Mapping, struct: Struct, held: Held, place: _Place) -> None:
+        fields: dict[str, Held] = {} if held.value is None else held.value
+        held.value, held.node = fields, node
+        self._repeated(mapping)
+        for name, child in _in_order(mapping):
+            if name in struct.fields:
+                inner = fields.setdefault(name, Held(None, child))
+                self.decode(child, struct.fields[name], inner, place.into(struct, name))
+        for name in mapping.entries:
+            if name not in struct.fields:
+                self._unknown(name, mapping.keys[name], struct, place)
+
+    def _list(self, node: Node, kind: List, held: Held, place: _Place) -> None:
+        slice_: Slice = held.value or Slice()
+        for n, child in enumerate(node.value):
+            if n >= len(slice_.items):
+                slice_.items.append(Held(None, child))
+            self.decode(child, kind.of, slice_.items[n], place.step(f"[{n}]"))
+            if child.value is None and slice_.items[n].value is None:
+                slice_.items[n].node = child
+        slice_.length = len(node.value)
+        held.value, held.node = (slice_ if slice_.length else Slice()), node
+
+    def _texts(self, mapping: Mapping, place: _Place) -> None:
+        self._repeated(mapping)
+        for name, child in _in_order(mapping):
+            self.decode(child, Text(), Held(None, child), place.step(f".{name}"))
+
+    def _time(self, node: Node, place: _Place) -> None:
+        kind = Time()
+        if not isinstance(node.value, str):
+            self._mistyped(node, kind, place, first=True)
+            raise Abort
+        if not _is_time(node.value):
+            message = f'parsing time "{node.value}" as "2006-01-02T15:04:05Z07:00": cannot parse'
+            self._refuse(node.position, f"{place.path} must be {kind.words}", message, first=True)
+            raise Abort
+
+    def _repeated(self, mapping: Mapping) -> None:
+        """Of JSON alone: YAML's repeated keys are found by its reader, before anything is decoded."""
+        if mapping.sequence is None:
+            return
+        for key, position in mapping.repeated:
+            self._findings.warnings.append(Problem(position, repeated_key(key)))
+
+    def _unknown(self, key: str, position: Position, struct: Struct, place: _Place) -> None:
+        known = sorted(struct.fields)
+        guess = difflib.get_close_matches(key.lower()[:100], [name.lower() for name in known], n=1)
+        meant = next((name for name in known if guess and name.lower() == guess[0]), "")
+        advice = f'did you mean "{meant}"?' if meant else f"known here: {', '.join(known)}"
+        where = f" in {place.path}" if place.path else ""
+        text = f'unknown key "{key}"{where}: the server only warns, and ignores it; {advice}'
+        self._findings.warnings.append(Problem(position, text))
+
+    def _mistyped(self, node: Node, kind: GoType, place: _Place, *, first: bool = False) -> None:
+        found = json_type(node)
+        number = f" {_literal(node.value)}" if isinstance(kind, Integer) and found == "number" else ""
+        target = f"struct field {place.struct}.{'.'.join(place.fields)}" if place.fields else "value"
+        message = f"json: cannot unmarshal {found}{number} into Go {target} of type {kind.go}"
+        text = f"{place.path or 'the policy'} must be {kind.words}, it is {_called(node)}{_hint(node, kind)}"
+        self._refuse(node.position, text, message, first=first)
+
+    def _refuse(self, position: Position, text: str, message: str, *, first: bool) -> None:
+        """Note a problem; ``first`` for an error that goes before all others, since Go stops at it."""
+        at = 0 if first else len(self._findings.problems)
+        self._findings.problems.insert(at, Problem(position, text))
+        self._findings.messages.insert(at, message)
+
+
+def repeated_key(key: str) -> str:
+    """The warning for a key that is there twice."""
+    return f'the key "{key}" is there twice: the server only warns, and the last one counts'
+
+
+def _in_order(mapping: Mapping) -> Iterator[tuple[str, Node]]:
+    """The entries as Go's decoder meets them: YAML becomes JSON with sorted keys before it is decoded."""
+    return iter(sorted(mapping.entries.items()) if mapping.sequence is None else mapping.sequence)
+
+
+def _fits(value: Any, kind: GoType) -> bool:
+    if isinstance(kind, Text):
+        return isinstance(value, str)
+    if isinstance(kind, Boolean):
+        return isinstance(value, bool)
+    if isinstance(kind, Integer) and isinstance(value, int | float) and not isinstance(value, bool):
+        literal = _literal(value)
+        return _INTEGER.fullmatch(literal) is not None and -(2**63) <= int(literal) < 2**63
+    return False
+
+
+def _literal(value: float) -> str:
+    """A number as it stands in JSON; go-yaml's floats are written anew, without a fraction where they have none."""
+    if isinstance(value, JsonNumber):
+        return value.literal
+    if isinstance(value, int):
+        return str(value)
+    if value.is_integer() and abs(value) < 1e21:
+        return str(int(Decimal(repr(value))))
+    return format(Decimal(repr(value)), "f") if abs(value) >= 1e-6 else repr(value).replace("e-0", "e-")
+
+
+def _is_time(text: str) -> bool:
+    found = _RFC3339.fullmatch(text)
+    if found is None:
+        return False
+    year, month, day, hour, minute, second, zone_hour, zone_minute = (int(part or 0) for part in found.groups())
+    try:
+        date(year or 4, month, day)  # Go knows a year 0, and it was a leap year
+    except ValueError:
+        return False
+    return hour < 24 and minute < 60 and second < 60 and zone_hour <= 24 and zone_minute < 60
+
+
+def json_type(node: Node) -> str:
+    """What Go calls the kind of a JSON value."""
+    value = node.value
+    names = {bool: "bool", str: "string", tuple: "array", Mapping: "object"}
+    return next(
+        (name for kind, name in names.items() if isinstance(value, kind)), "null" if value is None else "number"
+    )
+
+
+def _called(node: Node) -> str:
+    """What the value is, for people."""
+    if isinstance(node.value, bool):
+        return f"the boolean {'true' if node.value else 'false'}"
+    if isinstance(node.value, int | float):
+        return f"the number {_literal(node.value)[:40]}"
+    return {"string": "a string", "array": "a list", "object": "a mapping"}[json_type(node)]
+
+
+def _hint(node: Node, kind: GoType) -> str:
+    if isinstance(kind, Text) and isinstance(node.value, bool):
+        return ": quote it (unquoted y, yes, n, no, on, off, true and false are booleans in YAML 1.1)"
+    if isinstance(kind, Text) and isinstance(node.value, int | float):
+        return ": quote it"
+    if isinstance(kind, List) and not isinstance(node.value, Mapping):
+        return f": write it as {'[...]' if isinstance(kind.of, Text) else 'items that begin with -'}"
+    return ""

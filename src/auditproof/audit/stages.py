@@ -1,0 +1,32 @@
+"""Which stages the API server emits events at, before any is omitted.
+
+Source: staging/src/k8s.io/apiserver/pkg/endpoints/filters/audit.go, authn_audit.go and request_deadline.go.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from auditproof.audit.event import Stage
+from auditproof.kube.attributes import is_long_running
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from auditproof.kube.attributes import Attributes
+
+_SHORT = frozenset({Stage.REQUEST_RECEIVED, Stage.RESPONSE_COMPLETE})
+_LONG = _SHORT | {Stage.RESPONSE_STARTED}
+
+
+def emitted_stages(attributes: Attributes, status: int) -> frozenset[Stage]:
+    """The stages of a request that was answered with HTTP ``status``; a failed authentication has but one."""
+    if attributes.user is None or status == 401:
+        return frozenset({Stage.RESPONSE_STARTED})
+    return _LONG if is_long_running(attributes) else _SHORT
+
+
+def in_order(stages: Iterable[Stage]) -> list[Stage]:
+    """Stages in the order in which they happen."""
+    given = set(stages)
+    return [stage for stage in Stage if stage in given]

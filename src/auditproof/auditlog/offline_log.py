@@ -1,0 +1,85 @@
+"""A log that somebody else wrote, read to its end: every line is an event or is told, none is passed over.
+
+Lines may stand as a container runtime wraps them (CRI: time, stream, P or F, text), and a file may be compressed.
+"""
+
+from __future__ import annotations
+
+import gzip
+import re
+from dataclasses import dataclass, field
+from typing import IO, TYPE_CHECKING, cast
+
+from auditproof.audit.event_form import decode
+from auditproof.auditlog.file_log import DAMAGED, event_of
+from auditproof.errors import LogUnreadable
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from auditproof.audit.event import AuditEvent
+
+CUT = 16 * 1024  # where container runtimes and syslog cut a line
+NAMED = 20  # invalid lines that are told one by one
+_CRI = re.compile(rb"^\d{4}-\d\d-\d\dT\S+ (?:stdout|stderr) ([PF]) ")
+
+
+@dataclass(slots=True)
+class ForeignFile:
+    """One file and what came of its lines; ``invalid`` are line numbers with what is wrong, as many as are named."""
+
+    path: Path
+    name: str
+    lines: int = 0
+    events: int = 0
+    invalid_lines: int = 0
+    invalid: list[tuple[int, str]] = field(default_factory=list)
+
+    def read(self) -> Iterator[AuditEvent]:
+        """Every event of the file, in its order.
+
+        Raises LogUnreadable where the file cannot be opened, or is damaged.
+        """
+        begun, first = b"", 0
+        for number, line in enumerate(self._lines(), 1):
+            self.lines = number
+            wrapped = _CRI.match(line)
+            begun, first = begun + (line[wrapped.end() :] if wrapped else line), first or number
+            if wrapped and wrapped.group(1) == b"P":
+                begun = begun.rstrip(b"\n")
+                continue
+            yield from self._event(begun, first)
+            begun, first = b"", 0
+        if begun:
+            self.reject(first, "the file ends within this line")
+
+    def _event(self, line: bytes, number: int) -> Iterator[AuditEvent]:
+        try:
+            event = event_of(decode(line), self.name, number)
+        except ValueError as error:
+            cut = " (it was cut at 16 KiB: a container runtime or syslog does so)" if _is_cut(line) else ""
+            self.reject(number, f"no audit event: {error}{cut}")
+            return
+        self.events += 1
+        yield event
+
+    def reject(self, number: int, text: str) -> None:
+        """Note that a line is no event, and why."""
+        self.invalid_lines += 1
+        if len(self.invalid) < NAMED:
+            self.invalid.append((number, text))
+
+    def _lines(self) -> Iterator[bytes]:
+        try:
+            with self._open() as file:
+                yield from file
+        except DAMAGED as error:
+            raise LogUnreadable(f"{self.path}: cannot be read to its end: {error}") from None
+
+    def _open(self) -> IO[bytes]:
+        return cast("IO[bytes]", gzip.open(self.path)) if self.path.suffix == ".gz" else self.path.open("rb")
+
+
+def _is_cut(line: bytes) -> bool:
+    return CUT - 256 <= len(line.rstrip(b"\n")) <= CUT

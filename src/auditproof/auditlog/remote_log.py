@@ -1,0 +1,59 @@
+"""An audit log that is no file of this machine: fetched by a command or over HTTP, what is new or all of it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from auditproof.auditlog.file_log import TAIL_BYTES, Found, Mark, Slice
+from auditproof.errors import LogUnreadable
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from auditproof.audit.event import AuditEvent
+
+
+class StreamLog:
+    """A log that is fetched from elsewhere: by a command, or over HTTP.
+
+    ``fetch`` is given a byte offset and answers where what it has got begins, at that offset or before it, and the
+    bytes; it raises LogUnreadable where there is nothing to be had. ``name`` says in words where that is.
+    """
+
+    in_order = True
+
+    def __init__(self, name: str, fetch: Callable[[int], tuple[int, bytes]]) -> None:
+        self._name = name
+        self._fetch = fetch
+        self._end = Mark(0, 0, b"")
+
+    def mark(self) -> Mark:
+        """The present end of the log: after its last complete line. Raises LogUnreadable."""
+        return self.read(self._end, lambda _: False).end
+
+    def beginning(self) -> Mark:
+        """Before the first byte."""
+        return Mark(0, 0, b"")
+
+    def read(self, since: Mark, wanted: Callable[[AuditEvent], bool]) -> Slice:
+        """See AuditLog.read. A log that has become shorter, or another one, is found out by what stood before."""
+        begin = since.offset - len(since.tail)
+        start, data = self._fetch(begin)
+        seen = data[begin - start : since.offset - start]
+        if start > begin or seen != since.tail:
+            raise LogUnreadable(
+                f"{self._name} does not hold any more what stood before byte {since.offset}: it was rotated, truncated "
+                "or replaced, and events may be lost"
+            )
+        return self._lines(data[since.offset - start :], since, wanted)
+
+    def _lines(self, data: bytes, since: Mark, wanted: Callable[[AuditEvent], bool]) -> Slice:
+        found = Found(wanted)
+        complete = data[: data.rfind(b"\n") + 1]
+        offset = since.offset
+        for line in complete.split(b"\n")[:-1]:
+            found.add(line, self._name, offset)
+            offset += len(line) + 1
+        end = Mark(0, offset, (since.tail + complete)[-TAIL_BYTES:])
+        self._end = max(self._end, end, key=lambda mark: mark.offset)
+        return Slice(tuple(found.events), tuple(found.problems), end, found.lines)

@@ -1,0 +1,63 @@
+"""What a case expects the audit log to show."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from auditproof.audit.event import Level, Stage
+
+CLIENT = "<client>"
+NODE = "<node>"  # the cluster's node, in requests and manifests
+
+
+@dataclass(frozen=True, slots=True)
+class Expectation:
+    """What is stated about one action; None everywhere means: whatever the policy decides.
+
+    ``level`` Level.NONE means excluded. ``status`` is the HTTP status of the answer, so that a sentence that says
+    "is refused with 403" cannot pass on a 200. ``present`` and ``absent`` are dotted paths into the event of the
+    last stage, e.g. ``responseObject`` or ``requestObject.metadata.managedFields``. ``event`` is a part of that event:
+    of an object the keys that it names, of a list all items; None means that there is nothing, and
+    ``{"matches": pattern}`` stands for any text that the regular expression matches as a whole, and ``<client>`` for
+    the address from which the server sees the requests come.
+    """
+
+    level: Level | None = None
+    stages: frozenset[Stage] | None = None
+    status: int | None = None
+    present: tuple[str, ...] = ()
+    absent: tuple[str, ...] = ()
+    event: Mapping[str, Any] = field(default_factory=dict)
+    least: Level | None = None
+    most: Level | None = None
+
+    def seen_from(self, client: str) -> Expectation:
+        """The same, of a server that sees the requests come from the address ``client``."""
+        return replace(self, event=_put(self.event, client))
+
+
+def _put(expected: Any, client: str) -> Any:
+    if isinstance(expected, dict):
+        return {key: _put(part, client) for key, part in expected.items()}
+    if isinstance(expected, list):
+        return [_put(part, client) for part in expected]
+    return client if expected == CLIENT else expected
+
+
+def pattern_of(expected: Any) -> str | None:
+    """The regular expression that a part of ``Expectation.event`` is, or None."""
+    if isinstance(expected, dict) and list(expected) == ["matches"] and isinstance(expected["matches"], str):
+        return expected["matches"]
+    return None
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """What somebody else says about an action (a tutorial, a comment): reported as confirmed or contradicted."""
+
+    text: str
+    level: Level

@@ -1,0 +1,241 @@
+"""Case files: sentences of the form *as X, do Y, expect Z*, read out of ``*.audit.yaml`` and checked in full.
+
+The format is ``case_model``; what leaves here are plain frozen nouns, with every name resolved and every path found.
+"""
+
+from __future__ import annotations
+
+import difflib
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from auditproof.audit.event import Level, Stage
+from auditproof.audit.policy.load import version_of
+from auditproof.audit.server_flags import NO_SETTINGS, RESERVED, Settings
+from auditproof.cases.expectation import Claim, Expectation, pattern_of
+from auditproof.cases.load_action import BadAction, request_of
+from auditproof.cases.load_identity import NOBODY, identity_of
+from auditproof.cases.schema import CaseFileModel, CaseModel, IdentityModel, SettingsModel
+from auditproof.errors import Position, Problem, SourceError
+from auditproof.kube.action import Request
+from auditproof.kube.attributes import NotAudited, attributes_of
+from auditproof.kube.capability import Capability
+from auditproof.kube.manifest import BadManifest, check_object, load_manifest
+from auditproof.kube.yaml.strict_model import read_model
+from auditproof.text.paths import is_file, names_beside, path_of
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from auditproof.cases.schema import ExpectModel
+    from auditproof.kube.identity import Identity
+    from auditproof.kube.yaml.yaml_text import Node
+
+Manifests = tuple[Mapping[str, Any], ...]
+_LONGEST = 100  # letters of a name that are compared with what may be meant
+
+
+@dataclass(frozen=True, slots=True)
+class Case:
+    """One sentence; ``given`` are objects that this case alone needs, ``needs`` what the cluster must be able to do.
+
+    ``covers`` are the ids of the facts that it shows, ``since`` is the first Kubernetes version that does it.
+    """
+
+    id: str
+    title: str
+    identity: Identity
+    request: Request
+    expectation: Expectation
+    claim: Claim | None
+    because: str
+    given: Manifests
+    needs: frozenset[Capability]
+    marks: tuple[str, ...]
+    position: Position
+    covers: tuple[str, ...] = ()
+    since: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class CaseFile:
+    """A case file; ``policy`` None means the policy that the run is given, ``sabotage`` is the policy's broken twin.
+
+    ``settings`` are those of the API server that its cases want, ``broken_settings`` their twin. ``since`` is the first
+    Kubernetes version whose API server takes the policy; its cases are of that version, or of a later one.
+    """
+
+    path: Path
+    title: str
+    policy: Path | None
+    sabotage: Path | None
+    given: Manifests
+    cases: tuple[Case, ...]
+    settings: Settings = NO_SETTINGS
+    broken_settings: Settings = NO_SETTINGS
+    since: str = ""
+
+
+def case_schema() -> dict[str, Any]:
+    """The JSON Schema of a case file, for editors."""
+    schema = CaseFileModel.model_json_schema(by_alias=True)
+    return {"$schema": "https://json-schema.org/draft/2020-12/schema", **schema}
+
+
+def load_case_file(path: Path) -> CaseFile:
+    """Read a case file; paths in it are relative to its folder.
+
+    Raises SourceError with everything that is wrong, each with its line and column.
+    """
+    model, root = read_model(path, CaseFileModel)
+    reading = _Reading(path, root)
+    loaded = reading.case_file(model)
+    if reading.problems:
+        raise SourceError(sorted(reading.problems, key=lambda problem: problem.position))
+    return loaded
+
+
+@dataclass(slots=True)
+class _Reading:
+    """One reading of a file: it notes what is wrong and goes on, so that everything is told at once."""
+
+    path: Path
+    root: Node
+    problems: list[Problem] = field(default_factory=list)
+
+    def wrong(self, where: tuple[str | int, ...], message: str) -> None:
+        self.problems.append(Problem(self.root.at(where).position, message))
+
+    def case_file(self, model: CaseFileModel) -> CaseFile:
+        twin = model.server.sabotage
+        if model.policy and not model.sabotage and not twin:
+            self.wrong(("policy",), "a file with a policy needs sabotage: the policy's twin, broken on purpose")
+        self.free_flags(("server", "flags"), model.server)
+        self.free_flags(("server", "sabotage", "flags"), twin or SettingsModel())
+        if model.sabotage and not model.policy:
+            self.wrong(("sabotage",), "sabotage is the twin of a policy, and the file names none")
+        identities = {name: self.identity(name, identity) for name, identity in model.identities.items()}
+        self.unique([case.id for case in model.cases])
+        return CaseFile(
+            path=self.path,
+            title=model.title,
+            policy=self.file(("policy",), model.policy) if model.policy else None,
+            sabotage=self.file(("sabotage",), model.sabotage) if model.sabotage else None,
+            settings=_settings(model.server),
+            broken_settings=_settings(twin or model.server),
+            given=self.manifests(("given",), model.given),
+            cases=tuple(self.case(n, case, identities, model.since) for n, case in enumerate(model.cases)),
+            since=model.since,
+        )
+
+    def free_flags(self, where: tuple[str | int, ...], model: SettingsModel) -> None:
+        for flag in RESERVED & model.flags.keys():
+            self.wrong((*where, flag), f"{flag}: this flag is set by auditproof itself")
+
+    def unique(self, ids: list[str]) -> None:
+        for n, name in enumerate(ids):
+            if name in ids[:n]:
+                first = self.root.at(("cases", ids.index(name), "id")).position
+                self.wrong(("cases", n, "id"), f'the id "{name}" is taken already, in line {first.line}')
+
+    def case(self, n: int, model: CaseModel, identities: Mapping[str, Identity], since: str) -> Case:
+        if model.as_ not in identities:
+            message = f'no identity is called "{model.as_}"{_suggestion(model.as_, identities)}'
+            self.wrong(("cases", n, "as"), message)
+        return Case(
+            id=model.id,
+            title=model.title,
+            identity=identities.get(model.as_, NOBODY),
+            request=self.request(n, model),
+            expectation=self.expectation(n, model.expect),
+            claim=Claim(model.claim.text, _level(model.claim.level)) if model.claim else None,
+            because=model.because.strip(),
+            given=self.manifests(("cases", n, "given"), model.given),
+            needs=frozenset(map(Capability, model.needs)) | identities.get(model.as_, NOBODY).needs,
+            marks=tuple(model.marks),
+            position=self.root.at(("cases", n)).position,
+            covers=tuple(model.covers),
+            since=max(since, model.since, key=version_of),
+        )
+
+    def request(self, n: int, model: CaseModel) -> Request:
+        try:
+            request = request_of(model.do)
+            attributes_of(request.method, request.uri, None)
+        except BadAction as bad:
+            self.wrong(("cases", n, "do", bad.key), str(bad))
+        except NotAudited as blind:
+            self.wrong(("cases", n, "do"), f"the API server never consults its audit policy about this: {blind}")
+        else:
+            return request
+        return Request("GET", "/")
+
+    def expectation(self, n: int, model: ExpectModel) -> Expectation:
+        level = _level(model.level) if model.level is not None else None
+        for key in ("stages", "present", "absent", "event"):
+            if level is Level.NONE and getattr(model, key):
+                self.wrong(("cases", n, "expect", key), f"an excluded action leaves no event, so {key} says nothing")
+        for pattern, fault in _bad_patterns(model.event):
+            self.wrong(("cases", n, "expect", "event"), f"{pattern!r} is not a regular expression: {fault}")
+        stages = None if model.stages is None else frozenset(Stage(name) for name in model.stages)
+        return Expectation(level, stages, model.status, tuple(model.present), tuple(model.absent), model.event)
+
+    def identity(self, name: str, model: IdentityModel) -> Identity:
+        identity, problems = identity_of(model)
+        for key, message in problems:
+            where = ("identities", name, key) if key else ("identities", name)
+            self.wrong(where, message if key else f'identity "{name}" {message}')
+        return identity
+
+    def file(self, where: tuple[str | int, ...], text: str) -> Path:
+        """The file that ``text`` names, relative to the case file."""
+        found = (self.path.parent / path_of(text)).resolve()
+        if not is_file(found):
+            self.wrong(where, f"there is no file {found}{_suggestion(found.name[:_LONGEST], names_beside(found))}")
+        return found
+
+    def manifests(self, where: tuple[str | int, ...], given: list[Any]) -> Manifests:
+        found: list[Mapping[str, Any]] = []
+        for n, item in enumerate(given):
+            try:
+                found += self.manifest((*where, n), item)
+            except BadManifest as bad:
+                self.wrong((*where, n), str(bad))
+        return tuple(found)
+
+    def manifest(self, where: tuple[str | int, ...], item: Any) -> Manifests:
+        if not isinstance(item, str):
+            return (check_object(item),)
+        before = len(self.problems)
+        found = self.file(where, item)
+        return load_manifest(found) if len(self.problems) == before else ()
+
+
+def _bad_patterns(event: Any) -> Iterator[tuple[str, str]]:
+    """The regular expressions in the expected part of an event that are none, and why."""
+    pattern = pattern_of(event)
+    if pattern is not None:
+        try:
+            re.compile(pattern)
+        except re.error as error:
+            yield pattern, str(error)
+        return
+    parts = event.values() if isinstance(event, dict) else event if isinstance(event, list) else ()
+    for part in parts:
+        yield from _bad_patterns(part)
+
+
+def _settings(model: SettingsModel) -> Settings:
+    return Settings.of(model.audit_log, model.flags)
+
+
+def _level(name: str) -> Level:
+    return Level.NONE if name == "excluded" else Level(name)
+
+
+def _suggestion(name: str, known: Mapping[str, Any] | list[str]) -> str:
+    guess = difflib.get_close_matches(name, list(known), n=1)
+    return f'; did you mean "{guess[0]}"?' if guess else ""

@@ -1,0 +1,155 @@
+"""What a case does, out of its ``do``: the Request, or everything that is wrong with it. Pure."""
+
+from __future__ import annotations
+
+import base64
+from typing import TYPE_CHECKING, Any
+
+from auditproof.client.misbehaving import NEEDS_BODY
+from auditproof.kube.action import METHODS, Action, Request, parse_target, path_request, query_text, to_request
+from auditproof.kube.resources import Resource, UnknownResource, lookup
+
+if TYPE_CHECKING:
+    from auditproof.cases.schema import DoModel
+
+_OF_MANY = {"list", "watch", "deletecollection"}
+_FIELDS = {"list": "list_"}
+
+
+class BadAction(ValueError):
+    """A ``do`` that means nothing; ``key`` is where, the message what and what was expected."""
+
+    def __init__(self, key: str, message: str) -> None:
+        self.key = key
+        super().__init__(message)
+
+
+def request_of(do: DoModel) -> Request:
+    """The request that ``do`` describes.
+
+    Raises BadAction.
+    """
+    kinds = [key for key in (*METHODS, "path", "request") if getattr(do, _FIELDS.get(key, key))]
+    if len(kinds) != 1:
+        given = f"both {' and '.join(kinds)}" if kinds else "none of them"
+        raise BadAction("", f"an action has exactly one of {', '.join(METHODS)}, path and request; here is {given}")
+    request = to_request(_action(do, kinds[0])) if kinds[0] in METHODS else _raw_request(do, kinds[0])
+    if do.client in NEEDS_BODY and not request.body:
+        raise BadAction("client", f"a client that {do.client} sends a part of a body, and here is none")
+    return request
+
+
+def _raw_request(do: DoModel, key: str) -> Request:
+    for field, value in (("in", do.in_), ("object", do.object), ("version", do.version)):
+        if value:
+            raise BadAction(field, f"{field} goes with a verb such as get, not with {key}")
+    if do.method and key == "request":
+        raise BadAction("method", "method goes with path; request begins with its own")
+    method, _, uri = do.request.partition(" ") if key == "request" else (do.method or "GET", "", do.path)
+    query = query_text(_query(do))
+    body = _sent_as_it_is(do)
+    if body is None and do.body is not None:
+        raise BadAction("body", "the body of a raw request is text, sent as it is")
+    headers = {"Content-Type": do.content_type} if do.content_type else {}
+    uri = f"{uri}{'&' if '?' in uri else '?'}{query}" if query else uri
+    return path_request(
+        method, uri, tuple({**headers, **do.headers}.items()), body=body, upgrade=do.upgrade, client=do.client
+    )
+
+
+def _sent_as_it_is(do: DoModel) -> bytes | None:
+    """The body where it is given as text or bytes."""
+    if not do.base64:
+        return do.body.encode() if isinstance(do.body, str) else None
+    if do.body is not None or do.object is not None:
+        raise BadAction("base64", "there is a body already: say one of object, body and base64")
+    try:
+        return base64.b64decode(do.base64, validate=True)
+    except ValueError as error:
+        raise BadAction("base64", f"this is not base64: {error}") from None
+
+
+def _action(do: DoModel, verb: str) -> Action:
+    text = getattr(do, _FIELDS.get(verb, verb))
+    resource = _resource(do, verb, text)
+    target = parse_target(text, do.in_, resource)
+    _check_scope(do, verb, resource, named=bool(target.name))
+    _check_content(do, verb, resource)
+    raw = _sent_as_it_is(do)
+    return Action(
+        verb,
+        target,
+        body=do.object if do.object is not None else do.body if raw is None else None,
+        raw=raw,
+        patch=do.type,
+        media_type=do.content_type,
+        query=_query(do),
+        headers=tuple(do.headers.items()),
+        upgrade=do.upgrade,
+        client=do.client,
+    )
+
+
+def _resource(do: DoModel, verb: str, text: str) -> Resource:
+    name = text.partition("/")[0]
+    if not do.version:
+        try:
+            return lookup(name)
+        except UnknownResource as unknown:
+            raise BadAction(verb, str(unknown)) from None
+    plural, _, group = name.partition(".")
+    kind = do.kind or str((do.object or {}).get("kind", ""))
+    return Resource(group, do.version, plural, kind, not do.cluster_scoped)
+
+
+def _check_scope(do: DoModel, verb: str, resource: Resource, *, named: bool) -> None:
+    if do.in_ and not resource.namespaced:
+        raise BadAction("in", f"{resource.plural} are in no namespace, so there is nothing to say with in:")
+    if verb not in _OF_MANY and resource.namespaced and not do.in_:
+        raise BadAction(verb, f"{resource.plural} are in a namespace: say which with in:")
+    if named and verb in _OF_MANY:
+        raise BadAction(verb, f"{verb} is about all {resource.plural}: it takes no name (use fieldSelector)")
+    if not named and verb not in _OF_MANY and not _names_itself(do, verb, resource):
+        raise BadAction(verb, f"{verb} needs a name: {resource.plural}/<name>")
+
+
+def _names_itself(do: DoModel, verb: str, resource: Resource) -> bool:
+    """Whether the name is in the body, or made by the server, or there is none (reviews)."""
+    return verb == "create" and bool(
+        do.object is not None or do.body is not None or do.base64 or resource.kind.endswith("Review")
+    )
+
+
+def _check_content(do: DoModel, verb: str, resource: Resource) -> None:
+    if do.object is not None and verb not in ("create", "update") and not (verb == "patch" and do.type == "apply"):
+        raise BadAction("object", f"object goes with create, update and an apply patch, not with {verb}")
+    if do.object is not None and do.body is not None:
+        raise BadAction("body", "there is an object already: say one of object and body")
+    if "type" in do.model_fields_set and verb != "patch":
+        raise BadAction("type", f"type is the type of a patch, not of {verb}")
+    if verb in ("create", "update") and not resource.kind and do.body is None and not do.base64:
+        raise BadAction(verb, "a custom resource needs its kind:, to make an object of it")
+    if do.method:
+        raise BadAction("method", f"method goes with path; {verb} has its own")
+
+
+def _query(do: DoModel) -> dict[str, str | tuple[str, ...]]:
+    named = {"fieldSelector": do.field_selector, "labelSelector": do.label_selector}
+    query: dict[str, str | tuple[str, ...]] = {key: value for key, value in named.items() if value}
+    if do.dry_run:
+        query["dryRun"] = "All"
+    return query | {key: _values(key, value) for key, value in do.query.items()}
+
+
+def _values(key: str, value: Any) -> str | tuple[str, ...]:
+    if isinstance(value, list):
+        return tuple(_value(key, item) for item in value)
+    return _value(key, value)
+
+
+def _value(key: str, value: Any) -> str:
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if not isinstance(value, str | int | float):
+        raise BadAction("query", f"{key} is a text, a number, a boolean or a list of them")
+    return str(value)

@@ -1,0 +1,193 @@
+"""The format of ``*.audit.yaml``: models that a file is held against, strictly. Nothing past ``case`` sees them."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal
+
+from pydantic import AfterValidator, BeforeValidator, Field, WithJsonSchema
+
+from auditproof.client.misbehaving import Conduct  # noqa: TC001 - pydantic needs it at run time
+from auditproof.kube.yaml.strict_model import Strict
+
+MINOR = r"^1\.[0-9]+$"
+SLUG = r"^[a-z0-9][a-z0-9-]*$"
+LevelName = Literal["None", "Metadata", "Request", "RequestResponse", "excluded"]
+CapabilityName = Literal[
+    "setsPolicy",
+    "mintsX509",
+    "signsCertificates",
+    "grantsClusterRights",
+    "readsLog",
+    "runsPods",
+    "kubelet",
+    "staticTokens",
+    "bootstrapTokens",
+    "frontProxy",
+    "legacyTokens",
+    "oidc",
+    "callsBack",
+    "aggregates",
+]  # the values of Capability
+StageName = Literal["RequestReceived", "ResponseStarted", "ResponseComplete", "Panic"]
+
+
+def _file_or_object(value: Any) -> Any:
+    if not isinstance(value, str | dict):
+        raise ValueError("expected the path of a manifest, or an object")
+    return value
+
+
+def _level_alone(value: Any) -> Any:
+    return {"level": value} if isinstance(value, str) else value
+
+
+Given = Annotated[Any, AfterValidator(_file_or_object), WithJsonSchema({"type": ["string", "object"]})]
+QueryValue = Annotated[Any, WithJsonSchema({"type": ["string", "number", "boolean", "array"]})]
+
+
+class ImpersonatesModel(Strict):
+    """The user that an identity asks to be taken for."""
+
+    user: str = Field(min_length=1)
+    groups: list[str] = Field(default=[])
+    uid: str = ""
+    extra: dict[str, list[str]] = Field(default={})
+
+
+class AccessModel(Strict):
+    """An RBAC rule, spelled as in rbac.authorization.k8s.io/v1."""
+
+    verbs: list[str]
+    api_groups: list[str] = Field(default=[], alias="apiGroups")
+    resources: list[str] = Field(default=[])
+    resource_names: list[str] = Field(default=[], alias="resourceNames")
+    non_resource_urls: list[str] = Field(default=[], alias="nonResourceURLs")
+
+
+class IdentityModel(Strict):
+    """Who acts, in exactly one of the ways that case.WAYS lists."""
+
+    user: str = Field(default="", description="common name of an x509 client certificate")
+    groups: list[str] = Field(default=[], description="organizations of the certificate, or what the proxy says")
+    certificate: Literal["valid", "expired", "untrusted"] = Field(default="valid", description="the user's")
+    service_account: str = Field(default="", alias="serviceAccount", pattern=r"^[^/]+/[^/]+$")
+    pod: str = Field(default="", description="the Pod of its namespace that the service account's token is bound to")
+    node: str = Field(default="", description="the Node that the service account's token is bound to")
+    token: Literal["", "legacy", "expired", "foreign"] = Field(
+        default="",
+        description="a service account's out of a Secret (legacy), or an issuer's that has expired or is for others",
+    )
+    oidc: str = Field(default="", description="a user of the local OpenID Connect issuer (recorded as oidc:<user>)")
+    uid: str = Field(default="", description="in the certificate or the issuer's token")
+    extra: dict[str, list[str]] = Field(default={}, description="what a proxy says, or example.com/team of the issuer")
+    front_proxy: str = Field(default="", alias="frontProxy", description="the user that an authenticating proxy names")
+    static_token: bool = Field(default=False, alias="staticToken", description="the user of --token-auth-file")
+    bootstrap_token: bool = Field(default=False, alias="bootstrapToken", description="a joining node's token")
+    anonymous: bool = False
+    bad_token: bool = Field(default=False, alias="badToken")
+    impersonates: ImpersonatesModel | None = None
+    rights: Literal["own", "none"] = Field(default="own", description="own: what its actions need; none: 403")
+    access: list[AccessModel] = Field(default=[], description="rights beside those that its own actions need")
+
+
+class DoModel(Strict):
+    """The action: one of the verbs, or path, or request."""
+
+    get: str = Field(default="", description="resource[.group]/name[/subresource]")
+    list_: str = Field(default="", alias="list", description="resource[.group]")
+    watch: str = Field(default="", description="resource[.group]; the server ends the watch after a second")
+    create: str = Field(default="", description="resource[.group]/name[/subresource]")
+    update: str = ""
+    patch: str = ""
+    delete: str = ""
+    deletecollection: str = ""
+    path: str = Field(default="", description="a non-resource path", pattern="^(/.*)?$")
+    request: str = Field(default="", description="METHOD and path, sent as they are", pattern="^([^ ]+ /[^ ]*)?$")
+    in_: str = Field(default="", alias="in", description="the namespace")
+    version: str = Field(default="", description="of a custom resource")
+    kind: str = Field(default="", description="of a custom resource")
+    cluster_scoped: bool = Field(default=False, alias="clusterScoped", description="a custom resource in no namespace")
+    object: dict[str, Any] | None = Field(default=None, description="what is created or updated")
+    type: Literal["json", "merge", "strategic", "apply"] = "merge"
+    body: Any = Field(default=None, description="a patch, options, or as text: the body as it is sent")
+    base64: str = Field(default="", description="the body as it is sent, where it is no text")
+    content_type: str = Field(default="", alias="contentType")
+    field_selector: str = Field(default="", alias="fieldSelector")
+    label_selector: str = Field(default="", alias="labelSelector")
+    query: dict[str, QueryValue] = Field(default={})
+    headers: dict[str, str] = Field(default={})
+    dry_run: bool = Field(default=False, alias="dryRun")
+    upgrade: Literal["", "websocket", "spdy"] = ""
+    client: Conduct = Field(default="", description="of a client that does not just wait for the answer and read it")
+    method: str = ""
+
+
+class ExpectModel(Strict):
+    """What the audit log must show; what is absent here is the policy's own Decision."""
+
+    level: LevelName | None = None
+    stages: list[StageName] | None = None
+    status: int | None = Field(default=None, ge=100, le=599)
+    present: list[str] = Field(default=[])
+    absent: list[str] = Field(default=[])
+    event: dict[str, Any] = Field(
+        default={},
+        description="a part of the event of the last stage; null: is not there; <client>: the address of this machine",
+    )
+
+
+Expect = Annotated[ExpectModel, BeforeValidator(_level_alone, json_schema_input_type=LevelName | ExpectModel)]
+
+
+class ClaimModel(Strict):
+    """What somebody else says about the action."""
+
+    text: str = Field(min_length=1)
+    level: LevelName
+
+
+class CaseModel(Strict):
+    """One sentence: as X, do Y, expect Z."""
+
+    id: str = Field(pattern=SLUG)
+    title: str = Field(min_length=1)
+    as_: str = Field(alias="as")
+    do: DoModel
+    given: list[Given] = Field(default=[])
+    expect: Expect = ExpectModel()
+    claim: ClaimModel | None = None
+    because: str = ""
+    needs: list[CapabilityName] = Field(default=[])
+    since: str = Field(default="", pattern=f"^$|{MINOR}", description="the first Kubernetes version that does this")
+    marks: list[Annotated[str, Field(pattern=r"^[a-z_][a-z0-9_]*$")]] = Field(default=[])
+    covers: list[Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$")]] = Field(
+        default=[], description="the facts that the case shows, by their ids in a list of facts (suites/facts.yaml)"
+    )
+
+
+class SettingsModel(Strict):
+    """Flags of the API server beside those of the profile, and stronger; null takes a flag away."""
+
+    audit_log: dict[str, str | None] = Field(default={}, alias="auditLog", description="--audit-log-*, by last part")
+    flags: dict[str, str | None] = Field(default={})
+
+
+class ServerModel(SettingsModel):
+    """The API server that the file's cases want."""
+
+    sabotage: SettingsModel | None = Field(default=None, description="the settings' twin, broken on purpose")
+
+
+class CaseFileModel(Strict):
+    """A case file."""
+
+    api_version: Literal["auditproof/v1"] = Field(alias="apiVersion")
+    kind: Literal["CaseFile"]
+    title: str = Field(min_length=1)
+    policy: str | None = Field(default=None, description="absent: the policy that the run is given")
+    sabotage: str | None = Field(default=None, description="the policy's twin, broken on purpose")
+    server: ServerModel = ServerModel()
+    since: str = Field(default="", pattern=f"^$|{MINOR}", description="the first Kubernetes version that takes this")
+    identities: dict[str, IdentityModel]
+    given: list[Given] = Field(default=[], description="made by the admin before anything is judged")
+    cases: list[CaseModel] = Field(min_length=1)

@@ -1,0 +1,219 @@
+"""The only place that talks to an API server: one identity's one connection.
+
+The official client is used for what it is good at (TLS, its urllib3 pool); requests go to the pool directly, because
+the client's own methods retry, replace the User-Agent and drop repeated headers. Nothing is sent twice here, no
+redirect is followed, and every request carries its own Audit-ID.
+"""
+
+from __future__ import annotations
+
+import json
+import time
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, Any
+
+from auditproof.client import misbehaving as conduct
+from auditproof.errors import WireError
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from urllib3 import BaseHTTPResponse, HTTPConnectionPool
+
+    from auditproof.kube.action import Request
+
+CONNECT_TIMEOUT_S = 5.0
+NOT_SENT = -1
+READ_TIMEOUT_S = 65.0  # just above the API server's own --request-timeout of 60 s
+
+_UPGRADES = {
+    "websocket": (
+        ("Connection", "Upgrade"),
+        ("Upgrade", "websocket"),
+        ("Sec-WebSocket-Version", "13"),
+        ("Sec-WebSocket-Key", "YXVkaXRwcm9vZi1hdWRpdA=="),
+    ),
+    "spdy": (("Connection", "Upgrade"), ("Upgrade", "SPDY/3.1")),
+}
+# What kubectl offers, for exec and attach, and for port-forward (client-go tools/remotecommand, tools/portforward). A
+# kubelet takes the first that it knows, which by SPDY is the fourth version.
+_CHANNELS = tuple(f"{version}channel.k8s.io" for version in ("v5.", "v4.", "v3.", "v2.", ""))
+_PROTOCOLS = {
+    "websocket": ("Sec-WebSocket-Protocol", _CHANNELS[:1], ("SPDY/3.1+portforward.k8s.io",)),
+    "spdy": ("X-Stream-Protocol-Version", _CHANNELS, ("portforward.k8s.io",)),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Credential:
+    """How an identity shows who it is: client certificate files, a bearer token, or nothing; plus fixed headers."""
+
+    cert: Path | None = None
+    key: Path | None = None
+    token: str = ""
+    headers: tuple[tuple[str, str], ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Response:
+    """The answer to one request, read to its end.
+
+    ``status`` is 0 and ``error`` the transport's own message where no complete answer came. ``connection`` counts the
+    TCP connections of this wire, so that two answers with the same number came over the same one; it is NOT_SENT where
+    there was no request. ``audit_id`` is the one that was sent.
+    """
+
+    status: int
+    headers: tuple[tuple[str, str], ...]
+    body: bytes
+    connection: int
+    started: datetime
+    finished: datetime
+    error: str = ""
+    audit_id: str = ""
+
+    @property
+    def was_sent(self) -> bool:
+        """Whether there was a request at all."""
+        return self.connection != NOT_SENT
+
+    def header(self, name: str) -> str:
+        """The first value of a header, or an empty text."""
+        return next((value for key, value in self.headers if key.lower() == name.lower()), "")
+
+    def json(self) -> Any:
+        """The body as JSON.
+
+        Raises WireError where it is not JSON.
+        """
+        try:
+            return json.loads(self.body)
+        except ValueError as error:
+            raise WireError(f"the API server answered {self.status} with a body that is not JSON: {error}") from None
+
+
+class _Clock:
+    """When something began, and how long it has taken since; a jump of the wall clock makes it no longer."""
+
+    def __init__(self) -> None:
+        self._started, self._begun = datetime.now(UTC), time.monotonic()
+
+    def span(self) -> tuple[datetime, datetime]:
+        """Beginning and end, which is now."""
+        return self._started, self._started + timedelta(seconds=time.monotonic() - self._begun)
+
+
+def sent_agent(request: Request, user_agent: str) -> str:
+    """The User-Agent that is sent: the request's own, where it has one, else ``user_agent``."""
+    return next((value for name, value in request.headers if name.lower() == "user-agent"), user_agent)
+
+
+def prepare_wire() -> None:
+    """Import the client library, which takes a while: worth doing while something else starts.
+
+    Needed before several threads make wires: its modules are imported lazily, and two threads that begin with different
+    ones wait for each other (_DeadlockError).
+    """
+    from kubernetes.client import ApiClient, Configuration  # noqa: F401
+
+
+class Wire:
+    """One credential's connection to one API server; not to be shared between threads."""
+
+    def __init__(self, url: str, ca: Path | None, credential: Credential) -> None:
+        from kubernetes.client import ApiClient, Configuration
+
+        configuration = Configuration()
+        configuration.host = url
+        configuration.ssl_ca_cert = str(ca) if ca else None
+        configuration.cert_file = str(credential.cert) if credential.cert else None
+        configuration.key_file = str(credential.key) if credential.key else None
+        configuration.proxy = None  # the environment's proxies must not see or change a judged request
+        configuration.retries = False
+        configuration.connection_pool_maxsize = 1
+        self._pool: HTTPConnectionPool = ApiClient(configuration).rest_client.pool_manager.connection_from_url(url)
+        authorization = (("Authorization", f"Bearer {credential.token}"),) if credential.token else ()
+        self._fixed = (*authorization, *credential.headers)
+        self._url, self._ca = url, ca
+        self._pair = (credential.cert, credential.key) if credential.cert and credential.key else None
+
+    def send(self, request: Request, *, audit_id: str, user_agent: str) -> Response:
+        """Send ``request`` exactly once and read the answer to its end, unless its client is of another conduct.
+
+        Never raises for what happens on the wire: a broken answer is a Response with ``error``.
+        """
+        if request.client:
+            return self._behave(request, audit_id, user_agent)
+        from urllib3.exceptions import HTTPError
+
+        clock = _Clock()
+        status, body, error = 0, b"", ""
+        headers: tuple[tuple[str, str], ...] = ()
+        try:
+            response = self._open(request, audit_id, user_agent)
+            status, headers = response.status, tuple(response.headers.items())
+            body = _read_to_end(response)
+        except (HTTPError, OSError) as broken:
+            error = f"{type(broken).__name__}: {broken}"
+        connection = self._pool.num_connections
+        return Response(status, headers, body, connection, *clock.span(), error, audit_id)
+
+    def _behave(self, request: Request, audit_id: str, user_agent: str) -> Response:
+        """A request whose client is of another conduct: on a connection of its own, which counts as none."""
+        clock = _Clock()
+        headers = self._headers(request, audit_id, user_agent)
+        status, answered, body, error = conduct.perform(
+            self._url, self._ca, self._pair, request, list(headers.iteritems())
+        )
+        return Response(status, answered, body, 0, *clock.span(), error, audit_id)
+
+    def _open(self, request: Request, audit_id: str, user_agent: str) -> BaseHTTPResponse:
+        from urllib3 import Timeout
+
+        return self._pool.urlopen(
+            request.method,
+            request.uri,
+            body=request.body,
+            headers=self._headers(request, audit_id, user_agent),
+            retries=False,
+            redirect=False,
+            preload_content=False,
+            decode_content=False,
+            timeout=Timeout(connect=CONNECT_TIMEOUT_S, read=READ_TIMEOUT_S),
+        )
+
+    def _headers(self, request: Request, audit_id: str, user_agent: str) -> Any:
+        from urllib3 import HTTPHeaderDict
+
+        headers = HTTPHeaderDict({"Audit-ID": audit_id, "User-Agent": user_agent})
+        if sent_agent(request, user_agent) != user_agent:
+            headers.pop("User-Agent")  # two would be sent, and the first is the one that is recorded
+        for name, value in (*self._fixed, *request.headers, *_UPGRADES.get(request.upgrade, ())):
+            headers.add(name, value)
+        if request.upgrade:
+            _offer(request, headers)
+        else:
+            headers.setdefault("Accept", "application/json")  # a kubelet answers 406 to it where it would stream
+        return headers
+
+    def close(self) -> None:
+        """Close the connection."""
+        self._pool.close()
+
+
+def _offer(request: Request, headers: Any) -> None:
+    """Add the protocols that kubectl would speak, where the request names none itself."""
+    name, usual, forwarding = _PROTOCOLS[request.upgrade]
+    offered = forwarding if "/portforward" in request.uri else usual
+    for protocol in () if name in headers else offered:
+        headers.add(name, protocol)
+
+
+def _read_to_end(response: BaseHTTPResponse) -> bytes:
+    if response.status == 101:  # a switched protocol has no end of its own: the client hangs up
+        response.close()
+        return b""
+    body = response.read()
+    response.release_conn()
+    return body

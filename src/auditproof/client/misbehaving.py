@@ -1,0 +1,104 @@
+"""Clients that do not just send a request and read its answer: they hang up, or stall, or stay to the end of a stream.
+
+Done with the standard library's client, whose connection may be ended at any moment. A client hangs up by ending its
+side only, and goes when the server does: closing both at once could lose what the server has not read yet.
+"""
+
+from __future__ import annotations
+
+import http.client
+import socket
+import ssl
+import threading
+from typing import TYPE_CHECKING, Literal
+from urllib.parse import urlsplit
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+    from pathlib import Path
+
+    from auditproof.kube.action import Request
+
+Conduct = Literal["", "hangsUpInRequest", "hangsUpWaiting", "hangsUpInAnswer", "stalls", "stays"]
+NEEDS_BODY = {"hangsUpInRequest", "stalls"}
+WAITS_S = 0.3  # how long a client waits for an answer before it hangs up
+STALLS_S = 2.0  # how long it keeps the end of its body to itself; no answer comes before that (net/http reads on first)
+TIMEOUT_S = 65.0  # just above the API server's own --request-timeout of 60 s
+
+# Status, headers, body, and what went wrong beside what was meant to.
+Answer = tuple[int, tuple[tuple[str, str], ...], bytes, str]
+
+
+def perform(
+    url: str, ca: Path | None, pair: tuple[Path, Path] | None, request: Request, headers: Iterable[tuple[str, str]]
+) -> Answer:
+    """Send ``request`` once, in the way that its ``client`` says, on a connection of its own that is closed at the end.
+
+    ``pair`` are certificate and key of the client, if it has any. The status is 0 where the client did not stay for it.
+    Never raises for what happens on the wire.
+    """
+    context = ssl.create_default_context(cafile=str(ca) if ca else None)
+    if pair is not None:
+        context.load_cert_chain(*pair)
+    connection = http.client.HTTPSConnection(urlsplit(url).netloc, timeout=TIMEOUT_S, context=context)
+    try:
+        _send(connection, request, headers)
+        return _behave(connection, request)
+    except (OSError, http.client.HTTPException) as broken:
+        return 0, (), b"", f"{type(broken).__name__}: {broken}"
+    finally:
+        connection.close()
+
+
+def _send(connection: http.client.HTTPConnection, request: Request, headers: Iterable[tuple[str, str]]) -> None:
+    body = request.body or b""
+    connection.putrequest(request.method, request.uri, skip_accept_encoding=True)
+    for name, value in headers:
+        connection.putheader(name, value)
+    if request.body is not None:
+        connection.putheader("Content-Length", str(len(body)))
+    connection.endheaders()
+    if request.client == "hangsUpInRequest":
+        connection.send(body[: len(body) // 2])
+    elif request.client == "stalls":
+        connection.send(body[:-1])
+        threading.Event().wait(STALLS_S)
+        connection.send(body[-1:])
+    elif body:
+        connection.send(body)
+
+
+def _behave(connection: http.client.HTTPConnection, request: Request) -> Answer:
+    if request.client == "hangsUpInRequest":
+        return _hang_up(connection)
+    if request.client == "hangsUpWaiting":
+        connection.sock.settimeout(WAITS_S)
+        try:
+            answer = connection.getresponse()
+        except TimeoutError:
+            return _hang_up(connection)
+        return 0, (), b"", f"it was answered {answer.status} before the client had waited {WAITS_S:g} s for it"
+    answer = connection.getresponse()
+    head = answer.status, tuple(answer.getheaders())
+    if request.client == "hangsUpInAnswer":
+        return *head, b"", ""
+    if answer.status == http.client.SWITCHING_PROTOCOLS:
+        _drain(connection.sock)
+        return *head, b"", ""
+    return *head, answer.read(), ""
+
+
+def _hang_up(connection: http.client.HTTPConnection) -> Answer:
+    connection.sock.shutdown(socket.SHUT_WR)
+    connection.sock.settimeout(TIMEOUT_S)
+    _drain(connection.sock)
+    return 0, (), b"", ""
+
+
+def _drain(sock: socket.socket) -> None:
+    """Read until the server ends the connection, in whatever way."""
+    try:
+        while sock.recv(65536):
+            pass
+    except ConnectionError:
+        pass

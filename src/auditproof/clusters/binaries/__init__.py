@@ -1,0 +1,1 @@
+"""etcd and kube-apiserver: found, downloaded or built."""

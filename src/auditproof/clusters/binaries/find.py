@@ -1,0 +1,157 @@
+"""etcd and kube-apiserver: found, downloaded or built, and kept in a cache that is laid out as setup-envtest's store.
+
+First hit wins: a folder that is given (option or KUBEBUILDER_ASSETS); our cache, then setup-envtest's own store; the
+index of envtest releases; the Go modules of Kubernetes and etcd, built here. What lands in the cache is complete: it is
+made in a folder beside it and renamed, under a lock, so that two runs never make the same thing twice.
+"""
+
+from __future__ import annotations
+
+import os
+import platform
+import re
+import shutil
+import subprocess
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import platformdirs
+from filelock import FileLock
+
+from auditproof.clusters.binaries import build as building
+from auditproof.clusters.binaries import envtest
+from auditproof.clusters.machine import cannot
+from auditproof.errors import BinaryNotFound, ClusterError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+NAMES = ("etcd", "kube-apiserver")
+_VERSION = re.compile(r"v?(1\.\d+)(?:\.(\d+))?$")
+
+
+@dataclass(frozen=True, slots=True)
+class Binaries:
+    """The two server binaries, and the Kubernetes version of the API server, e.g. 1.37.2."""
+
+    etcd: Path
+    kube_apiserver: Path
+    version: str
+
+
+def find_binaries(kubernetes: str, assets: Path | None, report: Callable[[str], None]) -> Binaries:
+    """The binaries of Kubernetes ``kubernetes`` (a minor, or an exact version).
+
+    ``report`` takes lines of progress. Raises BinaryNotFound with every place that was tried, ClusterError where a
+    given folder is unusable or holds another version.
+    """
+    wanted = kubernetes.removeprefix("v")
+    if not _VERSION.match(wanted):
+        raise ClusterError(f"{kubernetes!r} is no Kubernetes version: expected something like 1.37 or 1.37.2")
+    folder = assets or (Path(os.environ["KUBEBUILDER_ASSETS"]) if os.environ.get("KUBEBUILDER_ASSETS") else None)
+    if folder is not None:
+        return _given(folder, wanted)
+    try:
+        return _cached(wanted) or _fetched(wanted, report)
+    except OSError as error:
+        what = f"etcd and kube-apiserver of Kubernetes {wanted} cannot be put into the cache"
+        existing = next(folder for folder in (cache_folder(), *cache_folder().parents) if folder.is_dir())
+        raise cannot(what, error, existing, "AUDITPROOF_CACHE") from None
+
+
+def cache_folder() -> Path:
+    """Where binaries are kept: $AUDITPROOF_CACHE, else the user's cache folder."""
+    given = os.environ.get("AUDITPROOF_CACHE")
+    return Path(given) if given else platformdirs.user_cache_path("auditproof")
+
+
+def target() -> str:
+    """Name this machine as ``<os>-<arch>`` in Go's words."""
+    machine = platform.machine().lower()
+    return f"{platform.system().lower()}-{ {'x86_64': 'amd64', 'aarch64': 'arm64'}.get(machine, machine) }"
+
+
+def _given(folder: Path, wanted: str) -> Binaries:
+    missing = [name for name in NAMES if not _is_executable(folder / name)]
+    if missing:
+        raise ClusterError(
+            f"{folder} holds no executable {' and no executable '.join(missing)}: expected both etcd and kube-apiserver"
+        )
+    version = _version_of(folder / "kube-apiserver")
+    if not satisfies(version, wanted):
+        raise ClusterError(
+            f"{folder / 'kube-apiserver'} is Kubernetes {version}, wanted is {wanted}: "
+            "give another folder, or that version with --kubernetes"
+        )
+    return Binaries(folder / "etcd", folder / "kube-apiserver", version)
+
+
+def _is_executable(path: Path) -> bool:
+    return path.is_file() and os.access(path, os.X_OK)
+
+
+def _version_of(kube_apiserver: Path) -> str:
+    try:
+        done = subprocess.run([kube_apiserver, "--version"], capture_output=True, text=True, timeout=30, check=False)
+    except (OSError, subprocess.TimeoutExpired) as error:
+        raise ClusterError(f"{kube_apiserver} --version does not answer: {error}") from None
+    words = done.stdout.split()
+    if done.returncode or not words:
+        raise ClusterError(f"{kube_apiserver} --version says {done.stdout + done.stderr!r}: is this a kube-apiserver?")
+    return words[-1].removeprefix("v")
+
+
+def satisfies(version: str, wanted: str) -> bool:
+    """Whether a version is the wanted one, or a patch of the wanted minor."""
+    return version == wanted or (wanted.count(".") == 1 and version.startswith(f"{wanted}."))
+
+
+def _cached(wanted: str) -> Binaries | None:
+    """The newest patch of what is wanted, out of our cache or setup-envtest's own store."""
+    for store in (cache_folder() / "k8s", platformdirs.user_data_path("kubebuilder-envtest") / "k8s"):
+        found = [folder for folder in store.glob(f"*-{target()}") if satisfies(_folder_version(folder), wanted)]
+        for folder in sorted(found, key=_patch, reverse=True):
+            if all(_is_executable(folder / name) for name in NAMES):
+                return Binaries(folder / "etcd", folder / "kube-apiserver", _folder_version(folder))
+    return None
+
+
+def _folder_version(folder: Path) -> str:
+    return folder.name.removesuffix(f"-{target()}")
+
+
+def _patch(folder: Path) -> int:
+    last = _folder_version(folder).rpartition(".")[2]
+    return int(last) if last.isdigit() else -1
+
+
+def _fetched(wanted: str, report: Callable[[str], None]) -> Binaries:
+    store = cache_folder() / "k8s"
+    store.mkdir(parents=True, exist_ok=True)
+    report(f"auditproof: Kubernetes {wanted} is not in {store} yet")
+    with FileLock(store / f".{wanted}-{target()}.lock"):
+        found = _cached(wanted)  # another run may have made it meanwhile
+        return found or _make(wanted, store, report)
+
+
+def _make(wanted: str, store: Path, report: Callable[[str], None]) -> Binaries:
+    making = store / f".making-{wanted}-{target()}"
+    shutil.rmtree(making, ignore_errors=True)  # left by a run that was killed: the lock says that nobody is at it now
+    tried: list[str] = [f"no folder given, nothing in {store}"]
+    try:
+        for source in (envtest.download, building.build):
+            making.mkdir()
+            try:
+                version = source(wanted, making, report)
+            except BinaryNotFound as error:
+                tried.append(str(error))
+                report(f"auditproof: {error}")
+                shutil.rmtree(making)
+                continue
+            final = store / f"{version}-{target()}"
+            making.rename(final)
+            return Binaries(final / "etcd", final / "kube-apiserver", version)
+    finally:
+        shutil.rmtree(making, ignore_errors=True)
+    raise BinaryNotFound(f"etcd and kube-apiserver of Kubernetes {wanted} are not to be had:\n  " + "\n  ".join(tried))

@@ -1,0 +1,1 @@
+"""The existing provider: a cluster that another team runs."""

@@ -1,0 +1,194 @@
+"""The existing provider: a cluster that somebody else runs, with a policy that it is said to run.
+
+No setting of it is changed. Everything that is made there carries the labels of the run (see clusters.cleanup) and is
+removed when the run ends, however it ends: the script for that is left in the run directory before anything is made.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import shlex
+import sys
+from typing import TYPE_CHECKING
+
+from auditproof.audit.server_flags import NO_SETTINGS, Settings
+from auditproof.clusters.binaries.find import satisfies
+from auditproof.clusters.cluster import Capability, Cluster, connection_to
+from auditproof.clusters.existing.cleanup import has_controllers
+from auditproof.clusters.existing.csr import signer_answers
+from auditproof.clusters.existing.kubeconfig import find_kubeconfig, load_kubeconfig
+from auditproof.clusters.existing.preflight import (
+    FOR_CERTIFICATES,
+    METRICS,
+    NEEDED,
+    ON_CLUSTER,
+    missing_rights,
+    who_am_i,
+)
+from auditproof.clusters.pki.x509 import write_private
+from auditproof.clusters.server_registry import Servers
+from auditproof.errors import ClusterError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Sequence
+    from pathlib import Path
+
+    from auditproof.client.probe import Connection
+    from auditproof.clusters.profile import Place
+    from auditproof.clusters.run.run_directory import RunDirectory
+
+
+class Existing:
+    """Joins one cluster that runs one policy (see clusters.base.Provider)."""
+
+    def __init__(
+        self,
+        place: Place,
+        run_directory: RunDirectory,
+        *,
+        kubernetes: str,
+        policy: Path,
+        report: Callable[[str], None],
+    ) -> None:
+        self._place = place
+        self._run = run_directory
+        self._kubernetes = kubernetes
+        self._policy = policy
+        self._report = report
+        self.run = hashlib.sha256(str(run_directory.path).encode()).hexdigest()[:12]
+        self._servers = Servers(run_directory, ["existing"], self._join)
+
+    @property
+    def capabilities(self) -> frozenset[Capability]:
+        """What this cluster lets us do; it is asked at the first call. Raises ClusterError."""
+        return self.cluster(self._policy).capabilities
+
+    def prepare(self) -> None:
+        """Reach the cluster and see what is allowed there.
+
+        Raises ClusterError with everything that is missing.
+        """
+        self.cluster(self._policy)
+
+    def start_all(self, servers: Sequence[tuple[Path, Settings]]) -> None:
+        """Nothing is started here."""
+
+    def cluster(self, policy: Path, settings: Settings = NO_SETTINGS) -> Cluster:
+        """The cluster, if it is said to run ``policy``.
+
+        Raises ClusterError where another policy or other flags are asked for, or it cannot be used.
+        """
+        if policy != self._policy or settings != NO_SETTINGS:
+            raise ClusterError(f"an existing cluster runs the given policy with the flags that it has, not {policy}")
+        return self._servers.cluster(policy)
+
+    def alive(self, cluster: Cluster) -> str:
+        """An empty text while the API server answers, else that it does not."""
+        try:
+            connection_to(cluster).request("GET", "/livez")
+        except ClusterError as error:
+            return str(error)
+        return ""
+
+    def request_log(self, cluster: Cluster) -> str:
+        """Nothing: what the server says of its requests is somebody else's."""
+        del cluster
+        return ""
+
+    def _join(self, name: str, folder: Path, _policy: Path, _settings: Settings) -> Cluster:
+        if not self._place.logs:
+            raise ClusterError(
+                "an existing cluster needs its audit log: give --audit-log with a file, command:COMMAND, "
+                "node:NODE/PATH, api:PATH or webhook:FOLDER"
+            )
+        file = find_kubeconfig(self._place.kubeconfig)
+        connection = load_kubeconfig(file, self._place.context, folder)
+        version = self._version(connection)
+        self._preflight(connection, file)
+        self._leave_script(connection, folder)
+        cluster = Cluster(
+            name=name,
+            provider="existing",
+            kubernetes=version,
+            url=connection.url,
+            ca=connection.ca,
+            admin_cert=connection.cert,
+            admin_key=connection.key,
+            client_ca=self._place.client_ca,
+            client_ca_key=self._place.client_ca_key,
+            policy=folder / "policy.yaml",
+            log=folder / "audit.log",
+            capabilities=frozenset(self._capabilities(connection)),
+            admin_token=connection.token,
+            sources=self._place.logs,
+            guest=self.run,
+        )
+        self._report(
+            f"auditproof: run {self.run} on {connection.url} (Kubernetes {version}) as {who_am_i(connection)}; what it "
+            "makes there is labelled, and removed at the end"
+        )
+        return cluster
+
+    def _version(self, connection: Connection) -> str:
+        answer = connection.request("GET", "/version")
+        version = str(answer.json().get("gitVersion", ""))
+        if answer.status != 200 or not version:
+            raise ClusterError(f"{connection.url}: GET /version was answered {answer.status}: {answer.message}")
+        if not satisfies(version.removeprefix("v").partition("-")[0].partition("+")[0], self._kubernetes):
+            minor = ".".join(version.removeprefix("v").split(".")[:2])
+            raise ClusterError(
+                f"{connection.url} runs Kubernetes {version}, wanted is {self._kubernetes}: "
+                f"give --audit-kubernetes {minor} (auditproof run: --kubernetes {minor})"
+            )
+        return version
+
+    def _preflight(self, connection: Connection, file: Path) -> None:
+        needed = (*NEEDED, *(ON_CLUSTER if self._place.cluster_rights else ()))
+        missing = missing_rights(connection, needed)
+        if missing:
+            lines = "\n".join(f"  {right}" for right in missing)
+            raise ClusterError(
+                f"the user of {file}, {who_am_i(connection) or 'whose name is not known'}, lacks these rights on "
+                f"{connection.url}; nothing was made there:\n{lines}"
+            )
+        if missing_rights(connection, [METRICS]):
+            self._report("auditproof: GET /metrics is not allowed: that something is not recorded cannot be proven")
+
+    def _capabilities(self, connection: Connection) -> Iterator[Capability]:
+        yield Capability.READS_LOG
+        if self._place.cluster_rights:
+            yield Capability.GRANTS_CLUSTER_RIGHTS
+        if self._place.client_ca and self._place.client_ca_key:
+            yield Capability.MINTS_X509
+            yield Capability.SIGNS_CERTIFICATES
+        elif (
+            has_controllers(connection)
+            and not missing_rights(connection, FOR_CERTIFICATES)
+            and signer_answers(connection, self.run)
+        ):
+            yield Capability.MINTS_X509
+
+    def _leave_script(self, connection: Connection, folder: Path) -> None:
+        """What removes everything of this run, whatever becomes of it."""
+        kubeconfig = folder / "kubeconfig"
+        write_private(kubeconfig, json.dumps(_kubeconfig(connection)).encode())
+        command = [sys.executable, "-m", "auditproof", "cleanup", "--kubeconfig", str(kubeconfig), "--run", self.run]
+        self._run.at_end(f"run {self.run} on {connection.url}".replace("/", "_"), f"{shlex.join(command)} >/dev/null\n")
+
+
+def _kubeconfig(connection: Connection) -> dict[str, object]:
+    cluster = {"server": connection.url, **({"certificate-authority": str(connection.ca)} if connection.ca else {})}
+    user = {
+        **({"client-certificate": str(connection.cert)} if connection.cert else {}),
+        **({"client-key": str(connection.key)} if connection.key else {}),
+        **({"token": connection.token} if connection.token else {}),
+    }
+    return {
+        "apiVersion": "v1",
+        "kind": "Config",
+        "clusters": [{"name": "cluster", "cluster": cluster}],
+        "users": [{"name": "user", "user": user}],
+        "contexts": [{"name": "run", "context": {"cluster": "cluster", "user": "user"}}],
+        "current-context": "run",
+    }

@@ -1,0 +1,1 @@
+"""The kind provider: real nodes in containers."""

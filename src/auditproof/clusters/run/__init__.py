@@ -1,0 +1,1 @@
+"""What a run creates on this machine, and how it is removed: run directory, ledger, reaper."""

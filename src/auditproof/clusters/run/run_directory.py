@@ -1,0 +1,236 @@
+"""The run directory: everything that a run makes, and the ledger of everything that it starts.
+
+The controller makes it, workers open it, and only the controller ends it; the reaper does where the controller cannot.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import hashlib
+import json
+import os
+import secrets
+import shlex
+import stat
+import subprocess
+import sys
+import tempfile
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import IO, TYPE_CHECKING
+
+from filelock import FileLock
+
+from auditproof.clusters.machine import cannot
+from auditproof.clusters.pki.x509 import write_private, write_whole
+from auditproof.clusters.run import reaper
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from filelock import BaseFileLock
+
+# A server writes its own entry into the ledger and only then becomes the server: what runs is in the ledger.
+_ENTER_LEDGER = '{ cat "/proc/$$/stat" 2>/dev/null || echo "$$"; } >"$0" && exec "$@"'
+SOCKET_PATH_LIMIT = 100  # a unix socket's path may have 107 bytes (Linux) or 103 (macOS)
+
+
+@dataclass(frozen=True, slots=True)
+class RunDirectory:
+    """A private folder (0700) with a ledger of processes; ``_reaper`` is set in the controller only."""
+
+    path: Path
+    _reaper: subprocess.Popen[bytes] | None = None
+    keep: bool = False
+    _held: list[BaseFileLock] = field(default_factory=list)
+
+    @staticmethod
+    def create(*, keep: bool = False) -> RunDirectory:
+        """Make a new run directory and its reaper; ``keep`` leaves everything running at the end.
+
+        Raises ClusterError where that cannot be done.
+        """
+        try:
+            return RunDirectory._create(keep)
+        except OSError as error:
+            raise cannot("no run directory can be made", error, Path(tempfile.gettempdir())) from None
+
+    @staticmethod
+    def _create(keep: bool) -> RunDirectory:
+        path = Path(tempfile.mkdtemp(prefix="auditproof-"))
+        if len(str(path)) > SOCKET_PATH_LIMIT - len("/etcd/client.sock"):
+            path.rmdir()
+            path = Path(tempfile.mkdtemp(prefix="auditproof-", dir="/tmp"))
+        for name in (reaper.LEDGER, reaper.NEEDS, reaper.UNDO, "locks", "servers", "credentials", "read"):
+            (path / name).mkdir(mode=0o700)
+        _adopt_orphans()
+        command = [sys.executable, "-I", "-S", reaper.__file__, str(path)]
+        process = subprocess.Popen(command, stdin=subprocess.PIPE, start_new_session=True)
+        return RunDirectory(path, process, keep)
+
+    @staticmethod
+    def open(path: str) -> RunDirectory:
+        """Join a run directory that another process owns."""
+        return RunDirectory(Path(path))
+
+    def lock(self, name: str) -> FileLock:
+        """A lock that all processes of the run share."""
+        return FileLock(self.path / "locks" / name)
+
+    def hold(self, lock: BaseFileLock) -> None:
+        """Keep a lock until the run ends; it is released where the process ends before."""
+        self._held.append(lock)
+
+    def read_once(self, path: Path, known: bytes | None = None) -> bytes:
+        """The bytes of a file of the user's as the run read it first: the same in all processes, whatever it holds now.
+
+        ``known`` are those bytes, where a process had read the file before there was a run. Raises OSError.
+        """
+        kept = self.path / "read" / hashlib.sha256(os.fsencode(path.absolute())).hexdigest()
+        with self.lock("read"):
+            if not kept.exists():
+                write_whole(kept, path.read_bytes() if known is None else known)
+            return kept.read_bytes()
+
+    def private_folder(self) -> Path:
+        """A new folder for one process's credentials."""
+        return Path(tempfile.mkdtemp(dir=self.path / "credentials"))
+
+    def start(self, label: str, command: Sequence[str], log: Path, *, needs: str = "") -> int:
+        """Start a server in a session of its own, entered into the ledger under ``label`` before it runs.
+
+        It is killed when the server called ``needs`` ends. Answers its process id. It is nobody's Popen: it may outlive
+        the worker that started it. Each attempt has an entry of its own, so that none is ever forgotten.
+        """
+        if needs:
+            (self.path / reaper.NEEDS / needs).mkdir(exist_ok=True)
+            (self.path / reaper.NEEDS / needs / label).touch()
+        entry = self.path / reaper.LEDGER / f"{label}{reaper.AT}{secrets.token_hex(4)}"
+        script = ["/bin/sh", "-c", _ENTER_LEDGER, str(entry), *command]
+        output = os.O_WRONLY | os.O_CREAT | os.O_TRUNC
+        actions = [
+            (os.POSIX_SPAWN_OPEN, 0, os.devnull, os.O_RDONLY, 0),
+            (os.POSIX_SPAWN_OPEN, 1, str(log), output, 0o600),
+            (os.POSIX_SPAWN_DUP2, 1, 2),
+        ]
+        environment = {**os.environ, reaper.MARK: str(entry)}
+        return os.posix_spawn(script[0], script, environment, file_actions=actions, setsid=True)
+
+    def once(self, label: str, done: Path, make: Callable[[], None]) -> None:
+        """Let one process of the run do what ends with the file ``done``, and the others wait for it.
+
+        What a process that was killed in the middle of it has left is ended first: everything that was started under a
+        label that begins with ``label``.
+        """
+        with self.lock(label):
+            if not done.exists():
+                self.end(label)
+                make()
+
+    def end(self, label: str) -> None:
+        """Kill everything that was started under a label that begins so, by whichever process of the run.
+
+        Where an attempt has no entry yet, its mark tells it; it has one as soon as the lock of its starter is free.
+        """
+        reaper.kill_marked(str(self.path / reaper.LEDGER / label))
+        for entry in (self.path / reaper.LEDGER).glob(f"{label}*"):
+            reaper.kill(entry)
+
+    def at_end(self, label: str, script: str) -> None:
+        """Leave a shell script that removes what is no process of ours; to be called before that is made.
+
+        It is run once or more at the end, whatever became of the run: what is gone already must do it no harm.
+        """
+        made = self.path / f"{label}.new"
+        write_private(made, script.encode())
+        made.rename(self.path / reaper.UNDO / label)
+
+    def entry(self, label: str) -> tuple[int, str]:
+        """Process id and start time of a server, of the last attempt to start it; 0 where there was none."""
+        try:
+            return reaper.parse_stat(reaper.attempts(self.path, label)[-1].read_text())
+        except (OSError, IndexError):
+            return 0, ""
+
+    def runs(self, label: str) -> bool:
+        """Whether the server with this label runs."""
+        pid, start = self.entry(label)
+        return pid > 0 and reaper.is_alive(pid, start)
+
+    def close(self) -> str:
+        """End every server and remove the directory; with ``keep`` leave both.
+
+        Answers what the user should know: how to use what is kept, or what could not be removed.
+        """
+        try:
+            return self._end() if self._reaper is not None else ""
+        finally:
+            for lock in self._held:
+                lock.release()
+
+    def _end(self) -> str:
+        if self.keep and any((self.path / reaper.LEDGER).iterdir()):
+            self._tell_reaper(reaper.KEEP)
+            return self._kept_text()
+        problems = reaper.sweep(self.path)
+        self._tell_reaper(b"")
+        return "\n".join(problems)
+
+    def _tell_reaper(self, word: bytes) -> None:
+        assert self._reaper is not None
+        stdin: IO[bytes] | None = self._reaper.stdin
+        if stdin is not None and not stdin.closed:
+            try:
+                stdin.write(word)
+                stdin.close()
+            except BrokenPipeError:
+                sys.stderr.write(f"auditproof: the reaper of {self.path} had ended before its run\n")
+        self._reaper.wait()
+
+    def _kept_text(self) -> str:
+        stop = self.path / "stop"
+        write_private(stop, _stop_script(self.path).encode())
+        stop.chmod(stat.S_IRWXU)
+        records = [json.loads(file.read_text()) for file in sorted((self.path / "servers").glob("*/cluster.json"))]
+        lines = [f"the cluster is kept in {self.path}"]
+        for record in records:
+            if "url" in record:
+                kubeconfig = _write_kubeconfig(record)
+                lines.append(f"  policy {record['source']}: kubectl --kubeconfig {shlex.quote(str(kubeconfig))} get ns")
+                lines.append(f"    audit log: {record['log']}")
+        return "\n".join([*lines, f"end it with: {shlex.quote(str(stop))}"])
+
+
+def _adopt_orphans() -> None:
+    """Make this process the parent of servers whose worker has ended, so that it can collect what remains of them.
+
+    Where process 1 of a container collects nothing, they would stay as zombies (prctl(2), PR_SET_CHILD_SUBREAPER).
+    """
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(36, 1, 0, 0, 0)
+
+
+def _stop_script(path: Path) -> str:
+    command = [sys.executable, "-I", "-S", reaper.__file__, str(path)]
+    return f"#!/bin/sh\nexec {shlex.join(command)} </dev/null\n"
+
+
+def _write_kubeconfig(record: dict[str, str]) -> Path:
+    path = Path(record["policy"]).parent / "kubeconfig"
+    cluster = {"server": record["url"], "certificate-authority": record["ca"]}
+    user = {"client-certificate": record["admin_cert"], "client-key": record["admin_key"]}
+    config = {
+        "apiVersion": "v1",
+        "kind": "Config",
+        "clusters": [{"name": "auditproof", "cluster": cluster}],
+        "users": [{"name": "admin", "user": user}],
+        "contexts": [{"name": "auditproof", "context": {"cluster": "auditproof", "user": "admin"}}],
+        "current-context": "auditproof",
+    }
+    write_private(path, json.dumps(config, indent=1).encode())
+    return path
+
+
+def cpu_count() -> int:
+    """How many servers may start beside each other."""
+    return max(2, os.cpu_count() or 2)

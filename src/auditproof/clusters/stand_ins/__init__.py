@@ -1,0 +1,1 @@
+"""Processes that stand in for what an embedded cluster lacks: node, webhooks, token issuer, event receiver."""

@@ -1,0 +1,1 @@
+"""Kubernetes' own rules about requests: verbs, resources, identities, discovery. Pure."""

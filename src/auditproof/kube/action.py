@@ -1,0 +1,196 @@
+"""What is asked: an Action in Kubernetes' own words, and the HTTP Request that it becomes. Pure."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any
+from urllib.parse import quote, urlencode
+
+from auditproof.kube.minimal_objects import minimal_body
+from auditproof.kube.resources import Resource, lookup
+
+METHODS = {
+    "get": "GET",
+    "list": "GET",
+    "watch": "GET",
+    "create": "POST",
+    "update": "PUT",
+    "patch": "PATCH",
+    "delete": "DELETE",
+    "deletecollection": "DELETE",
+}
+PATCH_TYPES = {
+    "json": "application/json-patch+json",
+    "merge": "application/merge-patch+json",
+    "strategic": "application/strategic-merge-patch+json",
+    "apply": "application/apply-patch+yaml",
+}
+JSON = "application/json"
+_NODE = re.compile("<node>|%3Cnode%3E")
+STREAMS = {"exec", "attach", "portforward", "proxy"}  # a POST to one of these has no object in its body
+WATCH_SECONDS = 1  # the server ends the watch, so that its last event is surely in the log when the answer ends
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """One HTTP request to the API server, without credentials and without Audit-ID.
+
+    ``uri`` is path and query as they are sent; ``headers`` may repeat a name. ``upgrade`` is "websocket" or "spdy"
+    where the request asks for another protocol (exec, attach, port-forward). ``client`` is empty for a client that
+    waits for the answer and reads it, else one of conduct.Conduct.
+    """
+
+    method: str
+    uri: str
+    headers: tuple[tuple[str, str], ...] = ()
+    body: bytes | None = None
+    upgrade: str = ""
+    client: str = ""
+
+    @property
+    def hangs_up(self) -> bool:
+        """Whether the client is gone before the answer is."""
+        return self.client.startswith("hangsUp")
+
+    @property
+    def names_node(self) -> bool:
+        """Whether its URI holds ``<node>``."""
+        return _NODE.search(self.uri) is not None
+
+    def on(self, node: str) -> Request:
+        """The same request with ``<node>`` in its URI replaced by the name of a node."""
+        return replace(self, uri=_NODE.sub(quote(node), self.uri))
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """What an action is about: a resource, and where it applies an object and a subresource of it."""
+
+    resource: Resource
+    namespace: str = ""
+    name: str = ""
+    subresource: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Action:
+    """A verb on a target. ``body`` is sent as JSON, ``raw`` as it is; ``patch`` is a key of PATCH_TYPES."""
+
+    verb: str
+    target: Target
+    body: Any = None
+    raw: bytes | None = None
+    patch: str = "merge"
+    media_type: str = ""
+    query: Mapping[str, str | tuple[str, ...]] = field(default_factory=dict)
+    headers: tuple[tuple[str, str], ...] = ()
+    upgrade: str = ""
+    client: str = ""
+
+
+def act(verb: str, target: str, namespace: str = "", **options: Any) -> Action:
+    """An Action on a built-in resource, e.g. ``act("get", "pods/web/log", "shop")``.
+
+    Raises UnknownResource. ``options`` are the other fields of Action.
+    """
+    return Action(verb, parse_target(target, namespace), **options)
+
+
+def parse_target(text: str, namespace: str = "", resource: Resource | None = None) -> Target:
+    """A Target out of ``resource[.group][/name[/subresource]]``.
+
+    Raises UnknownResource where ``resource`` is not given and the name is not a built-in one.
+    """
+    plural, name, subresource = [*text.split("/", 2), "", ""][:3]
+    return Target(resource or lookup(plural), namespace, name, subresource)
+
+
+def to_request(action: Action) -> Request:
+    """The HTTP request by which a client of Kubernetes performs ``action``."""
+    target, verb = action.target, action.verb
+    on_collection = verb in ("list", "watch", "deletecollection") or (verb == "create" and not target.subresource)
+    path = target.resource.path(target.namespace, "" if on_collection else target.name, target.subresource)
+    query = query_text({**_implied_query(action), **action.query})
+    body, media_type = _body(action)
+    headers = (("Content-Type", media_type),) if body is not None and media_type else ()
+    uri = f"{path}?{query}" if query else path
+    return Request(METHODS[verb], uri, (*headers, *action.headers), body, action.upgrade, action.client)
+
+
+def query_text(query: Mapping[str, str | tuple[str, ...]]) -> str:
+    """A URL's query, percent-encoded; a tuple repeats its key."""
+    return urlencode(query, doseq=True, quote_via=quote)
+
+
+def path_request(
+    method: str,
+    uri: str,
+    headers: tuple[tuple[str, str], ...] = (),
+    *,
+    body: bytes | None = None,
+    upgrade: str = "",
+    client: str = "",
+) -> Request:
+    """A request for any path and query, sent as it is."""
+    return Request(method, uri, headers, body, upgrade, client)
+
+
+def _implied_query(action: Action) -> dict[str, str]:
+    if action.verb == "watch":
+        return {"watch": "true", "timeoutSeconds": str(WATCH_SECONDS)}
+    if action.verb == "patch" and action.patch == "apply":
+        return {"fieldManager": "auditproof", "force": "true"}
+    return {}
+
+
+def _body(action: Action) -> tuple[bytes | None, str]:
+    """The body as it is sent, and its content type."""
+    usual = PATCH_TYPES[action.patch] if action.verb == "patch" else JSON
+    content = action.raw if action.raw is not None else _json(_content(action))
+    return content, action.media_type or usual
+
+
+def _json(content: Any) -> bytes | None:
+    return None if content is None else json.dumps(content).encode()
+
+
+def _content(action: Action) -> Any:
+    """What is to be sent as JSON, or None."""
+    if action.verb == "patch" and action.patch != "apply":
+        return _default_patch(action) if action.body is None else action.body
+    writes = action.verb in ("create", "update", "patch")
+    if writes and action.target.subresource.partition("/")[0] not in STREAMS:
+        return _object(action)
+    return action.body
+
+
+def _default_patch(action: Action) -> Any:
+    """A patch that changes a label."""
+    if action.patch == "json":
+        return [{"op": "add", "path": "/metadata/labels", "value": {"patched": "json"}}]
+    return {"metadata": {"labels": {"patched": action.patch}}}
+
+
+def _object(action: Action) -> Any:
+    """The object to send: what is given, with apiVersion, kind, name and namespace filled in from the target.
+
+    A body that is no object, or whose metadata is none, is meant as it is: the server is to refuse it.
+    """
+    target = action.target
+    smallest = minimal_body(target.resource.kind, target.subresource)
+    given = smallest if action.body is None else action.body
+    if not isinstance(given, Mapping) or not isinstance(given.get("metadata", {}), Mapping):
+        return given
+    metadata = dict(given.get("metadata", {}))
+    if target.name and "generateName" not in metadata:
+        metadata.setdefault("name", target.name)
+    if target.namespace and target.resource.namespaced:
+        metadata.setdefault("namespace", target.namespace)
+    head = {
+        "apiVersion": smallest.get("apiVersion", target.resource.api_version),
+        "kind": smallest.get("kind", target.resource.kind),
+    }
+    return {**head, **given, "metadata": metadata} if metadata else {**head, **given}

@@ -1,0 +1,99 @@
+"""What an API server of each supported minor version serves by default: resources with their verbs, and paths. Pure.
+
+The record in ``discovery.json`` is what real servers report (see clusters/discovery.py); ``make served`` renews it.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from functools import cache
+from importlib.resources import files
+from typing import Any
+
+RECORD = "discovery.json"
+
+
+@dataclass(frozen=True, slots=True)
+class ServedResource:
+    """A resource or, with ``subresource``, a part of it; ``verbs`` are the request verbs that it answers."""
+
+    group: str
+    version: str
+    resource: str
+    subresource: str
+    namespaced: bool
+    verbs: frozenset[str]
+
+    @property
+    def full_name(self) -> str:
+        """Resource and subresource as a policy writes them."""
+        return f"{self.resource}/{self.subresource}" if self.subresource else self.resource
+
+
+@dataclass(frozen=True, slots=True)
+class Served:
+    """All that a server serves; ``optional`` are the (group, resource) that it only serves when told to."""
+
+    kubernetes: str
+    resources: tuple[ServedResource, ...]
+    paths: tuple[str, ...]
+    optional: frozenset[tuple[str, str]] = frozenset()
+
+    @property
+    def groups(self) -> frozenset[str]:
+        """The API groups that are the server's own."""
+        return frozenset(entry.group for entry in self.resources)
+
+
+@cache
+def minors() -> tuple[str, ...]:
+    """The minor versions that there is a record of, oldest first."""
+    return tuple(sorted(_record(), key=lambda minor: int(minor.partition(".")[2])))
+
+
+@cache
+def load_served(kubernetes: str) -> Served:
+    """What a server of the version ``kubernetes`` (1.37 or 1.37.2, say) serves.
+
+    A version without a record is taken for the nearest one that has one: an older for the oldest, a newer for the
+    newest.
+    """
+    minor = int(kubernetes.removeprefix("v").split(".")[1])
+    known = [int(name.partition(".")[2]) for name in minors()]
+    nearest = f"1.{max(known[0], min(minor, known[-1]))}"
+    return from_record(_record()[nearest])
+
+
+def from_record(record: dict[str, Any]) -> Served:
+    """Served out of the form in which it is stored."""
+    resources = tuple(_resource(line) for line in record["resources"])
+    optional = frozenset((group, resource) for group, _, resource in (e.rpartition("/") for e in record["optional"]))
+    return Served(record["kubernetes"], resources, tuple(record["paths"]), optional)
+
+
+def to_record(served: Served) -> dict[str, Any]:
+    """The form in which Served is stored: a line a resource."""
+    optional = sorted(f"{group}/{resource}" for group, resource in served.optional)
+    lines = [_line(entry) for entry in served.resources]
+    return {"kubernetes": served.kubernetes, "resources": lines, "optional": optional, "paths": list(served.paths)}
+
+
+def _line(entry: ServedResource) -> str:
+    version = f"{entry.group}/{entry.version}" if entry.group else entry.version
+    scope = "namespaced" if entry.namespaced else "cluster"
+    return " ".join([version, entry.full_name, scope, *sorted(entry.verbs)])
+
+
+def _resource(line: str) -> ServedResource:
+    group_version, full_name, scope, *verbs = line.split(" ")
+    group, _, version = group_version.rpartition("/")
+    resource, _, subresource = full_name.partition("/")
+    return ServedResource(group, version, resource, subresource, scope == "namespaced", frozenset(verbs))
+
+
+@cache
+def _record() -> dict[str, Any]:
+    text = files(__package__).joinpath(RECORD).read_text(encoding="utf-8")
+    loaded: dict[str, Any] = json.loads(text)
+    return loaded

@@ -1,0 +1,110 @@
+"""Files of ours (cases, profiles) held against their pydantic model: every problem with its line and column.
+
+pydantic stays at this edge; what leaves here is checked.
+"""
+
+from __future__ import annotations
+
+import difflib
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from auditproof.errors import SHOWN_PROBLEMS, Position, Problem, SourceError
+from auditproof.kube.yaml.yaml_text import Mapping, Node, parse_yaml
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from pydantic_core import ErrorDetails
+
+
+class Strict(BaseModel):
+    """A model that takes no unknown key and converts nothing."""
+
+    model_config = ConfigDict(strict=True, extra="forbid", frozen=True)
+
+
+_LONGEST = 100  # letters of a key that are compared with what may be meant
+M = TypeVar("M", bound=Strict)
+
+
+def read_model(path: Path, model: type[M]) -> tuple[M, Node]:
+    """The file as a ``model``, and its tree for the places of later findings.
+
+    Raises SourceError with everything that is wrong.
+    """
+    try:
+        data = path.read_bytes()
+    except OSError as error:
+        raise SourceError([Problem(Position(str(path), 1, 1), f"cannot be read: {error.strerror}")]) from None
+    root = parse_yaml(data, str(path))
+    repeated = list(_repeated(root))
+    try:
+        checked = model.model_validate(root.plain())
+    except ValidationError as invalid:
+        known = tuple(sorted(set(_keys(model.model_json_schema()))))
+        errors = invalid.errors(include_url=False, include_context=False, include_input=False)
+        found = [_problem(root, error, known if n < SHOWN_PROBLEMS else ()) for n, error in enumerate(errors)]
+        raise SourceError(sorted([*repeated, *found], key=lambda problem: problem.position)) from None
+    if repeated:
+        raise SourceError(repeated)
+    return checked, root
+
+
+def _repeated(root: Node) -> Iterator[Problem]:
+    pending = [root]
+    while pending:
+        node = pending.pop()
+        if isinstance(node.value, Mapping):
+            for key, position in node.value.repeated:
+                yield Problem(position, f'the key "{key}" is there twice')
+            pending += node.value.entries.values()
+        elif isinstance(node.value, tuple):
+            pending += node.value
+
+
+def _problem(root: Node, error: ErrorDetails, known: tuple[str, ...]) -> Problem:
+    """One error of pydantic's with its place; ``known`` are the keys of which one may be meant."""
+    loc, text = error["loc"], error["msg"]
+    last = loc[-1:] if error["type"] in ("extra_forbidden", "missing") else ()
+    path = _path(root, loc[: len(loc) - len(last)])
+    node = root.at(path)
+    position = node.position
+    if error["type"] == "extra_forbidden" and isinstance(node.value, Mapping):
+        position = node.value.keys.get(str(last[0]), position)
+        text = f'unknown key "{last[0]}"{_suggestion(str(last[0]), known)}'
+    path += last
+    name = ".".join(str(step) for step in path) or "the file"
+    return Problem(position, f"{name}: {text}")
+
+
+def _path(root: Node, steps: tuple[str | int, ...]) -> tuple[str | int, ...]:
+    """Pydantic's steps without those by which it names the alternatives of a union, unless the file has such a key."""
+    path: tuple[str | int, ...] = ()
+    node = root
+    for step in steps:
+        child = root.at((*path, step))
+        if child is not node or not _names_alternative(step):
+            path, node = (*path, step), child
+    return path
+
+
+def _names_alternative(step: str | int) -> bool:
+    return isinstance(step, str) and ("[" in step or step[:1].isupper())
+
+
+def _suggestion(key: str, known: tuple[str, ...]) -> str:
+    guess = difflib.get_close_matches(key[:_LONGEST], known, n=1)
+    return f'; did you mean "{guess[0]}"?' if guess else ""
+
+
+def _keys(schema: Any) -> Iterator[str]:
+    if isinstance(schema, dict):
+        yield from schema.get("properties", {})
+        for value in schema.values():
+            yield from _keys(value)
+    elif isinstance(schema, list):
+        for value in schema:
+            yield from _keys(value)

@@ -1,0 +1,266 @@
+"""YAML text as a tree of values that know their place, read by the same rules as Kubernetes reads it.
+
+Kubernetes reads YAML with go.yaml.in/yaml/v2 by way of sigs.k8s.io/yaml: keys become strings, of a repeated key the
+last counts, and of several documents only the first is read. ``scanning`` gives the events, ``scalars`` says what a
+scalar means, and what becomes of keys, merges and aliases is decided here.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+import yaml
+
+from auditproof.errors import Position
+from auditproof.kube.yaml.alias_limit import expands_too_much
+from auditproof.kube.yaml.scalars import MERGE, resolve
+from auditproof.kube.yaml.yaml_events import not_yaml, position_of, read_first_document, uncovered
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from auditproof.errors import NotYaml
+
+_DEEPEST = 100  # nothing that is written by hand is nested deeper
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Node:
+    """A value with its place: None, bool, int, float, str, a tuple of Nodes, or a Mapping."""
+
+    value: Any
+    position: Position
+
+    def plain(self) -> Any:
+        """The value without places: lists and dicts."""
+        if isinstance(self.value, Mapping):
+            return {key: entry.plain() for key, entry in self.value.entries.items()}
+        if isinstance(self.value, tuple):
+            return [item.plain() for item in self.value]
+        return self.value
+
+    def at(self, path: tuple[str | int, ...]) -> Node:
+        """The deepest node on ``path`` that exists: where a problem at ``path`` is best shown."""
+        node = self
+        for step in path:
+            found = _child(node, step)
+            if found is None:
+                return node
+            node = found
+        return node
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Mapping:
+    """The entries of a mapping (of a repeated key the last), the places of its keys, and the repeated keys.
+
+    ``sequence`` is set where repetitions matter to the reader: all entries in the order of the text (JSON).
+    """
+
+    entries: dict[str, Node]
+    keys: dict[str, Position]
+    repeated: tuple[tuple[str, Position], ...]
+    sequence: tuple[tuple[str, Node], ...] | None = None
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Document:
+    """A document: its value, and all keys in it that are repeated, those in dropped values too."""
+
+    root: Node
+    repeated: tuple[tuple[str, Position], ...]
+
+
+def _child(node: Node, step: str | int) -> Node | None:
+    if isinstance(node.value, Mapping) and isinstance(step, str):
+        return node.value.entries.get(step)
+    if isinstance(node.value, tuple) and isinstance(step, int) and step < len(node.value):
+        found = node.value[step]
+        assert isinstance(found, Node)
+        return found
+    return None
+
+
+def parse_yaml(data: bytes, path: str) -> Node:
+    """The first document of ``data`` as a tree; an empty one is a Node with the value None.
+
+    Raises NotYaml where it is not YAML, or nested deeper than anybody writes by hand.
+    """
+    return parse_document(data, path, deepest=_DEEPEST).root
+
+
+def parse_document(data: bytes, path: str, *, deepest: int) -> Document:
+    """The first document of ``data``, at most ``deepest`` levels deep.
+
+    Raises NotYaml where it is not YAML. Aliases are counted before anything is built of them: a few kilobytes could
+    come to gigabytes.
+    """
+    if b"*" in data and (place := read_first_document(data, path, expands_too_much)):
+        raise not_yaml(Position(path, *place), "document contains excessive aliasing")
+    return read_first_document(data, path, lambda events: _Builder(path, deepest).build(events))
+
+
+class _UnusableKey(str):
+    """Go's name for the type of a key that JSON cannot express: nothing at all, or an integer above int64."""
+
+    __slots__ = ()
+
+
+@dataclass(slots=True)
+class _Open:
+    """A collection that is being read."""
+
+    position: Position
+    mapping: bool
+    anchor: str | None
+    items: list[Node] = field(default_factory=list)
+
+
+class _Builder:
+    """Builds the tree from the parser's events, without recursion, so that no nesting can exhaust the stack."""
+
+    def __init__(self, path: str, deepest: int) -> None:
+        self._path = path
+        self._deepest = deepest
+        self._open: list[_Open] = []
+        self._anchors: dict[str, Node | None] = {}
+        self._suspect = False
+        self._error: NotYaml | None = None
+        self._repeated: list[tuple[str, Position]] = []
+        self._root: Node | None = None
+
+    def build(self, events: Iterator[yaml.Event]) -> Document:
+        """The document.
+
+        Of several errors the first is raised; what only JSON cannot express is looked for last, and in what is left.
+        """
+        for event in events:
+            self._take(event)
+        root = self._root or Node(None, Position(self._path, 1, 1))
+        if self._error:
+            raise self._error
+        if self._suspect and (error := _unspeakable(root)):
+            raise error
+        return Document(root, tuple(self._repeated))
+
+    def _fail(self, where: Position, text: str) -> None:
+        self._error = self._error or not_yaml(where, text)
+
+    def _take(self, event: yaml.Event) -> None:
+        position = position_of(event.start_mark, self._path)
+        if isinstance(event, yaml.ScalarEvent):
+            self._add(Node(self._scalar(event, position), position), event.anchor)
+        elif isinstance(event, yaml.AliasEvent):
+            self._add(self._alias(str(event.anchor), position), None)
+        elif isinstance(event, yaml.SequenceStartEvent | yaml.MappingStartEvent):
+            self._begin(_Open(position, isinstance(event, yaml.MappingStartEvent), event.anchor))
+        elif isinstance(event, yaml.SequenceEndEvent | yaml.MappingEndEvent):
+            done = self._open.pop()
+            value = self._mapping(done.items) if done.mapping else tuple(done.items)
+            self._add(Node(value, done.position), done.anchor)
+
+    def _scalar(self, event: yaml.ScalarEvent, position: Position) -> Any:
+        text = uncovered(str(event.value))
+        try:
+            value = resolve(text, event.tag, plain=event.implicit[0])
+        except ValueError as error:
+            self._fail(position, str(error))
+            return text
+        if isinstance(value, float):
+            self._suspect = self._suspect or not math.isfinite(value)
+        return value
+
+    def _begin(self, opened: _Open) -> None:
+        if len(self._open) >= self._deepest:
+            raise not_yaml(opened.position, f"exceeded max depth of {self._deepest}")
+        if opened.anchor:
+            self._anchors[opened.anchor] = None
+        self._open.append(opened)
+
+    def _alias(self, anchor: str, position: Position) -> Node:
+        if anchor not in self._anchors:
+            raise not_yaml(position, f"unknown anchor '{anchor}' referenced")
+        node = self._anchors[anchor]
+        if node is None:
+            self._fail(position, f"anchor '{anchor}' value contains itself")
+            return Node(None, position)
+        return Node("<<", node.position) if node.value is MERGE else node
+
+    def _add(self, node: Node, anchor: str | None) -> None:
+        if anchor:
+            self._anchors[anchor] = node
+        if self._open:
+            self._open[-1].items.append(node)
+        else:
+            self._root = node
+
+    def _mapping(self, items: list[Node]) -> Mapping:
+        """Entries out of alternating keys and values; whatever comes later wins, be it merged or not."""
+        entries: dict[str, Node] = {}
+        keys: dict[str, Position] = {}
+        repeated: list[tuple[str, Position]] = []
+        for name, position, value in self._pairs(items):
+            if name in entries:
+                repeated.append((name, position))
+            entries[name], keys[name] = value, position
+        self._repeated += repeated
+        return Mapping(entries, keys, tuple(repeated))
+
+    def _pairs(self, items: list[Node]) -> Iterator[tuple[str, Position, Node]]:
+        for key, value in zip(items[::2], items[1::2], strict=True):
+            if key.value is MERGE:
+                yield from self._merged(value)
+            else:
+                yield self._key(key), key.position, value
+
+    def _merged(self, node: Node) -> Iterator[tuple[str, Position, Node]]:
+        """The entries of one mapping, or of a list of them, of which the first one wins."""
+        sources = reversed(node.value) if isinstance(node.value, tuple) else (node,)
+        for source in sources:
+            if not isinstance(source.value, Mapping):
+                self._fail(node.position, "map merge requires map or sequence of maps as the value")
+                return
+            for name, entry in source.value.entries.items():
+                yield name, source.value.keys[name], entry
+
+    def _key(self, node: Node) -> str:
+        value = node.value
+        if isinstance(value, tuple | Mapping):
+            self._fail(node.position, "invalid map key: it is a list or a mapping")
+        elif value is None or (isinstance(value, int) and value >= 2**63):
+            self._suspect = True
+            return _UnusableKey("%!s(<nil>)" if value is None else "uint64")
+        elif isinstance(value, bool):
+            return "true" if value else "false"
+        return _float_key(value) if isinstance(value, float) else str(value)
+
+
+def _float_key(value: float) -> str:
+    if math.isfinite(value):
+        return format(value, ".7g")
+    return _GO_NAMES.get(value, "NaN").lower().replace("inf", ".inf").replace("nan", ".nan").lstrip("+")
+
+
+def _unspeakable(root: Node) -> NotYaml | None:
+    """The error for the first key that JSON cannot express, or else for the first such number."""
+    error = None
+    pending = [root]
+    while pending:
+        node = pending.pop()
+        if isinstance(node.value, Mapping):
+            for key in node.value.entries:
+                if isinstance(key, _UnusableKey):
+                    text = f"unsupported map key of type: {key}"
+                    return not_yaml(node.value.keys[key], text, text)
+            pending += [entry for _, entry in sorted(node.value.entries.items(), reverse=True)]
+        elif isinstance(node.value, tuple):
+            pending += reversed(node.value)
+        elif error is None and isinstance(node.value, float) and not math.isfinite(node.value):
+            text = f"unsupported value: {_GO_NAMES.get(node.value, 'NaN')}"
+            error = not_yaml(node.position, text, f"json: {text}")
+    return error
+
+
+_GO_NAMES = {math.inf: "+Inf", -math.inf: "-Inf"}

@@ -1,8 +1,0 @@
-"""How strong requirements and cases are: which one-step mutants of a policy none of them would notice. Pure."""
-
-from __future__ import annotations
-
-from auditproof.mutate.mutants import Mutant, one_step_mutants
-from auditproof.mutate.strength import Stated, Strength, Tried, strength
-
-__all__ = ["Mutant", "Stated", "Strength", "Tried", "one_step_mutants", "strength"]

@@ -1,0 +1,71 @@
+"""What a verdict other than PROVEN is to pytest."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from auditproof.errors import AuditproofError
+from auditproof.text.printable import printable_lines
+
+if TYPE_CHECKING:
+    from auditproof.proof.verdict import Verdict
+
+NOT_RUN = "[NOTRUN] "  # how pytest begins the reason of xfail(run=False)
+PIPE_RECORD = "auditproof_pipe"  # and the one by which it carries the account of a pipe
+RECORDS = "auditproof_records"  # the attribute by which a test report carries its proofs out of a worker
+
+
+class Violated(AuditproofError, AssertionError):
+    """The log shows something else than is expected: a failed test."""
+
+    def __init__(self, verdict: Verdict) -> None:
+        self.verdict = verdict
+        super().__init__("; ".join(verdict.reasons))
+
+
+class Unproven(AuditproofError):
+    """Nothing could be shown: an error, never a pass."""
+
+    def __init__(self, verdict: Verdict) -> None:
+        self.verdict = verdict
+        super().__init__("UNPROVEN: " + "; ".join(verdict.reasons))
+
+
+@dataclass(frozen=True, slots=True)
+class Crash:
+    """Where a failure is and what it says: what pytest's short summary and JUnit's message show."""
+
+    path: str
+    lineno: int
+    message: str
+
+
+class Story:
+    """A failure in our words, in the place of pytest's own representation (report.longrepr)."""
+
+    def __init__(self, text: str, path: str, line: int) -> None:
+        self.text = printable_lines(text)
+        self.reprcrash = Crash(path, line, self.text.partition("\n")[0])
+
+    def __str__(self) -> str:
+        return self.text
+
+    def toterminal(self, tw: Any) -> None:
+        """Write the story."""
+        for line in self.text.splitlines():  # a terminal that cannot show all of it has line breaks escaped, else
+            tw.line(line)
+
+
+def shows_nothing(config: pytest.Config) -> str:
+    """The option by which pytest performs no test at all; empty where it does."""
+    options = {"collectonly": "--collect-only", "setupplan": "--setup-plan", "setuponly": "--setup-only"}
+    return next((flag for name, flag in options.items() if getattr(config.option, name, False)), "")
+
+
+def is_left_out(error: BaseException) -> bool:
+    """Whether a test was left out on purpose: skipped, or marked as not to be run."""
+    not_run = isinstance(error, pytest.xfail.Exception) and str(error.msg).startswith(NOT_RUN)
+    return not_run or isinstance(error, pytest.skip.Exception)

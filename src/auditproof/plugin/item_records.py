@@ -1,0 +1,37 @@
+"""What is told of an item: the properties of its proofs in JUnit, its failure in words."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from auditproof.plugin.collect import CaseItem
+from auditproof.plugin.failures import Story
+from auditproof.report.proof_record import anchor
+
+if TYPE_CHECKING:
+    import pytest
+
+    from auditproof.errors import AuditproofError
+
+
+def story_of(item: pytest.Item, error: AuditproofError) -> Story:
+    """The failure of an item in our words."""
+    if isinstance(item, CaseItem):
+        return item.story(error)
+    path, line, _ = item.reportinfo()
+    return Story(f"{item.name}: {error}", str(path), (line or 0) + 1)
+
+
+def properties_of(record: dict[str, Any]) -> list[tuple[str, object]]:
+    """What JUnit is told about a proof."""
+    expected, observed = record["expected"], record["observed"]
+    return [
+        ("auditID", record["auditID"]),
+        ("verdict", record["verdict"]),
+        ("expected", expected["level"]),
+        ("observed", str(observed["level"])),
+        ("policyLine", str(expected["line"])),
+        ("evidence", f"report.html#{anchor(record['id'])}"),
+        ("file", record["suite"]),
+        ("line", str(record["line"])),
+    ]

@@ -1,0 +1,145 @@
+"""Recorded events as pytest items (``--audit-no-actions``): nothing is started, and nothing is sent.
+
+The first log is collected as if it were a test file; its items are the kinds of requests that stand in all of the logs,
+the requirements that any of them is about, and the files themselves.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from auditproof.audit.decide import no_match
+from auditproof.auditlog.offline_log import ForeignFile
+from auditproof.errors import AuditproofError
+from auditproof.plugin.fixtures import PROOFS
+from auditproof.plugin.options import shown_path
+from auditproof.plugin.proving import SESSION
+from auditproof.proof.offline import Judgement
+from auditproof.report.offline import file_record, kind_record, log_part, requirement_record
+from auditproof.text.printable import printable_lines
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from auditproof.analysis.requirements import Requirement
+    from auditproof.audit.event import AuditEvent
+    from auditproof.kube.attributes import Attributes
+    from auditproof.plugin.options import Options
+
+KEPT = 50  # violations of one requirement; more would show no more
+
+
+class NotAsDecided(AuditproofError, AssertionError):
+    """Recorded events are not what the policy decides, or a requirement demands."""
+
+
+def collect_log(file_path: Path, parent: pytest.Collector) -> pytest.Collector | None:
+    """Collect ``file_path`` where it is the first of the logs that are to be judged."""
+    session = parent.config.stash.get(SESSION, None)
+    if session is None or not session.options.recorded or file_path != session.options.recorded[0]:
+        return None
+    name = shown_path(file_path, session.options.folders)
+    collector: pytest.Collector = LogCollector.from_parent(parent, path=file_path, nodeid=name)
+    return collector
+
+
+class LogCollector(pytest.File):
+    """All logs of the run, under the name of the first."""
+
+    def collect(self) -> Iterator[RecordItem]:
+        """Read every line, and make an item of all that it comes to. Raises LogUnreadable."""
+        session = self.config.stash[SESSION]
+        options = session.options
+        reading = _Reading(options)
+        reading.read(self.name_of)
+        session.log_part = log_part(reading.files, reading.judgement, options.policy)
+        for record in reading.records(self.nodeid):
+            name = record["id"].removeprefix(f"{self.nodeid}::")
+            yield RecordItem.from_parent(self, name=name, record=record)
+        session.recorded_ids = reading.requirement_ids(self.nodeid)
+
+    def name_of(self, path: Path) -> str:
+        """A log as a reader knows it."""
+        return shown_path(path, self.config.stash[SESSION].options.folders)
+
+    def repr_failure(self, excinfo: pytest.ExceptionInfo[BaseException], *args: Any, **kwargs: Any) -> Any:
+        """Say what is wrong with a log, without a traceback."""
+        if isinstance(excinfo.value, AuditproofError):
+            return printable_lines(str(excinfo.value))
+        return super().repr_failure(excinfo, *args, **kwargs)
+
+
+class _Reading:
+    def __init__(self, options: Options) -> None:
+        self._options = options
+        self.judgement = Judgement(options.policy)
+        self.files: list[ForeignFile] = []
+        self._found: dict[str, list[tuple[AuditEvent, Attributes, str]]] = {}
+        self._requirements = [requirement for file in options.requirements for requirement in file.requirements]
+
+    def read(self, name_of: Any) -> None:
+        for path in self._options.recorded:
+            file = ForeignFile(path, name_of(path))
+            self.files.append(file)
+            for event in file.read():
+                self._judge(event)
+        self.judgement.close()
+
+    def _judge(self, event: AuditEvent) -> None:
+        attributes, _ = self.judgement.add(event)
+        for requirement in self._requirements:
+            if _is_about(requirement, attributes):
+                self._hold(requirement, event, attributes)
+
+    def _hold(self, requirement: Requirement, event: AuditEvent, attributes: Attributes) -> None:
+        bound, found = requirement.bound, self._found.setdefault(requirement.id, [])
+        wrong = "" if bound.allows(event.level) else f"recorded at {event.level}, required is {bound}: {event.audit_id}"
+        if not found or (wrong and len(found) < KEPT):
+            found.append((event, attributes, wrong))
+
+    def records(self, suite: str) -> Iterator[dict[str, Any]]:
+        policy = self._options.policy
+        for kind in self.judgement.kinds.values():
+            yield kind_record(kind, suite, policy)
+        for file in self.files:
+            yield file_record(file, suite, policy)
+        for requirement in self._requirements:
+            if found := self._found.get(requirement.id):
+                because = f"{requirement.because} ({requirement.source})"
+                name = f"requirement-{requirement.id}"
+                yield requirement_record(name, requirement.title, because, suite, policy, found)
+
+    def requirement_ids(self, suite: str) -> dict[str, str]:
+        return {name: f"{suite}::requirement-{name}" for name in self._found}
+
+
+def _is_about(requirement: Requirement, attributes: Attributes) -> bool:
+    selected = requirement.failed if attributes.user is None else requirement.selected
+    matched = any(no_match(rule, attributes) is None for rule in selected)
+    return matched and all(no_match(rule, attributes) is not None for rule in requirement.excepted)
+
+
+class RecordItem(pytest.Item):
+    """What recorded events come to in one respect; judged when they were read."""
+
+    def __init__(self, *, record: dict[str, Any], **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.record = record
+        self.stash[PROOFS] = [record]
+
+    def setup(self) -> None:
+        """UNPROVEN is an error."""
+        if self.record["verdict"] == "UNPROVEN":
+            raise AuditproofError(f"UNPROVEN: {'; '.join(self.record['reasons'])}")
+
+    def runtest(self) -> None:
+        """VIOLATED is a failure."""
+        if self.record["verdict"] == "VIOLATED":
+            raise NotAsDecided(f"VIOLATED: {'; '.join(self.record['reasons'])}")
+
+    def reportinfo(self) -> tuple[Path, int, str]:
+        """The line of the log that shows it."""
+        return self.path, self.record["line"] - 1, self.name

@@ -1,0 +1,64 @@
+"""No secret in what pytest itself tells of a test: its failure, what it printed, the variables of the CI system.
+
+Actions are redacted where they are recorded; a Python test may say anything about them, and everything that it says
+gets into the HTML page and the JUnit file.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from auditproof.audit.redact import redact_failure, redact_text, removed_texts
+from auditproof.plugin.failures import Crash, Story
+from auditproof.text.printable import printable_lines
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from auditproof.audit.event import AuditEvent
+
+REMOVED: pytest.StashKey[frozenset[str]] = pytest.StashKey()
+
+
+def note_secrets(item: pytest.Item, texts: Iterable[str]) -> None:
+    """Remember texts that must not stand in what is told of this test."""
+    item.stash[REMOVED] = item.stash.get(REMOVED, frozenset()) | frozenset(texts)
+
+
+def note_events(item: pytest.Item, events: Iterable[AuditEvent]) -> None:
+    """Remember what is secret in events that this test can see."""
+    for event in events:
+        note_secrets(item, removed_texts(event.raw))
+
+
+def hide_secrets(item: pytest.Item, report: pytest.TestReport) -> None:
+    """Take secrets and control characters out of the failure and of the captured output.
+
+    A failure without any keeps its form.
+    """
+    removed = item.stash.get(REMOVED, frozenset())
+    report.sections = [(name, printable_lines(redact_failure(text, removed))) for name, text in report.sections]
+    shown = report.longreprtext if report.failed else ""
+    hidden = printable_lines(redact_failure(shown, removed))
+    if hidden != shown:
+        path, line, _ = item.reportinfo()
+        report.longrepr = _Hidden(hidden, str(path), (line or 0) + 1)  # type: ignore[assignment]
+
+
+class _Hidden(Story):
+    """A failure in pytest's words without its secrets, summed up by what stands first after an E, or at the end."""
+
+    def __init__(self, text: str, path: str, line: int) -> None:
+        super().__init__(text, path, line)
+        lines = text.strip().splitlines()
+        said = next((row.removeprefix("E").strip() for row in lines if row.startswith("E ")), lines[-1])
+        self.reprcrash = Crash(path, line, said)
+
+
+def hide_variables(metadata: dict[str, Any]) -> None:
+    """Take secrets out of the table of the environment: the URL of a repository may have a token in it."""
+    for name, value in metadata.items():
+        if isinstance(value, str):
+            metadata[name] = redact_text(value)

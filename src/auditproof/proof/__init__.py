@@ -1,0 +1,1 @@
+"""The proof: plan, perform, fence, judge."""

@@ -1,0 +1,138 @@
+"""The account of a batch of actions: what became of the events of each one. Pure.
+
+Every action is in one of three: *recorded* (all its events are there), *lost* (one is missing, and will surely never
+come), *unproven* (one is missing, and nobody can say). They add up to what was performed.
+
+What makes a loss certain is the conservation law of the server's own counters: every event that it has emitted
+(apiserver_audit_event_total) is a line, or was written off and counted (apiserver_audit_error_total); source:
+staging/src/k8s.io/apiserver/pkg/audit/metrics.go. Where both sides agree, nothing is on its way, and what is missing is
+among what was written off. A server that has ended can send nothing any more either.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from auditproof.audit.event import Stage
+from auditproof.proof.verdict import decided_stages, is_refused
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from auditproof.auditlog.metrics import Counters
+    from auditproof.proof.verdict import Evidence
+
+
+@dataclass(frozen=True, slots=True)
+class Account:
+    """What became of ``performed`` actions: ``recorded`` + ``lost`` + ``unproven``, always.
+
+    ``refused`` of them were not served, because they could not be recorded (mode blocking-strict). ``events`` and
+    ``errors`` (by plugin) are what the server has counted since it started, ``lines`` what the reader has found;
+    None where nobody can say. ``answers`` counts HTTP statuses, 0 for no answer; ``slowest`` is in seconds.
+    ``why`` says what makes the lost ones certain, or why others are not proven.
+    """
+
+    performed: int
+    recorded: int
+    lost: int
+    unproven: int
+    refused: int
+    events: int | None
+    errors: Mapping[str, int]
+    lines: int | None
+    answers: Mapping[str, int]
+    slowest: float
+    why: str = ""
+    doubts: tuple[str, ...] = field(default=())
+
+    @property
+    def written_off(self) -> int:
+        """Events that the server counts as lost, of all plugins."""
+        return sum(self.errors.values())
+
+    def text(self) -> str:
+        """The three numbers, in words."""
+        refused = f" ({self.refused} refused)" if self.refused else ""
+        parts = f"{self.recorded} recorded, {self.lost} lost, {self.unproven} unproven"
+        return f"{parts} of {self.performed} actions{refused}"
+
+    def record(self) -> dict[str, Any]:
+        """As results.json has it."""
+        return {
+            "performed": self.performed,
+            "recorded": self.recorded,
+            "lost": self.lost,
+            "unproven": self.unproven,
+            "refused": self.refused,
+            "events": self.events,
+            "errors": dict(self.errors),
+            "lines": self.lines,
+            "answers": dict(self.answers),
+            "slowestSeconds": round(self.slowest, 4),
+            "why": self.why,
+        }
+
+
+def account_of(
+    evidence: Sequence[Evidence],
+    counters: Counters | None,
+    lines: int | None,
+    *,
+    ended: str = "",
+    other: str = "",
+) -> Account:
+    """Account for every action of a batch.
+
+    ``counters`` are the server's after the last action, None where they cannot be read; ``lines`` all that stand in
+    the log, None where it cannot be read to its end. ``ended`` says that the server has ended, which makes the log
+    final. ``other`` is the plugin of another backend, whose losses are none here. The server must record nothing else
+    that the reader does not see.
+    """
+    refused = [one for one in evidence if is_refused(one.exchange)]
+    complete = [one for one in evidence if not missing_stages(one)]
+    certain, why = _certainty(counters, lines, ended, other)
+    missing = len(evidence) - len(complete)
+    doubts = tuple(dict.fromkeys(doubt for one in evidence for doubt in one.doubts))
+    return Account(
+        performed=len(evidence),
+        recorded=len(complete),
+        lost=missing if certain else 0,
+        unproven=0 if certain else missing,
+        refused=len(refused),
+        events=counters.events if counters else None,
+        errors={plugin: count for plugin, count in counters.lost_by.items() if count} if counters else {},
+        lines=lines,
+        answers=dict(sorted(Counter(str(one.exchange.status) for one in evidence).items())),
+        slowest=max((_seconds(one) for one in evidence), default=0.0),
+        why=why if missing else "",
+        doubts=doubts,
+    )
+
+
+def missing_stages(evidence: Evidence) -> frozenset[Stage]:
+    """The stages at which an event of this action should be there and is not."""
+    if is_refused(evidence.exchange):
+        return frozenset({Stage.REQUEST_RECEIVED}) - evidence.stages
+    return decided_stages(evidence) - evidence.stages
+
+
+def _certainty(counters: Counters | None, lines: int | None, ended: str, other: str) -> tuple[bool, str]:
+    """Whether what is missing is lost for good, and what shows it."""
+    if lines is None:
+        return False, "the log cannot be read to its end"
+    if ended:
+        return True, f"{ended}: nothing can come any more"
+    if counters is None:
+        return False, "the server's counters cannot be read"
+    lost = counters.lost - counters.lost_by.get(other, 0)
+    sums = f"{counters.events} events counted, {lost} written off, {lines} lines"
+    if counters.events - lost == lines:
+        return True, f"{sums}: nothing is on its way"
+    return False, f"{sums}: what is missing may still come, or nobody has counted its loss"
+
+
+def _seconds(evidence: Evidence) -> float:
+    return (evidence.exchange.finished - evidence.exchange.started).total_seconds()

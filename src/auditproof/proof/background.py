@@ -1,0 +1,148 @@
+"""What a server records beside the actions of a run: controllers, kubelets, the server itself. Pure.
+
+That is what a policy costs when nobody does anything. What controllers do because of the run, in the namespaces that
+it makes, is told apart from it.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from dataclasses import dataclass, replace
+from datetime import datetime
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from auditproof.audit.decide import decide
+from auditproof.audit.event_form import check_event, decode
+from auditproof.kube.attributes import NotAudited, UserInfo, attributes_of
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+    from auditproof.audit.policy.load import Policy
+
+K = TypeVar("K")
+
+# Audit-IDs and User-Agents of everything that auditproof sends.
+OURS = ("auditproof-", "setup-", "count-", "leftovers-")
+AGENT = "auditproof"
+# Namespaces that a cluster has by itself; every other one was made by the run.
+SYSTEM = frozenset({"", "default", "kube-node-lease", "kube-public", "kube-system", "local-path-storage"})
+_METHODS = {"create": "POST", "update": "PUT", "patch": "PATCH", "delete": "DELETE", "deletecollection": "DELETE"}
+
+
+@dataclass(frozen=True, slots=True)
+class Share:
+    """How many events somebody or something has, and how many bytes of the log they take."""
+
+    events: int = 0
+    size: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Noise:
+    """Events that no action of the run caused, over ``seconds``.
+
+    ``components`` are by user and program (the first word of the User-Agent), ``rules`` by the index of the rule that
+    decides (None where none can be told); ``reactions`` are about what the run has made, and stand in neither.
+    """
+
+    seconds: float
+    components: Mapping[tuple[str, str], Share]
+    rules: Mapping[int | None, Share]
+    reactions: Share
+
+    @property
+    def total(self) -> Share:
+        """All events but the reactions."""
+        shares = self.components.values()
+        return Share(sum(share.events for share in shares), sum(share.size for share in shares))
+
+
+def measure(lines: Iterable[bytes], policy: Policy) -> Noise:
+    """What others left in the log of a server that runs ``policy``, from the first of our requests to the last event.
+
+    A server's first seconds, in which all controllers ask for everything, are so left out. Lines that are no events
+    are passed over: where they could change a verdict they are told.
+    """
+    events = [(event, len(line)) for line in lines if (event := _event(line)) is not None]
+    first = next((_time(event) for event, _ in events if is_ours(event)), None)
+    others = [
+        (event, size) for event, size in events if not is_ours(event) and (first is None or _time(event) >= first)
+    ]
+    reactions = [(event, size) for event, size in others if _about(event) not in SYSTEM]
+    resting = [(event, size) for event, size in others if _about(event) in SYSTEM]
+    decided = _Decided(policy)
+    times = [_time(event) for event, _ in events if first is None or _time(event) >= first]
+    return Noise(
+        seconds=max((max(times) - min(times)).total_seconds(), 1.0) if times else 0.0,
+        components=_shares((_component(event), size) for event, size in resting),
+        rules=_shares((decided.rule(event), size) for event, size in resting),
+        reactions=Share(len(reactions), sum(size for _, size in reactions)),
+    )
+
+
+def _shares(found: Iterable[tuple[K, int]]) -> dict[K, Share]:
+    shares: dict[K, Share] = defaultdict(Share)
+    for key, size in found:
+        shares[key] = Share(shares[key].events + 1, shares[key].size + size)
+    return dict(shares)
+
+
+def _component(event: Mapping[str, Any]) -> tuple[str, str]:
+    return str(event.get("user", {}).get("username", "")), program(str(event.get("userAgent", "")))
+
+
+def is_ours(event: Mapping[str, Any]) -> bool:
+    """Whether auditproof itself sent what is recorded."""
+    return str(event.get("auditID", "")).startswith(OURS) or str(event.get("userAgent", "")).startswith(AGENT)
+
+
+def program(agent: str) -> str:
+    """The program that a User-Agent names: ``kubelet`` out of ``kubelet/v1.37.2 (linux/amd64) kubernetes/abc``."""
+    return agent.partition(" ")[0].partition("/")[0]
+
+
+def _event(line: bytes) -> dict[str, Any] | None:
+    try:
+        event: dict[str, Any] = decode(line)
+        check_event(event)
+        _time(event)
+    except (ValueError, KeyError):
+        return None
+    return event
+
+
+def _time(event: Mapping[str, Any]) -> datetime:
+    return datetime.fromisoformat(event["stageTimestamp"])
+
+
+def _about(event: Mapping[str, Any]) -> str:
+    """The namespace that an event is about, or that it is in."""
+    reference = event.get("objectRef") or {}
+    named = reference.get("name", "") if reference.get("resource") == "namespaces" else ""
+    return str(reference.get("namespace") or named)
+
+
+class _Decided:
+    """Which rule decides about an event; what the same component asks again and again is decided once."""
+
+    def __init__(self, policy: Policy) -> None:
+        self._policy = policy
+        self._known: dict[tuple[Any, ...], int | None] = {}
+
+    def rule(self, event: Mapping[str, Any]) -> int | None:
+        user = event.get("user", {})
+        groups = tuple(user.get("groups", ()))
+        uri, verb = str(event.get("requestURI", "")), str(event.get("verb", ""))
+        key = (user.get("username"), groups, verb, uri)
+        if key not in self._known:
+            self._known[key] = self._decide(UserInfo(str(user.get("username", "")), groups), verb, uri)
+        return self._known[key]
+
+    def _decide(self, user: UserInfo, verb: str, uri: str) -> int | None:
+        try:
+            attributes = attributes_of(_METHODS.get(verb, "GET"), uri, user)
+        except NotAudited:
+            return None
+        rule = decide(self._policy, replace(attributes, verb=verb)).rule
+        return rule.index if rule else None

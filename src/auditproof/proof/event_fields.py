@@ -1,0 +1,85 @@
+"""An event's fields against those that are expected of it."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+from auditproof.audit.redact import redact
+from auditproof.cases.expectation import pattern_of
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from auditproof.audit.event import AuditEvent
+    from auditproof.cases.expectation import Expectation
+
+_Path = tuple[str | int, ...]
+
+
+def unlike(expectation: Expectation, event: AuditEvent) -> Iterator[str]:
+    """What an event has, lacks or says otherwise than is expected, in words; no secret stands in them."""
+    for field in expectation.present:
+        if _at(event.raw, field) is None:
+            yield f"the event has no {field}, expected one"
+    for field in expectation.absent:
+        if _at(event.raw, field) is not None:
+            yield f"the event has {field}, expected none"
+    for path, wanted in _differences(event.raw, expectation.event, ()):
+        if _is_secret(event.raw, path) or _is_secret(expectation.event, path):
+            yield f"the event's {_dotted(path)} is another one than expected; both are kept out of the report"
+        else:
+            yield f"the event's {_dotted(path)} is {_json(_within(event.raw, path))}, expected {wanted}"
+
+
+def _differences(value: Any, expected: Any, path: _Path) -> Iterator[tuple[_Path, str]]:
+    """Where ``value`` does not hold the part of an event that is expected, and what is expected there, in words."""
+    pattern = pattern_of(expected)
+    if pattern is not None and isinstance(value, str):
+        if not re.fullmatch(pattern, value):
+            yield path, f"to match {pattern}"
+    elif isinstance(expected, Mapping) and isinstance(value, Mapping):
+        for key, part in expected.items():
+            yield from _differences(value.get(key), part, (*path, key))
+    elif isinstance(expected, list) and isinstance(value, list) and len(expected) == len(value):
+        for n, part in enumerate(expected):
+            yield from _differences(value[n], part, (*path, n))
+    elif value != expected:
+        yield path, _json(expected)
+
+
+def _is_secret(event: Mapping[str, Any], path: _Path) -> bool:
+    """Whether the value at the path is one that does not get into a report, as a reason does."""
+    return bool(_within(event, path) != _within(redact(event), path))
+
+
+def _dotted(path: _Path) -> str:
+    return ".".join(map(str, path))
+
+
+def _within(value: Any, path: _Path) -> Any:
+    """The value at a path; None where there is none."""
+    for step in path:
+        try:
+            value = value[step]
+        except (KeyError, IndexError, TypeError):
+            return None
+    return value
+
+
+def _json(value: Any) -> str:
+    return "absent" if value is None else json.dumps(value, ensure_ascii=False)
+
+
+def _at(value: Any, path: str) -> Any:
+    """The value at a dotted path, or None; a number steps into a list."""
+    for step in path.split("."):
+        if isinstance(value, list) and step.isdigit() and int(step) < len(value):
+            value = value[int(step)]
+        elif hasattr(value, "get"):
+            value = value.get(step)
+        else:
+            return None
+    return value

@@ -1,0 +1,190 @@
+"""An event held against the request that was sent: every field of it that the request decides. Pure.
+
+``contradictions`` are what an honest server would never write about this request. ``out_of_time`` is told apart,
+because a clock may jump: it casts doubt on the event, and shows nothing about the server.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING
+from urllib.parse import unquote
+
+from auditproof.audit.event import Stage
+from auditproof.proof.completion import ended_by_server
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from auditproof.audit.event import AuditEvent
+    from auditproof.client.exchange import Exchange
+    from auditproof.proof.clock import Clock
+
+# Where the path has none, the server takes them from the body (k8s.io/apiserver pkg/audit/request.go LogRequestObject).
+_FILLED_IN = {"namespace", "name"}
+USER_AGENT_LIMIT = 1024  # pkg/audit/request.go, maxUserAgentLength
+_CUT = "...TRUNCATED"
+
+
+def contradictions(event: AuditEvent, exchange: Exchange) -> Iterator[str]:
+    """What the event says otherwise than the request that was sent, in words."""
+    yield from _user(event, exchange)
+    yield from _impersonated(event, exchange)
+    yield from _target(event, exchange)
+    yield from _client(event, exchange)
+    yield from _answer(event, exchange)
+
+
+def _differs(what: str, found: object, sent: object) -> str:
+    return f"the event names {what} {found!r}, auditproof computed {sent!r} from the request"
+
+
+def _user(event: AuditEvent, exchange: Exchange) -> Iterator[str]:
+    attributes, sent = exchange.attributes, exchange.user
+    found = event.raw.get("user") or {}
+    name = attributes.user.name if attributes.user else ""
+    if found.get("username", "") != name:
+        yield _differs("user", found.get("username", ""), name)
+        return
+    if sent is None or attributes.user is None:  # it is not known what else the credential says, or nobody is known
+        return
+    extra = {key: tuple(values) for key, values in (found.get("extra") or {}).items()}
+    for what, recorded, wanted in (
+        ("groups", tuple(found.get("groups") or ()), sent.groups),
+        ("uid", found.get("uid", ""), sent.uid),
+        ("extra", extra, dict(sent.extra)),
+    ):
+        if recorded != wanted:
+            yield _differs(what, recorded, wanted)
+
+
+def _impersonated(event: AuditEvent, exchange: Exchange) -> Iterator[str]:
+    """The user that was asked for, where the event has one: only an impersonation that was allowed is recorded."""
+    asked, found = exchange.identity.impersonates, event.raw.get("impersonatedUser")
+    if found is None:
+        return
+    if asked is None:
+        yield f"the event names the impersonated user {found.get('username', '')!r}, nobody was to be impersonated"
+    elif (found.get("username", ""), found.get("uid", "")) != (asked.user, asked.uid):
+        yield _differs("impersonated user", (found.get("username", ""), found.get("uid", "")), (asked.user, asked.uid))
+
+
+def _target(event: AuditEvent, exchange: Exchange) -> Iterator[str]:
+    attributes, found = exchange.attributes, event.raw.get("objectRef") or {}
+    if event.raw.get("verb", "") != attributes.verb:
+        yield _differs("verb", event.raw.get("verb", ""), attributes.verb)
+    for key, value in (
+        ("resource", attributes.resource),
+        ("subresource", attributes.subresource),
+        ("apiGroup", attributes.api_group),
+        ("namespace", attributes.namespace),
+        ("name", attributes.name),
+        ("apiVersion", attributes.api_version),
+    ):
+        if found.get(key, "") != value and (value or key not in _FILLED_IN):
+            yield _differs(key, found.get(key, ""), value)
+    if not attributes.resource_request and found:
+        yield f"the event has an objectRef ({found}), the request is for no resource"
+    recorded = event.raw.get("requestURI", "")
+    if recorded != exchange.request.uri and unquote(recorded) != unquote(exchange.request.uri):
+        yield _differs("requestURI", recorded, exchange.request.uri)
+
+
+def _client(event: AuditEvent, exchange: Exchange) -> Iterator[str]:
+    if exchange.user_agent is not None:
+        agent = exchange.user_agent
+        agent = f"{agent[:USER_AGENT_LIMIT]}{_CUT}" if len(agent) > USER_AGENT_LIMIT else agent
+        if event.raw.get("userAgent", "") != agent:
+            yield _differs("userAgent", event.raw.get("userAgent", ""), agent)
+    claimed, found = claimed_addresses(exchange.request.headers), list(event.raw.get("sourceIPs") or ())
+    if exchange.client:
+        wanted = claimed if claimed[-1:] == [exchange.client] else [*claimed, exchange.client]
+        if found != wanted:
+            yield _differs("sourceIPs", found, wanted)
+    elif found[: len(claimed)] != claimed:  # what stands between may have addresses of its own
+        yield _differs("sourceIPs", found, [*claimed, "..."])
+
+
+def claimed_addresses(headers: Sequence[tuple[str, str]]) -> list[str]:
+    """The addresses that a request itself names, as the server takes them.
+
+    Source: SourceIPs in k8s.io/apimachinery pkg/util/net/http.go.
+    """
+    forwarded, real = _header(headers, "x-forwarded-for"), _header(headers, "x-real-ip")
+    found = [address for part in forwarded.split(",") if (address := _address(part.strip()))]
+    if (address := _address(real)) and address not in found:
+        found.append(address)
+    return found
+
+
+def _header(headers: Sequence[tuple[str, str]], name: str) -> str:
+    return next((value for key, value in headers if key.lower() == name), "")
+
+
+def _address(text: str) -> str:
+    """An address as Go prints it, or an empty text where it is none; zeros that lead a number are allowed there."""
+    if "." in text and ":" not in text:
+        text = ".".join(part.lstrip("0") or part[:1] for part in text.split("."))
+    try:
+        address = ipaddress.ip_address(text)
+    except ValueError:
+        return ""
+    mapped = getattr(address, "ipv4_mapped", None)
+    return str(mapped or address)
+
+
+def _answer(event: AuditEvent, exchange: Exchange) -> Iterator[str]:
+    """The code of the answer, where the client has seen the server's own.
+
+    Not of a time-out, whose handler goes on; not where a protocol was switched to, because then the answer is the
+    kubelet's, and 101 is recorded before it is known.
+    """
+    status = event.raw.get("responseStatus") or {}
+    if event.stage is Stage.REQUEST_RECEIVED:
+        if status:
+            yield f"the event at stage RequestReceived has a responseStatus ({status.get('code')}): there was none yet"
+        return
+    if exchange.status in (0, 504) or exchange.request.upgrade or exchange.request.hangs_up:
+        return
+    if event.stage is not Stage.PANIC and status.get("code") != exchange.status:
+        yield f"the event says code {status.get('code')}, answered was {exchange.status}"
+
+
+def out_of_time(events: Sequence[AuditEvent], exchange: Exchange, clock: Clock) -> Iterator[str]:
+    """What the events' timestamps say against their being of this exchange.
+
+    ``clock`` says how far the server's clock may be ahead of ours. A stage is reached after the one before it.
+    """
+    begun, ended = exchange.started + clock.least, exchange.finished + clock.most
+    before: datetime | None = None
+    for event in events:
+        received, reached = time_of(event, "requestReceivedTimestamp"), time_of(event, "stageTimestamp")
+        if received is None or reached is None:
+            yield f"the event at stage {event.stage} has no timestamps"
+            continue
+        if not begun <= received <= ended and exchange.status:
+            yield (
+                f"the event at stage {event.stage} says that its request came at {received.isoformat()}, "
+                f"sent was this one between {begun.isoformat()} and {ended.isoformat()}"
+            )
+        elif reached > ended and ended_by_server(exchange):
+            yield f"the event at stage {event.stage} is of {reached.isoformat()}, after the answer had ended"
+        if reached < received or (before is not None and reached < before):
+            yield f"the event at stage {event.stage} is older than the one before it"
+        before = reached
+
+
+def time_of(event: AuditEvent, field: str) -> datetime | None:
+    """A timestamp of the event (RFC 3339 in UTC with microseconds); None where there is none."""
+    try:
+        found = datetime.fromisoformat(str(event.raw[field]))
+    except (KeyError, ValueError):
+        return None
+    return found if found.tzinfo else None
+
+
+def offset_of(event: AuditEvent, sent: datetime, answered: datetime) -> tuple[timedelta, timedelta] | None:
+    """Between what the server's clock is ahead of ours, by one event of a request; None where it tells no time."""
+    received = time_of(event, "requestReceivedTimestamp")
+    return (received - answered, received - sent) if received else None

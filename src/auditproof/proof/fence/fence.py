@@ -1,0 +1,263 @@
+"""The fence around a batch of actions, at work on a real server and its log.
+
+``open`` notes where the log ends and what the server's counters say. ``close`` sends the follow-up requests and the
+sentinel (see ``fence``), reads the log up to the sentinel's event, and answers with everything found and every doubt.
+
+Nothing rests on the log alone: it must hold exactly as many events as the server has counted (see ``reconcile``), and
+the policy must have been asked about as many requests as were sent (see ``uncounted``).
+
+A log that is in no order (a webhook in batch mode) is complete only when it holds as many events as the server has
+counted since it started, and none was written off: the sentinel's event alone would show nothing about earlier ones.
+"""
+
+from __future__ import annotations
+
+from contextlib import suppress
+from typing import TYPE_CHECKING
+
+from auditproof.errors import AuditproofError
+from auditproof.kube.action import Request
+from auditproof.kube.attributes import attributes_of
+from auditproof.proof.completion import end_shows, is_over
+from auditproof.proof.fence.agreement import Agreement
+from auditproof.proof.fence.batch_log import Asked, BatchLog
+from auditproof.proof.fence.reconcile import AGENT
+from auditproof.proof.fence.result import Fence, Sent
+from auditproof.proof.verdict import NOT_STORED
+from auditproof.wait import TimedOut, wait_until
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from auditproof.audit.decide import Decision
+    from auditproof.auditlog.file_log import AuditLog
+    from auditproof.client.connection import Response, Wire
+    from auditproof.kube.attributes import Attributes
+    from auditproof.kube.identity import Identity
+    from auditproof.proof.fence.sentinel import Sentinel
+    from auditproof.setup.admin import Admin
+
+DEATH_TIMEOUT_S = 1.0
+FENCE_TIMEOUT_S = 10.0  # how long the sentinel's event may take into the log; in blocking mode it is there at once
+REACH = 16  # sentinels that are tried for each log, until each has seen one
+FOLLOW_UP = Request("GET", "/version")
+USER_AGENT = f"{AGENT}fence"
+
+
+class Enclosure:
+    """Opens and closes fences on one server; a fence's end is the next one's beginning."""
+
+    def __init__(
+        self,
+        log: AuditLog,
+        admin: Admin,
+        sentinel: Sentinel | None,
+        new_wire: Callable[[Identity], Wire],
+        next_id: Callable[[], str],
+        died: Callable[[], str],
+        decide: Callable[[Attributes], Decision],
+        request_log: Callable[[], str],
+        servers: int = 1,
+        *,
+        own: bool = True,
+    ) -> None:
+        self._log = BatchLog(log)
+        self._servers = servers
+        self._request_log = request_log
+        self._sentinel = sentinel
+        self._new_wire = new_wire
+        self._next_id = next_id
+        self._died = died
+        self._patience_s = FENCE_TIMEOUT_S
+        self._decide = decide
+        self._agreement = Agreement(self._log, admin, servers, own=own)
+        self._asked = Asked()
+        self._wires: dict[int, Wire] = {}  # of the sentinel, to the server of each log
+
+    def open(self) -> None:
+        """Note the end of the log and the counters.
+
+        Raises AuditproofError where either cannot be read: then nothing should be performed.
+        """
+        self._log.forget()
+        self._asked = Asked()
+        self._agreement.open(self._asked, lambda: self._sentinel and self._read_to_sentinel())
+
+    def close(self, sent: Sequence[Sent], patience_s: float = FENCE_TIMEOUT_S) -> Fence:
+        """Fence everything in ``sent``; never raises: what goes wrong is a doubt.
+
+        ``patience_s`` is how long the fence may take into the log.
+        """
+        self._patience_s = patience_s
+        exchanges = [item.exchange for item in sent]
+        agents = {each.user_agent: each.audit_id for each in exchanges if each.user_agent}
+        self._log.want((each.audit_id for each in exchanges), agents)
+        self._asked.ids.update(each.audit_id for each in exchanges)
+        doubts: list[str] = []
+        unsound: list[str] = []
+        closed: frozenset[tuple[Wire, int]] = frozenset()
+        over: frozenset[str] = frozenset()
+        text, unclear, missed = "", "", dict[str, str]()
+        try:
+            closed = self._follow_up(sent)
+            over = self._settle(sent, closed)
+            text = self._read_to_sentinel() if self._sentinel else self._read_to_end()
+            text += self._wait_for_all()
+            for each in exchanges:
+                self._agreement.note_clock(self._log.events.get(each.audit_id, ()), each.started, each.finished)
+            agreed = self._agreement.close(patience_s)
+            doubts += agreed.doubts
+            unclear = agreed.unclear
+            missed, changed = self._agreement.decisions(exchanges, agreed, self._decide)
+            unsound += [*agreed.unsound, *([changed] if changed else [])]
+        except AuditproofError as error:
+            doubts.append(f"the fence was not seen: {error}")
+            doubts += self._death()
+            self._log.read_what_is_there()
+        doubts += self._log.problems
+        clock = self._agreement.clock
+        text += f"; {clock.text()}" if clock.text() else ""
+        return Fence(
+            text,
+            tuple(doubts),
+            closed,
+            self._log.found(),
+            over,
+            missed,
+            tuple(unsound),
+            clock,
+            self._log.strangers,
+            unclear,
+        )
+
+    def _death(self) -> list[str]:
+        """What ended, if anything did: a process that is killed closes its connections a moment before it is gone."""
+        try:
+            what = "the end of a server that does not answer"
+            return [wait_until(lambda: self._died() or None, what=what, timeout_s=DEATH_TIMEOUT_S)]
+        except TimedOut:
+            return []
+
+    def end(self) -> None:
+        """Close the sentinel's connections."""
+        for wire in self._wires.values():
+            wire.close()
+
+    def _follow_up(self, sent: Sequence[Sent]) -> frozenset[tuple[Wire, int]]:
+        """One more request on every wire; where it came over the same connection, what was before it is done."""
+        closed = set()
+        for wire, identity in {item.wire: item.exchange.identity for item in sent}.items():
+            audit_id = self._next_id()
+            self._asked.ids.add(audit_id)
+            answer = wire.send(FOLLOW_UP, audit_id=audit_id, user_agent=USER_AGENT)
+            if not answer.error and answer.header("Audit-Id") == audit_id:
+                closed.add((wire, answer.connection))
+                self._asked.beside.append(attributes_of(FOLLOW_UP.method, FOLLOW_UP.uri, identity.user_info()))
+        return frozenset(closed)
+
+    def _settle(self, sent: Sequence[Sent], closed: frozenset[tuple[Wire, int]]) -> frozenset[str]:
+        """The Audit-IDs of requests that are seen to be over although their connection does not show it.
+
+        It is waited for those whose end can show at all; what does not show is a doubt, not an error.
+        """
+        fence = Fence("", (), closed, {})
+        still_open = {item.exchange.audit_id: item for item in sent if not fence.settles(item)}
+        over: set[str] = set()
+
+        def look() -> bool | None:
+            self._log.read()
+            log = self._request_log() if still_open else ""
+            over.update(
+                name for name, item in still_open.items() if is_over(item.exchange, self._log.events.get(name, ()), log)
+            )
+            return True if over >= {name for name in still_open if shows(name, bool(log))} else None
+
+        def shows(name: str, logs: bool) -> bool:
+            exchange = still_open[name].exchange
+            return end_shows(exchange, self._decide(exchange.attributes), logs=logs)
+
+        if still_open:
+            with suppress(TimedOut):
+                wait_until(look, what="requests to end", timeout_s=self._patience_s)
+        return frozenset(over)
+
+    def _read_to_sentinel(self) -> str:
+        """Send sentinels until one has been read back from each log; mostly there is one log."""
+        assert self._sentinel is not None
+        missing, known, audit_id = set(range(self._servers)), dict(self._wires), ""
+        for _ in range(self._servers * (REACH if self._servers > 1 else 1)):
+            place = next((n for n in sorted(missing) if n in known), None)
+            wire = self._new_wire(self._sentinel.identity) if place is None else known.pop(place)
+            answer = self._send_sentinel(wire)
+            audit_id = answer.audit_id
+            what = f"the event of the sentinel {audit_id} in the audit log"
+            wait_until(lambda name=audit_id: self._look_for(name), what=what, timeout_s=self._patience_s)  # type: ignore[misc]
+            self._agreement.note_clock(self._log.events[audit_id], answer.started, answer.finished)
+            place = self._log.places[audit_id]
+            if self._wires.setdefault(place, wire) is not wire:
+                wire.close()
+            missing.discard(place)
+            if not missing:
+                return self._fence_text(audit_id)
+        raise AuditproofError(f"{len(missing)} of {self._servers} logs are of no API server behind this address")
+
+    def _send_sentinel(self, wire: Wire) -> Response:
+        assert self._sentinel is not None
+        audit_id, request = self._next_id(), self._sentinel.request
+        self._asked.ids.add(audit_id)
+        response = wire.send(request, audit_id=audit_id, user_agent=USER_AGENT)
+        if response.error:
+            raise AuditproofError(f"the sentinel got no answer: {response.error}")
+        if response.status == 500 and NOT_STORED in response.body:
+            raise AuditproofError("the server refuses requests that it cannot record, the sentinel, too")
+        if response.header("Audit-Id") != audit_id:
+            raise AuditproofError(f"the sentinel was answered {response.status} without its Audit-ID, by somebody else")
+        self._asked.beside.append(attributes_of(request.method, request.uri, self._sentinel.identity.user_info()))
+        return response
+
+    def _fence_text(self, audit_id: str) -> str:
+        assert self._sentinel is not None
+        request, who = self._sentinel.request, self._sentinel.identity
+        where = "the log" if self._servers == 1 else f"each of {self._servers} logs (the last one)"
+        return f"{request.method} {request.uri} by {who}, Audit-ID {audit_id}, read back from {where}"
+
+    def _wait_for_all(self) -> str:
+        """The rest of the fence of a log in no order: every event that the server has counted must be there.
+
+        Raises AuditproofError where one is missing, which may still come, or may be one that the server wrote off.
+        """
+        if self._log.in_order:
+            return ""
+        if self._agreement.blind:
+            raise AuditproofError(self._agreement.blind)
+
+        def look() -> int | None:
+            before = self._agreement.ask().counters
+            self._log.read()
+            after = self._agreement.ask().counters
+            return after.events if before.events == after.events == self._log.lines and not after.lost else None
+
+        try:
+            count = wait_until(look, what="all events to come", timeout_s=self._patience_s)
+        except TimedOut:
+            counted = self._agreement.ask().counters.events
+            raise AuditproofError(
+                f"this log is in no order, and holds {self._log.lines} of the {counted} events that the server counts: "
+                "the others may still come"
+            ) from None
+        return f"; all {count} events that the server counts are there"
+
+    def _look_for(self, audit_id: str) -> bool | None:
+        self._log.want([audit_id])
+        self._log.read()
+        return True if audit_id in self._log.events else None
+
+    def _read_to_end(self) -> str:
+        """The fence of a policy that records nothing: the server must not have counted a single event."""
+        counted = self._agreement.counted_since()
+        self._log.read()
+        if counted:
+            raise AuditproofError(
+                f"auditproof found no request that this policy records, yet the server counted {counted} audit events"
+            )
+        return "this policy records nothing: apiserver_audit_event_total stood still"

@@ -1,0 +1,138 @@
+"""The sentinel of a fence: a harmless request that a policy is sure to record. Pure.
+
+A fence proves that an event is absent. It has two steps, both sent after the actions: on every connection that carried
+an action a follow-up request, which the server only begins when all events of the earlier ones were handed to the log
+(one HTTP/1.1 connection serves one request at a time); then one sentinel, whose own event, read back, shows that the
+log which was read is this server's, live and complete up to there. The policy is not touched: the sentinel is a
+request that the policy itself records. A policy that records nothing at all has none.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+from urllib.parse import quote
+
+from auditproof.audit.decide import decide
+from auditproof.audit.event import Level
+from auditproof.audit.stages import emitted_stages
+from auditproof.kube.action import METHODS, Request
+from auditproof.kube.attributes import attributes_of
+from auditproof.kube.identity import Identity
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from auditproof.audit.policy.load import GroupResources, Policy, PolicyRule
+
+NAME = "auditproof-fence"  # user, object and path segment: nothing of this name exists
+# A rule may name a user with every right: what would write is a dry run, and a collection is that of the one name.
+_QUERIES = {
+    "get": "",
+    "list": "",
+    "create": "?dryRun=All",
+    "patch": "?dryRun=All",
+    "update": "?dryRun=All",
+    "delete": "?dryRun=All",
+    "deletecollection": "?dryRun=All&fieldSelector=metadata.name%3D{name}",
+    "watch": "?watch=true&timeoutSeconds=1&fieldSelector=metadata.name%3D{name}",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Sentinel:
+    """Who sends what so that an event is surely written."""
+
+    identity: Identity
+    request: Request
+
+
+def choose_sentinel(policy: Policy, can: Callable[[Identity], bool] = lambda _: True) -> Sentinel | None:
+    """The first harmless request that ``policy`` records at some stage; None where there is none to be found.
+
+    It needs no rights (a refused request is recorded all the same) and names an object that does not exist. ``can``
+    tells as whom somebody can act on the server.
+    """
+    found = (s for rule in policy.rules for s in _candidates(rule) if _is_recorded(policy, s))
+    return next((sentinel for sentinel in found if can(sentinel.identity)), None)
+
+
+def _is_recorded(policy: Policy, sentinel: Sentinel) -> bool:
+    request, user = sentinel.request, sentinel.identity.user_info()
+    attributes = attributes_of(request.method, request.uri, user)
+    decision = decide(policy, attributes)
+    stages = emitted_stages(attributes, 401 if user is None else 403)
+    return decision.level is not Level.NONE and bool(stages - decision.omit_stages)
+
+
+def _candidates(rule: PolicyRule) -> Iterator[Sentinel]:
+    if rule.level is not Level.NONE:
+        for identity in _identities(rule):
+            for request in _requests(rule):
+                yield Sentinel(identity, request)
+
+
+def _identities(rule: PolicyRule) -> Iterator[Identity]:
+    for user in filter(None, rule.users or (NAME,)):  # nobody is called by an empty name
+        for group in rule.user_groups or ("",):
+            if user == "system:anonymous" or group == "system:unauthenticated":
+                yield Identity.anonymous()
+            else:
+                yield Identity.x509(user, *([group] if group not in ("", "system:authenticated") else []))
+    yield from _service_accounts(rule)
+    if not rule.users and not rule.user_groups:
+        yield Identity.bad_token()
+
+
+def _service_accounts(rule: PolicyRule) -> Iterator[Identity]:
+    """Where no certificate can be had, it may be a service account: one of the rule's, or one of our own."""
+    for user in rule.users or (f"system:serviceaccount:{NAME}:{NAME}",):
+        if len(user.split(":")) == 4 and user.startswith("system:serviceaccount:"):
+            yield Identity.service_account(*user.split(":")[2:])
+
+
+def _requests(rule: PolicyRule) -> Iterator[Request]:
+    if not rule.resources and not rule.namespaces:
+        for pattern in rule.non_resource_urls or (f"/{NAME}",):
+            yield from _non_resource_requests(rule, pattern)
+    if not rule.non_resource_urls:
+        for namespace in rule.namespaces or (NAME,):
+            for group, resource, subresource, name in _targets(rule.resources):
+                for verb in _verbs(rule):
+                    yield _resource_request(verb, namespace, group, resource, subresource, name)
+
+
+def _verbs(rule: PolicyRule) -> tuple[str, ...]:
+    return tuple(verb for verb in _QUERIES if not rule.verbs or verb in rule.verbs)
+
+
+def _non_resource_requests(rule: PolicyRule, pattern: str) -> Iterator[Request]:
+    path = quote(pattern.removesuffix("*") + NAME if pattern.endswith("*") else pattern)
+    for verb in rule.verbs or ("get",):
+        if verb in ("get", "head", "options"):
+            yield Request(verb.upper(), path if path.startswith("/") else f"/{path}")
+
+
+def _targets(resources: tuple[GroupResources, ...]) -> Iterator[tuple[str, str, str, str]]:
+    """Group, resource, subresource and object name of requests that may match one of ``resources``."""
+    if not resources:
+        yield "", "configmaps", "", NAME
+    for entry in resources:
+        group = "" if entry.group == "*" else entry.group
+        name = next((name for name in entry.resource_names if name), NAME)
+        for pattern in entry.resources or (NAME,):
+            resource, _, subresource = pattern.partition("/")
+            resource = NAME if resource == "*" else resource
+            yield group, resource, "" if subresource == "*" else subresource, name
+
+
+def _resource_request(verb: str, namespace: str, group: str, resource: str, subresource: str, name: str) -> Request:
+    base = f"/apis/{group}/v1" if group else "/api/v1"
+    scope = f"/namespaces/{quote(namespace)}" if namespace else ""
+    on_collection = verb in ("list", "watch", "deletecollection") or (verb == "create" and not subresource)
+    path = f"{base}{scope}/{quote(resource)}" + ("" if on_collection else f"/{quote(name)}")
+    path += f"/{quote(subresource)}" if subresource else ""
+    sends_body = verb in ("create", "patch", "update")
+    media = "application/merge-patch+json" if verb == "patch" else "application/json"
+    path += _QUERIES[verb].format(name=quote(name, safe=""))
+    return Request(METHODS[verb], path, (("Content-Type", media),) if sends_body else (), b"{}" if sends_body else None)

@@ -1,0 +1,54 @@
+"""What the API servers behind an address say of themselves: their audit counters, as they stand now."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from auditproof.auditlog.metrics import Counters, Scrape, parse_counters, together
+from auditproof.errors import AuditproofError
+
+if TYPE_CHECKING:
+    from auditproof.client.connection import Response
+    from auditproof.setup.admin import Admin
+
+METRICS = "/metrics"
+
+
+class Metrics:
+    """Reads the counters of ``servers`` API servers; ``blind`` says why that cannot be, once ``first`` has tried."""
+
+    def __init__(self, admin: Admin, servers: int) -> None:
+        self._admin = admin
+        self._servers = servers
+        self.blind = ""
+
+    def first(self) -> Scrape | None:
+        """The counters when a run begins; None where the admin is not allowed to see them, for the whole run."""
+        response = self._admin.send("GET", METRICS)
+        if response.status != 403:
+            return self.read()
+        self.blind = "the server's audit counters cannot be read (403): an event that it lost would not be noticed"
+        return None
+
+    def read(self) -> Scrape:
+        """The counters of all servers together. Raises AuditproofError where a server does not tell them."""
+        found = self._by_process()
+        if len(found) < self._servers:  # a connection was lost, and has come to another server
+            self._admin.reach_again()
+            found = self._by_process()
+        answers = [answer for answer, _ in found.values()]
+        return Scrape(
+            together([counters for _, counters in found.values()]),
+            tuple(answer.audit_id for answer in answers),
+            min(answer.started for answer in answers),
+            max(answer.finished for answer in answers),
+        )
+
+    def _by_process(self) -> dict[float, tuple[Response, Counters]]:
+        found: dict[float, tuple[Response, Counters]] = {}
+        for answer in self._admin.everywhere("GET", METRICS):
+            if answer.status != 200:
+                raise AuditproofError(f"GET {METRICS} was answered {answer.status}: the audit counters cannot be read")
+            counters = parse_counters(answer.body)
+            found[counters.process_start] = answer, counters
+        return found

@@ -1,0 +1,96 @@
+"""What the server has counted of the policy's decisions, held against what was sent and what the log shows.
+
+The policy is evaluated once a request, and each evaluation counted by the level that it came to, also one that excludes
+the request (apiserver_audit_level_total; staging/src/k8s.io/apiserver/pkg/endpoints/filters/audit.go): what is not
+counted has not come so far, whoever has answered it.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from auditproof.audit.event import Level
+from auditproof.audit.stages import emitted_stages
+from auditproof.proof.verdict import UNSETTLED
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Collection, Mapping, Sequence
+
+    from auditproof.audit.decide import Decision
+    from auditproof.auditlog.metrics import Counters
+    from auditproof.client.exchange import Exchange
+    from auditproof.kube.attributes import Attributes
+
+
+@dataclass(frozen=True, slots=True)
+class Counted:
+    """The evaluations between two readings of the counters, and all that is known to have been evaluated meanwhile.
+
+    ``beside`` are the requests of ours that were answered and are no actions: each could make up for an action that has
+    not come so far. ``others`` are the levels of requests in the log that are not ours.
+    """
+
+    before: Counters
+    after: Counters
+    beside: Sequence[Attributes] = ()
+    others: Collection[Level] = ()
+
+    def at(self, level: str) -> int:
+        """How many evaluations came to a level."""
+        return self.after.levels.get(level, 0) - self.before.levels.get(level, 0)
+
+    @property
+    def all(self) -> int:
+        """How many evaluations there were."""
+        return sum(self.after.levels.values()) - sum(self.before.levels.values())
+
+
+def uncounted(
+    sent: Sequence[Exchange], recorded: Collection[str], counted: Counted, decide: Callable[[Attributes], Decision]
+) -> dict[str, str]:
+    """A doubt, by Audit-ID, about each action without an event that the server may never have seen.
+
+    ``recorded`` are the Audit-IDs that the log has events of, ``decide`` is the policy that the server runs.
+    """
+    decisions = {exchange.audit_id: decide(exchange.attributes) for exchange in sent}
+    levels = [str(decisions[exchange.audit_id].level) for exchange in sent if _reaches_the_policy(exchange)]
+    levels += [str(decide(attributes).level) for attributes in counted.beside]
+    due, everything = Counter(levels), len(levels) + len(counted.others)
+    doubts: dict[str, str] = {}
+    for exchange in sent:
+        name = exchange.audit_id
+        level = str(decisions[name].level)
+        if name in recorded:
+            continue
+        if counted.at(level) < due[level] and not _leaves_events(exchange, decisions[name]):
+            doubts[name] = f"the server counted {counted.at(level)} requests at level {level}, sent: {due[level]}"
+        elif counted.all < everything:
+            doubts[name] = (
+                f"the server counted {counted.all} requests, and at least {everything} were sent to it: some of them "
+                "never came so far, and this may be one"
+            )
+    return doubts
+
+
+def miscounted(shown: Mapping[str, Level], counted: Counted) -> str:
+    """Why the levels in the log cannot be the server's own: it decided so less often; mostly an empty text."""
+    for level, count in sorted(Counter(map(str, shown.values())).items()):
+        if counted.at(level) < count:
+            return (
+                f"the log shows {count} requests at level {level}, and the server has decided so {counted.at(level)} "
+                "times: somebody has changed the log"
+            )
+    return ""
+
+
+def _reaches_the_policy(exchange: Exchange) -> bool:
+    """Whether the answer surely came from below the filter that evaluates the policy."""
+    return exchange.echoed and not exchange.error and exchange.status not in (0, *UNSETTLED)
+
+
+def _leaves_events(exchange: Exchange, decision: Decision) -> bool:
+    """Whether the policy that the server runs has the action recorded at any stage."""
+    kept = emitted_stages(exchange.attributes, exchange.status) - decision.omit_stages
+    return decision.level is not Level.NONE and bool(kept)

@@ -1,0 +1,63 @@
+"""Whether a server runs the policy that it is said to run: a request of every rule tells, before all other proofs.
+
+Where we start the server that is no question; somebody else's may run an older file, or another one.
+"""
+
+from __future__ import annotations
+
+from contextlib import suppress
+from typing import TYPE_CHECKING
+
+from auditproof.analysis.space import Space
+from auditproof.analysis.space.client_request import NotPerformable, asked_text, performable
+from auditproof.cases.expectation import Expectation
+from auditproof.proof.prover import Step
+from auditproof.proof.verdict import Outcome
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from auditproof.analysis.space.client_request import Performable
+    from auditproof.audit.policy.load import Policy
+    from auditproof.kube.capability import Capability
+    from auditproof.kube.discovery import Served
+    from auditproof.kube.identity import Identity
+    from auditproof.proof.prover import Prover
+
+
+def doubt_that_it_runs(
+    prover: Prover, policy: Policy, served: Served, capabilities: frozenset[Capability]
+) -> tuple[str, bool]:
+    """Why the server seems not to run ``policy``, or an empty text; and whether that is sure, seen in the log.
+
+    Raises AuditproofError where nothing can be performed.
+    """
+    can = lambda who: who.needs <= capabilities and not prover.cannot(who)  # noqa: E731
+    steps = [
+        Step(f"identification-{n}", sent.identity, sent.request, Expectation())
+        for n, sent in enumerate(_of_every_rule(policy, served, can))
+    ]
+    proofs = prover.prove(steps)
+    wrong = [proof for proof in proofs if proof.verdict.outcome is Outcome.VIOLATED]
+    if wrong:
+        asked, reason = asked_text(wrong[0].step.attributes), wrong[0].verdict.reasons[0]
+        return f"the server does not run this policy: {asked}: {reason} ({len(wrong)} of {len(proofs)} requests)", True
+    unproven = [proof for proof in proofs if proof.verdict.outcome is Outcome.UNPROVEN]
+    if len(unproven) == len(proofs):
+        reason = unproven[0].verdict.reasons[0] if unproven else "no request that its rules decide can be made here"
+        return f"nothing shows that the server runs this policy, and that this is its log: {reason}", False
+    return "", False
+
+
+def _of_every_rule(policy: Policy, served: Served, can: Callable[[Identity], bool]) -> Iterator[Performable]:
+    """A request that each rule decides, and one that none does, by somebody as whom one can act here."""
+    space = Space.of(policy.rules, served)
+    decided: set[int | None] = set()
+    for outcome in sorted(space.outcomes(), key=lambda outcome: outcome.oddness):
+        if outcome.deciding[0] in decided:
+            continue
+        with suppress(NotPerformable):
+            sent = performable(outcome.cells[0].attributes(space.user(outcome)))
+            if can(sent.identity):
+                decided.add(outcome.deciding[0])
+                yield sent

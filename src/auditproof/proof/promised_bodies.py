@@ -1,0 +1,102 @@
+"""The bodies that a level promises: what an event must hold of request and answer, and what it must not. Pure.
+
+Sources: LogRequestObject, LogRequestPatch and LogResponseObject in staging/src/k8s.io/apiserver/pkg/audit/request.go,
+and their callers in pkg/endpoints/handlers. A body is recorded once it was decoded, so that of a refused request nobody
+can say from outside whether there was one; of an accepted one there was. What another server answers for, an aggregated
+API or a kubelet, passes by unread.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from auditproof.audit.event import Level, Stage
+from auditproof.kube.action import STREAMS
+from auditproof.kube.attributes import is_long_running
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Iterator, Mapping
+
+    from auditproof.audit.decide import Decision
+    from auditproof.audit.event import AuditEvent
+    from auditproof.client.exchange import Exchange
+
+WRITES = frozenset({"create", "update", "patch", "delete", "deletecollection"})
+READS = frozenset({"get", "list"})
+TRUNCATED = "audit.k8s.io/truncated"  # plugin/pkg/audit/truncate/truncate.go
+_LEVELS = {"requestObject": Level.REQUEST, "responseObject": Level.REQUEST_RESPONSE}
+
+
+def impossible_bodies(event: AuditEvent, exchange: Exchange, *, own_api: bool) -> Iterator[str]:
+    """What no API server writes about this request, whatever its policy: bodies too many or too few.
+
+    ``own_api``: the server itself answers for the resource, not an aggregated one.
+    """
+    for field, needed in _LEVELS.items():
+        if field not in event.raw:
+            continue
+        if event.level < needed:
+            yield f"the event at level {event.level} holds a {field}"
+        elif event.stage is Stage.REQUEST_RECEIVED:
+            yield f"the event at stage {event.stage} holds a {field}: no body was read yet"
+        elif field == "requestObject" and not _can_send_object(exchange):
+            yield "the event holds a requestObject, and no body was sent that could be one"
+    if not is_truncated(event):
+        for field in _lacking(event, exchange, own_api=own_api):
+            yield f"the event at level {event.level} has no {field}, which that level promises"
+
+
+def broken_promises(
+    event: AuditEvent, exchange: Exchange, decision: Decision, *, own_api: bool, unwanted: Collection[str] = ()
+) -> Iterator[str]:
+    """What policy and flags of a server can do to the bodies of an event, and must not have done.
+
+    ``unwanted`` are fields that the case says are absent, which then is what is to be shown.
+    """
+    for field in _LEVELS:
+        if field in event.raw and _keeps_managed_fields(event.raw[field], field, exchange, decision):
+            yield f"the {field} holds managedFields, which the policy omits"
+    if is_truncated(event):
+        for field in _lacking(event, exchange, own_api=own_api):
+            if field not in unwanted:
+                yield (
+                    f"the event at level {event.level} has no {field}, which that level promises: the server has "
+                    f"truncated it ({TRUNCATED})"
+                )
+
+
+def is_truncated(event: AuditEvent) -> bool:
+    """Whether the server says that it has taken the bodies out, because they were too large."""
+    return TRUNCATED in (event.raw.get("annotations") or {})
+
+
+def _lacking(event: AuditEvent, exchange: Exchange, *, own_api: bool) -> Iterator[str]:
+    """The bodies that the last event of a request that was accepted must have and has not."""
+    if not own_api or not 200 <= exchange.status < 300 or event.stage is not Stage.RESPONSE_COMPLETE:
+        return
+    attributes = exchange.attributes
+    if not attributes.resource_request or is_long_running(attributes) or attributes.subresource in STREAMS:
+        return
+    writes = attributes.verb in WRITES and bool(exchange.request.body)
+    due = {"requestObject": writes, "responseObject": attributes.verb in WRITES | READS}
+    for field, needed in _LEVELS.items():
+        if due[field] and event.level >= needed and field not in event.raw:
+            yield field
+
+
+def _can_send_object(exchange: Exchange) -> bool:
+    """Whether the server may have read an object out of the request's body."""
+    return exchange.attributes.resource_request and exchange.attributes.verb in WRITES
+
+
+def _keeps_managed_fields(body: Any, field: str, exchange: Exchange, decision: Decision) -> bool:
+    """Whether managedFields are there although they are omitted; a patch is recorded as it was sent."""
+    if not decision.omit_managed_fields or (field == "requestObject" and exchange.attributes.verb == "patch"):
+        return False
+    items = body.get("items") if isinstance(body, dict) else None
+    return any(map(_has_managed_fields, items if isinstance(items, list) else [body]))
+
+
+def _has_managed_fields(value: Mapping[str, Any] | Any) -> bool:
+    metadata = value.get("metadata") if isinstance(value, dict) else None
+    return isinstance(metadata, dict) and "managedFields" in metadata

@@ -1,0 +1,314 @@
+"""Plan, perform, fence, judge: the whole story of a batch of actions on one cluster.
+
+All actions of a batch are sent first, one after the other; then one fence closes them all; then the log is read once
+and every action is judged. So a proof costs little more than its request.
+"""
+
+from __future__ import annotations
+
+import secrets
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, replace
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+from auditproof.audit.decide import decide
+from auditproof.auditlog.merged_log import UnionLog
+from auditproof.client.connection import Wire, sent_agent
+from auditproof.client.exchange import Exchange
+from auditproof.clusters.logs import open_logs
+from auditproof.clusters.policy_files import check_given
+from auditproof.errors import AuditproofError, ClusterError, LogUnreadable
+from auditproof.kube.attributes import attributes_of
+from auditproof.kube.discovery import load_served
+from auditproof.kube.identity import MASTERS, IdentityKind
+from auditproof.proof.fence.fence import FENCE_TIMEOUT_S, Enclosure
+from auditproof.proof.fence.result import Sent
+from auditproof.proof.fence.sentinel import choose_sentinel
+from auditproof.proof.server_watch import Vigil
+from auditproof.proof.verdict import Evidence, Verdict, judge
+from auditproof.setup.admin import Admin
+from auditproof.setup.credentials import Credentials
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Mapping, Sequence
+    from pathlib import Path
+
+    from auditproof.audit.event import AuditEvent
+    from auditproof.audit.policy.load import Policy
+    from auditproof.auditlog.file_log import AuditLog, Mark
+    from auditproof.cases.expectation import Expectation
+    from auditproof.client.connection import Credential
+    from auditproof.clusters.cluster import Cluster
+    from auditproof.kube.action import Request
+    from auditproof.kube.attributes import Attributes
+    from auditproof.kube.identity import Identity
+    from auditproof.proof.fence.sentinel import Sentinel
+
+MAX_WATCHES = 64  # sent beside each other, because each lasts a second or more
+
+
+@dataclass(frozen=True)
+class Step:
+    """One action to be proven: who sends which request, what is expected, and which objects must be there before."""
+
+    id: str
+    identity: Identity
+    request: Request
+    expectation: Expectation
+    given: tuple[Mapping[str, Any], ...] = ()
+
+    @cached_property
+    def attributes(self) -> Attributes:
+        """What the API server's audit will see of this step."""
+        return attributes_of(self.request.method, self.request.uri, self.identity.user_info())
+
+
+@dataclass(frozen=True, slots=True)
+class Proof:
+    """A step with its verdict."""
+
+    step: Step
+    verdict: Verdict
+
+
+class Prover:
+    """Proves actions on one cluster; not to be shared between threads.
+
+    ``policy`` is what the actions are judged by, ``running`` what the server was started with: the same, but for a
+    sabotage run. ``died`` answers an empty text while the servers run, else what happened to them. ``folder`` is
+    private and takes the credentials. ``log`` is where the events are read, the cluster's log file unless it is given;
+    ``request_log`` answers the text of the server's own log, empty where it says nothing of requests; ``patience_s`` is
+    how long the end of a batch may take to get into the audit log. ``performed`` is called whenever an action was
+    sent, from any thread.
+    """
+
+    def __init__(
+        self,
+        cluster: Cluster,
+        policy: Policy,
+        *,
+        running: Policy,
+        folder: Path,
+        died: Callable[[], str],
+        log: AuditLog | None = None,
+        request_log: Callable[[], str] = lambda: "",
+        patience_s: float = FENCE_TIMEOUT_S,
+        performed: Callable[[], None] = lambda: None,
+    ) -> None:
+        self._vigil = Vigil(died, performed)
+        self._cluster, self.kubernetes = cluster, cluster.kubernetes
+        self._policy, self._running = policy, running
+        self._admin = Admin(cluster)
+        self._credentials = Credentials(cluster, self._admin, folder)
+        self._wires: dict[Identity, Wire] = {}
+        self._owners: dict[str, str] = {}
+        self._run, self._count = f"auditproof-{secrets.token_hex(6)}", 0
+        self.patience_s = patience_s
+        logs = open_logs(cluster)
+        self.log = log or (logs[0] if len(logs) == 1 else UnionLog(logs))
+        self._doubts: tuple[str, ...] = ()
+        self._own_groups = load_served(self.kubernetes.removeprefix("v")).groups
+        self._foreign_groups: set[str] = set()  # for which another server answers
+        self._enclosure = Enclosure(
+            self.log,
+            self._admin,
+            self._sentinel(running),
+            self._new_wire,
+            self._next_id,
+            died,
+            lambda attributes: decide(running, attributes),
+            request_log,
+            cluster.servers,
+            own=not cluster.guest,
+        )
+
+    def prove(self, steps: Sequence[Step]) -> tuple[Proof, ...]:
+        """Perform all ``steps`` in order, fence them, and judge each.
+
+        Raises AuditproofError where the set-up fails, so that nothing was performed. What goes wrong later makes
+        verdicts UNPROVEN.
+        """
+        steps = self.begin(steps)
+        return self.finish(steps, self.perform(steps))
+
+    def begin(self, steps: Sequence[Step]) -> list[Step]:
+        """Make what ``steps`` need, and note the end of the log; answers the steps as this cluster performs them.
+
+        Raises AuditproofError where that fails, or where the server was given another policy than it is said to run.
+        """
+        self._vigil.begin()
+        check_given(self._cluster, self._running)
+        located = [self._located(step) for step in steps]
+        try:
+            self._prepare(located)
+            self._enclosure.open()
+        except AuditproofError:
+            self._vigil.look()
+            raise
+        return located
+
+    def perform(self, steps: Sequence[Step]) -> list[Sent]:
+        """Send everything once, in order; only watches, and clients that do not just wait, run beside the rest.
+
+        Watches have a connection of their own, and so has what asks for another protocol: the server may end that
+        connection whatever it answers, and nothing else must be on it then.
+        """
+        with ThreadPoolExecutor(max_workers=MAX_WATCHES) as pool:
+            watches = {
+                step.id: pool.submit(self._send, step, self._new_wire(step.identity), self._next_id())
+                for step in steps
+                if step.attributes.verb == "watch" or step.request.client
+            }
+            return [
+                watches[step.id].result() if step.id in watches else self._send(step, self._wire(step), self._next_id())
+                for step in steps
+            ]
+
+    def perform_beside(self, steps: Sequence[Step], connections: int) -> list[Sent]:
+        """Send everything once, on so many connections beside each other; all steps have the same identity."""
+        parts = [[(step, self._next_id()) for step in steps[n::connections]] for n in range(connections)]
+        wires = [self._new_wire(steps[0].identity) for _ in parts]
+        with ThreadPoolExecutor(max_workers=connections) as pool:
+            sent = list(
+                pool.map(lambda wire, part: [self._send(step, wire, name) for step, name in part], wires, parts)
+            )
+        return [sent[n % connections][n // connections] for n in range(len(steps))]
+
+    def finish(self, steps: Sequence[Step], sent: Sequence[Sent]) -> tuple[Proof, ...]:
+        """Fence what was ``sent`` for ``steps``, in the same order, and judge each. Raises as check_given does."""
+        fence = self._enclosure.close(sent, 0.0 if self._vigil.doubts else self.patience_s)
+        check_given(self._cluster, self._running)
+        for wire in {item.wire for item in sent} - set(self._wires.values()):
+            wire.close()
+        return tuple(self._judge(step, item, fence) for step, item in zip(steps, sent, strict=True))
+
+    def doubt(self, text: str) -> None:
+        """Let nothing be proven from now on that is not seen to be wrong, because of ``text``."""
+        self._doubts = (text,)
+
+    def cannot(self, identity: Identity, given: Iterable[Mapping[str, Any]] = ()) -> str:
+        """What an action of ``identity`` with ``given`` needs and this cluster does not give; mostly nothing."""
+        if not self._cluster.guest:
+            return ""
+        if MASTERS in identity.groups and self._cluster.client_ca_key is None:
+            return f"a signer that makes no certificate for {MASTERS}"
+        paths = [f"/api/v1/namespaces/{each['metadata']['name']}" for each in given if each["kind"] == "Namespace"]
+        if identity.kind is IdentityKind.SERVICE_ACCOUNT:
+            namespace, name = identity.user.split(":")[2:]
+            paths.append(f"/api/v1/namespaces/{namespace}/serviceaccounts/{name}")
+        return next((f"{path}, made by {whose}" for path in paths if (whose := self._whose(path))), "")
+
+    def _whose(self, path: str) -> str:
+        if path not in self._owners:
+            self._owners[path] = self._admin.whose(path)
+        return self._owners[path]
+
+    def _sentinel(self, running: Policy) -> Sentinel | None:
+        """The sentinel by somebody as whom one can act here.
+
+        Raises ClusterError where the policy records something, but nothing that can be asked for here.
+        """
+        can: Callable[[Identity], bool] = lambda who: (  # noqa: E731
+            who.needs <= self._cluster.capabilities and not self.cannot(who)
+        )
+        sentinel = choose_sentinel(running, can)
+        if sentinel is None and choose_sentinel(running) is not None:
+            raise ClusterError(
+                f"{running.path}: nobody as whom one can act on this cluster makes a request that this policy records: "
+                "nothing can be proven there"
+            )
+        return sentinel
+
+    def credential(self, identity: Identity) -> Credential:
+        """The credential by which ``identity`` acts on this cluster."""
+        return self._credentials.of(identity)
+
+    @property
+    def url(self) -> str:
+        """The https base address of the API server."""
+        return self._cluster.url
+
+    def mark(self) -> Mark:
+        """The present end of the log. Raises LogUnreadable."""
+        return self.log.mark()
+
+    def recorded(self, since: Mark) -> tuple[AuditEvent, ...]:
+        """Every event that the log holds after ``since``, whoever caused it.
+
+        Raises LogUnreadable, also where a line is no event: nobody knows what it was.
+        """
+        found = self.log.read(since, lambda _: True)
+        if found.problems:
+            raise LogUnreadable("; ".join(found.problems))
+        return found.events
+
+    def close(self) -> None:
+        """Close every connection."""
+        for wire in self._wires.values():
+            wire.close()
+        self._enclosure.end()
+        self._admin.close()
+
+    def _located(self, step: Step) -> Step:
+        """The step with the cluster's node in the place of ``<node>``."""
+        return replace(step, request=step.request.on(self._admin.node)) if step.request.names_node else step
+
+    def _prepare(self, steps: Sequence[Step]) -> None:
+        given = {id(manifest): manifest for step in steps for manifest in step.given}.values()
+        for manifest in given:
+            self._admin.create(manifest)
+        self._admin.settle(given)
+        if groups := {step.attributes.api_group for step in steps} - self._own_groups:
+            self._foreign_groups |= self._admin.aggregated(groups)
+        self._admin.grant((step.identity, step.attributes) for step in steps)
+        for identity in dict.fromkeys(step.identity for step in steps):
+            if identity not in self._wires:
+                self._wires[identity] = self._new_wire(identity)
+
+    def _new_wire(self, identity: Identity) -> Wire:
+        return Wire(self._cluster.url, self._cluster.ca, self._credentials.of(identity))
+
+    def _next_id(self) -> str:
+        self._count += 1
+        return f"{self._run}-{self._count}"
+
+    def _wire(self, step: Step) -> Wire:
+        own = step.request.upgrade or step.request.client
+        return self._new_wire(step.identity) if own else self._wires[step.identity]
+
+    def _send(self, step: Step, wire: Wire, audit_id: str) -> Sent:
+        agent = f"auditproof/{step.id} ({self._run})"
+        response = self._vigil.send(wire, step.request, audit_id=audit_id, user_agent=agent)
+        exchange = Exchange(
+            audit_id=audit_id if response.was_sent else "",
+            identity=step.identity,
+            request=step.request,
+            attributes=step.attributes,
+            status=response.status,
+            headers=response.headers,
+            body=response.body,
+            started=response.started,
+            finished=response.finished,
+            error=response.error,
+            user=self._credentials.user(step.identity),
+            user_agent=sent_agent(step.request, agent),
+            client="" if self._cluster.guest else self._cluster.client,
+        )
+        return Sent(exchange, wire, response.connection)
+
+    def _judge(self, step: Step, sent: Sent, fence: Any) -> Proof:
+        exchange = sent.exchange
+        evidence = Evidence(
+            exchange=exchange,
+            events=fence.events.get(exchange.audit_id, ()),
+            decision=decide(self._policy, exchange.attributes),
+            doubts=tuple(dict.fromkeys((*self._vigil.doubts, *self._doubts, *fence.doubts_about(sent)))),
+            fence=fence.text,
+            unsound=fence.faults_of(exchange),
+            unclear=fence.unclear,
+            over=exchange.audit_id in fence.over or exchange.audit_id in fence.events,
+            clock=fence.clock,
+            own_api=exchange.attributes.api_group not in self._foreign_groups,
+        )
+        return Proof(step, judge(step.expectation.seen_from(self._cluster.client), evidence))

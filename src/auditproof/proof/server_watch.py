@@ -1,0 +1,63 @@
+"""Whether the servers still run, asked when an answer makes one doubt it: nobody waits for a server that has ended."""
+
+from __future__ import annotations
+
+import time
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+
+from auditproof.client.connection import NOT_SENT, Response
+from auditproof.errors import ServerDied
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from auditproof.client.connection import Wire
+    from auditproof.kube.action import Request
+
+SLOW_S = 2.0  # whoever gets no answer, or waits longer for it, asks whether the servers run
+
+
+class Vigil:
+    """Remembers that a server has ended; ``died`` answers an empty text while all run, else what has ended.
+
+    ``performed`` is called whenever a request was sent, from the thread that has sent it.
+    There is one error for all that cannot be done any more, so that a thousand actions cost what one does.
+    """
+
+    def __init__(self, died: Callable[[], str], performed: Callable[[], None] = lambda: None) -> None:
+        self._died, self._performed = died, performed
+        self._known: ServerDied | None = None
+
+    @property
+    def doubts(self) -> tuple[str, ...]:
+        """Why nothing can be proven any more: a server was seen to have ended; mostly nothing."""
+        return (str(self._known),) if self._known is not None else ()
+
+    def begin(self) -> None:
+        """Raises ServerDied where a server had ended before, and still does not run."""
+        if self._known is not None and self._died():
+            raise self._known.with_traceback(None)
+        self._known = None
+
+    def look(self) -> None:
+        """Raises ServerDied where a server has ended."""
+        self._note()
+        if self._known is not None:
+            raise self._known
+
+    def send(self, wire: Wire, request: Request, *, audit_id: str, user_agent: str) -> Response:
+        """Send a request, but not where a server has ended: then the answer is an error that says so."""
+        if self._known is not None:
+            now = datetime.now(UTC)
+            return Response(0, (), b"", NOT_SENT, now, now, f"it was not sent, because {self._known}")
+        begun = time.monotonic()
+        response = wire.send(request, audit_id=audit_id, user_agent=user_agent)
+        self._performed()
+        if response.error or time.monotonic() - begun > SLOW_S:
+            self._note()
+        return response
+
+    def _note(self) -> None:
+        if self._known is None and (ended := self._died()):
+            self._known = ServerDied(ended)

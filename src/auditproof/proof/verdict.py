@@ -1,0 +1,293 @@
+"""judge(expectation, evidence): PROVEN, VIOLATED or UNPROVEN, with reasons. Pure.
+
+Three things are told apart. An exchange or a log that is not *sound* shows nothing at all: no Audit-ID came back, the
+log is not what the server has counted, or an event is such as no API server writes about this request, whatever its
+policy. What was seen in a sound log can violate an expectation at any time. What
+was *not* seen counts only where nothing casts doubt on the log's being complete: with a doubt, absence is neither a
+proof nor a violation, but UNPROVEN.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import TYPE_CHECKING
+
+from auditproof.audit.event import Level, Stage
+from auditproof.audit.stages import emitted_stages
+from auditproof.proof.clock import SAME
+from auditproof.proof.event_fields import unlike
+from auditproof.proof.event_match import contradictions, out_of_time
+from auditproof.proof.promised_bodies import broken_promises, impossible_bodies
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from auditproof.audit.decide import Decision
+    from auditproof.audit.event import AuditEvent
+    from auditproof.cases.expectation import Expectation
+    from auditproof.client.exchange import Exchange
+    from auditproof.proof.clock import Clock
+
+# Answers that can come from the filters above the one that consults the policy, or (504) before the request has ended:
+# the absence of an event says nothing then (k8s.io/apiserver pkg/server/config.go, DefaultBuildHandlerChain).
+UNSETTLED = {429, 503, 504}
+# Set by the filter of priority and fairness, which stands below the one that consults the policy, on every request that
+# is not long-running and on watches (pkg/server/filters/priority-and-fairness.go).
+FLOW_SCHEMA = "X-Kubernetes-Pf-Flowschema-Uid"
+NOT_STORED = b"failed to store audit event"
+
+
+class Outcome(StrEnum):
+    """The three values of a verdict."""
+
+    PROVEN = "PROVEN"
+    VIOLATED = "VIOLATED"
+    UNPROVEN = "UNPROVEN"
+
+
+@dataclass(frozen=True, slots=True)
+class Evidence:
+    """All that is known about one action.
+
+    ``decision`` is the policy's, ``doubts`` say why the absence of an event would prove nothing (fence not seen, lines
+    that are no events, lost events, a dead server); ``fence`` says in words what closed the scan.
+    ``unsound`` say why not even what is there can be relied on (the log holds more or fewer events than were counted),
+    ``unclear`` why nobody can say whether anything was lost; both are mostly empty. ``over``: events or the server's
+    own log name the Audit-ID. ``clock`` is how far the server's is ahead of ours, ``own_api`` says that no other server
+    answers for the resource.
+    """
+
+    exchange: Exchange
+    events: tuple[AuditEvent, ...]
+    decision: Decision
+    doubts: tuple[str, ...] = ()
+    fence: str = ""
+    unsound: tuple[str, ...] = ()
+    over: bool = False
+    unclear: str = ""
+    clock: Clock = SAME
+    own_api: bool = True
+
+    @property
+    def level(self) -> Level:
+        """The highest level at which the action was recorded; NONE where it was not."""
+        return max((event.level for event in self.events), default=Level.NONE)
+
+    @property
+    def stages(self) -> frozenset[Stage]:
+        """The stages at which the action was recorded."""
+        return frozenset(event.stage for event in self.events)
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """What was shown about one action; ``reasons`` are empty for PROVEN, else the first one says it all."""
+
+    outcome: Outcome
+    reasons: tuple[str, ...]
+    level: Level
+    stages: frozenset[Stage]
+    evidence: Evidence
+
+
+def judge(expectation: Expectation, evidence: Evidence) -> Verdict:
+    """Hold the evidence of one action against what is expected of it, and against the policy's own Decision."""
+    level = evidence.decision.level if expectation.level is None else expectation.level
+    stages = expected_stages(expectation, evidence, level)
+    unsound = (*_unsound_exchange(evidence), *evidence.unsound, *_unsound_events(evidence))
+    seen = tuple(_seen_wrong(expectation, evidence, level, stages))
+    missing = tuple(_missing(expectation, evidence, level, stages))
+    answer = tuple(_doubts(expectation, evidence))
+    absent = missing or not evidence.events
+    doubts = (*answer, *evidence.doubts, *([evidence.unclear] if evidence.unclear and absent else []))
+    if unsound:
+        return Verdict(Outcome.UNPROVEN, _once(*unsound, *doubts, *seen, *missing), level, stages, evidence)
+    if seen or (missing and not doubts):  # an answer that was not meant may be why
+        return Verdict(Outcome.VIOLATED, seen + missing + answer, level, stages, evidence)
+    if doubts:
+        return Verdict(Outcome.UNPROVEN, doubts + missing, level, stages, evidence)
+    return Verdict(Outcome.PROVEN, (), level, stages, evidence)
+
+
+def _once(*reasons: str) -> tuple[str, ...]:
+    return tuple(dict.fromkeys(reasons))
+
+
+def expected_stages(expectation: Expectation, evidence: Evidence, level: Level) -> frozenset[Stage]:
+    """The stages at which an event must stand: stated by the case, else all that are emitted and not omitted."""
+    if level is Level.NONE:
+        return frozenset()
+    return _kept_stages(evidence) if expectation.stages is None else expectation.stages
+
+
+def is_refused(exchange: Exchange) -> bool:
+    """Whether the server refused the request because it could not be recorded.
+
+    Source: WithAudit in k8s.io/apiserver pkg/endpoints/filters/audit.go, in mode blocking-strict.
+    """
+    return exchange.status == 500 and NOT_STORED in exchange.body
+
+
+def decided_stages(evidence: Evidence) -> frozenset[Stage]:
+    """The stages at which the policy itself, whatever the case says, has the action recorded."""
+    return frozenset() if evidence.decision.level is Level.NONE else _kept_stages(evidence)
+
+
+def _kept_stages(evidence: Evidence) -> frozenset[Stage]:
+    exchange = evidence.exchange
+    return emitted_stages(exchange.attributes, exchange.status) - evidence.decision.omit_stages
+
+
+def _seen_wrong(expectation: Expectation, evidence: Evidence, level: Level, stages: frozenset[Stage]) -> Iterator[str]:
+    """Everything that an event in the log shows to be wrong: no fence is needed for what is there."""
+    yield from _out_of_bounds(expectation, evidence) if evidence.events else ()
+    if evidence.events and not stages:
+        yield f"recorded at {evidence.level}, expected {_excluded(level)}"
+    elif evidence.events and evidence.level is not level:
+        yield f"recorded at {evidence.level}, expected {level}"
+    yield from _against_decision(evidence, stages)
+    yield from _wrong_stages(evidence, stages)
+    for event in evidence.events:
+        yield from broken_promises(
+            event, evidence.exchange, evidence.decision, own_api=evidence.own_api, unwanted=expectation.absent
+        )
+    if evidence.events and stages <= evidence.stages:  # else the last event may be the one that is not there
+        yield from unlike(expectation, evidence.events[-1])
+
+
+def _out_of_bounds(expectation: Expectation, evidence: Evidence) -> Iterator[str]:
+    """What a requirement does not allow."""
+    found = f"recorded at {evidence.level}" if evidence.events else "not recorded"
+    if expectation.least is not None and evidence.level < expectation.least:
+        yield f"{found}, required is at least {expectation.least}"
+    if expectation.most is not None and evidence.level > expectation.most:
+        yield f"{found}, required is at most {expectation.most}"
+
+
+def _excluded(level: Level) -> str:
+    return "excluded" if level is Level.NONE else f"no event ({level}, but every stage is omitted)"
+
+
+def _against_decision(evidence: Evidence, stages: frozenset[Stage]) -> Iterator[str]:
+    """What the case allows and the policy does not; what neither does is told already."""
+    decided = evidence.decision.level
+    beyond = (evidence.stages & stages) - decided_stages(evidence)
+    if evidence.events and evidence.level is not decided:
+        yield f"recorded at {evidence.level}, {_decided(evidence)}: {_WHO_IS_WRONG}"
+    elif beyond:
+        yield f"recorded at stage {_names(beyond)}, {_decided(evidence)} without it: {_WHO_IS_WRONG}"
+
+
+_WHO_IS_WRONG = "either the server does not run this policy, or auditproof is wrong"
+
+
+def _decided(evidence: Evidence) -> str:
+    rule = evidence.decision.rule
+    if rule is None:
+        return "but no rule of the policy matches (level None)"
+    return f"but the policy decides {evidence.decision.level} by rule {rule.index + 1} (line {rule.position.line})"
+
+
+def _wrong_stages(evidence: Evidence, stages: frozenset[Stage]) -> Iterator[str]:
+    for stage in sorted(evidence.stages):
+        if stages and stage not in stages:
+            yield f"recorded at stage {stage}, expected only {_names(stages)}"
+
+
+def _missing(expectation: Expectation, evidence: Evidence, level: Level, stages: frozenset[Stage]) -> Iterator[str]:
+    """Everything that should stand in the log and does not: worth something only behind a fence."""
+    absent, unstated = stages - evidence.stages, decided_stages(evidence) - evidence.stages - stages
+    if not evidence.events:
+        yield from _out_of_bounds(expectation, evidence)
+        if stages:
+            yield f"not recorded, expected {level}"
+        elif expectation.level not in (None, Level.NONE) and evidence.decision.level is not expectation.level:
+            yield f"not recorded, expected {expectation.level}: {_decided(evidence).removeprefix('but ')}"
+        for stated in () if stages else _stated(expectation):
+            yield f"not recorded, so there is no event that the case's {stated} could be about"
+        yield from [f"not recorded, {_decided(evidence)}: {_WHO_IS_WRONG}"] if decided_stages(evidence) else []
+        return
+    if absent:
+        yield f"not recorded at stage {_names(absent)}, expected {_names(stages)}"
+    if unstated:
+        yield f"not recorded at stage {_names(unstated)}, {_decided(evidence)}: {_WHO_IS_WRONG}"
+
+
+def _stated(expectation: Expectation) -> Iterator[str]:
+    """What the case says that an event must have, by its keys; what it must not have holds where there is none."""
+    for key in ("present", "event", "stages"):
+        if getattr(expectation, key):
+            yield key
+
+
+def _unsound_exchange(evidence: Evidence) -> Iterator[str]:
+    """Why the answer shows nothing: it did not come, or not from the API server that took the request.
+
+    A client that hung up saw no answer, and one that asked for another protocol sees the kubelet's, which has no
+    Audit-ID: there events, or a line of the server's own log, must name it (``over``).
+    """
+    exchange = evidence.exchange
+    echo = exchange.header("Audit-Id")
+    if exchange.error or not (exchange.status or exchange.request.hangs_up):
+        yield f"the request got no complete answer: {exchange.error or 'no status'}"
+    elif echo and not exchange.echoed:
+        yield f"the server answered with Audit-ID {echo}, sent was {exchange.audit_id}: something between changed it"
+    elif exchange.status and not echo and not exchange.request.upgrade:
+        yield (
+            f"answered {exchange.status} without the Audit-ID that was sent: this answer is not of a request that the "
+            "API server has looked at, but of its HTTP server or something between, and shows nothing"
+        )
+    elif exchange.status and not echo and not evidence.over:
+        yield f"answered {exchange.status}, and nothing in any log shows that the API server has looked at this request"
+
+
+def _unsound_events(evidence: Evidence) -> Iterator[str]:
+    """Why the events that stand under this Audit-ID may not be those that the server has written."""
+    for (stage, _), count in Counter(_key(event) for event in evidence.events).items():
+        if count > 1:
+            yield f"the log holds the same event {count} times (stage {stage}): a server writes each once"
+    possible = emitted_stages(evidence.exchange.attributes, evidence.exchange.status) | {Stage.PANIC}
+    for reached, count in sorted(Counter(event.stage for event in evidence.events).items()):
+        if reached not in possible:
+            yield f"recorded at stage {reached}, which no server reaches with this request"
+        elif count > 1:
+            yield f"recorded {count} times at stage {reached}: a server reaches it once"
+    if len({event.level for event in evidence.events}) > 1:
+        yield "recorded at two levels: a server decides once about a request"
+    for event in evidence.events:
+        yield from contradictions(event, evidence.exchange)
+        yield from impossible_bodies(event, evidence.exchange, own_api=evidence.own_api)
+    yield from out_of_time(evidence.events, evidence.exchange, evidence.clock)
+
+
+def _key(event: AuditEvent) -> tuple[Stage, str]:
+    return event.stage, str(event.raw.get("stageTimestamp"))
+
+
+def _doubts(expectation: Expectation, evidence: Evidence) -> Iterator[str]:
+    """What in the answer keeps the absence of an event from proving anything."""
+    exchange = evidence.exchange
+    if not exchange.status:
+        return
+    if expectation.status is not None and exchange.status != expectation.status:
+        yield f"answered {exchange.status}, the case says {expectation.status}: this is not the action that was meant"
+    if exchange.status in UNSETTLED and exchange.status != expectation.status:
+        yield f"answered {exchange.status}: that can come before the policy is consulted, or before the request ends"
+    elif not evidence.events and _may_come_before_the_policy(exchange):
+        yield f"answered {exchange.status} by a part of the server that may stand before the one which asks the policy"
+
+
+def _may_come_before_the_policy(exchange: Exchange) -> bool:
+    """Whether a filter above the audit may have answered: a path that is none (500), a CORS preflight (204).
+
+    staging/src/k8s.io/apiserver/pkg/server/filters/cors.go ends an OPTIONS request with 204 and no other status.
+    """
+    reached = bool(exchange.header(FLOW_SCHEMA)) or exchange.request.upgrade
+    preflight = exchange.request.method == "OPTIONS" and exchange.status == 204
+    return not reached and (exchange.status == 500 or preflight)
+
+
+def _names(stages: frozenset[Stage]) -> str:
+    return ", ".join(stage for stage in Stage if stage in stages)

@@ -1,0 +1,120 @@
+"""The JUnit file: where a case stands, and every verdict as an outcome that CI systems know.
+
+pytest's own form of it (xunit2) has no place for ``file`` and ``line``, which GitLab, Jenkins and others look for; they
+come as properties, and are copied up. VIOLATED is a failure, UNPROVEN an error, and what has no test case in the file,
+because it was never performed or a plugin has taken it out, gets one. Pure.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, Any
+from xml.etree import ElementTree
+
+from auditproof.report.headline import why_not_performed, worst_first
+from auditproof.report.proof_record import anchor
+from auditproof.text.printable import printable_lines
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Mapping
+
+PLACE = ("file", "line")
+EVIDENCE = "report.html#"  # what the property begins with by which a test case says whose verdict it tells
+_KINDS = {"VIOLATED": "failure", "UNPROVEN": "error", "NOT_SUPPORTED": "skipped"}
+_COUNTS = {"failures": "failure", "errors": "error", "skipped": "skipped"}
+EMPTY = '<testsuites name="auditproof"><testsuite name="auditproof"/></testsuites>'
+
+
+def told_in_full(text: str, report: Mapping[str, Any]) -> str:
+    """The file that pytest wrote, or EMPTY, with places, and with every verdict of the report.
+
+    Raises ParseError where the text is no XML.
+    """
+    root = ElementTree.fromstring(text)  # noqa: S314
+    suite = root if root.tag == "testsuite" else root.find("testsuite")
+    if suite is None:
+        raise ElementTree.ParseError("there is no testsuite in it")
+    known = {anchor(proof["id"]): proof for proof in report["proofs"]}
+    told: set[str] = set()
+    for case in [case for case in suite.iter("testcase") if "name" not in case.attrib]:
+        suite.remove(case)  # of a test during which pytest was ended: it may have passed, for all that it says
+    for case in suite.iter("testcase"):
+        _place(case)
+        proofs = [known[name] for name in _anchors(case) if name in known]
+        told |= {str(proof["id"]) for proof in proofs}
+        if proofs:
+            _agree(case, worst_first(proofs)[0])
+    cases = {(case.get("classname"), case.get("name")): case for case in suite.iter("testcase")}
+    for record in _untold(report, told, every=text == EMPTY):
+        known_case = cases.get(_address(record["id"]))
+        _agree(_new_case(suite, record) if known_case is None else known_case, record)
+    _count(suite)
+    return '<?xml version="1.0" encoding="utf-8"?>' + ElementTree.tostring(root, encoding="unicode")
+
+
+def _place(case: ElementTree.Element) -> None:
+    for name in PLACE:
+        found = case.find(f"properties/property[@name='{name}']")
+        if found is not None:
+            case.set(name, found.get("value", ""))
+
+
+def _anchors(case: ElementTree.Element) -> Iterator[str]:
+    for found in case.iterfind("properties/property[@name='evidence']"):
+        yield found.get("value", "").removeprefix(EVIDENCE)
+
+
+def _agree(case: ElementTree.Element, proof: Mapping[str, Any]) -> None:
+    """Let a test case be what the worst of its verdicts is; where it is so already, in pytest's words."""
+    kind = _KINDS.get(proof["verdict"])
+    wrong = [*case.findall("failure"), *case.findall("error")]
+    if kind in ("failure", "error"):
+        for element in wrong:  # a test in Python that is UNPROVEN fails for pytest
+            element.tag = kind
+    if kind is None or wrong or case.find(kind) is not None:
+        return
+    for skipped in case.findall("skipped"):
+        case.remove(skipped)
+    reasons = printable_lines("\n".join(proof["reasons"]))
+    said = {"message": f"{proof['verdict']}: {reasons.partition(chr(10))[0]}"}
+    element = ElementTree.SubElement(case, kind, said | ({"type": "pytest.skip"} if kind == "skipped" else {}))
+    element.text = reasons
+
+
+def _untold(report: Mapping[str, Any], told: set[str], *, every: bool) -> Iterator[Mapping[str, Any]]:
+    """What the file must have and has not: all that is wrong, and where pytest wrote nothing, everything."""
+    for proof in report["proofs"]:
+        if proof["id"] not in told and (every or proof["verdict"] in ("VIOLATED", "UNPROVEN")):
+            yield proof
+    tests = report.get("backends", {"notPerformed": ()})
+    for name in (*report["notPerformed"], *tests["notPerformed"]):
+        yield {"id": name, "verdict": "UNPROVEN", "reasons": [why_not_performed(report)]}
+    if every:
+        yield from report.get("backends", {}).get("tests", ())
+
+
+def _new_case(suite: ElementTree.Element, record: Mapping[str, Any]) -> ElementTree.Element:
+    place, name = _address(record["id"])
+    case = ElementTree.SubElement(suite, "testcase", {"classname": place, "name": name, "time": "0.000"})
+    if "line" in record:
+        case.attrib.update({"file": printable_lines(record["suite"]), "line": str(record["line"])})
+    return case
+
+
+def _address(proof_id: str) -> tuple[str, str]:
+    """The classname and the name that pytest gives to a test case (_pytest/junitxml.py, mangle_test_address)."""
+    path, bracket, parameters = re.sub(r"#\d+$", "", printable_lines(proof_id)).partition("[")
+    file, *names = path.split("::")
+    places = [file.replace("/", ".").removesuffix(".py"), *names]
+    return ".".join(places[:-1]), places[-1] + bracket + parameters
+
+
+def _count(suite: ElementTree.Element) -> None:
+    cases = suite.findall("testcase")
+    suite.set("tests", str(len(cases)))
+    for name, kind in _COUNTS.items():
+        suite.set(name, str(_having(cases, kind)))
+
+
+def _having(cases: Iterable[ElementTree.Element], kind: str) -> int:
+    return sum(1 for case in cases if case.find(kind) is not None)

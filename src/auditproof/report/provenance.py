@@ -1,0 +1,93 @@
+"""Who ran a proof, where, and of which state of the policy: what a ticket wants to know beside the verdict.
+
+Read from git and from the variables that CI systems set. Nothing of it is needed: what cannot be known is left out.
+"""
+
+from __future__ import annotations
+
+import getpass
+import os
+import subprocess
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from auditproof.audit.redact import redact_command, redact_text
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+    from pathlib import Path
+
+GIT_TIMEOUT_S = 5.0
+# A hook of git sets these for its own repository; the policy may be in another one.
+_OF_A_HOOK = ("GIT_DIR", "GIT_WORK_TREE", "GIT_INDEX_FILE", "GIT_PREFIX")
+
+
+@dataclass(frozen=True, slots=True)
+class _Ci:
+    """A CI system: its name, the variable that it always sets, who started the job, and the job's URL."""
+
+    name: str
+    mark: str
+    by: str
+    url: str
+
+
+_SYSTEMS = (
+    _Ci("GitHub Actions", "GITHUB_ACTIONS", "{GITHUB_ACTOR}",
+        "{GITHUB_SERVER_URL}/{GITHUB_REPOSITORY}/actions/runs/{GITHUB_RUN_ID}"),
+    _Ci("GitLab CI", "GITLAB_CI", "{GITLAB_USER_LOGIN}", "{CI_JOB_URL}"),
+    _Ci("Jenkins", "JENKINS_URL", "{BUILD_USER_ID}", "{BUILD_URL}"),
+    _Ci("Azure Pipelines", "TF_BUILD", "{BUILD_REQUESTEDFOR}",
+        "{SYSTEM_COLLECTIONURI}{SYSTEM_TEAMPROJECT}/_build/results?buildId={BUILD_BUILDID}"),
+    _Ci("CircleCI", "CIRCLECI", "{CIRCLE_USERNAME}", "{CIRCLE_BUILD_URL}"),
+    _Ci("Buildkite", "BUILDKITE", "{BUILDKITE_BUILD_CREATOR}", "{BUILDKITE_BUILD_URL}"),
+)  # fmt: skip
+
+
+def run_record(command: Sequence[str], environment: Mapping[str, str] = os.environ) -> dict[str, Any]:
+    """By whom and where this run was made: ``by``, ``ci`` and ``url`` (empty where unknown), and the ``command``.
+
+    What looks like a secret is taken out.
+    """
+    system = next((system for system in _SYSTEMS if environment.get(system.mark)), None)
+    if system is None:
+        by, ci, url = _login(), "CI" if environment.get("CI") else "", ""
+    else:
+        by, ci, url = _filled(system.by, environment), system.name, _filled(system.url, environment)
+    return {"by": by, "ci": ci, "url": redact_text(url), "command": redact_command(command)}
+
+
+def _filled(template: str, environment: Mapping[str, str]) -> str:
+    """The template with the variables' values; empty where one of them is not set."""
+    try:
+        return template.format_map(environment)
+    except KeyError:
+        return ""
+
+
+def _login() -> str:
+    try:
+        return getpass.getuser()
+    except (OSError, KeyError):  # no variable, and no entry in the user database
+        return ""
+
+
+def policy_state(file: Path) -> dict[str, Any]:
+    """The git ``commit`` that the policy file is checked out at, and whether it is ``modified`` since; or None each."""
+    commit = _git(file, "rev-parse", "--verify", "HEAD")
+    changes = _git(file, "status", "--porcelain", "--ignored", "--", file.name) if commit else None
+    return {"commit": commit, "modified": None if changes is None else bool(changes)}
+
+
+def _git(file: Path, *arguments: str) -> str | None:
+    """What git says in the file's folder; None without git, or outside of a repository."""
+    quietly = ["-c", "core.fsmonitor=false", "--literal-pathspecs", "--no-optional-locks"]  # starts and writes nothing
+    command = ["git", *quietly, "-C", str(file.parent), *arguments]
+    variables = {name: value for name, value in os.environ.items() if name not in _OF_A_HOOK}
+    try:
+        done = subprocess.run(
+            command, env=variables, capture_output=True, text=True, timeout=GIT_TIMEOUT_S, check=False, errors="replace"
+        )
+    except (OSError, subprocess.TimeoutExpired):
+        return None
+    return done.stdout.strip() if done.returncode == 0 else None

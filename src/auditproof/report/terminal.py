@@ -1,0 +1,67 @@
+"""What a terminal tells at the end of a run: no more than a screen holds, and where the rest is."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from auditproof.report.backends import backends_line
+from auditproof.report.ci.troubles import troubles
+from auditproof.report.headline import nothing_shown
+from auditproof.report.reconciliation import counting_lines
+from auditproof.report.rule_coverage import unmet_requirements
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+TOLD = 12  # so that a screen of 24 lines holds them and the counts
+COUNTS = {
+    "planned": "planned",
+    "performed": "performed",
+    "proven": "proven",
+    "violated": "VIOLATED",
+    "unproven": "UNPROVEN",
+    "notSupported": "not supported",
+}
+NOTHING = "nothing was shown: everything was left out, as not supported here or skipped"
+_ALWAYS = ("planned", "performed", "proven")
+
+
+def closing_lines(report: Mapping[str, Any], seconds: float) -> list[str]:
+    """The worst of what is not proven, the counts, and how the run ended."""
+    wrong = list(_wrong(report))
+    if len(wrong) > TOLD:
+        wrong = list(_alike(wrong))
+    lines = [f"{place}: {reason}" for place, reason in wrong[:TOLD]]
+    lines += [f"... and more, for {len(wrong) - TOLD} other reasons"] if len(wrong) > TOLD else []
+    lines += [f"the run {report['ended']}"] if report.get("ended") else []
+    lines += [NOTHING] if nothing_shown(report) else []
+    lines += report.get("log", {}).get("notSeen", ())
+    lines += _sums(report, f" in {seconds:.0f} s")
+    if unmet := unmet_requirements(report):
+        lines += [f"requirements that do not hold: {', '.join(unmet)}"]
+    return [*lines, *counting_lines(report)]
+
+
+def _sums(report: Mapping[str, Any], lasted: str) -> Iterator[str]:
+    """What was planned came to; a run that only tests backends has planned no actions but theirs."""
+    summary, backends = report["summary"], backends_line(report)
+    if summary["planned"] or not backends:
+        counts = ", ".join(f"{summary[key]} {text}" for key, text in COUNTS.items() if summary[key] or key in _ALWAYS)
+        yield f"{report['policy']['path']}: {counts}{lasted}"
+    if backends:
+        yield backends if summary["planned"] else backends + lasted
+
+
+def _wrong(report: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+    """What is not proven, worst first: verdict, place and title; and the first reason."""
+    for trouble in troubles(report):
+        yield f"{trouble.verdict} {trouble.path}:{trouble.line}: {trouble.title}", trouble.text.partition("\n")[0]
+
+
+def _alike(wrong: list[tuple[str, str]]) -> Iterator[tuple[str, str]]:
+    """The first of those that have the same verdict for the same reason, and how many there are."""
+    found: dict[tuple[str, str], list[str]] = {}
+    for place, reason in wrong:
+        found.setdefault((place.partition(" ")[0], reason), []).append(place)
+    for (_, reason), places in found.items():
+        yield places[0] + (f", and {len(places) - 1} more" if len(places) > 1 else ""), reason

@@ -1,0 +1,1 @@
+"""What the cluster admin prepares before cases run: objects, RBAC rights, credentials."""

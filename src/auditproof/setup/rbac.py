@@ -1,0 +1,133 @@
+"""Which RBAC rights identities need for their own requests. Pure.
+
+An impersonator needs the right to impersonate, and the user it asks for needs the right to act: authorization looks at
+the impersonated user (staging/src/k8s.io/apiserver/pkg/endpoints/filters/impersonation). Anonymous and unauthenticated
+requests get nothing.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from auditproof.kube.identity import MASTERS, UNAUTHENTICATED_KINDS, IdentityKind
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+    from auditproof.kube.attributes import Attributes
+    from auditproof.kube.identity import Identity, Impersonation
+
+GROUP = "rbac.authorization.k8s.io"
+RBAC = f"/apis/{GROUP}/v1"
+MARK_GROUP = "auditproof.dev"
+_STREAMS = {"exec", "attach", "portforward"}  # a WebSocket GET needs "create" as well since 1.35
+_ESCALATING = {"roles": "escalate", "clusterroles": "escalate", "rolebindings": "bind", "clusterrolebindings": "bind"}
+
+
+@dataclass(frozen=True, slots=True)
+class SubjectRules:
+    """The RBAC rules (rbac.authorization.k8s.io/v1 PolicyRule) that one user gets.
+
+    On the whole cluster, or in ``namespaces`` alone where they are not None. ``run`` tells the roles of runs apart that
+    are guests on the same cluster.
+    """
+
+    user: str
+    rules: tuple[dict[str, Any], ...]
+    namespaces: tuple[str, ...] | None = None
+    run: str = ""
+
+    def manifests(self) -> Iterator[tuple[str, dict[str, Any]]]:
+        """The ClusterRole and its bindings, each with the collection to POST it to."""
+        head = {"apiVersion": f"{GROUP}/v1", "metadata": {"name": self._name()}}
+        marks = [
+            {"nonResourceURLs": [f"/{self._name()}"], "verbs": ["get"]},
+            {"apiGroups": [MARK_GROUP], "resources": [self._name()], "verbs": ["get"]},
+        ]
+        yield f"{RBAC}/clusterroles", {**head, "kind": "ClusterRole", "rules": [*self.rules, *marks]}
+        reference = {"apiGroup": GROUP, "kind": "ClusterRole", "name": self._name()}
+        subject = {"apiGroup": GROUP, "kind": "User", "name": self.user}
+        binding = {**head, "roleRef": reference, "subjects": [subject]}
+        if self.namespaces is None:
+            yield f"{RBAC}/clusterrolebindings", {**binding, "kind": "ClusterRoleBinding"}
+        for namespace in self.namespaces or ():
+            yield f"{RBAC}/namespaces/{namespace}/rolebindings", {**binding, "kind": "RoleBinding"}
+
+    def reviews(self) -> Iterator[dict[str, Any]]:
+        """SubjectAccessReviews that are allowed once exactly this ClusterRole and its bindings are in force.
+
+        They ask for what this role alone grants and what leads nowhere: a path, or a resource.
+        """
+        head = {"apiVersion": "authorization.k8s.io/v1", "kind": "SubjectAccessReview"}
+        if self.namespaces is None:
+            mark = {"path": f"/{self._name()}", "verb": "get"}
+            yield {**head, "spec": {"user": self.user, "nonResourceAttributes": mark}}
+        for namespace in self.namespaces or ():
+            asked = {"namespace": namespace, "verb": "get", "group": MARK_GROUP, "resource": self._name()}
+            yield {**head, "spec": {"user": self.user, "resourceAttributes": asked}}
+
+    def _name(self) -> str:
+        told = [self.user, *self.rules, *([self.run] if self.run else [])]
+        return "auditproof-" + hashlib.sha256(json.dumps(told).encode()).hexdigest()[:16]
+
+
+def rules_needed(requests: Iterable[tuple[Identity, Attributes]]) -> tuple[SubjectRules, ...]:
+    """The rights that the given requests need, one entry for each user that needs any, in order of first use."""
+    rules: dict[str, dict[str, dict[str, Any]]] = {}
+    for identity, attributes in requests:
+        for user, rule in _needs(identity, attributes):
+            rules.setdefault(user, {})[json.dumps(rule)] = rule
+    return tuple(SubjectRules(user, tuple(by_text.values())) for user, by_text in rules.items())
+
+
+def _needs(identity: Identity, attributes: Attributes) -> Iterator[tuple[str, dict[str, Any]]]:
+    if identity.kind is IdentityKind.ANONYMOUS or identity.kind in UNAUTHENTICATED_KINDS:
+        return
+    for access in identity.access:
+        yield identity.user, _extra_rule(access)
+    if identity.without_rights or MASTERS in identity.groups:
+        return
+    asked = identity.impersonates
+    if asked is not None:
+        yield from ((identity.user, rule) for rule in _impersonate_rules(asked))
+        if asked.user == "system:anonymous":
+            return
+    yield from ((asked.user if asked else identity.user, rule) for rule in _action_rules(attributes))
+
+
+def _action_rules(attributes: Attributes) -> Iterator[dict[str, Any]]:
+    if not attributes.resource_request:
+        yield {"nonResourceURLs": [attributes.path], "verbs": [attributes.verb]}
+        return
+    verbs = [attributes.verb] if attributes.verb else []
+    if attributes.subresource in _STREAMS:
+        verbs = list(dict.fromkeys([*verbs, "get", "create"]))
+    elif attributes.verb in ("patch", "update"):
+        verbs.append("create")  # server-side apply and a PUT to a free name create
+    if attributes.resource in _ESCALATING:
+        verbs.append(_ESCALATING[attributes.resource])
+    resource = f"{attributes.resource}/{attributes.subresource}".rstrip("/")
+    if verbs:
+        yield {"apiGroups": [attributes.api_group], "resources": [resource], "verbs": verbs}
+
+
+def _impersonate_rules(asked: Impersonation) -> Iterator[dict[str, Any]]:
+    yield {"apiGroups": [""], "resources": ["users", "groups", "serviceaccounts"], "verbs": ["impersonate"]}
+    if asked.uid:
+        yield {"apiGroups": ["authentication.k8s.io"], "resources": ["uids"], "verbs": ["impersonate"]}
+    for key in sorted({key for key, _ in asked.extra}):
+        resources = [f"userextras/{key}"]
+        yield {"apiGroups": ["authentication.k8s.io"], "resources": resources, "verbs": ["impersonate"]}
+
+
+def _extra_rule(access: Any) -> dict[str, Any]:
+    named = {
+        "apiGroups": access.api_groups,
+        "resources": access.resources,
+        "resourceNames": access.resource_names,
+        "nonResourceURLs": access.non_resource_urls,
+    }
+    return {"verbs": list(access.verbs), **{key: list(value) for key, value in named.items() if value}}

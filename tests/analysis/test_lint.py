@@ -1,0 +1,686 @@
+"""lint: what it finds is there, what it calls unreachable is, and docs/lint.md tells about it."""
+
+from __future__ import annotations
+
+import json
+import time
+from dataclasses import replace
+from pathlib import Path
+
+import jsonschema
+import pytest
+from hypothesis import HealthCheck, given, settings
+
+from auditproof.analysis.lint import CATALOGUE, Examination, Finding, examine, lint
+from auditproof.analysis.lint.context import Subject
+from auditproof.analysis.lint.lint import refused
+from auditproof.analysis.lint.suppressions import suppressions
+from auditproof.analysis.space import reachable
+from auditproof.audit.decide import decide, no_match
+from auditproof.audit.policy.load import Policy, parse_policy
+from auditproof.cli.main import main
+from auditproof.content import root
+from auditproof.errors import PolicyRefused
+from auditproof.kube.attributes import Attributes, UserInfo, attributes_of
+from auditproof.kube.discovery import load_served
+from tests.support.broken import BROKEN, data_of
+from tests.support.documented import HEAD, SECTIONS, Documented
+from tests.support.random_policies import every_request, policies, users
+
+SERVED = load_served("1.37")
+QUIET = "omitStages: [RequestReceived]\nrules:\n"
+slowly = settings(max_examples=60, deadline=None, suppress_health_check=list(HealthCheck))
+
+
+def examined(text: str, kubernetes: str = "1.37") -> Examination:
+    try:
+        policy = parse_policy(text.encode(), "p.yaml", kubernetes=kubernetes)
+    except PolicyRefused as error:
+        return refused(error)
+    return examine(policy, load_served(kubernetes))
+
+
+def found(rules: str) -> list[tuple[str, int, int]]:
+    """Code, line and column of all findings of rules that omit RequestReceived; the first rule is in line 5."""
+    findings = examined(HEAD + QUIET + rules).findings
+    return [(finding.code, finding.position.line, finding.position.column) for finding in findings]
+
+
+def codes(rules: str) -> list[str]:
+    return [code for code, _, _ in found(rules)]
+
+
+def only(rules: str, code: str) -> Finding:
+    (finding,) = [f for f in examined(HEAD + QUIET + rules).findings if f.code == code]
+    return finding
+
+
+# The document
+
+
+def test_every_code_is_documented_with_its_name_and_severity() -> None:
+    severities = {"info": "note"}
+    known = [(c.code, c.name, severities.get(str(c.severity), str(c.severity))) for c in CATALOGUE.values()]
+
+    assert [(s.code, s.name, s.severity) for s in SECTIONS] == known
+
+
+@pytest.mark.parametrize("section", SECTIONS, ids=lambda section: section.code)
+def test_the_documented_example_has_the_finding_at_its_arrow(section: Documented) -> None:
+    findings = examined(section.example, section.kubernetes).findings
+
+    assert [f.position.line for f in findings if f.code == section.code] == [section.line]
+
+
+@pytest.mark.parametrize("section", SECTIONS, ids=lambda section: section.code)
+def test_the_documented_remedy_is_free_of_the_finding(section: Documented) -> None:
+    assert section.code not in [f.code for f in examined(section.instead, section.kubernetes).findings]
+
+
+@pytest.mark.parametrize("section", SECTIONS, ids=lambda section: section.code)
+def test_every_finding_of_the_examples_is_shown_by_a_request(section: Documented) -> None:
+    for finding in examined(section.example, section.kubernetes).findings:
+        if finding.code in ("AP001", "AP701", "AP702"):  # about the text alone
+            continue
+        assert finding.shown is not None
+        method, uri = finding.shown.line
+        asked = finding.shown.attributes
+        assert attributes_of(method, uri, asked.user) == replace(
+            asked, path=uri.partition("?")[0] if asked.resource_request else asked.path, api_version=asked.api_version
+        )
+
+
+def test_the_documented_output_is_what_is_written(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    rules = (
+        "- level: None\n  resources: [{resources: [pods]}]\n\n\n- {level: Request, resources: [{resources: [pods]}]}\n"
+    )
+    Path("prod.yaml").write_text(f"{HEAD}{QUIET}{rules}- level: Metadata\n")
+
+    code = main(["lint", "prod.yaml"])
+
+    text = (root() / "docs" / "lint.md").read_text()
+    assert code == 1
+    assert capsys.readouterr().out.splitlines()[:-1] == text.split("```")[1].strip().splitlines()
+
+
+# Rules that no request gets to
+
+
+REQUESTS = every_request()
+USERS = [user for user, _ in users()]
+
+
+def unlike(policy: Policy) -> list[Attributes]:
+    """Of requests that match the same rules, but for who asks, one."""
+    anybody = [replace(rule, users=(), user_groups=()) for rule in policy.rules]
+    kept = {tuple(bool(no_match(rule, request)) for rule in anybody): request for request in REQUESTS}
+    return [replace(request, user=user) for request in kept.values() for user in USERS]
+
+
+@slowly
+@given(policies)
+def test_what_is_called_unreachable_is_reached_by_no_request(policy: Policy) -> None:
+    unreachable = {finding.position for finding in lint(policy, SERVED) if finding.code == "AP201"}
+
+    for attributes in unlike(policy):
+        rule = decide(policy, attributes).rule
+        assert rule is None or rule.position not in unreachable
+
+
+@slowly
+@given(policies)
+def test_what_is_not_called_unreachable_is_reached_or_matches_nothing(policy: Policy) -> None:
+    unreachable = {finding.position for finding in lint(policy, SERVED) if finding.code == "AP201"}
+    witnesses = reachable(policy, SERVED)
+
+    for rule in policy.rules:
+        if rule.position in unreachable:
+            continue
+        if rule.index in witnesses:
+            assert decide(policy, witnesses[rule.index].attributes).rule is rule
+        else:
+            assert not [attributes for attributes in unlike(policy) if not no_match(rule, attributes)]
+
+
+@slowly
+@given(policies)
+def test_the_covering_rules_are_those_that_decide_instead(policy: Policy) -> None:
+    subject = Subject(policy, SERVED)
+    everything = unlike(policy)
+    for finding in lint(policy, SERVED):
+        if finding.code != "AP201":
+            continue
+        index = next(rule.index for rule in policy.rules if rule.position == finding.position)
+        covering = {rule.index for rule in subject.deciding_instead(index)}
+        matched = [attributes for attributes in everything if not no_match(policy.rules[index], attributes)]
+        deciding = {rule.index for a in matched if (rule := decide(policy, a).rule)}
+        assert deciding <= covering < set(range(index)) | {index}
+        assert all(f"rule {number + 1} (line" in finding.message for number in covering)
+
+
+@slowly
+@given(policies)
+def test_a_request_that_shows_a_finding_can_be_sent_and_is_decided_as_it_says(policy: Policy) -> None:
+    for finding in lint(policy, SERVED):
+        if finding.shown:
+            asked = finding.shown.attributes
+            sent = attributes_of(*finding.shown.line, asked.user)
+            if asked.resource_request:
+                sent = replace(sent, path=asked.path, api_version=asked.api_version)
+            assert sent == asked
+            assert decide(policy, sent) == finding.shown.decision
+
+
+# Findings, one by one
+
+NAMED = "- {level: Metadata, resources: [{resources: [pods/exec, pods/attach, pods/portforward]}]}\n"
+TWINS = "- {{level: None, verbs: [{}], resources: [{{group: {}, resources: [events]}}]}}\n- level: Metadata\n"
+
+
+def test_the_baseline_is_clean() -> None:
+    policy = root() / "fixtures" / "policies" / "baseline.yaml"
+
+    assert examined(policy.read_text()).findings == ()
+
+
+@pytest.mark.parametrize(
+    ("resources", "advice"),
+    [
+        ("[{resources: [deployments]}]", 'Did you mean "deployments" of group "apps"?'),
+        ("[{resources: [secret]}]", 'Did you mean "secrets"?'),
+        ("[{resources: [pods/logs]}]", 'Did you mean "pods/log"?'),
+        ("[{resources: [ingress]}]", 'Did you mean "ingresses" of group "networking.k8s.io"?'),
+        ("[{group: '*', resources: [deploymnets]}]", 'Did you mean "deployments"?'),
+        (
+            "[{group: apps, resources: [zzz]}]",
+            "Remove it, or name the resource as it stands in `kubectl api-resources`.",
+        ),
+    ],
+)
+def test_an_unserved_resource_comes_with_what_may_be_meant(resources: str, advice: str) -> None:
+    finding = only(f"- {{level: Metadata, resources: {resources}}}\n- level: Metadata\n", "AP306")
+
+    assert finding.advice == advice
+
+
+@pytest.mark.parametrize("pattern", ["*/*", "po*", "pods/", "/log", "pods/log/x", "Pods", "*/st*", "''"])
+def test_a_dead_pattern_is_found(pattern: str) -> None:
+    assert "AP304" in codes(f"- {{level: Metadata, resources: [{{resources: ['{pattern.strip(chr(39))}']}}]}}\n")
+
+
+@pytest.mark.parametrize("pattern", ["*", "pods", "pods/*", "*/status", "pods/log", "services/proxy"])
+def test_a_living_pattern_is_not(pattern: str) -> None:
+    assert codes(f"- {{level: Metadata, resources: [{{resources: ['{pattern}']}}]}}\n- level: Metadata\n") == []
+
+
+@pytest.mark.parametrize(
+    ("verb", "advice"),
+    [
+        ("GET", 'Did you mean "get"?'),
+        ("post", 'Did you mean "create"?'),
+        ("lst", 'Did you mean "list"?'),
+        ("apply", 'Did you mean "patch"?'),
+        ("exec", "Name the subresource instead: resources: [pods/exec]; the verbs are get and create."),
+        (
+            "impersonate",
+            "Remove it: impersonate is only asked of the authorizer, within requests that have other verbs.",
+        ),
+        ("zzz", "Verbs are get, list, watch, create, update, patch, delete, deletecollection, proxy."),
+    ],
+)
+def test_a_verb_of_no_request_comes_with_what_may_be_meant(verb: str, advice: str) -> None:
+    rules = f"- {{level: Metadata, verbs: [{verb}, get], resources: [{{resources: [pods]}}]}}\n"
+
+    assert only(rules, "AP301").advice == advice
+
+
+def test_verbs_of_paths_are_http_methods() -> None:
+    rules = "- {level: Metadata, verbs: [get, head, list], nonResourceURLs: [/version]}\n"
+
+    assert [(code, column) for code, _, column in found(rules) if code == "AP301"] == [("AP301", 40)]
+    assert only(rules, "AP301").advice.endswith('did you mean "get"?')
+
+
+def test_a_rule_for_anything_may_have_verbs_of_both_kinds() -> None:
+    assert codes("- {level: None, verbs: [post, create]}\n- level: Metadata\n") == ["AP402"]
+
+
+def test_a_glob_is_shown_by_somebody_whom_it_was_to_match() -> None:
+    finding = only("- {level: None, users: ['system:node:*']}\n- level: Metadata\n", "AP302")
+
+    assert finding.shown is not None
+    assert finding.shown.attributes.user == UserInfo("system:node:worker", ("system:authenticated",))
+    assert finding.shown.decision.rule is not None and finding.shown.decision.rule.index == 1
+
+
+@pytest.mark.parametrize(
+    ("rules", "expected"),
+    [
+        ("{verbs: [list], resources: [{resources: [pods/log]}]}", "AP309"),
+        ("{verbs: [create], resources: [{resources: [pods], resourceNames: [web]}]}", "AP310"),
+        ("{verbs: [deletecollection], resources: [{resources: [pods], resourceNames: [web]}]}", "AP310"),
+        ("{namespaces: [shop], resources: [{resources: [nodes]}]}", "AP311"),
+        ("{namespaces: [''], verbs: [get], resources: [{resources: [pods]}]}", "AP311"),
+        ("{verbs: [get], resources: [{group: authentication.k8s.io}]}", "AP309"),
+    ],
+)
+def test_conditions_that_exclude_each_other(rules: str, expected: str) -> None:
+    assert codes(f"- {rules.replace('{', '{level: Request, ', 1)}\n- level: Metadata\n") == [expected]
+
+
+@pytest.mark.parametrize(
+    "rules",
+    [
+        "{namespaces: [''], verbs: [list], resources: [{resources: [pods]}]}",
+        "{verbs: [list, watch, get], resources: [{resources: [pods], resourceNames: [web]}]}",
+        "{verbs: [create], resources: [{resources: [pods/eviction], resourceNames: [web]}]}",
+        "{namespaces: [shop], verbs: [get], resources: [{resources: [namespaces]}]}",
+        "{verbs: [get], resources: [{group: shop.example.com, resources: [widgets, widgets/status]}]}",
+        "{resources: [{group: metrics.k8s.io}]}",
+        "{resources: [{group: internal.apiserver.k8s.io, resources: [storageversions]}]}",
+    ],
+)
+def test_conditions_that_go_together(rules: str) -> None:
+    assert codes(f"- {rules.replace('{', '{level: Metadata, ', 1)}\n- level: Metadata\n") == []
+
+
+def test_events_of_both_groups_are_no_finding_and_of_one_only_where_it_matters() -> None:
+    assert "AP401" in codes(TWINS.format("get", "''"))
+    assert "AP401" in codes(TWINS.format("get", "events.k8s.io"))
+    assert "AP401" not in codes(TWINS.format("get", "''").replace("None", "Metadata"))
+
+
+@pytest.mark.parametrize(
+    ("rules", "finding"),
+    [
+        ("- {level: None, verbs: [get, list, watch]}\n- level: Metadata\n", True),
+        ("- {level: Request, verbs: [get], resources: [{resources: ['pods/*']}]}\n- level: Metadata\n", True),
+        ("- {level: Request, verbs: [get, create], resources: [{resources: ['pods/*']}]}\n- level: Metadata\n", False),
+        ("- {level: Request, verbs: [create, update]}\n- level: Metadata\n", False),
+        ("- {level: None, users: [bob], verbs: [get]}\n- level: Metadata\n", True),
+        (NAMED + "- {level: None, verbs: [get]}\n- level: Metadata\n", False),
+    ],
+)
+def test_halves_of_exec(rules: str, finding: bool) -> None:
+    assert ("AP402" in codes(rules)) is finding
+
+
+def test_a_failed_login_is_lost_by_the_rule_that_decides_about_it() -> None:
+    rules = "- {level: Metadata, users: [bob], omitStages: [ResponseStarted]}\n- level: Metadata\n"
+
+    assert codes(rules) == []
+    assert codes(rules.replace("users: [bob]", "verbs: [list]")) == ["AP403"]
+
+
+@pytest.mark.parametrize(
+    ("level", "verbs", "finding"),
+    [
+        ("RequestResponse", "get", True),
+        ("RequestResponse", "watch", False),
+        ("RequestResponse", "delete", False),
+        ("Request", "get", False),
+        ("Request", "patch", True),
+        ("Metadata", "create", False),
+    ],
+)
+def test_contents_of_secrets_are_recorded_where_there_is_a_body(level: str, verbs: str, finding: bool) -> None:
+    rules = f"- {{level: {level}, verbs: [{verbs}], resources: [{{resources: [secrets]}}]}}\n- level: Metadata\n"
+
+    assert ("AP501" in codes(rules)) is finding
+
+
+def test_a_token_is_in_the_answer_only() -> None:
+    rules = "- {level: LEVEL, resources: [{resources: [serviceaccounts/token]}]}\n- level: Metadata\n"
+
+    assert codes(rules.replace("LEVEL", "Request")) == []
+    assert codes(rules.replace("LEVEL", "RequestResponse")) == ["AP502"]
+
+
+def test_the_rules_that_keep_requestreceived_are_named_in_one_finding() -> None:
+    text = f"{HEAD}rules:\n- {{level: Metadata, verbs: [get]}}\n- {{level: None, verbs: [list]}}\n- level: Metadata\n"
+
+    (finding,) = [f for f in examined(text).findings if f.code == "AP504"]
+
+    assert finding.message.startswith("rule 1 (line 4) and rule 3 (line 6) record RequestReceived")
+
+
+def test_a_key_that_is_dropped_is_shown_by_a_request_that_it_was_to_keep_out() -> None:
+    finding = only("- {level: None, verb: [get], resources: [{resources: [pods]}]}\n- level: Metadata\n", "AP101")
+
+    assert finding.shown is not None
+    assert finding.shown.attributes.verb != "get"
+    assert finding.advice == 'Did you mean "verbs"?'
+
+
+def test_of_broken_policies_exactly_what_the_server_warns_about_is_found_in_bounded_time() -> None:
+    """Unknown, duplicate and misplaced keys are the warnings of the API server's strict decoder; nothing crashes."""
+    for case in BROKEN:
+        try:
+            policy = parse_policy(data_of(case), "p.yaml")
+        except PolicyRefused:
+            continue
+        begun = time.perf_counter()
+        findings = [f.position for f in lint(policy, SERVED) if f.code in ("AP101", "AP102", "AP103")]
+        assert time.perf_counter() - begun < 60, case["name"]
+        assert sorted(findings) == sorted(warning.position for warning in policy.warnings), case["name"]
+
+
+# Comments
+
+
+def ignored(text: str) -> tuple[list[str], list[str]]:
+    """The codes that are left, and the reasons for what is ignored."""
+    examination = examined(f"{HEAD}{text}")
+    return [f.code for f in examination.findings], [one.reason for one in examination.ignored]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "rules:\n# auditproof: ignore AP504 because strict mode\n- level: Metadata\n",
+        "rules:\n- level: Metadata # auditproof: ignore AP504 because strict mode\n",
+        "rules:\n-\n  # auditproof: ignore ap504, AP501 because: strict mode\n\n  # more\n  level: Metadata\n",
+        "rules:\n- omitStages: [] # auditproof: ignore AP504 because strict mode\n  level: Metadata\n",
+    ],
+)
+def test_a_comment_with_a_reason_suppresses(text: str) -> None:
+    left, reasons = ignored(text)
+
+    assert "AP504" not in left
+    assert reasons == ["strict mode"]
+
+
+@pytest.mark.parametrize("comment", ["ignore AP504", "ignore AP504 because", "ignore because I say so", "ingore AP504"])
+def test_a_comment_without_code_or_reason_suppresses_nothing_and_is_a_finding(comment: str) -> None:
+    left, reasons = ignored(f"rules:\n- level: Metadata # auditproof: {comment}\n")
+
+    assert (sorted(left), reasons) == (["AP504", "AP701"], [])
+
+
+def test_a_comment_for_another_line_suppresses_nothing_and_is_a_finding() -> None:
+    text = "rules:\n- {level: None, verbs: [head]} # auditproof: ignore AP504 because of that\n- level: Metadata\n"
+
+    assert ignored(text) == (["AP702", "AP504"], [])
+
+
+def test_an_unknown_code_is_a_finding() -> None:
+    left, _ = ignored("rules:\n- level: Metadata # auditproof: ignore AP504, AP999 because of that\n")
+
+    assert left == ["AP702"]
+
+
+def test_text_in_a_value_is_no_comment() -> None:
+    quoted = 'metadata: {annotations: {a: "x # auditproof: ignore AP504 because y"}}'
+    policy = parse_policy(f"{HEAD}{quoted}\nrules: [level: None]\n".encode(), "p.yaml")
+
+    assert suppressions(policy) == ()
+
+
+# What is written
+
+
+def run(capsys: pytest.CaptureFixture[str], *arguments: str) -> tuple[int, str, str]:
+    code = main(["lint", *arguments])
+    written = capsys.readouterr()
+    return code, written.out, written.err
+
+
+@pytest.fixture
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Policies with nothing, with a note, with a warning, and one that the server refuses."""
+    monkeypatch.chdir(tmp_path)
+    Path("clean.yaml").write_text(f"{HEAD}{QUIET}- level: Metadata\n")
+    note = "- {level: Request, resources: [{group: apps}, {group: extensions}]}\n- level: Metadata\n"
+    Path("note.yaml").write_text(f"{HEAD}{QUIET}{note}")
+    Path("warning, 100%.yaml").write_text(f"{HEAD}rules:\n- level: Metadata\n")
+    Path("refused.yaml").write_text(f"{HEAD}rules:\n- level: metadata\n")
+    reason = "# auditproof: ignore AP504 because strict mode\n"
+    Path("ignored.yaml").write_text(f"{HEAD}rules:\n{reason}- level: Metadata\n")
+    return tmp_path
+
+
+@pytest.mark.parametrize(
+    ("files", "expected"),
+    [
+        (["clean.yaml"], 0),
+        (["note.yaml"], 0),
+        (["ignored.yaml"], 0),
+        (["clean.yaml", "warning, 100%.yaml"], 1),
+        (["refused.yaml", "clean.yaml"], 2),
+        (["missing.yaml", "warning, 100%.yaml"], 2),
+    ],
+)
+@pytest.mark.parametrize("form", ["text", "json", "sarif", "github"])
+def test_exit_codes(
+    folder: Path, capsys: pytest.CaptureFixture[str], files: list[str], expected: int, form: str
+) -> None:
+    assert run(capsys, *files, "--format", form)[0] == expected
+
+
+def test_an_unreadable_file_is_named_and_the_others_are_examined(
+    folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    _, out, err = run(capsys, "missing.yaml", "warning, 100%.yaml")
+
+    assert "AP504" in out
+    assert out.splitlines()[-1].endswith("1 cannot be read")
+    assert err.startswith("missing.yaml:1:1: the policy cannot be read")
+
+
+def test_the_version_decides(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    Path("any.yaml").write_text(f"{HEAD}{QUIET}- {{level: Metadata, resources: [{{group: '*'}}]}}\n")
+
+    assert run(capsys, "any.yaml", "--kubernetes", "1.36")[0] == 1
+    assert "AP001" in run(capsys, "any.yaml", "--kubernetes", "1.35")[1]
+
+
+def test_json_holds_everything(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    document = json.loads(run(capsys, "warning, 100%.yaml", "ignored.yaml", "--format", "json")[1])
+
+    first, second = document["policies"]
+    (finding,) = first["findings"]
+    assert (document["kind"], document["kubernetes"]) == ("LintResult", "1.37")
+    assert (finding["code"], finding["line"], finding["column"], finding["severity"]) == ("AP504", 4, 10, "warning")
+    assert finding["request"] == {
+        "method": "GET",
+        "uri": "/api/v1/namespaces/somewhere/pods/something",
+        "user": {"name": "someone", "groups": ["system:authenticated"]},
+        "served": True,
+        "level": "Metadata",
+        "rule": 1,
+        "line": 4,
+    }
+    assert second["findings"] == []
+    assert second["ignored"][0]["reason"] == "strict mode"
+
+
+def test_annotations_are_escaped(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    out = run(capsys, "warning, 100%.yaml", "--format", "github")[1]
+
+    (line,) = out.splitlines()
+    assert line.startswith(
+        "::warning file=warning%2C 100%25.yaml,line=4,col=10,title=AP504 double-volume::rule 1 (line 4)"
+    )
+    assert "%0AShown by: GET /api" in line
+
+
+SARIF = {
+    "type": "object",
+    "required": ["version", "runs"],
+    "additionalProperties": False,
+    "properties": {
+        "$schema": {"type": "string", "format": "uri"},
+        "version": {"enum": ["2.1.0"]},
+        "runs": {"type": "array", "items": {"$ref": "#/definitions/run"}},
+    },
+    "definitions": {
+        "message": {"type": "object", "required": ["text"], "properties": {"text": {"type": "string", "minLength": 1}}},
+        "level": {"enum": ["none", "note", "warning", "error"]},
+        "location": {
+            "type": "object",
+            "properties": {
+                "physicalLocation": {
+                    "type": "object",
+                    "required": ["artifactLocation"],
+                    "properties": {
+                        "artifactLocation": {
+                            "type": "object",
+                            "properties": {"uri": {"type": "string", "pattern": '^[^ \\\\<>"]+$'}},
+                        },
+                        "region": {
+                            "type": "object",
+                            "properties": {
+                                "startLine": {"type": "integer", "minimum": 1},
+                                "startColumn": {"type": "integer", "minimum": 1},
+                            },
+                        },
+                    },
+                }
+            },
+        },
+        "rule": {
+            "type": "object",
+            "required": ["id"],
+            "properties": {
+                "id": {"type": "string"},
+                "name": {"type": "string"},
+                "shortDescription": {"$ref": "#/definitions/message"},
+                "defaultConfiguration": {
+                    "type": "object",
+                    "properties": {"level": {"$ref": "#/definitions/level"}},
+                    "additionalProperties": False,
+                },
+            },
+            "additionalProperties": False,
+        },
+        "result": {
+            "type": "object",
+            "required": ["message"],
+            "additionalProperties": False,
+            "properties": {
+                "ruleId": {"type": "string"},
+                "ruleIndex": {"type": "integer", "minimum": 0},
+                "level": {"$ref": "#/definitions/level"},
+                "message": {"$ref": "#/definitions/message"},
+                "locations": {"type": "array", "items": {"$ref": "#/definitions/location"}},
+                "suppressions": {
+                    "type": "array",
+                    "items": {
+                        "type": "object",
+                        "required": ["kind"],
+                        "properties": {"kind": {"enum": ["inSource", "external"]}, "justification": {"type": "string"}},
+                        "additionalProperties": False,
+                    },
+                },
+            },
+        },
+        "run": {
+            "type": "object",
+            "required": ["tool"],
+            "additionalProperties": False,
+            "properties": {
+                "tool": {
+                    "type": "object",
+                    "required": ["driver"],
+                    "properties": {
+                        "driver": {
+                            "type": "object",
+                            "required": ["name"],
+                            "properties": {
+                                "name": {"type": "string"},
+                                "semanticVersion": {"type": "string"},
+                                "rules": {
+                                    "type": "array",
+                                    "uniqueItems": True,
+                                    "items": {"$ref": "#/definitions/rule"},
+                                },
+                            },
+                            "additionalProperties": False,
+                        }
+                    },
+                },
+                "columnKind": {"enum": ["utf16CodeUnits", "unicodeCodePoints"]},
+                "invocations": {
+                    "type": "array",
+                    "items": {
+                        "type": "object",
+                        "required": ["executionSuccessful"],
+                        "additionalProperties": False,
+                        "properties": {
+                            "executionSuccessful": {"type": "boolean"},
+                            "toolExecutionNotifications": {
+                                "type": "array",
+                                "items": {
+                                    "type": "object",
+                                    "required": ["message"],
+                                    "additionalProperties": False,
+                                    "properties": {
+                                        "message": {"$ref": "#/definitions/message"},
+                                        "level": {"$ref": "#/definitions/level"},
+                                        "locations": {"type": "array", "items": {"$ref": "#/definitions/location"}},
+                                    },
+                                },
+                            },
+                        },
+                    },
+                },
+                "results": {"type": "array", "items": {"$ref": "#/definitions/result"}},
+                "properties": {"type": "object"},
+            },
+        },
+    },
+}  # what the schema of SARIF 2.1.0 says of all that is written here, and nothing beside it
+
+
+def test_sarif_keeps_to_its_schema(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    files = ["warning, 100%.yaml", "refused.yaml", "ignored.yaml", "missing.yaml", "note.yaml"]
+    document = json.loads(run(capsys, *files, "--format", "sarif")[1])
+
+    jsonschema.validate(document, SARIF)
+    run_of_it = document["runs"][0]
+    rules = [rule["id"] for rule in run_of_it["tool"]["driver"]["rules"]]
+    assert rules == list(CATALOGUE)
+    assert all(rules[result["ruleIndex"]] == result["ruleId"] for result in run_of_it["results"])
+    assert [(r["ruleId"], r["level"], "suppressions" in r) for r in run_of_it["results"]] == [
+        ("AP504", "warning", False),
+        ("AP001", "error", False),
+        ("AP504", "warning", True),
+        ("AP308", "note", False),
+    ]
+    assert run_of_it["invocations"][0]["executionSuccessful"] is False
+    place = run_of_it["results"][0]["locations"][0]["physicalLocation"]
+    assert place == {
+        "artifactLocation": {"uri": "warning%2C%20100%25.yaml"},
+        "region": {"startLine": 4, "startColumn": 10},
+    }
+
+
+def test_a_stage_that_is_omitted_twice_makes_no_difference_to_events() -> None:
+    rules = (
+        "- {level: Metadata, omitStages: [RequestReceived], resources: [{resources: [events]}]}\n- level: Metadata\n"
+    )
+
+    assert codes(rules) == []
+
+
+@pytest.mark.parametrize(
+    ("rule", "code", "told"),
+    [
+        ("users: ['*']", "AP302", "only a user with this very name matches"),
+        ("userGroups: ['team-*']", "AP302", "only a group with this very name matches"),
+        ("namespaces: ['*']", "AP303", "only a request that names this very text matches"),
+        ("namespaces: [Shop]", "AP303", "is no name that a namespace can have"),
+        ("verbs: ['*']", "AP301", 'only a request for a path with the HTTP method "*" has the verb "*"'),
+        ("verbs: ['*'], namespaces: [shop]", "AP301", 'no request has the verb "*"'),
+        ("resources: [{resources: ['*/*']}]", "AP304", '"*/*" matches nothing that is served'),
+        ("nonResourceURLs: ['*']", "AP203", "its request line has * for a path"),
+    ],
+)
+def test_what_is_taken_literally_is_not_said_to_match_nothing(rule: str, code: str, told: str) -> None:
+    before = "- {level: None, nonResourceURLs: ['/*']}\n" if code == "AP203" else ""
+    finding = only(f"{before}- {{level: None, {rule}}}\n- level: Metadata\n", code)
+
+    assert told in finding.message

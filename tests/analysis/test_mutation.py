@@ -1,0 +1,138 @@
+"""Mutants and what notices them: held against diff and check, which know nothing of mutants."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+
+from auditproof import content
+from auditproof.analysis.diff import changed
+from auditproof.analysis.mutation import Stated, one_step_mutants, strength
+from auditproof.analysis.requirements import check, load_requirements
+from auditproof.audit.event import Level, Stage
+from auditproof.audit.policy.load import parse_policy
+from auditproof.cli.main import main
+from auditproof.kube.attributes import Attributes, UserInfo
+from auditproof.kube.discovery import load_served
+from tests.support.random_policies import policies
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from auditproof.audit.policy.load import Policy
+
+SERVED = load_served("1.37")
+FOLDER = content.root() / "suites" / "requirements"
+BASELINE = load_requirements("baseline", FOLDER).requirements
+HEAD = "apiVersion: audit.k8s.io/v1\nkind: Policy\nrules:\n"
+
+
+def policy_of(rules: str) -> Policy:
+    return parse_policy((HEAD + rules).encode(), "p.yaml")
+
+
+def changes_something(old: Policy, new: Policy) -> bool:
+    """By the diff of the two, of what is served to honest clients."""
+    return any(
+        change is not None and outcome.identity.honest and any(cell.served for cell in outcome.cells)
+        for outcome, change in changed(old, new, SERVED)[1]
+    )
+
+
+@settings(max_examples=12, deadline=None, suppress_health_check=list(HealthCheck))
+@given(policies)
+def test_just_the_mutants_count_that_change_what_is_recorded(policy: Policy) -> None:
+    mutants = list(one_step_mutants(policy))
+    counted = {id(one.mutant.policy): one for one in strength(policy, BASELINE, [], SERVED).tried}
+    texts = {(one.mutant.rule, one.mutant.text) for one in counted.values()}
+
+    for mutant in mutants[::3]:
+        assert ((mutant.rule, mutant.text) in texts) == changes_something(policy, mutant.policy), mutant.text
+
+
+@settings(max_examples=12, deadline=None, suppress_health_check=list(HealthCheck))
+@given(policies)
+def test_a_mutant_is_noticed_by_a_requirement_that_it_violates(policy: Policy) -> None:
+    for one in strength(policy, BASELINE, [], SERVED).tried[::5]:
+        violated = {r.id for r in BASELINE if check(one.mutant.policy, r, SERVED).violations}
+        already = {r.id for r in BASELINE if check(policy, r, SERVED).violations}
+        assert not one.noticed or one.noticed in violated
+        assert one.noticed or not violated - already
+
+
+def test_every_kind_of_slip_is_tried() -> None:
+    policy = policy_of(
+        "- {level: None, users: [a, b], verbs: [get], resources: [{resources: [pods, nodes], resourceNames: [x]}]}\n"
+        "- {level: None, userGroups: [dev], namespaces: [shop]}\n"
+        "- {level: None, nonResourceURLs: [/version]}\n"
+        "- level: Metadata\n"
+    )
+
+    texts = [one.mutant.text for one in strength(policy, [], [], SERVED).tried]
+
+    for text in (
+        "level: Request instead of None",
+        "dropped",
+        "users: without 'a'",
+        "without verbs",
+        "resources: without 'pods'",
+        "resourceNames: without 'x'",
+        "without userGroups",
+        "without namespaces",
+        "without nonResourceURLs",
+        "moved behind rule 4",
+        "omitStages: RequestReceived",
+        "omitStages of the policy: ResponseComplete",
+    ):
+        assert text in texts
+    assert not any(text.startswith("moved behind rule 2") for text in texts)  # nothing comes of that
+
+
+def test_a_case_notices_what_it_states() -> None:
+    policy = policy_of("- {level: None, users: [alice]}\n- level: Metadata\n")
+    asked = Attributes(UserInfo("bob", ("system:authenticated",)), "get", "shop", "", "v1", "pods", "", "web")
+    everything = frozenset({Stage.REQUEST_RECEIVED, Stage.RESPONSE_COMPLETE})
+
+    of_level = strength(policy, [], [Stated("c", asked, Level.METADATA, None, 200)], SERVED)
+    of_stages = strength(policy, [], [Stated("c", asked, None, everything, 200)], SERVED)
+    nothing = strength(policy, [], [Stated("c", asked, Level.REQUEST, None, 200)], SERVED)
+
+    assert {one.mutant.text for one in of_level.tried if one.noticed and one.mutant.rule == policy.rules[1]} == {
+        "level: None instead of Metadata",
+        "level: Request instead of Metadata",
+        "level: RequestResponse instead of Metadata",
+        "dropped",
+    }
+    assert "omitStages: RequestReceived" in {one.mutant.text for one in of_stages.tried if one.noticed}
+    assert nothing.score == 0.0  # what does not hold for the policy itself notices nothing
+
+
+def test_the_score_is_the_part_that_is_noticed(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    path = tmp_path / "p.yaml"
+    path.write_text(HEAD + "- {level: Metadata, resources: [{resources: [secrets]}]}\n- level: Metadata\n")
+
+    assert main(["mutate", str(path), "--requirements", "cis", "--format", "json"]) == 0
+    document = json.loads(capsys.readouterr().out)
+    noticed = [one for one in document["mutants"] if one["noticedBy"]]
+    assert document["score"] == pytest.approx(len(noticed) / len(document["mutants"]), abs=1e-4)
+    by_text = {(one["rule"], one["change"]): one["noticedBy"] for one in document["mutants"]}
+    assert by_text[0, "level: None instead of Metadata"] == "cis-3-2-2-secrets"
+    assert by_text[0, "level: Request instead of Metadata"] == "cis-3-2-2-secrets-metadata-only"
+    assert main(["mutate", str(path), "--requirements", "cis", "--least", "100"]) == 1
+    assert "nothing notices:\n" in capsys.readouterr().out
+    assert main(["mutate", str(path), "--cases", str(tmp_path)]) == 4
+    assert "no *.audit.yaml is below it" in capsys.readouterr().err
+
+
+def test_the_cases_of_the_baseline_policy_and_the_requirements_are_strong(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    root = content.root()
+    command = ["mutate", str(root / "fixtures/policies/baseline.yaml"), "--cases", str(root / "suites/baseline")]
+
+    assert main([*command, "--requirements", "baseline", "--format", "json"]) == 0
+
+    assert json.loads(capsys.readouterr().out)["score"] > 0.5

@@ -1,0 +1,33 @@
+"""The twin of a policy records every request otherwise, and by the rule of the same place."""
+
+from __future__ import annotations
+
+import pytest
+
+from auditproof.analysis.mutation.twin import twin_of
+from auditproof.audit.decide import decide
+from auditproof.audit.event import Level
+from auditproof.audit.policy.load import load_policy, parse_policy
+from auditproof.cases.load import load_case_file
+from auditproof.content import root
+from auditproof.kube.attributes import attributes_of
+
+CASES = [case for path in sorted((root() / "suites").rglob("*.audit.yaml")) for case in load_case_file(path).cases]
+POLICIES = sorted((root() / "fixtures" / "policies").glob("*.yaml"))
+
+
+@pytest.mark.parametrize("path", POLICIES, ids=lambda path: path.stem)
+def test_a_twin_decides_otherwise_about_every_action(path) -> None:
+    policy = load_policy(path)
+    twin = parse_policy(twin_of(policy).encode(), "twin.json")
+
+    assert twin.warnings == ()
+    for case in CASES:
+        attributes = attributes_of(case.request.method, case.request.uri, case.identity.user_info())
+        true, broken = decide(policy, attributes), decide(twin, attributes)
+        assert true.level is not broken.level, case.id
+        assert broken.level is not Level.NONE
+        assert broken.omit_stages == true.omit_stages
+        if true.rule is not None:
+            assert broken.rule is not None
+            assert broken.rule.index == true.rule.index

@@ -1,0 +1,391 @@
+"""The plugin in pytest, without any server: collection, selection, options, and what it costs who does not use it.
+
+Whatever would make a run directory fails the test: so nothing was started.
+"""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING
+
+import pytest
+
+from auditproof.clusters.run.run_directory import RunDirectory
+from auditproof.plugin.options import REPORT_FILES, SETTINGS
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+pytest_plugins = ["pytester"]
+
+POLICY = "apiVersion: audit.k8s.io/v1\nkind: Policy\nrules:\n- level: Metadata\n"
+FILE = """\
+apiVersion: auditproof/v1
+kind: CaseFile
+title: Pods are read
+identities:
+  alice: {user: alice}
+cases:
+"""
+CASE = """\
+  - id: %(id)s
+    title: Alice reads a pod
+    as: alice
+    do: {get: pods/web, in: shop}
+    marks: [%(mark)s]
+"""
+IDS = ("read-one", "read-two", "write-one")
+
+
+def case_file(*ids: str, mark: str = "slow") -> str:
+    return FILE + "".join(CASE % {"id": name, "mark": mark} for name in ids)
+
+
+@pytest.fixture(autouse=True)
+def environment(pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Inner runs see no settings of ours, and do not import hypothesis anew each time."""
+    monkeypatch.setenv("PYTEST_ADDOPTS", "-p no:hypothesispytest")
+    for setting in SETTINGS:
+        monkeypatch.delenv(setting.env, raising=False)
+
+
+@pytest.fixture(autouse=True)
+def nothing_starts(monkeypatch: pytest.MonkeyPatch) -> None:
+    def create(**_: object) -> RunDirectory:
+        raise AssertionError("a run directory was made")
+
+    monkeypatch.setattr(RunDirectory, "create", create)
+
+
+@pytest.fixture
+def project(pytester: pytest.Pytester) -> pytest.Pytester:
+    """A project with two case files."""
+    pytester.makeini("[pytest]\nmarkers = slow\n  fast\n")
+    pytester.path.joinpath("policy.yaml").write_text(POLICY)
+    pytester.path.joinpath("a.audit.yaml").write_text(case_file(*IDS))
+    pytester.path.joinpath("b.audit.yaml").write_text(case_file("read-one", mark="fast"))
+    return pytester
+
+
+def collected(project: pytest.Pytester, *options: str) -> list[str]:
+    """The items that pytest would run."""
+    result = project.runpytest_inprocess("--collect-only", "-q", *options)
+    assert result.ret in (pytest.ExitCode.OK, pytest.ExitCode.NO_TESTS_COLLECTED), result.stdout.str()
+    return [line for line in result.outlines if "::" in line]
+
+
+ALL = ["a.audit.yaml::read-one", "a.audit.yaml::read-two", "a.audit.yaml::write-one", "b.audit.yaml::read-one"]
+
+
+@pytest.mark.parametrize(
+    ("options", "expected"),
+    [
+        ((), ALL),
+        (("-k", "read"), [ALL[0], ALL[1], ALL[3]]),
+        (("-k", "write or b.audit"), ALL[2:]),
+        (("-m", "fast"), [ALL[3]]),
+        (("-m", "standard"), ALL),
+        (("-m", "own_policy"), []),
+        (("b.audit.yaml",), [ALL[3]]),
+        (("a.audit.yaml::read-two",), [ALL[1]]),
+        (("--deselect", "a.audit.yaml::read-two"), [ALL[0], ALL[2], ALL[3]]),
+        (("--audit-sabotage",), ALL),
+        (("--audit-policy=policy.yaml", "-k", "write"), [ALL[2]]),
+    ],
+)
+def test_cases_are_selected_as_tests_are(
+    project: pytest.Pytester, options: tuple[str, ...], expected: list[str]
+) -> None:
+    assert collected(project, *options) == expected
+
+
+RULES = "apiVersion: audit.k8s.io/v1\nkind: Policy\nrules:\n- {level: None, users: [alice]}\n- level: Metadata\n"
+MADE = ["rules.yaml::rule-01-witness", "rules.yaml::rule-01-users-near-miss-1", "rules.yaml::rule-02-witness"]
+
+
+@pytest.mark.parametrize(
+    ("options", "expected"),
+    [
+        ((), []),
+        (("--audit-coverage=none",), []),
+        (("--audit-coverage=rules",), [MADE[0], MADE[2]]),
+        (("--audit-coverage=conditions",), MADE),
+        (("--audit-coverage=conditions", "-k", "near-miss"), [MADE[1]]),
+        (("--audit-coverage=conditions", "-m", "standard"), []),
+        (("--audit-coverage=conditions", "-m", "witness"), MADE),
+        (("--audit-coverage=conditions", "--audit-sabotage"), []),
+    ],
+)
+def test_witnesses_are_items_of_the_policy(
+    pytester: pytest.Pytester, options: tuple[str, ...], expected: list[str]
+) -> None:
+    pytester.path.joinpath("rules.yaml").write_text(RULES)
+
+    assert collected(pytester, "--audit-policy=rules.yaml", *options) == expected
+
+
+CHANGED = ["base.yaml::change-01", "rules.yaml::change-01"]
+
+
+@pytest.mark.parametrize(
+    ("options", "expected"),
+    [
+        (("--audit-base=base.yaml",), CHANGED),
+        (("--audit-base=base.yaml", "-m", "change"), CHANGED),
+        (("--audit-base=base.yaml", "-m", "witness"), []),
+        (("--audit-base=base.yaml", "--audit-coverage=rules"), [*CHANGED, MADE[0], MADE[2]]),
+        (("--audit-base=base.yaml", "--audit-sabotage"), []),
+        (("--audit-base=rules.yaml",), []),
+    ],
+)
+def test_what_a_change_does_is_asked_of_both_policies(
+    pytester: pytest.Pytester, options: tuple[str, ...], expected: list[str]
+) -> None:
+    pytester.path.joinpath("rules.yaml").write_text(RULES)
+    pytester.path.joinpath("base.yaml").write_text(RULES.replace("users: [alice]", "users: [nobody-else]"))
+
+    found = collected(pytester, "--audit-policy=rules.yaml", *options)
+
+    assert [item for item in found if "change-" not in item or item.endswith("-01")] == expected
+
+
+def test_a_base_that_cannot_be_read_is_told_before_anything_starts(project: pytest.Pytester) -> None:
+    result = project.runpytest_inprocess("--audit-policy=policy.yaml", "--audit-base=missing.yaml")
+
+    assert result.ret == pytest.ExitCode.USAGE_ERROR
+    result.stderr.fnmatch_lines(["*missing.yaml:1:1: the policy cannot be read: No such file or directory"])
+
+
+def test_a_depth_that_is_none_is_refused_with_a_suggestion(project: pytest.Pytester) -> None:
+    result = project.runpytest_inprocess("--audit-coverage=condition")
+
+    assert result.ret == pytest.ExitCode.USAGE_ERROR
+    result.stderr.fnmatch_lines(["*'condition' is none of rules, conditions, all and none; did you mean conditions?"])
+
+
+def test_the_cases_that_failed_last_are_selected(project: pytest.Pytester) -> None:
+    cache = project.path / ".pytest_cache" / "v" / "cache"
+    cache.mkdir(parents=True)
+    cache.joinpath("lastfailed").write_text(json.dumps({ALL[1]: True}))
+
+    assert collected(project, "--lf") == [ALL[1]]
+
+
+def test_a_case_with_a_policy_of_its_own_is_marked(project: pytest.Pytester) -> None:
+    text = case_file("own").replace("title: Pods", "policy: policy.yaml\nsabotage: policy.yaml\ntitle: Pods", 1)
+    project.path.joinpath("c.audit.yaml").write_text(text)
+
+    assert collected(project, "-m", "own_policy") == ["c.audit.yaml::own"]
+    project.path.joinpath("test_plain.py").write_text("def test_of_something_else(): ...")
+    assert collected(project, "--audit-sabotage") == [*ALL, "c.audit.yaml::own"]
+
+
+def test_collecting_says_what_would_be_proven_and_where(project: pytest.Pytester) -> None:
+    result = project.runpytest_inprocess("--collect-only", "--audit-policy=policy.yaml", "--audit-kubernetes=1.36")
+
+    result.stdout.fnmatch_lines(
+        ["auditproof: policy policy.yaml (sha256 *…, 1 rules)", "auditproof: cluster embedded, Kubernetes 1.36"]
+    )
+
+
+def test_a_warning_of_the_policy_stands_in_the_header(project: pytest.Pytester) -> None:
+    project.path.joinpath("policy.yaml").write_text(POLICY + "  user: [alice]\n")
+
+    result = project.runpytest_inprocess("--collect-only", "--audit-policy=policy.yaml")
+
+    result.stdout.fnmatch_lines(['auditproof: warning: policy.yaml:5:3: unknown key "user"*'])
+
+
+def test_every_bad_case_file_is_told_with_its_line_and_no_traceback(project: pytest.Pytester) -> None:
+    project.path.joinpath("a.audit.yaml").write_text(case_file("read").replace("as: alice", "as: alise"))
+    project.path.joinpath("b.audit.yaml").write_text(case_file("read").replace("do: {get", "do: {gett"))
+
+    result = project.runpytest_inprocess()
+
+    assert result.ret == pytest.ExitCode.INTERRUPTED
+    result.stdout.fnmatch_lines(['*a.audit.yaml:9:9: no identity is called "alise"; did you mean "alice"?'])
+    result.stdout.fnmatch_lines(["*b.audit.yaml:10:*gett*"])
+    result.assert_outcomes(errors=2)
+    assert "Traceback" not in result.stdout.str()
+    assert ".py:" not in result.stdout.str()
+
+
+def test_collecting_leaves_the_last_report_alone_and_judges_nothing(project: pytest.Pytester) -> None:
+    folder = project.mkdir("out")
+    for name in REPORT_FILES:
+        folder.joinpath(name).write_text("of yesterday")
+
+    result = project.runpytest_inprocess("--collect-only", "--audit-policy=policy.yaml", "--audit-report=out")
+
+    assert "UNPROVEN" not in result.stdout.str()
+    assert {path.name: path.read_text() for path in folder.iterdir()} == dict.fromkeys(REPORT_FILES, "of yesterday")
+
+
+@pytest.mark.parametrize("content", [b"\x00\x01\xff\xfe", b"", b"- a\n- b\n", b"title: [", b"null"])
+def test_a_file_that_is_no_case_file_is_told_and_no_traceback(project: pytest.Pytester, content: bytes) -> None:
+    project.path.joinpath("a.audit.yaml").write_bytes(content)
+
+    result = project.runpytest_inprocess("a.audit.yaml")
+
+    result.assert_outcomes(errors=1)
+    result.stdout.fnmatch_lines(["*a.audit.yaml:[12]:1: *"])
+    assert "Traceback" not in result.stdout.str()
+    assert ".py:" not in result.stdout.str()
+
+
+def test_a_project_that_does_not_use_it_is_left_alone(
+    pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def read(_: object) -> None:
+        raise AssertionError("the options were read")
+
+    monkeypatch.setattr("auditproof.plugin.options.read_options", read)
+    pytester.makepyfile("def test_one(): pass")
+    pytester.path.joinpath("values.yaml").write_text("apiVersion: v1\n")
+
+    result = pytester.runpytest_inprocess("--strict-markers")
+
+    assert result.ret == pytest.ExitCode.OK
+    result.assert_outcomes(passed=1)
+    assert "auditproof" not in "".join(line for line in result.outlines if not line.startswith("plugins:"))
+
+
+def refused(project: pytest.Pytester, *options: str) -> list[str]:
+    """The lines by which pytest says that it cannot begin."""
+    result = project.runpytest_inprocess(*options)
+    assert result.ret == pytest.ExitCode.USAGE_ERROR, result.stdout.str()
+    assert "Traceback" not in result.stderr.str() + result.stdout.str()
+    return [line for line in result.errlines if line.strip()]
+
+
+def test_a_refused_policy_is_told_in_the_servers_words_with_every_place(project: pytest.Pytester) -> None:
+    project.path.joinpath("policy.yaml").write_text(POLICY.replace("Metadata", "metadata") + "- level: none\n")
+
+    lines = refused(project, "--audit-policy=policy.yaml")
+
+    assert len(lines) == 2
+    assert 'policy.yaml:4:10: rules[0].level: Unsupported value: "metadata"' in lines[0]
+    assert 'policy.yaml:5:10: rules[1].level: Unsupported value: "none"' in lines[1]
+
+
+def write_nothing(path: Path) -> None:
+    del path
+
+
+@pytest.mark.parametrize(
+    ("make", "says"),
+    [
+        (write_nothing, "policy.yaml:1:1: the policy cannot be read: No such file or directory"),
+        (lambda path: path.mkdir(), "policy.yaml:1:1: the policy cannot be read: Is a directory"),
+        (lambda path: path.write_bytes(b"\x7fELF\x02\x01\x01\x00\xff\xfe"), "policy.yaml:1:1:"),
+        (lambda path: path.write_bytes(b""), "policy.yaml:1:1:"),
+    ],
+    ids=["missing", "directory", "binary", "empty"],
+)
+def test_a_policy_that_is_none_is_told_in_one_line(
+    project: pytest.Pytester, make: Callable[[Path], object], says: str
+) -> None:
+    project.path.joinpath("policy.yaml").unlink()
+    make(project.path / "policy.yaml")
+
+    (line,) = refused(project, "--audit-policy=policy.yaml")
+
+    assert line.startswith(f"ERROR: {says}")
+
+
+@pytest.mark.parametrize("options", [("--audit-policy=missing.yaml",), ("--audit-cluster=kindd",)])
+def test_a_report_of_an_earlier_run_does_not_outlive_options_that_cannot_be_used(
+    project: pytest.Pytester, options: tuple[str, ...]
+) -> None:
+    folder = project.mkdir("out")
+    for name in (*REPORT_FILES, "notes.txt"):
+        folder.joinpath(name).write_text("of yesterday")
+
+    refused(project, "--audit-report=out", *options)
+
+    assert [path.name for path in folder.iterdir()] == ["notes.txt"]
+
+
+def test_a_report_folder_that_is_a_file_is_told(project: pytest.Pytester) -> None:
+    (line,) = refused(project, "--audit-report=policy.yaml")
+
+    assert line.startswith("ERROR: --audit-report: no report can be written to ")
+    assert line.endswith("policy.yaml: File exists")
+
+
+@pytest.mark.parametrize(
+    ("options", "says"),
+    [
+        (("--audit-cluster=embeded",), "embeded:1:1: there is no cluster profile of this name; did you mean embedded?"),
+        (("--audit-cluster=no/such.yaml",), "no/such.yaml:1:1: "),
+        (("--audit-kubernetes=latest",), "--audit-kubernetes: 'latest' is no version: expected 1.37 or 1.37.2, say"),
+        (("--audit-kubernetes=1",), "--audit-kubernetes: '1' is no version"),
+        (("--audit-kubernetes=1.37.2.1",), "--audit-kubernetes: '1.37.2.1' is no version"),
+    ],
+)
+def test_an_option_that_means_nothing_is_told_in_one_line(
+    project: pytest.Pytester, options: tuple[str, ...], says: str
+) -> None:
+    (line,) = refused(project, "--audit-policy=policy.yaml", *options)
+
+    assert line.startswith(f"ERROR: {says}")
+
+
+def test_a_profile_that_sets_what_is_not_its_own_is_told_with_its_line(project: pytest.Pytester) -> None:
+    text = (
+        "apiVersion: auditproof/v1\nkind: Profile\nprovider: embedded\nkubernetes: '1.37'\nflags:\n  bind-address: x\n"
+    )
+    project.path.joinpath("mine.yaml").write_text(text)
+
+    (line,) = refused(project, "--audit-cluster=mine.yaml")
+
+    assert "mine.yaml:6:" in line
+    assert "flags.bind-address: this flag is set by auditproof itself" in line
+
+
+def test_the_command_line_goes_before_the_environment_and_that_before_the_ini_file(
+    project: pytest.Pytester, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    project.makeini("[pytest]\nmarkers = slow\n  fast\naudit_kubernetes = 1.34\n")
+
+    def header(*options: str) -> str:
+        lines = project.runpytest_inprocess("--collect-only", *options).outlines
+        return next(line for line in lines if line.startswith("auditproof: cluster"))
+
+    assert header().endswith("Kubernetes 1.34")
+    monkeypatch.setenv("AUDITPROOF_KUBERNETES", "1.35")
+    assert header().endswith("Kubernetes 1.35")
+    assert header("--audit-kubernetes=1.36").endswith("Kubernetes 1.36")
+
+
+def test_a_policy_is_found_from_where_pytest_was_called(
+    project: pytest.Pytester, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(project.mkdir("below"))
+
+    result = project.runpytest_inprocess("--collect-only", "--audit-policy=../policy.yaml", "--rootdir=..", "..")
+
+    result.stdout.fnmatch_lines(["auditproof: policy policy.yaml (*"])
+
+
+def test_an_option_of_ours_without_anything_to_prove_reports_nothing(
+    project: pytest.Pytester, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    project.makepyfile("def test_one(): pass")
+
+    result = project.runpytest_inprocess("--audit-policy=policy.yaml", "--audit-report=out", "-k", "test_one")
+
+    result.assert_outcomes(passed=1, deselected=4)
+    assert not project.path.joinpath("out", "results.json").exists()
+    assert "audit proofs" not in result.stdout.str()
+
+
+def test_a_case_of_a_newer_kubernetes_is_not_supported_and_starts_nothing(project: pytest.Pytester) -> None:
+    newer = case_file("read-one", mark="fast").replace("identities:", 'since: "1.99"\nidentities:')
+    project.path.joinpath("b.audit.yaml").write_text(newer)
+
+    result = project.runpytest_inprocess("--audit-policy=policy.yaml", "-rs", "b.audit.yaml")
+
+    result.assert_outcomes(skipped=1)
+    result.stdout.fnmatch_lines(["*not supported: this cluster lacks Kubernetes 1.99"])

@@ -1,0 +1,68 @@
+"""When a request is over: by its events, by the server's own log, or not to be seen."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+import pytest
+
+from auditproof.audit.event import AuditEvent, Level, Stage
+from auditproof.client.exchange import Exchange
+from auditproof.kube.action import Request
+from auditproof.kube.attributes import attributes_of
+from auditproof.kube.identity import Identity
+from auditproof.proof.completion import ended_by_server, is_over, why_open
+
+ALICE = Identity.x509("alice")
+WATCH, LIST = "/api/v1/pods?watch=true", "/api/v1/pods"
+NOW = datetime(2026, 1, 1, tzinfo=UTC)
+
+
+def exchange(uri: str, status: int = 200, *, client: str = "", audit_id: str = "a-1") -> Exchange:
+    attributes = attributes_of("GET", uri, ALICE.user_info())
+    return Exchange(audit_id, ALICE, Request("GET", uri, client=client), attributes, status, (), b"", NOW, NOW)
+
+
+def event(stage: Stage) -> AuditEvent:
+    return AuditEvent("a-1", Level.METADATA, stage, {}, "log", 0)
+
+
+def line(audit_id: str, what: str = '"HTTP" verb="WATCH"') -> str:
+    return f'I1124 14:00:00.000000   77 httplog.go:134] {what} URI="/x" audit-ID="{audit_id}" srcIP="127.0.0.1:1"\n'
+
+
+@pytest.mark.parametrize("stage", [Stage.RESPONSE_COMPLETE, Stage.PANIC])
+def test_the_last_event_shows_that_a_request_is_over(stage: Stage) -> None:
+    assert is_over(exchange(LIST, 504), [event(Stage.REQUEST_RECEIVED), event(stage)], "")
+
+
+def test_an_earlier_event_does_not() -> None:
+    assert not is_over(exchange(WATCH), [event(Stage.REQUEST_RECEIVED), event(Stage.RESPONSE_STARTED)], "")
+
+
+def test_the_servers_own_line_shows_it_of_a_long_running_request_alone() -> None:
+    assert is_over(exchange(WATCH), [], line("a-0") + line("a-1"))
+    assert not is_over(exchange(LIST), [], line("a-1")), "the time-out filter does not wait for the handler"
+
+
+@pytest.mark.parametrize("log", ["", line("a-11"), line("a-1", '"Timeout or abort"'), '"HTTP"\naudit-ID="a-1"'])
+def test_another_line_does_not(log: str) -> None:
+    assert not is_over(exchange(WATCH), [], log)
+
+
+@pytest.mark.parametrize(
+    ("status", "client", "ended"),
+    [(200, "", True), (504, "", False), (101, "", False), (200, "hangsUpInAnswer", False)],
+)
+def test_only_an_answer_that_was_read_to_its_end_may_show_it(status: int, client: str, ended: bool) -> None:
+    assert ended_by_server(exchange(LIST, status, client=client)) is ended
+
+
+def test_why_a_request_may_not_be_over_is_said() -> None:
+    reasons = {
+        why_open(exchange(LIST, 504)),
+        why_open(exchange(LIST, 0, client="hangsUpWaiting")),
+        why_open(exchange(LIST)),
+    }
+
+    assert len(reasons) == 3

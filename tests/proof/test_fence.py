@@ -1,0 +1,525 @@
+"""The fence at work: what it closes, and everything that leaves a doubt.
+
+The server is a fake at a seam: it answers what a test tells it to, counts, and writes a real audit log, which is read
+by the real FileLog. The same on real servers stands in tests/live/test_prover.py.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, Any, cast
+
+import pytest
+
+from auditproof.audit.decide import decided_by
+from auditproof.audit.policy.load import parse_policy
+from auditproof.auditlog.file_log import FileLog
+from auditproof.client.connection import Response
+from auditproof.client.exchange import Exchange
+from auditproof.errors import AuditproofError, LogUnreadable, WireError
+from auditproof.kube.action import Request
+from auditproof.kube.attributes import UserInfo, attributes_of
+from auditproof.kube.identity import Identity
+from auditproof.proof.fence.fence import FOLLOW_UP, Enclosure
+from auditproof.proof.fence.result import Fence, Sent
+from auditproof.proof.fence.sentinel import Sentinel
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+NOW = datetime(2026, 1, 2, tzinfo=UTC)
+ALICE = Identity.x509("alice")
+SENTINEL = Sentinel(Identity.x509("auditproof-fence"), Request("GET", "/sentinel"))
+POLICY = parse_policy(
+    b"apiVersion: audit.k8s.io/v1\nkind: Policy\nrules:\n- level: None\n- level: Metadata\n", "policy.yaml"
+)  # which of its rules decides is up to the fake server
+READ = Request("GET", "/api/v1/pods")
+
+
+@dataclass
+class FakeServer:
+    """What stands behind wires and admin: a log, four counters, and what a test lets go wrong."""
+
+    log: Path
+    events: int = 0
+    lost: int = 0
+    rejected: int = 0
+    excluded: int = 5  # its own requests, to be ready
+    start: float = 7.0
+    metrics_status: int = 200
+    dead: str = ""
+    unread: str = ""
+    silent: set[str] = field(default_factory=set)
+    connection: int = 1
+    sent: list[tuple[str, str]] = field(default_factory=list)
+
+    def record(self, audit_id: str) -> None:
+        self.events += 1
+        moment = (NOW + timedelta(microseconds=self.events)).isoformat()
+        event = {"kind": "Event", "auditID": audit_id, "level": "Metadata", "stage": "ResponseComplete"}
+        event |= {"requestReceivedTimestamp": moment, "stageTimestamp": moment}
+        with self.log.open("a") as file:
+            file.write(json.dumps(event) + "\n")
+
+    def answer(self, request: Request, audit_id: str) -> Response:
+        """As Wire.send: what is not in ``silent`` is recorded."""
+        self.sent.append((request.uri, audit_id))
+        if request.uri in self.silent:
+            self.excluded += 1
+        elif not self.dead:
+            self.record(audit_id)
+        echo = () if self.dead else (("Audit-Id", audit_id),)
+        return Response(0 if self.dead else 200, echo, b"", self.connection, NOW, NOW, self.dead, audit_id)
+
+    def metrics(self) -> Response:
+        """As Admin.send: an error is raised there."""
+        if self.dead:
+            raise WireError(f"GET /metrics (set-up): {self.dead}")
+        text = (
+            f"apiserver_audit_event_total {self.events}\n"
+            f'apiserver_audit_error_total{{plugin="log"}} {self.lost}\n'
+            f'apiserver_audit_level_total{{level="None"}} {self.excluded}\n'
+            f'apiserver_audit_level_total{{level="Metadata"}} {self.events}\n'
+            f"apiserver_audit_requests_rejected_total {self.rejected}\n"
+            f"process_start_time_seconds {self.start}\n"
+        )
+        return Response(self.metrics_status, (), text.encode(), 1, NOW, NOW, audit_id="setup-1")
+
+
+class FakeWire:
+    """A wire to the fake server."""
+
+    def __init__(self, server: FakeServer) -> None:
+        self.server = server
+        self.closed = False
+
+    def send(self, request: Request, *, audit_id: str, user_agent: str) -> Response:
+        assert user_agent == "auditproof/fence"
+        return self.server.answer(request, audit_id)
+
+    def close(self) -> None:
+        self.closed = True
+
+
+class FakeAdmin:
+    """An admin of the fake server."""
+
+    def __init__(self, server: FakeServer) -> None:
+        self.server = server
+
+    def send(self, method: str, uri: str) -> Response:
+        assert (method, uri) == ("GET", "/metrics")
+        return self.server.metrics()
+
+    def everywhere(self, method: str, uri: str) -> list[Response]:
+        return [self.send(method, uri)]
+
+    def unread(self) -> str:
+        return self.server.unread
+
+    def user(self) -> UserInfo | None:
+        return None
+
+    def take_asked(self) -> list[tuple[str, str, str]]:
+        return []
+
+    def reach_again(self) -> None:
+        raise AssertionError("one server is reached by one connection")
+
+
+@pytest.fixture
+def server(tmp_path: Path) -> FakeServer:
+    (tmp_path / "audit.log").touch()
+    return FakeServer(tmp_path / "audit.log")
+
+
+@pytest.fixture
+def make(server: FakeServer, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Enclosure]:
+    """Makes an enclosure on the fake server; a sentinel that is not recorded is given up at once."""
+    close = Enclosure.close
+    monkeypatch.setattr(Enclosure, "close", lambda self, sent: close(self, sent, patience_s=0.05))
+    numbers = iter(range(1000))
+
+    def make(sentinel: Sentinel | None = SENTINEL, *, in_order: bool = True) -> Enclosure:
+        return Enclosure(
+            FileLog(server.log, in_order=in_order),
+            cast("Any", FakeAdmin(server)),
+            sentinel,
+            cast("Any", lambda _: FakeWire(server)),
+            lambda: f"fence-{next(numbers)}",
+            lambda: f"kube-apiserver has ended: {server.dead}" if server.dead else "",
+            lambda attributes: decided_by(POLICY, POLICY.rules[attributes.path not in server.silent]),
+            lambda: "",
+        )
+
+    return make
+
+
+def act(server: FakeServer, audit_id: str = "id-1", request: Request = READ, **changed: Any) -> Sent:
+    """An action that a wire of its own has carried."""
+    wire = cast("Any", FakeWire(server))
+    answer = server.answer(request, audit_id)
+    attributes = attributes_of(request.method, request.uri, ALICE.user_info())
+    response = {"status": answer.status, "headers": answer.headers, "body": answer.body, "error": answer.error}
+    exchange = Exchange(
+        audit_id, ALICE, request, attributes, started=NOW, finished=NOW, **cast("Any", response | changed)
+    )
+    return Sent(exchange, wire, answer.connection)
+
+
+def close(enclosure: Enclosure, *sent: Sent) -> Fence:
+    return enclosure.close(sent)
+
+
+def test_what_was_recorded_is_found_and_nothing_is_in_doubt(server: FakeServer, make: Callable[..., Enclosure]) -> None:
+    server.silent.add("/api/v1/quiet")
+    fence_of = make()
+    fence_of.open()
+
+    sent = act(server), act(server, "id-2", Request("GET", "/api/v1/quiet"))
+    fence = fence_of.close(sent)
+
+    assert [fence.doubts_about(item) for item in sent] == [(), ()]
+    assert [event.audit_id for event in fence.events["id-1"]] == ["id-1"]
+    assert "id-2" not in fence.events
+    assert "GET /sentinel by auditproof-fence" in fence.text
+
+
+def test_the_follow_up_comes_after_the_actions_and_the_sentinel_last(
+    server: FakeServer, make: Callable[..., Enclosure]
+) -> None:
+    fence_of = make()
+    fence_of.open()
+
+    close(fence_of, act(server))
+
+    assert [uri for uri, _ in server.sent] == [READ.uri, FOLLOW_UP.uri, SENTINEL.request.uri]
+    assert len({audit_id for _, audit_id in server.sent}) == 3
+
+
+def test_a_wire_is_followed_up_once(server: FakeServer, make: Callable[..., Enclosure]) -> None:
+    fence_of = make()
+    fence_of.open()
+    first = act(server)
+    second = Sent(act(server, "id-2").exchange, first.wire, first.connection)
+
+    fence = fence_of.close([first, second])
+
+    assert [uri for uri, _ in server.sent].count(FOLLOW_UP.uri) == 1
+    assert fence.doubts_about(second) == ()
+
+
+def test_events_of_before_are_not_this_batchs(server: FakeServer, make: Callable[..., Enclosure]) -> None:
+    server.record("id-1")
+    server.silent.add(READ.uri)
+    fence_of = make()
+    fence_of.open()
+
+    assert close(fence_of, act(server)).events.get("id-1", ()) == ()
+
+
+def test_a_sentinel_that_is_not_recorded_is_a_doubt(server: FakeServer, make: Callable[..., Enclosure]) -> None:
+    server.silent.add(SENTINEL.request.uri)
+    fence_of = make()
+    fence_of.open()
+    sent = act(server)
+
+    fence = close(fence_of, sent)
+
+    (doubt,) = fence.doubts_about(sent)
+    assert "the fence was not seen: waited 0.05 s for the event of the sentinel" in doubt
+    assert fence.text == ""
+    assert "id-1" in fence.events
+
+
+@pytest.mark.parametrize(
+    ("change", "doubt"),
+    [
+        ({"lost": 2}, "the server counts 2 lost audit events and 0 rejected requests"),
+        ({"rejected": 1}, "the server counts 0 lost audit events and 1 rejected requests"),
+        ({"start": 8.0}, "the API server was restarted in between"),
+        ({"metrics_status": 403}, "GET /metrics was answered 403: the audit counters cannot be read"),
+    ],
+)
+def test_what_the_counters_say_is_a_doubt(
+    server: FakeServer, make: Callable[..., Enclosure], change: dict[str, Any], doubt: str
+) -> None:
+    fence_of = make()
+    fence_of.open()
+    sent = act(server)
+    for key, value in change.items():
+        setattr(server, key, value)
+
+    doubts = close(fence_of, sent).doubts_about(sent)
+
+    assert len(doubts) == 1
+    assert doubt in doubts[0]
+
+
+def test_an_exclusion_that_the_server_has_not_counted_is_in_doubt(
+    server: FakeServer, make: Callable[..., Enclosure]
+) -> None:
+    server.silent.add("/api/v1/quiet")
+    fence_of = make()
+    fence_of.open()
+    excluded = act(server, "id-1", Request("GET", "/api/v1/quiet"))
+    recorded = act(server, "id-2")
+    server.excluded -= 1
+
+    fence = fence_of.close([excluded, recorded])
+
+    assert fence.doubts_about(excluded) == ("the server counted 0 requests at level None, sent: 1",)
+    assert fence.doubts_about(recorded) == ()
+
+
+def test_a_doubt_of_one_batch_is_not_the_next_ones(server: FakeServer, make: Callable[..., Enclosure]) -> None:
+    fence_of = make()
+    fence_of.open()
+    server.lost = 1
+    assert close(fence_of, act(server)).doubts
+
+    fence_of.open()
+
+    assert close(fence_of, act(server, "id-2")).doubts == ()
+
+
+def test_a_server_that_dies_is_a_doubt_with_its_last_words(server: FakeServer, make: Callable[..., Enclosure]) -> None:
+    fence_of = make()
+    fence_of.open()
+    sent = act(server)
+    server.dead = "connection refused"
+
+    fence = close(fence_of, sent)
+
+    assert fence.doubts == (
+        "the fence was not seen: the sentinel got no answer: connection refused",
+        "kube-apiserver has ended: connection refused",
+    )
+    assert fence.closed == frozenset()
+
+
+def test_nothing_begins_on_a_server_that_does_not_answer(server: FakeServer, make: Callable[..., Enclosure]) -> None:
+    server.dead = "connection refused"
+
+    with pytest.raises(WireError, match="connection refused"):
+        make().open()
+
+
+def test_nothing_begins_without_a_log(server: FakeServer, make: Callable[..., Enclosure]) -> None:
+    server.log.unlink()
+
+    with pytest.raises(LogUnreadable):
+        make().open()
+
+
+def test_nothing_begins_where_the_counters_cannot_be_read(server: FakeServer, make: Callable[..., Enclosure]) -> None:
+    server.metrics_status = 401
+
+    with pytest.raises(AuditproofError, match="GET /metrics was answered 401"):
+        make().open()
+
+
+def test_what_may_stand_in_another_log_is_in_doubt_where_it_is_absent(
+    server: FakeServer, make: Callable[..., Enclosure]
+) -> None:
+    server.unread = "more API servers answer"
+    server.silent.add("/excluded")
+    fence_of = make()
+    fence_of.open()
+    recorded, absent = act(server, "id-1"), act(server, "id-2", Request("GET", "/excluded"))
+
+    fence = close(fence_of, recorded, absent)
+
+    assert fence.doubts_about(recorded) == ()
+    assert (fence.doubts_about(absent), fence.unclear) == ((), "more API servers answer")
+
+
+def test_a_line_that_is_no_event_is_a_doubt(server: FakeServer, make: Callable[..., Enclosure]) -> None:
+    fence_of = make()
+    fence_of.open()
+    sent = act(server)
+    with server.log.open("a") as file:
+        file.write("this is no event\n")
+
+    (doubt,) = close(fence_of, sent).doubts_about(sent)
+
+    assert "this line is not an audit event" in doubt
+
+
+def test_a_log_that_is_cut_is_a_doubt(server: FakeServer, make: Callable[..., Enclosure]) -> None:
+    server.record("earlier")
+    fence_of = make()
+    fence_of.open()
+    server.log.write_text("")
+    server.silent.add(SENTINEL.request.uri)
+
+    (doubt,) = close(fence_of).doubts
+
+    assert "truncated" in doubt
+
+
+@pytest.mark.parametrize(
+    ("changed", "method", "sure"),
+    [
+        ({}, "GET", True),
+        ({"headers": (("Content-Length", "2048"),)}, "GET", True),
+        ({"headers": (("content-length", "2049"),)}, "GET", False),
+        ({"status": 101}, "GET", False),
+        ({"status": 504}, "GET", False),
+        ({"error": "broken"}, "GET", False),
+        ({}, "HEAD", False),
+    ],
+)
+def test_a_connection_that_was_not_followed_up_needs_an_answer_that_shows_its_end(
+    server: FakeServer, make: Callable[..., Enclosure], changed: dict[str, Any], method: str, sure: bool
+) -> None:
+    server.silent.add(READ.uri)  # no last event shows it
+    fence_of = make()
+    fence_of.open()
+    sent = act(server, request=Request(method, READ.uri), **changed)
+    server.connection = 2  # the follow-up comes over another one
+
+    doubts = close(fence_of, sent).doubts_about(sent)
+
+    assert doubts == () if sure else re.search("before a follow-up request could show|answered 504", doubts[-1])
+
+
+def test_an_answer_to_a_request_for_another_protocol_does_not_show_the_end(
+    server: FakeServer, make: Callable[..., Enclosure]
+) -> None:
+    server.silent.add(READ.uri)
+    fence_of = make()
+    fence_of.open()
+    sent = act(server, request=Request("GET", READ.uri, upgrade="websocket"))
+    server.connection = 2
+
+    (doubt,) = close(fence_of, sent).doubts_about(sent)
+
+    assert "before a follow-up request could show" in doubt
+
+
+def test_the_last_event_of_a_request_shows_its_end_whatever_became_of_its_connection(
+    server: FakeServer, make: Callable[..., Enclosure]
+) -> None:
+    fence_of = make()
+    fence_of.open()
+    sent = act(server, request=Request("GET", READ.uri, upgrade="websocket"))
+    server.connection = 2
+
+    assert close(fence_of, sent).doubts_about(sent) == ()
+
+
+def test_a_policy_that_records_nothing_is_fenced_by_the_counter(
+    server: FakeServer, make: Callable[..., Enclosure]
+) -> None:
+    server.silent |= {READ.uri, FOLLOW_UP.uri}
+    fence_of = make(None)
+    fence_of.open()
+    sent = act(server)
+
+    fence = close(fence_of, sent)
+
+    assert fence.doubts_about(sent) == ()
+    assert fence.text == "this policy records nothing: apiserver_audit_event_total stood still"
+
+
+def test_the_sentinels_connection_is_kept_and_closed_at_the_end(
+    server: FakeServer, make: Callable[..., Enclosure], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    wires: list[FakeWire] = []
+    fence_of = make()
+    monkeypatch.setattr(fence_of, "_new_wire", lambda _: wires.append(FakeWire(server)) or wires[-1])
+    for _ in range(2):
+        fence_of.open()
+        close(fence_of)
+
+    fence_of.end()
+
+    assert [wire.closed for wire in wires] == [True]
+
+
+def test_nothing_begins_on_a_server_that_audits_nothing(server: FakeServer, make: Callable[..., Enclosure]) -> None:
+    server.excluded = 0
+
+    with pytest.raises(AuditproofError, match="audit is off: this API server has no policy"):
+        make().open()
+
+
+def test_a_log_in_no_order_is_complete_when_it_holds_all_that_the_server_counts(
+    server: FakeServer, make: Callable[..., Enclosure]
+) -> None:
+    server.record("before")
+    fence = make(in_order=False)
+
+    fence.open()
+    first = fence.close([act(server)])
+    fence.open()
+    second = fence.close([act(server, "id-2")])
+
+    assert (first.doubts, second.doubts) == ((), ())
+    assert first.text.endswith("all 4 events that the server counts are there")
+    assert list(second.events) == ["id-2", "fence-3"]
+
+
+def test_an_event_that_may_still_come_is_a_doubt_though_the_sentinel_is_there(
+    server: FakeServer, make: Callable[..., Enclosure]
+) -> None:
+    fence = make(in_order=False)
+    fence.open()
+    server.events += 1  # counted, and on its way
+
+    (doubt,) = fence.close([act(server)]).doubts
+
+    assert doubt == (
+        "the fence was not seen: this log is in no order, and holds 3 of the 4 events that the server counts: "
+        "the others may still come"
+    )
+
+
+def test_without_counters_what_is_absent_is_in_doubt(server: FakeServer, make: Callable[..., Enclosure]) -> None:
+    server.metrics_status = 403
+    server.silent.add("/excluded")
+    fence_of = make()
+    fence_of.open()
+    recorded, absent = act(server, "id-1"), act(server, "id-2", Request("GET", "/excluded"))
+
+    fence = close(fence_of, recorded, absent)
+
+    assert fence.doubts_about(recorded) == ()
+    assert "an event that it lost would not be noticed" in fence.unclear
+    assert fence.doubts_about(absent) == ()
+
+
+@pytest.mark.parametrize(("more", "words"), [(2, "holds 2 fewer events"), (-1, "holds 1 more events")])
+def test_a_log_that_does_not_hold_what_was_counted_is_not_sound(
+    server: FakeServer, make: Callable[..., Enclosure], more: int, words: str
+) -> None:
+    fence_of = make()
+    fence_of.open()
+    sent = act(server)
+    server.events += more
+
+    (why,) = close(fence_of, sent).faults_of(sent.exchange)
+
+    assert words in why
+
+
+def test_a_follow_up_that_somebody_else_answers_closes_nothing(
+    server: FakeServer, make: Callable[..., Enclosure], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fence_of = make()
+    fence_of.open()
+    sent = act(server, headers=(("Content-Length", "9999"),))
+    answer = FakeServer.answer
+
+    def without_echo(self: FakeServer, request: Request, audit_id: str) -> Response:
+        given = answer(self, request, audit_id)
+        return replace(given, headers=()) if request == FOLLOW_UP else given
+
+    monkeypatch.setattr(FakeServer, "answer", without_echo)
+
+    assert close(fence_of, sent).closed == frozenset()

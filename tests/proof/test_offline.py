@@ -1,0 +1,278 @@
+"""Recorded events of somebody else's API server, judged without any server: the logs are written here."""
+
+from __future__ import annotations
+
+import gzip
+import json
+import subprocess
+import sys
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from auditproof.audit.policy.load import parse_policy
+from auditproof.auditlog.file_log import event_of
+from auditproof.auditlog.offline_log import ForeignFile
+from auditproof.kube.attributes import UserInfo
+from auditproof.proof.offline import Judgement, asked_by
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+POLICY = """\
+apiVersion: audit.k8s.io/v1
+kind: Policy
+omitStages: [RequestReceived]
+rules:
+- {level: None, nonResourceURLs: [/healthz]}
+- {level: Metadata, resources: [{resources: [secrets]}]}
+- {level: Request, verbs: [create]}
+- {level: Metadata}
+"""
+
+
+def event(
+    audit_id: str, verb: str = "get", uri: str = "/api/v1/namespaces/shop/secrets/db", **more: Any
+) -> dict[str, Any]:
+    reference = {"resource": "secrets", "namespace": "shop", "name": "db", "apiVersion": "v1"}
+    return {
+        "kind": "Event",
+        "apiVersion": "audit.k8s.io/v1",
+        "level": "Metadata",
+        "auditID": audit_id,
+        "stage": "ResponseComplete",
+        "requestURI": uri,
+        "verb": verb,
+        "user": {"username": "alice", "groups": ["dev", "system:authenticated"]},
+        "objectRef": reference,
+        "responseStatus": {"code": 200},
+        "requestReceivedTimestamp": "2026-11-23T10:00:00.000000Z",
+        "stageTimestamp": "2026-11-23T10:00:00.100000Z",
+        **more,
+    }
+
+
+def judge(*events: dict[str, Any]) -> Judgement:
+    judgement = Judgement(parse_policy(POLICY.encode(), "policy.yaml"))
+    for number, raw in enumerate(events, 1):
+        judgement.add(event_of(raw, "audit.log", number))
+    judgement.close()
+    return judgement
+
+
+def kind_of(judgement: Judgement) -> Any:
+    (kind,) = judgement.kinds.values()
+    return kind
+
+
+def test_an_event_says_what_the_policy_saw() -> None:
+    attributes = asked_by(event("a"))
+
+    assert (attributes.verb, attributes.resource, attributes.namespace, attributes.name) == (
+        "get",
+        "secrets",
+        "shop",
+        "db",
+    )
+    assert attributes.user == UserInfo("alice", ("dev", "system:authenticated"))
+
+
+def test_the_name_of_a_created_object_is_not_what_the_policy_saw() -> None:
+    created = event("a", "create", "/api/v1/namespaces/shop/secrets")
+
+    assert asked_by(created).name == ""
+
+
+def test_a_failed_login_has_no_user_and_a_proxied_request_the_verb_that_is_recorded() -> None:
+    proxied = event("a", "create", "/api/v1/namespaces/shop/pods/web/proxy/x")
+    proxied["objectRef"] = {"resource": "pods", "subresource": "proxy", "namespace": "shop", "name": "web"}
+
+    assert asked_by(event("a", user={})).user is None
+    assert (asked_by(proxied).verb, asked_by(proxied).subresource) == ("create", "proxy")
+
+
+def test_a_path_is_judged_as_one() -> None:
+    healthz = event("a", "get", "/healthz?verbose")
+    del healthz["objectRef"]
+
+    kind = kind_of(judge(healthz))
+
+    assert kind.name == "rule-01-get-/healthz"
+    assert dict(kind.wrong) == {"recorded at Metadata, but the policy decides None by rule 1 (line 5)": 1}
+
+
+def test_what_is_recorded_as_decided_is_right() -> None:
+    judgement = judge(event("a"), event("b"))
+
+    kind = kind_of(judgement)
+    assert (kind.requests, kind.complete, dict(kind.wrong), kind.incomplete) == (2, 2, {}, [])
+    assert judgement.rules_not_seen() == [2, 3]
+
+
+@pytest.mark.parametrize(
+    ("change", "wrong"),
+    [
+        ({"level": "Request"}, "recorded at Request, but the policy decides Metadata by rule 2 (line 6)"),
+        ({"stage": "RequestReceived"}, "recorded at stage RequestReceived, which the policy omits by rule 2 (line 6)"),
+        ({"requestObject": {}}, "the event at level Metadata holds a requestObject"),
+    ],
+)
+def test_what_is_recorded_otherwise_is_told(change: dict[str, Any], wrong: str) -> None:
+    assert wrong in kind_of(judge(event("a", **change))).wrong
+
+
+def test_what_is_not_complete_within_the_log_is_told_and_at_its_edges_it_is_not() -> None:
+    late = {"requestReceivedTimestamp": "2026-11-23T10:30:00Z", "stageTimestamp": "2026-11-23T10:30:00Z"}
+    panic = event("b", stage="ResponseStarted", **late)
+
+    assert kind_of(judge(event("a", stage="ResponseStarted"), event("c", **late))).incomplete == [
+        "Audit-ID a is not recorded at stage ResponseComplete"
+    ]
+    assert kind_of(judge(event("a"), panic)).incomplete == []
+
+
+def read(path: Path) -> tuple[ForeignFile, list[str]]:
+    file = ForeignFile(path, path.name)
+    return file, [each.audit_id for each in file.read()]
+
+
+def test_a_line_that_is_no_event_is_told_with_its_number(tmp_path: Path) -> None:
+    path = tmp_path / "audit.log"
+    cut = json.dumps(event("long", responseObject={"x": "y" * 20000}))[: 16 * 1024]
+    path.write_text("\n".join([json.dumps(event("a")), "{broken", cut, json.dumps({"kind": "Pod"}), ""]))
+
+    file, ids = read(path)
+
+    assert ids == ["a"]
+    assert (file.lines, file.events, file.invalid_lines) == (4, 1, 3)
+    assert [number for number, _ in file.invalid] == [2, 3, 4]
+    assert "cut at 16 KiB" in file.invalid[1][1]
+    assert 'kind is "Pod"' in file.invalid[2][1]
+
+
+def test_lines_of_a_container_runtime_and_compressed_files_are_read(tmp_path: Path) -> None:
+    text, time = json.dumps(event("a")), "2026-11-23T10:00:00.1Z stdout"
+    plain, packed = tmp_path / "cri.log", tmp_path / "audit.log.gz"
+    plain.write_text(f"{time} P {text[:50]}\n{time} F {text[50:]}\n{time} P {text[:50]}\n")
+    packed.write_bytes(gzip.compress(f"{text}\n".encode()))
+
+    file, ids = read(plain)
+
+    assert (ids, file.invalid) == (["a"], [(3, "the file ends within this line")])
+    assert read(packed)[1] == ["a"]
+
+
+def run(folder: Path, *more: str) -> tuple[int, dict[str, Any], str]:
+    (folder / "policy.yaml").write_text(POLICY)
+    command = [sys.executable, "-m", "auditproof", "run", "policy.yaml", "--no-actions", "--report", "out", *more]
+    done = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
+    results = folder / "out" / "results.json"
+    return done.returncode, json.loads(results.read_text()) if results.exists() else {}, done.stdout + done.stderr
+
+
+def write(path: Path, *events: dict[str, Any]) -> None:
+    path.write_text("".join(json.dumps(each) + "\n" for each in events))
+
+
+def test_a_run_without_actions_judges_the_log_and_says_what_it_cannot_see(tmp_path: Path) -> None:
+    write(tmp_path / "audit.log", event("a"), event("b", user={"username": "bob"}))
+
+    code, report, text = run(tmp_path, "--log", "audit.log")
+
+    assert code == 0, text
+    assert report["summary"]["planned"] == report["summary"]["proven"] == 2
+    assert report["log"]["requests"] == 2
+    assert "leaves no event" in text
+    assert "by the rules of the lines 7, 8: nobody met them" in text
+    page = (tmp_path / "out" / "report.html").read_text()
+    assert "What is not recorded is not shown." in page
+    assert report["log"]["notSeen"][0] in page
+
+
+def test_a_run_without_actions_fails_on_what_is_recorded_otherwise_and_on_broken_lines(tmp_path: Path) -> None:
+    write(tmp_path / "audit.log", event("a", level="RequestResponse"))
+    with (tmp_path / "audit.log").open("a") as log:
+        log.write("not json\n")
+
+    code, report, text = run(tmp_path, "--log", "audit.log")
+
+    assert code == 1
+    assert (report["summary"]["violated"], report["summary"]["unproven"]) == (1, 1)
+    assert "VIOLATED policy.yaml:6" in text
+    assert "audit.log:2: no audit event" in text
+
+
+def test_one_hostile_event_is_one_bad_line(tmp_path: Path) -> None:
+    hostile = [
+        {"responseStatus": "OK"},
+        {"responseStatus": {"code": [1]}},
+        {"user": {"username": "alice", "groups": [1, "b"]}},
+        {"user": ["alice"]},
+        {"annotations": {"a": 1}},
+        {"requestReceivedTimestamp": "9999-12-31T23:59:59.000000-23:00"},
+    ]
+    write(tmp_path / "audit.log", event("a"), *(event(f"bad-{n}", **each) for n, each in enumerate(hostile)))
+    with (tmp_path / "audit.log").open("a") as log:
+        log.write("[" * 100_000 + "\n")
+
+    code, report, text = run(tmp_path, "--log", "audit.log")
+
+    assert code == 1, text
+    assert report["summary"] | {"proven": 1, "unproven": 1, "violated": 0} == report["summary"]
+    assert [file["invalid"] for file in report["log"]["files"]] == [7]
+    assert 'audit.log:2: no audit event: responseStatus is "OK", not an object' in text
+
+
+@pytest.mark.parametrize("level", ["Metadata", "Request"])  # proven, and told as a failure
+def test_what_a_log_says_controls_no_terminal_and_no_ci_runner(tmp_path: Path, level: str) -> None:
+    hostile = [
+        event("a", "get", "/%0A%3A%3Aerror%20file%3Dx%3A%3Apwned/x", level=level),
+        event("b\x1b]0;t\x07", "get", "/%1B%5B31m", level=level, user={"username": "\n::add-mask::x\n\u202e"}),
+    ]
+    for each in hostile:
+        del each["objectRef"]
+    write(tmp_path / "audit.log", *hostile)
+
+    code, report, text = run(tmp_path, "--log", "audit.log", "-v", "-rA")
+
+    assert code == (level != "Metadata"), text
+    assert not [line for line in text.splitlines() if line.lstrip().startswith("::")]
+    assert "\\x1b[31m" in text
+    assert not [letter for letter in text if letter < " " and letter != "\n"]
+    assert all(proof["id"].isprintable() for proof in report["proofs"])
+
+
+def test_an_event_of_any_depth_is_judged_and_shown(tmp_path: Path) -> None:
+    write(tmp_path / "audit.log", event("a"))
+    body = '{"a":' * 3000 + "1" + "}" * 3000
+    recorded = json.dumps(event("deep", "create", "/api/v1/namespaces/shop/pods", level="Request"))
+    numbers = '"numbers":[1e999,' + "9" * 5000 + ',"\\ud800"]'
+    with (tmp_path / "audit.log").open("a") as log:
+        log.write(f'{recorded[:-1]},"requestObject":{{"deep":{body},{numbers}}}}}\n')
+
+    code, report, text = run(tmp_path, "--log", "audit.log")
+
+    assert code == 0, text
+    shown = json.dumps([proof["events"] for proof in report["proofs"]])
+    assert "nested deeper than" in shown
+    assert "Infinity" not in (tmp_path / "out" / "results.json").read_text()
+
+
+def test_a_requirement_is_held_against_recorded_requests(tmp_path: Path) -> None:
+    write(tmp_path / "audit.log", event("a"), event("b", level="Request"))
+
+    code, report, _ = run(tmp_path, "--log", "audit.log", "--requirements", "cis")
+
+    proofs = {proof["id"]: proof for proof in report["proofs"]}
+    shown = {record["id"]: record["proofs"] for record in report["requirements"] if record["proofs"]}
+    (name,) = shown["cis-3-2-2-secrets-metadata-only"]
+    assert code == 1
+    assert proofs[name]["verdict"] == "VIOLATED"
+    assert "recorded at Request, required is" in proofs[name]["reasons"][0]
+
+
+def test_a_run_without_actions_needs_a_log_that_is_there(tmp_path: Path) -> None:
+    assert "--no-actions needs --log FILE" in run(tmp_path)[2]
+    code, _, text = run(tmp_path, "--log", "nowhere.log")
+    assert code == 4
+    assert "nowhere.log: there is no such audit log" in text

@@ -1,0 +1,112 @@
+"""The counters held against the log: what adds up, what does not, and what leaves it open.
+
+A real server's own stand in tests/live/test_counting.py.
+"""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+
+from auditproof.audit.server_flags import Settings
+from auditproof.auditlog.file_log import event_of
+from auditproof.auditlog.metrics import Counters
+from auditproof.proof.run_counters import Account, Scrape, balance
+from auditproof.report.headline import verdict_sentence, verdict_word
+from auditproof.report.reconciliation import counting_lines, counting_record, miscounted
+
+BEGUN, ENDED = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC), datetime(2026, 1, 2, 3, 4, 6, tzinfo=UTC)
+BEFORE, AMID, AFTER = (f"2026-01-02T03:04:0{second}.500000Z" for second in (4, 5, 6))
+
+
+def scrape(events: int, lost: int = 0) -> Scrape:
+    return Scrape(Counters(events, 0, 7.0, {"log": lost}), "count-1", BEGUN, ENDED)
+
+
+def event(audit_id: str, stage: str, time: str) -> Any:
+    raw = {"kind": "Event", "auditID": audit_id, "level": "Metadata", "stage": stage, "stageTimestamp": time}
+    return event_of(raw, "audit.log", 0)
+
+
+OWN = (event("count-1", "RequestReceived", AMID), event("count-1", "ResponseComplete", AMID))
+
+
+def test_a_reading_counts_its_own_arrival_and_not_its_end() -> None:
+    assert balance(10, OWN, scrape(11)).holds
+
+
+def test_a_reading_that_the_policy_excludes_counts_nothing() -> None:
+    assert balance(10, (), scrape(10)).holds
+
+
+def test_what_was_lost_is_not_in_the_log() -> None:
+    assert balance(10, (), scrape(12, lost=2)).holds
+
+
+def test_what_comes_after_the_reading_is_not_in_it() -> None:
+    assert balance(10, (event("other", "ResponseComplete", AFTER),), scrape(10)).holds
+
+
+def test_what_was_on_its_way_when_the_reading_began_is_in_it() -> None:
+    found = balance(10, (), scrape(11))
+
+    assert found.on_its_way and not found.holds
+    assert balance(10, (event("other", "ResponseComplete", BEFORE),), scrape(11)).holds
+
+
+def test_what_happens_during_the_reading_leaves_it_open() -> None:
+    found = balance(10, (event("other", "ResponseComplete", AMID),), scrape(11))
+
+    assert (found.holds, found.on_its_way, found.unclear) == (False, False, 1)
+
+
+@pytest.mark.parametrize(("lines", "missing"), [(9, 1), (11, -1)])
+def test_a_line_too_few_and_a_line_too_many_are_told(lines: int, missing: int) -> None:
+    found = balance(lines, (), scrape(10))
+
+    assert (found.missing, found.holds) == (missing, False)
+
+
+def report(*accounts: Account) -> dict[str, Any]:
+    summary = {"planned": 2, "performed": 2, "proven": 2, "violated": 0, "unproven": 0, "notSupported": 0}
+    counting = counting_record([("policy.yaml", account) for account in accounts])
+    policy = {"path": "policy.yaml", "sha256": "0"}
+    return {
+        "summary": summary,
+        "counting": counting,
+        "policy": policy,
+        "proofs": [],
+        "notPerformed": [],
+        "sabotage": False,
+    }
+
+
+GOOD = Account(events=12, lost=2, lines=10, levels={"None": 3, "Metadata": 5}, holds=True)
+SHORT = Account(events=12, lines=11, holds=False, reason="the log holds 1 fewer events than the server counted")
+OPEN = Account(reason="could not be counted: no answer")
+
+
+def test_no_run_is_proven_whose_log_is_not_what_was_counted() -> None:
+    assert verdict_word(report(GOOD)) == "PROVEN"
+    assert verdict_word(report(GOOD, SHORT)) == "UNPROVEN"
+    assert "the log holds 1 fewer events" in verdict_sentence(report(GOOD, SHORT))
+    assert miscounted(report(GOOD, OPEN)) == []
+
+
+def test_the_lines_tell_the_sum_and_each_that_does_not_agree() -> None:
+    assert counting_lines(report()) == []
+    assert counting_lines(report(GOOD, GOOD)) == ["counted by 2 API servers and found in the logs: 20 events"]
+    assert counting_lines(report(GOOD, SHORT, OPEN)) == [
+        "counted by 1 of 3 API servers and found in the logs: 10 events",
+        "policy.yaml: the log holds 1 fewer events than the server counted",
+        "policy.yaml: could not be counted: no answer",
+    ]
+
+
+def test_a_log_that_is_thrown_away_cannot_be_counted() -> None:
+    assert Settings.of({"mode": "batch", "maxsize": "1"}).keeps_log
+    assert not Settings.of({"maxbackup": "2"}).keeps_log
+    assert not Settings.of(flags={"audit-log-maxage": "1"}).keeps_log
+    assert Settings.of({"maxbackup": None}).keeps_log

@@ -1,0 +1,106 @@
+"""A run in the forms that CI systems show."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from auditproof.report.ci import troubles as ci
+from tests.report.test_report import OTHER, proof, report
+
+REASONS = ["not recorded: 100%", "a | b <script>"]
+
+
+def run(**given: Any) -> dict[str, Any]:
+    return report(
+        proof("fine"),
+        proof("own", "VIOLATED", reasons=REASONS),
+        proof("other", "VIOLATED", policy=OTHER, suite="suites/a,b:c.audit.yaml", line=12, title="Other"),
+        proof("open", "UNPROVEN"),
+        proof("absent", "NOT_SUPPORTED"),
+        planned=("never",),
+        **given,
+    )
+
+
+def test_what_is_not_proven_is_placed_where_it_is_decided_or_where_the_case_stands() -> None:
+    places = [(trouble.id, trouble.verdict, trouble.path, trouble.line) for trouble in ci.troubles(run())]
+    assert places == [
+        ("other", "VIOLATED", "suites/a,b:c.audit.yaml", 12),
+        ("own", "VIOLATED", "prod.yaml", 2),
+        ("open", "UNPROVEN", "prod.yaml", 2),
+        ("never", "UNPROVEN", "prod.yaml", 1),
+    ]
+
+
+def test_annotations_are_escaped() -> None:
+    second, first, *_ = ci.workflow_commands(run())
+    assert first == (
+        "::error file=prod.yaml,line=2,title=VIOLATED%3A Title of own::not recorded: 100%25%0Aa | b <script>"
+    )
+    assert second == "::error file=suites/a%2Cb%3Ac.audit.yaml,line=12,title=VIOLATED%3A Other::the reason"
+
+
+def test_no_more_annotations_than_are_shown() -> None:
+    assert len(ci.workflow_commands(report(*(proof(f"p{n}", "VIOLATED") for n in range(50))))) == 10
+
+
+def test_the_step_summary_is_a_page_of_markdown() -> None:
+    lines = ci.step_summary(run()).splitlines()
+    assert lines[0] == "## ❌ 2 actions are not recorded as expected: 1 of 6 actions proven (1 not supported here)."
+    assert "| 6 | 3 | 1 | 2 | 2 | 1 |" in lines
+    rows = [line for line in lines if line.startswith(("| VIOLATED", "| UNPROVEN"))]
+    assert rows[1] == "| VIOLATED | Title of own | prod.yaml:2 | not recorded: 100%<br>a &#124; b &#60;script&#62; |"
+    assert len(rows) == 4
+
+
+def test_a_green_run_has_a_short_summary() -> None:
+    text = ci.step_summary(report(proof("a")))
+    assert text.startswith("## ✅ 1 of 1 actions proven")
+    assert "###" not in text
+
+
+def test_a_long_list_is_cut_and_says_so() -> None:
+    assert "… and 15 more, in the report." in ci.step_summary(report(*(proof(f"p{n}", "VIOLATED") for n in range(40))))
+
+
+def test_sarif_has_a_result_for_each() -> None:
+    (log,) = json.loads(ci.sarif(run()))["runs"]
+    assert [result["ruleId"] for result in log["results"]] == ["VIOLATED", "VIOLATED", "UNPROVEN", "UNPROVEN"]
+    assert {rule["id"] for rule in log["tool"]["driver"]["rules"]} == {"VIOLATED", "UNPROVEN"}
+    place = log["results"][0]["locations"][0]["physicalLocation"]
+    assert place == {"artifactLocation": {"uri": "suites/a%2Cb%3Ac.audit.yaml"}, "region": {"startLine": 12}}
+    assert log["invocations"] == [{"executionSuccessful": False}]
+
+
+def test_code_quality_has_an_issue_for_each_with_a_fingerprint_of_its_own() -> None:
+    issues = json.loads(ci.code_quality(run()))
+    assert [issue["severity"] for issue in issues] == ["critical", "critical", "major", "major"]
+    assert issues[1]["location"] == {"path": "prod.yaml", "lines": {"begin": 2}}
+    assert len({issue["fingerprint"] for issue in issues}) == 4
+    assert json.loads(ci.code_quality(run())) == issues
+
+
+def test_a_green_run_has_nothing_to_tell() -> None:
+    green = report(proof("a"))
+    assert json.loads(ci.code_quality(green)) == []
+    assert json.loads(ci.sarif(green))["runs"][0]["results"] == []
+    assert ci.workflow_commands(green) == []
+
+
+HOSTILE = (
+    "[l](javascript:alert(1)) ![p](http://e.test/p.png) `x` | a <b>\\| @all $x$ www.e.test\n# big\n::error::x \x1b[31m"
+)
+
+
+def test_nothing_of_others_becomes_markup_in_markdown() -> None:
+    text = ci.step_summary(report(proof("a", "VIOLATED", title=HOSTILE, reasons=[HOSTILE]), policy={"path": HOSTILE}))
+
+    for row in text.splitlines():
+        assert not row.startswith(("# ", "::"))
+        if row.startswith("| VIOLATED"):
+            assert row.count("|") == 5
+    assert not set("[]`\x1b@$") & set(text)
+    assert "javascript:alert(1)" in text
+    assert "://" not in text
+    assert "<b>" not in text

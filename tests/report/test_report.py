@@ -1,0 +1,510 @@
+"""The report: counts that add up, a headline that claims no more than was shown, an anchor for each proof."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import json
+import re
+from datetime import datetime, timedelta, timezone
+from html import escape, unescape
+from typing import TYPE_CHECKING, Any
+from xml.etree import ElementTree
+
+import pytest
+
+from auditproof.analysis.diff import diff
+from auditproof.analysis.lint import examine
+from auditproof.audit.policy.load import parse_policy
+from auditproof.kube.discovery import load_served
+from auditproof.report.change import change_record, change_rows, change_sentence
+from auditproof.report.ci.junit import EMPTY, told_in_full
+from auditproof.report.document import conformance_report, replace_file, write_results
+from auditproof.report.headline import run_time, verdict_sentence, verdict_word
+from auditproof.report.html import page as html
+from auditproof.report.html.page import evidence_document, into_page, ticket_document
+from auditproof.report.linting import lint_record
+from auditproof.report.matrix import BUSY, matrices
+from auditproof.report.policy_lines import policy_lines
+from auditproof.report.proof_record import anchor
+from auditproof.report.terminal import closing_lines
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from auditproof.audit.policy.load import Policy
+
+GIVEN = {
+    "path": "prod.yaml",
+    "sha256": "aa",
+    "text": "rules:\n- level: Metadata\n- level: None\n",
+    "ruleLines": [2, 3],
+    "warnings": [],
+}
+OTHER = {"path": "other.yaml", "sha256": "bb"}
+NOON = datetime(2026, 1, 2, 13, 0, tzinfo=timezone(timedelta(hours=1)))
+
+
+def proof(proof_id: str, verdict: str = "PROVEN", **changed: Any) -> dict[str, Any]:
+    performed = verdict in ("PROVEN", "VIOLATED")
+    return {
+        "id": proof_id,
+        "title": f"Title of {proof_id}",
+        "suite": "s.audit.yaml",
+        "line": 3,
+        "policy": {"path": "prod.yaml", "sha256": "aa"},
+        "identity": {"user": "alice", "groups": ["dev"], "kind": "x509", "impersonates": None},
+        "request": {
+            "method": "GET", "path": "/api/v1/pods", "verb": "list", "apiGroup": "", "resource": "pods",
+            "subresource": "", "namespace": "", "name": "",
+        },
+        "because": "",
+        "explanation": {"effect": "recorded at level Metadata", "earlier": [], "shadowed": [1]},
+        "auditID": "id-1" if performed else "",
+        "expected": {"rule": 0, "line": 2, "level": "Metadata", "stages": ["ResponseComplete"], "source": "policy"},
+        "observed": {"level": "Metadata" if performed else None, "stages": [], "status": 200 if performed else 0},
+        "verdict": verdict,
+        "reasons": [] if verdict == "PROVEN" else ["the reason"],
+        "claim": None,
+        "events": [],
+        "fence": "seen",
+        "seconds": 0.01,
+    } | changed  # fmt: skip
+
+
+def report(*proofs: dict[str, Any], planned: tuple[str, ...] = (), **given: Any) -> dict[str, Any]:
+    return conformance_report(
+        proofs,
+        policy=GIVEN | given.pop("policy", {}),
+        cluster={"provider": "embedded", "kubernetes": "v1.37.2", "startSeconds": 2.0},
+        planned=[*(record["id"] for record in proofs), *planned],
+        started=NOON,
+        finished=NOON,
+        **given,
+    )
+
+
+def test_every_planned_action_is_accounted_for() -> None:
+    found = report(
+        proof("a"), proof("b", "VIOLATED"), proof("c", "UNPROVEN"), proof("d", "NOT_SUPPORTED"), planned=("e", "f")
+    )
+    assert found["summary"] == {
+        "planned": 6, "performed": 2, "proven": 1, "violated": 1, "unproven": 3, "notSupported": 1,
+    }  # fmt: skip
+    assert found["notPerformed"] == ["e", "f"]
+
+
+def test_two_proofs_with_one_id_add_up_to_nothing() -> None:
+    with pytest.raises(ValueError, match="id of its own"):
+        report(proof("a"), proof("a"))
+
+
+def test_times_are_written_in_utc() -> None:
+    assert report(proof("a"))["started"] == "2026-01-02T12:00:00Z"
+
+
+def test_a_token_in_a_path_or_a_reason_does_not_reach_the_report() -> None:
+    token = "eyJhbGciOiJSUzI1NiJ9.eyJzdWIiOiJ4In0.c2lnbmF0dXJl"
+    record = proof("a", "VIOLATED", reasons=[f"saw {token}"])
+    record["request"] = record["request"] | {"path": f"/api?token={token}"}
+    assert token not in json.dumps(report(record))
+    assert token in record["reasons"][0]
+
+
+@pytest.mark.parametrize(
+    ("proofs", "planned", "verdict", "sentence"),
+    [
+        ([proof("a")], (), "PROVEN", "1 of 1 actions proven: the API server records what the policy says."),
+        ([proof("a", "VIOLATED"), proof("b")], (), "VIOLATED", "1 action is not recorded as expected: 1 of 2"),
+        ([proof("a")], ("b",), "UNPROVEN", "Nothing can be concluded about 1 action: 1 of 2 actions proven."),
+        (
+            [proof("a", "NOT_SUPPORTED")],
+            (),
+            "UNPROVEN",
+            "Nothing was shown: the only action was left out, as",
+        ),
+        ([], ("a",), "UNPROVEN", "0 of 1 actions proven"),
+        ([proof("a", policy=OTHER)], (), "PROVEN", "none of them judged by prod.yaml: nothing is shown about that"),
+        ([proof("a"), proof("b", policy=OTHER)], (), "PROVEN", "2 of 2 actions proven, 1 of them judged by prod.yaml"),
+        (
+            [proof("a", "NOT_SUPPORTED"), proof("b", policy=OTHER)],
+            (),
+            "PROVEN",
+            "none of them judged by prod.yaml: nothing is shown",
+        ),
+    ],
+)
+def test_the_headline_says_what_was_shown_and_no_more(
+    proofs: list[dict[str, Any]], planned: tuple[str, ...], verdict: str, sentence: str
+) -> None:
+    found = report(*proofs, planned=planned)
+    assert verdict_word(found) == verdict
+    assert sentence in verdict_sentence(found)
+
+
+def test_a_sabotage_run_says_so_first() -> None:
+    assert verdict_sentence(report(proof("a"), sabotage=True)).startswith("Sabotage run")
+
+
+def test_rules_are_counted_where_they_stand() -> None:
+    lines = policy_lines(report(proof("a"), proof("b", "VIOLATED"), proof("c", policy=OTHER), proof("d", "UNPROVEN")))
+    assert [(rule.number, rule.decided, rule.wrong) for line in lines for rule in line.begins] == [(1, 2, 1), (2, 0, 0)]
+
+
+def test_all_rules_of_a_policy_on_one_line_are_shown() -> None:
+    one_line = {"text": '{"rules":[{"level":"None"},{"level":"Metadata"}]}', "ruleLines": [1, 1]}
+    (line,) = policy_lines(report(proof("a"), policy=one_line))
+    assert [(rule.number, rule.decided) for rule in line.begins] == [(1, 1), (2, 0)]
+
+
+def test_every_proof_has_an_anchor_of_its_own_and_every_link_leads_to_one() -> None:
+    ids = ["s::a-b", "s::a.b", "s::a b", "s::a%20b", "s::ä", 's::"<x>"']
+    page = ticket_document(report(*(proof(name, "VIOLATED") for name in ids)))
+    anchors = re.findall(r'<tr id="([^"]+)"', page)
+    assert len(set(anchors)) == len(ids)
+    assert not [mark for mark in anchors if re.search(r"\s", mark)]
+    assert set(re.findall(r'href="#([^"]+)"', page)) <= set(re.findall(r' id="([^"]+)"', page))
+    assert set(re.findall(r'href="#(proof-[^"]+)"', page)) == set(anchors)
+    assert anchor("s::a b") == "proof-s::a%20b"
+
+
+def test_what_a_case_says_cannot_become_markup() -> None:
+    page = ticket_document(report(proof("a", title="<script>alert(1)</script>")))
+    assert "<script" not in page
+
+
+def test_the_document_stands_before_what_pytest_html_wrote() -> None:
+    page = into_page('<html>\n<head><meta charset="utf-8"/></head><body>\n<h1>x</h1></body></html>', "<main>m</main>")
+    assert page.index("<main>") < page.index("<h1>")
+    assert '<html lang="en">' in page
+    assert "width=device-width" in page
+
+
+def test_each_proof_is_a_line_of_results_json(tmp_path: Path) -> None:
+    found = report(proof("a"), proof("b"))
+    write_results(tmp_path / "results.json", found)
+    text = (tmp_path / "results.json").read_text()
+    assert json.loads(text) == found
+    assert sum(1 for line in text.splitlines() if line.startswith('  {"id"')) == 2
+    assert [file.name for file in tmp_path.iterdir()] == ["results.json"]
+
+
+def test_a_file_is_replaced_whole_or_not_at_all(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "f").write_text("before")
+
+    def full(*_: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("pathlib.Path.chmod", full)
+    with pytest.raises(OSError, match="No space"):
+        replace_file(tmp_path / "f", "after")
+    assert [(file.name, file.read_text()) for file in tmp_path.iterdir()] == [("f", "before")]
+
+
+def test_the_matrix_has_a_row_a_resource_and_a_column_a_verb_for_each_identity() -> None:
+    def asked(proof_id: str, level: str, **changed: str) -> dict[str, Any]:
+        record = proof(proof_id, observed={"level": level, "stages": [], "status": 200})
+        return record | {"request": record["request"] | changed}
+
+    robot = {"user": "robot", "groups": [], "kind": "serviceAccount", "impersonates": None}
+    more = (asked(f"m{number}", "Metadata") for number in range(BUSY))
+    alice, others = matrices(
+        report(
+            *more,
+            asked("a", "Metadata"),
+            asked("b", "RequestResponse", verb="create", apiGroup="apps", resource="deployments"),
+            asked("c", "None", namespace="quiet"),
+            asked("d", "Metadata", verb="get", resource=""),
+            asked("e", "Request") | {"identity": robot},
+            proof("f", "UNPROVEN"),
+            proof("g", policy=OTHER),
+        )
+    )
+
+    assert (alice.identity, alice.actions, alice.columns) == ("alice", BUSY + 4, ("get", "list", "create"))
+    assert {row.target: row.cells for row in alice.rows} == {
+        "deployments.apps": ((), (), ("RequestResponse",)),
+        "paths": (("Metadata",), (), ()),
+        "pods": ((), ("None", "Metadata"), ()),
+    }
+    assert (others.identity, others.columns) == ("everybody else", ("list",))
+    assert [(row.who, row.target, row.cells) for row in others.rows] == [("robot", "pods", (("Request",),))]
+
+
+def test_a_large_report_has_the_evidence_of_what_is_proven_in_a_second_file(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(html, "EVIDENCE_INSIDE", 1)
+    found = report(*(proof(name, auditID=f"audit-of-{name}") for name in "abc"), proof("v", "VIOLATED", auditID="v-id"))
+
+    page, evidence = ticket_document(found), evidence_document(found)
+
+    assert re.findall(r'href="evidence.html#(proof-[^"]+)"', page) == ["proof-a", "proof-b", "proof-c"]
+    assert re.findall(r'<details id="([^"]+)"', evidence) == ["proof-a", "proof-b", "proof-c"]
+    assert "audit-of-a" in evidence
+    assert "audit-of-a" not in page
+    assert "v-id" in page
+    assert "v-id" not in evidence
+
+
+def test_a_long_body_is_cut_where_people_read_and_says_so() -> None:
+    body = {"data": "x" * 20_000}
+    page = ticket_document(report(proof("a", events=[{"stage": "ResponseComplete", "responseObject": body}])))
+    assert len(page) < 20_000
+    assert "more characters, in results.json" in page
+
+
+def test_why_earlier_rules_do_not_match_is_short_where_proven_and_whole_where_not() -> None:
+    earlier = [
+        {"rule": 0, "line": 2, "condition": "verbs", "reason": "verb 'get' is not in verbs [create]"},
+        {"rule": 1, "line": 3, "condition": "users", "reason": "user 'alice' is not in users [bob]"},
+        {"rule": 2, "line": 4, "condition": "verbs", "reason": "verb 'get' is not in verbs [delete]"},
+    ]
+    why = {"effect": "recorded at level Metadata", "earlier": earlier, "shadowed": []}
+    proven = ticket_document(report(proof("a", explanation=why)))
+    assert "1, 3 (verbs); 2 (users)" in proven
+    assert "not in verbs" not in proven
+    assert "rule 3 (line 4) does not match: verb &#39;get&#39; is not in verbs [delete]" in ticket_document(
+        report(proof("a", "VIOLATED", explanation=why))
+    )
+
+
+def test_the_data_of_pytest_html_stays_what_it_was() -> None:
+    data = {"a": 'it\'s <b>"x"</b> & more', "b": "&#39;"}
+    page = f'<html><body><div id="data-container" data-jsonblob="{escape(json.dumps(data))}"></div></body></html>'
+    (attribute,) = re.findall(r"data-jsonblob='([^']*)'", into_page(page, "<main></main>"))
+    assert json.loads(unescape(attribute)) == data
+
+
+def test_what_is_not_recorded_stands_before_what_is_recorded_too_much() -> None:
+    def violated(proof_id: str, expected: str, observed: str) -> dict[str, Any]:
+        record = proof(proof_id, "VIOLATED", reasons=[proof_id])
+        return record | {
+            "expected": record["expected"] | {"level": expected},
+            "observed": record["observed"] | {"level": observed},
+        }
+
+    page = ticket_document(
+        report(
+            proof("e-unproven", "UNPROVEN", reasons=["e-unproven"]),
+            violated("a-more", "Metadata", "Request"),
+            violated("b-fewer-bodies", "RequestResponse", "Request"),
+            violated("c-no-bodies", "RequestResponse", "Metadata"),
+            violated("d-nothing", "Metadata", "None"),
+        )
+    )
+    listed = re.findall(r'<div class="reason">([^<]*)</div></li>', page)
+    assert listed == ["d-nothing", "c-no-bodies", "b-fewer-bodies", "a-more", "e-unproven"]
+
+
+def policy_of(name: str, rules: str) -> Policy:
+    text = f"apiVersion: audit.k8s.io/v1\nkind: Policy\nrules:\n{rules}"
+    return parse_policy(text.encode(), path=name)
+
+
+def test_what_a_change_does_is_told_with_the_proofs_on_both_servers() -> None:
+    old = policy_of("old.yaml", "- level: Request\n  users: [alice]\n- level: Metadata\n")
+    new = policy_of("new.yaml", "- level: None\n  users: [alice]\n- level: Metadata\n")
+    record = change_record(diff(old, new, load_served("1.37")))
+    before = proof("old.yaml::change-01", events=[{"stage": "ResponseComplete", "level": "Request"}])
+    found = report(before, proof("new.yaml::change-01"), parts={"change": record})
+
+    row = change_rows(found)[0]
+    page = ticket_document(found)
+
+    assert (row.kind, row.text, row.who, row.rules) == (
+        "stops being recorded", "Request → None", "alice", "1 (line 4) → 1 (line 4)",
+    )  # fmt: skip
+    assert row.old is not None
+    assert row.new is not None
+    assert [row.old["id"], row.new["id"]] == ["old.yaml::change-01", "new.yaml::change-01"]
+    said = (
+        "What changes against old.yaml? Stops being recorded: all verbs of every resource by alice; all verbs of every"
+    )
+    assert change_sentence(found).startswith(said)
+    assert change_sentence(found) in page
+    assert page.count("<strong>after</strong>: no event") == 1
+
+
+def test_a_change_that_no_server_has_shown_says_so() -> None:
+    old, new = policy_of("old.yaml", "- level: Metadata\n"), policy_of("new.yaml", "- level: Request\n")
+    found = report(proof("a"), parts={"change": change_record(diff(old, new, load_served("1.37")))})
+    assert all(row.old is None and row.new is None for row in change_rows(found))
+    assert "not shown on a server: not performed" in ticket_document(found)
+
+
+def test_a_base_that_records_the_same_is_told_to() -> None:
+    old, new = policy_of("old.yaml", "- level: Metadata\n"), policy_of("new.yaml", "- level: Metadata\n")
+    found = report(proof("a"), parts={"change": change_record(diff(old, new, load_served("1.37")))})
+    assert change_sentence(found) == "Nothing is recorded differently from old.yaml."
+
+
+def test_what_lint_finds_stands_in_the_report_with_what_comments_suppress() -> None:
+    policy = policy_of(
+        "p.yaml",
+        "- level: Metadata\n"
+        "# auditproof: ignore AP201 because it waits for the next change\n"
+        "- level: None\n  users: [alice]\n- level: None\n  users: [bob]\n",
+    )
+    record = lint_record(examine(policy, load_served("1.37")))
+    page = ticket_document(report(proof("a"), parts={"lint": record}))
+    assert [finding["code"] for finding in record["ignored"]] == ["AP201"]
+    assert "AP201" in {finding["code"] for finding in record["findings"]}
+    assert "it waits for the next change" in page
+    assert all(str(escape(finding["advice"], quote=False)) in unescape(page) for finding in record["findings"])
+
+
+def requirement(name: str, *proofs: str, violated: bool) -> dict[str, Any]:
+    violation = {
+        "level": "None", "rule": 1, "line": 3, "who": "<everybody>", "verbs": "get", "what": "pods", "where": "",
+        "request": "alice: GET /",
+    }  # fmt: skip
+    told = {"title": name, "level": "at least Metadata", "because": "so", "source": "us", "line": 1, "classes": 1}
+    return {"file": "r.yaml", "id": name, **told, "violations": [violation] * violated, "proofs": list(proofs)}
+
+
+def test_a_requirement_that_is_violated_passes_nowhere_even_if_nobody_can_perform_that() -> None:
+    parts = {"requirements": [requirement("one", "s::a", violated=True), requirement("two", "s::b", violated=False)]}
+    made = report(proof("s::a", "NOT_SUPPORTED"), proof("s::b"), parts=parts)
+
+    assert verdict_word(made) == "VIOLATED"
+    assert "does not do what is required (one)" in verdict_sentence(made)
+    assert "&lt;everybody&gt;: get: pods" in ticket_document(made)
+
+
+def test_requirements_that_were_not_selected_decide_nothing() -> None:
+    made = report(proof("s::b"), parts={"requirements": [requirement("one", "s::a", violated=True)]})
+
+    assert verdict_word(made) == "PROVEN"
+
+
+def test_a_run_that_did_not_come_to_its_end_is_never_proven_and_says_so_first() -> None:
+    made = report(proof("a"), ended="crashed: RuntimeError: <boom>")
+
+    assert verdict_word(made) == "UNPROVEN"
+    assert verdict_sentence(made).startswith("The run crashed. 1 of 1 actions proven")
+    assert "the run crashed: RuntimeError: &lt;boom&gt;" in ticket_document(made)
+
+
+def test_when_a_run_was_made_is_told_for_people() -> None:
+    made = report(proof("a")) | {"finished": "2026-01-03T00:01:02Z"}
+    assert run_time(report(proof("a"))) == "2 January 2026, 12:00:00 to 12:00:00 UTC (0 s)"
+    assert run_time(made) == "2 January 2026, 12:00:00 to 3 January 2026, 00:01:02 UTC (721 min 2 s)"
+    assert run_time(made | {"started": "", "finished": ""}) == "at an unknown time"
+
+
+def test_the_end_of_three_hundred_failures_fits_on_a_screen() -> None:
+    alike = [proof(f"p{number:03}", "VIOLATED") for number in range(200)]
+    others = [proof(f"q{number:03}", "VIOLATED", reasons=[f"reason {number}"]) for number in range(100)]
+    made = report(*alike, *others, ended="was interrupted")
+
+    lines = closing_lines(made, 12.3)
+
+    assert len(lines) <= 20
+    assert lines[0] == "VIOLATED prod.yaml:2: Title of p000, and 199 more: the reason"
+    assert lines[1] == "VIOLATED prod.yaml:2: Title of q000: reason 0"
+    assert lines[-3:] == [
+        "... and more, for 89 other reasons", "the run was interrupted",
+        "prod.yaml: 300 planned, 300 performed, 0 proven, 300 VIOLATED in 12 s",
+    ]  # fmt: skip
+
+
+def test_a_run_of_backends_alone_ends_with_their_sums() -> None:
+    part = {"performed": 4, "recorded": 2, "lost": 1, "unproven": 1, "notPerformed": [], "tests": [], "load": []}
+    sums = "backends: 0 of 0 tests show what they say; 4 actions: 2 recorded, 1 lost, 1 unproven"
+
+    assert closing_lines(report(parts={"backends": part}), 2.0) == [f"{sums} in 2 s"]
+    both = closing_lines(report(proof("a"), parts={"backends": part}), 2.0)
+    assert both == ["prod.yaml: 1 planned, 1 performed, 1 proven in 2 s", sums]
+
+
+def test_a_change_is_said_to_do_what_it_says_only_where_servers_have_shown_all_of_it() -> None:
+    old, new = policy_of("old.yaml", "- level: Metadata\n"), policy_of("new.yaml", "- level: Request\n")
+    record = change_record(diff(old, new, load_served("1.37")))
+    ids = [name for change in record["changes"] for name in change["proofs"].values()]
+    every = [proof(name) for name in ids]
+
+    assert verdict_sentence(report(*every, parts={"change": record})).startswith("The change to prod.yaml does what")
+    assert "does what it says" not in verdict_sentence(report(*every[1:], parts={"change": record}))
+    worse = proof(ids[0], "NOT_SUPPORTED")
+    assert "does what it says" not in verdict_sentence(report(worse, *every[1:], parts={"change": record}))
+
+
+def test_junit_has_places_as_attributes_where_they_are_properties() -> None:
+    case = '<testcase classname="c" name="n"><properties><property name="line" value="3"/>{}</properties></testcase>'
+    text = f'<testsuites><testsuite>{case.format("")}<testcase name="other"/></testsuite></testsuites>'
+    file = '<property name="file" value="suites/&lt;a&gt;.audit.yaml"/>'
+
+    first, second = ElementTree.fromstring(told_in_full(text, report())).iter("testcase")
+    suite = f"<testsuite>{case.format(file)}</testsuite>"
+    (named,) = ElementTree.fromstring(told_in_full(suite, report())).iter("testcase")
+
+    assert (first.get("line"), first.get("file"), second.get("line")) == ("3", None, None)
+    assert named.get("file") == "suites/<a>.audit.yaml"
+
+
+HOSTILE = "a\x00b\x1b]0;title\x07c\x9bd\u202ee\u2028f\x7fg<script>alert(1)</script>"
+SHOWN = "a\\x00b\\x1b]0;title\\x07c\\x9bd\\u202ee\\u2028f\\x7fg&lt;script&gt;"
+
+
+def hostile() -> dict[str, Any]:
+    bad = proof("bad", "VIOLATED", title=HOSTILE, reasons=[HOSTILE], suite=HOSTILE, events=[{"stage": HOSTILE}])
+    fine = proof("fine", title=HOSTILE, events=[{"stage": HOSTILE}])
+    return report(bad, fine, policy={"path": HOSTILE, "text": HOSTILE, "warnings": [HOSTILE]}, ended=HOSTILE)
+
+
+@pytest.mark.parametrize("page", ["ticket", "evidence", "standalone", "pytest's"])
+def test_no_page_holds_characters_that_html_cannot(page: str) -> None:
+    shown = hostile()
+    ticket = ticket_document(shown)
+    drawn = f"<html><title>{escape(HOSTILE)}</title><body></body><script>1</script></html>"
+    text = {
+        "ticket": ticket,
+        "evidence": evidence_document(shown),
+        "standalone": html.standalone_page(ticket, shown),
+        "pytest's": into_page(drawn, ticket),
+    }[page]
+
+    assert not re.search(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028\u202e]", text)
+    assert SHOWN in text
+    assert "<script>alert" not in text
+
+
+def test_a_page_runs_the_script_of_pytest_html_and_no_other() -> None:
+    ticket = ticket_document(report(proof("a")))
+    drawn = '<html><head><meta charset="utf-8"/></head><body><div data-jsonblob="&lt;script&gt;2&lt;/script&gt;"></div>'
+
+    found = into_page(f"{drawn}<script>1</script></body></html>", ticket)
+    alone = html.standalone_page(ticket, report(proof("a")))
+    linked = into_page(f'{drawn}<link href="assets/style.css" rel="stylesheet"/></body></html>', ticket)
+
+    digest = base64.b64encode(hashlib.sha256(b"1").digest()).decode()
+    assert f"default-src 'none'; script-src 'sha256-{digest}'; style-src 'unsafe-inline'" in found
+    assert found.index("Content-Security-Policy") < found.index("<body>")
+    for text in (alone, evidence_document(report(proof("a")))):
+        assert "default-src 'none'; style-src 'unsafe-inline'; img-src data:" in text
+        assert "script-src" not in text
+    assert "Content-Security-Policy" not in linked
+
+
+def test_the_junit_file_is_xml_whatever_stands_in_a_verdict() -> None:
+    root = ElementTree.fromstring(told_in_full(EMPTY, hostile()))
+
+    (failure,) = root.iter("failure")
+    assert failure.get("message") == f"VIOLATED: {unescape(SHOWN)}alert(1)</script>"
+
+
+def test_the_junit_file_has_what_pytest_left_out() -> None:
+    case = '<testcase classname="s" name="{}"><properties><property name="evidence" value="report.html#proof-{}"/>'
+    text = (
+        '<testsuites><testsuite tests="2" errors="0" failures="1" skipped="1">'
+        f"{case.format('a', 'a')}</properties><skipped/></testcase>"
+        f"{case.format('b', 'b')}</properties><failure/></testcase>"
+        "<testcase/></testsuite></testsuites>"
+    )
+    lost = proof("tests/c.py::d[x::y]#2", "VIOLATED")
+    shown = report(proof("a", "VIOLATED"), proof("b", "UNPROVEN"), lost, planned=("e",))
+
+    (suite,) = ElementTree.fromstring(told_in_full(text, shown))
+
+    told = [(case.get("classname"), case.get("name"), case[-1].tag) for case in suite]
+    assert told == [("s", "a", "failure"), ("s", "b", "error"), ("tests.c", "d[x::y]", "failure"), ("", "e", "error")]
+    assert [suite.get(name) for name in ("tests", "failures", "errors", "skipped")] == ["4", "2", "2", "0"]

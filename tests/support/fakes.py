@@ -1,0 +1,107 @@
+"""A pytest project whose cluster is a fake, for tests of what pytest and we make of given verdicts.
+
+The seam is AuditSession.prover: no server runs, and the verdict of an action stands in the name of its object. What a
+real server records, and how verdicts come about, is what the tests on real servers show.
+"""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from types import SimpleNamespace
+from typing import TYPE_CHECKING, Any
+
+from auditproof.audit.decide import decide
+from auditproof.client.exchange import Exchange
+from auditproof.errors import ClusterError
+from auditproof.kube.capability import Capability
+from auditproof.kube.discovery import load_served
+from auditproof.plugin.proving import AuditSession
+from auditproof.proof.prover import Proof, Step
+from auditproof.proof.verdict import Evidence, Outcome, Verdict
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from auditproof.audit.policy.load import Policy
+
+PROVIDER = SimpleNamespace(capabilities=frozenset(Capability), prepare=lambda: None, start_all=lambda _: None)
+
+
+class FakeProver:
+    """Judges by names: ``pods/violated`` is VIOLATED, and where a pod is called dead, there is no server."""
+
+    kubernetes, url = "v1.37.2", "https://127.0.0.1:1"
+
+    def __init__(self, policy: Policy) -> None:
+        self._policy = policy
+
+    def prove(self, steps: Sequence[Step]) -> tuple[Proof, ...]:
+        if any(step.attributes.name == "dead" for step in steps):
+            raise ClusterError("the API server died: exit code 2\n" + "a line of its log\n" * 40)
+        return tuple(self._prove(step) for step in steps)
+
+    def _prove(self, step: Step) -> Proof:
+        name = step.attributes.name.upper().partition("-")[0]
+        outcome = Outcome(name) if name in list(Outcome) else Outcome.PROVEN
+        now = datetime.now(UTC)
+        exchange = Exchange(f"id of {step.id}", step.identity, step.request, step.attributes, 200, (), b"", now, now)
+        decision = decide(self._policy, step.attributes)
+        reasons = () if outcome is Outcome.PROVEN else (f"because of {step.attributes.name}",)
+        return Proof(step, Verdict(outcome, reasons, decision.level, frozenset(), Evidence(exchange, (), decision)))
+
+    def mark(self) -> None: ...
+
+    def recorded(self, begin: None) -> tuple[()]:
+        return ()
+
+    def close(self) -> None: ...
+
+
+def prover(session: Any, bench: Any) -> Any:
+    """In the place of AuditSession.prover."""
+    return session._provers.setdefault(bench, FakeProver(session.policy(bench.policy)))
+
+
+def put_in_place(put: Callable[[object, str, object], object] = setattr) -> None:
+    """Let this process have the fake."""
+    put(AuditSession, "prover", prover)
+    put(AuditSession, "provider", PROVIDER)
+    put(AuditSession, "served", lambda session: load_served(session.options.kubernetes))
+
+
+CONFTEST = """
+import pytest
+from tests.support.fakes import put_in_place
+
+from auditproof.kube.identity import Identity
+
+put_in_place()
+
+@pytest.fixture
+def alice():
+    return Identity.x509("alice")
+"""
+POLICY = "apiVersion: audit.k8s.io/v1\nkind: Policy\nrules:\n- level: Metadata\n"
+FILE = """\
+apiVersion: auditproof/v1
+kind: CaseFile
+title: Pods are read
+identities:
+  alice: {user: alice}
+cases:
+"""
+TEST = """
+import pytest
+from auditproof.kube.action import act
+
+def get(name):
+    return act("get", f"pods/{name}", "shop")
+"""
+
+
+def case_file(**cases: str) -> str:
+    """A case for each name; its value is the name of the pod that is read."""
+    return FILE + "".join(
+        f"  - {{id: {name.replace('_', '-')}, title: Reads {pod}, as: alice, do: {{get: pods/{pod}, in: shop}}}}\n"
+        for name, pod in cases.items()
+    )
