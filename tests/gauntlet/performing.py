@@ -136,5 +136,6 @@ class Grader:
         for run in performed:
             for proof in run.proofs:
                 exchange = proof.verdict.evidence.exchange
+                seen = {str(event.stage) for event in proof.verdict.evidence.events}
                 truth = truth_about(proof.step, exchange, run.between, log, self._station.judged)
-                yield Graded(run, proof, *truth.grade(proof.verdict.outcome))
+                yield Graded(run, proof, *truth.grade(proof.verdict.outcome, seen))

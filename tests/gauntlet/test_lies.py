@@ -25,7 +25,7 @@ from tests.gauntlet.edits import EDITS
 from tests.gauntlet.events import Line
 from tests.gauntlet.plan import plan_of
 from tests.gauntlet.reader import Reader
-from tests.gauntlet.truth import Between, Forwarded, Grade, truth_about
+from tests.gauntlet.truth import Between, Forwarded, Grade, Truth, truth_about
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -195,3 +195,23 @@ def test_a_run_is_the_same_whenever_it_is_had() -> None:
     assert policies[0] == policies[1]
     assert len(set(plans[0])) > 30
     assert 0 < sum(plan_of(7, n).control for n in range(200)) < 100
+
+
+@pytest.mark.parametrize(
+    ("stage", "seen", "grade"),
+    [
+        ("ResponseStarted", ["ResponseComplete"], Grade.BEYOND),
+        ("ResponseComplete", ["ResponseStarted"], Grade.BEYOND),
+        ("ResponseStarted", ["Panic"], Grade.WRONG),
+        ("ResponseStarted", ["ResponseStarted"], Grade.WRONG),
+        ("ResponseStarted", ["ResponseStarted", "ResponseComplete"], Grade.WRONG),
+        ("", ["ResponseComplete"], Grade.WRONG),
+    ],
+)
+def test_only_a_stage_that_was_moved_within_the_response_is_out_of_reach(
+    stage: str, seen: list[str], grade: Grade
+) -> None:
+    truth = Truth("", exchangeable=stage)
+
+    assert truth.grade(Outcome.VIOLATED, seen)[0] is grade
+    assert truth.grade(Outcome.PROVEN, seen)[0] is Grade.RIGHT

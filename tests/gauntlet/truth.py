@@ -15,11 +15,11 @@ from typing import TYPE_CHECKING, Any
 from auditproof.audit.decide import decide
 from auditproof.audit.event import Level
 from auditproof.audit.stages import emitted_stages
-from auditproof.kube.attributes import UserInfo, attributes_of
+from auditproof.kube.attributes import UserInfo, attributes_of, is_long_running
 from auditproof.proof.verdict import Outcome
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Collection, Iterator, Mapping, Sequence
     from pathlib import Path
 
     from auditproof.audit.policy.load import Policy
@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from auditproof.proof.prover import Step
 
 _STAGES = ["RequestReceived", "ResponseStarted", "ResponseComplete", "Panic"]
+RESPONSE = ("ResponseStarted", "ResponseComplete")  # either is all that a server may record of a long-running request
 Event = dict[str, Any]
 
 
@@ -82,6 +83,7 @@ class Truth:
 
     ``void`` says why the action, as it is stated, did not happen at all, or why nobody can know; ``other`` that another
     request came to the server in its place, ``times`` how often it came, ``beyond`` that nothing could show it.
+    ``exchangeable`` is the one stage of a response at which a long-running request was recorded, if it was only there.
     """
 
     differs: str
@@ -89,6 +91,7 @@ class Truth:
     other: bool = False
     times: int = 1
     beyond: bool = False
+    exchangeable: str = ""
 
     @property
     def altered(self) -> str:
@@ -97,10 +100,12 @@ class Truth:
             return "another request came to the server"
         return f"it came to the server {self.times} times" if self.times != 1 else ""
 
-    def grade(self, outcome: Outcome) -> tuple[Grade, str]:
-        """What a verdict on this is worth, and why."""
+    def grade(self, outcome: Outcome, seen: Collection[str] = ()) -> tuple[Grade, str]:
+        """What a verdict on this is worth, and why; ``seen`` are the stages that the log showed to the prover."""
         grade, why = self._grade(outcome)
-        return (Grade.BEYOND if grade is Grade.WRONG and self.beyond else grade), why
+        moved = bool(self.exchangeable) and {*seen, self.exchangeable} == set(RESPONSE) and len(seen) == 1
+        beyond = self.beyond or (outcome is Outcome.VIOLATED and moved)
+        return (Grade.BEYOND if grade is Grade.WRONG and beyond else grade), why
 
     def _grade(self, outcome: Outcome) -> tuple[Grade, str]:
         if outcome is Outcome.PROVEN:
@@ -150,7 +155,10 @@ def truth_about(
     kept = emitted_stages(step.attributes, own[0].status) - decision.omit_stages
     trace = bool(events) or (decision.level is not Level.NONE and bool(kept))
     lied = other or (between is not None and not exchange.error and own[0].status != exchange.status)
-    return Truth(differs, _void(step, exchange, own), other, len(own), beyond=lied and not trace)
+    stages = {event["stage"] for event in events}
+    one = stages.pop() if len(stages) == 1 and is_long_running(step.attributes) and exchange.status != 401 else ""
+    exchangeable = one if one in RESPONSE else ""
+    return Truth(differs, _void(step, exchange, own), other, len(own), lied and not trace, exchangeable)
 
 
 def _void(step: Step, exchange: Exchange, own: Sequence[Forwarded]) -> str:

@@ -111,6 +111,12 @@ def test_every_field_that_differs_is_told(changed: dict[str, Any], names: str) -
     assert names in reason
 
 
+@pytest.mark.parametrize(("code", "count"), [(500, 0), (200, 1), (None, 1)])
+def test_a_panic_is_recorded_with_500(code: int | None, count: int) -> None:
+    """An event that was put at stage Panic afterwards keeps the code of its real stage."""
+    assert len(list(contradictions(event(Stage.PANIC, responseStatus__code=code), SENT))) == count
+
+
 def test_keys_beside_their_place_do_not_stand_for_others() -> None:
     """What objectRef calls user or verb is neither."""
     forged = event(user__username="mallory", verb="list")

@@ -138,7 +138,8 @@ def _answer(event: AuditEvent, exchange: Exchange) -> Iterator[str]:
     """The code of the answer, where the client has seen the server's own.
 
     Not of a time-out, whose handler goes on; not where a protocol was switched to, because then the answer is the
-    kubelet's, and 101 is recorded before it is known.
+    kubelet's, and 101 is recorded before it is known. A panic is recorded with 500, whatever was sent before it
+    (staging/src/k8s.io/apiserver/pkg/endpoints/filters/audit.go).
     """
     status = event.raw.get("responseStatus") or {}
     if event.stage is Stage.REQUEST_RECEIVED:
@@ -147,7 +148,10 @@ def _answer(event: AuditEvent, exchange: Exchange) -> Iterator[str]:
         return
     if exchange.status in (0, 504) or exchange.request.upgrade or exchange.request.hangs_up:
         return
-    if event.stage is not Stage.PANIC and status.get("code") != exchange.status:
+    if event.stage is Stage.PANIC:
+        if status.get("code") != 500:
+            yield f"the event at stage Panic says code {status.get('code')}: a server writes 500 there"
+    elif status.get("code") != exchange.status:
         yield f"the event says code {status.get('code')}, answered was {exchange.status}"
 
 
