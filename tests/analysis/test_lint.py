@@ -362,9 +362,9 @@ def test_of_broken_policies_exactly_what_the_server_warns_about_is_found_in_boun
             policy = parse_policy(data_of(case), "p.yaml")
         except PolicyRefused:
             continue
-        begun = time.perf_counter()
+        begun = time.process_time()
         findings = [f.position for f in lint(policy, SERVED) if f.code in ("AP101", "AP102", "AP103")]
-        assert time.perf_counter() - begun < 60, case["name"]
+        assert time.process_time() - begun < 60, case["name"]
         assert sorted(findings) == sorted(warning.position for warning in policy.warnings), case["name"]
 
 

@@ -19,12 +19,12 @@ if TYPE_CHECKING:
 
 # Who may ask the wall clock, and what for.
 SHOWN = {
-    "clusters/receiving.py": "when a request came",
-    "credentials.py": "when a token was issued, which the API server checks",
-    "pki.py": "from when a certificate is valid, which the API server checks",
+    "clusters/stand_ins/event_receiver_process.py": "when a request came",
+    "setup/credentials.py": "when a token was issued, which the API server checks",
+    "clusters/pki/x509.py": "from when a certificate is valid, which the API server checks",
     "plugin/reporting.py": "when a run began and ended",
-    "vigil.py": "when a request was not sent",
-    "wire.py": "when a request was sent",
+    "proof/server_watch.py": "when a request was not sent",
+    "client/connection.py": "when a request was sent",
 }
 WALL = {"time.time", "time.time_ns", "datetime.now", "datetime.datetime.now", "datetime.utcnow", "time.localtime"}
 
