@@ -7,14 +7,13 @@ redirect is followed, and every request carries its own Audit-ID.
 
 from __future__ import annotations
 
-import json
 import time
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from auditproof.client import misbehaving as conduct
-from auditproof.errors import WireError
+from auditproof.client.body import JsonObject, json_object
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -82,22 +81,18 @@ class Response:
         """The first value of a header, or an empty text."""
         return next((value for key, value in self.headers if key.lower() == name.lower()), "")
 
-    def json(self) -> Any:
-        """The body as JSON.
-
-        Raises WireError where it is not JSON.
-        """
-        try:
-            return json.loads(self.body)
-        except ValueError as error:
-            raise WireError(f"the API server answered {self.status} with a body that is not JSON: {error}") from None
+    def json(self) -> JsonObject:
+        """Return the body as an object whose missing keys raise WireError. Raises WireError if it is none."""
+        return json_object(self.body)
 
 
 class _Clock:
     """When something began, and how long it has taken since; a jump of the wall clock makes it no longer."""
 
     def __init__(self) -> None:
-        self._started, self._begun = datetime.now(UTC), time.monotonic()
+        # In this order: a thread that is interrupted between the two makes the span longer, never shorter than it was.
+        self._begun = time.monotonic()
+        self._started = datetime.now(UTC)
 
     def span(self) -> tuple[datetime, datetime]:
         """Beginning and end, which is now."""

@@ -12,7 +12,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
-from auditproof.errors import ClusterError
+from auditproof.client.body import JsonObject, json_object
+from auditproof.errors import ClusterError, WireError
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -28,19 +29,17 @@ class Answer:
     status: int
     body: bytes
 
-    def json(self) -> Any:
-        """The body as JSON; an empty object where it is none."""
+    def json(self) -> JsonObject:
+        """Return the body as an object whose missing keys raise WireError; an empty one if it is none."""
         try:
-            return json.loads(self.body)
-        except ValueError:
-            return {}
+            return json_object(self.body)
+        except WireError:
+            return JsonObject()
 
     @property
     def message(self) -> str:
         """The server's own message, or what it said instead."""
-        answer = self.json()
-        said = answer.get("message") if isinstance(answer, dict) else None
-        return str(said or self.body[:200].decode(errors="replace"))
+        return str(self.json().get("message") or self.body[:200].decode(errors="replace"))
 
 
 @dataclass(frozen=True, slots=True)

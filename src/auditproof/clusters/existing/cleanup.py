@@ -128,9 +128,9 @@ def _empty(connection: Connection, namespaces: set[str]) -> None:
                     connection.request("DELETE", f"{place}?propagationPolicy=Background&gracePeriodSeconds=0")
     for name in namespaces:
         path = f"/api/v1/namespaces/{name}"
-        namespace = connection.request("GET", path).json()
-        if namespace.get("kind") == "Namespace":
-            connection.request("PUT", f"{path}/finalize", {**namespace, "spec": {"finalizers": []}})
+        found = connection.request("GET", path).json()
+        if found.get("kind") == "Namespace":
+            connection.request("PUT", f"{path}/finalize", {**found, "spec": {"finalizers": []}})
 
 
 def _used(connection: Connection, collection: str) -> set[str]:
