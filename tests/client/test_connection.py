@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
 from types import SimpleNamespace
-from typing import Any
-
-import pytest
+from typing import TYPE_CHECKING, Any
 
 from auditproof.client import connection
+
+if TYPE_CHECKING:
+    import pytest
 
 
 def test_an_interruption_between_the_clocks_ends_no_exchange_before_its_response(

@@ -1,4 +1,4 @@
-"""JSON bodies of responses: a key that is missing is an error of the response, which names it. Standard library only."""
+"""JSON bodies of responses: a missing key is an error of the response, which names it. Standard library only."""
 
 from __future__ import annotations
 
