@@ -83,7 +83,7 @@ class Station:
     directory: RunDirectory
     proxy: Proxy
     way: Way
-    died: Callable[[], str]
+    died: Callable[[], str | None]
     request_log: Callable[[], str]
 
     @staticmethod
@@ -104,7 +104,7 @@ class Station:
             cluster = replace(cluster, sources=(f"file:{cluster.log}",), guest="gauntlet")
         proxy = Proxy(cluster, folder, [keys])
         said: Callable[[], str] = lambda: "" if kind.guest else embedded.request_log(cluster)  # noqa: E731
-        return Station(kind, cluster, judged, folder, directory, proxy, way, lambda: embedded.alive(cluster), said)
+        return Station(kind, cluster, judged, folder, directory, proxy, way, lambda: embedded.failure(cluster), said)
 
     @property
     def keys(self) -> Path:

@@ -61,7 +61,7 @@ def servers(run: RunDirectory) -> Embedded:
 
 def prover_of(servers: Embedded, run: RunDirectory, path: Path, performed: Callable[[], None]) -> Prover:
     cluster, policy = servers.cluster(path), load_policy(path)
-    died = lambda: servers.alive(cluster)  # noqa: E731
+    died = lambda: servers.failure(cluster)  # noqa: E731
     return Prover(
         cluster, policy, running=policy, folder=run.private_folder(), died=died, performed=performed, patience_s=10
     )

@@ -51,7 +51,7 @@ def prover(embedded: Embedded, policy: Path, run_directory: RunDirectory) -> Ite
         loaded,
         running=loaded,
         folder=run_directory.private_folder(),
-        died=lambda: embedded.alive(cluster),
+        died=lambda: embedded.failure(cluster),
         request_log=lambda: embedded.request_log(cluster),
     )
     yield prover

@@ -118,7 +118,7 @@ def step(name: str = "step", verb: str = "get", what: str = "namespaces/default"
 def prover_on(kind: Kind, cluster: Cluster, policy: Path, directory: RunDirectory) -> Prover:
     judged = load_policy(policy)
     folder = directory.private_folder()
-    return Prover(cluster, judged, running=judged, folder=folder, died=lambda: kind.alive(cluster))
+    return Prover(cluster, judged, running=judged, folder=folder, died=lambda: kind.failure(cluster))
 
 
 def test_actions_are_proven_beside_the_noise_of_controllers_and_kubelet(
@@ -132,7 +132,7 @@ def test_actions_are_proven_beside_the_noise_of_controllers_and_kubelet(
 
     assert [proof.verdict.outcome for proof in proofs] == [Outcome.PROVEN] * 20
     assert "system:kube-controller-manager" in cluster.log.read_text()
-    assert kind.alive(cluster) == ""
+    assert kind.failure(cluster) is None
 
 
 def test_the_cluster_is_the_version_that_it_was_asked_to_be(kind: Kind, everything: Path) -> None:
@@ -291,7 +291,7 @@ def test_a_killed_api_server_leaves_its_cases_unproven_and_is_used_again_when_it
     prover.close()
 
     assert outcome is Outcome.UNPROVEN, reasons
-    wait_until(lambda: kind.alive(cluster) == "" or None, what="the kubelet to start the API server", timeout_s=60)
+    wait_until(lambda: kind.failure(cluster) is None or None, what="the kubelet to start the API server", timeout_s=60)
     again = prover_on(kind, cluster, everything, directory)
     (proof,) = again.prove([step("again")])
     again.close()
@@ -311,7 +311,7 @@ def test_a_killed_node_leaves_its_cases_unproven(
     assert outcome is Outcome.UNPROVEN
     assert "its container is exited" in reasons or "does not answer" in reasons
     assert "its container is exited" in wait_until(
-        lambda: kind.alive(cluster) if "exited" in kind.alive(cluster) else None,
+        lambda: ended if "exited" in (ended := kind.failure(cluster) or "") else None,
         what="the engine to know",
         timeout_s=30,
     )

@@ -113,7 +113,7 @@ def test_a_killed_daemon_leaves_cases_unproven_and_a_way_to_remove_what_is_left(
     kind = Kind(load_profile("kind"), directory, kubernetes="1.37", image=IMAGE, policy=everything, report=print)
     cluster, policy = kind.cluster(everything), load_policy(everything)
     prover = Prover(
-        cluster, policy, running=policy, folder=directory.private_folder(), died=lambda: kind.alive(cluster)
+        cluster, policy, running=policy, folder=directory.private_folder(), died=lambda: kind.failure(cluster)
     )
     (before,) = prover.prove([Step("before", ALICE, to_request(act("get", "namespaces/default")), Expectation())])
     timer = threading.Timer(0.4, daemon.kill)

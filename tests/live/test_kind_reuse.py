@@ -69,7 +69,7 @@ def level_of(kind: Kind, cluster: Cluster, policy: Path, directory: RunDirectory
     """The level at which an action is recorded, proven by what ``policy`` decides."""
     judged = load_policy(policy)
     folder = directory.private_folder()
-    prover = Prover(cluster, judged, running=judged, folder=folder, died=lambda: kind.alive(cluster))
+    prover = Prover(cluster, judged, running=judged, folder=folder, died=lambda: kind.failure(cluster))
     request = to_request(act("get", "namespaces/default"))
     (proof,) = prover.prove([Step("step", Identity.x509("alice"), request, Expectation())])
     prover.close()

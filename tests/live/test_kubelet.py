@@ -54,7 +54,7 @@ def prover(embedded: Embedded, everything: Path, run_directory: RunDirectory) ->
     cluster: Cluster = embedded.cluster(everything)
     policy = load_policy(everything)
     folder = run_directory.private_folder()
-    prover = Prover(cluster, policy, running=policy, folder=folder, died=lambda: embedded.alive(cluster))
+    prover = Prover(cluster, policy, running=policy, folder=folder, died=lambda: embedded.failure(cluster))
     yield prover
     prover.close()
 

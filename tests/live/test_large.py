@@ -38,7 +38,7 @@ def prover(embedded: Embedded, write_policy: Callable[[str], Path], run_director
     path = write_policy(POLICY)
     policy, cluster = load_policy(path), embedded.cluster(path)
     folder = run_directory.private_folder()
-    prover = Prover(cluster, policy, running=policy, folder=folder, died=lambda: embedded.alive(cluster))
+    prover = Prover(cluster, policy, running=policy, folder=folder, died=lambda: embedded.failure(cluster))
     yield prover
     prover.close()
 

@@ -88,7 +88,7 @@ def test_a_server_records_letter_by_letter_what_it_is_asked_for(
         Step(str(number), sent.identity, sent.request, Expectation())
         for number, sent in enumerate(map(performable, ASKED[kind]))
     ]
-    prover = Prover(cluster, policy, running=policy, folder=folder, died=lambda: embedded.alive(cluster))
+    prover = Prover(cluster, policy, running=policy, folder=folder, died=lambda: embedded.failure(cluster))
     try:
         proofs = prover.prove(steps)
     finally:

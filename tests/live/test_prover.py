@@ -58,7 +58,7 @@ def own(everything: Path) -> Iterator[tuple[RunDirectory, Cluster, Prover]]:
     cluster = embedded.cluster(everything)
     policy = load_policy(everything)
     folder = directory.private_folder()
-    prover = Prover(cluster, policy, running=policy, folder=folder, died=lambda: embedded.alive(cluster))
+    prover = Prover(cluster, policy, running=policy, folder=folder, died=lambda: embedded.failure(cluster))
     yield directory, cluster, prover
     prover.close()
     directory.close()

@@ -151,7 +151,7 @@ def test_a_real_server_records_what_decide_says_on_random_policies(
         policy = parse_policy(path.read_bytes(), "random.json")
         cluster = embedded.cluster(path)
         folder = run_directory.private_folder()
-        prover = Prover(cluster, policy, running=policy, folder=folder, died=lambda: embedded.alive(cluster))
+        prover = Prover(cluster, policy, running=policy, folder=folder, died=lambda: embedded.failure(cluster))
         try:
             proofs = prover.prove(steps())
         finally:

@@ -65,7 +65,7 @@ def cluster(provider: Embedded, policy: Path) -> Cluster:
 def prover_of(cluster: Cluster, policy: Path, directory: RunDirectory, provider: Embedded) -> Prover:
     loaded = load_policy(policy)
     folder = directory.private_folder()
-    return Prover(cluster, loaded, running=loaded, folder=folder, died=lambda: provider.alive(cluster))
+    return Prover(cluster, loaded, running=loaded, folder=folder, died=lambda: provider.failure(cluster))
 
 
 def steps(resource: str, expectation: Expectation, namespace: str = "several") -> list[Step]:
@@ -103,7 +103,7 @@ def test_the_log_of_one_server_alone_proves_nothing_to_be_absent(
     loaded = load_policy(policy)
     folder, log = directory.private_folder(), FileLog(cluster.log)
     prover = Prover(
-        cluster, loaded, running=loaded, folder=folder, died=lambda: provider.alive(cluster), log=log, patience_s=2
+        cluster, loaded, running=loaded, folder=folder, died=lambda: provider.failure(cluster), log=log, patience_s=2
     )
     found = verdicts(prover, steps("configmaps", Expectation(level=Level.NONE, status=200)))
     prover.close()

@@ -91,8 +91,8 @@ class Provider(Protocol):
         """What the server says of the requests that it has served (klog of httplog); empty where nothing."""
         ...
 
-    def alive(self, cluster: Cluster) -> str:
-        """An empty text while the cluster's servers run, else what ended and its last words."""
+    def failure(self, cluster: Cluster) -> str | None:
+        """Which of the cluster's servers has ended, with its last words; None while all of them run."""
         ...
 
 

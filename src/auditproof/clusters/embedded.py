@@ -93,8 +93,8 @@ class Embedded:
         logs = (_label_and_log(cluster, log.parent.name)[1] for log in self._logs(cluster))
         return "".join(log.read_text(errors="replace") for log in logs)
 
-    def alive(self, cluster: Cluster) -> str:
-        """An empty text while its servers run, else which one ended and its last words."""
+    def failure(self, cluster: Cluster) -> str | None:
+        """Which of its servers has ended, with its last words; None while all of them run."""
         servers = dict(_label_and_log(cluster, log.parent.name) for log in self._logs(cluster))
         if len(servers) > 1:
             servers[f"{cluster.name}-balancer"] = cluster.policy.parent / "balancer.log"
@@ -107,7 +107,7 @@ class Embedded:
         for label, log in logs.items():
             if not self._run.runs(label):
                 return exited(label, log)
-        return ""
+        return None
 
     def _start(self, name: str, folder: Path, policy: Path, settings: Settings) -> Cluster:
         keys = self._keys()

@@ -77,7 +77,7 @@ class Pipe:
             parsed,
             running=parsed,
             folder=session.run_directory.private_folder(),
-            died=lambda: session.provider.alive(self.cluster),
+            died=lambda: session.provider.failure(self.cluster),
             log=self._reader(),
             patience_s=PATIENCE_S,
         )

@@ -230,7 +230,7 @@ class AuditSession:
             policy,
             running=running,
             folder=self.run_directory.private_folder(),
-            died=lambda: self.provider.alive(cluster),
+            died=lambda: self.provider.failure(cluster),
             request_log=lambda: self.provider.request_log(cluster),
             performed=self._tally.add,
         )

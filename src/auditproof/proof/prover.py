@@ -76,7 +76,7 @@ class Prover:
     """Proves actions on one cluster; not to be shared between threads.
 
     ``policy`` is what the actions are judged by, ``running`` what the server was started with: the same, but for a
-    sabotage run. ``died`` answers an empty text while the servers run, else what happened to them. ``folder`` is
+    sabotage run. ``died`` returns what happened to the servers, None while they run. ``folder`` is
     private and takes the credentials. ``log`` is where the events are read, the cluster's log file unless it is given;
     ``request_log`` answers the text of the server's own log, empty where it says nothing of requests; ``patience_s`` is
     how long the end of a batch may take to get into the audit log. ``performed`` is called whenever an action was
@@ -90,7 +90,7 @@ class Prover:
         *,
         running: Policy,
         folder: Path,
-        died: Callable[[], str],
+        died: Callable[[], str | None],
         log: AuditLog | None = None,
         request_log: Callable[[], str] = lambda: "",
         patience_s: float = FENCE_TIMEOUT_S,

@@ -19,13 +19,13 @@ SLOW_S = 2.0  # whoever gets no answer, or waits longer for it, asks whether the
 
 
 class Vigil:
-    """Remembers that a server has ended; ``died`` answers an empty text while all run, else what has ended.
+    """Remembers that a server has ended; ``died`` returns what has ended, None while all run.
 
     ``performed`` is called whenever a request was sent, from the thread that has sent it.
     There is one error for all that cannot be done any more, so that a thousand actions cost what one does.
     """
 
-    def __init__(self, died: Callable[[], str], performed: Callable[[], None] = lambda: None) -> None:
+    def __init__(self, died: Callable[[], str | None], performed: Callable[[], None] = lambda: None) -> None:
         self._died, self._performed = died, performed
         self._known: ServerDied | None = None
 

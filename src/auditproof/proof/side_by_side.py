@@ -93,7 +93,7 @@ def _perform(
         proofs = []
         for path, policy in policies.items():
             cluster = provider.cluster(path)
-            died = lambda cluster=cluster: provider.alive(cluster)  # noqa: E731 - bound to this cluster
+            died = lambda cluster=cluster: provider.failure(cluster)  # noqa: E731 - bound to this cluster
             folder = directory.private_folder()
             served = lambda cluster=cluster: provider.request_log(cluster)  # noqa: E731
             prover = Prover(cluster, policy, running=policy, folder=folder, died=died, request_log=served)

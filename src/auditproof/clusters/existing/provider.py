@@ -83,13 +83,13 @@ class Existing:
             raise ClusterError(f"an existing cluster runs the given policy with the flags that it has, not {policy}")
         return self._servers.cluster(policy)
 
-    def alive(self, cluster: Cluster) -> str:
-        """An empty text while the API server answers, else that it does not."""
+    def failure(self, cluster: Cluster) -> str | None:
+        """Why the API server does not respond; None while it does."""
         try:
             connection_to(cluster).request("GET", "/livez")
         except ClusterError as error:
             return str(error)
-        return ""
+        return None
 
     def request_log(self, cluster: Cluster) -> str:
         """Nothing: what the server says of its requests is somebody else's."""

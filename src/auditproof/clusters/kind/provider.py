@@ -127,10 +127,10 @@ class Kind:
         except ClusterError:
             return ""
 
-    def alive(self, cluster: Cluster) -> str:
-        """An empty text while the node runs and the server answers, else what ended and its last words."""
+    def failure(self, cluster: Cluster) -> str | None:
+        """What has ended, the node or the server, with its last words; None while the server responds."""
         if ask(cluster, "/livez") is not None:
-            return ""
+            return None
         # Asked last: the engine may call a container that was just killed a running one for a moment.
         ended = self.node.ended()
         return ended or f"{cluster.name} does not answer; its last words: {self._last_words(self._pod(cluster.name))}"

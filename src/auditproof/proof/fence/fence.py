@@ -54,7 +54,7 @@ class Enclosure:
         sentinel: Sentinel | None,
         new_wire: Callable[[Identity], Wire],
         next_id: Callable[[], str],
-        died: Callable[[], str],
+        died: Callable[[], str | None],
         decide: Callable[[Attributes], Decision],
         request_log: Callable[[], str],
         servers: int = 1,
