@@ -23,6 +23,7 @@ from auditproof import content
 from auditproof.analysis.lint import lint
 from auditproof.analysis.space import Space
 from auditproof.audit.policy.load import Policy, load_policy, parse_policy
+from auditproof.cases.case import Case
 from auditproof.cases.expectation import Expectation
 from auditproof.clusters.embedded import Embedded
 from auditproof.clusters.profile import load_profile
@@ -30,7 +31,7 @@ from auditproof.clusters.run.run_directory import RunDirectory
 from auditproof.kube.action import act, to_request
 from auditproof.kube.discovery import Served, load_served
 from auditproof.kube.identity import Identity
-from auditproof.proof.prover import Prover, Step
+from auditproof.proof.prover import Prover
 from auditproof.proof.verdict import Outcome
 
 if TYPE_CHECKING:
@@ -84,7 +85,7 @@ def bare_loop(cluster: Cluster, prover: Prover) -> float:
 
 def proven_loop(prover: Prover) -> float:
     """Seconds for performing, fencing and judging the same requests."""
-    steps = [Step(f"bench-{n}", ALICE, request, Expectation()) for n, request in enumerate(requests())]
+    steps = [Case(f"bench-{n}", ALICE, request, Expectation()) for n, request in enumerate(requests())]
     begun = time.perf_counter()
     proofs = prover.prove(steps)
     spent = time.perf_counter() - begun

@@ -11,7 +11,7 @@ import yaml
 
 from auditproof.audit.event import Level, Stage
 from auditproof.audit.server_flags import Settings
-from auditproof.cases.load import Case, CaseFile, case_schema, load_case_file
+from auditproof.cases.load import case_schema, load_case_file
 from auditproof.content import root
 from auditproof.errors import SourceError
 from auditproof.kube.attributes import UserInfo
@@ -20,6 +20,8 @@ from auditproof.kube.identity import AccessRule, IdentityKind, Impersonation
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+    from auditproof.cases.case import Case, CaseFile
 
 HEAD = """\
 apiVersion: auditproof/v1
@@ -70,7 +72,7 @@ def test_a_case_says_everything_about_itself(tmp_path: Path) -> None:
     assert (case.claim.text, case.claim.level) == ("It is not recorded.", Level.NONE)
     needs = {Capability.RUNS_PODS, Capability.MINTS_X509}
     assert (case.because, case.needs, case.marks) == ("The reason.", needs, ("slow",))
-    assert (case.position.line, case.position.column) == (7, 5)
+    assert (case.source.line, case.source.position.column) == (7, 5)
 
 
 def test_a_case_is_as_new_as_its_file_or_newer(tmp_path: Path) -> None:
@@ -295,7 +297,8 @@ cases:
     loaded = _load(tmp_path, text)
 
     assert [manifest["metadata"]["name"] for manifest in loaded.given] == ["a", "b", "c"]
-    assert [manifest["kind"] for manifest in loaded.cases[0].given] == ["Namespace", "Pod"]
+    assert loaded.cases[0].given[:3] == loaded.given  # the file's own come first
+    assert [manifest["kind"] for manifest in loaded.cases[0].given[3:]] == ["Namespace", "Pod"]
 
 
 @pytest.mark.parametrize(

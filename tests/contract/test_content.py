@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     from auditproof.audit.event import Stage
     from auditproof.audit.policy.load import Policy
-    from auditproof.cases.load import Case, CaseFile
+    from auditproof.cases.case import Case, CaseFile
 
 FILES = tuple(load_case_file(path) for path in sorted((root() / "suites").rglob("*.audit.yaml")))
 STANDARD = [file for file in FILES if file.policy is None]
@@ -128,7 +128,7 @@ def test_no_two_files_share_a_namespace() -> None:
     """Files of one policy run on one server, beside each other: what is in a namespace belongs to one file."""
     owners: dict[str, set[str]] = {}
     for file in FILES:
-        manifests = [*file.given, *(manifest for case in file.cases for manifest in case.given)]
+        manifests = [manifest for case in file.cases for manifest in case.given]
         for manifest in manifests:
             if manifest["kind"] == "Namespace":
                 owners.setdefault(manifest["metadata"]["name"], set()).add(file.path.name)

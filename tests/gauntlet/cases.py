@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING, Any
 
 from auditproof.audit.decide import decide
 from auditproof.audit.event import Level, Stage
+from auditproof.cases.case import Case
 from auditproof.cases.expectation import Expectation
 from auditproof.kube.action import act, path_request, to_request
 from auditproof.kube.identity import Identity, IdentityKind, Impersonation
-from auditproof.proof.prover import Step
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -84,16 +84,16 @@ def _some(random: Random, values: list[str]) -> list[str]:
     return random.sample(values, random.randint(1, 2))
 
 
-def steps(random: Random, number: int, judged: Policy, count: int, *, pods: bool = False) -> list[Step]:
+def steps(random: Random, number: int, judged: Policy, count: int, *, pods: bool = False) -> list[Case]:
     """The actions of the run with this ``number``, each with an expectation that may be wrong on purpose."""
     made = []
     for n in range(count):
         name = f"run-{number}-{n}"
         identity = random.choice(IDENTITIES[:2] if pods else IDENTITIES)
         request = random.choice(_ON_PODS if pods else _REQUESTS)(name)
-        bare = Step(name, identity, request, Expectation(), PODS if pods else GIVEN)
+        bare = Case(name, identity, request, Expectation(), PODS if pods else GIVEN)
         decision = decide(judged, bare.attributes)
-        made.append(Step(name, identity, request, _expectation(random, decision, bare), bare.given))
+        made.append(Case(name, identity, request, _expectation(random, decision, bare), bare.given))
     return made
 
 
@@ -138,7 +138,7 @@ _ON_PODS: tuple[Callable[[str], Request], ...] = (
 )
 
 
-def _expectation(random: Random, decision: Decision, step: Step) -> Expectation:
+def _expectation(random: Random, decision: Decision, step: Case) -> Expectation:
     status = random.choice(_STATUSES) if random.random() < 0.15 else None
     drawn = random.random()
     if decision.level is not Level.NONE and len(decision.omit_stages) > 1:
@@ -158,7 +158,7 @@ def _expectation(random: Random, decision: Decision, step: Step) -> Expectation:
     return Expectation(event=random.choice(_parts(step)))
 
 
-def _parts(step: Step) -> list[dict[str, Any]]:
+def _parts(step: Case) -> list[dict[str, Any]]:
     """Parts of an event, right or wrong."""
     attributes = step.attributes
     user = attributes.user.name if attributes.user else None

@@ -137,5 +137,5 @@ class Grader:
             for proof in run.proofs:
                 exchange = proof.verdict.evidence.exchange
                 seen = {str(event.stage) for event in proof.verdict.evidence.events}
-                truth = truth_about(proof.step, exchange, run.between, log, self._station.judged)
+                truth = truth_about(proof.case, exchange, run.between, log, self._station.judged)
                 yield Graded(run, proof, *truth.grade(proof.verdict.outcome, seen))

@@ -114,7 +114,7 @@ def _again(seed: int, number: int) -> str:
 
 
 def _words(graded: Graded) -> str:
-    step, expected = graded.proof.step, graded.proof.step.expectation
+    step, expected = graded.proof.case, graded.proof.case.expectation
     said = {
         "level": expected.level,
         "stages": expected.stages and sorted(expected.stages),

@@ -12,11 +12,11 @@ import pytest
 
 from auditproof.audit.event import Level
 from auditproof.audit.policy.load import parse_policy
+from auditproof.cases.case import Case
 from auditproof.cases.expectation import Expectation
 from auditproof.client.exchange import Exchange
 from auditproof.kube.action import path_request
 from auditproof.kube.identity import Identity
-from auditproof.proof.prover import Step
 from auditproof.proof.verdict import Outcome
 from auditproof.wait import wait_until
 from tests.gauntlet import lies
@@ -70,7 +70,7 @@ def graded(
     between: Between | None = None,
     expect: Expectation | None = None,
 ) -> Grade:
-    step = Step("run-1-1", Identity.x509("alice"), _request(), expect or Expectation())
+    step = Case("run-1-1", Identity.x509("alice"), _request(), expect or Expectation())
     now = datetime.now(UTC)
     exchange = Exchange(
         audit_id=NAME,

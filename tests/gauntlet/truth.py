@@ -23,8 +23,8 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from auditproof.audit.policy.load import Policy
+    from auditproof.cases.case import Case
     from auditproof.client.exchange import Exchange
-    from auditproof.proof.prover import Step
 
 _STAGES = ["RequestReceived", "ResponseStarted", "ResponseComplete", "Panic"]
 RESPONSE = ("ResponseStarted", "ResponseComplete")  # either is all that a server may record of a long-running request
@@ -135,7 +135,7 @@ def events_of(log: Path, begin: int = 0) -> tuple[Mapping[str, list[Event]], int
 
 
 def truth_about(
-    step: Step, exchange: Exchange, between: Between | None, log: Mapping[str, list[Event]], judged: Policy
+    step: Case, exchange: Exchange, between: Between | None, log: Mapping[str, list[Event]], judged: Policy
 ) -> Truth:
     """The truth about an action; ``between`` is None where the client spoke to the server itself."""
     if between is None:
@@ -161,7 +161,7 @@ def truth_about(
     return Truth(differs, _void(step, exchange, own), other, len(own), lied and not trace, exchangeable)
 
 
-def _void(step: Step, exchange: Exchange, own: Sequence[Forwarded]) -> str:
+def _void(step: Case, exchange: Exchange, own: Sequence[Forwarded]) -> str:
     status, stated = own[0].status, step.expectation.status
     if not own[0].echo:
         return "the server answered without consulting its policy"
@@ -172,7 +172,7 @@ def _void(step: Step, exchange: Exchange, own: Sequence[Forwarded]) -> str:
     return ""
 
 
-def _differences(step: Step, status: int, events: list[Event], judged: Policy) -> Iterator[str]:
+def _differences(step: Case, status: int, events: list[Event], judged: Policy) -> Iterator[str]:
     """How the server's own events are not what case and policy say."""
     expected, decision = step.expectation, decide(judged, step.attributes)
     level = decision.level if expected.level is None else expected.level
@@ -196,7 +196,7 @@ def _differences(step: Step, status: int, events: list[Event], judged: Policy) -
     yield from _fields(step, last)
 
 
-def _fields(step: Step, event: Event) -> Iterator[str]:
+def _fields(step: Case, event: Event) -> Iterator[str]:
     expected = step.expectation
     for path in expected.present:
         if _at(event, path) is None:

@@ -13,9 +13,10 @@ import pytest
 from auditproof import content
 from auditproof.analysis.coverage import Depth, plan
 from auditproof.audit.policy.load import load_policy
+from auditproof.cases.case import Case
 from auditproof.cases.expectation import Expectation
 from auditproof.kube.discovery import load_served
-from auditproof.proof.prover import Prover, Step
+from auditproof.proof.prover import Prover
 from auditproof.proof.verdict import Outcome
 
 if TYPE_CHECKING:
@@ -75,7 +76,7 @@ def test_the_whole_space_is_proven_and_a_server_with_another_policy_is_found_out
     broken.write_text(BROKEN)
     judged = load_policy(policy)
     coverage = plan(judged, load_served("1.37"), Depth.ALL)
-    steps = [Step(one.id, one.performable.identity, one.performable.request, Expectation()) for one in coverage.planned]
+    steps = [Case(one.id, one.performable.identity, one.performable.request, Expectation()) for one in coverage.planned]
 
     for path, wrong in ((policy, 0), (broken, 10)):
         prover = Prover(
@@ -85,7 +86,7 @@ def test_the_whole_space_is_proven_and_a_server_with_another_policy_is_found_out
             folder=run_directory.private_folder(),
             died=lambda: "",
         )
-        outcomes = {proof.step.id: proof.verdict for proof in prover.prove(steps)}
+        outcomes = {proof.case.id: proof.verdict for proof in prover.prove(steps)}
         prover.close()
         not_proven = {
             name: verdict.reasons for name, verdict in outcomes.items() if verdict.outcome is not Outcome.PROVEN

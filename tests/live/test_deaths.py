@@ -15,6 +15,7 @@ import pytest
 
 from auditproof.audit.policy.load import load_policy
 from auditproof.audit.server_flags import Settings
+from auditproof.cases.case import Case
 from auditproof.cases.expectation import Expectation
 from auditproof.clusters import embedded as provider
 from auditproof.clusters.embedded import Embedded
@@ -25,7 +26,7 @@ from auditproof.clusters.stand_ins.small_disk import CannotMount, fill, mount_di
 from auditproof.errors import ClusterError, ServerDied
 from auditproof.kube.action import act, to_request
 from auditproof.kube.identity import Identity
-from auditproof.proof.prover import Prover, Step
+from auditproof.proof.prover import Prover
 from auditproof.proof.run_counters import count
 from auditproof.proof.verdict import Outcome
 from auditproof.wait import wait_until
@@ -67,10 +68,10 @@ def prover_of(servers: Embedded, run: RunDirectory, path: Path, performed: Calla
     )
 
 
-def steps(count: int) -> list[Step]:
+def steps(count: int) -> list[Case]:
     """Requests that are answered out of etcd."""
     read = to_request(act("get", "namespaces/default"))
-    return [Step(f"step-{number}", ALICE, read, Expectation(status=200)) for number in range(count)]
+    return [Case(f"step-{number}", ALICE, read, Expectation(status=200)) for number in range(count)]
 
 
 def signal_to(run: RunDirectory, label: str, how: signal.Signals) -> None:

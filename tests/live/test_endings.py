@@ -8,10 +8,11 @@ import pytest
 
 from auditproof.audit.event import Level, Stage
 from auditproof.audit.policy.load import load_policy
+from auditproof.cases.case import Case
 from auditproof.cases.expectation import Expectation
 from auditproof.kube.action import act, path_request, to_request
 from auditproof.kube.identity import Identity
-from auditproof.proof.prover import Prover, Step
+from auditproof.proof.prover import Prover
 from auditproof.proof.verdict import Outcome
 
 if TYPE_CHECKING:
@@ -68,7 +69,7 @@ def given(namespace: str) -> tuple[dict[str, object], ...]:
 
 
 def prove(prover: Prover, request: Request, *, namespace: str = "seen", status: int | None = None) -> Verdict:
-    (proof,) = prover.prove([Step("step", ALICE, request, Expectation(status=status), given(namespace))])
+    (proof,) = prover.prove([Case("step", ALICE, request, Expectation(status=status), given(namespace))])
     return proof.verdict
 
 

@@ -22,6 +22,7 @@ import yaml
 from auditproof import content
 from auditproof.audit.policy.load import load_policy
 from auditproof.audit.server_flags import NO_SETTINGS
+from auditproof.cases.case import Case
 from auditproof.cases.expectation import Expectation
 from auditproof.clusters.kind.home import Home
 from auditproof.clusters.kind.provider import Kind
@@ -30,7 +31,7 @@ from auditproof.clusters.run.run_directory import RunDirectory
 from auditproof.errors import ClusterError
 from auditproof.kube.action import act, to_request
 from auditproof.kube.identity import Identity
-from auditproof.proof.prover import Prover, Step
+from auditproof.proof.prover import Prover
 from auditproof.proof.verdict import Outcome
 from auditproof.wait import wait_until
 
@@ -111,8 +112,8 @@ def own(engine: Engine, everything: Path) -> Iterator[tuple[Kind, RunDirectory]]
     assert gone(engine, directory.path)
 
 
-def step(name: str = "step", verb: str = "get", what: str = "namespaces/default") -> Step:
-    return Step(name, ALICE, to_request(act(verb, what)), Expectation())
+def step(name: str = "step", verb: str = "get", what: str = "namespaces/default") -> Case:
+    return Case(name, ALICE, to_request(act(verb, what)), Expectation())
 
 
 def prover_on(kind: Kind, cluster: Cluster, policy: Path, directory: RunDirectory) -> Prover:

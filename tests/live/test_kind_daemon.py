@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from auditproof.audit.policy.load import load_policy
+from auditproof.cases.case import Case
 from auditproof.cases.expectation import Expectation
 from auditproof.clusters.kind.engine import Engine, run
 from auditproof.clusters.kind.provider import Kind
@@ -24,7 +25,7 @@ from auditproof.clusters.profile import load_profile
 from auditproof.clusters.run.run_directory import RunDirectory
 from auditproof.kube.action import act, to_request
 from auditproof.kube.identity import Identity
-from auditproof.proof.prover import Prover, Step
+from auditproof.proof.prover import Prover
 from auditproof.proof.verdict import Outcome
 from auditproof.wait import wait_until
 
@@ -115,10 +116,10 @@ def test_a_killed_daemon_leaves_cases_unproven_and_a_way_to_remove_what_is_left(
     prover = Prover(
         cluster, policy, running=policy, folder=directory.private_folder(), died=lambda: kind.failure(cluster)
     )
-    (before,) = prover.prove([Step("before", ALICE, to_request(act("get", "namespaces/default")), Expectation())])
+    (before,) = prover.prove([Case("before", ALICE, to_request(act("get", "namespaces/default")), Expectation())])
     timer = threading.Timer(0.4, daemon.kill)
     timer.start()
-    (proof,) = prover.prove([Step("watch", ALICE, to_request(act("watch", "namespaces")), Expectation())])
+    (proof,) = prover.prove([Case("watch", ALICE, to_request(act("watch", "namespaces")), Expectation())])
     timer.join()
     prover.close()
     said = directory.close()

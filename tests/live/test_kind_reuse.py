@@ -14,6 +14,7 @@ import pytest
 
 from auditproof.audit.event import Level
 from auditproof.audit.policy.load import load_policy
+from auditproof.cases.case import Case
 from auditproof.cases.expectation import Expectation
 from auditproof.clusters.kind.binary import find_kind
 from auditproof.clusters.kind.home import Home, homes, remove_reusable
@@ -23,7 +24,7 @@ from auditproof.clusters.run.run_directory import RunDirectory
 from auditproof.errors import ServerDied
 from auditproof.kube.action import act, to_request
 from auditproof.kube.identity import Identity
-from auditproof.proof.prover import Prover, Step
+from auditproof.proof.prover import Prover
 from auditproof.proof.run_counters import count
 from auditproof.proof.verdict import Outcome
 from auditproof.setup.admin import Admin
@@ -71,7 +72,7 @@ def level_of(kind: Kind, cluster: Cluster, policy: Path, directory: RunDirectory
     folder = directory.private_folder()
     prover = Prover(cluster, judged, running=judged, folder=folder, died=lambda: kind.failure(cluster))
     request = to_request(act("get", "namespaces/default"))
-    (proof,) = prover.prove([Step("step", Identity.x509("alice"), request, Expectation())])
+    (proof,) = prover.prove([Case("step", Identity.x509("alice"), request, Expectation())])
     prover.close()
     assert proof.verdict.outcome is Outcome.PROVEN, proof.verdict.reasons
     return proof.verdict.evidence.level

@@ -7,10 +7,11 @@ from typing import TYPE_CHECKING
 import pytest
 
 from auditproof.audit.policy.load import load_policy
+from auditproof.cases.case import Case
 from auditproof.cases.expectation import Expectation
 from auditproof.kube.action import act, to_request
 from auditproof.kube.identity import Identity
-from auditproof.proof.prover import Prover, Step
+from auditproof.proof.prover import Prover
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -62,7 +63,7 @@ def prover(embedded: Embedded, everything: Path, run_directory: RunDirectory) ->
 def ask(prover: Prover, verb: str, target: str, **options: Any) -> Exchange:
     namespace = "" if target.startswith("nodes") else WHERE
     request = to_request(act(verb, target, namespace, **options))
-    (proof,) = prover.prove([Step("step", ALICE, request, Expectation(), GIVEN)])
+    (proof,) = prover.prove([Case("step", ALICE, request, Expectation(), GIVEN)])
     return proof.verdict.evidence.exchange
 
 

@@ -8,10 +8,11 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from auditproof.audit.policy.load import load_policy
+from auditproof.cases.case import Case
 from auditproof.cases.expectation import Expectation
 from auditproof.kube.action import act, to_request
 from auditproof.kube.identity import Identity
-from auditproof.proof.prover import Prover, Step
+from auditproof.proof.prover import Prover
 from auditproof.proof.verdict import Outcome
 
 if TYPE_CHECKING:
@@ -44,7 +45,7 @@ def prover(embedded: Embedded, write_policy: Callable[[str], Path], run_director
 
 
 def event(prover: Prover, action: Action, status: int) -> dict[str, Any]:
-    (proof,) = prover.prove([Step("step", ALICE, to_request(action), Expectation(status=status), GIVEN)])
+    (proof,) = prover.prove([Case("step", ALICE, to_request(action), Expectation(status=status), GIVEN)])
     assert proof.verdict.outcome is Outcome.PROVEN, proof.verdict.reasons
     return dict(proof.verdict.evidence.events[-1].raw)
 

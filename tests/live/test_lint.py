@@ -17,6 +17,7 @@ from auditproof.audit.event import Level, Stage
 from auditproof.audit.leaks import leaks
 from auditproof.audit.policy.load import load_policy, parse_policy
 from auditproof.audit.server_flags import NO_SETTINGS
+from auditproof.cases.case import Case
 from auditproof.cases.expectation import Expectation
 from auditproof.clusters.discovery import discover
 from auditproof.clusters.embedded import Embedded
@@ -26,7 +27,7 @@ from auditproof.content import root
 from auditproof.kube.action import Request, act, path_request, to_request
 from auditproof.kube.discovery import load_served
 from auditproof.kube.identity import Identity
-from auditproof.proof.prover import Prover, Step
+from auditproof.proof.prover import Prover
 from auditproof.proof.verdict import Outcome
 from auditproof.setup.admin import Admin
 from tests.support.documented import SECTIONS
@@ -99,14 +100,14 @@ def test_every_request_that_shows_a_finding_is_recorded_as_the_finding_says(
         for code, path in paths.items():
             shown = [found.shown for found in lint(load_policy(path), SERVED) if found.shown]
             steps = [
-                Step(f"{code}-{n}", one.identity, one.request, Expectation(level=request.decision.level))
+                Case(f"{code}-{n}", one.identity, one.request, Expectation(level=request.decision.level))
                 for n, request in enumerate(shown)
                 for one in [performable(request.attributes)]
                 if not _loses_all_stages(request.decision.omit_stages)
             ]
             assert shown
             wrong = {
-                (proof.step.id, str(proof.step.identity), proof.step.request.uri): proof.verdict.reasons
+                (proof.case.id, str(proof.case.identity), proof.case.request.uri): proof.verdict.reasons
                 for proof in provers[path].prove(steps)
                 if proof.verdict.outcome is not Outcome.PROVEN
             }
@@ -121,12 +122,12 @@ def _loses_all_stages(omitted: frozenset[Stage]) -> bool:
 def perform(prover: Prover, *steps: tuple[Identity, Request]) -> tuple[Proof, ...]:
     proofs = prover.prove(
         [
-            Step(f"step-{n}", identity, request, Expectation(), (ACCOUNT, POD))
+            Case(f"step-{n}", identity, request, Expectation(), (ACCOUNT, POD))
             for n, (identity, request) in enumerate(steps)
         ]
     )
     for proof in proofs:
-        assert proof.verdict.outcome is Outcome.PROVEN, (proof.step.request.uri, proof.verdict.reasons)
+        assert proof.verdict.outcome is Outcome.PROVEN, (proof.case.request.uri, proof.verdict.reasons)
     return proofs
 
 
@@ -268,16 +269,16 @@ def test_what_is_called_unserved_is_refused_and_what_is_called_served_is_not(eve
             asked |= {attributes: cell.served for cell in plain for attributes in list(cell.every(None))[:3]}
     known = {replace(attributes, user=None): served for attributes, served in asked.items() if _is_own(attributes)}
     steps = [
-        Step(f"{'served' if served else 'unserved'}-{n}", ADMIN, replace_user(attributes), Expectation())
+        Case(f"{'served' if served else 'unserved'}-{n}", ADMIN, replace_user(attributes), Expectation())
         for n, (attributes, served) in enumerate(known.items())
     ]
     with servers([everything]) as provers:
         proofs = provers[everything].prove(steps)
 
     wrong = {
-        (proof.step.request.method, proof.step.request.uri): proof.verdict.evidence.exchange.status
+        (proof.case.request.method, proof.case.request.uri): proof.verdict.evidence.exchange.status
         for proof in proofs
-        if _is_refused(proof) is proof.step.id.startswith("served")
+        if _is_refused(proof) is proof.case.id.startswith("served")
     }
     assert len(steps) > 300
     assert not wrong

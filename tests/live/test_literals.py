@@ -9,9 +9,10 @@ import pytest
 
 from auditproof.analysis.space.client_request import performable
 from auditproof.audit.policy.load import load_policy
+from auditproof.cases.case import Case
 from auditproof.cases.expectation import Expectation
 from auditproof.kube.attributes import Attributes, UserInfo
-from auditproof.proof.prover import Prover, Step
+from auditproof.proof.prover import Prover
 from auditproof.proof.verdict import Outcome
 
 if TYPE_CHECKING:
@@ -85,7 +86,7 @@ def test_a_server_records_letter_by_letter_what_it_is_asked_for(
 ) -> None:
     cluster, policy, folder = embedded.cluster(everything), load_policy(everything), run_directory.private_folder()
     steps = [
-        Step(str(number), sent.identity, sent.request, Expectation())
+        Case(str(number), sent.identity, sent.request, Expectation())
         for number, sent in enumerate(map(performable, ASKED[kind]))
     ]
     prover = Prover(cluster, policy, running=policy, folder=folder, died=lambda: embedded.failure(cluster))
@@ -94,7 +95,7 @@ def test_a_server_records_letter_by_letter_what_it_is_asked_for(
     finally:
         prover.close()
 
-    assert [(proof.step.request.uri[:80], proof.verdict.reasons) for proof in proofs if proof.verdict.reasons] == []
+    assert [(proof.case.request.uri[:80], proof.verdict.reasons) for proof in proofs if proof.verdict.reasons] == []
     assert all(proof.verdict.outcome is Outcome.PROVEN for proof in proofs)
     recorded = [[seen(event) for event in proof.verdict.evidence.events] for proof in proofs]
     assert [[expected(asked)] * len(events) for asked, events in zip(ASKED[kind], recorded, strict=True)] == recorded

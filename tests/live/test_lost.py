@@ -7,10 +7,11 @@ from typing import TYPE_CHECKING
 import pytest
 
 from auditproof.audit.policy.load import load_policy
+from auditproof.cases.case import Case
 from auditproof.cases.expectation import Expectation
 from auditproof.kube.action import act, to_request
 from auditproof.kube.identity import Identity
-from auditproof.proof.prover import Prover, Step
+from auditproof.proof.prover import Prover
 from auditproof.proof.verdict import Outcome
 
 if TYPE_CHECKING:
@@ -34,7 +35,7 @@ def apply(level: str, body: bytes, cluster: tuple[Embedded, RunDirectory, Callab
     folder = directory.private_folder()
     prover = Prover(embedded.cluster(path), running, running=running, folder=folder, died=lambda: "")
     request = to_request(act("patch", "configmaps/flow", "lost", patch="apply", raw=body))
-    (proof,) = prover.prove([Step("step", ALICE, request, Expectation(status=201), GIVEN)])
+    (proof,) = prover.prove([Case("step", ALICE, request, Expectation(status=201), GIVEN)])
     prover.close()
     return proof.verdict
 

@@ -12,11 +12,12 @@ from typing import TYPE_CHECKING
 import pytest
 
 from auditproof.audit.policy.load import load_policy
+from auditproof.cases.case import Case
 from auditproof.cases.expectation import Expectation
 from auditproof.errors import ClusterError
 from auditproof.kube.action import act, to_request
 from auditproof.kube.identity import Identity
-from auditproof.proof.prover import Prover, Step
+from auditproof.proof.prover import Prover
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -73,7 +74,7 @@ def test_nothing_is_proven_where_the_servers_own_file_is_changed(
     policy = load_policy(path)
     cluster = embedded.cluster(path)
     prover = Prover(cluster, policy, running=policy, folder=run_directory.private_folder(), died=lambda: "")
-    step = Step("step", Identity.x509("alice"), to_request(act("get", "namespaces/default")), Expectation())
+    step = Case("step", Identity.x509("alice"), to_request(act("get", "namespaces/default")), Expectation())
     steps = prover.begin([step])
     sent = prover.perform(steps)
     cluster.policy.write_text(REPLACED)

@@ -11,6 +11,7 @@ import pytest
 
 from auditproof.audit.event import Level, Stage
 from auditproof.audit.policy.load import load_policy, parse_policy
+from auditproof.cases.case import Case
 from auditproof.cases.expectation import Expectation
 from auditproof.clusters.embedded import Embedded
 from auditproof.clusters.profile import load_profile
@@ -18,7 +19,7 @@ from auditproof.clusters.run.run_directory import RunDirectory
 from auditproof.errors import AuditproofError
 from auditproof.kube.action import Action, act, path_request, to_request
 from auditproof.kube.identity import Identity, IdentityKind, Impersonation
-from auditproof.proof.prover import Prover, Step
+from auditproof.proof.prover import Prover
 from auditproof.proof.verdict import Outcome
 
 if TYPE_CHECKING:
@@ -33,8 +34,8 @@ ALICE = Identity.x509("alice", "developers")
 READ = act("get", "namespaces/default")
 
 
-def step(action: Action, identity: Identity = ALICE, expect: Expectation | None = None, name: str = "step") -> Step:
-    return Step(name, identity, to_request(action), expect or Expectation())
+def step(action: Action, identity: Identity = ALICE, expect: Expectation | None = None, name: str = "step") -> Case:
+    return Case(name, identity, to_request(action), expect or Expectation())
 
 
 @pytest.fixture(scope="module")
@@ -151,7 +152,7 @@ def test_each_request_is_sent_once_with_a_name_of_its_own(prover: Prover) -> Non
 
 def test_a_large_answer_with_a_declared_length_is_proven(prover: Prover) -> None:
     request = path_request("GET", "/openapi/v2")
-    proofs = prover.prove([Step(f"openapi-{n}", ALICE, request, Expectation()) for n in range(10)])
+    proofs = prover.prove([Case(f"openapi-{n}", ALICE, request, Expectation()) for n in range(10)])
 
     assert [proof.verdict.outcome for proof in proofs] == [Outcome.PROVEN] * 10
 

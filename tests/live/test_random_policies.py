@@ -9,10 +9,11 @@ from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
 from auditproof.audit.policy.load import parse_policy
+from auditproof.cases.case import Case
 from auditproof.cases.expectation import Expectation
 from auditproof.kube.action import path_request
 from auditproof.kube.identity import Identity, IdentityKind
-from auditproof.proof.prover import Prover, Step
+from auditproof.proof.prover import Prover
 from auditproof.proof.verdict import Outcome
 
 if TYPE_CHECKING:
@@ -124,10 +125,10 @@ def identities() -> list[Identity]:
     return [*known, robot, Identity.anonymous(), Identity.bad_token()]
 
 
-def steps() -> list[Step]:
+def steps() -> list[Case]:
     requests: list[Request] = [path_request(method, uri) for method, uri in URLS]
     return [
-        Step(f"{n}-{m}", identity, request, Expectation())
+        Case(f"{n}-{m}", identity, request, Expectation())
         for n, identity in enumerate(identities())
         for m, request in enumerate(requests)
     ]
@@ -157,7 +158,7 @@ def test_a_real_server_records_what_decide_says_on_random_policies(
         finally:
             prover.close()
         wrong = {
-            (proof.step.id, str(proof.step.identity), proof.step.request.uri): proof.verdict.reasons
+            (proof.case.id, str(proof.case.identity), proof.case.request.uri): proof.verdict.reasons
             for proof in proofs
             if proof.verdict.outcome is not Outcome.PROVEN
         }

@@ -12,13 +12,14 @@ import pytest
 from auditproof.audit.event import Level
 from auditproof.audit.policy.load import load_policy
 from auditproof.auditlog.file_log import FileLog
+from auditproof.cases.case import Case
 from auditproof.cases.expectation import Expectation
 from auditproof.clusters.embedded import Embedded
 from auditproof.clusters.profile import load_profile
 from auditproof.clusters.run.run_directory import RunDirectory
 from auditproof.kube.action import act, to_request
 from auditproof.kube.identity import Identity
-from auditproof.proof.prover import Prover, Step
+from auditproof.proof.prover import Prover
 from auditproof.proof.verdict import Outcome
 from auditproof.setup.admin import Admin
 
@@ -68,13 +69,13 @@ def prover_of(cluster: Cluster, policy: Path, directory: RunDirectory, provider:
     return Prover(cluster, loaded, running=loaded, folder=folder, died=lambda: provider.failure(cluster))
 
 
-def steps(resource: str, expectation: Expectation, namespace: str = "several") -> list[Step]:
+def steps(resource: str, expectation: Expectation, namespace: str = "several") -> list[Case]:
     request = to_request(act("list", resource, namespace))
     given = ({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": namespace}},)
-    return [Step(f"{resource}-{who.user}", who, request, expectation, given) for who in PEOPLE]
+    return [Case(f"{resource}-{who.user}", who, request, expectation, given) for who in PEOPLE]
 
 
-def verdicts(prover: Prover, wanted: list[Step]) -> list[Verdict]:
+def verdicts(prover: Prover, wanted: list[Case]) -> list[Verdict]:
     return [proof.verdict for proof in prover.prove(wanted)]
 
 

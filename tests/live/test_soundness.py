@@ -14,10 +14,11 @@ import pytest
 from auditproof.audit.event import Level
 from auditproof.audit.policy.load import load_policy
 from auditproof.auditlog.file_log import FileLog
+from auditproof.cases.case import Case
 from auditproof.cases.expectation import Expectation
 from auditproof.kube.action import path_request
 from auditproof.kube.identity import Identity
-from auditproof.proof.prover import Prover, Step
+from auditproof.proof.prover import Prover
 from auditproof.proof.verdict import Outcome
 
 if TYPE_CHECKING:
@@ -95,7 +96,7 @@ def prove(
             patience_s=2,
         )
         steps = [
-            Step(f"action-{n}", who, request, Expectation(level=level))
+            Case(f"action-{n}", who, request, Expectation(level=level))
             for n, (who, request, level) in enumerate(actions)
         ]
         try:
@@ -186,7 +187,7 @@ def test_a_user_who_is_filtered_out_on_somebody_elses_cluster_is_not_taken_for_e
         patience_s=2,
     )
     try:
-        (proof,) = prover.prove([Step("action-1", Identity.x509("carol"), GET, Expectation(level=Level.NONE))])
+        (proof,) = prover.prove([Case("action-1", Identity.x509("carol"), GET, Expectation(level=Level.NONE))])
     finally:
         prover.close()
 

@@ -26,7 +26,7 @@ from auditproof.kube.attributes import attributes_of
 
 if TYPE_CHECKING:
     from auditproof.audit.policy.load import Policy
-    from auditproof.cases.load import Case, CaseFile
+    from auditproof.cases.case import Case, CaseFile
 
 ROOT = content.root()
 Results = dict[str, Any]

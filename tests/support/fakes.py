@@ -16,13 +16,14 @@ from auditproof.errors import ClusterError
 from auditproof.kube.capability import Capability
 from auditproof.kube.discovery import load_served
 from auditproof.plugin.proving import AuditSession
-from auditproof.proof.prover import Proof, Step
+from auditproof.proof.prover import Proof
 from auditproof.proof.verdict import Evidence, Outcome, Verdict
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from auditproof.audit.policy.load import Policy
+    from auditproof.cases.case import Case
 
 PROVIDER = SimpleNamespace(capabilities=frozenset(Capability), prepare=lambda: None, start_all=lambda _: None)
 
@@ -35,12 +36,12 @@ class FakeProver:
     def __init__(self, policy: Policy) -> None:
         self._policy = policy
 
-    def prove(self, steps: Sequence[Step]) -> tuple[Proof, ...]:
+    def prove(self, steps: Sequence[Case]) -> tuple[Proof, ...]:
         if any(step.attributes.name == "dead" for step in steps):
             raise ClusterError("the API server died: exit code 2\n" + "a line of its log\n" * 40)
         return tuple(self._prove(step) for step in steps)
 
-    def _prove(self, step: Step) -> Proof:
+    def _prove(self, step: Case) -> Proof:
         name = step.attributes.name.upper().partition("-")[0]
         outcome = Outcome(name) if name in list(Outcome) else Outcome.PROVEN
         now = datetime.now(UTC)

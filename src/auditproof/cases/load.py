@@ -1,24 +1,24 @@
-"""Case files: sentences of the form *as X, do Y, expect Z*, read out of ``*.audit.yaml`` and checked in full.
+"""Reads case files (``*.audit.yaml``) and checks them in full.
 
-The format is ``case_model``; what leaves here are plain frozen nouns, with every name resolved and every path found.
+The format is ``cases.schema``. Every name in the cases that are returned is resolved, every path found.
 """
 
 from __future__ import annotations
 
 import difflib
 import re
-from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from auditproof.audit.event import Level, Stage
 from auditproof.audit.policy.load import version_of
-from auditproof.audit.server_flags import NO_SETTINGS, RESERVED, Settings
+from auditproof.audit.server_flags import RESERVED, Settings
+from auditproof.cases.case import Case, CaseFile, Source
 from auditproof.cases.expectation import Claim, Expectation, pattern_of
 from auditproof.cases.load_action import BadAction, request_of
 from auditproof.cases.load_identity import NOBODY, identity_of
 from auditproof.cases.schema import CaseFileModel, CaseModel, IdentityModel, SettingsModel
-from auditproof.errors import Position, Problem, SourceError
+from auditproof.errors import Problem, SourceError
 from auditproof.kube.action import Request
 from auditproof.kube.attributes import NotAudited, attributes_of
 from auditproof.kube.capability import Capability
@@ -27,56 +27,15 @@ from auditproof.kube.yaml.strict_model import read_model
 from auditproof.text.paths import is_file, names_beside, path_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
     from pathlib import Path
 
+    from auditproof.cases.case import Manifests
     from auditproof.cases.schema import ExpectModel
     from auditproof.kube.identity import Identity
     from auditproof.kube.yaml.yaml_text import Node
 
-Manifests = tuple[Mapping[str, Any], ...]
 _LONGEST = 100  # letters of a name that are compared with what may be meant
-
-
-@dataclass(frozen=True, slots=True)
-class Case:
-    """One sentence; ``given`` are objects that this case alone needs, ``needs`` what the cluster must be able to do.
-
-    ``covers`` are the ids of the facts that it shows, ``since`` is the first Kubernetes version that does it.
-    """
-
-    id: str
-    title: str
-    identity: Identity
-    request: Request
-    expectation: Expectation
-    claim: Claim | None
-    because: str
-    given: Manifests
-    needs: frozenset[Capability]
-    marks: tuple[str, ...]
-    position: Position
-    covers: tuple[str, ...] = ()
-    since: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class CaseFile:
-    """A case file; ``policy`` None means the policy that the run is given, ``sabotage`` is the policy's broken twin.
-
-    ``settings`` are those of the API server that its cases want, ``broken_settings`` their twin. ``since`` is the first
-    Kubernetes version whose API server takes the policy; its cases are of that version, or of a later one.
-    """
-
-    path: Path
-    title: str
-    policy: Path | None
-    sabotage: Path | None
-    given: Manifests
-    cases: tuple[Case, ...]
-    settings: Settings = NO_SETTINGS
-    broken_settings: Settings = NO_SETTINGS
-    since: str = ""
 
 
 def case_schema() -> dict[str, Any]:
@@ -119,6 +78,7 @@ class _Reading:
             self.wrong(("sabotage",), "sabotage is the twin of a policy, and the file names none")
         identities = {name: self.identity(name, identity) for name, identity in model.identities.items()}
         self.unique([case.id for case in model.cases])
+        given = self.manifests(("given",), model.given)
         return CaseFile(
             path=self.path,
             title=model.title,
@@ -126,8 +86,8 @@ class _Reading:
             sabotage=self.file(("sabotage",), model.sabotage) if model.sabotage else None,
             settings=_settings(model.server),
             broken_settings=_settings(twin or model.server),
-            given=self.manifests(("given",), model.given),
-            cases=tuple(self.case(n, case, identities, model.since) for n, case in enumerate(model.cases)),
+            given=given,
+            cases=tuple(self.case(n, case, identities, given, model.since) for n, case in enumerate(model.cases)),
             since=model.since,
         )
 
@@ -141,7 +101,7 @@ class _Reading:
                 first = self.root.at(("cases", ids.index(name), "id")).position
                 self.wrong(("cases", n, "id"), f'the id "{name}" is taken already, in line {first.line}')
 
-    def case(self, n: int, model: CaseModel, identities: Mapping[str, Identity], since: str) -> Case:
+    def case(self, n: int, model: CaseModel, identities: Mapping[str, Identity], given: Manifests, since: str) -> Case:
         if model.as_ not in identities:
             message = f'no identity is called "{model.as_}"{_suggestion(model.as_, identities)}'
             self.wrong(("cases", n, "as"), message)
@@ -153,10 +113,10 @@ class _Reading:
             expectation=self.expectation(n, model.expect),
             claim=Claim(model.claim.text, _level(model.claim.level)) if model.claim else None,
             because=model.because.strip(),
-            given=self.manifests(("cases", n, "given"), model.given),
+            given=(*given, *self.manifests(("cases", n, "given"), model.given)),
             needs=frozenset(map(Capability, model.needs)) | identities.get(model.as_, NOBODY).needs,
             marks=tuple(model.marks),
-            position=self.root.at(("cases", n)).position,
+            source=Source(self.root.at(("cases", n)).position),
             covers=tuple(model.covers),
             since=max(since, model.since, key=version_of),
         )

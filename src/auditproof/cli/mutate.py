@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
     from auditproof.analysis.mutation import Strength, Tried
     from auditproof.audit.policy.load import Policy
-    from auditproof.cases.load import CaseFile
+    from auditproof.cases.case import CaseFile
     from auditproof.cli.command import Commands
 
 EPILOG = """\

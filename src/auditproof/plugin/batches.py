@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING
 from auditproof.clusters.machine import cannot
 from auditproof.errors import AuditproofError
 from auditproof.plugin.benches import Batching
-from auditproof.proof.prover import Proof, Step
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -21,6 +20,7 @@ if TYPE_CHECKING:
 
     from auditproof.plugin.collect import CaseItem
     from auditproof.plugin.proving import AuditSession
+    from auditproof.proof.prover import Proof
 
 # Files are added to a batch while it has fewer actions than this. A fence and the watches, a second each, cost the same
 # for one action as for hundreds; but what disturbs a batch leaves all of it unproven.
@@ -90,10 +90,9 @@ class Batches:
         return found
 
     def _prove(self, items: Sequence[CaseItem]) -> None:
-        steps = [step_of(item) for item in items]
         try:
             prover = self._session.prover(self._session.bench_of(items[0]))
-            proofs = prover.prove(steps)
+            proofs = prover.prove([item.case for item in items])
         except AuditproofError as error:
             self.outcomes.update({item.nodeid: error for item in items})
         except OSError as error:  # a full disk, say: for all cases alike, and told once
@@ -104,10 +103,4 @@ class Batches:
             fault.__cause__ = error
             self.outcomes.update({item.nodeid: fault for item in items})
         else:
-            self.outcomes.update({proof.step.id: proof for proof in proofs})
-
-
-def step_of(item: CaseItem) -> Step:
-    """A case as a step of the prover."""
-    case = item.case
-    return Step(item.nodeid, case.identity, case.request, case.expectation, (*item.case_file.given, *case.given))
+            self.outcomes.update({proof.case.id: proof for proof in proofs})

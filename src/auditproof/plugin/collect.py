@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from auditproof.cases.load import Case, CaseFile, load_case_file
+from auditproof.cases.load import load_case_file
 from auditproof.errors import SourceError
 from auditproof.plugin.benches import Wanted
 from auditproof.plugin.failures import Story, Unproven, Violated, shows_nothing
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
+    from auditproof.cases.case import Case, CaseFile
     from auditproof.errors import AuditproofError
 
 SUFFIX = ".audit.yaml"
@@ -62,7 +64,9 @@ class CaseItem(pytest.Function):
 
     def __init__(self, *, case: Case, **kwargs: Any) -> None:
         super().__init__(**kwargs)
-        self.case = case
+        suite = self.nodeid.partition("::")[0]
+        source = replace(case.source, position=replace(case.source.position, path=suite))
+        self.case = replace(case, id=self.nodeid, source=source)
         for mark in case.marks:
             self.add_marker(mark)
         assert isinstance(self.parent, CaseFileCollector)
@@ -100,17 +104,17 @@ class CaseItem(pytest.Function):
 
     def reportinfo(self) -> tuple[Path, int, str]:
         """The line of the case in its file."""
-        return self.path, self.case.position.line - 1, self.name
+        return self.path, self.case.source.line - 1, self.name
 
     def story(self, error: AuditproofError) -> Story:
         """The whole story of a verdict: first the place and the reason, then the evidence.
 
         Of what is UNPROVEN for the same reason only the first has it, the others say which that is.
         """
-        place = f"{self.path.name}:{self.case.position.line}: {self.name}"
+        place = f"{self.path.name}:{self.case.source.line}: {self.name}"
         text = f"{place}: {self.config.stash[SESSION].story(self, error)}"
         if not isinstance(error, Violated):
             first = self.config.stash[SESSION].batches.first_with(str(error), self.nodeid)
             if first != self.nodeid:  # what a whole batch came to is told once
                 text = f"{text.partition(chr(10))[0]}\n  as of {first}, where the whole is told"
-        return Story(text, str(self.path), self.case.position.line)
+        return Story(text, str(self.path), self.case.source.line)

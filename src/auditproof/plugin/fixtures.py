@@ -9,6 +9,7 @@ import pytest
 
 from auditproof.audit.leaks import Leak, disguises, leaks
 from auditproof.audit.server_flags import Settings
+from auditproof.cases.case import Case
 from auditproof.cases.expectation import Expectation
 from auditproof.kube.action import Action, Request, to_request
 from auditproof.kube.capability import Capability
@@ -16,7 +17,6 @@ from auditproof.plugin.benches import Wanted
 from auditproof.plugin.failures import Unproven, Violated
 from auditproof.plugin.proving import SESSION
 from auditproof.plugin.redaction import note_events, note_secrets
-from auditproof.proof.prover import Proof, Prover, Step
 from auditproof.proof.verdict import Outcome
 from auditproof.report.proof_record import Origin, proof_record
 
@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from auditproof.audit.event import AuditEvent, Level, Stage
     from auditproof.audit.policy.load import Policy
     from auditproof.kube.identity import Identity
+    from auditproof.proof.prover import Proof, Prover
 
 PROOFS: pytest.StashKey[list[dict[str, Any]]] = pytest.StashKey()
 NOT_SUPPORTED: pytest.StashKey[str] = pytest.StashKey()
@@ -75,7 +76,7 @@ class Audit:
     """Performs and proves actions for one test; each has a fence of its own."""
 
     def __init__(
-        self, prover: Prover, policy: Policy, node: pytest.Item, lacking: Callable[[Step], Sequence[str]]
+        self, prover: Prover, policy: Policy, node: pytest.Item, lacking: Callable[[Case], Sequence[str]]
     ) -> None:
         self._prover = prover
         self._lacking = lacking
@@ -114,15 +115,15 @@ class Audit:
     def attempt(self, identity: Identity, action: Action | Request, expect: Expectation | None = None) -> Proof:
         """As a call, but answer with the proof whatever its verdict is."""
         records = self._node.stash.setdefault(PROOFS, [])
-        step_id = f"{self._node.nodeid}#{len(records) + 1}"
+        case_id = f"{self._node.nodeid}#{len(records) + 1}"
         request = to_request(action) if isinstance(action, Action) else action
-        step = Step(step_id, identity, request, expect or Expectation(), self._given)
+        case = Case(case_id, identity, request, expect or Expectation(), self._given)
         self._made = (*self._made, *self._given)
-        _skip(self._node, self._lacking(replace(step, given=self._made)))
-        (proof,) = self._prover.prove([step])
+        _skip(self._node, self._lacking(replace(case, given=self._made)))
+        (proof,) = self._prover.prove([case])
         self._given = ()
         note_events(self._node, proof.verdict.evidence.events)
-        records.append(proof_record(proof, self._origin(step_id), self._policy))
+        records.append(proof_record(proof, self._origin(case_id), self._policy))
         return proof
 
     def events(self) -> tuple[AuditEvent, ...]:
@@ -142,8 +143,8 @@ class Audit:
         note_secrets(self._node, (form for written in disguises(secret).values() for form in written))
         return list(leaks(self._prover.recorded(self._begin), secret))
 
-    def _origin(self, step_id: str) -> Origin:
-        return replace(origin_of(self._node), id=step_id, kubernetes=self._prover.kubernetes)
+    def _origin(self, case_id: str) -> Origin:
+        return replace(origin_of(self._node), id=case_id, kubernetes=self._prover.kubernetes)
 
 
 def origin_of(node: pytest.Item) -> Origin:
@@ -187,8 +188,8 @@ def _audit(request: pytest.FixtureRequest, wanted: Wanted) -> Audit:
     _skip(request.node, sorted(session.support.needed_of_server(wanted) - session.provider.capabilities))
     bench = session.bench(wanted)
 
-    def lacking(step: Step) -> Sequence[str]:
-        return session.support.lacking(step, wanted, needs=step.identity.needs, states_more=True)
+    def lacking(case: Case) -> Sequence[str]:
+        return session.support.lacking(case, wanted, needs=case.identity.needs, states_more=True)
 
     return Audit(session.prover(bench), session.policy(bench.policy), request.node, lacking)
 

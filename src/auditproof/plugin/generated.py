@@ -8,11 +8,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from auditproof.cases.expectation import Expectation
-from auditproof.cases.load import Case, CaseFile
+from auditproof.cases.case import CaseFile
 from auditproof.errors import Position
 from auditproof.plugin.collect import CaseFileCollector, CaseItem
 from auditproof.plugin.proving import SESSION
+from auditproof.proof.made_case import case_of
 from auditproof.report.change import proof_name
 
 if TYPE_CHECKING:
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from auditproof.analysis.diff import PolicyDiff
     from auditproof.analysis.space.client_request import Performable
     from auditproof.audit.policy.load import Policy, PolicyRule
+    from auditproof.cases.case import Case
     from auditproof.plugin.proving import AuditSession
 
 NEW, OLD = 1, 0  # of a pair of deciding rules
@@ -95,16 +96,4 @@ def _changes(diff: PolicyDiff, policy: Policy, side: int) -> Iterator[Case]:
 
 def _case(policy: Policy, name: str, title: str, sent: Performable, rule: PolicyRule | None) -> Case:
     """A case without an expectation of its own: what the policy decides is what must be recorded."""
-    return Case(
-        id=name,
-        title=title,
-        identity=sent.identity,
-        request=sent.request,
-        expectation=Expectation(),
-        claim=None,
-        because="",
-        given=(),
-        needs=sent.identity.needs,
-        marks=(),
-        position=rule.position if rule else Position(policy.path, 1, 1),
-    )
+    return case_of(name, sent, title=title, position=rule.position if rule else Position(policy.path, 1, 1))

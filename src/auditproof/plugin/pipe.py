@@ -19,7 +19,7 @@ from auditproof.clusters.stand_ins.small_disk import fill
 from auditproof.errors import AuditproofError, LogUnreadable
 from auditproof.kube.action import Action, act
 from auditproof.plugin.backend_records import KUBERNETES, note_account, note_fact, note_load
-from auditproof.plugin.pipe_actions import LOADER, reads, steps_of
+from auditproof.plugin.pipe_actions import LOADER, cases_of, reads
 from auditproof.proof.backends import Account, Load, account_of, load_of
 from auditproof.proof.prover import Prover
 from auditproof.setup.admin import Admin
@@ -120,10 +120,10 @@ class Pipe:
         Harmless requests beside the actions are sent until one leaves no line.
         """
         fill(self.disk)
-        step = replace(steps_of(LOADER, reads(1))[0], id="filler")
+        case = replace(cases_of(LOADER, reads(1))[0], id="filler")
         for _ in range(MOST_FILLERS):
             lines = self._count_lines()
-            self._prover.perform([step])
+            self._prover.perform([case])
             self.wait_until_settled()
             if self._count_lines() == lines:
                 return
@@ -144,37 +144,37 @@ class Pipe:
         ``midway`` is called after the first half, ``then`` after the last one and before the fence, which may take
         ``patience_s`` seconds to the reader.
         """
-        steps = steps_of(identity, actions or reads(count))
+        cases = cases_of(identity, actions or reads(count))
         self._prover.patience_s = patience_s
-        steps = self._prover.begin(steps)
-        sent = self._prover.perform(steps[: len(steps) // 2])
+        cases = self._prover.begin(cases)
+        sent = self._prover.perform(cases[: len(cases) // 2])
         midway()
-        sent += self._prover.perform(steps[len(steps) // 2 :])
+        sent += self._prover.perform(cases[len(cases) // 2 :])
         then()
-        self._proofs = self._prover.finish(steps, sent)
+        self._proofs = self._prover.finish(cases, sent)
         return self._account(self._proofs)
 
     def load(self, count: int, connections: int = 4) -> tuple[Account, Load]:
         """Perform ``count`` harmless actions as fast as they are served, and measure how fast their events arrive."""
-        steps = steps_of(LOADER, reads(count))
+        cases = cases_of(LOADER, reads(count))
         self._prover.patience_s = LOAD_TIMEOUT_S
-        steps = self._prover.begin(steps)
+        cases = self._prover.begin(cases)
         due = self._count_lines() + EVENTS_EACH * count
         begun = time.monotonic()
-        sent = self._prover.perform_beside(steps, connections)
+        sent = self._prover.perform_beside(cases, connections)
         served = time.monotonic() - begun
         arrived = self._wait_for_lines(due) - begun
-        proofs = self._prover.finish(steps, sent)
+        proofs = self._prover.finish(cases, sent)
         account = self._account(proofs)
         return account, load_of([item.exchange for item in sent], EVENTS_EACH, served, arrived)
 
     def unrecorded_load(self, count: int, connections: int = 4) -> Load:
         """The same with actions that the policy excludes: what requests take where no event is made of them."""
-        steps = self._prover.begin(steps_of(LOADER, [act("get", f"services/number-{n}", "pipe") for n in range(count)]))
+        cases = self._prover.begin(cases_of(LOADER, [act("get", f"services/number-{n}", "pipe") for n in range(count)]))
         begun = time.monotonic()
-        sent = self._prover.perform_beside(steps, connections)
+        sent = self._prover.perform_beside(cases, connections)
         served = time.monotonic() - begun
-        self._prover.finish(steps, sent)
+        self._prover.finish(cases, sent)
         return load_of([item.exchange for item in sent], 0, served, served)
 
     def _wait_for_lines(self, due: int) -> float:

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from auditproof.cases.case import Case
 from auditproof.cases.expectation import Expectation
 from auditproof.kube.action import Action, act, to_request
 from auditproof.kube.identity import Identity, IdentityKind
-from auditproof.proof.prover import Step
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -29,6 +29,6 @@ def reads(count: int) -> list[Action]:
     return [act("get", f"configmaps/number-{n}", "pipe") for n in range(count)]
 
 
-def steps_of(identity: Identity, actions: Sequence[Action]) -> list[Step]:
-    """The actions as steps of ``identity``, in a namespace that is there."""
-    return [Step(str(n), identity, to_request(action), Expectation(), (NAMESPACE,)) for n, action in enumerate(actions)]
+def cases_of(identity: Identity, actions: Sequence[Action]) -> list[Case]:
+    """The actions as cases of ``identity``, in a namespace that is there."""
+    return [Case(str(n), identity, to_request(action), Expectation(), (NAMESPACE,)) for n, action in enumerate(actions)]

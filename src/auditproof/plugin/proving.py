@@ -23,7 +23,7 @@ from auditproof.clusters.discovery import discover
 from auditproof.errors import AuditproofError
 from auditproof.kube.capability import Capability
 from auditproof.kube.discovery import load_served
-from auditproof.plugin.batches import Batches, step_of
+from auditproof.plugin.batches import Batches
 from auditproof.plugin.benches import Bench, Wanted
 from auditproof.plugin.options import minor, shown_path
 from auditproof.plugin.progress import Tally
@@ -271,7 +271,7 @@ class AuditSession:
         failed = str(outcome) if isinstance(outcome, AuditproofError) else failed
         reason = not_supported or failed or "it was not performed"
         verdict = "NOT_SUPPORTED" if not_supported else "UNPROVEN"
-        return {**failed_record(step_of(item), origin, policy, verdict, reason), "notRunning": self.not_running}
+        return {**failed_record(item.case, origin, policy, verdict, reason), "notRunning": self.not_running}
 
     def story(self, item: CaseItem, error: AuditproofError) -> str:
         """The failure text of a case: reason first, evidence below."""
@@ -296,5 +296,4 @@ SESSION: pytest.StashKey[AuditSession] = pytest.StashKey()
 
 def _origin(item: CaseItem) -> Origin:
     case = item.case
-    suite = item.nodeid.partition("::")[0]
-    return Origin(item.nodeid, case.title, suite, case.position.line, case.because, case.claim)
+    return Origin(case.id, case.title, case.source.file, case.source.line, case.because, case.claim)

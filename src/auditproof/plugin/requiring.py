@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from auditproof.analysis.requirements import check, required_steps, to_data
 from auditproof.analysis.space.client_request import asked_text
 from auditproof.cases.expectation import Expectation
-from auditproof.cases.load import Case
+from auditproof.proof.made_case import case_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from auditproof.analysis.requirements import Checked, Requirement, RequirementsFile
     from auditproof.analysis.space.client_request import Performable
     from auditproof.audit.policy.load import Policy
+    from auditproof.cases.case import Case
     from auditproof.kube.discovery import Served
 
 
@@ -32,18 +33,13 @@ class Required:
         """A case for every class that a requirement is about."""
         for name, (requirement, sent) in zip(self._names(), self.performed, strict=True):
             bound = requirement.bound
-            yield Case(
-                id=name,
+            yield case_of(
+                name,
+                sent,
                 title=f"{requirement.title}: {asked_text(sent.attributes)}",
-                identity=sent.identity,
-                request=sent.request,
-                expectation=Expectation(least=bound.least, most=bound.most),
-                claim=None,
-                because=f"{requirement.because} ({requirement.source})",
-                given=(),
-                needs=sent.identity.needs,
-                marks=(),
                 position=requirement.position,
+                because=f"{requirement.because} ({requirement.source})",
+                expectation=Expectation(least=bound.least, most=bound.most),
             )
 
     def _names(self) -> Iterator[str]:

@@ -10,8 +10,7 @@ from typing import TYPE_CHECKING
 
 from auditproof.analysis.space import Space
 from auditproof.analysis.space.client_request import NotPerformable, asked_text, performable
-from auditproof.cases.expectation import Expectation
-from auditproof.proof.prover import Step
+from auditproof.cases.case import Case
 from auditproof.proof.verdict import Outcome
 
 if TYPE_CHECKING:
@@ -33,14 +32,14 @@ def doubt_that_it_runs(
     Raises AuditproofError where nothing can be performed.
     """
     can = lambda who: who.needs <= capabilities and not prover.cannot(who)  # noqa: E731
-    steps = [
-        Step(f"identification-{n}", sent.identity, sent.request, Expectation())
+    cases = [
+        Case(f"identification-{n}", sent.identity, sent.request)
         for n, sent in enumerate(_of_every_rule(policy, served, can))
     ]
-    proofs = prover.prove(steps)
+    proofs = prover.prove(cases)
     wrong = [proof for proof in proofs if proof.verdict.outcome is Outcome.VIOLATED]
     if wrong:
-        asked, reason = asked_text(wrong[0].step.attributes), wrong[0].verdict.reasons[0]
+        asked, reason = asked_text(wrong[0].case.attributes), wrong[0].verdict.reasons[0]
         return f"the server does not run this policy: {asked}: {reason} ({len(wrong)} of {len(proofs)} requests)", True
     unproven = [proof for proof in proofs if proof.verdict.outcome is Outcome.UNPROVEN]
     if len(unproven) == len(proofs):

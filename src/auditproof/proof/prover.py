@@ -9,7 +9,6 @@ from __future__ import annotations
 import secrets
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
-from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from auditproof.audit.decide import decide
@@ -19,7 +18,6 @@ from auditproof.client.exchange import Exchange
 from auditproof.clusters.logs import open_logs
 from auditproof.clusters.policy_files import check_given
 from auditproof.errors import AuditproofError, ClusterError, LogUnreadable
-from auditproof.kube.attributes import attributes_of
 from auditproof.kube.discovery import load_served
 from auditproof.kube.identity import MASTERS, IdentityKind
 from auditproof.proof.fence.fence import FENCE_TIMEOUT_S, Enclosure
@@ -37,38 +35,20 @@ if TYPE_CHECKING:
     from auditproof.audit.event import AuditEvent
     from auditproof.audit.policy.load import Policy
     from auditproof.auditlog.file_log import AuditLog, Mark
-    from auditproof.cases.expectation import Expectation
+    from auditproof.cases.case import Case
     from auditproof.client.connection import Credential
     from auditproof.clusters.cluster import Cluster
-    from auditproof.kube.action import Request
-    from auditproof.kube.attributes import Attributes
     from auditproof.kube.identity import Identity
     from auditproof.proof.fence.sentinel import Sentinel
 
 MAX_WATCHES = 64  # sent beside each other, because each lasts a second or more
 
 
-@dataclass(frozen=True)
-class Step:
-    """One action to be proven: who sends which request, what is expected, and which objects must be there before."""
-
-    id: str
-    identity: Identity
-    request: Request
-    expectation: Expectation
-    given: tuple[Mapping[str, Any], ...] = ()
-
-    @cached_property
-    def attributes(self) -> Attributes:
-        """What the API server's audit will see of this step."""
-        return attributes_of(self.request.method, self.request.uri, self.identity.user_info())
-
-
 @dataclass(frozen=True, slots=True)
 class Proof:
-    """A step with its verdict."""
+    """A case with its verdict."""
 
-    step: Step
+    case: Case
     verdict: Verdict
 
 
@@ -123,23 +103,23 @@ class Prover:
             own=not cluster.guest,
         )
 
-    def prove(self, steps: Sequence[Step]) -> tuple[Proof, ...]:
-        """Perform all ``steps`` in order, fence them, and judge each.
+    def prove(self, cases: Sequence[Case]) -> tuple[Proof, ...]:
+        """Perform all ``cases`` in order, fence them, and judge each.
 
         Raises AuditproofError where the set-up fails, so that nothing was performed. What goes wrong later makes
         verdicts UNPROVEN.
         """
-        steps = self.begin(steps)
-        return self.finish(steps, self.perform(steps))
+        cases = self.begin(cases)
+        return self.finish(cases, self.perform(cases))
 
-    def begin(self, steps: Sequence[Step]) -> list[Step]:
-        """Make what ``steps`` need, and note the end of the log; answers the steps as this cluster performs them.
+    def begin(self, cases: Sequence[Case]) -> list[Case]:
+        """Make what ``cases`` need, and note the end of the log; returns the cases as this cluster performs them.
 
         Raises AuditproofError where that fails, or where the server was given another policy than it is said to run.
         """
         self._vigil.begin()
         check_given(self._cluster, self._running)
-        located = [self._located(step) for step in steps]
+        located = [self._located(case) for case in cases]
         try:
             self._prepare(located)
             self._enclosure.open()
@@ -148,7 +128,7 @@ class Prover:
             raise
         return located
 
-    def perform(self, steps: Sequence[Step]) -> list[Sent]:
+    def perform(self, cases: Sequence[Case]) -> list[Sent]:
         """Send everything once, in order; only watches, and clients that do not just wait, run beside the rest.
 
         Watches have a connection of their own, and so has what asks for another protocol: the server may end that
@@ -156,32 +136,32 @@ class Prover:
         """
         with ThreadPoolExecutor(max_workers=MAX_WATCHES) as pool:
             watches = {
-                step.id: pool.submit(self._send, step, self._new_wire(step.identity), self._next_id())
-                for step in steps
-                if step.attributes.verb == "watch" or step.request.client
+                case.id: pool.submit(self._send, case, self._new_wire(case.identity), self._next_id())
+                for case in cases
+                if case.attributes.verb == "watch" or case.request.client
             }
             return [
-                watches[step.id].result() if step.id in watches else self._send(step, self._wire(step), self._next_id())
-                for step in steps
+                watches[case.id].result() if case.id in watches else self._send(case, self._wire(case), self._next_id())
+                for case in cases
             ]
 
-    def perform_beside(self, steps: Sequence[Step], connections: int) -> list[Sent]:
-        """Send everything once, on so many connections beside each other; all steps have the same identity."""
-        parts = [[(step, self._next_id()) for step in steps[n::connections]] for n in range(connections)]
-        wires = [self._new_wire(steps[0].identity) for _ in parts]
+    def perform_beside(self, cases: Sequence[Case], connections: int) -> list[Sent]:
+        """Send everything once, on so many connections beside each other; all cases have the same identity."""
+        parts = [[(case, self._next_id()) for case in cases[n::connections]] for n in range(connections)]
+        wires = [self._new_wire(cases[0].identity) for _ in parts]
         with ThreadPoolExecutor(max_workers=connections) as pool:
             sent = list(
-                pool.map(lambda wire, part: [self._send(step, wire, name) for step, name in part], wires, parts)
+                pool.map(lambda wire, part: [self._send(case, wire, name) for case, name in part], wires, parts)
             )
-        return [sent[n % connections][n // connections] for n in range(len(steps))]
+        return [sent[n % connections][n // connections] for n in range(len(cases))]
 
-    def finish(self, steps: Sequence[Step], sent: Sequence[Sent]) -> tuple[Proof, ...]:
-        """Fence what was ``sent`` for ``steps``, in the same order, and judge each. Raises as check_given does."""
+    def finish(self, cases: Sequence[Case], sent: Sequence[Sent]) -> tuple[Proof, ...]:
+        """Fence what was ``sent`` for ``cases``, in the same order, and judge each. Raises as check_given does."""
         fence = self._enclosure.close(sent, 0.0 if self._vigil.doubts else self.patience_s)
         check_given(self._cluster, self._running)
         for wire in {item.wire for item in sent} - set(self._wires.values()):
             wire.close()
-        return tuple(self._judge(step, item, fence) for step, item in zip(steps, sent, strict=True))
+        return tuple(self._judge(case, item, fence) for case, item in zip(cases, sent, strict=True))
 
     def doubt(self, text: str) -> None:
         """Let nothing be proven from now on that is not seen to be wrong, because of ``text``."""
@@ -250,19 +230,19 @@ class Prover:
         self._enclosure.end()
         self._admin.close()
 
-    def _located(self, step: Step) -> Step:
-        """The step with the cluster's node in the place of ``<node>``."""
-        return replace(step, request=step.request.on(self._admin.node)) if step.request.names_node else step
+    def _located(self, case: Case) -> Case:
+        """The case with the cluster's node in the place of ``<node>``."""
+        return replace(case, request=case.request.on(self._admin.node)) if case.request.names_node else case
 
-    def _prepare(self, steps: Sequence[Step]) -> None:
-        given = {id(manifest): manifest for step in steps for manifest in step.given}.values()
+    def _prepare(self, cases: Sequence[Case]) -> None:
+        given = {id(manifest): manifest for case in cases for manifest in case.given}.values()
         for manifest in given:
             self._admin.create(manifest)
         self._admin.settle(given)
-        if groups := {step.attributes.api_group for step in steps} - self._own_groups:
+        if groups := {case.attributes.api_group for case in cases} - self._own_groups:
             self._foreign_groups |= self._admin.aggregated(groups)
-        self._admin.grant((step.identity, step.attributes) for step in steps)
-        for identity in dict.fromkeys(step.identity for step in steps):
+        self._admin.grant((case.identity, case.attributes) for case in cases)
+        for identity in dict.fromkeys(case.identity for case in cases):
             if identity not in self._wires:
                 self._wires[identity] = self._new_wire(identity)
 
@@ -273,31 +253,31 @@ class Prover:
         self._count += 1
         return f"{self._run}-{self._count}"
 
-    def _wire(self, step: Step) -> Wire:
-        own = step.request.upgrade or step.request.client
-        return self._new_wire(step.identity) if own else self._wires[step.identity]
+    def _wire(self, case: Case) -> Wire:
+        own = case.request.upgrade or case.request.client
+        return self._new_wire(case.identity) if own else self._wires[case.identity]
 
-    def _send(self, step: Step, wire: Wire, audit_id: str) -> Sent:
-        agent = f"auditproof/{step.id} ({self._run})"
-        response = self._vigil.send(wire, step.request, audit_id=audit_id, user_agent=agent)
+    def _send(self, case: Case, wire: Wire, audit_id: str) -> Sent:
+        agent = f"auditproof/{case.id} ({self._run})"
+        response = self._vigil.send(wire, case.request, audit_id=audit_id, user_agent=agent)
         exchange = Exchange(
             audit_id=audit_id if response.was_sent else "",
-            identity=step.identity,
-            request=step.request,
-            attributes=step.attributes,
+            identity=case.identity,
+            request=case.request,
+            attributes=case.attributes,
             status=response.status,
             headers=response.headers,
             body=response.body,
             started=response.started,
             finished=response.finished,
             error=response.error,
-            user=self._credentials.user(step.identity),
-            user_agent=sent_agent(step.request, agent),
+            user=self._credentials.user(case.identity),
+            user_agent=sent_agent(case.request, agent),
             client="" if self._cluster.guest else self._cluster.client,
         )
         return Sent(exchange, wire, response.connection)
 
-    def _judge(self, step: Step, sent: Sent, fence: Any) -> Proof:
+    def _judge(self, case: Case, sent: Sent, fence: Any) -> Proof:
         exchange = sent.exchange
         evidence = Evidence(
             exchange=exchange,
@@ -311,4 +291,4 @@ class Prover:
             clock=fence.clock,
             own_api=exchange.attributes.api_group not in self._foreign_groups,
         )
-        return Proof(step, judge(step.expectation.seen_from(self._cluster.client), evidence))
+        return Proof(case, judge(case.expectation.seen_from(self._cluster.client), evidence))

@@ -7,10 +7,10 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from auditproof.audit.server_flags import NO_SETTINGS
-from auditproof.cases.expectation import Expectation
+from auditproof.cases.case import Case
 from auditproof.clusters import start_provider
 from auditproof.clusters.run.run_directory import RunDirectory
-from auditproof.proof.prover import Prover, Step
+from auditproof.proof.prover import Prover
 from auditproof.proof.verdict import Outcome
 
 if TYPE_CHECKING:
@@ -84,8 +84,8 @@ def show(
 def _perform(
     diff: PolicyDiff, provider: Provider, policies: dict[Path, Policy], directory: RunDirectory
 ) -> tuple[Shown, ...]:
-    steps = [
-        Step(f"change-{number}", found.identity, found.request, Expectation())
+    cases = [
+        Case(f"change-{number}", found.identity, found.request)
         for number, difference in enumerate(diff.differences, 1)
         if (found := difference.witness.performable)
     ]
@@ -98,7 +98,7 @@ def _perform(
             served = lambda cluster=cluster: provider.request_log(cluster)  # noqa: E731
             prover = Prover(cluster, policy, running=policy, folder=folder, died=died, request_log=served)
             stack.enter_context(closing(prover))
-            proofs.append({proof.step.id: proof.verdict for proof in prover.prove(steps)})
+            proofs.append({proof.case.id: proof.verdict for proof in prover.prove(cases)})
     old, new = proofs
     return tuple(
         Shown(old[name], new[name]) if (name := f"change-{number}") in old else Shown(reason=difference.witness.reason)

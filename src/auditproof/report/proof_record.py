@@ -16,9 +16,10 @@ if TYPE_CHECKING:
     from auditproof.audit.decide import Decision
     from auditproof.audit.explain import Explanation
     from auditproof.audit.policy.load import Policy
+    from auditproof.cases.case import Case
     from auditproof.cases.expectation import Claim
     from auditproof.kube.identity import Identity
-    from auditproof.proof.prover import Proof, Step
+    from auditproof.proof.prover import Proof
     from auditproof.proof.verdict import Evidence, Verdict
 
 
@@ -41,9 +42,9 @@ def proof_record(proof: Proof, origin: Origin, policy: Policy) -> dict[str, Any]
     evidence = verdict.evidence
     exchange = evidence.exchange
     return {
-        **_head(proof.step, origin, policy),
+        **_head(proof.case, origin, policy),
         "auditID": exchange.audit_id,
-        "expected": _expected(proof.step, verdict),
+        "expected": _expected(proof.case, verdict),
         "observed": {
             "level": str(evidence.level),
             "stages": [str(event.stage) for event in evidence.events],
@@ -58,14 +59,14 @@ def proof_record(proof: Proof, origin: Origin, policy: Policy) -> dict[str, Any]
     }
 
 
-def failed_record(step: Step, origin: Origin, policy: Policy, verdict: str, reason: str) -> dict[str, Any]:
+def failed_record(case: Case, origin: Origin, policy: Policy, verdict: str, reason: str) -> dict[str, Any]:
     """One action that was not performed: ``verdict`` is UNPROVEN or NOT_SUPPORTED."""
-    decision = decide(policy, step.attributes)
-    level = decision.level if step.expectation.level is None else step.expectation.level
+    decision = decide(policy, case.attributes)
+    level = decision.level if case.expectation.level is None else case.expectation.level
     return {
-        **_head(step, origin, policy),
+        **_head(case, origin, policy),
         "auditID": "",
-        "expected": {**_rule(decision), "level": str(level), "stages": [], "source": _source(step)},
+        "expected": {**_rule(decision), "level": str(level), "stages": [], "source": _source(case)},
         "observed": {"level": None, "stages": [], "status": 0},
         "verdict": verdict,
         "reasons": [reason],
@@ -111,13 +112,13 @@ def _place(origin: Origin, policy: Policy) -> dict[str, Any]:
     }
 
 
-def _head(step: Step, origin: Origin, policy: Policy) -> dict[str, Any]:
+def _head(case: Case, origin: Origin, policy: Policy) -> dict[str, Any]:
     return {
         **_place(origin, policy),
-        "identity": _identity(step.identity),
-        "request": _request(step),
+        "identity": _identity(case.identity),
+        "request": _request(case),
         "because": origin.because,
-        "explanation": explanation_record(explain(policy, step.attributes)),
+        "explanation": explanation_record(explain(policy, case.attributes)),
     }
 
 
@@ -132,11 +133,11 @@ def _identity(identity: Identity) -> dict[str, Any]:
     }
 
 
-def _request(step: Step) -> dict[str, Any]:
-    attributes = step.attributes
+def _request(case: Case) -> dict[str, Any]:
+    attributes = case.attributes
     return {
-        "method": step.request.method,
-        "path": step.request.uri,
+        "method": case.request.method,
+        "path": case.request.uri,
         "verb": attributes.verb,
         "apiGroup": attributes.api_group,
         "resource": attributes.resource,
@@ -146,12 +147,12 @@ def _request(step: Step) -> dict[str, Any]:
     }
 
 
-def _expected(step: Step, verdict: Verdict) -> dict[str, Any]:
+def _expected(case: Case, verdict: Verdict) -> dict[str, Any]:
     return {
         **_rule(verdict.evidence.decision),
         "level": str(verdict.level),
         "stages": [str(stage) for stage in in_order(verdict.stages)],
-        "source": _source(step),
+        "source": _source(case),
     }
 
 
@@ -172,8 +173,8 @@ def explanation_record(explanation: Explanation) -> dict[str, Any]:
     }
 
 
-def _source(step: Step) -> str:
-    return "policy" if step.expectation.level is None else "case"
+def _source(case: Case) -> str:
+    return "policy" if case.expectation.level is None else "case"
 
 
 def _claim(origin: Origin, evidence: Evidence) -> dict[str, Any] | None:

@@ -1,0 +1,96 @@
+"""A case: one sentence of the form *as X, do Y, expect Z*. It is what is proven, whoever has written or made it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import KW_ONLY, dataclass, field
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+from auditproof.audit.server_flags import NO_SETTINGS, Settings
+from auditproof.cases.expectation import Expectation
+from auditproof.errors import Position
+from auditproof.kube.attributes import attributes_of
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from auditproof.cases.expectation import Claim
+    from auditproof.kube.action import Request
+    from auditproof.kube.attributes import Attributes
+    from auditproof.kube.capability import Capability
+    from auditproof.kube.identity import Identity
+
+Manifests = tuple[Mapping[str, Any], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """Where a case comes from; ``made``: it was made from a policy or from a requirement, not written as a case."""
+
+    position: Position
+    made: bool = False
+
+    @property
+    def file(self) -> str:
+        """The file, as a report names it."""
+        return self.position.path
+
+    @property
+    def line(self) -> int:
+        """The line in it, from 1."""
+        return self.position.line
+
+
+NOWHERE = Source(Position("", 1, 1))
+
+
+@dataclass(frozen=True)
+class Case:
+    """One action with what is expected of it.
+
+    ``given`` are the objects that must exist before, in the order in which they are created; ``needs`` is what the
+    cluster must be able to do, besides what the identity itself needs. ``claim`` is what another text says about the
+    action, ``covers`` are the ids of the facts that the case shows, ``since`` is the first Kubernetes version (a minor)
+    for which it holds, empty where it holds for all.
+    """
+
+    id: str
+    identity: Identity
+    request: Request
+    expectation: Expectation = field(default_factory=Expectation)
+    given: Manifests = ()
+    _: KW_ONLY
+    title: str = ""
+    because: str = ""
+    claim: Claim | None = None
+    needs: frozenset[Capability] = frozenset()
+    marks: tuple[str, ...] = ()
+    source: Source = NOWHERE
+    covers: tuple[str, ...] = ()
+    since: str = ""
+
+    @cached_property
+    def attributes(self) -> Attributes:
+        """The request as the audit of the API server sees it. Raises NotAudited where it never does."""
+        return attributes_of(self.request.method, self.request.uri, self.identity.user_info())
+
+
+@dataclass(frozen=True, slots=True)
+class CaseFile:
+    """A case file; ``policy`` None means the policy that the run is given, ``sabotage`` is the policy's broken twin.
+
+    ``settings`` are those of the API server that its cases want, ``broken_settings`` their twin. ``since`` is the first
+    Kubernetes version whose API server takes the policy; its cases are of that version, or of a later one. ``given``
+    are the objects that all of its cases need; each of the cases has them, too.
+    """
+
+    path: Path
+    title: str
+    policy: Path | None
+    sabotage: Path | None
+    given: Manifests
+    cases: tuple[Case, ...]
+    settings: Settings = NO_SETTINGS
+    broken_settings: Settings = NO_SETTINGS
+    since: str = ""
