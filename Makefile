@@ -6,6 +6,7 @@ CLUSTER ?= embedded
 KUBERNETES ?=
 IMAGE   ?=
 ARGS    ?=
+WORKERS ?= 2
 RUNS    ?= 2000
 SECONDS ?= 600
 SEED    ?= 1
@@ -36,8 +37,8 @@ check: $(READY) ## format, lint, types, layers
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
-test: $(READY) ## everything, the live tests on real servers too
-	$(BIN)/python -m pytest $(ARGS)
+test: $(READY) ## everything, the live tests on real servers too; ARGS=tests/audit: one room; WORKERS=0: in one process
+	$(BIN)/python -m pytest -n $(WORKERS) $(ARGS)
 
 fuzz: $(READY) ## feed every parser with random inputs for SECONDS (600); SEED=n repeats a run
 	$(BIN)/python -m tests.fuzz $(SECONDS) $(if $(filter command,$(firstword $(origin SEED))),$(SEED))

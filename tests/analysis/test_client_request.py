@@ -6,13 +6,14 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given
 
 from auditproof.analysis.space import Space
 from auditproof.analysis.space.client_request import NotPerformable, most_performable, performable
 from auditproof.kube.attributes import Attributes, UserInfo, attributes_of
 from auditproof.kube.discovery import load_served
 from auditproof.kube.identity import IdentityKind
+from tests.support.properties import examples
 from tests.support.random_policies import policies
 
 if TYPE_CHECKING:
@@ -26,7 +27,7 @@ def get(**parts: str) -> Attributes:
     return Attributes(**{"user": ALICE, "verb": "get", "resource": "pods", "name": "web", "namespace": "shop"} | parts)  # type: ignore[arg-type]
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=list(HealthCheck))
+@examples(60)
 @given(policies)
 def test_the_server_sees_just_what_is_wanted(policy: Policy) -> None:
     space = Space.of(policy.rules, SERVED)

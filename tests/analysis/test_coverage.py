@@ -6,7 +6,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given
 
 from auditproof.analysis.coverage import Coverage, Depth, plan
 from auditproof.analysis.coverage.near_miss import relaxed_rules
@@ -14,6 +14,7 @@ from auditproof.analysis.space import Space, reachable
 from auditproof.audit.decide import decide, no_match
 from auditproof.audit.policy.load import parse_policy
 from auditproof.kube.discovery import load_served
+from tests.support.properties import examples
 from tests.support.random_policies import policies
 
 if TYPE_CHECKING:
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
 
 SERVED = load_served("1.37")
 HEAD = "apiVersion: audit.k8s.io/v1\nkind: Policy\nrules:\n"
-slowly = settings(max_examples=40, deadline=None, suppress_health_check=list(HealthCheck))
+slowly = examples(20)
 
 
 def coverage_of(rules: str, depth: Depth = Depth.CONDITIONS) -> Coverage:

@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from hypothesis import HealthCheck, assume, given, settings
+from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from auditproof.analysis.diff import (
@@ -28,6 +28,7 @@ from auditproof.cli.main import main
 from auditproof.kube.attributes import Attributes, UserInfo, is_long_running
 from auditproof.kube.discovery import load_served
 from auditproof.text.markdown import markdown
+from tests.support.properties import examples
 from tests.support.random_policies import LEVELS, STAGES, VERBS, documents, every_request, policies, read, rules, users
 
 if TYPE_CHECKING:
@@ -118,7 +119,7 @@ def unlike(old: Policy, new: Policy) -> list[Attributes]:
     return list(kept.values())
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=list(HealthCheck))
+@examples(25)
 @given(pairs())
 def test_exactly_the_requests_that_are_recorded_differently_are_in_a_changed_class(pair: tuple[Policy, Policy]) -> None:
     old, new = pair
@@ -135,7 +136,7 @@ def test_exactly_the_requests_that_are_recorded_differently_are_in_a_changed_cla
             assert before == after or {(c.old.level, c.new.level) for c in found if c} == {(before.level, after.level)}
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=list(HealthCheck))
+@examples(25)
 @given(pairs())
 def test_every_request_of_a_row_changes_as_the_row_says_and_none_is_left_out(pair: tuple[Policy, Policy]) -> None:
     old, new = pair
@@ -164,13 +165,13 @@ def test_every_request_of_a_row_changes_as_the_row_says_and_none_is_left_out(pai
     assert told - asked == set()
 
 
-@settings(max_examples=40, deadline=None, suppress_health_check=list(HealthCheck))
+@examples(20)
 @given(policies)
 def test_a_policy_does_not_differ_from_itself(policy: Policy) -> None:
     assert diff(policy, policy, SERVED).differences == ()
 
 
-@settings(max_examples=40, deadline=None, suppress_health_check=list(HealthCheck))
+@examples(20)
 @given(pairs())
 def test_a_witness_that_can_be_sent_shows_its_change(pair: tuple[Policy, Policy]) -> None:
     old, new = pair

@@ -6,13 +6,14 @@ from dataclasses import replace
 from random import Random
 from typing import Any
 
-from hypothesis import HealthCheck, assume, given, settings
+from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from auditproof.analysis.diff import changed, diff
 from auditproof.audit.decide import decide
 from auditproof.audit.effect import effect_of
 from auditproof.kube.discovery import load_served
+from tests.support.properties import examples
 from tests.support.random_policies import LEVELS, documents, every_request, read, users
 
 SERVED = load_served("1.37")
@@ -53,7 +54,7 @@ def twins(draw: st.DrawFn) -> tuple[dict[str, Any], dict[str, Any]]:
     return document, document | {"rules": rules}
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=list(HealthCheck))
+@examples(25)
 @given(twins(), st.integers(0, 2**32))
 def test_what_diff_calls_the_same_is_decided_alike(pair: tuple[dict[str, Any], dict[str, Any]], seed: int) -> None:
     old, new = (read(document) for document in pair)

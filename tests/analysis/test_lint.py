@@ -9,7 +9,7 @@ from pathlib import Path
 
 import jsonschema
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given
 
 from auditproof.analysis.lint import CATALOGUE, Examination, Finding, examine, lint
 from auditproof.analysis.lint.context import Subject
@@ -25,11 +25,12 @@ from auditproof.kube.attributes import Attributes, UserInfo, attributes_of
 from auditproof.kube.discovery import load_served
 from tests.support.broken import BROKEN, data_of
 from tests.support.documented import HEAD, SECTIONS, Documented
+from tests.support.properties import examples
 from tests.support.random_policies import every_request, policies, users
 
 SERVED = load_served("1.37")
 QUIET = "omitStages: [RequestReceived]\nrules:\n"
-slowly = settings(max_examples=60, deadline=None, suppress_health_check=list(HealthCheck))
+slowly = examples(20)
 
 
 def examined(text: str, kubernetes: str = "1.37") -> Examination:

@@ -6,7 +6,7 @@ import json
 from typing import TYPE_CHECKING
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given
 
 from auditproof import content
 from auditproof.analysis.diff import changed
@@ -17,6 +17,7 @@ from auditproof.audit.policy.load import parse_policy
 from auditproof.cli.main import main
 from auditproof.kube.attributes import Attributes, UserInfo
 from auditproof.kube.discovery import load_served
+from tests.support.properties import examples
 from tests.support.random_policies import policies
 
 if TYPE_CHECKING:
@@ -42,23 +43,30 @@ def changes_something(old: Policy, new: Policy) -> bool:
     )
 
 
-@settings(max_examples=12, deadline=None, suppress_health_check=list(HealthCheck))
+@examples(60)
+@given(policies)
+def test_different_mutants_of_a_rule_have_different_texts(policy: Policy) -> None:
+    known: dict[tuple[int | None, str], Policy] = {}
+    for mutant in one_step_mutants(policy):
+        rule = mutant.rule and mutant.rule.index
+        assert known.setdefault((rule, mutant.text), mutant.policy) == mutant.policy, mutant.text
+
+
+@examples(8)
 @given(policies)
 def test_just_the_mutants_count_that_change_what_is_recorded(policy: Policy) -> None:
-    mutants = list(one_step_mutants(policy))
-    counted = {id(one.mutant.policy): one for one in strength(policy, BASELINE, [], SERVED).tried}
-    texts = {(one.mutant.rule, one.mutant.text) for one in counted.values()}
+    counted = {(one.mutant.rule, one.mutant.text) for one in strength(policy, BASELINE, [], SERVED).tried}
 
-    for mutant in mutants[::3]:
-        assert ((mutant.rule, mutant.text) in texts) == changes_something(policy, mutant.policy), mutant.text
+    for mutant in list(one_step_mutants(policy))[::3]:
+        assert ((mutant.rule, mutant.text) in counted) == changes_something(policy, mutant.policy), mutant.text
 
 
-@settings(max_examples=12, deadline=None, suppress_health_check=list(HealthCheck))
+@examples(8)
 @given(policies)
 def test_a_mutant_is_noticed_by_a_requirement_that_it_violates(policy: Policy) -> None:
+    already = {r.id for r in BASELINE if check(policy, r, SERVED).violations}
     for one in strength(policy, BASELINE, [], SERVED).tried[::5]:
         violated = {r.id for r in BASELINE if check(one.mutant.policy, r, SERVED).violations}
-        already = {r.id for r in BASELINE if check(policy, r, SERVED).violations}
         assert not one.noticed or one.noticed in violated
         assert one.noticed or not violated - already
 

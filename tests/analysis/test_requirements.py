@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given
 
 from auditproof import content
 from auditproof.analysis.requirements import Checked, Requirement, check, load_requirements, required_steps, shipped
@@ -17,6 +17,7 @@ from auditproof.audit.policy.load import Policy, load_policy, parse_policy
 from auditproof.cli.main import main
 from auditproof.errors import AuditproofError, SourceError
 from auditproof.kube.discovery import load_served
+from tests.support.properties import examples
 from tests.support.random_policies import every_request, policies, users
 
 if TYPE_CHECKING:
@@ -64,7 +65,7 @@ def checked(folder: Path, requirement: str, rules: str) -> Checked:
 
 
 @pytest.mark.parametrize("bound", ["atLeast: Metadata", "atMost: Metadata", "exactly: Request"])
-@settings(max_examples=20, deadline=None, suppress_health_check=list(HealthCheck))
+@examples(10)
 @given(policy=policies)
 def test_a_requirement_is_violated_where_and_only_where_a_request_is(
     policy: Policy, bound: str, tmp_path_factory: pytest.TempPathFactory
@@ -133,7 +134,7 @@ def test_what_is_recorded_at_no_stage_is_not_recorded(tmp_path: Path) -> None:
     assert violation.level is Level.NONE
 
 
-@settings(max_examples=20, deadline=None, suppress_health_check=list(HealthCheck))
+@examples(10)
 @given(policies)
 def test_the_steps_of_a_requirement_are_its_classes(policy: Policy) -> None:
     (requirement, *_) = load_requirements("baseline", FOLDER).requirements

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from auditproof.analysis.space import Space, reachable
@@ -15,13 +15,14 @@ from auditproof.audit.policy.load import Policy, parse_policy
 from auditproof.kube.attributes import Attributes, UserInfo, attributes_of
 from auditproof.kube.discovery import from_record, load_served, minors, to_record
 from auditproof.kube.request_line import request_line
+from tests.support.properties import examples
 from tests.support.random_policies import documents, every_request, policies, read, users
 
 SERVED = load_served("1.37")
 USERS = list(users())
 REQUESTS = every_request()
 HEAD = "apiVersion: audit.k8s.io/v1\nkind: Policy\nrules:\n"
-slowly = settings(max_examples=25, deadline=None, suppress_health_check=list(HealthCheck))
+slowly = examples(12)
 
 
 def policy_of(rules: str) -> Policy:
@@ -52,7 +53,7 @@ def unlike(policy: Policy, requests: list[Attributes]) -> list[Attributes]:
     return list(kept.values())
 
 
-@settings(max_examples=150, deadline=None, suppress_health_check=list(HealthCheck))
+@examples(50)
 @given(policies)
 def test_every_rule_that_brute_force_gets_to_is_reachable(policy: Policy) -> None:
     """Nothing is called unreachable that a request gets to, and no honest request is called forged."""
@@ -83,7 +84,7 @@ def test_all_requests_of_an_outcome_are_decided_alike(policy: Policy) -> None:
                 assert index_of(policy, attributes) == outcome.deciding[0]
 
 
-@settings(max_examples=20, deadline=None, suppress_health_check=list(HealthCheck))
+@examples(10)
 @given(policies)
 def test_users_with_any_groups_find_themselves_in_exactly_one_class(policy: Policy) -> None:
     """The group sets of all outcomes of one user and one request: disjoint, and together everything."""

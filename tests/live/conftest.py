@@ -24,6 +24,8 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         if "/live/" in str(item.path):
             item.add_marker("live")
+            if item.path.name.startswith("test_kind"):
+                item.add_marker("kind")
 
 
 @pytest.fixture(scope="session")

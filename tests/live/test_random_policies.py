@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any
 
-from hypothesis import HealthCheck, Phase, given, settings
+from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
 
 from auditproof.audit.policy.load import parse_policy
@@ -15,6 +15,7 @@ from auditproof.kube.action import path_request
 from auditproof.kube.identity import Identity, IdentityKind
 from auditproof.proof.prover import Prover
 from auditproof.proof.verdict import Outcome
+from tests.support.properties import examples
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -139,13 +140,7 @@ def test_a_real_server_records_what_decide_says_on_random_policies(
 ) -> None:
     """On every policy each of 7 identities sends 26 kinds of request."""
 
-    @settings(
-        max_examples=6,
-        derandomize=True,
-        deadline=None,
-        phases=[Phase.generate],
-        suppress_health_check=list(HealthCheck),
-    )
+    @settings(examples(6), phases=[Phase.generate])
     @given(policies)
     def holds(document: dict[str, Any]) -> None:
         path = write_policy(json.dumps(document))

@@ -27,6 +27,7 @@ _LISTS = {
 class Mutant:
     """A policy with one thing changed, which ``text`` says; ``rule`` is the rule it is about, None the whole policy.
 
+    Different mutants of a rule have different texts.
     ``order`` says where each of its rules comes from: the index of the original rule, or None for the changed one.
     """
 
@@ -83,21 +84,22 @@ def _shorter(rule: PolicyRule) -> Iterator[tuple[str, PolicyRule]]:
         for value in values:
             left: Any = tuple(other for other in values if other != value)
             yield f"{name}: without {value!r}" if left else f"without {name}", replace(rule, **{field: left})
-    for entry in rule.resources:
+    for number, entry in enumerate(rule.resources, 1):
+        alike = [other for other in rule.resources if other.group == entry.group]
+        where = (f" of group {entry.group!r}" if entry.group else "") + (f" (entry {number})" if alike[1:] else "")
         for text, entries in _shorter_entries(rule, entry):
-            yield text, replace(rule, resources=entries)
+            yield text + where, replace(rule, resources=entries)
 
 
 def _shorter_entries(rule: PolicyRule, entry: GroupResources) -> Iterator[tuple[str, tuple[GroupResources, ...]]]:
-    group = f" of group {entry.group!r}" if entry.group else ""
     others = tuple(other for other in rule.resources if other is not entry)
-    yield f"resources: without the entry {list(entry.resources) or 'of all'}{group}", others
+    yield f"resources: without the entry {list(entry.resources) or 'of all'}", others
     for value in entry.resources if len(entry.resources) > 1 else ():
         shorter = replace(entry, resources=tuple(other for other in entry.resources if other != value))
-        yield f"resources: without {value!r}{group}", _with(rule, entry, shorter)
+        yield f"resources: without {value!r}", _with(rule, entry, shorter)
     for value in entry.resource_names:
         left = tuple(other for other in entry.resource_names if other != value)
-        yield f"resourceNames: without {value!r}{group}", _with(rule, entry, replace(entry, resource_names=left))
+        yield f"resourceNames: without {value!r}", _with(rule, entry, replace(entry, resource_names=left))
 
 
 def _with(rule: PolicyRule, entry: GroupResources, changed: GroupResources) -> tuple[GroupResources, ...]:

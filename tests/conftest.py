@@ -1,0 +1,26 @@
+"""For all tests: how long properties are tried, and which tests share a process."""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING
+
+import pytest
+from hypothesis import HealthCheck, settings
+
+from tests.support.sharing import Sharing
+
+if TYPE_CHECKING:
+    from xdist.remote import Producer
+
+# CI tries the same examples each time, so that a change fails by what it changes alone; "long" draws others, and many.
+settings.register_profile("ci", deadline=None, suppress_health_check=list(HealthCheck), derandomize=True)
+settings.register_profile("long", settings.get_profile("ci"), derandomize=False, max_examples=2500)
+settings.load_profile("ci")
+# pytest in processes that tests start: its plugin imports hypothesis at the end, which takes as long as all the rest.
+os.environ["PYTEST_ADDOPTS"] = "-p no:hypothesispytest"
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> Sharing:
+    return Sharing(config, log)
