@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from auditproof.client.probe import Connection
+from auditproof.client.probe import Probe
 from auditproof.clusters.pki import x509 as pki
 from auditproof.clusters.run.run_directory import RunDirectory
 from auditproof.clusters.stand_ins import issuer_and_webhooks as answering
@@ -23,7 +23,7 @@ NOBODY = 65534
 
 
 @pytest.fixture(scope="module")
-def callback() -> Iterator[Connection]:
+def callback() -> Iterator[Probe]:
     run = RunDirectory.create()
     keys = run.path / "keys"
     keys.mkdir()
@@ -31,21 +31,21 @@ def callback() -> Iterator[Connection]:
     authority.pair().write(keys, "ca")
     url = start_callback(run, keys, authority).url
     assert (run.path / LABEL).is_dir()
-    yield Connection(url, keys / "ca.crt")
+    yield Probe(url, keys / "ca.crt")
     run.close()
 
 
-def port(callback: Connection) -> int:
+def port(callback: Probe) -> int:
     return int(callback.url.rpartition(":")[2])
 
 
-def test_our_own_user_is_answered(callback: Connection) -> None:
+def test_our_own_user_is_answered(callback: Probe) -> None:
     assert callback.request("GET", "/jwks").status == 200
     assert callback.request("POST", f"{answering.ADMISSION}warn=w", REVIEW).json()["response"]["warnings"] == ["w"]
 
 
 @pytest.mark.parametrize("length", [str(answering.MAX_BODY + 1), "9" * 5000, "-1", "many"])
-def test_a_length_beyond_the_limit_is_refused_before_anything_is_read(callback: Connection, length: str) -> None:
+def test_a_length_beyond_the_limit_is_refused_before_anything_is_read(callback: Probe, length: str) -> None:
     context = ssl.create_default_context(cafile=str(callback.ca))
     with (
         socket.create_connection((answering.ADDRESS, port(callback)), timeout=10) as plain,
@@ -58,7 +58,7 @@ def test_a_length_beyond_the_limit_is_refused_before_anything_is_read(callback: 
 
 
 @pytest.mark.skipif(os.getuid() != 0, reason="only root can become somebody else")
-def test_another_user_is_hung_up_on_before_a_word_is_read(callback: Connection) -> None:
+def test_another_user_is_hung_up_on_before_a_word_is_read(callback: Probe) -> None:
     context = ssl.create_default_context(cafile=str(callback.ca))
 
     assert as_another_user(lambda: is_answered(port(callback), context)) == 0

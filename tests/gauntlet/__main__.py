@@ -44,7 +44,6 @@ class Gauntlet:
 
     def run(self, numbers: Sequence[int]) -> Tally:
         """Perform the runs with these numbers."""
-        wire.prepare_wire()
         wire.READ_TIMEOUT_S = READ_TIMEOUT_S
         runs = [n for n in numbers if n < SESSIONS]
         shares = {kind: [n for n in runs if n % len(KINDS) == place] for place, kind in enumerate(KINDS)}

@@ -14,14 +14,14 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from auditproof.audit.server_flags import Settings
-from auditproof.clusters.cluster import connection_to
+from auditproof.clusters.cluster import probe_of
 from auditproof.clusters.existing.cleanup import find_made, labels
 from auditproof.wait import wait_until
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from auditproof.client.probe import Connection
+    from auditproof.client.probe import Probe
     from auditproof.clusters.cluster import Cluster
     from auditproof.clusters.embedded import Embedded
 
@@ -65,8 +65,8 @@ def cluster(embedded: Embedded, policy: Path) -> Cluster:
 
 
 @pytest.fixture(scope="module")
-def admin(cluster: Cluster) -> Connection:
-    return connection_to(cluster)
+def admin(cluster: Cluster) -> Probe:
+    return probe_of(cluster)
 
 
 @pytest.fixture
@@ -122,9 +122,7 @@ def verdicts(report: dict[str, Any]) -> dict[str, str]:
     return {proof["id"].rpartition("::")[2]: proof["verdict"] for proof in report["proofs"]}
 
 
-def test_a_cluster_that_runs_the_policy_is_proven_and_left_as_it_was(
-    project: Path, policy: Path, admin: Connection
-) -> None:
+def test_a_cluster_that_runs_the_policy_is_proven_and_left_as_it_was(project: Path, policy: Path, admin: Probe) -> None:
     code, report, text = prove(project, policy, "--audit-coverage=rules")
 
     assert code == 0, text
@@ -167,7 +165,7 @@ def test_another_log_than_the_server_s_is_noticed(project: Path, policy: Path, c
 
 
 def test_missing_rights_are_listed_before_anything_is_made(
-    project: Path, policy: Path, cluster: Cluster, admin: Connection
+    project: Path, policy: Path, cluster: Cluster, admin: Probe
 ) -> None:
     account = {"apiVersion": "v1", "kind": "ServiceAccount", "metadata": {"name": "reader", "namespace": "default"}}
     admin.request("POST", "/api/v1/namespaces/default/serviceaccounts", account)
@@ -183,7 +181,7 @@ def test_missing_rights_are_listed_before_anything_is_made(
     assert find_made(admin, "") == ()
 
 
-def test_what_is_somebody_else_s_is_not_touched(project: Path, policy: Path, admin: Connection) -> None:
+def test_what_is_somebody_else_s_is_not_touched(project: Path, policy: Path, admin: Probe) -> None:
     admin.request("POST", "/api/v1/namespaces", {"metadata": {"name": "guests"}})
     try:
         _, report, _ = prove(project, policy)
@@ -199,7 +197,7 @@ def test_what_is_somebody_else_s_is_not_touched(project: Path, policy: Path, adm
 
 
 def test_a_killed_run_is_cleaned_up_by_its_reaper_or_by_the_command(
-    project: Path, policy: Path, admin: Connection, cluster: Cluster
+    project: Path, policy: Path, admin: Probe, cluster: Cluster
 ) -> None:
     begun = cluster.log.stat().st_size
     run = subprocess.Popen(command(project, policy), cwd=project, stdout=subprocess.DEVNULL)

@@ -66,7 +66,7 @@ class FakeServer:
             file.write(json.dumps(event) + "\n")
 
     def answer(self, request: Request, audit_id: str) -> Response:
-        """As Wire.send: what is not in ``silent`` is recorded."""
+        """As Connection.send: what is not in ``silent`` is recorded."""
         self.sent.append((request.uri, audit_id))
         if request.uri in self.silent:
             self.excluded += 1

@@ -6,7 +6,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BeforeValidator, Field, WithJsonSchema
 
-from auditproof.client.misbehaving import Conduct  # noqa: TC001 - pydantic needs it at run time
+from auditproof.client.misbehaving import ClientBehaviour  # noqa: TC001 - pydantic needs it at run time
 from auditproof.kube.yaml.strict_model import Strict
 
 MINOR = r"^1\.[0-9]+$"
@@ -118,7 +118,9 @@ class DoModel(Strict):
     headers: dict[str, str] = Field(default={})
     dry_run: bool = Field(default=False, alias="dryRun")
     upgrade: Literal["", "websocket", "spdy"] = ""
-    client: Conduct = Field(default="", description="of a client that does not just wait for the answer and read it")
+    client: ClientBehaviour = Field(
+        default="", description="of a client that does not just wait for the answer and read it"
+    )
     method: str = ""
 
 

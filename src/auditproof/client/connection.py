@@ -1,8 +1,8 @@
-"""The only place that talks to an API server: one identity's one connection.
+"""Requests that are proven: one identity's one connection to an API server. Nothing else sends a judged request.
 
-The official client is used for what it is good at (TLS, its urllib3 pool); requests go to the pool directly, because
-the client's own methods retry, replace the User-Agent and drop repeated headers. Nothing is sent twice here, no
-redirect is followed, and every request carries its own Audit-ID.
+A urllib3 pool of one connection. Nothing is sent twice, no redirect is followed, headers go out exactly as given, and
+every request has its own Audit-ID. The official Kubernetes client does none of that: its methods retry, replace the
+User-Agent and drop repeated headers.
 """
 
 from __future__ import annotations
@@ -10,15 +10,18 @@ from __future__ import annotations
 import time
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from auditproof.client import misbehaving as conduct
+from urllib3 import HTTPHeaderDict, Timeout, connection_from_url
+from urllib3.exceptions import HTTPError
+
+from auditproof.client import misbehaving
 from auditproof.client.body import JsonObject, json_object
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from urllib3 import BaseHTTPResponse, HTTPConnectionPool
+    from urllib3 import BaseHTTPResponse
 
     from auditproof.kube.action import Request
 
@@ -46,7 +49,10 @@ _PROTOCOLS = {
 
 @dataclass(frozen=True, slots=True)
 class Credential:
-    """How an identity shows who it is: client certificate files, a bearer token, or nothing; plus fixed headers."""
+    """How an identity shows who it is: client certificate and key (PEM files), a bearer token, or nothing.
+
+    ``headers`` are sent with every request in addition, e.g. those of an authenticating proxy or of impersonation.
+    """
 
     cert: Path | None = None
     key: Path | None = None
@@ -56,11 +62,11 @@ class Credential:
 
 @dataclass(frozen=True, slots=True)
 class Response:
-    """The answer to one request, read to its end.
+    """The response to one request, read to its end.
 
-    ``status`` is 0 and ``error`` the transport's own message where no complete answer came. ``connection`` counts the
-    TCP connections of this wire, so that two answers with the same number came over the same one; it is NOT_SENT where
-    there was no request. ``audit_id`` is the one that was sent.
+    ``status`` is 0 and ``error`` the transport's own message where no complete response came. ``connection`` counts the
+    TCP connections of this Connection, so that two responses with the same number came over the same one; it is 0 for
+    a client that misbehaves, and NOT_SENT where there was no request. ``audit_id`` is the one that was sent.
     """
 
     status: int
@@ -104,44 +110,34 @@ def sent_agent(request: Request, user_agent: str) -> str:
     return next((value for name, value in request.headers if name.lower() == "user-agent"), user_agent)
 
 
-def prepare_wire() -> None:
-    """Import the client library, which takes a while: worth doing while something else starts.
+class Connection:
+    """One credential's connection to one API server; not to be shared between threads.
 
-    Needed before several threads make wires: its modules are imported lazily, and two threads that begin with different
-    ones wait for each other (_DeadlockError).
+    ``url`` is the https base address, ``ca`` the PEM file that verifies the server, None for the system's authorities.
     """
-    from kubernetes.client import ApiClient, Configuration  # noqa: F401
-
-
-class Wire:
-    """One credential's connection to one API server; not to be shared between threads."""
 
     def __init__(self, url: str, ca: Path | None, credential: Credential) -> None:
-        from kubernetes.client import ApiClient, Configuration
-
-        configuration = Configuration()
-        configuration.host = url
-        configuration.ssl_ca_cert = str(ca) if ca else None
-        configuration.cert_file = str(credential.cert) if credential.cert else None
-        configuration.key_file = str(credential.key) if credential.key else None
-        configuration.proxy = None  # the environment's proxies must not see or change a judged request
-        configuration.retries = False
-        configuration.connection_pool_maxsize = 1
-        self._pool: HTTPConnectionPool = ApiClient(configuration).rest_client.pool_manager.connection_from_url(url)
+        pair = (credential.cert, credential.key) if credential.cert and credential.key else None
+        # Not urllib3.PoolManager or ProxyManager: the environment's proxies must not see or change a judged request.
+        self._pool = connection_from_url(
+            url,
+            maxsize=1,
+            cert_reqs="CERT_REQUIRED",
+            ca_certs=str(ca) if ca else None,
+            cert_file=str(pair[0]) if pair else None,
+            key_file=str(pair[1]) if pair else None,
+        )
         authorization = (("Authorization", f"Bearer {credential.token}"),) if credential.token else ()
         self._fixed = (*authorization, *credential.headers)
-        self._url, self._ca = url, ca
-        self._pair = (credential.cert, credential.key) if credential.cert and credential.key else None
+        self._url, self._ca, self._pair = url, ca, pair
 
     def send(self, request: Request, *, audit_id: str, user_agent: str) -> Response:
-        """Send ``request`` exactly once and read the answer to its end, unless its client is of another conduct.
+        """Send ``request`` exactly once and read the response to its end, unless its client misbehaves.
 
-        Never raises for what happens on the wire: a broken answer is a Response with ``error``.
+        Never raises for what happens on the network: a broken response is a Response with ``error``.
         """
         if request.client:
-            return self._behave(request, audit_id, user_agent)
-        from urllib3.exceptions import HTTPError
-
+            return self._misbehave(request, audit_id, user_agent)
         clock = _Clock()
         status, body, error = 0, b"", ""
         headers: tuple[tuple[str, str], ...] = ()
@@ -154,18 +150,16 @@ class Wire:
         connection = self._pool.num_connections
         return Response(status, headers, body, connection, *clock.span(), error, audit_id)
 
-    def _behave(self, request: Request, audit_id: str, user_agent: str) -> Response:
-        """A request whose client is of another conduct: on a connection of its own, which counts as none."""
+    def _misbehave(self, request: Request, audit_id: str, user_agent: str) -> Response:
+        """A request whose client hangs up, stalls or stays: on a TCP connection of its own, which is not counted."""
         clock = _Clock()
         headers = self._headers(request, audit_id, user_agent)
-        status, answered, body, error = conduct.perform(
+        status, answered, body, error = misbehaving.perform(
             self._url, self._ca, self._pair, request, list(headers.iteritems())
         )
         return Response(status, answered, body, 0, *clock.span(), error, audit_id)
 
     def _open(self, request: Request, audit_id: str, user_agent: str) -> BaseHTTPResponse:
-        from urllib3 import Timeout
-
         return self._pool.urlopen(
             request.method,
             request.uri,
@@ -178,9 +172,7 @@ class Wire:
             timeout=Timeout(connect=CONNECT_TIMEOUT_S, read=READ_TIMEOUT_S),
         )
 
-    def _headers(self, request: Request, audit_id: str, user_agent: str) -> Any:
-        from urllib3 import HTTPHeaderDict
-
+    def _headers(self, request: Request, audit_id: str, user_agent: str) -> HTTPHeaderDict:
         headers = HTTPHeaderDict({"Audit-ID": audit_id, "User-Agent": user_agent})
         if sent_agent(request, user_agent) != user_agent:
             headers.pop("User-Agent")  # two would be sent, and the first is the one that is recorded
@@ -189,7 +181,7 @@ class Wire:
         if request.upgrade:
             _offer(request, headers)
         else:
-            headers.setdefault("Accept", "application/json")  # a kubelet answers 406 to it where it would stream
+            headers.setdefault("Accept", "application/json")  # where a kubelet is to stream, it refuses that with 406
         return headers
 
     def close(self) -> None:
@@ -197,7 +189,7 @@ class Wire:
         self._pool.close()
 
 
-def _offer(request: Request, headers: Any) -> None:
+def _offer(request: Request, headers: HTTPHeaderDict) -> None:
     """Add the protocols that kubectl would speak, where the request names none itself."""
     name, usual, forwarding = _PROTOCOLS[request.upgrade]
     offered = forwarding if "/portforward" in request.uri else usual

@@ -1,4 +1,4 @@
-"""Clients that do not just send a request and read its answer: they hang up, or stall, or stay to the end of a stream.
+"""Clients that do not just send a request and read the response: they hang up, stall, or stay to the end of a stream.
 
 Done with the standard library's client, whose connection may be ended at any moment. A client hangs up by ending its
 side only, and goes when the server does: closing both at once could lose what the server has not read yet.
@@ -8,10 +8,10 @@ from __future__ import annotations
 
 import http.client
 import socket
-import ssl
 import threading
 from typing import TYPE_CHECKING, Literal
-from urllib.parse import urlsplit
+
+from auditproof.client.https import https_connection
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -19,28 +19,25 @@ if TYPE_CHECKING:
 
     from auditproof.kube.action import Request
 
-Conduct = Literal["", "hangsUpInRequest", "hangsUpWaiting", "hangsUpInAnswer", "stalls", "stays"]
+ClientBehaviour = Literal["", "hangsUpInRequest", "hangsUpWaiting", "hangsUpInAnswer", "stalls", "stays"]
 NEEDS_BODY = {"hangsUpInRequest", "stalls"}
-WAITS_S = 0.3  # how long a client waits for an answer before it hangs up
-STALLS_S = 2.0  # how long it keeps the end of its body to itself; no answer comes before that (net/http reads on first)
+WAITS_S = 0.3  # how long a client waits for a response before it hangs up
+STALLS_S = 2.0  # how long it holds back the end of its body; no response comes before that (net/http reads on first)
 TIMEOUT_S = 65.0  # just above the API server's own --request-timeout of 60 s
 
-# Status, headers, body, and what went wrong beside what was meant to.
+# Status, headers, body, and what went wrong that was not meant to; empty text where nothing did.
 Answer = tuple[int, tuple[tuple[str, str], ...], bytes, str]
 
 
 def perform(
     url: str, ca: Path | None, pair: tuple[Path, Path] | None, request: Request, headers: Iterable[tuple[str, str]]
 ) -> Answer:
-    """Send ``request`` once, in the way that its ``client`` says, on a connection of its own that is closed at the end.
+    """Send ``request`` once, as its ``client`` says, on a connection of its own that is closed at the end.
 
-    ``pair`` are certificate and key of the client, if it has any. The status is 0 where the client did not stay for it.
-    Never raises for what happens on the wire.
+    ``pair`` is the client's certificate and key (PEM files), if it has any; ``headers`` are sent as they are. The
+    status is 0 where the client did not stay for it. Never raises for what happens on the network.
     """
-    context = ssl.create_default_context(cafile=str(ca) if ca else None)
-    if pair is not None:
-        context.load_cert_chain(*pair)
-    connection = http.client.HTTPSConnection(urlsplit(url).netloc, timeout=TIMEOUT_S, context=context)
+    connection = https_connection(url, ca, pair, TIMEOUT_S)
     try:
         _send(connection, request, headers)
         return _behave(connection, request)

@@ -1,18 +1,18 @@
-"""The admin's plain questions to an API server: one connection each, for what is not proven by it.
+"""The admin's plain questions to an API server, of which nothing is proven: one TCP connection each.
 
-Standard library only: a server is asked whether it is ready before the client library is imported.
+Standard library only, without an Audit-ID and without a promise to ask once: readiness, discovery, clean-up.
 """
 
 from __future__ import annotations
 
 import http.client
 import json
-import ssl
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 from auditproof.client.body import JsonObject, json_object
+from auditproof.client.https import https_connection
 from auditproof.errors import ClusterError, WireError
 
 if TYPE_CHECKING:
@@ -24,7 +24,7 @@ USER_AGENT = "auditproof/readiness"
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What the API server answered."""
+    """The response of the API server: HTTP status and the whole body."""
 
     status: int
     body: bytes
@@ -38,13 +38,17 @@ class Answer:
 
     @property
     def message(self) -> str:
-        """The server's own message, or what it said instead."""
+        """The message of the server's Status object, else the first 200 bytes of the body."""
         return str(self.json().get("message") or self.body[:200].decode(errors="replace"))
 
 
 @dataclass(frozen=True, slots=True)
-class Connection:
-    """Who asks which API server: ``ca`` is the PEM file that verifies it, None for the system's own authorities."""
+class Probe:
+    """Asks the API server at ``url`` (https base address) as one user.
+
+    ``ca`` is the PEM file that verifies the server, None for the system's authorities. The user is shown by ``cert``
+    and ``key`` (PEM files), or by the bearer token ``token``, which is empty where there is none.
+    """
 
     url: str
     ca: Path | None
@@ -55,28 +59,23 @@ class Connection:
     def request(
         self, method: str, path: str, body: Any = None, *, timeout_s: float = TIMEOUT_S, begin: int | None = None
     ) -> Answer:
-        """One request and its answer, whatever that is; ``begin`` asks for a file from that byte on.
+        """Send one request and return the response, whatever its status.
 
-        Raises ClusterError where none comes.
+        ``path`` is path and query; ``body`` is sent as JSON; ``begin`` asks for a file from that byte on (a Range
+        header). Raises ClusterError where no response comes within ``timeout_s`` seconds for each read.
         """
         headers = {"User-Agent": USER_AGENT, "Accept": "application/json" if begin is None else "*/*"}
         headers |= {"Authorization": f"Bearer {self.token}"} if self.token else {}
         headers |= {"Content-Type": "application/json"} if body is not None else {}
         headers |= {"Range": f"bytes={begin}-"} if begin else {}
         data = None if body is None else json.dumps(body).encode()
-        address = urlsplit(self.url)
-        connection = http.client.HTTPSConnection(address.netloc, timeout=timeout_s, context=self._context())
+        pair = (self.cert, self.key) if self.cert is not None else None
+        connection = https_connection(self.url, self.ca, pair, timeout_s)
         try:
-            connection.request(method, f"{address.path.rstrip('/')}{path}", data, headers)
+            connection.request(method, f"{urlsplit(self.url).path.rstrip('/')}{path}", data, headers)
             response = connection.getresponse()
             return Answer(response.status, response.read())
         except (OSError, http.client.HTTPException) as error:
             raise ClusterError(f"{self.url} does not answer: {method} {path}: {error}") from None
         finally:
             connection.close()
-
-    def _context(self) -> ssl.SSLContext:
-        context = ssl.create_default_context(cafile=str(self.ca) if self.ca else None)
-        if self.cert is not None:
-            context.load_cert_chain(self.cert, self.key)
-        return context

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
 from auditproof.audit.server_flags import NO_SETTINGS, Settings
-from auditproof.client.probe import Connection
+from auditproof.client.probe import Probe
 from auditproof.kube.capability import Capability as Capability  # noqa: TC001 - the providers take it from here
 
 if TYPE_CHECKING:
@@ -96,6 +96,6 @@ class Provider(Protocol):
         ...
 
 
-def connection_to(cluster: Cluster) -> Connection:
+def probe_of(cluster: Cluster) -> Probe:
     """The admin's connection to a cluster."""
-    return Connection(cluster.url, cluster.ca, cluster.admin_cert, cluster.admin_key, cluster.admin_token)
+    return Probe(cluster.url, cluster.ca, cluster.admin_cert, cluster.admin_key, cluster.admin_token)

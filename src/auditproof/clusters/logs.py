@@ -11,11 +11,11 @@ from typing import TYPE_CHECKING
 from auditproof.auditlog.file_log import AuditLog, FileLog
 from auditproof.auditlog.remote_log import StreamLog
 from auditproof.auditlog.sources import EVENTS, WEBHOOKS, parse_source, words_of
-from auditproof.clusters.cluster import connection_to
+from auditproof.clusters.cluster import probe_of
 from auditproof.errors import ClusterError, LogUnreadable
 
 if TYPE_CHECKING:
-    from auditproof.client.probe import Connection
+    from auditproof.client.probe import Probe
     from auditproof.clusters.cluster import Cluster
 
 COMMAND_TIMEOUT_S = 60.0
@@ -39,7 +39,7 @@ def _open(spec: str, cluster: Cluster) -> AuditLog:
     if source.kind == "node":
         node, _, file = path.partition("/")
         path = f"/api/v1/nodes/{node}/proxy/logs/{file}"
-    return StreamLog(f"{cluster.url}{path}", partial(_get, connection_to(cluster), path))
+    return StreamLog(f"{cluster.url}{path}", partial(_get, probe_of(cluster), path))
 
 
 def _run(command: str, offset: int) -> tuple[int, bytes]:
@@ -59,13 +59,13 @@ def _run(command: str, offset: int) -> tuple[int, bytes]:
     return (offset if incremental else 0), done.stdout
 
 
-def _get(connection: Connection, path: str, offset: int) -> tuple[int, bytes]:
+def _get(probe: Probe, path: str, offset: int) -> tuple[int, bytes]:
     try:
-        answer = connection.request("GET", path, timeout_s=FETCH_TIMEOUT_S, begin=offset)
+        answer = probe.request("GET", path, timeout_s=FETCH_TIMEOUT_S, begin=offset)
     except ClusterError as error:
         raise LogUnreadable(str(error)) from None
     if answer.status == 416:  # there is nothing from there on
         return offset, b""
     if answer.status not in (200, 206):
-        raise LogUnreadable(f"GET {connection.url}{path} was answered {answer.status}: {answer.message}")
+        raise LogUnreadable(f"GET {probe.url}{path} was answered {answer.status}: {answer.message}")
     return (offset if answer.status == 206 else 0), answer.body

@@ -40,7 +40,7 @@ class Request:
 
     ``uri`` is path and query as they are sent; ``headers`` may repeat a name. ``upgrade`` is "websocket" or "spdy"
     where the request asks for another protocol (exec, attach, port-forward). ``client`` is empty for a client that
-    waits for the answer and reads it, else one of conduct.Conduct.
+    waits for the answer and reads it, else one of client.misbehaving.ClientBehaviour.
     """
 
     method: str

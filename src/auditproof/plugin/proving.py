@@ -17,7 +17,6 @@ from auditproof.analysis.coverage import plan
 from auditproof.analysis.diff import diff
 from auditproof.analysis.mutation.twin import twin_of
 from auditproof.audit.policy.load import Policy, load_policy, version_of
-from auditproof.client.connection import prepare_wire
 from auditproof.clusters import start_provider
 from auditproof.clusters.discovery import discover
 from auditproof.errors import AuditproofError
@@ -163,7 +162,6 @@ class AuditSession:
             count = f"{len(servers)} API servers" if len(servers) > 1 else "the API server"
             self._report(f"auditproof: starting {count} (Kubernetes {self.options.kubernetes})")
         self.provider.start_all(servers)
-        prepare_wire()  # while the servers start
 
     def policy(self, path: Path, since: str = "") -> Policy:
         """A policy of this run, as the run's Kubernetes reads it, or a newer one that it is for.

@@ -6,7 +6,6 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING
 
 from auditproof.audit.server_flags import NO_SETTINGS, Settings
-from auditproof.client.connection import prepare_wire
 from auditproof.clusters.run.run_directory import cpu_count
 from auditproof.clusters.server_registry import started
 from auditproof.proof.background import Noise, measure
@@ -23,7 +22,6 @@ if TYPE_CHECKING:
 def accounts(run: RunDirectory, options: Options) -> list[tuple[Path, Account]]:
     """The counters of every API server of the run held against its log, with the policy that it runs."""
     servers = started(run)
-    prepare_wire()  # with workers, this process has not sent anything yet
     of_profile = Settings.of(options.profile.audit_log)
     with ThreadPoolExecutor(max_workers=cpu_count()) as pool:
         found = list(pool.map(lambda server: _account(server[0], server[2], of_profile), servers))

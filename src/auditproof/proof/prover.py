@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from auditproof.audit.decide import decide
 from auditproof.auditlog.merged_log import UnionLog
-from auditproof.client.connection import Wire, sent_agent
+from auditproof.client.connection import Connection, sent_agent
 from auditproof.client.exchange import Exchange
 from auditproof.clusters.logs import open_logs
 from auditproof.clusters.policy_files import check_given
@@ -81,7 +81,7 @@ class Prover:
         self._policy, self._running = policy, running
         self._admin = Admin(cluster)
         self._credentials = Credentials(cluster, self._admin, folder)
-        self._wires: dict[Identity, Wire] = {}
+        self._wires: dict[Identity, Connection] = {}
         self._owners: dict[str, str] = {}
         self._run, self._count = f"auditproof-{secrets.token_hex(6)}", 0
         self.patience_s = patience_s
@@ -246,18 +246,18 @@ class Prover:
             if identity not in self._wires:
                 self._wires[identity] = self._new_wire(identity)
 
-    def _new_wire(self, identity: Identity) -> Wire:
-        return Wire(self._cluster.url, self._cluster.ca, self._credentials.of(identity))
+    def _new_wire(self, identity: Identity) -> Connection:
+        return Connection(self._cluster.url, self._cluster.ca, self._credentials.of(identity))
 
     def _next_id(self) -> str:
         self._count += 1
         return f"{self._run}-{self._count}"
 
-    def _wire(self, case: Case) -> Wire:
+    def _wire(self, case: Case) -> Connection:
         own = case.request.upgrade or case.request.client
         return self._new_wire(case.identity) if own else self._wires[case.identity]
 
-    def _send(self, case: Case, wire: Wire, audit_id: str) -> Sent:
+    def _send(self, case: Case, wire: Connection, audit_id: str) -> Sent:
         agent = f"auditproof/{case.id} ({self._run})"
         response = self._vigil.send(wire, case.request, audit_id=audit_id, user_agent=agent)
         exchange = Exchange(

@@ -12,7 +12,7 @@ from auditproof.errors import ServerDied
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from auditproof.client.connection import Wire
+    from auditproof.client.connection import Connection
     from auditproof.kube.action import Request
 
 SLOW_S = 2.0  # whoever gets no answer, or waits longer for it, asks whether the servers run
@@ -46,7 +46,7 @@ class Vigil:
         if self._known is not None:
             raise self._known
 
-    def send(self, wire: Wire, request: Request, *, audit_id: str, user_agent: str) -> Response:
+    def send(self, wire: Connection, request: Request, *, audit_id: str, user_agent: str) -> Response:
         """Send a request, but not where a server has ended: then the answer is an error that says so."""
         if self._known is not None:
             now = datetime.now(UTC)

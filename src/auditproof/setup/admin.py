@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 import yaml
 
 from auditproof.auditlog.metrics import parse_counters
-from auditproof.client.connection import Credential, Response, Wire
+from auditproof.client.connection import Connection, Credential, Response
 from auditproof.clusters.existing.cleanup import RUN, labels
 from auditproof.errors import WireError
 from auditproof.kube.action import Request
@@ -49,10 +49,10 @@ class Admin:
     def __init__(self, cluster: Cluster) -> None:
         self._cluster = cluster
         credential = Credential(cluster.admin_cert, cluster.admin_key, cluster.admin_token)
-        self._new_wire: Callable[[], Wire] = lambda: Wire(cluster.url, cluster.ca, credential)
+        self._new_wire: Callable[[], Connection] = lambda: Connection(cluster.url, cluster.ca, credential)
         self._wire = self._new_wire()
         self._asked: list[tuple[str, str, str]] = []
-        self._others: list[Wire] = []  # to each API server behind the address, where there are several
+        self._others: list[Connection] = []  # to each API server behind the address, where there are several
         self._created: set[str] = set()
         self._defined: set[tuple[str, str]] = set()  # apiVersion and kind of the custom resources that it has defined
         self._namespaces: set[str] = set()
@@ -86,9 +86,9 @@ class Admin:
             wire.close()
         self._others = []
 
-    def _reach_all(self) -> list[Wire]:
+    def _reach_all(self) -> list[Connection]:
         """A connection to each API server: opened until so many processes have answered as there are servers."""
-        found: dict[float, Wire] = {}
+        found: dict[float, Connection] = {}
         for _ in range(REACH * self._cluster.servers):
             wire = self._new_wire()
             answer = self._send(wire, "GET", "/metrics")
@@ -145,7 +145,7 @@ class Admin:
                 )
         return ""
 
-    def _send(self, wire: Wire, method: str, uri: str, body: Any = None, media_type: str = _JSON) -> Response:
+    def _send(self, wire: Connection, method: str, uri: str, body: Any = None, media_type: str = _JSON) -> Response:
         data = body if body is None or isinstance(body, bytes) else json.dumps(body).encode()
         request = Request(method, uri, (("Content-Type", media_type),) if body is not None else (), data)
         audit_id = f"setup-{uuid.uuid4()}"

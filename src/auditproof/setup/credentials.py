@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
 from auditproof.client.connection import Credential
-from auditproof.clusters.cluster import connection_to
+from auditproof.clusters.cluster import probe_of
 from auditproof.clusters.existing.csr import issue
 from auditproof.clusters.pki import jwt as oidc
 from auditproof.clusters.pki import x509 as pki
@@ -83,8 +83,8 @@ class Credentials:
         name = hashlib.sha256(repr(told).encode()).hexdigest()[:16]
         if identity.kind is IdentityKind.X509 and self._cluster.client_ca_key is None:
             one = f"{name}-{secrets.token_hex(4)}"  # several processes of a run may ask for the same
-            connection = connection_to(self._cluster)
-            pair = issue(connection, self._cluster.guest, one, identity.user, identity.groups, identity.uid)
+            probe = probe_of(self._cluster)
+            pair = issue(probe, self._cluster.guest, one, identity.user, identity.groups, identity.uid)
             return pair.write(self._folder, name)
         if identity.kind is IdentityKind.UNTRUSTED_CERTIFICATE:
             authority = pki.Authority.create("somebody-else")

@@ -17,7 +17,7 @@ from auditproof.wait import TimedOut, wait_until
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from auditproof.client.probe import Connection
+    from auditproof.client.probe import Probe
 
 MANAGED = "app.kubernetes.io/managed-by"
 RUN = "auditproof.dev/run"
@@ -52,17 +52,17 @@ class Made:
         return f"{kind}/{name} (run {self.run})"
 
 
-def find_made(connection: Connection, run: str) -> tuple[Made, ...]:
+def find_made(probe: Probe, run: str) -> tuple[Made, ...]:
     """Everything that carries the labels of ``run``, or of any run where it is empty.
 
     Raises ClusterError where the server does not answer.
     """
-    return tuple(made for collection in _CLUSTER_WIDE for made in _list(connection, collection, run))
+    return tuple(made for collection in _CLUSTER_WIDE for made in _list(probe, collection, run))
 
 
-def _list(connection: Connection, collection: str, run: str) -> Iterator[Made]:
+def _list(probe: Probe, collection: str, run: str) -> Iterator[Made]:
     selector = f"{MANAGED}=auditproof,{RUN}" + (f"={run}" if run else "")
-    answer = connection.request("GET", f"{collection}?labelSelector={selector.replace('=', '%3D')}")
+    answer = probe.request("GET", f"{collection}?labelSelector={selector.replace('=', '%3D')}")
     if answer.status in (403, 404):  # what the user may not even list, it cannot have made
         return
     if answer.status != 200:
@@ -74,35 +74,35 @@ def _list(connection: Connection, collection: str, run: str) -> Iterator[Made]:
         yield Made(f"{base}{namespace}/{plural}/{metadata['name']}", metadata["labels"][RUN])
 
 
-def remove(connection: Connection, made: tuple[Made, ...], report: Callable[[str], None]) -> None:
+def remove(probe: Probe, made: tuple[Made, ...], report: Callable[[str], None]) -> None:
     """Delete these objects and wait until they are gone; what is gone already does no harm.
 
     Raises ClusterError that names what is left.
     """
     with ThreadPoolExecutor(max_workers=BESIDE_EACH_OTHER) as pool:
-        problems = [problem for problem in pool.map(lambda each: _delete(connection, each), made) if problem]
+        problems = [problem for problem in pool.map(lambda each: _delete(probe, each), made) if problem]
     namespaces = [each for each in made if each.path.startswith("/api/v1/namespaces/") and each.path.count("/") == 4]
-    if namespaces and not has_controllers(connection):
-        _empty(connection, {each.path.rpartition("/")[2] for each in namespaces})
+    if namespaces and not has_controllers(probe):
+        _empty(probe, {each.path.rpartition("/")[2] for each in namespaces})
     elif namespaces:
         report(f"auditproof: waiting for {len(namespaces)} namespaces to be gone")
-    if problems or (problem := _wait_until_gone(connection, made)):
+    if problems or (problem := _wait_until_gone(probe, made)):
         raise ClusterError("\n".join(problems or [problem]))
 
 
-def _delete(connection: Connection, made: Made) -> str:
-    answer = connection.request("DELETE", made.path)
+def _delete(probe: Probe, made: Made) -> str:
+    answer = probe.request("DELETE", made.path)
     if answer.status in (200, 202, 404, 409):  # 409: it is being deleted
         return ""
     return f"{made} is left behind: DELETE {made.path} was answered {answer.status}: {answer.message}"
 
 
-def _wait_until_gone(connection: Connection, made: tuple[Made, ...]) -> str:
+def _wait_until_gone(probe: Probe, made: tuple[Made, ...]) -> str:
     """What is left after a while, in words."""
     left = list(made)
 
     def look() -> bool | None:
-        left[:] = [each for each in left if connection.request("GET", each.path).status != 404]
+        left[:] = [each for each in left if probe.request("GET", each.path).status != 404]
         return None if left else True
 
     try:
@@ -113,33 +113,33 @@ def _wait_until_gone(connection: Connection, made: tuple[Made, ...]) -> str:
     return ""
 
 
-def has_controllers(connection: Connection) -> bool:
+def has_controllers(probe: Probe) -> bool:
     """Whether a kube-controller-manager has ever led on this cluster; a bare API server has none."""
-    return connection.request("GET", _LEASE).status != 404
+    return probe.request("GET", _LEASE).status != 404
 
 
-def _empty(connection: Connection, namespaces: set[str]) -> None:
+def _empty(probe: Probe, namespaces: set[str]) -> None:
     """Do for these namespaces what the namespace controller does."""
-    for group_version in _group_versions(connection):
-        for resource in connection.request("GET", group_version).json().get("resources", []):
+    for group_version in _group_versions(probe):
+        for resource in probe.request("GET", group_version).json().get("resources", []):
             if resource["namespaced"] and {"list", "deletecollection"} <= set(resource["verbs"]):
-                for namespace in namespaces & _used(connection, f"{group_version}/{resource['name']}"):
+                for namespace in namespaces & _used(probe, f"{group_version}/{resource['name']}"):
                     place = f"{group_version}/namespaces/{namespace}/{resource['name']}"
-                    connection.request("DELETE", f"{place}?propagationPolicy=Background&gracePeriodSeconds=0")
+                    probe.request("DELETE", f"{place}?propagationPolicy=Background&gracePeriodSeconds=0")
     for name in namespaces:
         path = f"/api/v1/namespaces/{name}"
-        found = connection.request("GET", path).json()
+        found = probe.request("GET", path).json()
         if found.get("kind") == "Namespace":
-            connection.request("PUT", f"{path}/finalize", {**found, "spec": {"finalizers": []}})
+            probe.request("PUT", f"{path}/finalize", {**found, "spec": {"finalizers": []}})
 
 
-def _used(connection: Connection, collection: str) -> set[str]:
+def _used(probe: Probe, collection: str) -> set[str]:
     """The namespaces in which there is any object of a resource."""
-    items = connection.request("GET", collection).json().get("items", [])
+    items = probe.request("GET", collection).json().get("items", [])
     return {item["metadata"].get("namespace", "") for item in items}
 
 
-def _group_versions(connection: Connection) -> Iterator[str]:
+def _group_versions(probe: Probe) -> Iterator[str]:
     yield "/api/v1"
-    for group in connection.request("GET", "/apis").json().get("groups", []):
+    for group in probe.request("GET", "/apis").json().get("groups", []):
         yield f"/apis/{group['preferredVersion']['groupVersion']}"

@@ -19,27 +19,25 @@ from auditproof.wait import TimedOut, wait_until
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from auditproof.client.probe import Connection
+    from auditproof.client.probe import Probe
 
 COLLECTION = "/apis/certificates.k8s.io/v1/certificatesigningrequests"
 SIGN_TIMEOUT_S = 15.0
 EXPIRATION_S = 3600  # such a certificate cannot be revoked; its key is gone when the run ends
 
 
-def issue(
-    connection: Connection, run: str, name: str, user: str, groups: Sequence[str] = (), uid: str = ""
-) -> pki.KeyPair:
+def issue(probe: Probe, run: str, name: str, user: str, groups: Sequence[str] = (), uid: str = "") -> pki.KeyPair:
     """A client certificate for ``user``, requested, approved and taken; the request is labelled by ``run``.
 
     Raises ClusterError with the server's message where it refuses, or where no signer answers.
     """
     request, key = pki.certificate_request(user, groups, uid)
-    _post(connection, COLLECTION, _signing_request(f"auditproof-{run}-{name}", run, request))
+    _post(probe, COLLECTION, _signing_request(f"auditproof-{run}-{name}", run, request))
     path = f"{COLLECTION}/auditproof-{run}-{name}"
     try:
-        _approve(connection, path)
+        _approve(probe, path)
         certificate = wait_until(
-            lambda: _certificate(connection, path),
+            lambda: _certificate(probe, path),
             what=f"the signer {SIGNER} to issue a certificate for {user}",
             timeout_s=SIGN_TIMEOUT_S,
             pause_s=0.05,
@@ -47,14 +45,14 @@ def issue(
     except TimedOut as error:
         raise ClusterError(str(error)) from None
     finally:
-        connection.request("DELETE", path)
+        probe.request("DELETE", path)
     return pki.KeyPair(certificate, key)
 
 
-def signer_answers(connection: Connection, run: str) -> bool:
+def signer_answers(probe: Probe, run: str) -> bool:
     """Whether a certificate can be had in this way; one is asked for, of a user that nobody is."""
     try:
-        issue(connection, run, "probe", "auditproof-probe")
+        issue(probe, run, "probe", "auditproof-probe")
     except ClusterError:
         return False
     return True
@@ -72,14 +70,14 @@ def _signing_request(name: str, run: str, request: bytes) -> dict[str, Any]:
     return {"apiVersion": "certificates.k8s.io/v1", "kind": kind, "metadata": metadata, "spec": spec}
 
 
-def _post(connection: Connection, path: str, body: dict[str, Any]) -> None:
-    answer = connection.request("POST", path, body)
+def _post(probe: Probe, path: str, body: dict[str, Any]) -> None:
+    answer = probe.request("POST", path, body)
     if answer.status != 201:
         raise ClusterError(f"POST {path} was answered {answer.status}: {answer.message}")
 
 
-def _approve(connection: Connection, path: str) -> None:
-    signing_request = connection.request("GET", path).json()
+def _approve(probe: Probe, path: str) -> None:
+    signing_request = probe.request("GET", path).json()
     condition = {
         "type": "Approved",
         "status": "True",
@@ -87,13 +85,13 @@ def _approve(connection: Connection, path: str) -> None:
         "message": "an identity of an audit conformance run",
     }
     signing_request["status"] = {"conditions": [condition]}
-    answer = connection.request("PUT", f"{path}/approval", signing_request)
+    answer = probe.request("PUT", f"{path}/approval", signing_request)
     if answer.status != 200:
         raise ClusterError(f"PUT {path}/approval was answered {answer.status}: {answer.message}")
 
 
-def _certificate(connection: Connection, path: str) -> bytes | None:
-    status = connection.request("GET", path).json().get("status", {})
+def _certificate(probe: Probe, path: str) -> bytes | None:
+    status = probe.request("GET", path).json().get("status", {})
     for condition in status.get("conditions", ()):
         if condition["type"] in ("Failed", "Denied"):
             raise ClusterError(f"the signer {SIGNER} refuses: {condition.get('message', condition['type'])}")

@@ -7,7 +7,7 @@ import warnings
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from auditproof.client.probe import Connection
+from auditproof.client.probe import Probe
 from auditproof.clusters.pki.x509 import write_private
 from auditproof.errors import ClusterError
 from auditproof.text.paths import is_file, path_of
@@ -35,7 +35,7 @@ def find_kubeconfig(asked: str) -> Path:
     return path
 
 
-def load_kubeconfig(path: Path, context: str, folder: Path) -> Connection:
+def load_kubeconfig(path: Path, context: str, folder: Path) -> Probe:
     """How the kubeconfig's user reaches its cluster; ``context`` is empty for the current one.
 
     Keys are copied into ``folder``, which is private. Raises ClusterError with what is wrong with the file, or where it
@@ -51,7 +51,7 @@ def load_kubeconfig(path: Path, context: str, folder: Path) -> Connection:
         name: _copy(getattr(settings, attribute), folder / name)
         for name, attribute in (("ca.crt", "ssl_ca_cert"), ("admin.crt", "cert_file"), ("admin.key", "key_file"))
     }
-    return Connection(
+    return Probe(
         settings.host.rstrip("/"), copied["ca.crt"], copied["admin.crt"], copied["admin.key"], _token(settings)
     )
 

@@ -13,7 +13,7 @@ from auditproof.errors import ClusterError
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
-    from auditproof.client.probe import Connection
+    from auditproof.client.probe import Probe
 
 SIGNER = "kubernetes.io/kube-apiserver-client"
 _REVIEWS = "/apis/authorization.k8s.io/v1/selfsubjectaccessreviews"
@@ -68,33 +68,33 @@ FOR_CERTIFICATES = (
 METRICS = Right("get", path="/metrics", why="to see that no audit event was lost")
 
 
-def who_am_i(connection: Connection) -> str:
+def who_am_i(probe: Probe) -> str:
     """The name of the user as which the server knows us; empty where it does not say (before Kubernetes 1.28)."""
-    answer = connection.request("POST", "/apis/authentication.k8s.io/v1/selfsubjectreviews", _SELF)
+    answer = probe.request("POST", "/apis/authentication.k8s.io/v1/selfsubjectreviews", _SELF)
     return str(answer.json().get("status", {}).get("userInfo", {}).get("username", ""))
 
 
 _SELF = {"apiVersion": "authentication.k8s.io/v1", "kind": "SelfSubjectReview"}
 
 
-def missing_rights(connection: Connection, rights: Iterable[Right]) -> list[Right]:
+def missing_rights(probe: Probe, rights: Iterable[Right]) -> list[Right]:
     """Those of ``rights`` that the user does not have.
 
     Raises ClusterError where the server does not answer, or not even that.
     """
-    if _allowed(connection, Right("*", "*", "*")) and _allowed(connection, Right("*", path="*")):
+    if _allowed(probe, Right("*", "*", "*")) and _allowed(probe, Right("*", path="*")):
         return []
-    return [right for right in rights if not _allowed(connection, right)]
+    return [right for right in rights if not _allowed(probe, right)]
 
 
-def _allowed(connection: Connection, right: Right) -> bool:
+def _allowed(probe: Probe, right: Right) -> bool:
     review = {"apiVersion": f"{_REVIEW}/v1", "kind": "SelfSubjectAccessReview", "spec": right.spec()}
-    answer = connection.request("POST", _REVIEWS, review)
+    answer = probe.request("POST", _REVIEWS, review)
     if answer.status == 401:
-        raise ClusterError(f"{connection.url} does not know the user of the kubeconfig: {answer.message}")
+        raise ClusterError(f"{probe.url} does not know the user of the kubeconfig: {answer.message}")
     if answer.status not in (200, 201):
         raise ClusterError(
-            f"{connection.url} does not say what the user of the kubeconfig may do: POST {_REVIEWS} was answered "
+            f"{probe.url} does not say what the user of the kubeconfig may do: POST {_REVIEWS} was answered "
             f"{answer.status}: {answer.message}"
         )
     return bool(answer.json().get("status", {}).get("allowed"))

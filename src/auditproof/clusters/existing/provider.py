@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 from auditproof.audit.server_flags import NO_SETTINGS, Settings
 from auditproof.clusters.binaries.find import satisfies
-from auditproof.clusters.cluster import Capability, Cluster, connection_to
+from auditproof.clusters.cluster import Capability, Cluster, probe_of
 from auditproof.clusters.existing.cleanup import has_controllers
 from auditproof.clusters.existing.csr import signer_answers
 from auditproof.clusters.existing.kubeconfig import find_kubeconfig, load_kubeconfig
@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
     from pathlib import Path
 
-    from auditproof.client.probe import Connection
+    from auditproof.client.probe import Probe
     from auditproof.clusters.profile import Place
     from auditproof.clusters.run.run_directory import RunDirectory
 
@@ -86,7 +86,7 @@ class Existing:
     def failure(self, cluster: Cluster) -> str | None:
         """Why the API server does not respond; None while it does."""
         try:
-            connection_to(cluster).request("GET", "/livez")
+            probe_of(cluster).request("GET", "/livez")
         except ClusterError as error:
             return str(error)
         return None
@@ -103,86 +103,82 @@ class Existing:
                 "node:NODE/PATH, api:PATH or webhook:FOLDER"
             )
         file = find_kubeconfig(self._place.kubeconfig)
-        connection = load_kubeconfig(file, self._place.context, folder)
-        version = self._version(connection)
-        self._preflight(connection, file)
-        self._leave_script(connection, folder)
+        probe = load_kubeconfig(file, self._place.context, folder)
+        version = self._version(probe)
+        self._preflight(probe, file)
+        self._leave_script(probe, folder)
         cluster = Cluster(
             name=name,
             provider="existing",
             kubernetes=version,
-            url=connection.url,
-            ca=connection.ca,
-            admin_cert=connection.cert,
-            admin_key=connection.key,
+            url=probe.url,
+            ca=probe.ca,
+            admin_cert=probe.cert,
+            admin_key=probe.key,
             client_ca=self._place.client_ca,
             client_ca_key=self._place.client_ca_key,
             policy=folder / "policy.yaml",
             log=folder / "audit.log",
-            capabilities=frozenset(self._capabilities(connection)),
-            admin_token=connection.token,
+            capabilities=frozenset(self._capabilities(probe)),
+            admin_token=probe.token,
             sources=self._place.logs,
             guest=self.run,
         )
         self._report(
-            f"auditproof: run {self.run} on {connection.url} (Kubernetes {version}) as {who_am_i(connection)}; what it "
+            f"auditproof: run {self.run} on {probe.url} (Kubernetes {version}) as {who_am_i(probe)}; what it "
             "makes there is labelled, and removed at the end"
         )
         return cluster
 
-    def _version(self, connection: Connection) -> str:
-        answer = connection.request("GET", "/version")
+    def _version(self, probe: Probe) -> str:
+        answer = probe.request("GET", "/version")
         version = str(answer.json().get("gitVersion", ""))
         if answer.status != 200 or not version:
-            raise ClusterError(f"{connection.url}: GET /version was answered {answer.status}: {answer.message}")
+            raise ClusterError(f"{probe.url}: GET /version was answered {answer.status}: {answer.message}")
         if not satisfies(version.removeprefix("v").partition("-")[0].partition("+")[0], self._kubernetes):
             minor = ".".join(version.removeprefix("v").split(".")[:2])
             raise ClusterError(
-                f"{connection.url} runs Kubernetes {version}, wanted is {self._kubernetes}: "
+                f"{probe.url} runs Kubernetes {version}, wanted is {self._kubernetes}: "
                 f"give --audit-kubernetes {minor} (auditproof run: --kubernetes {minor})"
             )
         return version
 
-    def _preflight(self, connection: Connection, file: Path) -> None:
+    def _preflight(self, probe: Probe, file: Path) -> None:
         needed = (*NEEDED, *(ON_CLUSTER if self._place.cluster_rights else ()))
-        missing = missing_rights(connection, needed)
+        missing = missing_rights(probe, needed)
         if missing:
             lines = "\n".join(f"  {right}" for right in missing)
             raise ClusterError(
-                f"the user of {file}, {who_am_i(connection) or 'whose name is not known'}, lacks these rights on "
-                f"{connection.url}; nothing was made there:\n{lines}"
+                f"the user of {file}, {who_am_i(probe) or 'whose name is not known'}, lacks these rights on "
+                f"{probe.url}; nothing was made there:\n{lines}"
             )
-        if missing_rights(connection, [METRICS]):
+        if missing_rights(probe, [METRICS]):
             self._report("auditproof: GET /metrics is not allowed: that something is not recorded cannot be proven")
 
-    def _capabilities(self, connection: Connection) -> Iterator[Capability]:
+    def _capabilities(self, probe: Probe) -> Iterator[Capability]:
         yield Capability.READS_LOG
         if self._place.cluster_rights:
             yield Capability.GRANTS_CLUSTER_RIGHTS
         if self._place.client_ca and self._place.client_ca_key:
             yield Capability.MINTS_X509
             yield Capability.SIGNS_CERTIFICATES
-        elif (
-            has_controllers(connection)
-            and not missing_rights(connection, FOR_CERTIFICATES)
-            and signer_answers(connection, self.run)
-        ):
+        elif has_controllers(probe) and not missing_rights(probe, FOR_CERTIFICATES) and signer_answers(probe, self.run):
             yield Capability.MINTS_X509
 
-    def _leave_script(self, connection: Connection, folder: Path) -> None:
+    def _leave_script(self, probe: Probe, folder: Path) -> None:
         """What removes everything of this run, whatever becomes of it."""
         kubeconfig = folder / "kubeconfig"
-        write_private(kubeconfig, json.dumps(_kubeconfig(connection)).encode())
+        write_private(kubeconfig, json.dumps(_kubeconfig(probe)).encode())
         command = [sys.executable, "-m", "auditproof", "cleanup", "--kubeconfig", str(kubeconfig), "--run", self.run]
-        self._run.at_end(f"run {self.run} on {connection.url}".replace("/", "_"), f"{shlex.join(command)} >/dev/null\n")
+        self._run.at_end(f"run {self.run} on {probe.url}".replace("/", "_"), f"{shlex.join(command)} >/dev/null\n")
 
 
-def _kubeconfig(connection: Connection) -> dict[str, object]:
-    cluster = {"server": connection.url, **({"certificate-authority": str(connection.ca)} if connection.ca else {})}
+def _kubeconfig(probe: Probe) -> dict[str, object]:
+    cluster = {"server": probe.url, **({"certificate-authority": str(probe.ca)} if probe.ca else {})}
     user = {
-        **({"client-certificate": str(connection.cert)} if connection.cert else {}),
-        **({"client-key": str(connection.key)} if connection.key else {}),
-        **({"token": connection.token} if connection.token else {}),
+        **({"client-certificate": str(probe.cert)} if probe.cert else {}),
+        **({"client-key": str(probe.key)} if probe.key else {}),
+        **({"token": probe.token} if probe.token else {}),
     }
     return {
         "apiVersion": "v1",

@@ -10,7 +10,7 @@ import uuid
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from auditproof.client.connection import Credential, Wire
+from auditproof.client.connection import Connection, Credential
 from auditproof.clusters.discovery import discover
 from auditproof.errors import ClusterError
 from auditproof.kube.action import Request
@@ -19,6 +19,7 @@ from auditproof.wait import TimedOut, wait_until
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
 
+    from auditproof.client.connection import Response
     from auditproof.clusters.cluster import Cluster
     from auditproof.kube.discovery import ServedResource
 
@@ -63,11 +64,11 @@ class Thing:
 
 def inventory(cluster: Cluster) -> list[str]:
     """The paths of all objects that are there, without those that come and go by themselves. Raises ClusterError."""
-    hand = _Hand(cluster)
+    cleaner = _Cleaner(cluster)
     try:
-        return sorted(thing.path for thing in hand.things(lambda *_: True))
+        return sorted(thing.path for thing in cleaner.things(lambda *_: True))
     finally:
-        hand.close()
+        cleaner.close()
 
 
 def remove_leftovers(cluster: Cluster, before: Iterable[str]) -> int:
@@ -75,15 +76,15 @@ def remove_leftovers(cluster: Cluster, before: Iterable[str]) -> int:
 
     Answers how many objects that were. Raises ClusterError where something cannot be deleted, or stays.
     """
-    hand, kept = _Hand(cluster), frozenset(before)
+    cleaner, kept = _Cleaner(cluster), frozenset(before)
     try:
-        left = found = _foreign(hand.things(_is_made_by_hand), kept)
+        left = found = _foreign(cleaner.things(_is_made_by_hand), kept)
         for thing in found:
-            hand.delete(thing)
+            cleaner.delete(thing)
 
         def gone() -> bool | None:
             nonlocal left
-            left = _foreign(hand.things(_is_made_by_hand), kept) if left else []
+            left = _foreign(cleaner.things(_is_made_by_hand), kept) if left else []
             return None if left else True
 
         wait_until(gone, what="leftover objects to go", timeout_s=GONE_TIMEOUT_S, pause_s=0.2)
@@ -91,7 +92,7 @@ def remove_leftovers(cluster: Cluster, before: Iterable[str]) -> int:
     except TimedOut as error:
         raise ClusterError(f"{error}: {', '.join(thing.path for thing in left[:SHOWN])}") from None
     finally:
-        hand.close()
+        cleaner.close()
 
 
 def _foreign(things: Iterable[Thing], kept: frozenset[str]) -> list[Thing]:
@@ -101,11 +102,11 @@ def _foreign(things: Iterable[Thing], kept: frozenset[str]) -> list[Thing]:
     return [thing for thing in found if thing.namespace not in going or thing.resource == "pods"]
 
 
-class _Hand:
-    """The admin's hand on what is left."""
+class _Cleaner:
+    """Lists and deletes objects as the admin."""
 
     def __init__(self, cluster: Cluster) -> None:
-        self._wire = Wire(cluster.url, cluster.ca, Credential(cluster.admin_cert, cluster.admin_key))
+        self._connection = Connection(cluster.url, cluster.ca, Credential(cluster.admin_cert, cluster.admin_key))
         self._resources = [entry for entry in discover(cluster).resources if _counts(entry)]
 
     def things(self, counts: Callable[[str, dict[str, Any]], bool]) -> Iterator[Thing]:
@@ -120,9 +121,7 @@ class _Hand:
                     yield Thing(f"{within}/{entry.resource}", entry.resource, namespace, str(metadata["name"]))
 
     def _list(self, uri: str) -> list[Any]:
-        answer = self._wire.send(
-            Request("GET", uri, _LIST), audit_id=f"leftovers-{uuid.uuid4()}", user_agent=USER_AGENT
-        )
+        answer = self._send(Request("GET", uri, _LIST))
         if answer.status == 404:
             return []  # a custom resource whose definition is on its way out
         if answer.status != 200:
@@ -132,12 +131,15 @@ class _Hand:
 
     def delete(self, thing: Thing) -> None:
         uri = f"{thing.path}?gracePeriodSeconds=0&propagationPolicy=Background"
-        answer = self._wire.send(Request("DELETE", uri), audit_id=f"leftovers-{uuid.uuid4()}", user_agent=USER_AGENT)
+        answer = self._send(Request("DELETE", uri))
         if answer.status not in (200, 202, 404, 409):  # 409: a namespace that is going already
             raise ClusterError(f"DELETE {thing.path} was answered {answer.status or answer.error}")
 
+    def _send(self, request: Request) -> Response:
+        return self._connection.send(request, audit_id=f"leftovers-{uuid.uuid4()}", user_agent=USER_AGENT)
+
     def close(self) -> None:
-        self._wire.close()
+        self._connection.close()
 
 
 def _counts(entry: ServedResource) -> bool:

@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 
     from auditproof.audit.decide import Decision
     from auditproof.auditlog.file_log import AuditLog
-    from auditproof.client.connection import Response, Wire
+    from auditproof.client.connection import Connection, Response
     from auditproof.kube.attributes import Attributes
     from auditproof.kube.identity import Identity
     from auditproof.proof.fence.sentinel import Sentinel
@@ -52,7 +52,7 @@ class Enclosure:
         log: AuditLog,
         admin: Admin,
         sentinel: Sentinel | None,
-        new_wire: Callable[[Identity], Wire],
+        new_wire: Callable[[Identity], Connection],
         next_id: Callable[[], str],
         died: Callable[[], str | None],
         decide: Callable[[Attributes], Decision],
@@ -72,7 +72,7 @@ class Enclosure:
         self._decide = decide
         self._agreement = Agreement(self._log, admin, servers, own=own)
         self._asked = Asked()
-        self._wires: dict[int, Wire] = {}  # of the sentinel, to the server of each log
+        self._wires: dict[int, Connection] = {}  # of the sentinel, to the server of each log
 
     def open(self) -> None:
         """Note the end of the log and the counters.
@@ -95,7 +95,7 @@ class Enclosure:
         self._asked.ids.update(each.audit_id for each in exchanges)
         doubts: list[str] = []
         unsound: list[str] = []
-        closed: frozenset[tuple[Wire, int]] = frozenset()
+        closed: frozenset[tuple[Connection, int]] = frozenset()
         over: frozenset[str] = frozenset()
         text, unclear, missed = "", "", dict[str, str]()
         try:
@@ -143,7 +143,7 @@ class Enclosure:
         for wire in self._wires.values():
             wire.close()
 
-    def _follow_up(self, sent: Sequence[Sent]) -> frozenset[tuple[Wire, int]]:
+    def _follow_up(self, sent: Sequence[Sent]) -> frozenset[tuple[Connection, int]]:
         """One more request on every wire; where it came over the same connection, what was before it is done."""
         closed = set()
         for wire, identity in {item.wire: item.exchange.identity for item in sent}.items():
@@ -155,7 +155,7 @@ class Enclosure:
                 self._asked.beside.append(attributes_of(FOLLOW_UP.method, FOLLOW_UP.uri, identity.user_info()))
         return frozenset(closed)
 
-    def _settle(self, sent: Sequence[Sent], closed: frozenset[tuple[Wire, int]]) -> frozenset[str]:
+    def _settle(self, sent: Sequence[Sent], closed: frozenset[tuple[Connection, int]]) -> frozenset[str]:
         """The Audit-IDs of requests that are seen to be over although their connection does not show it.
 
         It is waited for those whose end can show at all; what does not show is a doubt, not an error.
@@ -201,7 +201,7 @@ class Enclosure:
                 return self._fence_text(audit_id)
         raise AuditproofError(f"{len(missing)} of {self._servers} logs are of no API server behind this address")
 
-    def _send_sentinel(self, wire: Wire) -> Response:
+    def _send_sentinel(self, wire: Connection) -> Response:
         assert self._sentinel is not None
         audit_id, request = self._next_id(), self._sentinel.request
         self._asked.ids.add(audit_id)

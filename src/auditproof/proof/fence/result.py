@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from auditproof.audit.event import AuditEvent
-    from auditproof.client.connection import Wire
+    from auditproof.client.connection import Connection
     from auditproof.client.exchange import Exchange
 
 
@@ -21,7 +21,7 @@ class Sent:
     """An exchange with the wire that carried it, and the number of its connection on that wire."""
 
     exchange: Exchange
-    wire: Wire
+    wire: Connection
     connection: int
 
 
@@ -38,7 +38,7 @@ class Fence:
 
     text: str
     doubts: tuple[str, ...]
-    closed: frozenset[tuple[Wire, int]]
+    closed: frozenset[tuple[Connection, int]]
     events: Mapping[str, tuple[AuditEvent, ...]]
     over: frozenset[str] = frozenset()
     uncounted: Mapping[str, str] = field(default_factory=dict)

@@ -1,0 +1,186 @@
+"""What a Connection really sends, seen by a server that writes down every byte of a request's head."""
+
+from __future__ import annotations
+
+import ssl
+import threading
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import TYPE_CHECKING
+
+import pytest
+
+from auditproof.client.connection import Connection, Credential, Response
+from auditproof.clusters.pki.x509 import Authority
+from auditproof.kube.action import Request
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+NOBODY = Credential()
+SLOW = "/slow"  # hangs up before it responds
+
+
+class Recorder(ThreadingHTTPServer):
+    """An https server that asks for a client certificate and records request lines, headers and clients' subjects."""
+
+    daemon_threads = True
+
+    def __init__(self, keys: Path) -> None:
+        super().__init__(("127.0.0.1", 0), Handler)
+        context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH, cafile=str(keys / "ca.crt"))
+        context.verify_mode = ssl.CERT_OPTIONAL
+        context.load_cert_chain(keys / "server.crt", keys / "server.key")
+        self.socket = context.wrap_socket(self.socket, server_side=True)
+        self.seen: list[tuple[str, list[tuple[str, str]]]] = []
+        self.subjects: list[object] = []
+
+    @property
+    def url(self) -> str:
+        return f"https://127.0.0.1:{self.server_address[1]}"
+
+    def handle_error(self, *_: object) -> None:
+        """A client that trusts nobody here ends its connection in the middle of the handshake; that is the test."""
+
+
+class Handler(BaseHTTPRequestHandler):
+    """Records a request, and responds by its path."""
+
+    protocol_version = "HTTP/1.1"
+    server: Recorder
+
+    def do_GET(self) -> None:
+        self.server.seen.append((self.requestline, self.headers.items()))
+        peer: ssl.SSLSocket = self.connection  # type: ignore[assignment]
+        self.server.subjects.append((peer.getpeercert() or {}).get("subject"))
+        if self.path == SLOW:
+            self.close_connection = True
+            return
+        self.send_response(307 if self.path == "/moved" else 503)
+        self.send_header("Location", "/elsewhere")
+        self.send_header("Retry-After", "1")
+        self.send_header("Content-Length", "0")
+        self.end_headers()
+
+    def do_POST(self) -> None:
+        self.do_GET()
+
+    def log_message(self, *_: object) -> None:
+        """Not to the terminal."""
+
+
+@pytest.fixture(scope="module")
+def keys(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("keys")
+    authority = Authority.create("test")
+    authority.pair().write(folder, "ca")
+    authority.server("server").write(folder, "server")
+    authority.client("alice").write(folder, "alice")
+    Authority.create("another").pair().write(folder, "another")
+    return folder
+
+
+@pytest.fixture
+def server(keys: Path) -> Iterator[Recorder]:
+    with Recorder(keys) as server:
+        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
+        thread.start()
+        yield server
+        server.shutdown()
+        thread.join()
+
+
+def send(server: Recorder, ca: Path, request: Request, credential: Credential = NOBODY) -> Response:
+    connection = Connection(server.url, ca, credential)
+    try:
+        return connection.send(request, audit_id="id-1", user_agent="agent")
+    finally:
+        connection.close()
+
+
+def test_headers_are_sent_as_given_and_no_others(server: Recorder, keys: Path) -> None:
+    """Repeated names stay repeated, in order; nothing is added but Audit-ID, User-Agent, Accept and what HTTP needs."""
+    headers = (("X-Twice", "b"), ("X-Twice", "a"), ("Content-Type", "text/plain"))
+    credential = Credential(token="secret", headers=(("Impersonate-Group", "dev"), ("Impersonate-Group", "ops")))
+
+    send(server, keys / "ca.crt", Request("POST", "/a%2Fb?x=%20&x", headers, b"body"), credential)
+
+    [(line, sent)] = server.seen
+    assert line == "POST /a%2Fb?x=%20&x HTTP/1.1"
+    assert sorted(sent) == sorted(
+        [
+            ("Host", f"127.0.0.1:{server.server_address[1]}"),
+            ("Accept-Encoding", "identity"),
+            ("Content-Length", "4"),
+            ("Audit-ID", "id-1"),
+            ("User-Agent", "agent"),
+            ("Authorization", "Bearer secret"),
+            ("Impersonate-Group", "dev"),
+            ("Impersonate-Group", "ops"),
+            ("X-Twice", "b"),
+            ("X-Twice", "a"),
+            ("Content-Type", "text/plain"),
+            ("Accept", "application/json"),
+        ]
+    )
+    assert [value for name, value in sent if name == "X-Twice"] == ["b", "a"]
+
+
+def test_the_request_s_own_user_agent_replaces_the_usual_one(server: Recorder, keys: Path) -> None:
+    send(server, keys / "ca.crt", Request("GET", "/", (("user-agent", "own"),)))
+
+    [(_, sent)] = server.seen
+    assert [value for name, value in sent if name.lower() == "user-agent"] == ["own"]
+
+
+@pytest.mark.parametrize(("path", "status"), [("/busy", 503), ("/moved", 307)])
+def test_nothing_is_sent_twice_whatever_the_server_asks_for(
+    server: Recorder, keys: Path, path: str, status: int
+) -> None:
+    """A redirect is not followed, and Retry-After not obeyed."""
+    response = send(server, keys / "ca.crt", Request("GET", path))
+
+    assert (response.status, response.audit_id, response.connection) == (status, "id-1", 1)
+    assert len(server.seen) == 1
+
+
+def test_a_request_that_got_no_response_is_not_sent_again(server: Recorder, keys: Path) -> None:
+    response = send(server, keys / "ca.crt", Request("GET", SLOW))
+
+    assert (response.status, len(server.seen)) == (0, 1)
+    assert response.error
+
+
+def test_requests_share_a_connection_and_count_it(server: Recorder, keys: Path) -> None:
+    connection = Connection(server.url, keys / "ca.crt", Credential())
+    paths = ("/1", "/2", SLOW, "/3")
+    numbers = [connection.send(Request("GET", path), audit_id=path, user_agent="agent").connection for path in paths]
+    connection.close()
+
+    assert numbers == [1, 1, 1, 2]
+
+
+def test_the_client_certificate_is_shown(server: Recorder, keys: Path) -> None:
+    credential = Credential(keys / "alice.crt", keys / "alice.key")
+
+    send(server, keys / "ca.crt", Request("GET", "/"), credential)
+    send(server, keys / "ca.crt", Request("GET", "/"))
+
+    assert server.subjects == [((("commonName", "alice"),),), None]
+
+
+def test_a_server_of_another_authority_gets_no_request(server: Recorder, keys: Path) -> None:
+    response = send(server, keys / "another.crt", Request("GET", "/"))
+
+    assert response.status == 0
+    assert "CERTIFICATE_VERIFY_FAILED" in response.error
+    assert server.seen == []
+
+
+def test_the_proxies_of_the_environment_see_no_request(
+    server: Recorder, keys: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("HTTPS_PROXY", "https_proxy", "ALL_PROXY", "all_proxy"):
+        monkeypatch.setenv(name, "http://127.0.0.1:1")
+
+    assert send(server, keys / "ca.crt", Request("GET", "/")).status == 503
