@@ -27,7 +27,8 @@ from auditproof.kube.identity import Identity
 from auditproof.proof.prover import Prover
 from auditproof.proof.run_counters import count
 from auditproof.proof.verdict import Outcome
-from auditproof.setup.admin import Admin
+from auditproof.setup.admin import AdminClient
+from auditproof.setup.objects import Objects
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -156,11 +157,12 @@ def test_a_cluster_that_outlives_its_run_is_as_good_as_new(
     with Run(metadata) as first:
         assert first.level() is Level.METADATA
         other = first.kind.cluster(bodies)  # one more API server beside the first: it must not stay
-        admin = Admin(first.cluster)
+        admin = AdminClient(first.cluster)
+        objects = Objects(first.cluster, admin)
         for n in range(3):
-            admin.create({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": f"left-{n}"}})
-        admin.create({"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "left", "namespace": "default"}})
-        admin.create({**CLUSTER_ROLE, "metadata": {"name": "left"}})
+            objects.create({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": f"left-{n}"}})
+        objects.create({"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "left", "namespace": "default"}})
+        objects.create({**CLUSTER_ROLE, "metadata": {"name": "left"}})
         admin.close()
         node = first.node
 
@@ -170,7 +172,7 @@ def test_a_cluster_that_outlives_its_run_is_as_good_as_new(
         assert second.node == node, "\n".join(second.said)
         assert second.level() is Level.REQUEST_RESPONSE
         assert "again" in " ".join(second.said)
-        admin = Admin(second.cluster)
+        admin = AdminClient(second.cluster)
         namespaces = {item["metadata"]["name"] for item in admin.send("GET", "/api/v1/namespaces").json()["items"]}
         assert namespaces <= {"default", "kube-system", "kube-public", "kube-node-lease", "local-path-storage"}
         assert admin.send("GET", "/api/v1/namespaces/default/configmaps/left").status == 404

@@ -29,7 +29,8 @@ from auditproof.kube.discovery import load_served
 from auditproof.kube.identity import Identity
 from auditproof.proof.prover import Prover
 from auditproof.proof.verdict import Outcome
-from auditproof.setup.admin import Admin
+from auditproof.setup.admin import AdminClient
+from auditproof.setup.objects import Objects
 from tests.support.documented import SECTIONS
 
 if TYPE_CHECKING:
@@ -318,9 +319,10 @@ def test_what_a_running_server_serves_is_the_record_and_its_custom_resources(
 ) -> None:
     """Lint knows then what the record alone cannot tell: which custom resources there are, and their verbs."""
     cluster = embedded.cluster(everything)
-    admin = Admin(cluster)
+    admin = AdminClient(cluster)
+    objects = Objects(cluster, admin)
     for manifest in yaml.safe_load_all((root() / "fixtures" / "manifests" / "widgets.yaml").read_text()):
-        admin.create(manifest)
+        objects.create(manifest)
     admin.close()
 
     found = discover(cluster)

@@ -21,7 +21,7 @@ from auditproof.kube.action import act, to_request
 from auditproof.kube.identity import Identity
 from auditproof.proof.prover import Prover
 from auditproof.proof.verdict import Outcome
-from auditproof.setup.admin import Admin
+from auditproof.setup.admin import AdminClient
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -123,7 +123,9 @@ def test_a_server_that_nobody_spoke_of_is_noticed_and_what_is_absent_is_unproven
     recorded = verdicts(prover, steps("secrets", Expectation(level=Level.METADATA, status=200), "guests"))
     prover.close()
 
-    assert Admin(guest).unread().startswith(f"more API servers answer at {guest.url} than logs are read (1): ")
+    assert str(AdminClient(guest).unread_servers()).startswith(
+        f"more API servers answer at {guest.url} than logs are read (1): "
+    )
     assert {verdict.outcome for verdict in excluded} == {Outcome.UNPROVEN}
     assert Outcome.VIOLATED not in {verdict.outcome for verdict in recorded}
 

@@ -76,7 +76,7 @@ class FakeServer:
         return Response(0 if self.dead else 200, echo, b"", self.connection, NOW, NOW, self.dead, audit_id)
 
     def metrics(self) -> Response:
-        """As Admin.send: an error is raised there."""
+        """As AdminClient.send: an error is raised there."""
         if self.dead:
             raise WireError(f"GET /metrics (set-up): {self.dead}")
         text = (
@@ -118,8 +118,8 @@ class FakeAdmin:
     def everywhere(self, method: str, uri: str) -> list[Response]:
         return [self.send(method, uri)]
 
-    def unread(self) -> str:
-        return self.server.unread
+    def unread_servers(self) -> str | None:
+        return self.server.unread or None
 
     def user(self) -> UserInfo | None:
         return None

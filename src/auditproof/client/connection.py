@@ -17,6 +17,7 @@ from urllib3.exceptions import HTTPError
 
 from auditproof.client import misbehaving
 from auditproof.client.body import JsonObject, json_object
+from auditproof.errors import WireError
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -86,6 +87,14 @@ class Response:
     def header(self, name: str) -> str:
         """The first value of a header, or an empty text."""
         return next((value for key, value in self.headers if key.lower() == name.lower()), "")
+
+    @property
+    def message(self) -> str:
+        """The message of the server's Status object, else the first 200 bytes of the body."""
+        try:
+            return str(self.json()["message"])
+        except WireError:
+            return self.body[:200].decode(errors="replace")
 
     def json(self) -> JsonObject:
         """Return the body as an object whose missing keys raise WireError. Raises WireError if it is none."""

@@ -22,7 +22,7 @@ from auditproof.plugin.backend_records import KUBERNETES, note_account, note_fac
 from auditproof.plugin.pipe_actions import LOADER, cases_of, reads
 from auditproof.proof.backends import Account, Load, account_of, load_of
 from auditproof.proof.prover import Prover
-from auditproof.setup.admin import Admin
+from auditproof.setup.admin import AdminClient
 from auditproof.wait import TimedOut, wait_until
 
 if TYPE_CHECKING:
@@ -68,7 +68,7 @@ class Pipe:
         self._session = session
         self.cluster = session.provider.cluster(policy, settings)
         node.stash[KUBERNETES] = self.cluster.kubernetes
-        self._admin = Admin(self.cluster)
+        self._admin = AdminClient(self.cluster)
         self.path = _log_path(settings, self.cluster)
         self._flags = settings.over({})
         parsed = session.policy(policy)

@@ -25,8 +25,10 @@ from auditproof.proof.fence.result import Sent
 from auditproof.proof.fence.sentinel import choose_sentinel
 from auditproof.proof.server_watch import Vigil
 from auditproof.proof.verdict import Evidence, Verdict, judge
-from auditproof.setup.admin import Admin
+from auditproof.setup.admin import AdminClient
 from auditproof.setup.credentials import Credentials
+from auditproof.setup.objects import Objects
+from auditproof.setup.rbac import Rights
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -79,10 +81,12 @@ class Prover:
         self._vigil = Vigil(died, performed)
         self._cluster, self.kubernetes = cluster, cluster.kubernetes
         self._policy, self._running = policy, running
-        self._admin = Admin(cluster)
-        self._credentials = Credentials(cluster, self._admin, folder)
+        self._admin = AdminClient(cluster)
+        self._objects = Objects(cluster, self._admin)
+        self._rights = Rights(cluster, self._admin, self._objects)
+        self._credentials = Credentials(cluster, self._admin, self._objects, folder)
         self._wires: dict[Identity, Connection] = {}
-        self._owners: dict[str, str] = {}
+        self._owners: dict[str, str | None] = {}
         self._run, self._count = f"auditproof-{secrets.token_hex(6)}", 0
         self.patience_s = patience_s
         logs = open_logs(cluster)
@@ -179,9 +183,9 @@ class Prover:
             paths.append(f"/api/v1/namespaces/{namespace}/serviceaccounts/{name}")
         return next((f"{path}, made by {whose}" for path in paths if (whose := self._whose(path))), "")
 
-    def _whose(self, path: str) -> str:
+    def _whose(self, path: str) -> str | None:
         if path not in self._owners:
-            self._owners[path] = self._admin.whose(path)
+            self._owners[path] = self._objects.owner(path)
         return self._owners[path]
 
     def _sentinel(self, running: Policy) -> Sentinel | None:
@@ -232,16 +236,16 @@ class Prover:
 
     def _located(self, case: Case) -> Case:
         """The case with the cluster's node in the place of ``<node>``."""
-        return replace(case, request=case.request.on(self._admin.node)) if case.request.names_node else case
+        return replace(case, request=case.request.on(self._objects.node)) if case.request.names_node else case
 
     def _prepare(self, cases: Sequence[Case]) -> None:
         given = {id(manifest): manifest for case in cases for manifest in case.given}.values()
         for manifest in given:
-            self._admin.create(manifest)
-        self._admin.settle(given)
+            self._objects.create(manifest)
+        self._objects.await_admission(given)
         if groups := {case.attributes.api_group for case in cases} - self._own_groups:
-            self._foreign_groups |= self._admin.aggregated(groups)
-        self._admin.grant((case.identity, case.attributes) for case in cases)
+            self._foreign_groups |= self._objects.aggregated(groups)
+        self._rights.grant((case.identity, case.attributes) for case in cases)
         for identity in dict.fromkeys(case.identity for case in cases):
             if identity not in self._wires:
                 self._wires[identity] = self._new_wire(identity)

@@ -32,7 +32,8 @@ if TYPE_CHECKING:
 
     from auditproof.clusters.cluster import Cluster
     from auditproof.kube.identity import Identity
-    from auditproof.setup.admin import Admin
+    from auditproof.setup.admin import AdminClient
+    from auditproof.setup.objects import Objects
 
 UNKNOWN_TOKEN = "a-token-that-no-authenticator-knows"  # noqa: S105 - that it is none is the point
 TOKEN_TIMEOUT_S = 15.0  # an API server that has not found its issuer looks for it again after ten seconds
@@ -42,9 +43,10 @@ TOKEN_LIFETIME_S = 3600
 class Credentials:
     """The credentials of the identities on one cluster; ``folder`` is private and takes their files."""
 
-    def __init__(self, cluster: Cluster, admin: Admin, folder: Path) -> None:
+    def __init__(self, cluster: Cluster, admin: AdminClient, objects: Objects, folder: Path) -> None:
         self._cluster = cluster
         self._admin = admin
+        self._objects = objects
         self._folder = folder
         self._made: dict[Identity, Credential] = {}
         self._users: dict[Identity, AuthenticatedUser] = {}
@@ -118,9 +120,9 @@ class Credentials:
     def _service_account(self, identity: Identity) -> tuple[str, str]:
         """Namespace and name of a service account, which is there now."""
         _, _, namespace, name = identity.user.split(":")
-        self._admin.ensure_namespace(namespace)
+        self._objects.ensure_namespace(namespace)
         metadata = {"name": name, "namespace": namespace}
-        self._admin.create({"apiVersion": "v1", "kind": "ServiceAccount", "metadata": metadata})
+        self._objects.create({"apiVersion": "v1", "kind": "ServiceAccount", "metadata": metadata})
         return namespace, name
 
     def _service_account_token(self, identity: Identity) -> str:
@@ -128,10 +130,10 @@ class Credentials:
         spec: dict[str, Any] = {}
         if identity.pod:
             spec = {"boundObjectRef": {"apiVersion": "v1", "kind": "Pod", "name": identity.pod}}
-            self._admin.create(_pod(namespace, identity.pod, name))
+            self._objects.create(_pod(namespace, identity.pod, name))
         if identity.node:
             spec = {"boundObjectRef": {"apiVersion": "v1", "kind": "Node", "name": identity.node}}
-            self._admin.create({"apiVersion": "v1", "kind": "Node", "metadata": {"name": identity.node}})
+            self._objects.create({"apiVersion": "v1", "kind": "Node", "metadata": {"name": identity.node}})
         uri = f"/api/v1/namespaces/{namespace}/serviceaccounts/{name}/token"
         request = {"apiVersion": "authentication.k8s.io/v1", "kind": "TokenRequest", "spec": spec}
         return str(self._admin.post(uri, request).json()["status"]["token"])
@@ -151,7 +153,7 @@ class Credentials:
             "kubernetes.io/serviceaccount/service-account.uid": account["metadata"]["uid"],
         }
         token = oidc.sign(claims, key.read_bytes())
-        self._admin.create(_token_secret(namespace, name, account["metadata"]["uid"], token))
+        self._objects.create(_token_secret(namespace, name, account["metadata"]["uid"], token))
         stored = self._admin.send("GET", f"/api/v1/namespaces/{namespace}/secrets/{name}-token").json()
         return base64.b64decode(stored["data"]["token"]).decode()  # another process of the run may have been first
 
@@ -182,7 +184,7 @@ class Credentials:
         key = self._cluster.client_ca_key
         assert key is not None, "a cluster that is capable of bootstrap tokens has its authority"
         secret = hashlib.sha256(key.read_bytes()).hexdigest()[:16]
-        self._admin.create(_bootstrap_secret(secret))
+        self._objects.create(_bootstrap_secret(secret))
         token = f"{BOOTSTRAP_ID}.{secret}"
         wait_until(lambda: self._knows(token), what="the bootstrap token to be known", timeout_s=TOKEN_TIMEOUT_S)
         return token

@@ -1,4 +1,4 @@
-"""Which RBAC rights identities need for their own requests. Pure.
+"""RBAC: which rights identities need for their own requests, how they are granted, and when they are in force.
 
 An impersonator needs the right to impersonate, and the user it asks for needs the right to act: authorization looks at
 the impersonated user (staging/src/k8s.io/apiserver/pkg/endpoints/filters/impersonation). Anonymous and unauthenticated
@@ -7,22 +7,30 @@ requests get nothing.
 
 from __future__ import annotations
 
+import functools
 import hashlib
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
+from auditproof.errors import WireError
+from auditproof.kube.capability import Capability
 from auditproof.kube.identity import MASTERS, UNAUTHENTICATED_KINDS, IdentityKind
+from auditproof.wait import wait_until
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
+    from auditproof.clusters.cluster import Cluster
     from auditproof.kube.attributes import Attributes
-    from auditproof.kube.identity import Identity, Impersonation
+    from auditproof.kube.identity import AccessRule, Identity, Impersonation
+    from auditproof.setup.admin import AdminClient
+    from auditproof.setup.objects import Objects
 
 GROUP = "rbac.authorization.k8s.io"
 RBAC = f"/apis/{GROUP}/v1"
 MARK_GROUP = "auditproof.dev"
+RIGHTS_TIMEOUT_S = 10.0
 _STREAMS = {"exec", "attach", "portforward"}  # a WebSocket GET needs "create" as well since 1.35
 _ESCALATING = {"roles": "escalate", "clusterroles": "escalate", "rolebindings": "bind", "clusterrolebindings": "bind"}
 
@@ -31,8 +39,8 @@ _ESCALATING = {"roles": "escalate", "clusterroles": "escalate", "rolebindings": 
 class SubjectRules:
     """The RBAC rules (rbac.authorization.k8s.io/v1 PolicyRule) that one user gets.
 
-    On the whole cluster, or in ``namespaces`` alone where they are not None. ``run`` tells the roles of runs apart that
-    are guests on the same cluster.
+    On the whole cluster, or in ``namespaces`` alone where they are not None. ``run`` is the id of the run on a shared
+    cluster, so that each run has roles of its own there, else empty.
     """
 
     user: str
@@ -72,6 +80,39 @@ class SubjectRules:
     def _name(self) -> str:
         told = [self.user, *self.rules, *([self.run] if self.run else [])]
         return "auditproof-" + hashlib.sha256(json.dumps(told).encode()).hexdigest()[:16]
+
+
+class Rights:
+    """Grants rights on one cluster, as its admin; not to be shared between threads."""
+
+    def __init__(self, cluster: Cluster, admin: AdminClient, objects: Objects) -> None:
+        self._cluster = cluster
+        self._admin = admin
+        self._objects = objects
+
+    def grant(self, requests: Iterable[tuple[Identity, Attributes]]) -> None:
+        """Give every identity the rights that its own requests need, and wait until every API server knows of them.
+
+        Where they may not be given on the whole cluster, they are given in the namespaces that the run has made, for
+        the requests there. Raises WireError where the server refuses, TimedOut where the rights do not take effect.
+        """
+        everywhere = Capability.GRANTS_CLUSTER_RIGHTS in self._cluster.capabilities
+        own = None if everywhere else self._objects.namespaces
+        wanted = (request for request in requests if own is None or request[1].namespace in own)
+        granted = [replace(rules, namespaces=own, run=self._cluster.guest) for rules in rules_needed(wanted)]
+        for rules in granted:
+            for uri, manifest in rules.manifests():
+                self._admin.post(uri, self._objects.labelled(manifest))
+        for review in (review for rules in granted for review in rules.reviews()):
+            what = f"the rights of {review['spec']['user']} to take effect"
+            wait_until(functools.partial(self._allowed, review), what=what, timeout_s=RIGHTS_TIMEOUT_S)
+
+    def _allowed(self, review: dict[str, Any]) -> bool | None:
+        responses = self._admin.everywhere("POST", "/apis/authorization.k8s.io/v1/subjectaccessreviews", review)
+        for response in responses:
+            if response.status != 201:
+                raise WireError(f"set-up: a SubjectAccessReview was answered {response.status}: {response.message}")
+        return all(response.json()["status"]["allowed"] for response in responses) or None
 
 
 def rules_needed(requests: Iterable[tuple[Identity, Attributes]]) -> tuple[SubjectRules, ...]:
@@ -123,7 +164,7 @@ def _impersonate_rules(asked: Impersonation) -> Iterator[dict[str, Any]]:
         yield {"apiGroups": ["authentication.k8s.io"], "resources": resources, "verbs": ["impersonate"]}
 
 
-def _extra_rule(access: Any) -> dict[str, Any]:
+def _extra_rule(access: AccessRule) -> dict[str, Any]:
     named = {
         "apiGroups": access.api_groups,
         "resources": access.resources,

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from auditproof.kube.attributes import Attributes, UserInfo
     from auditproof.proof.clock import Clock
     from auditproof.proof.fence.batch_log import BatchLog
-    from auditproof.setup.admin import Admin
+    from auditproof.setup.admin import AdminClient
 
 BASE_TIMEOUT_S = 10.0  # how long a log may take to agree with the counters before anything is performed
 MOST_OFFSETS, FEW_OFFSETS = 512, 8
@@ -62,7 +62,7 @@ class Agreement:
     be read, ``unread`` why events may be in a log that nobody reads; both are mostly empty.
     """
 
-    def __init__(self, log: BatchLog, admin: Admin, servers: int, *, own: bool) -> None:
+    def __init__(self, log: BatchLog, admin: AdminClient, servers: int, *, own: bool) -> None:
         self._log, self._admin, self._own = log, admin, own
         self._metrics = Metrics(admin, servers)
         self._before: Scrape | None = None
@@ -108,7 +108,7 @@ class Agreement:
         if self._before is None and not self.blind and (first := self._metrics.first()) is not None:
             if not sum(first.counters.levels.values()):
                 raise AuditproofError(AUDIT_OFF)  # there may be no log either
-            self._unread = self._admin.unread() if self._log.in_order else ""
+            self._unread = (self._admin.unread_servers() or "") if self._log.in_order else ""
             self._asker = self._admin.user()
         if not self._log.catch_up(anew=self._base is None, whole=self._own and self._counts):
             self._base = None

@@ -35,7 +35,7 @@ if TYPE_CHECKING:
     from auditproof.kube.attributes import Attributes
     from auditproof.kube.identity import Identity
     from auditproof.proof.fence.sentinel import Sentinel
-    from auditproof.setup.admin import Admin
+    from auditproof.setup.admin import AdminClient
 
 DEATH_TIMEOUT_S = 1.0
 FENCE_TIMEOUT_S = 10.0  # how long the sentinel's event may take into the log; in blocking mode it is there at once
@@ -50,7 +50,7 @@ class Enclosure:
     def __init__(
         self,
         log: AuditLog,
-        admin: Admin,
+        admin: AdminClient,
         sentinel: Sentinel | None,
         new_wire: Callable[[Identity], Connection],
         next_id: Callable[[], str],

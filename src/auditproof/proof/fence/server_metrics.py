@@ -9,7 +9,7 @@ from auditproof.errors import AuditproofError
 
 if TYPE_CHECKING:
     from auditproof.client.connection import Response
-    from auditproof.setup.admin import Admin
+    from auditproof.setup.admin import AdminClient
 
 METRICS = "/metrics"
 
@@ -17,7 +17,7 @@ METRICS = "/metrics"
 class Metrics:
     """Reads the counters of ``servers`` API servers; ``blind`` says why that cannot be, once ``first`` has tried."""
 
-    def __init__(self, admin: Admin, servers: int) -> None:
+    def __init__(self, admin: AdminClient, servers: int) -> None:
         self._admin = admin
         self._servers = servers
         self.blind = ""
