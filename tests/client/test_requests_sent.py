@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from auditproof.client.connection import Connection, Credential, Response
+from auditproof.client.connection import Connection, Response
+from auditproof.client.credential import Credential
 from auditproof.clusters.pki.x509 import Authority
 from auditproof.kube.action import Request
 

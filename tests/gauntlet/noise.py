@@ -31,8 +31,9 @@ class Noise:
     """Sends requests as alice and as somebody else, from its beginning until it is closed."""
 
     def __init__(self, cluster: Cluster, folder: Path, random: Random) -> None:
-        assert cluster.client_ca is not None and cluster.client_ca_key is not None
-        authority = pki.Authority.load(cluster.client_ca, cluster.client_ca_key)
+        files = cluster.authorities.client
+        assert files is not None
+        authority = pki.Authority.load(files.certificate, files.key)
         self._pairs = [
             authority.client("alice", ["dev"]).write(folder, "noise-alice"),
             authority.client("stranger").write(folder, "noise-stranger"),

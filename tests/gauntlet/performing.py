@@ -10,6 +10,7 @@ from dataclasses import dataclass, field, replace
 from random import Random
 from typing import TYPE_CHECKING
 
+from auditproof.clusters.cluster import LogPlace
 from auditproof.errors import AuditproofError
 from auditproof.proof.prover import Prover
 from auditproof.proof.run_counters import count
@@ -103,7 +104,7 @@ def _disturbed(plan: Plan, station: Station, folder: Path, done: Performed, stac
         reader = Reader(cluster.log, target, [lie.make() for lie in plan.lies])
         stack.callback(reader.close)
         source = f"command:tail -c +{{start}} {target}" if plan.by_command else f"file:{target}"
-        cluster = replace(cluster, log=target, sources=(source,))
+        cluster = replace(cluster, log_place=LogPlace(target, (source,)))
     station.way.script(plan.way, plan.chance, plan.seed)
     if plan.pause:
         pause = Pause(station.directory, cluster.name, plan.pause, plan.seed, kill=plan.kill)
@@ -112,7 +113,7 @@ def _disturbed(plan: Plan, station: Station, folder: Path, done: Performed, stac
         script = Script(plan.meddles, Between(plan.noise))
         station.proxy.script = script
         done.between = script.between
-        cluster = replace(cluster, url=station.proxy.url, ca=station.proxy.ca)
+        cluster = replace(cluster, endpoint=replace(cluster.endpoint, url=station.proxy.url, ca=station.proxy.ca))
     return cluster
 
 

@@ -63,7 +63,7 @@ class Proxy:
     def __init__(self, cluster: Cluster, folder: Path, folders: Sequence[Path]) -> None:
         self.script = Script()
         self.target = urlsplit(cluster.url)
-        self._folders = [*folders, *([cluster.admin_cert.parent] if cluster.admin_cert else [])]
+        self._folders = [*folders, *([cluster.admin.cert.parent] if cluster.admin.cert else [])]
         self._pairs: dict[bytes, tuple[Path, Path]] = {}
         self._contexts: dict[bytes, ssl.SSLContext] = {}
         self._server_ca = cluster.ca
@@ -72,7 +72,7 @@ class Proxy:
         certificate, key = authority.server("gauntlet-proxy").write(folder, "proxy")
         self.tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         self.tls.load_cert_chain(certificate, key)
-        self.tls.load_verify_locations(cluster.client_ca)
+        self.tls.load_verify_locations(cluster.authorities.client.certificate)
         self.tls.verify_mode = ssl.CERT_OPTIONAL
         self._server = _Listener(self)
         self.url = f"https://127.0.0.1:{self._server.server_address[1]}"

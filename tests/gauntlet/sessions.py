@@ -172,7 +172,7 @@ def _junit(code: int, shown: int, file: Path) -> Iterator[str]:
 
 def _connect(project: Path, cluster: Cluster) -> None:
     """A kubeconfig and a profile by which the project reaches the server."""
-    user = {"client-certificate": str(cluster.admin_cert), "client-key": str(cluster.admin_key)}
+    user = {"client-certificate": str(cluster.admin.cert), "client-key": str(cluster.admin.key)}
     config = {
         "apiVersion": "v1",
         "kind": "Config",
@@ -189,7 +189,10 @@ def _connect(project: Path, cluster: Cluster) -> None:
         "kubeconfig": "kubeconfig",
         "log": [str(cluster.log)],
         "rights": "cluster",
-        "clientCA": {"certificate": str(cluster.client_ca), "key": str(cluster.client_ca_key)},
+        "clientCA": {
+            "certificate": str(cluster.authorities.client.certificate),
+            "key": str(cluster.authorities.client.key),
+        },
     }
     (project / "kubeconfig").write_text(json.dumps(config))
     (project / "existing.yaml").write_text(json.dumps(profile))

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from auditproof.audit.policy.load import load_policy, parse_policy
 from auditproof.audit.server_flags import Settings
+from auditproof.clusters.cluster import LogPlace
 from auditproof.clusters.embedded import Embedded
 from auditproof.clusters.profile import load_profile
 from auditproof.clusters.run.run_directory import RunDirectory
@@ -101,7 +102,11 @@ class Station:
         cluster = embedded.cluster(path, Settings.of(BATCHED if kind.batch else {}, flags))
         judged = load_policy(path) if kind.said else parse_policy(policy_text(random).encode(), "said.json")
         if kind.guest:
-            cluster = replace(cluster, sources=(f"file:{cluster.log}",), guest="gauntlet")
+            cluster = replace(
+                cluster,
+                log_place=LogPlace(cluster.log, (f"file:{cluster.log}",)),
+                shared_run_id="gauntlet",
+            )
         proxy = Proxy(cluster, folder, [keys])
         said: Callable[[], str] = lambda: "" if kind.guest else embedded.request_log(cluster)  # noqa: E731
         return Station(kind, cluster, judged, folder, directory, proxy, way, lambda: embedded.failure(cluster), said)

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from auditproof import content
-from auditproof.client.connection import Connection, Credential
+from auditproof.client.connection import Connection
 from auditproof.clusters.embedded import Embedded
 from auditproof.clusters.profile import load_profile
 from auditproof.clusters.run.run_directory import RunDirectory
@@ -65,7 +65,7 @@ def test_a_line_that_was_taken_out_of_the_log_is_noticed(own: Cluster, monkeypat
 @pytest.mark.covers("T33")
 def test_counters_that_are_not_this_logs_are_noticed(own: Cluster, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(counting, "QUIET_TIMEOUT_S", 1.0)
-    wire = Connection(own.url, own.ca, Credential(own.admin_cert, own.admin_key))
+    wire = Connection(own.url, own.ca, own.admin)
     assert wire.send(path_request("DELETE", "/metrics"), audit_id="reset", user_agent="test").status == 200
     wire.close()
 
@@ -91,7 +91,7 @@ rules:
 def test_every_excluded_request_is_counted_as_one(embedded: Embedded, write_policy: Callable[[str], Path]) -> None:
     """Exact where nothing else is excluded: as many requests come to level None as were sent, and no more."""
     cluster = embedded.cluster(write_policy(QUIET))
-    wire = Connection(cluster.url, cluster.ca, Credential(cluster.admin_cert, cluster.admin_key))
+    wire = Connection(cluster.url, cluster.ca, cluster.admin)
     before = count(cluster)
     for number in range(5):
         answer = wire.send(path_request("GET", "/api/v1/configmaps"), audit_id=f"none-{number}", user_agent="test")

@@ -81,7 +81,7 @@ def cluster(embedded: Embedded, everything: Path) -> Cluster:
 
 def get(cluster: Cluster, path: str) -> bytes:
     context = ssl.create_default_context(cafile=str(cluster.ca))
-    context.load_cert_chain(cluster.admin_cert, cluster.admin_key)
+    context.load_cert_chain(cluster.admin.cert, cluster.admin.key)
     with urllib.request.urlopen(cluster.url + path, context=context, timeout=10) as answer:
         return bytes(answer.read())
 

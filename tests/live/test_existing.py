@@ -14,7 +14,6 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from auditproof.audit.server_flags import Settings
-from auditproof.clusters.cluster import probe_of
 from auditproof.clusters.existing.cleanup import find_made, labels
 from auditproof.wait import wait_until
 
@@ -66,7 +65,7 @@ def cluster(embedded: Embedded, policy: Path) -> Cluster:
 
 @pytest.fixture(scope="module")
 def admin(cluster: Cluster) -> Probe:
-    return probe_of(cluster)
+    return cluster.probe()
 
 
 @pytest.fixture
@@ -79,7 +78,7 @@ def project(tmp_path: Path, cluster: Cluster) -> Path:
 
 
 def kubeconfig(path: Path, cluster: Cluster, **user: str) -> Path:
-    known = user or {"client-certificate": str(cluster.admin_cert), "client-key": str(cluster.admin_key)}
+    known = user or {"client-certificate": str(cluster.admin.cert), "client-key": str(cluster.admin.key)}
     config = {
         "apiVersion": "v1",
         "kind": "Config",
@@ -100,7 +99,10 @@ def profile(path: Path, cluster: Cluster, **more: Any) -> Path:
         "kubernetes": "1.37",
         "kubeconfig": "kubeconfig",
         "log": [str(cluster.log)],
-        "clientCA": {"certificate": str(cluster.client_ca), "key": str(cluster.client_ca_key)},
+        "clientCA": {
+            "certificate": str(cluster.authorities.client.certificate),
+            "key": str(cluster.authorities.client.key),
+        },
     }
     path.write_text(json.dumps(keys | more))
     return path

@@ -231,7 +231,7 @@ def test_the_cluster_is_proven_by_somebody_who_only_has_its_kubeconfig_and_its_l
 
 
 def test_the_authoritys_key_is_for_its_owner_alone(kind: Kind, everything: Path) -> None:
-    assert kind.cluster(everything).client_ca_key.stat().st_mode & 0o777 == 0o600
+    assert kind.cluster(everything).authorities.client.key.stat().st_mode & 0o777 == 0o600
 
 
 def test_another_process_of_the_run_joins_the_cluster(kind: Kind, directory: RunDirectory, everything: Path) -> None:

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from pathlib import Path
 
-    from auditproof.clusters.cluster import Cluster
+    from auditproof.clusters.cluster import Cluster, LogPlace
     from auditproof.proof.verdict import Verdict
 
 POLICY = """\
@@ -80,7 +80,12 @@ def verdicts(prover: Prover, wanted: list[Case]) -> list[Verdict]:
 
 
 def files(cluster: Cluster) -> list[str]:
-    return [source.removeprefix("file:") for source in cluster.sources]
+    return [source.removeprefix("file:") for source in cluster.log_place.sources]
+
+
+def with_sources(cluster: Cluster, *sources: str) -> LogPlace:
+    """The place of the cluster's logs, said to be these."""
+    return replace(cluster.log_place, sources=sources)
 
 
 def test_what_either_server_records_is_proven_and_so_is_what_neither_does(
@@ -116,7 +121,9 @@ def test_a_server_that_nobody_spoke_of_is_noticed_and_what_is_absent_is_unproven
     cluster: Cluster, policy: Path, directory: RunDirectory, provider: Embedded
 ) -> None:
     """Somebody else's cluster of two servers, of which one log is given."""
-    guest = replace(cluster, sources=cluster.sources[:1], guest="somebody")
+    guest = replace(
+        cluster, log_place=with_sources(cluster, *cluster.log_place.sources[:1]), shared_run_id="another-team"
+    )
     prover = prover_of(guest, policy, directory, provider)
     prover.patience_s = 2
     excluded = verdicts(prover, steps("configmaps", Expectation(level=Level.NONE, status=200), "guests"))
@@ -135,8 +142,8 @@ def test_a_log_that_is_of_neither_server_is_noticed(
 ) -> None:
     stale = tmp_path / "audit.log"
     stale.write_bytes(cluster.log.read_bytes())
-    wrong = replace(cluster, sources=(cluster.sources[0], cluster.sources[1], f"file:{stale}"))
-    prover = prover_of(replace(wrong, sources=wrong.sources[1:]), policy, directory, provider)
+    wrong = with_sources(cluster, *cluster.log_place.sources[1:2], f"file:{stale}")
+    prover = prover_of(replace(cluster, log_place=wrong), policy, directory, provider)
     prover.patience_s = 2
     found = verdicts(prover, steps("configmaps", Expectation(level=Level.NONE, status=200)))
     prover.close()

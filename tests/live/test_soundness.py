@@ -176,7 +176,7 @@ def test_a_user_who_is_filtered_out_on_somebody_elses_cluster_is_not_taken_for_e
     file = write_policy(POLICY.replace("[bob]", "[bob, carol]"))
     believed = load_policy(file)
     log = TamperedLog(cluster.log, tmp_path / "audit.log", lambda _: [])
-    somebodys = replace(cluster, guest="run", sources=(), policy=file)
+    somebodys = replace(cluster, shared_run_id="run", policy=file)
     prover = Prover(
         somebodys,
         believed,

@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import argparse
-import base64
 import json
 import os
 import sys
 from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from auditproof.auditlog.sources import EVENTS
 from auditproof.cli.command import add_command
+from auditproof.client.credential import Credential
+from auditproof.clusters.kubeconfig_file import write_kubeconfig
 from auditproof.clusters.pki.x509 import write_private
 from auditproof.clusters.stand_ins import event_receiver_process as receiving
 from auditproof.clusters.stand_ins.event_receiver import Behaviour, write_keys
@@ -75,22 +76,8 @@ def _prepare(folder: Path, address: str, port: int) -> None:
     if not (folder / "ca.crt").exists():
         write_keys(folder, address)
     write_private(folder / "behaviour.json", json.dumps(asdict(Behaviour())).encode())
-    write_private(folder / "kubeconfig", json.dumps(_kubeconfig(folder, address, port), indent=1).encode())
+    credential = Credential(folder / "client.crt", folder / "client.key")
+    url = f"https://{address}:{port}/audit"
+    # With the keys in it, because it is the API server's machine that reads it.
+    write_kubeconfig(folder / "kubeconfig", url, folder / "ca.crt", credential, embed=True)
     (folder / EVENTS).touch(mode=0o600)
-
-
-def _kubeconfig(folder: Path, address: str, port: int) -> dict[str, Any]:
-    """With the keys in it, because it is the API server's machine that reads it."""
-    data = {
-        name: base64.b64encode((folder / name).read_bytes()).decode() for name in ("ca.crt", "client.crt", "client.key")
-    }
-    cluster = {"server": f"https://{address}:{port}/audit", "certificate-authority-data": data["ca.crt"]}
-    user = {"client-certificate-data": data["client.crt"], "client-key-data": data["client.key"]}
-    return {
-        "apiVersion": "v1",
-        "kind": "Config",
-        "clusters": [{"name": "receiver", "cluster": cluster}],
-        "users": [{"name": "kube-apiserver", "user": user}],
-        "contexts": [{"name": "audit", "context": {"cluster": "receiver", "user": "kube-apiserver"}}],
-        "current-context": "audit",
-    }

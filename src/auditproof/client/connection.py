@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
     from urllib3 import BaseHTTPResponse
 
+    from auditproof.client.credential import Credential
     from auditproof.kube.action import Request
 
 CONNECT_TIMEOUT_S = 5.0
@@ -46,19 +47,6 @@ _PROTOCOLS = {
     "websocket": ("Sec-WebSocket-Protocol", _CHANNELS[:1], ("SPDY/3.1+portforward.k8s.io",)),
     "spdy": ("X-Stream-Protocol-Version", _CHANNELS, ("portforward.k8s.io",)),
 }
-
-
-@dataclass(frozen=True, slots=True)
-class Credential:
-    """How an identity shows who it is: client certificate and key (PEM files), a bearer token, or nothing.
-
-    ``headers`` are sent with every request in addition, e.g. those of an authenticating proxy or of impersonation.
-    """
-
-    cert: Path | None = None
-    key: Path | None = None
-    token: str = ""
-    headers: tuple[tuple[str, str], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,7 +114,7 @@ class Connection:
     """
 
     def __init__(self, url: str, ca: Path | None, credential: Credential) -> None:
-        pair = (credential.cert, credential.key) if credential.cert and credential.key else None
+        pair = credential.pair
         # Not urllib3.PoolManager or ProxyManager: the environment's proxies must not see or change a judged request.
         self._pool = connection_from_url(
             url,

@@ -11,14 +11,12 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 
-def https_connection(
-    url: str, ca: Path | None, pair: tuple[Path, Path | None] | None, timeout_s: float
-) -> HTTPSConnection:
+def https_connection(url: str, ca: Path | None, pair: tuple[Path, Path] | None, timeout_s: float) -> HTTPSConnection:
     """A connection to host and port of ``url``, which is opened by the first request.
 
     ``ca`` is the PEM file that verifies the server, None for the system's authorities; ``pair`` is the certificate and
-    key of the client (PEM files; the key may be in the file of the certificate), None for a client without one. Raises
-    OSError where a file cannot be read or holds no PEM.
+    key of the client (PEM files), None for a client without one. Raises OSError where a file cannot be read or holds no
+    PEM.
     """
     context = ssl.create_default_context(cafile=str(ca) if ca else None)
     if pair is not None:

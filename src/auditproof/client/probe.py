@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 from auditproof.client.body import JsonObject, json_object
+from auditproof.client.credential import NO_CREDENTIAL, Credential
 from auditproof.client.https import https_connection
 from auditproof.errors import ClusterError, WireError
 
@@ -46,15 +47,12 @@ class Answer:
 class Probe:
     """Asks the API server at ``url`` (https base address) as one user.
 
-    ``ca`` is the PEM file that verifies the server, None for the system's authorities. The user is shown by ``cert``
-    and ``key`` (PEM files), or by the bearer token ``token``, which is empty where there is none.
+    ``ca`` is the PEM file that verifies the server, None for the system's authorities.
     """
 
     url: str
     ca: Path | None
-    cert: Path | None = None
-    key: Path | None = None
-    token: str = ""
+    credential: Credential = NO_CREDENTIAL
 
     def request(
         self, method: str, path: str, body: Any = None, *, timeout_s: float = TIMEOUT_S, begin: int | None = None
@@ -65,12 +63,11 @@ class Probe:
         header). Raises ClusterError where no response comes within ``timeout_s`` seconds for each read.
         """
         headers = {"User-Agent": USER_AGENT, "Accept": "application/json" if begin is None else "*/*"}
-        headers |= {"Authorization": f"Bearer {self.token}"} if self.token else {}
+        headers |= {"Authorization": f"Bearer {self.credential.token}"} if self.credential.token else {}
         headers |= {"Content-Type": "application/json"} if body is not None else {}
         headers |= {"Range": f"bytes={begin}-"} if begin else {}
         data = None if body is None else json.dumps(body).encode()
-        pair = (self.cert, self.key) if self.cert is not None else None
-        connection = https_connection(self.url, self.ca, pair, timeout_s)
+        connection = https_connection(self.url, self.ca, self.credential.pair, timeout_s)
         try:
             connection.request(method, f"{urlsplit(self.url).path.rstrip('/')}{path}", data, headers)
             response = connection.getresponse()

@@ -1,64 +1,121 @@
-"""The seam between providers and everything else: Capability, Cluster, Provider."""
+"""What every provider of clusters gives to everything else: a Cluster, in four parts, and the protocol Provider."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import Path  # noqa: TC003 - pydantic needs it at run time
 from typing import TYPE_CHECKING, Protocol
 
 from auditproof.audit.server_flags import NO_SETTINGS, Settings
+from auditproof.client.credential import Credential  # noqa: TC001 - pydantic needs it at run time
 from auditproof.client.probe import Probe
-from auditproof.kube.capability import Capability as Capability  # noqa: TC001 - the providers take it from here
+from auditproof.kube.capability import Capability  # noqa: TC001 - pydantic needs it at run time
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
-    from pathlib import Path
+
+
+@dataclass(frozen=True, slots=True)
+class Endpoint:
+    """How the API server, or a load balancer in front of several, is reached.
+
+    ``url`` is the https base address, ``ca`` the PEM file that verifies it (None: the system's authorities).
+    ``client_address`` is the IP address from which the server sees the requests of this machine come.
+    """
+
+    url: str
+    ca: Path | None
+    client_address: str = "127.0.0.1"
+
+
+@dataclass(frozen=True, slots=True)
+class KeyFiles:
+    """A certificate and its private key, PEM files."""
+
+    certificate: Path
+    key: Path
+
+
+@dataclass(frozen=True, slots=True)
+class Authorities:
+    """What issues the credentials that the API server accepts; None where it is not known to this run.
+
+    ``client`` signs client certificates, ``front_proxy`` the certificates of authenticating proxies,
+    ``service_account_key`` the tokens of service accounts, ``issuer_key`` those of the stand-in for an OpenID Connect
+    issuer (PEM files). ``static_token`` is the token of the user STATIC_USER.
+    """
+
+    client: KeyFiles | None = None
+    front_proxy: KeyFiles | None = None
+    service_account_key: Path | None = None
+    issuer_key: Path | None = None
+    static_token: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class LogPlace:
+    """Where the audit log is: ``file``, or ``sources``, one for each API server (see auditlog.sources)."""
+
+    file: Path
+    sources: tuple[str, ...] = ()
+
+    @property
+    def servers(self) -> int:
+        """How many API servers write a log."""
+        return len(self.sources) or 1
 
 
 @dataclass(frozen=True, slots=True)
 class Cluster:
     """A running API server with one policy; plain data, so that any process of a run can use it.
 
-    ``url`` is the https base address, ``ca`` the PEM file that verifies it (None: the system's own authorities),
-    ``client_ca`` and ``client_ca_key`` the PEM files of the authority whose client certificates it accepts, where they
-    are known, ``admin_cert`` and ``admin_key`` those of a user who may set up what is to be proven, or ``admin_token``
-    that user's token. ``front_proxy_ca`` and its key are those of the authority whose certificates make an
-    authenticating proxy, ``static_token`` is the token of the user STATIC_USER, each where the cluster is capable
-    of it. ``policy`` is the file that the server was started with and ``log`` its audit log, or ``sources`` say where
-    it is read (see clusters.sources), one for each API server behind ``url``.
-    ``service_account_key`` signs the tokens of service accounts, ``issuer_key`` those of the local OpenID Connect
-    issuer, whose https address is ``callback``: there webhooks of ours answer, too (see ``answering``).
-    ``client`` is the address from which the server sees the requests of this machine come.
-    ``guest`` is empty where the cluster is the run's own; on somebody else's it is the id of the run, by which
-    everything that is made there is labelled, and nothing else is touched.
+    ``policy`` is the file that the server was started with, ``admin`` the credential of a user who may set up what is
+    to be proven. ``stand_in_url`` is the https address of the run's own OpenID Connect issuer and webhooks (see
+    stand_ins.issuer_and_webhooks), None where the cluster has none. ``shared_run_id`` is None where the cluster belongs
+    to the run; on a cluster that is shared with other teams it is the id of the run, by which everything that is made
+    there is labelled, and nothing else is touched.
     """
 
     name: str
     provider: str
     kubernetes: str
-    url: str
-    ca: Path | None
-    admin_cert: Path | None
-    admin_key: Path | None
-    client_ca: Path | None
-    client_ca_key: Path | None
     policy: Path
-    log: Path
     capabilities: frozenset[Capability]
-    front_proxy_ca: Path | None = None
-    front_proxy_ca_key: Path | None = None
-    static_token: str = ""
-    service_account_key: Path | None = None
-    issuer_key: Path | None = None
-    callback: str = ""
-    client: str = "127.0.0.1"
-    admin_token: str = ""
-    sources: tuple[str, ...] = ()
-    guest: str = ""
+    endpoint: Endpoint
+    admin: Credential
+    authorities: Authorities
+    log_place: LogPlace
+    stand_in_url: str | None = None
+    shared_run_id: str | None = None
+
+    @property
+    def url(self) -> str:
+        """The https base address."""
+        return self.endpoint.url
+
+    @property
+    def ca(self) -> Path | None:
+        """The PEM file that verifies the server; None for the system's authorities."""
+        return self.endpoint.ca
+
+    @property
+    def log(self) -> Path:
+        """The audit log's file."""
+        return self.log_place.file
 
     @property
     def servers(self) -> int:
         """How many API servers are behind the address."""
-        return len(self.sources) or 1
+        return self.log_place.servers
+
+    @property
+    def is_shared(self) -> bool:
+        """Whether the cluster is shared with other teams, so that nothing of theirs may be touched."""
+        return self.shared_run_id is not None
+
+    def probe(self) -> Probe:
+        """Asks the API server as the admin; nothing is proven by that."""
+        return Probe(self.endpoint.url, self.endpoint.ca, self.admin)
 
 
 class Provider(Protocol):
@@ -94,8 +151,3 @@ class Provider(Protocol):
     def failure(self, cluster: Cluster) -> str | None:
         """Which of the cluster's servers has ended, with its last words; None while all of them run."""
         ...
-
-
-def probe_of(cluster: Cluster) -> Probe:
-    """The admin's connection to a cluster."""
-    return Probe(cluster.url, cluster.ca, cluster.admin_cert, cluster.admin_key, cluster.admin_token)

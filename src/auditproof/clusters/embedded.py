@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import json
 import shutil
-import socket
 import sys
 from dataclasses import replace
 from functools import partial
@@ -16,11 +15,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from auditproof.audit.server_flags import NO_SETTINGS, Settings
+from auditproof.client.credential import Credential
 from auditproof.clusters.binaries.find import Binaries, find_binaries
-from auditproof.clusters.cluster import Capability, Cluster
+from auditproof.clusters.cluster import Authorities, Cluster, Endpoint, KeyFiles, LogPlace
 from auditproof.clusters.pki import x509 as pki
 from auditproof.clusters.pki.static_tokens import FILE as STATIC_TOKENS
 from auditproof.clusters.pki.static_tokens import read_static_token, write_static_token
+from auditproof.clusters.ports import LOOPBACK, reserve_port
 from auditproof.clusters.run.readiness import REQUESTS_LOGGED, START_TIMEOUT_S, ask, exited, wait_ready
 from auditproof.clusters.server_registry import Servers
 from auditproof.clusters.stand_ins import balancer
@@ -31,6 +32,7 @@ from auditproof.clusters.stand_ins.node_network import LABEL as NETWORK
 from auditproof.clusters.stand_ins.node_network import LOG as NETWORK_LOG
 from auditproof.clusters.stand_ins.node_network import accepts, start_network, write_network_keys
 from auditproof.errors import ClusterError
+from auditproof.kube.capability import Capability
 from auditproof.kube.identity import FRONT_PROXY, MASTERS
 
 if TYPE_CHECKING:
@@ -114,12 +116,13 @@ class Embedded:
         network = start_network(self._run, keys)
         callback = start_callback(self._run, keys, pki.Authority.load(keys / "ca.crt", keys / "ca.key"))
         copy = folder / "policy.yaml"
-        described = replace(self._describe(name, folder, "", keys, copy), callback=callback.url)
+        described = replace(self._describe(name, folder, "", keys, copy), stand_in_url=callback.url)
         flags = partial(self._flags, keys=keys, socket_path=self._etcd(), others=network | callback.flags)
         clusters = []
         for log in self._logs(described):
-            with _reserve_port() as port:
-                cluster = replace(described, url=f"https://127.0.0.1:{port.getsockname()[1]}", log=log)
+            with reserve_port() as port:
+                endpoint = replace(described.endpoint, url=f"https://{LOOPBACK}:{port.getsockname()[1]}")
+                cluster = replace(described, endpoint=endpoint, log_place=LogPlace(log))
                 self._start_one(cluster, log.parent.name, flags(cluster, settings=settings), str(policy))
             clusters.append(cluster)
         version = json.loads(ask(clusters[0], "/version") or b"{}").get("gitVersion", "unknown")
@@ -147,11 +150,14 @@ class Embedded:
         if len(clusters) == 1:
             return first
         targets = [cluster.url.rpartition(":")[2] for cluster in clusters]
-        with _reserve_port() as port:
+        with reserve_port() as port:
             number = port.getsockname()[1]
             command = [sys.executable, "-I", "-S", balancer.__file__, str(number), *targets]
+            sources = tuple(f"file:{cluster.log}" for cluster in clusters)
             together = replace(
-                first, url=f"https://127.0.0.1:{number}", sources=tuple(f"file:{cluster.log}" for cluster in clusters)
+                first,
+                endpoint=replace(first.endpoint, url=f"https://{LOOPBACK}:{number}"),
+                log_place=replace(first.log_place, sources=sources),
             )
             log = folder / "balancer.log"
             pid = self._run.start(f"{name}-balancer", command, log)
@@ -159,24 +165,23 @@ class Embedded:
         return together
 
     def _describe(self, name: str, folder: Path, url: str, keys: Path, policy: Path) -> Cluster:
+        authorities = Authorities(
+            client=KeyFiles(keys / "ca.crt", keys / "ca.key"),
+            front_proxy=KeyFiles(keys / "front-proxy-ca.crt", keys / "front-proxy-ca.key"),
+            service_account_key=keys / "service-account.key",
+            issuer_key=keys / ISSUER_KEY,
+            static_token=read_static_token(keys),
+        )
         return Cluster(
             name=name,
             provider="embedded",
             kubernetes=self._kubernetes,
-            url=url,
-            ca=keys / "ca.crt",
-            admin_cert=keys / "admin.crt",
-            admin_key=keys / "admin.key",
-            client_ca=keys / "ca.crt",
-            client_ca_key=keys / "ca.key",
             policy=policy,
-            log=folder / "audit" / "audit.log",
             capabilities=CAPABILITIES,
-            front_proxy_ca=keys / "front-proxy-ca.crt",
-            front_proxy_ca_key=keys / "front-proxy-ca.key",
-            static_token=read_static_token(keys),
-            service_account_key=keys / "service-account.key",
-            issuer_key=keys / ISSUER_KEY,
+            endpoint=Endpoint(url, keys / "ca.crt"),
+            admin=Credential(keys / "admin.crt", keys / "admin.key"),
+            authorities=authorities,
+            log_place=LogPlace(folder / "audit" / "audit.log"),
         )
 
     def _flags(
@@ -290,11 +295,3 @@ def _write_keys(folder: Path) -> None:
     private, public = pki.signing_key()
     pki.write_private(folder / "service-account.key", private)
     pki.write_private(folder / "service-account.pub", public)
-
-
-def _reserve_port() -> socket.socket:
-    """A socket bound to a free port that does not listen: the port cannot be given to anybody else meanwhile."""
-    reserved = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
-    reserved.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
-    reserved.bind(("127.0.0.1", 0))
-    return reserved

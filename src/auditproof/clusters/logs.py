@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING
 from auditproof.auditlog.file_log import AuditLog, FileLog
 from auditproof.auditlog.remote_log import StreamLog
 from auditproof.auditlog.sources import EVENTS, WEBHOOKS, parse_source, words_of
-from auditproof.clusters.cluster import probe_of
 from auditproof.errors import ClusterError, LogUnreadable
 
 if TYPE_CHECKING:
@@ -24,7 +23,7 @@ FETCH_TIMEOUT_S = 60.0
 
 def open_logs(cluster: Cluster) -> tuple[AuditLog, ...]:
     """The logs of a cluster, one for each API server."""
-    return tuple(_open(spec, cluster) for spec in cluster.sources) or (FileLog(cluster.log),)
+    return tuple(_open(spec, cluster) for spec in cluster.log_place.sources) or (FileLog(cluster.log),)
 
 
 def _open(spec: str, cluster: Cluster) -> AuditLog:
@@ -39,7 +38,7 @@ def _open(spec: str, cluster: Cluster) -> AuditLog:
     if source.kind == "node":
         node, _, file = path.partition("/")
         path = f"/api/v1/nodes/{node}/proxy/logs/{file}"
-    return StreamLog(f"{cluster.url}{path}", partial(_get, probe_of(cluster), path))
+    return StreamLog(f"{cluster.url}{path}", partial(_get, cluster.probe(), path))
 
 
 def _run(command: str, offset: int) -> tuple[int, bytes]:

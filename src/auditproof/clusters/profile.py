@@ -12,6 +12,7 @@ from pydantic import Field
 from auditproof import content
 from auditproof.audit.server_flags import RESERVED
 from auditproof.auditlog.sources import parse_source
+from auditproof.clusters.cluster import KeyFiles
 from auditproof.errors import ClusterError, Position, Problem, SourceError
 from auditproof.kube.yaml.strict_model import Strict, read_model
 from auditproof.text.paths import path_of
@@ -45,16 +46,15 @@ class Place:
 
     ``kubeconfig`` is a file, or ``default`` for the one that kubectl takes, with its ``context``, the current one where
     that is empty. ``logs`` say where each API server's log is read (see clusters.sources). ``cluster_rights``: its
-    identities may be given rights on the whole cluster, and change what is in no namespace. ``client_ca`` and its key
-    are those of the authority whose client certificates it accepts, where they are known.
+    identities may be given rights on the whole cluster, and change what is in no namespace. ``client_authority``
+    is the authority whose client certificates it accepts, where certificate and key are known.
     """
 
     kubeconfig: str = ""
     context: str = ""
     logs: tuple[str, ...] = ()
     cluster_rights: bool = False
-    client_ca: Path | None = None
-    client_ca_key: Path | None = None
+    client_authority: KeyFiles | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,8 +131,9 @@ def _place_of(file: _File, folder: Path, logs: tuple[str, ...]) -> Place:
         file.context,
         logs,
         file.rights == "cluster",
-        folder / path_of(pair.certificate) if pair.certificate else None,
-        folder / path_of(pair.key) if pair.key else None,
+        KeyFiles(folder / path_of(pair.certificate), folder / path_of(pair.key))
+        if pair.certificate and pair.key
+        else None,
     )
 
 

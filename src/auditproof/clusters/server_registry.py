@@ -6,36 +6,23 @@ import hashlib
 import json
 import shutil
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import asdict, astuple
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from dataclasses import astuple
+from typing import TYPE_CHECKING
 
 from auditproof.audit.server_flags import NO_SETTINGS, Settings
-from auditproof.clusters.cluster import Capability, Cluster
 from auditproof.clusters.machine import cannot
 from auditproof.clusters.pki import x509 as pki
 from auditproof.clusters.run.run_directory import RunDirectory, cpu_count
+from auditproof.clusters.server_record import RECORD, FailedStart, StartedServer, read_server, write_record
 from auditproof.errors import ClusterError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
+    from pathlib import Path
 
-_ASKED = ("source", "settings")  # in the record of a cluster beside its own fields
+    from auditproof.clusters.cluster import Cluster
+
 PREFIX = "kube-apiserver-"
-RECORD = "cluster.json"
-_PATHS = (
-    "ca",
-    "admin_cert",
-    "admin_key",
-    "client_ca",
-    "client_ca_key",
-    "policy",
-    "log",
-    "front_proxy_ca",
-    "front_proxy_ca_key",
-    "service_account_key",
-    "issuer_key",
-)
 
 
 class Servers:
@@ -81,19 +68,16 @@ class Servers:
         text = self._read(policy)
         name = self._name(text, settings)
         folder = self._run.path / "servers" / name
-        record = folder / RECORD
 
         def start() -> None:
             shutil.rmtree(folder, ignore_errors=True)  # of a process that was killed while it started the server
             folder.mkdir(mode=0o700)
             pki.write_private(folder / "policy.yaml", text)
-            made = folder / f"{RECORD}.new"
-            made.write_text(json.dumps(self._outcome(name, folder, policy, settings), default=str))
-            made.rename(record)
+            write_record(folder, self._outcome(name, folder, policy, settings))
 
         try:
-            self._run.once(name, record, start)
-            return _cluster(json.loads(record.read_text()))
+            self._run.once(name, folder / RECORD, start)
+            return read_server(folder).cluster
         except OSError as error:
             raise cannot("no API server can be started", error, self._run.path) from None
 
@@ -103,40 +87,9 @@ class Servers:
         except OSError as error:
             raise ClusterError(f"{policy}: cannot be read: {error.strerror}") from None
 
-    def _outcome(self, name: str, folder: Path, policy: Path, settings: Settings) -> dict[str, Any]:
-        """The record of a start: a cluster, or the error that all processes of the run shall see."""
+    def _outcome(self, name: str, folder: Path, policy: Path, settings: Settings) -> StartedServer | FailedStart:
+        """Start the server; what went wrong is returned, so that all processes of the run see it."""
         try:
-            cluster = self._start(name, folder, policy, settings)
+            return StartedServer(self._start(name, folder, policy, settings), policy, settings)
         except ClusterError as error:
-            return {"error": str(error)}
-        return {
-            **asdict(cluster),
-            "capabilities": sorted(cluster.capabilities),
-            "source": str(policy),
-            "settings": asdict(settings),
-        }
-
-
-def started(run: RunDirectory) -> list[tuple[Cluster, Path, Settings]]:
-    """The API servers that any process of the run has started: policy file and settings are those asked for."""
-    files = sorted((run.path / "servers").glob("*/cluster.json"))
-    records = [json.loads(file.read_text()) for file in files]
-    return [
-        (_cluster(record), Path(record["source"]), _settings(record["settings"]))
-        for record in records
-        if "error" not in record
-    ]
-
-
-def _settings(record: dict[str, Any]) -> Settings:
-    return Settings.of(*(dict(record[key]) for key in ("audit_log", "flags")))
-
-
-def _cluster(record: dict[str, Any]) -> Cluster:
-    if "error" in record:
-        raise ClusterError(record["error"])
-    fields: dict[str, Any] = {
-        key: Path(value) if key in _PATHS and value else value for key, value in record.items() if key not in _ASKED
-    }
-    capabilities = frozenset(map(Capability, record["capabilities"]))
-    return Cluster(**{**fields, "capabilities": capabilities, "sources": tuple(record["sources"])})
+            return FailedStart(str(error))

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from auditproof.audit.server_flags import NO_SETTINGS, Settings
 from auditproof.clusters.run.run_directory import cpu_count
-from auditproof.clusters.server_registry import started
+from auditproof.clusters.server_record import started_servers
 from auditproof.proof.background import Noise, measure
 from auditproof.proof.run_counters import Account, count
 
@@ -21,15 +21,15 @@ if TYPE_CHECKING:
 
 def accounts(run: RunDirectory, options: Options) -> list[tuple[Path, Account]]:
     """The counters of every API server of the run held against its log, with the policy that it runs."""
-    servers = started(run)
+    servers = started_servers(run.path)
     of_profile = Settings.of(options.profile.audit_log)
     with ThreadPoolExecutor(max_workers=cpu_count()) as pool:
-        found = list(pool.map(lambda server: _account(server[0], server[2], of_profile), servers))
-    return [(policy, account) for (_, policy, _), account in zip(servers, found, strict=True)]
+        found = list(pool.map(lambda server: _account(server.cluster, server.settings, of_profile), servers))
+    return [(server.source, account) for server, account in zip(servers, found, strict=True)]
 
 
 def _account(cluster: Cluster, settings: Settings, of_profile: Settings) -> Account:
-    if cluster.guest:
+    if cluster.is_shared:
         return Account(reason="could not be counted: this log is as old as somebody else's API server")
     if cluster.servers > 1:
         return Account(reason="could not be counted: several API servers have a log each")
@@ -46,11 +46,13 @@ def noise(run: RunDirectory, options: Options) -> Noise | None:
     if options.sabotage:
         return None
     given = (
-        cluster
-        for cluster, policy, settings in started(run)
-        if policy == options.policy_file and settings == NO_SETTINGS and not cluster.guest and cluster.log.is_file()
+        server.cluster
+        for server in started_servers(run.path)
+        if server.source == options.policy_file and server.settings == NO_SETTINGS
     )
     for cluster in given:
+        if cluster.is_shared or not cluster.log.is_file():
+            continue
         with cluster.log.open("rb") as lines:
             return measure(lines, options.policy)
     return None

@@ -38,7 +38,7 @@ if TYPE_CHECKING:
     from auditproof.audit.policy.load import Policy
     from auditproof.auditlog.file_log import AuditLog, Mark
     from auditproof.cases.case import Case
-    from auditproof.client.connection import Credential
+    from auditproof.client.credential import Credential
     from auditproof.clusters.cluster import Cluster
     from auditproof.kube.identity import Identity
     from auditproof.proof.fence.sentinel import Sentinel
@@ -104,7 +104,7 @@ class Prover:
             lambda attributes: decide(running, attributes),
             request_log,
             cluster.servers,
-            own=not cluster.guest,
+            own=not cluster.is_shared,
         )
 
     def prove(self, cases: Sequence[Case]) -> tuple[Proof, ...]:
@@ -173,9 +173,9 @@ class Prover:
 
     def cannot(self, identity: Identity, given: Iterable[Mapping[str, Any]] = ()) -> str:
         """What an action of ``identity`` with ``given`` needs and this cluster does not give; mostly nothing."""
-        if not self._cluster.guest:
+        if not self._cluster.is_shared:
             return ""
-        if MASTERS in identity.groups and self._cluster.client_ca_key is None:
+        if MASTERS in identity.groups and self._cluster.authorities.client is None:
             return f"a signer that makes no certificate for {MASTERS}"
         paths = [f"/api/v1/namespaces/{each['metadata']['name']}" for each in given if each["kind"] == "Namespace"]
         if identity.kind is IdentityKind.SERVICE_ACCOUNT:
@@ -277,7 +277,7 @@ class Prover:
             error=response.error,
             user=self._credentials.user(case.identity),
             user_agent=sent_agent(case.request, agent),
-            client="" if self._cluster.guest else self._cluster.client,
+            client="" if self._cluster.is_shared else self._cluster.endpoint.client_address,
         )
         return Sent(exchange, wire, response.connection)
 
@@ -295,4 +295,4 @@ class Prover:
             clock=fence.clock,
             own_api=exchange.attributes.api_group not in self._foreign_groups,
         )
-        return Proof(case, judge(case.expectation.seen_from(self._cluster.client), evidence))
+        return Proof(case, judge(case.expectation.seen_from(self._cluster.endpoint.client_address), evidence))

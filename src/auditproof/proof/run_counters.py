@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 from auditproof.audit.event import Stage
 from auditproof.auditlog.file_log import FileLog
 from auditproof.auditlog.metrics import parse_counters
-from auditproof.client.connection import Connection, Credential
+from auditproof.client.connection import Connection
 from auditproof.errors import AuditproofError, WireError
 from auditproof.kube.action import Request
 from auditproof.proof.event_match import time_of
@@ -55,7 +55,7 @@ class Account:
 
 def count(cluster: Cluster) -> Account:
     """Hold the counters of ``cluster`` against its log; never raises: what goes wrong is the reason of an Account."""
-    wire = Connection(cluster.url, cluster.ca, Credential(cluster.admin_cert, cluster.admin_key))
+    wire = Connection(cluster.url, cluster.ca, cluster.admin)
     try:
         return _Reading(FileLog(cluster.log), wire).account()
     except AuditproofError as error:

@@ -12,7 +12,7 @@ from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 from auditproof.auditlog.metrics import parse_counters
-from auditproof.client.connection import Connection, Credential, Response
+from auditproof.client.connection import Connection, Response
 from auditproof.errors import WireError
 from auditproof.kube.action import Request
 from auditproof.kube.attributes import UserInfo
@@ -34,7 +34,7 @@ class AdminClient:
 
     def __init__(self, cluster: Cluster) -> None:
         self._cluster = cluster
-        self._credential = Credential(cluster.admin_cert, cluster.admin_key, cluster.admin_token)
+        self._credential = cluster.admin
         self._connection = self._connect()
         self._asked: list[tuple[str, str, str]] = []
         self._to_each: list[Connection] = []  # to each API server behind the address, where there are several
@@ -124,7 +124,7 @@ class AdminClient:
         connections. A server that does not respond here records nothing either.
         """
         found: set[float] = set()
-        for _ in range(LOOKS if self._cluster.guest else 0):
+        for _ in range(LOOKS if self._cluster.is_shared else 0):
             connection = self._connect()
             with suppress(WireError):
                 found.add(parse_counters(self._send(connection, "GET", "/metrics").body).process_start)

@@ -34,8 +34,8 @@ LABEL = "auditproof-marker"
 _RULE = {"apiGroups": [""], "apiVersions": ["v1"], "operations": ["CREATE"], "resources": ["configmaps"]}
 
 
-def fill(manifest: Mapping[str, Any], callback: str, authority: Path | None) -> Mapping[str, Any]:
-    """The manifest with the callback process in it; ``callback`` is empty where the cluster has none."""
+def fill(manifest: Mapping[str, Any], callback: str | None, authority: Path | None) -> Mapping[str, Any]:
+    """The manifest with the callback process in it; ``callback`` is its address, None without."""
     if not callback or authority is None or "<callback" not in json.dumps(manifest):
         return manifest
     words = {
@@ -66,7 +66,7 @@ class Marker:
     words: str
 
 
-def markers(created: Iterable[Mapping[str, Any]], callback: str, authority: Path | None) -> list[Marker]:
+def markers(created: Iterable[Mapping[str, Any]], callback: str | None, authority: Path | None) -> list[Marker]:
     """A marker for each kind of admission among objects that were created."""
     found: dict[tuple[str, ...], list[Mapping[str, Any]]] = {}
     for manifest in created:
@@ -76,7 +76,7 @@ def markers(created: Iterable[Mapping[str, Any]], callback: str, authority: Path
 
 
 def _marker(
-    kinds: tuple[str, ...], behind: Sequence[Mapping[str, Any]], callback: str, authority: Path | None
+    kinds: tuple[str, ...], behind: Sequence[Mapping[str, Any]], callback: str | None, authority: Path | None
 ) -> Marker:
     digest = hashlib.sha256(json.dumps([kinds, behind], sort_keys=True).encode()).hexdigest()[:16]
     name = f"auditproof-marker-{digest}"
@@ -87,7 +87,7 @@ def _marker(
     return Marker(manifests, probe, name)
 
 
-def _webhook(kind: str, name: str, callback: str, authority: Path | None) -> dict[str, Any]:
+def _webhook(kind: str, name: str, callback: str | None, authority: Path | None) -> dict[str, Any]:
     client = {"url": f"<callback>/admission/warn={name}", "caBundle": "<callback-ca>"}
     webhook = {
         "name": f"{name}.example.com",

@@ -10,8 +10,7 @@ import uuid
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
-from auditproof.client.connection import Credential
-from auditproof.clusters.cluster import probe_of
+from auditproof.client.credential import Credential
 from auditproof.clusters.existing.csr import issue
 from auditproof.clusters.pki import jwt as oidc
 from auditproof.clusters.pki import x509 as pki
@@ -65,7 +64,7 @@ class Credentials:
         if identity not in self._users:
             credential = self.of(identity)
             fingerprint = pki.fingerprint(credential.cert) if credential.cert else ""
-            self._users[identity] = authenticated(identity, fingerprint=fingerprint, token=credential.token)
+            self._users[identity] = authenticated(identity, fingerprint=fingerprint, token=credential.token or "")
         return self._users[identity]
 
     def _make(self, identity: Identity) -> Credential:
@@ -83,10 +82,11 @@ class Credentials:
     def _certificate(self, identity: Identity) -> tuple[Path, Path]:
         told = (identity.kind, identity.user, identity.groups, identity.uid)
         name = hashlib.sha256(repr(told).encode()).hexdigest()[:16]
-        if identity.kind is IdentityKind.X509 and self._cluster.client_ca_key is None:
+        if identity.kind is IdentityKind.X509 and self._cluster.authorities.client is None:
             one = f"{name}-{secrets.token_hex(4)}"  # several processes of a run may ask for the same
-            probe = probe_of(self._cluster)
-            pair = issue(probe, self._cluster.guest, one, identity.user, identity.groups, identity.uid)
+            run = self._cluster.shared_run_id
+            assert run is not None, "a cluster of the run's own has its authority"
+            pair = issue(self._cluster.probe(), run, one, identity.user, identity.groups, identity.uid)
             return pair.write(self._folder, name)
         if identity.kind is IdentityKind.UNTRUSTED_CERTIFICATE:
             authority = pki.Authority.create("somebody-else")
@@ -97,14 +97,14 @@ class Credentials:
         return certificate.write(self._folder, name)
 
     def _authority(self) -> pki.Authority:
-        certificate, key = self._cluster.client_ca, self._cluster.client_ca_key
-        assert certificate is not None and key is not None, "a cluster that signs certificates has its authority"
-        return pki.Authority.load(certificate, key)
+        files = self._cluster.authorities.client
+        assert files is not None, "a cluster that signs certificates has its authority"
+        return pki.Authority.load(files.certificate, files.key)
 
     def _proxy_certificate(self) -> tuple[Path, Path]:
-        ca, key = self._cluster.front_proxy_ca, self._cluster.front_proxy_ca_key
-        assert ca is not None and key is not None, "a cluster that is capable of a front proxy has its authority"
-        return pki.Authority.load(ca, key).client(FRONT_PROXY).write(self._folder, FRONT_PROXY)
+        files = self._cluster.authorities.front_proxy
+        assert files is not None, "a cluster that is capable of a front proxy has its authority"
+        return pki.Authority.load(files.certificate, files.key).client(FRONT_PROXY).write(self._folder, FRONT_PROXY)
 
     def _token(self, identity: Identity) -> str:
         if identity.kind is IdentityKind.SERVICE_ACCOUNT:
@@ -115,7 +115,11 @@ class Credentials:
             return self._issued_token(identity)
         if identity.kind is IdentityKind.BOOTSTRAP_TOKEN:
             return self._bootstrap_token()
-        return self._cluster.static_token if identity.kind is IdentityKind.STATIC_TOKEN else UNKNOWN_TOKEN
+        if identity.kind is IdentityKind.STATIC_TOKEN:
+            token = self._cluster.authorities.static_token
+            assert token is not None, "a cluster that is capable of static tokens has one"
+            return token
+        return UNKNOWN_TOKEN
 
     def _service_account(self, identity: Identity) -> tuple[str, str]:
         """Namespace and name of a service account, which is there now."""
@@ -141,7 +145,7 @@ class Credentials:
     def _legacy_token(self, identity: Identity) -> str:
         """A token out of a Secret, as the token controller would write it (pkg/serviceaccount/legacy.go)."""
         namespace, name = self._service_account(identity)
-        key = self._cluster.service_account_key
+        key = self._cluster.authorities.service_account_key
         assert key is not None, "a cluster that is capable of legacy tokens has the key that signs them"
         account = self._admin.send("GET", f"/api/v1/namespaces/{namespace}/serviceaccounts/{name}").json()
         claims = {
@@ -159,12 +163,12 @@ class Credentials:
 
     def _issued_token(self, identity: Identity) -> str:
         """A token of the local issuer; one that is good is waited for until the server knows the issuer's keys."""
-        key = self._cluster.issuer_key
+        key = self._cluster.authorities.issuer_key
         assert key is not None, "a cluster that is capable of OpenID Connect has the issuer's key"
         expired, foreign = identity.kind is IdentityKind.OIDC_EXPIRED, identity.kind is IdentityKind.OIDC_FOREIGN
         now = int(time.time())
         claims = {
-            "iss": self._cluster.callback,
+            "iss": self._cluster.stand_in_url,
             "aud": "somebody-else" if foreign else OIDC_AUDIENCE,
             "sub": identity.user.removeprefix(OIDC_PREFIX),
             "groups": [group.removeprefix(OIDC_PREFIX) for group in identity.groups],
@@ -181,9 +185,9 @@ class Credentials:
 
     def _bootstrap_token(self) -> str:
         """A token by which a node may join; every process of a run comes to the same one."""
-        key = self._cluster.client_ca_key
-        assert key is not None, "a cluster that is capable of bootstrap tokens has its authority"
-        secret = hashlib.sha256(key.read_bytes()).hexdigest()[:16]
+        files = self._cluster.authorities.client
+        assert files is not None, "a cluster that is capable of bootstrap tokens has its authority"
+        secret = hashlib.sha256(files.key.read_bytes()).hexdigest()[:16]
         self._objects.create(_bootstrap_secret(secret))
         token = f"{BOOTSTRAP_ID}.{secret}"
         wait_until(lambda: self._knows(token), what="the bootstrap token to be known", timeout_s=TOKEN_TIMEOUT_S)

@@ -56,7 +56,7 @@ class Objects:
         key = json.dumps(manifest, sort_keys=True)
         if key in self._created:
             return
-        located = self._pods.located(fill(manifest, self._cluster.callback, self._cluster.ca))
+        located = self._pods.located(fill(manifest, self._cluster.stand_in_url, self._cluster.ca))
         collection = self._collection(located)
         kind = (str(manifest["apiVersion"]), str(manifest["kind"]))
         make = self._apply if kind in self._defined else self._admin.post
@@ -78,19 +78,19 @@ class Objects:
 
     def labelled(self, manifest: Mapping[str, Any]) -> Mapping[str, Any]:
         """The object with the labels by which ``auditproof cleanup`` finds it, where the cluster is shared."""
-        if not self._cluster.guest:
+        if self._cluster.shared_run_id is None:
             return manifest
         metadata = manifest.get("metadata", {})
-        marked = {**metadata.get("labels", {}), **labels(self._cluster.guest)}
+        marked = {**metadata.get("labels", {}), **labels(self._cluster.shared_run_id)}
         return {**manifest, "metadata": {**metadata, "labels": marked}}
 
     def owner(self, path: str) -> str | None:
         """Who else has made the object at ``path``, in words; None where it does not exist, or this run has made it."""
-        if not self._cluster.guest:
+        if not self._cluster.is_shared:
             return None
         response = self._admin.send("GET", path)
         found = response.json().get("metadata", {}).get("labels", {}) if response.status == 200 else {}
-        if response.status == 404 or found.get(RUN) == self._cluster.guest:
+        if response.status == 404 or found.get(RUN) == self._cluster.shared_run_id:
             return None
         return f"the run {found[RUN]}, whose leftovers auditproof cleanup removes" if RUN in found else "somebody else"
 
@@ -157,7 +157,7 @@ class Objects:
 
         what = f"the API server to serve {plural}.{spec['group']}"
         wait_until(look, what=what, timeout_s=DEFINITION_TIMEOUT_S)
-        if not self._cluster.guest:  # there the admin may have no right to PATCH
+        if not self._cluster.is_shared:  # there the admin may have no right to PATCH
             self._defined.add((f"{spec['group']}/{version}", spec["names"]["kind"]))
 
     def _await_api_service(self, service: Mapping[str, Any], path: str) -> None:
@@ -179,7 +179,7 @@ class Objects:
 
         Raises TimedOut where they do not come into force.
         """
-        for marker in markers(created, self._cluster.callback, self._cluster.ca):
+        for marker in markers(created, self._cluster.stand_in_url, self._cluster.ca):
             for manifest in marker.manifests:
                 self.create(manifest)
             what = f"the admission that was set up to be in force ({marker.words})"

@@ -99,7 +99,9 @@ class Rights:
         everywhere = Capability.GRANTS_CLUSTER_RIGHTS in self._cluster.capabilities
         own = None if everywhere else self._objects.namespaces
         wanted = (request for request in requests if own is None or request[1].namespace in own)
-        granted = [replace(rules, namespaces=own, run=self._cluster.guest) for rules in rules_needed(wanted)]
+        granted = [
+            replace(rules, namespaces=own, run=self._cluster.shared_run_id or "") for rules in rules_needed(wanted)
+        ]
         for rules in granted:
             for uri, manifest in rules.manifests():
                 self._admin.post(uri, self._objects.labelled(manifest))

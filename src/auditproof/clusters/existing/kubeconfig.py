@@ -7,6 +7,7 @@ import warnings
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from auditproof.client.credential import Credential
 from auditproof.client.probe import Probe
 from auditproof.clusters.pki.x509 import write_private
 from auditproof.errors import ClusterError
@@ -51,9 +52,8 @@ def load_kubeconfig(path: Path, context: str, folder: Path) -> Probe:
         name: _copy(getattr(settings, attribute), folder / name)
         for name, attribute in (("ca.crt", "ssl_ca_cert"), ("admin.crt", "cert_file"), ("admin.key", "key_file"))
     }
-    return Probe(
-        settings.host.rstrip("/"), copied["ca.crt"], copied["admin.crt"], copied["admin.key"], _token(settings)
-    )
+    credential = Credential(copied["admin.crt"], copied["admin.key"], _token(settings))
+    return Probe(settings.host.rstrip("/"), copied["ca.crt"], credential)
 
 
 def _load(path: Path, context: str) -> Any:
@@ -71,10 +71,10 @@ def _load(path: Path, context: str) -> Any:
     return settings
 
 
-def _token(settings: Any) -> str:
+def _token(settings: Any) -> str | None:
     keys = settings.api_key
     value = str(keys.get("authorization") or keys.get("BearerToken") or "")
-    return value.removeprefix("Bearer ")
+    return value.removeprefix("Bearer ") or None
 
 
 def _copy(source: str | None, target: Path) -> Path | None:

@@ -7,14 +7,13 @@ removed when the run ends, however it ends: the script for that is left in the r
 from __future__ import annotations
 
 import hashlib
-import json
 import shlex
 import sys
 from typing import TYPE_CHECKING
 
 from auditproof.audit.server_flags import NO_SETTINGS, Settings
 from auditproof.clusters.binaries.find import satisfies
-from auditproof.clusters.cluster import Capability, Cluster, probe_of
+from auditproof.clusters.cluster import Authorities, Cluster, Endpoint, LogPlace
 from auditproof.clusters.existing.cleanup import has_controllers
 from auditproof.clusters.existing.csr import signer_answers
 from auditproof.clusters.existing.kubeconfig import find_kubeconfig, load_kubeconfig
@@ -26,9 +25,10 @@ from auditproof.clusters.existing.preflight import (
     missing_rights,
     who_am_i,
 )
-from auditproof.clusters.pki.x509 import write_private
+from auditproof.clusters.kubeconfig_file import write_kubeconfig
 from auditproof.clusters.server_registry import Servers
 from auditproof.errors import ClusterError
+from auditproof.kube.capability import Capability
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -86,7 +86,7 @@ class Existing:
     def failure(self, cluster: Cluster) -> str | None:
         """Why the API server does not respond; None while it does."""
         try:
-            probe_of(cluster).request("GET", "/livez")
+            cluster.probe().request("GET", "/livez")
         except ClusterError as error:
             return str(error)
         return None
@@ -111,18 +111,13 @@ class Existing:
             name=name,
             provider="existing",
             kubernetes=version,
-            url=probe.url,
-            ca=probe.ca,
-            admin_cert=probe.cert,
-            admin_key=probe.key,
-            client_ca=self._place.client_ca,
-            client_ca_key=self._place.client_ca_key,
             policy=folder / "policy.yaml",
-            log=folder / "audit.log",
             capabilities=frozenset(self._capabilities(probe)),
-            admin_token=probe.token,
-            sources=self._place.logs,
-            guest=self.run,
+            endpoint=Endpoint(probe.url, probe.ca),
+            admin=probe.credential,
+            authorities=Authorities(client=self._place.client_authority),
+            log_place=LogPlace(folder / "audit.log", self._place.logs),
+            shared_run_id=self.run,
         )
         self._report(
             f"auditproof: run {self.run} on {probe.url} (Kubernetes {version}) as {who_am_i(probe)}; what it "
@@ -159,7 +154,7 @@ class Existing:
         yield Capability.READS_LOG
         if self._place.cluster_rights:
             yield Capability.GRANTS_CLUSTER_RIGHTS
-        if self._place.client_ca and self._place.client_ca_key:
+        if self._place.client_authority:
             yield Capability.MINTS_X509
             yield Capability.SIGNS_CERTIFICATES
         elif has_controllers(probe) and not missing_rights(probe, FOR_CERTIFICATES) and signer_answers(probe, self.run):
@@ -167,24 +162,6 @@ class Existing:
 
     def _leave_script(self, probe: Probe, folder: Path) -> None:
         """What removes everything of this run, whatever becomes of it."""
-        kubeconfig = folder / "kubeconfig"
-        write_private(kubeconfig, json.dumps(_kubeconfig(probe)).encode())
+        kubeconfig = write_kubeconfig(folder / "kubeconfig", probe.url, probe.ca, probe.credential)
         command = [sys.executable, "-m", "auditproof", "cleanup", "--kubeconfig", str(kubeconfig), "--run", self.run]
         self._run.at_end(f"run {self.run} on {probe.url}".replace("/", "_"), f"{shlex.join(command)} >/dev/null\n")
-
-
-def _kubeconfig(probe: Probe) -> dict[str, object]:
-    cluster = {"server": probe.url, **({"certificate-authority": str(probe.ca)} if probe.ca else {})}
-    user = {
-        **({"client-certificate": str(probe.cert)} if probe.cert else {}),
-        **({"client-key": str(probe.key)} if probe.key else {}),
-        **({"token": probe.token} if probe.token else {}),
-    }
-    return {
-        "apiVersion": "v1",
-        "kind": "Config",
-        "clusters": [{"name": "cluster", "cluster": cluster}],
-        "users": [{"name": "user", "user": user}],
-        "contexts": [{"name": "run", "context": {"cluster": "cluster", "user": "user"}}],
-        "current-context": "run",
-    }

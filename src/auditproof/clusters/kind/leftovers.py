@@ -10,7 +10,7 @@ import uuid
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from auditproof.client.connection import Connection, Credential
+from auditproof.client.connection import Connection
 from auditproof.clusters.discovery import discover
 from auditproof.errors import ClusterError
 from auditproof.kube.action import Request
@@ -106,7 +106,7 @@ class _Cleaner:
     """Lists and deletes objects as the admin."""
 
     def __init__(self, cluster: Cluster) -> None:
-        self._connection = Connection(cluster.url, cluster.ca, Credential(cluster.admin_cert, cluster.admin_key))
+        self._connection = Connection(cluster.url, cluster.ca, cluster.admin)
         self._resources = [entry for entry in discover(cluster).resources if _counts(entry)]
 
     def things(self, counts: Callable[[str, dict[str, Any]], bool]) -> Iterator[Thing]:

@@ -18,8 +18,9 @@ from typing import TYPE_CHECKING
 import yaml
 
 from auditproof.audit.server_flags import NO_SETTINGS, Settings
+from auditproof.client.credential import Credential
 from auditproof.clusters.binaries.find import satisfies
-from auditproof.clusters.cluster import Capability, Cluster
+from auditproof.clusters.cluster import Authorities, Cluster, Endpoint, KeyFiles, LogPlace
 from auditproof.clusters.kind.binary import find_kind
 from auditproof.clusters.kind.config import FIRST_PORT, IN_NODE, LOOPBACK, beside, cluster_config, server_flags
 from auditproof.clusters.kind.engine import find_engine
@@ -33,6 +34,7 @@ from auditproof.clusters.pki.static_tokens import read_static_token, write_stati
 from auditproof.clusters.run.readiness import START_TIMEOUT_S, ask, in_user_words, why_it_ended
 from auditproof.clusters.server_registry import Servers
 from auditproof.errors import AuditproofError, ClusterError, ServerDied
+from auditproof.kube.capability import Capability
 from auditproof.kube.identity import MASTERS
 from auditproof.wait import TimedOut, wait_until
 
@@ -273,21 +275,19 @@ class Kind:
 
     def _describe(self, name: str, port: int) -> Cluster:
         keys, folder = self._home.path / "pki", self._home.servers / self._pod(name)
+        authorities = Authorities(
+            client=KeyFiles(keys / "ca.crt", keys / "ca.key"),
+            front_proxy=KeyFiles(keys / "front-proxy-ca.crt", keys / "front-proxy-ca.key"),
+            static_token=read_static_token(self._home.servers),
+        )
         return Cluster(
             name=name,
             provider="kind",
             kubernetes=self._kubernetes,
-            url=f"https://{LOOPBACK}:{self.node.port(port)}",
-            ca=keys / "ca.crt",
-            admin_cert=keys / "admin.crt",
-            admin_key=keys / "admin.key",
-            client_ca=keys / "ca.crt",
-            client_ca_key=keys / "ca.key",
             policy=folder / "policy.yaml",
-            log=folder / "audit" / "audit.log",
             capabilities=CAPABILITIES,
-            front_proxy_ca=keys / "front-proxy-ca.crt",
-            front_proxy_ca_key=keys / "front-proxy-ca.key",
-            static_token=read_static_token(self._home.servers),
-            client=self.node.gateway(),
+            endpoint=Endpoint(f"https://{LOOPBACK}:{self.node.port(port)}", keys / "ca.crt", self.node.gateway()),
+            admin=Credential(keys / "admin.crt", keys / "admin.key"),
+            authorities=authorities,
+            log_place=LogPlace(folder / "audit" / "audit.log"),
         )

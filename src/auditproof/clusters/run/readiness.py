@@ -9,7 +9,6 @@ import signal
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
-from auditproof.clusters.cluster import probe_of
 from auditproof.clusters.machine import lacks
 from auditproof.errors import ClusterError, ServerDied
 from auditproof.wait import TimedOut, wait_until
@@ -118,7 +117,7 @@ def in_user_words(text: str, names: Mapping[str, str]) -> str:
 def ask(cluster: Cluster, path: str) -> bytes | None:
     """GET ``path`` as the admin, the server's certificate verified; None where the answer is not a 200."""
     try:
-        answer = probe_of(cluster).request("GET", path)
+        answer = cluster.probe().request("GET", path)
     except ClusterError:
         return None
     return answer.body if answer.status == 200 else None

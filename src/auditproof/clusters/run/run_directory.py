@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import ctypes
 import hashlib
-import json
 import os
 import secrets
 import shlex
@@ -21,9 +20,11 @@ from typing import IO, TYPE_CHECKING
 
 from filelock import FileLock
 
+from auditproof.clusters.kubeconfig_file import write_kubeconfig
 from auditproof.clusters.machine import cannot
 from auditproof.clusters.pki.x509 import write_private, write_whole
 from auditproof.clusters.run import reaper
+from auditproof.clusters.server_record import started_servers
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -191,13 +192,12 @@ class RunDirectory:
         stop = self.path / "stop"
         write_private(stop, _stop_script(self.path).encode())
         stop.chmod(stat.S_IRWXU)
-        records = [json.loads(file.read_text()) for file in sorted((self.path / "servers").glob("*/cluster.json"))]
         lines = [f"the cluster is kept in {self.path}"]
-        for record in records:
-            if "url" in record:
-                kubeconfig = _write_kubeconfig(record)
-                lines.append(f"  policy {record['source']}: kubectl --kubeconfig {shlex.quote(str(kubeconfig))} get ns")
-                lines.append(f"    audit log: {record['log']}")
+        for server in started_servers(self.path):
+            cluster = server.cluster
+            file = write_kubeconfig(cluster.policy.parent / "kubeconfig", cluster.url, cluster.ca, cluster.admin)
+            lines.append(f"  policy {server.source}: kubectl --kubeconfig {shlex.quote(str(file))} get ns")
+            lines.append(f"    audit log: {cluster.log}")
         return "\n".join([*lines, f"end it with: {shlex.quote(str(stop))}"])
 
 
@@ -213,22 +213,6 @@ def _adopt_orphans() -> None:
 def _stop_script(path: Path) -> str:
     command = [sys.executable, "-I", "-S", reaper.__file__, str(path)]
     return f"#!/bin/sh\nexec {shlex.join(command)} </dev/null\n"
-
-
-def _write_kubeconfig(record: dict[str, str]) -> Path:
-    path = Path(record["policy"]).parent / "kubeconfig"
-    cluster = {"server": record["url"], "certificate-authority": record["ca"]}
-    user = {"client-certificate": record["admin_cert"], "client-key": record["admin_key"]}
-    config = {
-        "apiVersion": "v1",
-        "kind": "Config",
-        "clusters": [{"name": "auditproof", "cluster": cluster}],
-        "users": [{"name": "admin", "user": user}],
-        "contexts": [{"name": "auditproof", "context": {"cluster": "auditproof", "user": "admin"}}],
-        "current-context": "auditproof",
-    }
-    write_private(path, json.dumps(config, indent=1).encode())
-    return path
 
 
 def cpu_count() -> int:

@@ -15,7 +15,10 @@ from typing import TYPE_CHECKING
 
 from auditproof.auditlog.file_log import FileLog
 from auditproof.auditlog.sources import EVENTS
+from auditproof.client.credential import Credential
+from auditproof.clusters.kubeconfig_file import write_kubeconfig
 from auditproof.clusters.pki import x509 as pki
+from auditproof.clusters.ports import reserve_port
 from auditproof.clusters.run.readiness import wait_ready
 from auditproof.clusters.stand_ins import event_receiver_process as receiving
 
@@ -70,7 +73,7 @@ class Receiver:
         self._token = token
         self._folder = run.path / "receivers" / name
         self._folder.mkdir(mode=0o700, parents=True)
-        self._port = _reserve_port()
+        self._port = reserve_port()
         self.behave(Behaviour())
         self._write_keys()
         self.kubeconfig = self.write_kubeconfig(token)
@@ -131,28 +134,11 @@ class Receiver:
             pki.write_private(self._folder / "token", self._token.encode())
 
     def write_kubeconfig(self, token: str) -> Path:
-        """The file that the API server takes, anew: it shows ``token``, or the client certificate without one."""
+        """Write the file that the API server takes: it shows ``token``, or the client certificate without one."""
         folder = self._folder
-        user = {"client-certificate": str(folder / "client.crt"), "client-key": str(folder / "client.key")}
-        config = {
-            "apiVersion": "v1",
-            "kind": "Config",
-            "clusters": [
-                {
-                    "name": "receiver",
-                    "cluster": {
-                        "server": f"https://{receiving.ADDRESS}:{self.port}/audit",
-                        "certificate-authority": str(folder / "ca.crt"),
-                    },
-                }
-            ],
-            "users": [{"name": "kube-apiserver", "user": {"token": token} if token else user}],
-            "contexts": [{"name": "audit", "context": {"cluster": "receiver", "user": "kube-apiserver"}}],
-            "current-context": "audit",
-        }
-        path = folder / "kubeconfig"
-        pki.write_private(path, json.dumps(config, indent=1).encode())
-        return path
+        credential = Credential(token=token) if token else Credential(folder / "client.crt", folder / "client.key")
+        url = f"https://{receiving.ADDRESS}:{self.port}/audit"
+        return write_kubeconfig(folder / "kubeconfig", url, folder / "ca.crt", credential)
 
 
 def write_keys(folder: Path, *addresses: str) -> None:
@@ -161,11 +147,3 @@ def write_keys(folder: Path, *addresses: str) -> None:
     authority.pair().write(folder, "ca")
     authority.server("audit-receiver", *addresses).write(folder, "server")
     authority.client("kube-apiserver").write(folder, "client")
-
-
-def _reserve_port() -> socket.socket:
-    """A socket bound to a free port that does not listen: only the receiver can share it."""
-    reserved = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
-    reserved.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
-    reserved.bind((receiving.ADDRESS, 0))
-    return reserved
