@@ -11,6 +11,7 @@ from itertools import groupby
 from typing import TYPE_CHECKING, Any
 
 from auditproof import content
+from auditproof.kube.attributes import METHODS
 from auditproof.kube.discovery import load_served
 from auditproof.kube.minimal_objects import minimal_body
 from auditproof.kube.resources import RESOURCES
@@ -45,7 +46,6 @@ SENTENCES = {
     "delete": "A user deletes {one} that is not there",
     "deletecollection": "A user deletes all {all} with a label, as a dry run",
 }
-METHODS = {"create": "POST", "update": "PUT", "patch": "PATCH", "delete": "DELETE", "deletecollection": "DELETE"}
 
 
 def suites() -> dict[Path, str]:

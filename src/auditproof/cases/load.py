@@ -5,7 +5,6 @@ The format is ``cases.schema``. Every name in the cases that are returned is res
 
 from __future__ import annotations
 
-import difflib
 import re
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
@@ -25,6 +24,7 @@ from auditproof.kube.capability import Capability
 from auditproof.kube.manifest import BadManifest, check_object, load_manifest
 from auditproof.kube.yaml.strict_model import read_model
 from auditproof.text.paths import is_file, names_beside, path_of
+from auditproof.text.suggestion import did_you_mean
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -103,7 +103,7 @@ class _Reading:
 
     def case(self, n: int, model: CaseModel, identities: Mapping[str, Identity], given: Manifests, since: str) -> Case:
         if model.as_ not in identities:
-            message = f'no identity is called "{model.as_}"{_suggestion(model.as_, identities)}'
+            message = f'no identity is called "{model.as_}"{did_you_mean(model.as_, identities)}'
             self.wrong(("cases", n, "as"), message)
         return Case(
             id=model.id,
@@ -154,7 +154,7 @@ class _Reading:
         """The file that ``text`` names, relative to the case file."""
         found = (self.path.parent / path_of(text)).resolve()
         if not is_file(found):
-            self.wrong(where, f"there is no file {found}{_suggestion(found.name[:_LONGEST], names_beside(found))}")
+            self.wrong(where, f"there is no file {found}{did_you_mean(found.name[:_LONGEST], names_beside(found))}")
         return found
 
     def manifests(self, where: tuple[str | int, ...], given: list[Any]) -> Manifests:
@@ -194,8 +194,3 @@ def _settings(model: SettingsModel) -> Settings:
 
 def _level(name: str) -> Level:
     return Level.NONE if name == "excluded" else Level(name)
-
-
-def _suggestion(name: str, known: Mapping[str, Any] | list[str]) -> str:
-    guess = difflib.get_close_matches(name, list(known), n=1)
-    return f'; did you mean "{guess[0]}"?' if guess else ""

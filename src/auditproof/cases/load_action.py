@@ -6,7 +6,8 @@ import base64
 from typing import TYPE_CHECKING, Any
 
 from auditproof.client.misbehaving import NEEDS_BODY
-from auditproof.kube.action import METHODS, Action, Request, parse_target, path_request, query_text, to_request
+from auditproof.kube.action import Action, Request, parse_target, path_request, query_text, to_request
+from auditproof.kube.attributes import METHODS
 from auditproof.kube.resources import Resource, UnknownResource, lookup
 
 if TYPE_CHECKING:

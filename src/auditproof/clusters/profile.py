@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -16,6 +15,7 @@ from auditproof.clusters.cluster import KeyFiles
 from auditproof.errors import ClusterError, Position, Problem, SourceError
 from auditproof.kube.yaml.strict_model import Strict, read_model
 from auditproof.text.paths import path_of
+from auditproof.text.suggestion import did_you_mean
 
 
 class _KeyPair(Strict):
@@ -143,8 +143,7 @@ def _path(name_or_path: str) -> Path:
     folder = content.root() / "clusters"
     known = sorted(path.stem for path in folder.glob("*.yaml"))
     if name_or_path not in known:
-        guess = difflib.get_close_matches(name_or_path, known, n=1)
-        meant = f"; did you mean {guess[0]}?" if guess else ""
+        meant = did_you_mean(name_or_path, known, quote="")
         text = f"there is no cluster profile of this name{meant}; known: {', '.join(known)}, or the path of a file"
         raise SourceError([Problem(Position(name_or_path, 1, 1), text)])
     return folder / f"{name_or_path}.yaml"

@@ -43,7 +43,20 @@ class NotAudited(ValueError):
     """The API server cannot parse this path: it answers 500 before it consults the policy, and records nothing."""
 
 
-_METHOD_VERBS = {"POST": "create", "GET": "get", "HEAD": "get", "PUT": "update", "PATCH": "patch", "DELETE": "delete"}
+# Request verbs and the HTTP methods by which clients ask for them. A GET of a collection is a list or a watch, a DELETE
+# of one a deletecollection; verbs of the path (proxy) go with any method, and any other method has the verb "".
+METHODS = {
+    "get": "GET",
+    "list": "GET",
+    "watch": "GET",
+    "create": "POST",
+    "update": "PUT",
+    "patch": "PATCH",
+    "delete": "DELETE",
+    "deletecollection": "DELETE",
+}
+METHODS_OF_EVERY_VERB = {**METHODS, "proxy": "GET", "": "OPTIONS"}
+_VERBS = {"POST": "create", "GET": "get", "HEAD": "get", "PUT": "update", "PATCH": "patch", "DELETE": "delete"}
 _LEGACY_VERBS = {"watch", "proxy"}
 _NAMESPACE_SUBRESOURCES = {"status", "finalize"}
 _UNSAFE_NAME = ("/", "%")
@@ -93,7 +106,7 @@ def _attributes_of(method: str, uri: str, user: UserInfo | None) -> Attributes:
 
 def _resource_attributes(method: str, parts: list[str], query: str, base: Attributes) -> Attributes:
     version, parts = parts[0], parts[1:]
-    verb = _METHOD_VERBS.get(method, "")
+    verb = _VERBS.get(method, "")
     if parts[0] in _LEGACY_VERBS:
         if len(parts) < 2:
             raise NotAudited(f"unable to determine kind and namespace from url: {base.path}")

@@ -9,23 +9,11 @@ import re
 from typing import TYPE_CHECKING
 from urllib.parse import quote
 
-from auditproof.kube.attributes import is_selectable
+from auditproof.kube.attributes import METHODS_OF_EVERY_VERB, is_selectable
 
 if TYPE_CHECKING:
     from auditproof.kube.attributes import Attributes
 
-_METHODS = {
-    "get": "GET",
-    "list": "GET",
-    "watch": "GET",
-    "proxy": "GET",
-    "create": "POST",
-    "update": "PUT",
-    "patch": "PATCH",
-    "delete": "DELETE",
-    "deletecollection": "DELETE",
-    "": "OPTIONS",
-}
 _OWN_PARTS = ("", "status", "finalize")  # what may follow a Namespace object's name and still mean the object
 _VERBS_IN_PATH = ("watch", "proxy")
 
@@ -48,7 +36,7 @@ def request_line(attributes: Attributes) -> tuple[str, str]:
     if selected and attributes.name:
         escaped = re.sub(r"[\\,=]", r"\\\g<0>", attributes.name)  # EscapeValue in apimachinery's pkg/fields/selector.go
         query.append(f"fieldSelector={quote(f'metadata.name={escaped}', safe='')}")
-    return _METHODS[attributes.verb], f"{path}?{'&'.join(query)}" if query else path
+    return METHODS_OF_EVERY_VERB[attributes.verb], f"{path}?{'&'.join(query)}" if query else path
 
 
 def _legacy(attributes: Attributes) -> list[str]:

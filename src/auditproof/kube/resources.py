@@ -5,10 +5,11 @@ Source: the server's own discovery (/api/v1 and /apis/<group>/<version>), served
 
 from __future__ import annotations
 
-import difflib
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
+
+from auditproof.text.suggestion import did_you_mean
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -148,8 +149,7 @@ def lookup(name: str) -> Resource:
         if plural == known_plural and (group == known_group or not group):
             return resource
     known = [_name(resource) for resource in RESOURCES.values()]
-    guess = difflib.get_close_matches(name, [*known, *(resource.plural for resource in RESOURCES.values())], n=1)
-    meant = f"; did you mean {guess[0]}?" if guess else ""
+    meant = did_you_mean(name, [*known, *(resource.plural for resource in RESOURCES.values())], quote="")
     raise UnknownResource(f"{name!r} is no built-in resource{meant} (a custom resource also needs version:)")
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import os
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -20,6 +19,7 @@ from auditproof.clusters.profile import Profile, load_profile
 from auditproof.errors import AuditproofError
 from auditproof.text.paths import path_of
 from auditproof.text.printable import printable_lines
+from auditproof.text.suggestion import did_you_mean
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -226,8 +226,7 @@ def _depth(text: str) -> Depth | None:
     if text in ("", "none"):
         return None
     if text not in list(Depth):
-        guess = difflib.get_close_matches(text, [*Depth, "none"], n=1)
-        meant = f"; did you mean {guess[0]}?" if guess else ""
+        meant = did_you_mean(text, [*Depth, "none"], quote="")
         raise pytest.UsageError(f"--audit-coverage: {text!r} is none of {', '.join(Depth)} and none{meant}")
     return Depth(text)
 
@@ -250,8 +249,7 @@ def _formats(text: str) -> tuple[str, ...]:
     given = tuple(dict.fromkeys(name for name in text.replace(",", " ").split()))
     for name in given:
         if name not in FORMATS:
-            guess = difflib.get_close_matches(name, FORMATS, n=1)
-            meant = f"; did you mean {guess[0]}?" if guess else ""
+            meant = did_you_mean(name, FORMATS, quote="")
             raise pytest.UsageError(f"--audit-formats: {name!r} is none of {', '.join(FORMATS)}{meant}")
     return given
 

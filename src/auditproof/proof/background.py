@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from auditproof.audit.decide import decide
 from auditproof.audit.event_form import check_event, decode
-from auditproof.kube.attributes import NotAudited, UserInfo, attributes_of
+from auditproof.kube.attributes import METHODS, NotAudited, UserInfo, attributes_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -27,7 +27,6 @@ OURS = ("auditproof-", "setup-", "count-", "leftovers-")
 AGENT = "auditproof"
 # Namespaces that a cluster has by itself; every other one was made by the run.
 SYSTEM = frozenset({"", "default", "kube-node-lease", "kube-public", "kube-system", "local-path-storage"})
-_METHODS = {"create": "POST", "update": "PUT", "patch": "PATCH", "delete": "DELETE", "deletecollection": "DELETE"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,7 +140,7 @@ class _Decided:
 
     def _decide(self, user: UserInfo, verb: str, uri: str) -> int | None:
         try:
-            attributes = attributes_of(_METHODS.get(verb, "GET"), uri, user)
+            attributes = attributes_of(METHODS.get(verb, "GET"), uri, user)
         except NotAudited:
             return None
         rule = decide(self._policy, replace(attributes, verb=verb)).rule

@@ -15,8 +15,14 @@ from typing import TYPE_CHECKING, Any
 from auditproof.audit.decide import decide
 from auditproof.audit.event import Level, Stage
 from auditproof.audit.stages import emitted_stages
-from auditproof.kube.action import METHODS
-from auditproof.kube.attributes import Attributes, NotAudited, UserInfo, attributes_of, is_long_running
+from auditproof.kube.attributes import (
+    METHODS_OF_EVERY_VERB,
+    Attributes,
+    NotAudited,
+    UserInfo,
+    attributes_of,
+    is_long_running,
+)
 from auditproof.text.printable import printable
 
 if TYPE_CHECKING:
@@ -29,7 +35,6 @@ if TYPE_CHECKING:
 TRUNCATED = "audit.k8s.io/truncated"  # k8s.io/apiserver plugin/pkg/audit/truncate/truncate.go
 AT_THE_BEGINNING = timedelta(seconds=1)
 SETTLED = timedelta(seconds=120)  # twice the --request-timeout that an API server has without being told
-_METHODS = {**METHODS, "update": "PUT", "": "OPTIONS"}
 
 
 def asked_by(raw: Mapping[str, Any]) -> Attributes:
@@ -41,7 +46,7 @@ def asked_by(raw: Mapping[str, Any]) -> Attributes:
     user = raw.get("user") or {}
     info = UserInfo(user.get("username", ""), tuple(user.get("groups", ()))) if user else None
     verb, uri, reference = str(raw.get("verb", "")), str(raw.get("requestURI", "")), raw.get("objectRef")
-    method = _METHODS.get(verb, "GET") if reference is not None else verb.upper()
+    method = METHODS_OF_EVERY_VERB.get(verb, "GET") if reference is not None else verb.upper()
     try:
         found = attributes_of(method, uri, info)
     except NotAudited:

@@ -6,7 +6,6 @@ Source: staging/src/k8s.io/apiserver/pkg/audit/policy/reader.go.
 
 from __future__ import annotations
 
-import difflib
 import re
 from dataclasses import replace
 from typing import TYPE_CHECKING
@@ -15,6 +14,7 @@ from auditproof.analysis.lint.rule_fields import KEYS, with_entry, with_values
 from auditproof.audit.policy.go_types import GROUP_RESOURCES, POLICY, POLICY_RULE
 from auditproof.audit.policy.unmarshal import repeated_key
 from auditproof.errors import Position
+from auditproof.text.suggestion import closest
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -59,7 +59,7 @@ def _unknown(subject: Subject, position: Position, path: Path) -> Finding:
         advice = f"Move it into {homes[0]}; mind the indentation."
         return subject.finding("AP103", position, message, advice, _limited(subject, path, key))
     known = _HOMES.get(home, {})
-    meant = _guess(key, list(known))
+    meant = closest(key, known, ignore_case=True) or ""
     advice = f'Did you mean "{meant}"?' if meant else f"Known in {home or 'metadata'}: {', '.join(known) or 'labels'}."
     if key in _MEANT:
         meant, advice = "", f"Remove it: {_MEANT[key]}."
@@ -72,12 +72,6 @@ def _home(path: Path) -> str:
     kinds = tuple(step if isinstance(step, str) else 0 for step in path[:-1])
     homes = {(): "the policy", ("rules", 0): "a rule", ("rules", 0, "resources", 0): "an item of resources"}
     return homes.get(kinds, "")
-
-
-def _guess(key: str, known: list[str]) -> str:
-    lower = {name.lower(): name for name in known}
-    found = difflib.get_close_matches(key.lower()[:100], lower, n=1)
-    return lower[found[0]] if found else ""
 
 
 def _affected(subject: Subject, path: Path | None) -> Asked | None:

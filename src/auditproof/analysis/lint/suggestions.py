@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-import difflib
 from typing import TYPE_CHECKING
+
+from auditproof.text.suggestion import closest
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -15,9 +16,7 @@ CLOSE = 0.75
 
 def close(text: str, known: Iterable[str], cutoff: float = CLOSE) -> str:
     """The known text that is closest to ``text``, whatever the case; empty where none is close."""
-    lower = {name.lower(): name for name in known}
-    found = difflib.get_close_matches(text.lower()[:200], lower, n=1, cutoff=cutoff)
-    return lower[found[0]] if found else ""
+    return closest(text, known, cutoff=cutoff, ignore_case=True) or ""
 
 
 def full_name(resource: str, group: str) -> str:

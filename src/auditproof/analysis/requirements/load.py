@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -15,6 +14,7 @@ from auditproof.errors import AuditproofError, Problem, SourceError
 from auditproof.kube.discovery import load_served, minors
 from auditproof.kube.yaml.strict_model import read_model
 from auditproof.text.paths import is_file, path_of
+from auditproof.text.suggestion import did_you_mean
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -40,8 +40,7 @@ def load_requirements(name: str, folder: Path) -> RequirementsFile:
     known = shipped(folder)
     path = known.get(name) or path_of(name)
     if name not in known and not is_file(path):
-        guess = difflib.get_close_matches(name, list(known), n=1)
-        meant = f"; did you mean {guess[0]}?" if guess else ""
+        meant = did_you_mean(name, known, quote="")
         raise AuditproofError(f"--requirements {name}: neither a file nor one of {', '.join(known)}{meant}")
     model, root = read_model(path, RequirementsModel)
     reading = _Reading(path, root)
@@ -120,7 +119,7 @@ class _Reading:
                 message = (
                     "no ordinary request for a path has" if model.non_resource_urls else "no request for a resource has"
                 )
-                self.wrong((*where, "verbs", n), f'{message} the verb "{verb}"{_suggestion(verb, known)}')
+                self.wrong((*where, "verbs", n), f'{message} the verb "{verb}"{did_you_mean(verb, known)}')
         position = self.root.at(where).position
         entries = [self.resources((*where, "resources", n), text) for n, text in enumerate(model.resources)]
         return PolicyRule(
@@ -150,12 +149,12 @@ class _Reading:
         if not dot:
             if not found:
                 known = sorted({name for _, name, _ in _known()})
-                meant = _suggestion(resource, known)
+                meant = did_you_mean(resource, known)
                 self.wrong(where, f'"{resource}" is no built-in resource{meant} (a custom one is plural.group)')
             group = "" if "" in found or not found else found[0]
         parts = {sub for known_group, name, sub in _known() if (known_group, name) == (group, resource)}
         if part not in ("", "*") and parts and part not in parts:
-            self.wrong(where, f'{full} has no subresource "{part}"{_suggestion(part, sorted(parts - {""}))}')
+            self.wrong(where, f'{full} has no subresource "{part}"{did_you_mean(part, sorted(parts - {""}))}')
         return group, (f"{resource}/{part}" if part else resource,)
 
 
@@ -166,8 +165,3 @@ def _known() -> set[tuple[str, str, str]]:
 
 def _groups_of(resource: str) -> list[str]:
     return sorted({group for group, name, _ in _known() if name == resource})
-
-
-def _suggestion(text: str, known: Iterable[str]) -> str:
-    guess = difflib.get_close_matches(text, [name for name in known if name], n=1)
-    return f'; did you mean "{guess[0]}"?' if guess else ""

@@ -7,7 +7,6 @@ decoded again *into the same value*: what an earlier list item says shines throu
 
 from __future__ import annotations
 
-import difflib
 import re
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -19,6 +18,7 @@ from auditproof.audit.policy.go_types import Anything, Boolean, GoType, Integer,
 from auditproof.errors import Position, Problem
 from auditproof.kube.yaml.json_text import JsonNumber
 from auditproof.kube.yaml.yaml_text import Mapping, Node
+from auditproof.text.suggestion import closest
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -166,8 +166,7 @@ class _Decoder:
 
     def _unknown(self, key: str, position: Position, struct: Struct, place: _Place) -> None:
         known = sorted(struct.fields)
-        guess = difflib.get_close_matches(key.lower()[:100], [name.lower() for name in known], n=1)
-        meant = next((name for name in known if guess and name.lower() == guess[0]), "")
+        meant = closest(key, known, ignore_case=True)
         advice = f'did you mean "{meant}"?' if meant else f"known here: {', '.join(known)}"
         where = f" in {place.path}" if place.path else ""
         text = f'unknown key "{key}"{where}: the server only warns, and ignores it; {advice}'

@@ -5,13 +5,13 @@ pydantic stays at this edge; what leaves here is checked.
 
 from __future__ import annotations
 
-import difflib
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from auditproof.errors import SHOWN_PROBLEMS, Position, Problem, SourceError
 from auditproof.kube.yaml.yaml_text import Mapping, Node, parse_yaml
+from auditproof.text.suggestion import did_you_mean
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -26,7 +26,6 @@ class Strict(BaseModel):
     model_config = ConfigDict(strict=True, extra="forbid", frozen=True)
 
 
-_LONGEST = 100  # letters of a key that are compared with what may be meant
 M = TypeVar("M", bound=Strict)
 
 
@@ -74,7 +73,7 @@ def _problem(root: Node, error: ErrorDetails, known: tuple[str, ...]) -> Problem
     position = node.position
     if error["type"] == "extra_forbidden" and isinstance(node.value, Mapping):
         position = node.value.keys.get(str(last[0]), position)
-        text = f'unknown key "{last[0]}"{_suggestion(str(last[0]), known)}'
+        text = f'unknown key "{last[0]}"{did_you_mean(str(last[0]), known)}'
     path += last
     name = ".".join(str(step) for step in path) or "the file"
     return Problem(position, f"{name}: {text}")
@@ -93,11 +92,6 @@ def _path(root: Node, steps: tuple[str | int, ...]) -> tuple[str | int, ...]:
 
 def _names_alternative(step: str | int) -> bool:
     return isinstance(step, str) and ("[" in step or step[:1].isupper())
-
-
-def _suggestion(key: str, known: tuple[str, ...]) -> str:
-    guess = difflib.get_close_matches(key[:_LONGEST], known, n=1)
-    return f'; did you mean "{guess[0]}"?' if guess else ""
 
 
 def _keys(schema: Any) -> Iterator[str]:

@@ -16,8 +16,8 @@ from urllib.parse import quote
 from auditproof.audit.decide import decide
 from auditproof.audit.event import Level
 from auditproof.audit.stages import emitted_stages
-from auditproof.kube.action import METHODS, Request
-from auditproof.kube.attributes import attributes_of
+from auditproof.kube.action import Request
+from auditproof.kube.attributes import METHODS, attributes_of
 from auditproof.kube.identity import Identity
 
 if TYPE_CHECKING:
