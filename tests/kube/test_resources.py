@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from auditproof.kube.attributes import attributes_of
+from auditproof.kube.discovery import from_record, load_served, minors, to_record
 from auditproof.kube.resources import RESOURCES, Resource, UnknownResource, lookup, resource_of, split_resource
 
 
@@ -54,3 +55,29 @@ def test_a_manifest_is_matched_by_group_version_and_kind() -> None:
 def test_a_resource_text_splits_into_group_resource_and_subresource() -> None:
     assert split_resource("deployments/scale") == ("apps", "deployments", "scale")
     assert split_resource("widgets.example.com") == ("example.com", "widgets", "")
+
+
+def test_a_built_in_resource_is_served_alike_by_every_supported_kubernetes() -> None:
+    """Version, kind and scope are those of the newest minor; a server of an older one must take the same URL."""
+    for minor in minors():
+        served = {
+            (entry.group, entry.resource): entry for entry in load_served(minor).resources if not entry.subresource
+        }
+        for key, resource in RESOURCES.items():
+            found = served[key]
+            assert (found.version, found.kind, found.namespaced) == (
+                resource.version,
+                resource.kind,
+                resource.namespaced,
+            ), (minor, key)
+
+
+def test_kinds_are_those_of_the_objects_that_a_resource_takes() -> None:
+    kinds = {entry.full_name: entry.kind for entry in load_served("1.37").resources}
+
+    assert (kinds["pods"], kinds["pods/eviction"], kinds["deployments/scale"]) == ("Pod", "Eviction", "Scale")
+
+
+def test_what_is_served_survives_its_record() -> None:
+    for minor in minors():
+        assert from_record(to_record(load_served(minor))) == load_served(minor)

@@ -44,7 +44,7 @@ def _resources(cluster: Cluster, group: str, version: str) -> Iterator[ServedRes
     for entry in _get(cluster, path)["resources"]:
         resource, _, subresource = entry["name"].partition("/")
         yield ServedResource(
-            group, version, resource, subresource, bool(entry["namespaced"]), frozenset(entry["verbs"])
+            group, version, resource, subresource, entry["kind"], bool(entry["namespaced"]), frozenset(entry["verbs"])
         )
 
 

@@ -16,12 +16,17 @@ RECORD = "discovery.json"
 
 @dataclass(frozen=True, slots=True)
 class ServedResource:
-    """A resource or, with ``subresource``, a part of it; ``verbs`` are the request verbs that it answers."""
+    """A resource or, with ``subresource``, a part of it.
+
+    ``version`` is the preferred one of its group, ``kind`` that of the objects that are sent to it (for pods/eviction:
+    Eviction), ``verbs`` are the request verbs that it serves.
+    """
 
     group: str
     version: str
     resource: str
     subresource: str
+    kind: str
     namespaced: bool
     verbs: frozenset[str]
 
@@ -73,7 +78,12 @@ def from_record(record: dict[str, Any]) -> Served:
 
 
 def to_record(served: Served) -> dict[str, Any]:
-    """The form in which Served is stored: a line a resource."""
+    """Return the form in which Served is stored, an object of JSON.
+
+    ``resources`` has a line for each resource and subresource: group/version, resource[/subresource], kind, scope
+    (``namespaced`` or ``cluster``) and the verbs, with spaces between. ``optional`` has group/resource of what a server
+    serves only when it is told to.
+    """
     optional = sorted(f"{group}/{resource}" for group, resource in served.optional)
     lines = [_line(entry) for entry in served.resources]
     return {"kubernetes": served.kubernetes, "resources": lines, "optional": optional, "paths": list(served.paths)}
@@ -82,14 +92,14 @@ def to_record(served: Served) -> dict[str, Any]:
 def _line(entry: ServedResource) -> str:
     version = f"{entry.group}/{entry.version}" if entry.group else entry.version
     scope = "namespaced" if entry.namespaced else "cluster"
-    return " ".join([version, entry.full_name, scope, *sorted(entry.verbs)])
+    return " ".join([version, entry.full_name, entry.kind, scope, *sorted(entry.verbs)])
 
 
 def _resource(line: str) -> ServedResource:
-    group_version, full_name, scope, *verbs = line.split(" ")
+    group_version, full_name, kind, scope, *verbs = line.split(" ")
     group, _, version = group_version.rpartition("/")
     resource, _, subresource = full_name.partition("/")
-    return ServedResource(group, version, resource, subresource, scope == "namespaced", frozenset(verbs))
+    return ServedResource(group, version, resource, subresource, kind, scope == "namespaced", frozenset(verbs))
 
 
 @cache

@@ -1,6 +1,6 @@
-"""The resources that an API server of Kubernetes 1.34 to 1.37 serves by default, and how their URLs are made. Pure.
+"""The built-in resources, which every supported Kubernetes serves by default, and how their URLs are made. Pure.
 
-Source: the server's own discovery (/api/v1 and /apis/<group>/<version>), served and storage versions of 1.34 to 1.37.
+Source: what the servers themselves report (see discovery).
 """
 
 from __future__ import annotations
@@ -9,88 +9,13 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
+from auditproof.kube.discovery import load_served, minors
 from auditproof.text.suggestion import did_you_mean
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
 RBAC = "rbac.authorization.k8s.io"
-# Group and version, then the plural and kind of what lives in a namespace, then of what does not.
-_SERVED: tuple[tuple[str, str, str, str], ...] = (
-    (
-        "",
-        "v1",
-        (
-            "bindings:Binding configmaps:ConfigMap endpoints:Endpoints events:Event limitranges:LimitRange "
-            "persistentvolumeclaims:PersistentVolumeClaim pods:Pod podtemplates:PodTemplate "
-            "replicationcontrollers:ReplicationController resourcequotas:ResourceQuota secrets:Secret "
-            "serviceaccounts:ServiceAccount services:Service"
-        ),
-        "componentstatuses:ComponentStatus namespaces:Namespace nodes:Node persistentvolumes:PersistentVolume",
-    ),
-    (
-        "apps",
-        "v1",
-        (
-            "controllerrevisions:ControllerRevision daemonsets:DaemonSet deployments:Deployment replicasets:ReplicaSet "
-            "statefulsets:StatefulSet"
-        ),
-        "",
-    ),
-    ("batch", "v1", "cronjobs:CronJob jobs:Job", ""),
-    ("autoscaling", "v2", "horizontalpodautoscalers:HorizontalPodAutoscaler", ""),
-    ("policy", "v1", "poddisruptionbudgets:PodDisruptionBudget", ""),
-    ("networking.k8s.io", "v1", "ingresses:Ingress networkpolicies:NetworkPolicy", "ingressclasses:IngressClass"),
-    ("coordination.k8s.io", "v1", "leases:Lease", ""),
-    ("discovery.k8s.io", "v1", "endpointslices:EndpointSlice", ""),
-    ("events.k8s.io", "v1", "events:Event", ""),
-    (
-        RBAC,
-        "v1",
-        "roles:Role rolebindings:RoleBinding",
-        "clusterroles:ClusterRole clusterrolebindings:ClusterRoleBinding",
-    ),
-    (
-        "admissionregistration.k8s.io",
-        "v1",
-        "",
-        (
-            "mutatingwebhookconfigurations:MutatingWebhookConfiguration "
-            "validatingwebhookconfigurations:ValidatingWebhookConfiguration "
-            "validatingadmissionpolicies:ValidatingAdmissionPolicy "
-            "validatingadmissionpolicybindings:ValidatingAdmissionPolicyBinding"
-        ),
-    ),
-    ("apiextensions.k8s.io", "v1", "", "customresourcedefinitions:CustomResourceDefinition"),
-    ("apiregistration.k8s.io", "v1", "", "apiservices:APIService"),
-    ("authentication.k8s.io", "v1", "", "selfsubjectreviews:SelfSubjectReview tokenreviews:TokenReview"),
-    (
-        "authorization.k8s.io",
-        "v1",
-        "localsubjectaccessreviews:LocalSubjectAccessReview",
-        (
-            "selfsubjectaccessreviews:SelfSubjectAccessReview selfsubjectrulesreviews:SelfSubjectRulesReview "
-            "subjectaccessreviews:SubjectAccessReview"
-        ),
-    ),
-    ("certificates.k8s.io", "v1", "", "certificatesigningrequests:CertificateSigningRequest"),
-    ("node.k8s.io", "v1", "", "runtimeclasses:RuntimeClass"),
-    ("scheduling.k8s.io", "v1", "", "priorityclasses:PriorityClass"),
-    (
-        "storage.k8s.io",
-        "v1",
-        "csistoragecapacities:CSIStorageCapacity",
-        "csidrivers:CSIDriver csinodes:CSINode storageclasses:StorageClass volumeattachments:VolumeAttachment",
-    ),
-    (
-        "flowcontrol.apiserver.k8s.io",
-        "v1",
-        "",
-        "flowschemas:FlowSchema prioritylevelconfigurations:PriorityLevelConfiguration",
-    ),
-)
-
-
 _UNESCAPED = "$&+:=@"  # what url.PathEscape of Go, and so client-go, leaves as it is
 
 
@@ -127,13 +52,16 @@ class Resource:
 
 
 def _table() -> dict[tuple[str, str], Resource]:
-    table = {}
-    for group, version, in_namespace, in_cluster in _SERVED:
-        for names, namespaced in ((in_namespace, True), (in_cluster, False)):
-            for entry in names.split():
-                plural, _, kind = entry.partition(":")
-                table[group, plural] = Resource(group, version, plural, kind, namespaced)
-    return table
+    """Resources by group and plural; the core group comes first, so that ``events`` alone is that of the core group."""
+    served = [
+        {(entry.group, entry.resource): entry for entry in load_served(minor).resources if not entry.subresource}
+        for minor in minors()
+    ]
+    return {
+        key: Resource(entry.group, entry.version, entry.resource, entry.kind, entry.namespaced)
+        for key, entry in served[-1].items()
+        if all(key in resources for resources in served)
+    }
 
 
 RESOURCES = _table()
