@@ -2,7 +2,7 @@
 
 import pytest
 
-from auditproof.auditlog.metrics import Counters, parse_counters
+from auditproof.auditlog.metrics import AuditMetrics, parse_metrics
 from auditproof.errors import WireError
 
 METRICS = b"""\
@@ -19,25 +19,25 @@ process_start_time_seconds 1.76389e+09
 
 
 def test_the_counters_are_told_by_their_labels() -> None:
-    counters = parse_counters(METRICS)
+    counters = parse_metrics(METRICS)
 
     lost, levels = {"log": 2, "buffered": 601}, {"Metadata": 12, "None": 30}
-    assert counters == Counters(4850, 3, 1.76389e9, lost, levels)
+    assert counters == AuditMetrics(4850, 3, 1.76389e9, lost, levels)
     assert counters.lost == 603
 
 
 def test_what_was_emitted_and_not_lost_must_stand_in_the_log() -> None:
-    assert parse_counters(METRICS).lines == 4850 - 603
+    assert parse_metrics(METRICS).lines == 4850 - 603
 
 
 def test_what_a_webhook_lost_stands_in_the_log_all_the_same() -> None:
-    assert Counters(100, 0, 7.0, {"log": 1, "webhook": 20}).lines == 99
+    assert AuditMetrics(100, 0, 7.0, {"log": 1, "webhook": 20}).lines == 99
 
 
 def test_a_series_that_was_never_counted_is_zero() -> None:
-    assert parse_counters(b"process_start_time_seconds 7\n") == Counters(0, 0, 7.0)
+    assert parse_metrics(b"process_start_time_seconds 7\n") == AuditMetrics(0, 0, 7.0)
 
 
 def test_a_text_without_the_start_of_the_process_is_no_metrics() -> None:
     with pytest.raises(WireError, match="process_start_time_seconds"):
-        parse_counters(b"<html>sign in</html>")
+        parse_metrics(b"<html>sign in</html>")

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from auditproof.clusters.kind.engine import Engine, Node, find_engine
+from auditproof.clusters.kind.engine import Engine, NodeContainer, find_engine
 from auditproof.errors import ClusterError
 from tests.support.programs import program
 
@@ -64,12 +64,12 @@ def test_an_engine_that_nobody_knows_is_refused(path: Path) -> None:
 def test_a_published_port_is_read(path: Path) -> None:
     program(path, "docker", "echo '6443/tcp -> 127.0.0.1:40001'; echo '6444/tcp -> 127.0.0.1:40002'")
 
-    assert Node(Engine("docker"), "node").port(6444) == 40002
+    assert NodeContainer(Engine("docker"), "node").port(6444) == 40002
 
 
 def test_a_port_or_a_gateway_of_a_node_that_has_ended_is_an_error(path: Path) -> None:
     program(path, "docker", 'if [ "$3" = "{{.State.Status}}" ]; then echo exited; fi')
-    node = Node(Engine("docker"), "node")
+    node = NodeContainer(Engine("docker"), "node")
 
     for ask in (node.gateway, lambda: node.port(6443)):
         with pytest.raises(ClusterError, match="the node node has ended: its container is exited"):
@@ -79,4 +79,4 @@ def test_a_port_or_a_gateway_of_a_node_that_has_ended_is_an_error(path: Path) ->
 def test_a_node_that_has_ended_is_told(path: Path) -> None:
     program(path, "docker", "echo exited")
 
-    assert Node(Engine("docker"), "node").ended() == "the node node has ended: its container is exited"
+    assert NodeContainer(Engine("docker"), "node").ended() == "the node node has ended: its container is exited"

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from auditproof.cli.main import main
-from auditproof.clusters.kind.home import Home, homes, remove_reusable
+from auditproof.clusters.kind.home import ClusterFolder, homes, remove_reusable
 from auditproof.clusters.kind.reuse import choose_home, digest_of
 from auditproof.clusters.run.run_directory import RunDirectory
 
@@ -35,7 +35,7 @@ def make_run() -> Iterator[Callable[[], RunDirectory]]:
         run.close()
 
 
-def complete(home: Home, undo: str = "exit 0") -> None:
+def complete(home: ClusterFolder, undo: str = "exit 0") -> None:
     """A home as a run leaves it; ``undo`` stands for what removes the cluster."""
     home.path.mkdir(parents=True, exist_ok=True)
     home.undo.write_text(undo)
@@ -65,7 +65,7 @@ def test_a_second_run_at_the_same_time_has_a_home_of_its_own(make_run: Callable[
 
     other = choose_home(second, "abc", said.append)
 
-    assert other == Home.of_run(second) != taken
+    assert other == ClusterFolder.of_run(second) != taken
     assert not other.reusable
     assert "makes a cluster of its own" in said[0]
     assert choose_home(RunDirectory.open(str(second.path)), "abc", quietly) == other
@@ -80,7 +80,7 @@ def test_a_run_that_has_ended_leaves_its_home_to_the_next(make_run: Callable[[],
 
 
 def test_a_home_knows_what_was_there_only_when_it_is_complete(cache: Path) -> None:
-    home = Home.in_cache("abc")
+    home = ClusterFolder.in_cache("abc")
     assert home.before() is None
     complete(home)
     assert home.before() == ["/api/v1/namespaces/default"]
@@ -89,42 +89,42 @@ def test_a_home_knows_what_was_there_only_when_it_is_complete(cache: Path) -> No
 
 
 def test_two_caches_have_clusters_of_different_names(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    name = Home.in_cache("abc").name
+    name = ClusterFolder.in_cache("abc").name
     monkeypatch.setenv("AUDITPROOF_CACHE", str(tmp_path / "other"))
 
-    assert Home.in_cache("abc").name != name
+    assert ClusterFolder.in_cache("abc").name != name
 
 
 def test_what_is_reusable_is_removed_but_for_what_is_used(make_run: Callable[[], RunDirectory]) -> None:
     said: list[str] = []
     complete(choose_home(make_run(), "used", quietly))
-    complete(Home.in_cache("unused"))
+    complete(ClusterFolder.in_cache("unused"))
 
     assert remove_reusable(said.append) == 1
 
     assert sorted(said) == [
-        f"removed the kind cluster {Home.in_cache('unused').name}",
-        f"the kind cluster {Home.in_cache('used').name} is being used by another run: it stays",
+        f"removed the kind cluster {ClusterFolder.in_cache('unused').name}",
+        f"the kind cluster {ClusterFolder.in_cache('used').name} is being used by another run: it stays",
     ]
     assert [path.name for path in homes().iterdir()] == ["used"]
 
 
 def test_what_cannot_be_removed_is_told_with_the_way_to_do_it_by_hand() -> None:
     said: list[str] = []
-    complete(Home.in_cache("abc"), "echo the engine does not answer >&2; exit 1")
+    complete(ClusterFolder.in_cache("abc"), "echo the engine does not answer >&2; exit 1")
 
     assert remove_reusable(said.append) == 1
 
     assert "the engine does not answer" in said[0]
-    assert Home.in_cache("abc").undo.exists()
+    assert ClusterFolder.in_cache("abc").undo.exists()
 
 
 def test_the_command_says_what_it_would_remove_and_removes_it(capsys: pytest.CaptureFixture[str]) -> None:
-    complete(Home.in_cache("abc"))
+    complete(ClusterFolder.in_cache("abc"))
 
     assert main(["cleanup", "--kind", "--dry-run"]) == 0
-    assert capsys.readouterr().out == f"would remove the kind cluster {Home.in_cache('abc').name}\n"
+    assert capsys.readouterr().out == f"would remove the kind cluster {ClusterFolder.in_cache('abc').name}\n"
     assert main(["cleanup", "--kind"]) == 0
-    assert capsys.readouterr().out == f"removed the kind cluster {Home.in_cache('abc').name}\n"
+    assert capsys.readouterr().out == f"removed the kind cluster {ClusterFolder.in_cache('abc').name}\n"
     assert main(["cleanup", "--kind"]) == 0
     assert capsys.readouterr().out == f"no kind cluster was kept in {homes()}\n"

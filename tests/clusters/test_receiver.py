@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from auditproof.clusters.run.run_directory import RunDirectory
-from auditproof.clusters.stand_ins.event_receiver import Behaviour, Receiver
+from auditproof.clusters.stand_ins.event_receiver import Behaviour, EventReceiver
 from auditproof.clusters.stand_ins.event_receiver_process import events_of
 
 if TYPE_CHECKING:
@@ -25,8 +25,8 @@ def run() -> Iterator[RunDirectory]:
 
 
 @pytest.fixture(scope="module")
-def receiver(run: RunDirectory) -> Iterator[Receiver]:
-    receiver = Receiver(run, "receiver")
+def receiver(run: RunDirectory) -> Iterator[EventReceiver]:
+    receiver = EventReceiver(run, "receiver")
     receiver.start()
     yield receiver
     receiver.close()
@@ -36,7 +36,7 @@ def event(audit_id: str) -> dict[str, str]:
     return {"auditID": audit_id, "level": "Metadata", "stage": "ResponseComplete"}
 
 
-def post(receiver: Receiver, *audit_ids: str, token: str = "", certificate: bool = True) -> int:
+def post(receiver: EventReceiver, *audit_ids: str, token: str = "", certificate: bool = True) -> int:
     """Send a batch as the API server does, by the receiver's own kubeconfig; answers the status."""
     config: dict[str, Any] = json.loads(receiver.kubeconfig.read_text())
     user = config["users"][0]["user"]
@@ -52,12 +52,12 @@ def post(receiver: Receiver, *audit_ids: str, token: str = "", certificate: bool
         connection.close()
 
 
-def ids(receiver: Receiver) -> list[str]:
+def ids(receiver: EventReceiver) -> list[str]:
     log = receiver.log(in_order=True)
     return [event.audit_id for event in log.read(log.beginning(), lambda _: True).events]
 
 
-def test_what_is_answered_200_stands_in_the_log_once(receiver: Receiver) -> None:
+def test_what_is_answered_200_stands_in_the_log_once(receiver: EventReceiver) -> None:
     assert [post(receiver, "a", "b"), post(receiver, "b", "c")] == [200, 200]
 
     assert ids(receiver) == ["a", "b", "c"]
@@ -81,14 +81,14 @@ def test_what_is_no_list_of_events_is_refused(body: str) -> None:
         events_of(body.encode())
 
 
-def test_what_is_refused_is_not_kept_and_only_so_often(receiver: Receiver) -> None:
+def test_what_is_refused_is_not_kept_and_only_so_often(receiver: EventReceiver) -> None:
     receiver.behave(Behaviour(status=503, first=2))
 
     assert [post(receiver, "d") for _ in range(3)] == [503, 503, 200]
     assert ids(receiver).count("d") == 1
 
 
-def test_a_receiver_can_hang_up(receiver: Receiver) -> None:
+def test_a_receiver_can_hang_up(receiver: EventReceiver) -> None:
     receiver.behave(Behaviour(hang_up=True))
     with pytest.raises(http.client.RemoteDisconnected):
         post(receiver, "e")
@@ -97,12 +97,12 @@ def test_a_receiver_can_hang_up(receiver: Receiver) -> None:
     assert "e" not in ids(receiver)
 
 
-def test_a_client_without_a_certificate_is_not_let_in(receiver: Receiver) -> None:
+def test_a_client_without_a_certificate_is_not_let_in(receiver: EventReceiver) -> None:
     with pytest.raises((ssl.SSLError, OSError)):
         post(receiver, "f", certificate=False)
 
 
-def test_it_is_killed_and_comes_back_on_the_same_port(receiver: Receiver) -> None:
+def test_it_is_killed_and_comes_back_on_the_same_port(receiver: EventReceiver) -> None:
     post(receiver, "g")
     receiver.kill()
     with pytest.raises(ConnectionRefusedError):
@@ -114,7 +114,7 @@ def test_it_is_killed_and_comes_back_on_the_same_port(receiver: Receiver) -> Non
 
 
 def test_a_token_is_checked(run: RunDirectory) -> None:
-    receiver = Receiver(run, "with-token", token="right")
+    receiver = EventReceiver(run, "with-token", token="right")
     receiver.start()
 
     assert [post(receiver, "a", token="wrong"), post(receiver, "a", token="right")] == [401, 200]

@@ -24,9 +24,9 @@ from auditproof.audit.leaks import leaks
 from auditproof.audit.policy.load import parse_policy
 from auditproof.audit.redact import redact, removed_texts
 from auditproof.auditlog.file_log import FileLog
-from auditproof.auditlog.metrics import parse_counters
+from auditproof.auditlog.metrics import parse_metrics
 from auditproof.auditlog.offline_log import ForeignFile
-from auditproof.auditlog.remote_log import StreamLog
+from auditproof.auditlog.remote_log import RemoteLog
 from auditproof.cases.load import load_case_file
 from auditproof.cli.evaluate import evaluate_lines
 from auditproof.clusters.existing.kubeconfig import load_kubeconfig
@@ -123,7 +123,7 @@ def _log(data: bytes, path: Path) -> None:
     """A log as every reader of ours reads it, and all that is done with its events afterwards."""
     log = FileLog(path)
     found = log.read(log.beginning(), lambda _: True)
-    StreamLog(path.name, lambda begin: (begin, data[begin:])).read(log.beginning(), lambda _: True)
+    RemoteLog(path.name, lambda begin: (begin, data[begin:])).read(log.beginning(), lambda _: True)
     list(leaks(found.events, "a secret of some letters"))
     for event in found.events:
         json.dumps([redact(event.raw), sorted(removed_texts(event.raw)), event.username, event.code])
@@ -285,7 +285,7 @@ TARGETS = (
     Target("compressed-log", _compressed, [gzip.compress(_lines(_EVENTS)(_EVENT), mtime=0)], 100, file="packed.log.gz"),
     Target("results", _results, [_report()], 200, file="results.json"),
     Target("kubeconfig", _kubeconfig, [as_yaml(_KUBECONFIG), as_json(_KUBECONFIG)], 60, as_yaml, "kubeconfig"),
-    Target("metrics", lambda data, _: parse_counters(data), [_METRICS], 200),
+    Target("metrics", lambda data, _: parse_metrics(data), [_METRICS], 200),
     Target("request-line", _request_line, _REQUEST_LINES, 300),
     Target("legacy-line", _legacy, [_LEGACY_LINE], 150, file="legacy.log"),
 )

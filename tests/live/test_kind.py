@@ -24,8 +24,8 @@ from auditproof.audit.policy.load import load_policy
 from auditproof.audit.server_flags import NO_SETTINGS
 from auditproof.cases.case import Case
 from auditproof.cases.expectation import Expectation
-from auditproof.clusters.kind.home import Home
-from auditproof.clusters.kind.provider import Kind
+from auditproof.clusters.kind.home import ClusterFolder
+from auditproof.clusters.kind.provider import KindProvider
 from auditproof.clusters.profile import load_profile
 from auditproof.clusters.run.run_directory import RunDirectory
 from auditproof.errors import ClusterError
@@ -48,12 +48,13 @@ ALICE = Identity.x509("alice", "developers")
 CONTROLLER = """
 import sys, threading
 from pathlib import Path
-from auditproof.clusters.kind.provider import Kind
+from auditproof.clusters.kind.provider import KindProvider
 from auditproof.clusters.profile import load_profile
 from auditproof.clusters.run.run_directory import RunDirectory
 policy, image, *words = sys.argv[1:]
 directory = RunDirectory.create(keep="keep" in words)
-kind = Kind(load_profile("kind"), directory, kubernetes="1.37", image=image, policy=Path(policy), report=lambda _: None)
+options = {"kubernetes": "1.37", "image": image, "policy": Path(policy), "report": lambda _: None}
+kind = KindProvider(load_profile("kind"), directory, **options)
 if "early" in words:
     print(directory.path, flush=True)
 kind.cluster(Path(policy))
@@ -71,12 +72,12 @@ def engine(container_engine: Engine) -> Engine:
     return container_engine
 
 
-def provider(directory: RunDirectory, policy: Path) -> Kind:
-    return Kind(load_profile("kind"), directory, kubernetes="1.37", image=IMAGE, policy=policy, report=print)
+def provider(directory: RunDirectory, policy: Path) -> KindProvider:
+    return KindProvider(load_profile("kind"), directory, kubernetes="1.37", image=IMAGE, policy=policy, report=print)
 
 
 def name_of(directory: Path) -> str:
-    return Home.of_run(RunDirectory(directory)).name
+    return ClusterFolder.of_run(RunDirectory(directory)).name
 
 
 def left(engine: Engine, name: str = "auditproof-") -> set[str]:
@@ -99,12 +100,12 @@ def directory(engine: Engine) -> Iterator[RunDirectory]:
 
 
 @pytest.fixture(scope="module")
-def kind(directory: RunDirectory, everything: Path) -> Kind:
+def kind(directory: RunDirectory, everything: Path) -> KindProvider:
     return provider(directory, everything)
 
 
 @pytest.fixture
-def own(engine: Engine, everything: Path) -> Iterator[tuple[Kind, RunDirectory]]:
+def own(engine: Engine, everything: Path) -> Iterator[tuple[KindProvider, RunDirectory]]:
     """A cluster that a test may break."""
     directory = RunDirectory.create()
     yield provider(directory, everything), directory
@@ -116,14 +117,14 @@ def step(name: str = "step", verb: str = "get", what: str = "namespaces/default"
     return Case(name, ALICE, to_request(act(verb, what)), Expectation())
 
 
-def prover_on(kind: Kind, cluster: Cluster, policy: Path, directory: RunDirectory) -> Prover:
+def prover_on(kind: KindProvider, cluster: Cluster, policy: Path, directory: RunDirectory) -> Prover:
     judged = load_policy(policy)
     folder = directory.private_folder()
     return Prover(cluster, judged, running=judged, folder=folder, died=lambda: kind.failure(cluster))
 
 
 def test_actions_are_proven_beside_the_noise_of_controllers_and_kubelet(
-    kind: Kind, directory: RunDirectory, everything: Path
+    kind: KindProvider, directory: RunDirectory, everything: Path
 ) -> None:
     cluster = kind.cluster(everything)
     prover = prover_on(kind, cluster, everything, directory)
@@ -136,12 +137,12 @@ def test_actions_are_proven_beside_the_noise_of_controllers_and_kubelet(
     assert kind.failure(cluster) is None
 
 
-def test_the_cluster_is_the_version_that_it_was_asked_to_be(kind: Kind, everything: Path) -> None:
+def test_the_cluster_is_the_version_that_it_was_asked_to_be(kind: KindProvider, everything: Path) -> None:
     assert kind.cluster(everything).kubernetes.startswith("v1.37.")
 
 
 def test_every_policy_has_a_server_of_its_own_in_one_cluster(
-    kind: Kind, directory: RunDirectory, write_policy: Callable[[str], Path], everything: Path
+    kind: KindProvider, directory: RunDirectory, write_policy: Callable[[str], Path], everything: Path
 ) -> None:
     levels = ("None", "Metadata", "Request", "RequestResponse")
     policies = [write_policy(f"apiVersion: audit.k8s.io/v1\nkind: Policy\nrules:\n- level: {x}\n") for x in levels]
@@ -159,7 +160,7 @@ def test_every_policy_has_a_server_of_its_own_in_one_cluster(
 
 
 def test_a_refused_policy_beside_the_first_is_told_in_the_servers_words(
-    kind: Kind, write_policy: Callable[[str], Path], everything: Path
+    kind: KindProvider, write_policy: Callable[[str], Path], everything: Path
 ) -> None:
     kind.cluster(everything)
     refused = write_policy(REFUSED)
@@ -188,7 +189,7 @@ cases:
 
 @pytest.mark.parametrize("way", ["file", "command", "node"])
 def test_the_cluster_is_proven_by_somebody_who_only_has_its_kubeconfig_and_its_log(
-    kind: Kind, everything: Path, tmp_path: Path, way: str
+    kind: KindProvider, everything: Path, tmp_path: Path, way: str
 ) -> None:
     cluster = kind.cluster(everything)
     (tmp_path / "cases.audit.yaml").write_text(GUESTS)
@@ -230,11 +231,13 @@ def test_the_cluster_is_proven_by_somebody_who_only_has_its_kubeconfig_and_its_l
     assert len(report["proofs"]) == 2
 
 
-def test_the_authoritys_key_is_for_its_owner_alone(kind: Kind, everything: Path) -> None:
+def test_the_authoritys_key_is_for_its_owner_alone(kind: KindProvider, everything: Path) -> None:
     assert kind.cluster(everything).authorities.client.key.stat().st_mode & 0o777 == 0o600
 
 
-def test_another_process_of_the_run_joins_the_cluster(kind: Kind, directory: RunDirectory, everything: Path) -> None:
+def test_another_process_of_the_run_joins_the_cluster(
+    kind: KindProvider, directory: RunDirectory, everything: Path
+) -> None:
     cluster = kind.cluster(everything)
 
     other = provider(RunDirectory.open(str(directory.path)), everything)
@@ -262,7 +265,9 @@ def test_a_refused_policy_ends_the_cluster_in_seconds_with_the_servers_words(
 
 def test_another_version_than_the_images_is_refused(engine: Engine, everything: Path) -> None:
     directory = RunDirectory.create()
-    kind = Kind(load_profile("kind"), directory, kubernetes="1.36", image=IMAGE, policy=everything, report=print)
+    kind = KindProvider(
+        load_profile("kind"), directory, kubernetes="1.36", image=IMAGE, policy=everything, report=print
+    )
 
     with pytest.raises(ClusterError, match=r"runs Kubernetes v1\.37\.\d+, wanted is 1\.36"):
         kind.cluster(everything)
@@ -282,7 +287,7 @@ def meanwhile(prover: Prover, disturb: Callable[[], object]) -> tuple[Outcome, s
 
 
 def test_a_killed_api_server_leaves_its_cases_unproven_and_is_used_again_when_it_is_back(
-    own: tuple[Kind, RunDirectory], everything: Path
+    own: tuple[KindProvider, RunDirectory], everything: Path
 ) -> None:
     kind, directory = own
     cluster = kind.cluster(everything)
@@ -300,7 +305,7 @@ def test_a_killed_api_server_leaves_its_cases_unproven_and_is_used_again_when_it
 
 
 def test_a_killed_node_leaves_its_cases_unproven(
-    own: tuple[Kind, RunDirectory], engine: Engine, everything: Path
+    own: tuple[KindProvider, RunDirectory], engine: Engine, everything: Path
 ) -> None:
     kind, directory = own
     cluster = kind.cluster(everything)

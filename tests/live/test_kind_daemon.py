@@ -20,7 +20,7 @@ from auditproof.audit.policy.load import load_policy
 from auditproof.cases.case import Case
 from auditproof.cases.expectation import Expectation
 from auditproof.clusters.kind.engine import Engine, run
-from auditproof.clusters.kind.provider import Kind
+from auditproof.clusters.kind.provider import KindProvider
 from auditproof.clusters.profile import load_profile
 from auditproof.clusters.run.run_directory import RunDirectory
 from auditproof.kube.action import act, to_request
@@ -111,7 +111,9 @@ def test_a_killed_daemon_leaves_cases_unproven_and_a_way_to_remove_what_is_left(
     daemon: Daemon, everything: Path, tmp_path: Path
 ) -> None:
     directory = RunDirectory.create()
-    kind = Kind(load_profile("kind"), directory, kubernetes="1.37", image=IMAGE, policy=everything, report=print)
+    kind = KindProvider(
+        load_profile("kind"), directory, kubernetes="1.37", image=IMAGE, policy=everything, report=print
+    )
     cluster, policy = kind.cluster(everything), load_policy(everything)
     prover = Prover(
         cluster, policy, running=policy, folder=directory.private_folder(), died=lambda: kind.failure(cluster)

@@ -17,8 +17,8 @@ from auditproof.audit.policy.load import load_policy
 from auditproof.cases.case import Case
 from auditproof.cases.expectation import Expectation
 from auditproof.clusters.kind.binary import find_kind
-from auditproof.clusters.kind.home import Home, homes, remove_reusable
-from auditproof.clusters.kind.provider import Kind
+from auditproof.clusters.kind.home import ClusterFolder, homes, remove_reusable
+from auditproof.clusters.kind.provider import KindProvider
 from auditproof.clusters.profile import load_profile
 from auditproof.clusters.run.run_directory import RunDirectory
 from auditproof.errors import ServerDied
@@ -67,7 +67,7 @@ def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     assert remove_reusable(print) == 0
 
 
-def level_of(kind: Kind, cluster: Cluster, policy: Path, directory: RunDirectory) -> Level:
+def level_of(kind: KindProvider, cluster: Cluster, policy: Path, directory: RunDirectory) -> Level:
     """The level at which an action is recorded, proven by what ``policy`` decides."""
     judged = load_policy(policy)
     folder = directory.private_folder()
@@ -86,7 +86,7 @@ class Run:
         self.policy = policy
         self.said: list[str] = []
         self.directory = RunDirectory.create()
-        self.kind = Kind(
+        self.kind = KindProvider(
             load_profile("kind"),
             self.directory,
             kubernetes="1.37",
@@ -117,7 +117,7 @@ class Run:
 
 def test_policies_are_swapped_on_the_running_cluster_many_times_in_a_row(metadata: Path, bodies: Path) -> None:
     directory, took = RunDirectory.create(), []
-    kind = Kind(load_profile("kind"), directory, kubernetes="1.37", image=IMAGE, policy=metadata, report=print)
+    kind = KindProvider(load_profile("kind"), directory, kubernetes="1.37", image=IMAGE, policy=metadata, report=print)
     try:
         cluster = kind.cluster(metadata)
         assert level_of(kind, cluster, metadata, directory) is Level.METADATA
@@ -139,7 +139,7 @@ def test_policies_are_swapped_on_the_running_cluster_many_times_in_a_row(metadat
 
 def test_a_refused_policy_leaves_the_former_one_at_work(metadata: Path, write_policy: Callable[[str], Path]) -> None:
     directory = RunDirectory.create()
-    kind = Kind(load_profile("kind"), directory, kubernetes="1.37", image=IMAGE, policy=metadata, report=print)
+    kind = KindProvider(load_profile("kind"), directory, kubernetes="1.37", image=IMAGE, policy=metadata, report=print)
     try:
         cluster = kind.cluster(metadata)
 
@@ -203,7 +203,7 @@ CLUSTER_ROLE = {"apiVersion": "rbac.authorization.k8s.io/v1", "kind": "ClusterRo
 def name_of_the_only(cache: Path) -> str:
     (home,) = homes().iterdir()
     assert home.is_relative_to(cache)
-    return Home.in_cache(home.name).name
+    return ClusterFolder.in_cache(home.name).name
 
 
 def again_in_use(second: Run, metadata: Path) -> None:

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
-    from auditproof.auditlog.file_log import Mark, Slice
+    from auditproof.auditlog.file_log import LogSlice, Mark
     from auditproof.clusters.cluster import Cluster
     from auditproof.clusters.embedded import Embedded
     from auditproof.clusters.run.run_directory import RunDirectory
@@ -53,7 +53,7 @@ class TamperedLog(FileLog):
         self._known = copy.stat().st_size
         super().__init__(copy)
 
-    def read(self, since: Mark, wanted: Callable[..., bool]) -> Slice:
+    def read(self, since: Mark, wanted: Callable[..., bool]) -> LogSlice:
         data = self._source.read_bytes()[self._known :]
         data = data[: data.rfind(b"\n") + 1]
         self._known += len(data)

@@ -10,7 +10,7 @@ import pytest
 from auditproof.audit.decide import decide
 from auditproof.audit.event import AuditEvent, Level, Stage
 from auditproof.audit.policy.load import parse_policy
-from auditproof.auditlog.metrics import Counters
+from auditproof.auditlog.metrics import AuditMetrics
 from auditproof.client.exchange import Exchange
 from auditproof.kube.action import Request
 from auditproof.kube.attributes import attributes_of
@@ -34,8 +34,8 @@ def evidence(*stages: Stage, status: int = 200, body: bytes = b"", **changed: An
     return Evidence(exchange, events, decide(POLICY, attributes), **changed)
 
 
-def counters(events: int, **lost: int) -> Counters:
-    return Counters(events, 0, 1.0, lost)
+def counters(events: int, **lost: int) -> AuditMetrics:
+    return AuditMetrics(events, 0, 1.0, lost)
 
 
 def test_the_three_add_up() -> None:

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from auditproof.audit.event import AuditEvent, Level, Stage
-from auditproof.auditlog.metrics import Counters, Scrape
+from auditproof.auditlog.metrics import AuditMetrics, Scrape
 from auditproof.proof.clock import SAME, UNKNOWN, Clock, measured
 from auditproof.proof.fence.reconcile import Reconciler
 
@@ -29,7 +29,7 @@ def event(second: float, audit_id: str = "id", stage: Stage = Stage.RESPONSE_COM
 
 
 def scrape(events: int, begun: float = 10, ended: float = 11, own: str = "own") -> Scrape:
-    return Scrape(Counters(events, 0, 7.0), (own,), at(begun), at(ended))
+    return Scrape(AuditMetrics(events, 0, 7.0), (own,), at(begun), at(ended))
 
 
 def reconciler(before: Iterable[AuditEvent], reading: Scrape, after: Iterable[AuditEvent] = ()) -> Reconciler:

@@ -12,7 +12,7 @@ import pytest
 
 from auditproof.audit.server_flags import Settings
 from auditproof.auditlog.file_log import event_of
-from auditproof.auditlog.metrics import Counters
+from auditproof.auditlog.metrics import AuditMetrics
 from auditproof.proof.run_counters import Account, Scrape, balance
 from auditproof.report.headline import verdict_sentence, verdict_word
 from auditproof.report.reconciliation import counting_lines, counting_record, miscounted
@@ -22,7 +22,7 @@ BEFORE, AMID, AFTER = (f"2026-01-02T03:04:0{second}.500000Z" for second in (4, 5
 
 
 def scrape(events: int, lost: int = 0) -> Scrape:
-    return Scrape(Counters(events, 0, 7.0, {"log": lost}), "count-1", BEGUN, ENDED)
+    return Scrape(AuditMetrics(events, 0, 7.0, {"log": lost}), "count-1", BEGUN, ENDED)
 
 
 def event(audit_id: str, stage: str, time: str) -> Any:

@@ -10,7 +10,7 @@ import pytest
 from auditproof.audit.decide import decide
 from auditproof.audit.event import Level
 from auditproof.audit.policy.load import parse_policy
-from auditproof.auditlog.metrics import Counters
+from auditproof.auditlog.metrics import AuditMetrics
 from auditproof.client.exchange import Exchange
 from auditproof.kube.action import Request
 from auditproof.kube.attributes import attributes_of
@@ -32,8 +32,8 @@ def sent(identity: Identity, name: str = "id-1", status: int = 200) -> Exchange:
     return Exchange(name, identity, request, attributes, status, (("Audit-Id", name),), b"", NOW, NOW)
 
 
-def counters(none: int = 0, metadata: int = 0) -> Counters:
-    return Counters(0, 0, 7.0, levels={"None": none, "Metadata": metadata})
+def counters(none: int = 0, metadata: int = 0) -> AuditMetrics:
+    return AuditMetrics(0, 0, 7.0, levels={"None": none, "Metadata": metadata})
 
 
 def doubts(*exchanges: Exchange, counted: Counted, recorded: tuple[str, ...] = ()) -> dict[str, str]:

@@ -49,14 +49,14 @@ class Mark:
 
 
 @dataclass(frozen=True, slots=True)
-class Slice:
+class LogSlice:
     """What stood in the log between two marks: the events that were asked for, and everything that is not an event."""
 
     events: tuple[AuditEvent, ...]
     problems: tuple[str, ...]
     end: Mark
     lines: int
-    parts: tuple[Slice, ...] = ()  # of each log, where there are several
+    parts: tuple[LogSlice, ...] = ()  # of each log, where there are several
 
 
 class AuditLog(Protocol):
@@ -80,7 +80,7 @@ class AuditLog(Protocol):
         """The place before everything that is there."""
         ...
 
-    def read(self, since: Mark, wanted: Callable[[AuditEvent], bool]) -> Slice:
+    def read(self, since: Mark, wanted: Callable[[AuditEvent], bool]) -> LogSlice:
         """All complete lines after ``since``; ``wanted`` is asked about each event in turn, and says which are kept.
 
         Raises LogUnreadable where lines may be lost (file deleted, truncated or replaced).
@@ -117,9 +117,9 @@ class FileLog:
         """Before the first line of the oldest file that is there. Raises LogUnreadable where there is none."""
         return Mark(self._files()[0][0], 0, b"")
 
-    def read(self, since: Mark, wanted: Callable[[AuditEvent], bool]) -> Slice:
+    def read(self, since: Mark, wanted: Callable[[AuditEvent], bool]) -> LogSlice:
         """See AuditLog.read."""
-        found = Found(wanted)
+        found = LineReader(wanted)
         mark = since
         files = self._files_from(since)
         for n, (inode, path) in enumerate(files):
@@ -130,9 +130,9 @@ class FileLog:
             except DAMAGED as error:
                 raise LogUnreadable(f"the audit log {path} cannot be read to its end: {error}") from None
         end = replace(mark, rotated=_newest(files) or since.rotated)
-        return Slice(tuple(found.events), tuple(found.problems), end, found.lines)
+        return LogSlice(tuple(found.events), tuple(found.problems), end, found.lines)
 
-    def _read_lines(self, path: Path, begin: Mark, found: Found, *, live: bool) -> Mark:
+    def _read_lines(self, path: Path, begin: Mark, found: LineReader, *, live: bool) -> Mark:
         """Read complete lines from ``begin``; answers where the next read begins."""
         offset = begin.offset
         with self._open(path, begin) as file:
@@ -234,7 +234,7 @@ def _end_of_last_line(file: BinaryIO, block: int = 65536) -> int:
     return 0
 
 
-class Found:
+class LineReader:
     """What reading has found so far."""
 
     def __init__(self, wanted: Callable[[AuditEvent], bool]) -> None:

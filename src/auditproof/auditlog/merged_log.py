@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from auditproof.auditlog.file_log import Mark, Slice
+from auditproof.auditlog.file_log import LogSlice, Mark
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -21,7 +21,7 @@ class Marks(Mark):
     parts: tuple[Mark, ...] = ()
 
 
-class UnionLog:
+class MergedLog:
     """See AuditLog; the slices of the single logs are its slice's ``parts``, in their order."""
 
     def __init__(self, logs: Sequence[AuditLog]) -> None:
@@ -40,11 +40,11 @@ class UnionLog:
         """Before everything."""
         return Marks(0, 0, b"", parts=tuple(log.beginning() for log in self._logs))
 
-    def read(self, since: Mark, wanted: Callable[[AuditEvent], bool]) -> Slice:
+    def read(self, since: Mark, wanted: Callable[[AuditEvent], bool]) -> LogSlice:
         """See AuditLog.read."""
         assert isinstance(since, Marks), "a mark of another log"
         parts = tuple(log.read(part, wanted) for log, part in zip(self._logs, since.parts, strict=True))
-        return Slice(
+        return LogSlice(
             tuple(event for part in parts for event in part.events),
             tuple(problem for part in parts for problem in part.problems),
             Marks(0, 0, b"", parts=tuple(part.end for part in parts)),

@@ -25,7 +25,7 @@ _LABEL = re.compile(rb'="([^"]*)"')
 
 
 @dataclass(frozen=True, slots=True)
-class Counters:
+class AuditMetrics:
     """One reading: events emitted, events lost, requests rejected, and when the process started (s).
 
     ``lost_by`` has the lost events by plugin (log, buffered, truncate, webhook), ``levels`` the evaluations of the
@@ -56,13 +56,13 @@ class Counters:
 class Scrape:
     """One reading of the counters: when it was begun and ended, and the Audit-IDs of its own requests."""
 
-    counters: Counters
+    counters: AuditMetrics
     audit_ids: tuple[str, ...]
     started: datetime
     finished: datetime
 
 
-def parse_counters(metrics: bytes) -> Counters:
+def parse_metrics(metrics: bytes) -> AuditMetrics:
     """Read the audit counters out of a Prometheus text exposition; a series that is absent counts as 0.
 
     Raises WireError where even ``process_start_time_seconds`` is missing: then this is not an API server's /metrics.
@@ -70,7 +70,7 @@ def parse_counters(metrics: bytes) -> Counters:
     start = sum(value for _, value in _values(metrics, b"process_start_time_seconds"))
     if not start:
         raise WireError("/metrics of the API server holds no process_start_time_seconds: its counters cannot be read")
-    return Counters(
+    return AuditMetrics(
         sum(_by_label(metrics, b"apiserver_audit_event_total").values()),
         sum(_by_label(metrics, b"apiserver_audit_requests_rejected_total").values()),
         start,
@@ -79,13 +79,13 @@ def parse_counters(metrics: bytes) -> Counters:
     )
 
 
-def together(counters: Collection[Counters]) -> Counters:
+def together(counters: Collection[AuditMetrics]) -> AuditMetrics:
     """The sums over several processes; that of their starts tells whether one of them is another one now."""
     lost_by, levels = Counter[str](), Counter[str]()
     for each in counters:
         lost_by.update(each.lost_by)
         levels.update(each.levels)
-    return Counters(
+    return AuditMetrics(
         sum(each.events for each in counters),
         sum(each.rejected for each in counters),
         sum(sorted(each.process_start for each in counters)),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from auditproof.auditlog.file_log import TAIL_BYTES, Found, Mark, Slice
+from auditproof.auditlog.file_log import TAIL_BYTES, LineReader, LogSlice, Mark
 from auditproof.errors import LogUnreadable
 
 if TYPE_CHECKING:
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from auditproof.audit.event import AuditEvent
 
 
-class StreamLog:
+class RemoteLog:
     """A log that is fetched from elsewhere: by a command, or over HTTP.
 
     ``fetch`` is given a byte offset and answers where what it has got begins, at that offset or before it, and the
@@ -35,7 +35,7 @@ class StreamLog:
         """Before the first byte."""
         return Mark(0, 0, b"")
 
-    def read(self, since: Mark, wanted: Callable[[AuditEvent], bool]) -> Slice:
+    def read(self, since: Mark, wanted: Callable[[AuditEvent], bool]) -> LogSlice:
         """See AuditLog.read. A log that has become shorter, or another one, is found out by what stood before."""
         begin = since.offset - len(since.tail)
         start, data = self._fetch(begin)
@@ -47,8 +47,8 @@ class StreamLog:
             )
         return self._lines(data[since.offset - start :], since, wanted)
 
-    def _lines(self, data: bytes, since: Mark, wanted: Callable[[AuditEvent], bool]) -> Slice:
-        found = Found(wanted)
+    def _lines(self, data: bytes, since: Mark, wanted: Callable[[AuditEvent], bool]) -> LogSlice:
+        found = LineReader(wanted)
         complete = data[: data.rfind(b"\n") + 1]
         offset = since.offset
         for line in complete.split(b"\n")[:-1]:
@@ -56,4 +56,4 @@ class StreamLog:
             offset += len(line) + 1
         end = Mark(0, offset, (since.tail + complete)[-TAIL_BYTES:])
         self._end = max(self._end, end, key=lambda mark: mark.offset)
-        return Slice(tuple(found.events), tuple(found.problems), end, found.lines)
+        return LogSlice(tuple(found.events), tuple(found.problems), end, found.lines)

@@ -30,13 +30,13 @@ def start_provider(
     ``reuse`` to kind.
     """
     from auditproof.clusters.embedded import Embedded
-    from auditproof.clusters.existing.provider import Existing
-    from auditproof.clusters.kind.provider import Kind
+    from auditproof.clusters.existing.provider import ExistingProvider
+    from auditproof.clusters.kind.provider import KindProvider
 
     if profile.provider == "kind":
-        return Kind(
+        return KindProvider(
             profile, run_directory, kubernetes=kubernetes, image=image, policy=policy, report=report, reuse=reuse
         )
     if profile.provider == "existing":
-        return Existing(profile.place, run_directory, kubernetes=kubernetes, policy=policy, report=report)
+        return ExistingProvider(profile.place, run_directory, kubernetes=kubernetes, policy=policy, report=report)
     return Embedded(profile, run_directory, kubernetes=kubernetes, assets=assets, report=report)

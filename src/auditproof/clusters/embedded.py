@@ -23,7 +23,7 @@ from auditproof.clusters.pki.static_tokens import FILE as STATIC_TOKENS
 from auditproof.clusters.pki.static_tokens import read_static_token, write_static_token
 from auditproof.clusters.ports import LOOPBACK, reserve_port
 from auditproof.clusters.run.readiness import REQUESTS_LOGGED, START_TIMEOUT_S, ask, exited, wait_ready
-from auditproof.clusters.server_registry import Servers
+from auditproof.clusters.server_registry import ServerRegistry
 from auditproof.clusters.stand_ins import balancer
 from auditproof.clusters.stand_ins.callback import ISSUER_KEY, start_callback
 from auditproof.clusters.stand_ins.callback import LABEL as CALLBACK
@@ -70,7 +70,7 @@ class Embedded:
         self._report = report
         self._found: Binaries | None = None
         common = [kubernetes, profile.audit_log, profile.flags, profile.servers]
-        self._servers = Servers(run_directory, common, self._start)
+        self._servers = ServerRegistry(run_directory, common, self._start)
 
     def prepare(self) -> None:
         """Find the binaries. Raises BinaryNotFound."""

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from auditproof.auditlog.file_log import AuditLog, FileLog
-from auditproof.auditlog.remote_log import StreamLog
+from auditproof.auditlog.remote_log import RemoteLog
 from auditproof.auditlog.sources import EVENTS, WEBHOOKS, parse_source, words_of
 from auditproof.errors import ClusterError, LogUnreadable
 
@@ -33,12 +33,12 @@ def _open(spec: str, cluster: Cluster) -> AuditLog:
     if source.kind in WEBHOOKS:
         return FileLog(Path(source.place) / EVENTS, in_order=source.kind == "webhook-blocking")
     if source.kind == "command":
-        return StreamLog(f"the output of {source.place}", partial(_run, source.place))
+        return RemoteLog(f"the output of {source.place}", partial(_run, source.place))
     path = source.place
     if source.kind == "node":
         node, _, file = path.partition("/")
         path = f"/api/v1/nodes/{node}/proxy/logs/{file}"
-    return StreamLog(f"{cluster.url}{path}", partial(_get, cluster.probe(), path))
+    return RemoteLog(f"{cluster.url}{path}", partial(_get, cluster.probe(), path))
 
 
 def _run(command: str, offset: int) -> tuple[int, bytes]:

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 PREFIX = "kube-apiserver-"
 
 
-class Servers:
+class ServerRegistry:
     """The API servers of a run, each in ``servers/<name>`` of the run directory; safe between processes and threads.
 
     ``common`` are the settings of all of them. ``start`` starts a server: it is given its name, its folder,

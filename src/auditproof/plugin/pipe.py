@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from auditproof.auditlog.file_log import FileLog
-from auditproof.auditlog.metrics import Counters, parse_counters
+from auditproof.auditlog.metrics import AuditMetrics, parse_metrics
 from auditproof.clusters.stand_ins.small_disk import fill
 from auditproof.errors import AuditproofError, LogUnreadable
 from auditproof.kube.action import Action, act
@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from auditproof.audit.event import AuditEvent
     from auditproof.audit.server_flags import Settings
     from auditproof.clusters.cluster import Cluster
-    from auditproof.clusters.stand_ins.event_receiver import Receiver
+    from auditproof.clusters.stand_ins.event_receiver import EventReceiver
     from auditproof.kube.identity import Identity
     from auditproof.plugin.proving import AuditSession
     from auditproof.plugin.stage import Stage
@@ -90,7 +90,7 @@ class Pipe:
         return FileLog(path, foreign=is_servers_own) if path.name == SERVER_LOG else FileLog(path)
 
     @property
-    def receiver(self) -> Receiver:
+    def receiver(self) -> EventReceiver:
         """The receiver that the flags name."""
         if self.stage.receiver is None:
             raise NotSo("the flags of this server name no {receiver}")
@@ -242,10 +242,10 @@ class Pipe:
             raise LogUnreadable(found.problems[0])
         return found.events
 
-    def counters(self) -> Counters | None:
+    def counters(self) -> AuditMetrics | None:
         """What the server counts; None where it cannot be asked."""
         with suppress(AuditproofError):
-            return parse_counters(self._admin.send("GET", "/metrics").body)
+            return parse_metrics(self._admin.send("GET", "/metrics").body)
         return None
 
     def terminate(self) -> None:

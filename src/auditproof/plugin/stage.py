@@ -13,7 +13,7 @@ import secrets
 from typing import TYPE_CHECKING
 
 from auditproof.audit.server_flags import Settings
-from auditproof.clusters.stand_ins.event_receiver import Behaviour, Receiver
+from auditproof.clusters.stand_ins.event_receiver import Behaviour, EventReceiver
 from auditproof.clusters.stand_ins.small_disk import mount_disk
 
 if TYPE_CHECKING:
@@ -30,7 +30,7 @@ class Stage:
     def __init__(self, run: RunDirectory, name: str) -> None:
         self._run = run
         self._name = name
-        self.receiver: Receiver | None = None
+        self.receiver: EventReceiver | None = None
         self.disk: Path | None = None
         self.harmed = True
         self._behaviour = Behaviour()
@@ -63,7 +63,7 @@ class Stage:
 
     def _receiver(self, how: dict[str, str]) -> Path:
         token = secrets.token_hex(16) if "token" in how or "wrong" in how else ""
-        self.receiver = Receiver(self._run, f"receiver-{self._name}", token=token)
+        self.receiver = EventReceiver(self._run, f"receiver-{self._name}", token=token)
         self._behaviour = Behaviour(
             status=int(how.get("status", 200)),
             delay=float(how.get("delay", 0)),

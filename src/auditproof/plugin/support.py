@@ -8,7 +8,7 @@ from auditproof.audit.policy.load import version_of
 from auditproof.audit.server_flags import NO_SETTINGS
 from auditproof.errors import AuditproofError
 from auditproof.kube.capability import Capability
-from auditproof.setup.guest import needs_cluster_rights
+from auditproof.setup.shared_cluster import needs_cluster_rights
 
 if TYPE_CHECKING:
     from auditproof.cases.case import Case

@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from auditproof.audit.decide import decide
-from auditproof.auditlog.merged_log import UnionLog
+from auditproof.auditlog.merged_log import MergedLog
 from auditproof.client.connection import Connection, sent_agent
 from auditproof.client.exchange import Exchange
 from auditproof.clusters.logs import open_logs
@@ -90,7 +90,7 @@ class Prover:
         self._run, self._count = f"auditproof-{secrets.token_hex(6)}", 0
         self.patience_s = patience_s
         logs = open_logs(cluster)
-        self.log = log or (logs[0] if len(logs) == 1 else UnionLog(logs))
+        self.log = log or (logs[0] if len(logs) == 1 else MergedLog(logs))
         self._doubts: tuple[str, ...] = ()
         self._own_groups = load_served(self.kubernetes.removeprefix("v")).groups
         self._foreign_groups: set[str] = set()  # for which another server answers

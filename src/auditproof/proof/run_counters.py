@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 
 from auditproof.audit.event import Stage
 from auditproof.auditlog.file_log import FileLog
-from auditproof.auditlog.metrics import parse_counters
+from auditproof.auditlog.metrics import parse_metrics
 from auditproof.client.connection import Connection
 from auditproof.errors import AuditproofError, WireError
 from auditproof.kube.action import Request
@@ -27,8 +27,8 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from auditproof.audit.event import AuditEvent
-    from auditproof.auditlog.file_log import Slice
-    from auditproof.auditlog.metrics import Counters
+    from auditproof.auditlog.file_log import LogSlice
+    from auditproof.auditlog.metrics import AuditMetrics
     from auditproof.clusters.cluster import Cluster
 
 SCRAPE = Request("GET", "/metrics")
@@ -68,7 +68,7 @@ def count(cluster: Cluster) -> Account:
 class Scrape:
     """One reading of the counters: when it was begun and ended, and the Audit-ID of its own events."""
 
-    counters: Counters
+    counters: AuditMetrics
     audit_id: str
     started: datetime
     finished: datetime
@@ -134,7 +134,7 @@ class _Reading:
             wait_until(lambda: self._look(base) or None, what=what, timeout_s=QUIET_TIMEOUT_S)
         return self._account
 
-    def _look(self, base: Slice) -> bool:
+    def _look(self, base: LogSlice) -> bool:
         """Hold the last reading against the log as it is now; one that cannot come out even any more is made anew."""
         tail = self._log.read(base.end, lambda _: True).events
         found = balance(base.lines, tail, self._scrape)
@@ -148,10 +148,10 @@ class _Reading:
         answer = self._wire.send(SCRAPE, audit_id=audit_id, user_agent=USER_AGENT)
         if answer.error or answer.status != 200:
             raise WireError(f"GET /metrics was answered {answer.error or answer.status}")
-        return Scrape(parse_counters(answer.body), audit_id, answer.started, answer.finished)
+        return Scrape(parse_metrics(answer.body), audit_id, answer.started, answer.finished)
 
 
-def _account(found: Balance, counters: Counters) -> Account:
+def _account(found: Balance, counters: AuditMetrics) -> Account:
     holds = None if found.unclear else not found.missing
     lost = counters.events - counters.lines
     return Account(counters.events, lost, found.lines, counters.levels, holds, _words(found))

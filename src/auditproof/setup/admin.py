@@ -11,7 +11,7 @@ import uuid
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
-from auditproof.auditlog.metrics import parse_counters
+from auditproof.auditlog.metrics import parse_metrics
 from auditproof.client.connection import Connection, Response
 from auditproof.errors import WireError
 from auditproof.kube.action import Request
@@ -94,7 +94,7 @@ class AdminClient:
             response = self._send(connection, "GET", "/metrics")
             if response.status != 200:
                 break
-            if found.setdefault(parse_counters(response.body).process_start, connection) is not connection:
+            if found.setdefault(parse_metrics(response.body).process_start, connection) is not connection:
                 connection.close()
             if len(found) == self._cluster.servers:
                 return list(found.values())
@@ -127,7 +127,7 @@ class AdminClient:
         for _ in range(LOOKS if self._cluster.is_shared else 0):
             connection = self._connect()
             with suppress(WireError):
-                found.add(parse_counters(self._send(connection, "GET", "/metrics").body).process_start)
+                found.add(parse_metrics(self._send(connection, "GET", "/metrics").body).process_start)
             connection.close()
             if len(found) > self._cluster.servers:
                 return (

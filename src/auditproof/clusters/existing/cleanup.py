@@ -41,7 +41,7 @@ def labels(run: str) -> dict[str, str]:
 
 
 @dataclass(frozen=True, slots=True)
-class Made:
+class LabelledObject:
     """An object that a run has made: where it is, and by which run."""
 
     path: str
@@ -52,7 +52,7 @@ class Made:
         return f"{kind}/{name} (run {self.run})"
 
 
-def find_made(probe: Probe, run: str) -> tuple[Made, ...]:
+def find_made(probe: Probe, run: str) -> tuple[LabelledObject, ...]:
     """Everything that carries the labels of ``run``, or of any run where it is empty.
 
     Raises ClusterError where the server does not answer.
@@ -60,7 +60,7 @@ def find_made(probe: Probe, run: str) -> tuple[Made, ...]:
     return tuple(made for collection in _CLUSTER_WIDE for made in _list(probe, collection, run))
 
 
-def _list(probe: Probe, collection: str, run: str) -> Iterator[Made]:
+def _list(probe: Probe, collection: str, run: str) -> Iterator[LabelledObject]:
     selector = f"{MANAGED}=auditproof,{RUN}" + (f"={run}" if run else "")
     answer = probe.request("GET", f"{collection}?labelSelector={selector.replace('=', '%3D')}")
     if answer.status in (403, 404):  # what the user may not even list, it cannot have made
@@ -71,10 +71,10 @@ def _list(probe: Probe, collection: str, run: str) -> Iterator[Made]:
     for item in answer.json()["items"]:
         metadata = item["metadata"]
         namespace = f"/namespaces/{metadata['namespace']}" if "namespace" in metadata else ""
-        yield Made(f"{base}{namespace}/{plural}/{metadata['name']}", metadata["labels"][RUN])
+        yield LabelledObject(f"{base}{namespace}/{plural}/{metadata['name']}", metadata["labels"][RUN])
 
 
-def remove(probe: Probe, made: tuple[Made, ...], report: Callable[[str], None]) -> None:
+def remove(probe: Probe, made: tuple[LabelledObject, ...], report: Callable[[str], None]) -> None:
     """Delete these objects and wait until they are gone; what is gone already does no harm.
 
     Raises ClusterError that names what is left.
@@ -90,14 +90,14 @@ def remove(probe: Probe, made: tuple[Made, ...], report: Callable[[str], None]) 
         raise ClusterError("\n".join(problems or [problem]))
 
 
-def _delete(probe: Probe, made: Made) -> str:
+def _delete(probe: Probe, made: LabelledObject) -> str:
     answer = probe.request("DELETE", made.path)
     if answer.status in (200, 202, 404, 409):  # 409: it is being deleted
         return ""
     return f"{made} is left behind: DELETE {made.path} was answered {answer.status}: {answer.message}"
 
 
-def _wait_until_gone(probe: Probe, made: tuple[Made, ...]) -> str:
+def _wait_until_gone(probe: Probe, made: tuple[LabelledObject, ...]) -> str:
     """What is left after a while, in words."""
     left = list(made)
 

@@ -26,7 +26,7 @@ from auditproof.clusters.existing.preflight import (
     who_am_i,
 )
 from auditproof.clusters.kubeconfig_file import write_kubeconfig
-from auditproof.clusters.server_registry import Servers
+from auditproof.clusters.server_registry import ServerRegistry
 from auditproof.errors import ClusterError
 from auditproof.kube.capability import Capability
 
@@ -39,7 +39,7 @@ if TYPE_CHECKING:
     from auditproof.clusters.run.run_directory import RunDirectory
 
 
-class Existing:
+class ExistingProvider:
     """Joins one cluster that runs one policy (see clusters.base.Provider)."""
 
     def __init__(
@@ -57,7 +57,7 @@ class Existing:
         self._policy = policy
         self._report = report
         self.run = hashlib.sha256(str(run_directory.path).encode()).hexdigest()[:12]
-        self._servers = Servers(run_directory, ["existing"], self._join)
+        self._servers = ServerRegistry(run_directory, ["existing"], self._join)
 
     @property
     def capabilities(self) -> frozenset[Capability]:

@@ -39,7 +39,7 @@ class Engine:
 
 
 @dataclass(frozen=True, slots=True)
-class Node:
+class NodeContainer:
     """A running node of a kind cluster."""
 
     engine: Engine

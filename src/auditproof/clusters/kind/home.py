@@ -28,7 +28,7 @@ _LOCK = ".lock"
 
 
 @dataclass(frozen=True, slots=True)
-class Home:
+class ClusterFolder:
     """The folder of a kind cluster: ``servers`` is what its node sees, ``name`` the cluster's name."""
 
     path: Path
@@ -37,16 +37,16 @@ class Home:
     reusable: bool = False
 
     @staticmethod
-    def of_run(run: RunDirectory) -> Home:
+    def of_run(run: RunDirectory) -> ClusterFolder:
         """The home of a cluster that ends with its run."""
-        return Home(run.path, run.path / "servers", f"{PREFIX}{_short(str(run.path))}")
+        return ClusterFolder(run.path, run.path / "servers", f"{PREFIX}{_short(str(run.path))}")
 
     @staticmethod
-    def in_cache(digest: str) -> Home:
+    def in_cache(digest: str) -> ClusterFolder:
         """The home of the cluster with this digest, which outlives runs."""
         folder = homes() / digest
         name = f"{PREFIX}reuse-{_short(str(folder))}"  # of the path, because there may be several caches
-        return Home(folder, folder / "servers", name, reusable=True)
+        return ClusterFolder(folder, folder / "servers", name, reusable=True)
 
     @property
     def undo(self) -> Path:
@@ -111,13 +111,13 @@ def remove_reusable(report: Callable[[str], None], *, dry_run: bool = False) -> 
     ``report`` takes a line for each; ``dry_run`` removes none. Answers how many are left that should not be, because
     they are used or could not be removed.
     """
-    found = [Home.in_cache(folder.name) for folder in sorted(homes().iterdir())] if homes().is_dir() else []
+    found = [ClusterFolder.in_cache(folder.name) for folder in sorted(homes().iterdir())] if homes().is_dir() else []
     if not found:
         report(f"no kind cluster was kept in {homes()}")
     return sum(_remove(home, report, dry_run) for home in found)
 
 
-def _remove(home: Home, report: Callable[[str], None], dry_run: bool) -> bool:
+def _remove(home: ClusterFolder, report: Callable[[str], None], dry_run: bool) -> bool:
     """Remove one; answers whether it is left that should not be."""
     lock = home.lock()
     if lock is None:

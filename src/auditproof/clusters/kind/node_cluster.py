@@ -8,7 +8,7 @@ import signal
 from typing import TYPE_CHECKING
 
 from auditproof.clusters.kind.config import FIRST_PORT
-from auditproof.clusters.kind.engine import CHOICE, Engine, Node
+from auditproof.clusters.kind.engine import CHOICE, Engine, NodeContainer
 from auditproof.clusters.pki.x509 import write_private
 from auditproof.clusters.run import reaper
 from auditproof.clusters.run.readiness import last_words, why_it_ended
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
     from pathlib import Path
 
-    from auditproof.clusters.kind.home import Home
+    from auditproof.clusters.kind.home import ClusterFolder
     from auditproof.clusters.run.run_directory import RunDirectory
 
 CREATE_TIMEOUT_S = 900.0  # kind gives up by itself much earlier, but it may have to pull the node image first
@@ -61,9 +61,9 @@ grep -vxF "$0" | xargs -r kubectl --kubeconfig /etc/kubernetes/admin.conf delete
 class KindCluster:
     """The one kind cluster of a run, its files in ``home``; any process of the run can make this object of it."""
 
-    def __init__(self, run: RunDirectory, home: Home, engine: Engine, program: Path) -> None:
+    def __init__(self, run: RunDirectory, home: ClusterFolder, engine: Engine, program: Path) -> None:
         self.name = home.name
-        self.node = Node(engine, f"{self.name}-control-plane")
+        self.node = NodeContainer(engine, f"{self.name}-control-plane")
         self._run = run
         self._home = home
         self._engine = engine

@@ -24,7 +24,7 @@ from auditproof.clusters.cluster import Authorities, Cluster, Endpoint, KeyFiles
 from auditproof.clusters.kind.binary import find_kind
 from auditproof.clusters.kind.config import FIRST_PORT, IN_NODE, LOOPBACK, beside, cluster_config, server_flags
 from auditproof.clusters.kind.engine import find_engine
-from auditproof.clusters.kind.home import Home
+from auditproof.clusters.kind.home import ClusterFolder
 from auditproof.clusters.kind.leftovers import inventory
 from auditproof.clusters.kind.node_cluster import FIRST_SERVER, MANIFESTS, KindCluster
 from auditproof.clusters.kind.reuse import choose_home, digest_of, leave_at_end, use_again
@@ -32,7 +32,7 @@ from auditproof.clusters.kind.swap_policy import swap_policy
 from auditproof.clusters.pki import x509 as pki
 from auditproof.clusters.pki.static_tokens import read_static_token, write_static_token
 from auditproof.clusters.run.readiness import START_TIMEOUT_S, ask, in_user_words, why_it_ended
-from auditproof.clusters.server_registry import Servers
+from auditproof.clusters.server_registry import ServerRegistry
 from auditproof.errors import AuditproofError, ClusterError, ServerDied
 from auditproof.kube.capability import Capability
 from auditproof.kube.identity import MASTERS
@@ -42,7 +42,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
     from pathlib import Path, PurePath
 
-    from auditproof.clusters.kind.engine import Engine, Node
+    from auditproof.clusters.kind.engine import Engine, NodeContainer
     from auditproof.clusters.profile import Profile
     from auditproof.clusters.run.run_directory import RunDirectory
 
@@ -58,7 +58,7 @@ LOOK_S = 0.2
 PKI = "/etc/kubernetes/pki"
 
 
-class Kind:
+class KindProvider:
     """Starts a kind cluster once and an API server for each policy of a run (see clusters.base.Provider).
 
     ``policy`` is what the cluster's own API server runs, ``image`` the node image, kind's own where it is empty.
@@ -86,16 +86,16 @@ class Kind:
         self._report = report
         self._reuse = reuse
         settings = [kubernetes, image, profile.audit_log, profile.flags]
-        self._servers = Servers(run_directory, settings, self._start)
+        self._servers = ServerRegistry(run_directory, settings, self._start)
 
     def prepare(self) -> None:
         """Find the container engine and kind. Raises ClusterError."""
         _ = self._kind
 
     @cached_property
-    def _home(self) -> Home:
+    def _home(self) -> ClusterFolder:
         if not self._reuse:
-            return Home.of_run(self._run)
+            return ClusterFolder.of_run(self._run)
         engine, config = self._engine, self._config(IN_NODE)
         digest = digest_of(engine.name, self._image, engine.image_id(self._image), self._kubernetes, config)
         return choose_home(self._run, digest, self._report)
@@ -109,7 +109,7 @@ class Kind:
         return KindCluster(self._run, self._home, self._engine, find_kind(self._report))
 
     @property
-    def node(self) -> Node:
+    def node(self) -> NodeContainer:
         """The cluster's node."""
         return self._kind.node
 

@@ -7,7 +7,7 @@ import shlex
 import shutil
 from typing import TYPE_CHECKING
 
-from auditproof.clusters.kind.home import Home
+from auditproof.clusters.kind.home import ClusterFolder
 from auditproof.clusters.kind.leftovers import remove_leftovers
 from auditproof.clusters.kind.node_cluster import FIRST_SERVER, engine_settings
 from auditproof.clusters.kind.swap_policy import swap_policy
@@ -35,7 +35,7 @@ def digest_of(*parts: str) -> str:
     return hashlib.sha256("\0".join(parts).encode()).hexdigest()[:12]
 
 
-def choose_home(run: RunDirectory, digest: str, report: Callable[[str], None]) -> Home:
+def choose_home(run: RunDirectory, digest: str, report: Callable[[str], None]) -> ClusterFolder:
     """The home of this run's cluster, the same in all its processes; the first one that asks locks it.
 
     It is that with ``digest`` where no other run uses it, else one that ends with the run.
@@ -43,19 +43,19 @@ def choose_home(run: RunDirectory, digest: str, report: Callable[[str], None]) -
     chosen = run.path / _CHOSEN
     with run.lock(_CHOSEN):
         if chosen.exists():
-            return Home.in_cache(digest) if chosen.read_text() == digest else Home.of_run(run)
-        home = Home.in_cache(digest)
+            return ClusterFolder.in_cache(digest) if chosen.read_text() == digest else ClusterFolder.of_run(run)
+        home = ClusterFolder.in_cache(digest)
         lock = home.lock()
         chosen.write_text(digest if lock else "")
         if lock is None:
             report(f"auditproof: another run uses the kind cluster {home.name}: this one makes a cluster of its own")
-            return Home.of_run(run)
+            return ClusterFolder.of_run(run)
         home.owner.write_text(str(run.path))
         run.hold(lock)
         return home
 
 
-def use_again(kind: KindCluster, home: Home, cluster: Cluster, before: Sequence[str], policy: bytes) -> int:
+def use_again(kind: KindCluster, home: ClusterFolder, cluster: Cluster, before: Sequence[str], policy: bytes) -> int:
     """Make of a cluster that an earlier run has left one as if it were new, with ``policy``.
 
     Answers how many objects were left in it. Raises ServerDied where the policy is refused, ClusterError, TimedOut or
@@ -72,7 +72,7 @@ def use_again(kind: KindCluster, home: Home, cluster: Cluster, before: Sequence[
     return left
 
 
-def leave_at_end(run: RunDirectory, kind: KindCluster, home: Home, before: Sequence[str]) -> None:
+def leave_at_end(run: RunDirectory, kind: KindCluster, home: ClusterFolder, before: Sequence[str]) -> None:
     """Let the end of the run leave the cluster to the next one, instead of removing it."""
     inside = "/api/v1/namespaces/"
     kept = [path.removeprefix(inside) for path in before if path.startswith(inside) and path.count("/") == 4]

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from auditproof.auditlog.metrics import parse_counters
+from auditproof.auditlog.metrics import parse_metrics
 from auditproof.clusters.kind.config import FIRST_PORT, IN_NODE
 from auditproof.clusters.kind.node_cluster import FIRST_SERVER
 from auditproof.clusters.pki import x509 as pki
@@ -65,6 +65,6 @@ def replace_policy(file: Path, policy: bytes) -> None:
 def _process_start(cluster: Cluster) -> float:
     """When the process that answers was started, in seconds since 1970; 0 where none answers."""
     try:
-        return parse_counters(ask(cluster, "/metrics") or b"").process_start
+        return parse_metrics(ask(cluster, "/metrics") or b"").process_start
     except WireError:
         return 0.0

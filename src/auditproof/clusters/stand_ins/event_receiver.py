@@ -60,7 +60,7 @@ class Attempt:
     status: int
 
 
-class Receiver:
+class EventReceiver:
     """One receiver in a folder of the run directory; it does not run before ``start``.
 
     ``kubeconfig`` is what --audit-webhook-config-file takes. The client shows a certificate of the receiver's own

@@ -21,7 +21,7 @@ from auditproof.proof.verdict import decided_stages, is_refused
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from auditproof.auditlog.metrics import Counters
+    from auditproof.auditlog.metrics import AuditMetrics
     from auditproof.proof.verdict import Evidence
 
 
@@ -78,7 +78,7 @@ class Account:
 
 def account_of(
     evidence: Sequence[Evidence],
-    counters: Counters | None,
+    counters: AuditMetrics | None,
     lines: int | None,
     *,
     ended: str = "",
@@ -119,7 +119,7 @@ def missing_stages(evidence: Evidence) -> frozenset[Stage]:
     return decided_stages(evidence) - evidence.stages
 
 
-def _certainty(counters: Counters | None, lines: int | None, ended: str, other: str) -> tuple[bool, str]:
+def _certainty(counters: AuditMetrics | None, lines: int | None, ended: str, other: str) -> tuple[bool, str]:
     """Whether what is missing is lost for good, and what shows it."""
     if lines is None:
         return False, "the log cannot be read to its end"

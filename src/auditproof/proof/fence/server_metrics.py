@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from auditproof.auditlog.metrics import Counters, Scrape, parse_counters, together
+from auditproof.auditlog.metrics import AuditMetrics, Scrape, parse_metrics, together
 from auditproof.errors import AuditproofError
 
 if TYPE_CHECKING:
@@ -44,11 +44,11 @@ class Metrics:
             max(answer.finished for answer in answers),
         )
 
-    def _by_process(self) -> dict[float, tuple[Response, Counters]]:
-        found: dict[float, tuple[Response, Counters]] = {}
+    def _by_process(self) -> dict[float, tuple[Response, AuditMetrics]]:
+        found: dict[float, tuple[Response, AuditMetrics]] = {}
         for answer in self._admin.everywhere("GET", METRICS):
             if answer.status != 200:
                 raise AuditproofError(f"GET {METRICS} was answered {answer.status}: the audit counters cannot be read")
-            counters = parse_counters(answer.body)
+            counters = parse_metrics(answer.body)
             found[counters.process_start] = answer, counters
         return found

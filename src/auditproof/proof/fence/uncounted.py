@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Mapping, Sequence
 
     from auditproof.audit.decide import Decision
-    from auditproof.auditlog.metrics import Counters
+    from auditproof.auditlog.metrics import AuditMetrics
     from auditproof.client.exchange import Exchange
     from auditproof.kube.attributes import Attributes
 
@@ -32,8 +32,8 @@ class Counted:
     not come so far. ``others`` are the levels of requests in the log that are not ours.
     """
 
-    before: Counters
-    after: Counters
+    before: AuditMetrics
+    after: AuditMetrics
     beside: Sequence[Attributes] = ()
     others: Collection[Level] = ()
 
