@@ -15,7 +15,7 @@ BIN := .venv/bin
 READY := .venv/.ready
 
 .DEFAULT_GOAL := help
-.PHONY: help setup check test fuzz conformance backends bench gauntlet served catalogue facts lock clean
+.PHONY: help setup check test fuzz conformance backends bench gauntlet served catalogue facts options lock clean
 
 help: ## list the targets
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{ printf "  %-12s %s\n", $$1, $$2 }'
@@ -63,6 +63,9 @@ catalogue: $(READY) ## write suites/resources anew out of what the API server se
 
 facts: $(READY) ## write docs/coverage.md anew: which case shows which fact of suites/facts.yaml
 	$(BIN)/python -m tools.facts
+
+options: $(READY) ## write docs/options.md from the table of options
+	$(BIN)/python -m tools.options
 
 lock: ## renew requirements.lock (needs uv)
 	uv pip compile --generate-hashes --universal --no-annotate --no-header --python-version 3.11 pyproject.toml --group dev -o requirements.lock

@@ -130,9 +130,9 @@ def test_the_score_is_the_part_that_is_noticed(tmp_path: Path, capsys: pytest.Ca
     assert by_text[0, "level: None instead of Metadata"] == "cis-3-2-2-secrets"
     assert by_text[0, "level: Request instead of Metadata"] == "cis-3-2-2-secrets-metadata-only"
     assert main(["mutate", str(path), "--requirements", "cis", "--least", "100"]) == 1
-    assert "nothing notices:\n" in capsys.readouterr().out
+    assert "not caught:\n" in capsys.readouterr().out
     assert main(["mutate", str(path), "--cases", str(tmp_path)]) == 4
-    assert "no *.audit.yaml is below it" in capsys.readouterr().err
+    assert "found no *.audit.yaml file in this folder" in capsys.readouterr().err
 
 
 def test_the_cases_of_the_baseline_policy_and_the_requirements_are_strong(

@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 from auditproof.clusters.run.run_directory import RunDirectory
-from auditproof.plugin.options import REPORT_FILES, SETTINGS
+from auditproof.options import OPTIONS
+from auditproof.plugin.options import REPORT_FILES
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -46,8 +47,8 @@ def case_file(*ids: str, mark: str = "slow") -> str:
 def environment(pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch) -> None:
     """Inner runs see no settings of ours, and do not import hypothesis anew each time."""
     monkeypatch.setenv("PYTEST_ADDOPTS", "-p no:hypothesispytest")
-    for setting in SETTINGS:
-        monkeypatch.delenv(setting.env, raising=False)
+    for option in OPTIONS:
+        monkeypatch.delenv(option.variable or "-", raising=False)
 
 
 @pytest.fixture(autouse=True)
@@ -161,7 +162,9 @@ def test_a_depth_that_is_none_is_refused_with_a_suggestion(project: pytest.Pytes
     result = project.runpytest_inprocess("--audit-coverage=condition")
 
     assert result.ret == pytest.ExitCode.USAGE_ERROR
-    result.stderr.fnmatch_lines(["*'condition' is none of rules, conditions, all and none; did you mean conditions?"])
+    result.stderr.fnmatch_lines(
+        ["*--audit-coverage: invalid value 'condition'; did you mean conditions? (choose from rules, *, none)"]
+    )
 
 
 def test_the_cases_that_failed_last_are_selected(project: pytest.Pytester) -> None:
@@ -319,9 +322,12 @@ def test_a_report_folder_that_is_a_file_is_told(project: pytest.Pytester) -> Non
     [
         (("--audit-cluster=embeded",), "embeded:1:1: there is no cluster profile of this name; did you mean embedded?"),
         (("--audit-cluster=no/such.yaml",), "no/such.yaml:1:1: "),
-        (("--audit-kubernetes=latest",), "--audit-kubernetes: 'latest' is no version: expected 1.37 or 1.37.2, say"),
-        (("--audit-kubernetes=1",), "--audit-kubernetes: '1' is no version"),
-        (("--audit-kubernetes=1.37.2.1",), "--audit-kubernetes: '1.37.2.1' is no version"),
+        (
+            ("--audit-kubernetes=latest",),
+            "--audit-kubernetes: invalid version 'latest' (expected one such as 1.37 or 1.37.2)",
+        ),
+        (("--audit-kubernetes=1",), "--audit-kubernetes: invalid version '1'"),
+        (("--audit-kubernetes=1.37.2.1",), "--audit-kubernetes: invalid version '1.37.2.1'"),
     ],
 )
 def test_an_option_that_means_nothing_is_told_in_one_line(

@@ -13,7 +13,7 @@ from xml.etree import ElementTree
 
 import pytest
 
-from auditproof.plugin.options import SETTINGS
+from auditproof.options import OPTIONS
 from tests.support.fakes import CONFTEST, POLICY, TEST, case_file, put_in_place
 
 pytest_plugins = ["pytester"]
@@ -26,8 +26,8 @@ OF_JUNIT = {"failure": VIOLATED, "error": UNPROVEN, "skipped": NOT_SUPPORTED}
 def project(pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch) -> pytest.Pytester:
     """A project with a policy, on a cluster that is a fake."""
     monkeypatch.setenv("PYTEST_ADDOPTS", "-p no:hypothesispytest -p no:cacheprovider")
-    for setting in SETTINGS:
-        monkeypatch.delenv(setting.env, raising=False)
+    for option in OPTIONS:
+        monkeypatch.delenv(option.variable or "-", raising=False)
     for name in ("GITHUB_STEP_SUMMARY", "GITHUB_ACTIONS"):
         monkeypatch.delenv(name, raising=False)
     put_in_place(monkeypatch.setattr)

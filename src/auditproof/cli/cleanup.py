@@ -1,4 +1,4 @@
-"""``auditproof cleanup``: remove what runs have left behind on a cluster of the user's, and kind clusters of ours."""
+"""``auditproof cleanup``: removes what earlier runs left on an existing cluster, and reusable kind clusters."""
 
 from __future__ import annotations
 
@@ -6,28 +6,20 @@ import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from auditproof.cli.command import add_command
-from auditproof.clusters.existing.cleanup import find_made, remove
-from auditproof.clusters.existing.kubeconfig import DEFAULT, find_kubeconfig, load_kubeconfig
-from auditproof.clusters.kind.home import remove_reusable
 from auditproof.text import output
 
 if TYPE_CHECKING:
-    import argparse
-    from collections.abc import Sequence
+    from argparse import ArgumentParser, Namespace
 
-    from auditproof.cli.command import Commands
+EPILOG = """\
+A run removes its objects when it ends, even if it is killed. cleanup is for the rest, after a power loss for example:
+it removes every object with the labels app.kubernetes.io/managed-by=auditproof and auditproof.dev/run.
+This breaks runs that are still in progress; use --run to limit it to one run.
 
-EPILOG = f"""\
-A run removes what it has made when it ends, also when it is killed. This is for what is left where even that was not
-possible: everything on the cluster that carries the labels app.kubernetes.io/managed-by=auditproof and
-auditproof.dev/run. A run that is still going on loses what it needs: --run keeps to one.
+--kubeconfig default uses the kubeconfig that kubectl uses.
+--kind removes the clusters that runs with --reuse-cluster left for later runs.
 
---kubeconfig {DEFAULT} takes the one that kubectl takes, with its current context.
-
---kind is about the clusters that runs with --reuse-cluster have left to later ones.
-
-exit codes: 0 nothing is left; 2 something is, or the cluster cannot be used.
+Exit codes: 0 nothing is left; 2 something is left, or the cluster cannot be used.
 
 examples:
   auditproof cleanup --kubeconfig prod.kubeconfig --dry-run
@@ -36,19 +28,22 @@ examples:
 """
 
 
-def add_cleanup(commands: Commands) -> None:
-    """Declare the subcommand."""
-    asked = add_command(commands, "cleanup", "remove what runs have left behind", EPILOG)
-    where = asked.add_mutually_exclusive_group(required=True)
-    where.add_argument("--kubeconfig", metavar="FILE", help="the cluster, and who we are there")
-    where.add_argument("--kind", action="store_true", help="the kind clusters that were kept to be used again")
-    asked.add_argument("--context", metavar="NAME", default="", help="of the kubeconfig (default: its current one)")
-    asked.add_argument("--run", metavar="ID", dest="run_id", default="", help="only what this run has made")
-    asked.add_argument("--dry-run", action="store_true", help="say what would be removed")
-    asked.set_defaults(run=_cleanup)
+def declare(parser: ArgumentParser) -> None:
+    """Declare the arguments."""
+    where = parser.add_mutually_exclusive_group(required=True)
+    where.add_argument("--kubeconfig", metavar="FILE", help="kubeconfig of the cluster")
+    where.add_argument("--kind", action="store_true", help="remove reusable kind clusters")
+    parser.add_argument("--context", metavar="NAME", default="", help="context (default: the kubeconfig's current one)")
+    parser.add_argument("--run", metavar="ID", dest="run_id", default="", help="only objects of this run")
+    parser.add_argument("--dry-run", action="store_true", help="only list what would be removed")
 
 
-def _cleanup(options: argparse.Namespace, _rest: Sequence[str]) -> int:
+def execute(options: Namespace) -> int:
+    """Remove the leftovers, or list them."""
+    from auditproof.clusters.existing.cleanup import find_made, remove
+    from auditproof.clusters.existing.kubeconfig import find_kubeconfig, load_kubeconfig
+    from auditproof.clusters.kind.home import remove_reusable
+
     if options.kind:
         return 2 if remove_reusable(output.tell, dry_run=options.dry_run) else 0
     with tempfile.TemporaryDirectory() as folder:
@@ -58,7 +53,8 @@ def _cleanup(options: argparse.Namespace, _rest: Sequence[str]) -> int:
             output.tell(f"{'would remove' if options.dry_run else 'removing'} {each}")
         if not options.dry_run:
             remove(connection, made, output.tell)
-    output.tell(
-        f"{len(made)} objects {'are' if options.dry_run else 'were'} on {connection.url}" if made else "nothing is left"
-    )
+    if not made:
+        output.tell("nothing is left")
+    else:
+        output.tell(f"{len(made)} objects {'found on' if options.dry_run else 'removed from'} {connection.url}")
     return 0

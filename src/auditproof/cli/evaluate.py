@@ -1,31 +1,77 @@
-"""Requests in, Decisions out, as JSON lines: the policy evaluated without any server. Pure but for the stream."""
+"""``auditproof evaluate``: requests in, decisions out, as JSON lines; the policy is evaluated without a server."""
 
 from __future__ import annotations
 
 import json
+import sys
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from auditproof.audit.decide import decide
 from auditproof.audit.event_form import decode, repeated_key, shown
-from auditproof.errors import Position, Problem, SourceError
+from auditproof.cli.arguments import add_kubernetes, add_policy
+from auditproof.errors import AuditproofError, Position, Problem, SourceError
 from auditproof.kube.attributes import Attributes, UserInfo
+from auditproof.text import output
 
 if TYPE_CHECKING:
+    from argparse import ArgumentParser, Namespace
     from collections.abc import Iterable, Iterator
 
     from auditproof.audit.decide import Decision
     from auditproof.audit.policy.load import Policy
 
+EPILOG = """\
+Each input line is a JSON object with the keys user, groups, verb, namespace, apiGroup, apiVersion, resource,
+subresource and name, or with path for a non-resource request. Absent keys are empty; "user": null is a request that
+failed authentication. Groups are used as given: add system:authenticated yourself.
+Each output line has level, rule (counted from 0, or null), line, omitStages and omitManagedFields.
+
+Exit codes: 0 done; 2 the policy or a request cannot be used (the reason is on standard error);
+141 the reader of standard output closed it.
+
+example:
+  echo '{"user":"alice","groups":["dev"],"verb":"get","resource":"secrets","namespace":"shop"}' |
+    auditproof evaluate policies/prod.yaml --requests -
+"""
 _TEXTS = ("verb", "namespace", "apiGroup", "apiVersion", "resource", "subresource", "name", "path")
 _KEYS = frozenset({"user", "groups", *_TEXTS})
 
 
-def evaluate_lines(policy: Policy, lines: Iterable[bytes], name: str) -> Iterator[str]:
-    """One answer for each request in ``lines``; ``name`` is what errors call the input. Empty lines are passed over.
+def declare(parser: ArgumentParser) -> None:
+    """Declare the arguments."""
+    add_policy(parser)
+    parser.add_argument("--requests", metavar="FILE", required=True, help="JSON lines; - is standard input")
+    add_kubernetes(parser)
 
-    A request is a JSON object with the keys user, groups, verb, namespace, apiGroup, apiVersion, resource, subresource
-    and name, or path for a non-resource request; absent keys are empty, ``"user": null`` is a failed authentication.
-    Groups are taken as they are given. Raises SourceError at a line that is not such an object.
+
+def execute(options: Namespace) -> int:
+    """Write one decision for each request."""
+    from auditproof.audit.policy.load import load_policy
+
+    policy = load_policy(options.policy, kubernetes=options.kubernetes)
+    name = "standard input" if options.requests == "-" else options.requests
+    for answer in evaluate_lines(policy, _lines(options.requests, name), name):
+        output.tell_json(answer)
+    return 0
+
+
+def _lines(requests: str, name: str) -> Iterator[bytes]:
+    try:
+        if requests == "-":
+            yield from sys.stdin.buffer
+        else:
+            with Path(requests).open("rb") as file:
+                yield from file
+    except OSError as error:
+        raise AuditproofError(f"{name}: cannot be read: {error.strerror}") from None
+
+
+def evaluate_lines(policy: Policy, lines: Iterable[bytes], name: str) -> Iterator[str]:
+    """Yield one decision, as JSON, for each request in ``lines``; empty lines are skipped.
+
+    ``EPILOG`` describes both. ``name`` is what messages call the input. Raises SourceError at the first line that is
+    not a request.
     """
     for number, line in enumerate(lines, 1):
         if line.strip():
@@ -48,7 +94,7 @@ def _attributes(line: bytes, where: Position) -> Attributes:
     request = _object(line, where)
     texts = {key: _text(request, key, where) for key in _TEXTS}
     if "path" in request and not texts["path"] and not texts["resource"]:
-        raise _wrong(where, "path is empty: a request without a resource has a path, such as /healthz")
+        raise _wrong(where, "path is empty: expected a resource, or a path such as /healthz")
     if texts["path"]:
         return Attributes(_user(request, where), texts["verb"], path=texts["path"], resource_request=False)
     return Attributes(
@@ -69,21 +115,21 @@ def _object(line: bytes, where: Position) -> dict[str, Any]:
     except UnicodeDecodeError as error:
         raise _wrong(where, f"not UTF-8: byte {error.start + 1} of this line is 0x{line[error.start]:02x}") from None
     except ValueError as error:
-        raise _wrong(where, f"this line is not JSON: {error}") from None
+        raise _wrong(where, f"not JSON: {error}") from None
     if not isinstance(request, dict):
-        raise _wrong(where, f"a request must be a JSON object, this line is a {type(request).__name__}")
+        raise _wrong(where, f"expected a JSON object, found {shown(request)}")
     if (key := repeated_key(request)) is not None:
-        raise _wrong(where, f"the key {shown(key)} is there twice")
+        raise _wrong(where, f"duplicate key {shown(key)}")
     unknown = sorted(set(request) - _KEYS)
     if unknown:
-        raise _wrong(where, f"unknown key {shown(unknown[0])}; known: {', '.join(sorted(_KEYS))}")
+        raise _wrong(where, f"unknown key {shown(unknown[0])}; expected one of {', '.join(sorted(_KEYS))}")
     return request
 
 
 def _text(request: dict[str, Any], key: str, where: Position) -> str:
     value = request.get(key, "")
     if not isinstance(value, str):
-        raise _wrong(where, f"{key} must be a string, it is {shown(value)}")
+        raise _wrong(where, f"{key}: expected a string, found {shown(value)}")
     return value
 
 
@@ -92,7 +138,7 @@ def _user(request: dict[str, Any], where: Position) -> UserInfo | None:
         return None
     groups = request.get("groups") or []
     if not isinstance(groups, list) or not all(isinstance(group, str) for group in groups):
-        raise _wrong(where, f"groups must be a list of strings, they are {shown(groups)}")
+        raise _wrong(where, f"groups: expected a list of strings, found {shown(groups)}")
     return UserInfo(_text(request, "user", where), tuple(groups))
 
 

@@ -1,33 +1,28 @@
-"""``auditproof lint``: reads policies, examines each, and writes what was found in the form that is asked for."""
+"""``auditproof lint``: examines policies without a server, and writes the findings in the requested format."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from auditproof.analysis.lint import examine
-from auditproof.analysis.lint.lint import refused
-from auditproof.audit.policy.load import load_policy
-from auditproof.cli.command import add_command, version
+from auditproof.cli.arguments import add_format, add_kubernetes
 from auditproof.errors import PolicyRefused, SourceError
-from auditproof.kube.discovery import load_served
-from auditproof.report.findings import FORMATS, Linted, has_failed
 from auditproof.text import output
 
 if TYPE_CHECKING:
-    import argparse
-    from collections.abc import Sequence
+    from argparse import ArgumentParser, Namespace
 
-    from auditproof.cli.command import Commands
+    from auditproof.report.findings import Linted
 
 EPILOG = """\
-Needs no server: what can be asked of an API server of the version is known, and every such request is looked at.
-Each finding has a code, a place, a request that shows it, and what to do; docs/lint.md tells about each code.
-A comment suppresses a finding of its line, or of the line or rule below it, and has to give a reason:
+lint knows which requests an API server of the chosen version accepts, and examines all of them; no server is started.
+Each finding has a code, a position, an example request and a fix. docs/lint.md describes each code.
+
+A comment suppresses findings on its line, the next line or the rule below; a reason is required:
 
   # auditproof: ignore AP504 because the log is written in blocking-strict mode
 
-exit codes: 0 nothing found, or information only; 1 an error or a warning; 2 unusable options, a file that cannot be
-read, or a policy that the API server refuses (the findings about the others are written all the same).
+Exit codes: 0 no finding, or only informational ones; 1 an error or a warning; 2 unusable options, a file that cannot
+be read, or a policy that the API server rejects (findings in the other files are still written).
 
 examples:
   auditproof lint policies/*.yaml
@@ -35,20 +30,17 @@ examples:
 """
 
 
-def add_lint(commands: Commands) -> None:
-    """Add ``lint`` to the commands."""
-    lint = add_command(commands, "lint", "find what is wrong with policies, without a server", EPILOG)
-    lint.add_argument("policies", metavar="POLICY", nargs="+", help="audit policy files")
-    lint.add_argument(
-        "--format", choices=sorted(FORMATS), default="text", help="text (default), json, sarif 2.1.0, or for GitHub"
-    )
-    lint.add_argument(
-        "--kubernetes", type=version, metavar="VERSION", default="1.37", help="the Kubernetes minor (default: 1.37)"
-    )
-    lint.set_defaults(run=_lint)
+def declare(parser: ArgumentParser) -> None:
+    """Declare the arguments."""
+    parser.add_argument("policies", metavar="POLICY", nargs="+", help="audit policy files")
+    add_format(parser, ["text", "json", "sarif", "github"])
+    add_kubernetes(parser)
 
 
-def _lint(options: argparse.Namespace, _rest: Sequence[str]) -> int:
+def execute(options: Namespace) -> int:
+    """Examine each file, and write all findings as one document."""
+    from auditproof.report.findings import FORMATS, has_failed
+
     linted = [_examine(path, options.kubernetes) for path in options.policies]
     output.write(FORMATS[options.format](linted, options.kubernetes) + "\n")
     for one in linted:
@@ -60,7 +52,13 @@ def _lint(options: argparse.Namespace, _rest: Sequence[str]) -> int:
 
 
 def _examine(path: str, kubernetes: str) -> Linted:
-    """What there is to be said about one file."""
+    """The findings in one file, or why it could not be examined."""
+    from auditproof.analysis.lint import examine
+    from auditproof.analysis.lint.lint import refused
+    from auditproof.audit.policy.load import load_policy
+    from auditproof.kube.discovery import load_served
+    from auditproof.report.findings import Linted
+
     try:
         policy = load_policy(path, kubernetes=kubernetes)
     except PolicyRefused as error:

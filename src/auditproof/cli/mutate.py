@@ -1,4 +1,4 @@
-"""``auditproof mutate``: how strong requirements and cases are, measured on one-step mutants of the policy."""
+"""``auditproof mutate``: which plausible mistakes in a policy the requirements and cases would catch."""
 
 from __future__ import annotations
 
@@ -7,35 +7,26 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from auditproof.analysis.mutation import Stated, strength
-from auditproof.analysis.requirements import load_requirements
-from auditproof.audit.policy.load import load_policy
-from auditproof.cases.load import load_case_file
-from auditproof.cli.command import add_command, version
-from auditproof.cli.requirements import FOLDER, add_option
+from auditproof.cli.arguments import REQUIREMENTS, add_format, add_kubernetes, add_policy, add_requirements
 from auditproof.errors import AuditproofError
-from auditproof.kube.attributes import attributes_of
-from auditproof.kube.discovery import load_served
 from auditproof.text import output
 from auditproof.text.printable import printable
 
 if TYPE_CHECKING:
-    import argparse
-    from collections.abc import Iterator, Sequence
+    from argparse import ArgumentParser, Namespace
+    from collections.abc import Iterator
 
-    from auditproof.analysis.mutation import Strength, Tried
+    from auditproof.analysis.mutation import Stated, Strength, Tried
     from auditproof.audit.policy.load import Policy
     from auditproof.cases.case import CaseFile
-    from auditproof.cli.command import Commands
 
 EPILOG = """\
-A mutant is the policy with one thing changed, as a slip of the hand would change it: the level of a rule, a rule
-dropped or moved behind the next, a verb, user, group, namespace, resource or path left out, omitStages. Only mutants
-that change what is recorded of some request count. A mutant is noticed by a requirement of which a class of requests no
-longer is as required, or by a case that states a level or stages which are no longer recorded. What nothing notices
-could happen to you unnoticed.
+A mutant is the policy with one plausible mistake: another level, a rule missing or moved behind the next one, a verb,
+user, group, namespace, resource or path missing, other omitStages. Mutants that record the same as the policy do not
+count. A requirement catches a mutant that violates it; a case catches a mutant that changes the level or stages that
+the case expects. Mutants that nothing catches are mistakes that could ship.
 
-exit codes: 0 done; 1 the score is below --least; 4 a file cannot be used.
+Exit codes: 0 done; 1 the score is below --least; 4 a file cannot be used.
 
 examples:
   auditproof mutate policies/prod.yaml --requirements baseline --requirements cis
@@ -43,30 +34,35 @@ examples:
 """
 
 
-def add_mutate(commands: Commands) -> None:
-    """Declare the subcommand."""
-    asked = add_command(commands, "mutate", "tell which slips in a policy nothing would notice", EPILOG)
-    asked.add_argument("policy", metavar="POLICY", help="the audit policy file")
-    add_option(asked, "requirements to try; may be repeated (default without --cases: baseline)")
-    asked.add_argument(
+def declare(parser: ArgumentParser) -> None:
+    """Declare the arguments."""
+    add_policy(parser)
+    add_requirements(
+        parser, "requirements: a shipped name or a file; may be repeated (default: baseline, if there are no --cases)"
+    )
+    parser.add_argument(
         "--cases",
         metavar="FILE|FOLDER",
         action="append",
         default=[],
-        help="case files to try; those that name another policy are left out; may be repeated",
+        help="case files, except those that name another policy; may be repeated",
     )
-    asked.add_argument(
-        "--kubernetes", type=version, metavar="VERSION", default="1.37", help="the Kubernetes minor (default: 1.37)"
-    )
-    asked.add_argument("--least", type=float, metavar="PERCENT", default=0.0, help="exit with 1 below this score")
-    asked.add_argument("--format", choices=["text", "json"], default="text", help="default: text")
-    asked.set_defaults(run=_mutate, unusable=4)
+    add_kubernetes(parser)
+    parser.add_argument("--least", type=float, metavar="PERCENT", default=0.0, help="exit with 1 below this score")
+    add_format(parser, ["text", "json"])
+    parser.set_defaults(unusable=4)
 
 
-def _mutate(options: argparse.Namespace, _rest: Sequence[str]) -> int:
+def execute(options: Namespace) -> int:
+    """Try every mutant, and write the score and what was not caught."""
+    from auditproof.analysis.mutation import strength
+    from auditproof.analysis.requirements import load_requirements
+    from auditproof.audit.policy.load import load_policy
+    from auditproof.kube.discovery import load_served
+
     policy = load_policy(options.policy, kubernetes=options.kubernetes)
     names = options.requirements or ([] if options.cases else ["baseline"])
-    requirements = [one for name in names for one in load_requirements(name, FOLDER).requirements]
+    requirements = [one for name in names for one in load_requirements(name, REQUIREMENTS).requirements]
     files = [file for given in options.cases for file in _case_files(Path(given))]
     stated = [case for file in files if _is_about(file, Path(options.policy)) for case in _stated(file)]
     found = strength(policy, requirements, stated, load_served(options.kubernetes), _progress)
@@ -84,13 +80,15 @@ def _progress(text: str) -> None:
 
 
 def _case_files(path: Path) -> list[CaseFile]:
-    """The case files below ``path``.
+    """The case files in ``path``, or the one that it is.
 
-    Raises AuditproofError where there is none.
+    Raises AuditproofError if there is none.
     """
+    from auditproof.cases.load import load_case_file
+
     found = sorted(path.rglob("*.audit.yaml")) if path.is_dir() else [path]
     if not found:
-        raise AuditproofError(f"--cases {path}: no *.audit.yaml is below it")
+        raise AuditproofError(f"--cases {path}: found no *.audit.yaml file in this folder")
     return [load_case_file(file) for file in found]
 
 
@@ -99,12 +97,16 @@ def _is_about(file: CaseFile, policy: Path) -> bool:
 
 
 def _stated(file: CaseFile) -> Iterator[Stated]:
-    """The cases that state something; one that says no status is taken for answered."""
+    """The cases that expect a level or stages; without an expected status, 200 is assumed."""
+    from auditproof.analysis.mutation import Stated
+    from auditproof.kube.attributes import attributes_of
+
     for case in file.cases:
-        asked = case.expectation
-        if asked.level is not None or asked.stages is not None:
+        expected = case.expectation
+        if expected.level is not None or expected.stages is not None:
             attributes = attributes_of(case.request.method, case.request.uri, case.identity.user_info())
-            yield Stated(f"{file.path.name}::{case.id}", attributes, asked.level, asked.stages, asked.status or 200)
+            name = f"{file.path.name}::{case.id}"
+            yield Stated(name, attributes, expected.level, expected.stages, expected.status or 200)
 
 
 def _text(policy: Policy, found: Strength) -> str:
@@ -112,8 +114,8 @@ def _text(policy: Policy, found: Strength) -> str:
         sys.stderr.write("\r\033[K")
     lines = [_line(policy, one) for one in found.unnoticed]
     noticed = len(found.tried) - len(found.unnoticed)
-    score = f"{noticed} of {len(found.tried)} mutants noticed: {found.score:.0%}"
-    return "\n".join([*(["nothing notices:"] if lines else []), *lines, score])
+    score = f"{noticed} of {len(found.tried)} mutants caught: {found.score:.0%}"
+    return "\n".join([*(["not caught:"] if lines else []), *lines, score])
 
 
 def _line(policy: Policy, one: Tried) -> str:

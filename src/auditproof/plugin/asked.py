@@ -1,20 +1,53 @@
-"""What a pytest process is asked for: whether it is about us at all, a worker, or a run that performs nothing."""
+"""What a pytest process was called with: the options of a run, and whether it concerns auditproof at all.
+
+Every pytest process in the installation imports this module: standard library and pytest only.
+"""
 
 from __future__ import annotations
 
+import os
 from typing import TYPE_CHECKING
 
-from auditproof.plugin import collect, options
+from auditproof.options import OPTIONS, Kind, option_named
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     import pytest
 
+CASE_FILE = ".audit.yaml"  # what the name of a case file ends with
+_SEPARATED = {Kind.LINES: "; several: one per line", Kind.LIST: "; several: separated by commas"}
+
+
+def add_options(parser: pytest.Parser) -> None:
+    """Declare every option of a run, with its environment variable and ini key."""
+    group = parser.getgroup("auditproof", "auditproof: test what a Kubernetes audit policy records")
+    for option in OPTIONS:
+        text = option.help + _SEPARATED.get(option.kind, "")
+        text += f" [environment: {option.variable}]" if option.variable else ""
+        if option.kind is Kind.FLAG:
+            group.addoption(option.flag, action="store_true", default=False, help=text)
+        else:
+            group.addoption(option.flag, metavar=option.metavar, default=None, help=text)
+        if option.ini:
+            parser.addini(option.ini, text, default="")
+
+
+def effective(config: pytest.Config, name: str) -> str:
+    """The value of an option that takes one: from the command line, else the environment, else the ini file, else "".
+
+    An empty argument on the command line overrides the others; an empty variable does not.
+    """
+    option = option_named(name)
+    given = config.getoption(option.flag)
+    if given is not None:
+        return str(given)
+    return os.environ.get(option.variable or "") or str((option.ini and config.getini(option.ini)) or "")
+
 
 def asked_for(config: pytest.Config) -> bool:
-    """Whether any option of ours is given."""
-    return any(options.effective(config, setting.name) for setting in options.SETTINGS)
+    """Whether any option with a value is given."""
+    return any(effective(config, option.name) for option in OPTIONS if option.kind is not Kind.FLAG)
 
 
 def is_worker(config: pytest.Config) -> bool:
@@ -28,12 +61,12 @@ def distributes(config: pytest.Config) -> bool:
 
 
 def has_case_file(config: pytest.Config) -> bool:
-    """Whether a case file is where the tests are."""
+    """Whether there is a case file in the folders or files that pytest was called with."""
     paths = (config.invocation_params.dir / argument.partition("::")[0] for argument in config.args)
     return any(_case_file_below(path) for path in paths)
 
 
 def _case_file_below(path: Path) -> bool:
     if path.is_dir():
-        return next(path.rglob(f"*{collect.SUFFIX}"), None) is not None
-    return path.name.endswith(collect.SUFFIX)
+        return next(path.rglob(f"*{CASE_FILE}"), None) is not None
+    return path.name.endswith(CASE_FILE)

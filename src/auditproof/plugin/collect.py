@@ -9,6 +9,7 @@ import pytest
 
 from auditproof.cases.load import load_case_file
 from auditproof.errors import SourceError
+from auditproof.plugin.asked import CASE_FILE
 from auditproof.plugin.benches import Wanted
 from auditproof.plugin.failures import Story, Unproven, Violated, shows_nothing
 from auditproof.plugin.proving import SESSION
@@ -22,12 +23,10 @@ if TYPE_CHECKING:
     from auditproof.cases.case import Case, CaseFile
     from auditproof.errors import AuditproofError
 
-SUFFIX = ".audit.yaml"
-
 
 def collect_file(file_path: Path, parent: pytest.Collector) -> CaseFileCollector | None:
     """Collect ``file_path`` where it is a case file."""
-    if file_path.name.endswith(SUFFIX):
+    if file_path.name.endswith(CASE_FILE):
         return CaseFileCollector.from_parent(parent, path=file_path)
     return None
 

@@ -16,7 +16,7 @@ from auditproof.errors import AuditproofError
 from auditproof.plugin import collect, options
 from auditproof.plugin import generated as witnesses
 from auditproof.plugin import offline as recordings
-from auditproof.plugin.asked import asked_for, distributes, has_case_file, is_worker
+from auditproof.plugin.asked import add_options, asked_for, distributes, has_case_file, is_worker
 from auditproof.plugin.backend_fixtures import close_pipe
 from auditproof.plugin.backend_records import is_pipe, note_pipe
 from auditproof.plugin.benches import Batching, Wanted
@@ -43,7 +43,7 @@ WORKER_KEY = "auditproof"
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     """Declare the options."""
-    options.add_options(parser)
+    add_options(parser)
 
 
 @pytest.hookimpl(tryfirst=True)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import codecs
 import hashlib
-import re
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -13,15 +12,13 @@ from auditproof.audit.event import Level, Stage
 from auditproof.audit.policy.decode import decode
 from auditproof.audit.policy.validate import validate
 from auditproof.errors import PolicyRefused, Position, Problem, SourceError
+from auditproof.kube.versions import DEFAULT_VERSION
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from auditproof.audit.policy.decode import RawRule
     from auditproof.kube.yaml.yaml_text import Node
-
-
-KUBERNETES_VERSION = re.compile(r"v?1\.[0-9]+(\.[0-9]+)?")
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +64,7 @@ class Policy:
 def load_policy(
     path: str | Path,
     *,
-    kubernetes: str = "1.37",
+    kubernetes: str = DEFAULT_VERSION,
     name: str = "",
     read: Callable[[Path], bytes] = Path.read_bytes,
 ) -> Policy:
@@ -84,7 +81,7 @@ def load_policy(
     return parse_policy(data, name or str(path), kubernetes=kubernetes)
 
 
-def parse_policy(data: bytes, path: str, *, kubernetes: str = "1.37") -> Policy:
+def parse_policy(data: bytes, path: str, *, kubernetes: str = DEFAULT_VERSION) -> Policy:
     """As load_policy, out of the bytes of a file; ``path`` is what messages call it."""
     raw = decode(data, path)
     findings = validate(raw, any_group=version_of(kubernetes) >= (1, 36))

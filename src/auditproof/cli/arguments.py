@@ -1,0 +1,50 @@
+"""Arguments that several commands have."""
+
+from __future__ import annotations
+
+import argparse
+from typing import TYPE_CHECKING
+
+from auditproof import content
+from auditproof.kube.versions import DEFAULT_VERSION, KUBERNETES_VERSION
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+REQUIREMENTS = content.root() / "suites" / "requirements"
+
+
+def add_policy(parser: argparse.ArgumentParser) -> None:
+    """Declare the policy file."""
+    parser.add_argument("policy", metavar="POLICY", help="audit policy file")
+
+
+def add_kubernetes(parser: argparse.ArgumentParser) -> None:
+    """Declare the version whose API server reads the policy."""
+    parser.add_argument(
+        "--kubernetes",
+        type=_version,
+        metavar="VERSION",
+        default=DEFAULT_VERSION,
+        help=f"Kubernetes version whose rules and resources apply (default: {DEFAULT_VERSION})",
+    )
+
+
+def add_format(parser: argparse.ArgumentParser, formats: Sequence[str]) -> None:
+    """Declare the output format; text is the default."""
+    parser.add_argument("--format", choices=formats, default="text", help="output format (default: text)")
+
+
+def add_requirements(parser: argparse.ArgumentParser, text: str) -> None:
+    """Declare which requirements apply."""
+    parser.add_argument("--requirements", metavar="NAME|FILE", action="append", default=[], help=text)
+
+
+def _version(text: str) -> str:
+    """A Kubernetes version on the command line.
+
+    Raises ArgumentTypeError if it is none.
+    """
+    if not KUBERNETES_VERSION.fullmatch(text):
+        raise argparse.ArgumentTypeError(f"invalid version {text!r} (expected one such as 1.37 or 1.37.2)")
+    return text

@@ -1,0 +1,73 @@
+"""``auditproof explain``: the rule that matches one request, and why the earlier ones do not."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from auditproof.cli.arguments import add_kubernetes, add_policy
+from auditproof.text import output
+
+if TYPE_CHECKING:
+    from argparse import ArgumentParser, Namespace
+
+    from auditproof.kube.attributes import Attributes
+
+EPILOG = """\
+The first rule that matches a request decides how it is recorded. explain shows this rule, why each earlier rule does
+not match, and which later rules would have matched.
+
+Exit codes: 0 done; 2 unusable options, or the policy cannot be used.
+
+examples:
+  auditproof explain policies/prod.yaml --user alice --group dev --verb get --resource pods/log --namespace shop
+  auditproof explain policies/prod.yaml --user system:serviceaccount:ci:deployer --verb patch \\
+    --resource deployments.apps/scale --namespace shop --name web
+  auditproof explain policies/prod.yaml --unauthenticated --verb get --path /healthz
+"""
+
+
+def declare(parser: ArgumentParser) -> None:
+    """Declare the arguments."""
+    add_policy(parser)
+    who = parser.add_mutually_exclusive_group()
+    who.add_argument("--user", default="", help="user name, such as alice or system:serviceaccount:shop:web")
+    who.add_argument("--unauthenticated", action="store_true", help="the request failed authentication (401)")
+    parser.add_argument("--group", action="append", default=[], help="group of the user; may be repeated")
+    parser.add_argument("--verb", required=True, help="API verb: get, list, watch, create, update, patch, delete, ...")
+    what = parser.add_mutually_exclusive_group(required=True)
+    what.add_argument("--resource", help="resource[.group][/subresource], such as pods/log or deployments.apps/scale")
+    what.add_argument("--path", help="path of a non-resource request, such as /healthz")
+    parser.add_argument(
+        "--namespace", default="", help="namespace (default: none, for cluster-scoped resources and all namespaces)"
+    )
+    parser.add_argument("--name", default="", help="name of the object (default: none, as in a list request)")
+    add_kubernetes(parser)
+
+
+def execute(options: Namespace) -> int:
+    """Explain the request."""
+    from auditproof.audit.explain import explain, render
+    from auditproof.audit.policy.load import load_policy
+
+    policy = load_policy(options.policy, kubernetes=options.kubernetes)
+    output.tell(render(explain(policy, _attributes(options))))
+    return 0
+
+
+def _attributes(options: Namespace) -> Attributes:
+    from auditproof.kube.attributes import Attributes, UserInfo
+    from auditproof.kube.resources import split_resource
+
+    user = None if options.unauthenticated else UserInfo(options.user, tuple(options.group))
+    if options.path is not None:
+        return Attributes(user, options.verb, path=options.path, resource_request=False)
+    group, resource, subresource = split_resource(options.resource)
+    return Attributes(
+        user,
+        options.verb,
+        namespace=options.namespace,
+        api_group=group,
+        resource=resource,
+        subresource=subresource,
+        name=options.name,
+    )

@@ -1,0 +1,108 @@
+"""``auditproof run``: pytest on the shipped suites, with the given policy.
+
+This process is replaced by pytest (exec), so that signals and exit codes are those of pytest.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from argparse import SUPPRESS
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from auditproof import content
+from auditproof.errors import AuditproofError
+from auditproof.options import OPTIONS, Kind
+
+if TYPE_CHECKING:
+    from argparse import ArgumentParser, Namespace
+
+EPILOG = """\
+A run has three parts:
+  standard actions   shipped requests, each checked against the decision of your policy (-m standard: only these)
+  witnesses          requests generated from your policy (-m witness: only these); --coverage says how many
+  reference suites   suites with policies of their own, which check the server and auditproof itself
+
+Every other option goes to pytest: -k, -m, -n 4, -x, --lf, -v ...
+
+Exit codes are those of pytest: 0 every check passed; 1 a check failed or was inconclusive; 2 interrupted;
+3 internal error; 4 unusable options, or a policy that the API server rejects; 5 nothing was checked.
+
+examples:
+  test a policy, and write the report to reports/
+    auditproof run policies/prod.yaml --report reports
+  only the standard actions on secrets, on Kubernetes 1.36
+    auditproof run policies/prod.yaml --kubernetes 1.36 -m standard -k secrets
+  only what changes between two policies
+    auditproof run policies/new.yaml --base policies/old.yaml --report reports -m "change or witness"
+  on an existing cluster
+    auditproof run policies/prod.yaml --cluster existing --kubeconfig prod.kubeconfig \\
+      --log 'command:ssh cp1 tail -c +{start} /var/log/kubernetes/audit/audit.log'
+  on an exported log; no requests are sent
+    auditproof run policies/prod.yaml --no-actions --log audit.log --log audit-2026-11-23T06-17-08.714.log.gz
+  which events survive the log and webhook backends
+    auditproof run policies/prod.yaml --backends --report reports
+"""
+
+
+def declare(parser: ArgumentParser) -> None:
+    """Declare every option of a run, as the table has them, and which suites to run."""
+    parser.usage = "auditproof run POLICY [options] [pytest options]"
+    for option in OPTIONS:
+        flag = f"--{option.name}"
+        if option.name == "policy":
+            parser.add_argument(option.name, metavar="POLICY", help="audit policy file")
+        elif option.kind is Kind.FLAG:
+            parser.add_argument(flag, action="store_true", help=option.help)
+        elif option.kind.repeats:
+            text = f"{option.help}; may be repeated"
+            parser.add_argument(flag, metavar=option.metavar, action="append", default=[], help=text)
+        else:
+            parser.add_argument(flag, metavar=option.metavar, help=option.help)
+    # pytest's spelling is declared as well: --no-actions has to know the files
+    parser.add_argument("--audit-log", dest="log", action="append", help=SUPPRESS)
+    parser.add_argument(
+        "--backends",
+        action="store_true",
+        help="test the audit backends (log, webhook) with many server configurations, instead of the policy",
+    )
+    parser.set_defaults(coverage="conditions")
+
+
+def execute(options: Namespace) -> int:
+    """Replace this process by pytest.
+
+    Raises AuditproofError if --no-actions has no log to read.
+    """
+    if options.no_actions and not options.log:
+        raise AuditproofError("--no-actions needs --log FILE: the file with the recorded events to check")
+    root = content.root()
+    backends = root / "suites" / "backends"
+    if options.no_actions:
+        suites = options.log[:1]
+    elif options.backends:
+        suites = [str(backends)]
+    else:
+        suites = [str(root / "suites"), f"--ignore={backends}"]
+    command = [sys.executable, "-m", "pytest", *suites, f"--rootdir={root}", f"--confcutdir={root}"]
+    command += ["-p", "no:hypothesispytest"]  # where it is installed, it takes two seconds and finds nothing
+    command += ["--import-mode=importlib", "-o", f"cache_dir={Path.cwd() / '.pytest_cache'}"]
+    command += ["-o", "console_output_style=count", "-rN"]  # auditproof has a summary of failures of its own
+    command += [*passed_on(options), *options.pytest_arguments]
+    sys.stdout.flush()
+    os.execv(sys.executable, command)  # noqa: S606 - replaces this process: no shell, no child
+
+
+def passed_on(options: Namespace) -> list[str]:
+    """The options that were given, as pytest spells them."""
+    given = []
+    for option in OPTIONS:
+        value = getattr(options, option.name.replace("-", "_"))
+        if option.kind is Kind.FLAG:
+            given += [option.flag] if value else []
+        elif option.kind.repeats:
+            given += [f"{option.flag}={option.kind.value.join(value)}"] if value else []
+        elif value is not None:
+            given.append(f"{option.flag}={value}")
+    return given

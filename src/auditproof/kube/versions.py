@@ -1,0 +1,8 @@
+"""Kubernetes versions: how one is written, and which one is meant where none is given."""
+
+from __future__ import annotations
+
+import re
+
+DEFAULT_VERSION = "1.37"
+KUBERNETES_VERSION = re.compile(r"v?1\.[0-9]+(\.[0-9]+)?")

@@ -1,0 +1,151 @@
+"""Every option of a run, once: its spelling in pytest, in the environment, in the ini file and in ``auditproof run``.
+
+``plugin/asked.py`` declares the table for pytest, ``cli/run.py`` for the command, and ``make options`` writes
+docs/options.md from it. Standard library only, because every pytest process in the installation imports it.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import Enum
+
+
+class Kind(Enum):
+    """What an option takes; the value is what separates several values in one text."""
+
+    VALUE = ""
+    LINES = "\n"
+    LIST = ","
+    FLAG = None
+
+    @property
+    def repeats(self) -> bool:
+        """Whether ``auditproof run`` takes the option more than once."""
+        return bool(self.value)
+
+
+@dataclass(frozen=True, slots=True)
+class Option:
+    """One option of a run.
+
+    ``flag`` is pytest's spelling; ``auditproof run`` has the same without ``audit-``. ``variable`` and ``ini`` are the
+    environment variable and the key in pytest's ini file, or None. ``help`` starts in lower case and has no full stop.
+    """
+
+    flag: str
+    variable: str | None
+    ini: str | None
+    metavar: str
+    kind: Kind
+    help: str
+
+    @property
+    def name(self) -> str:
+        """The name without prefix: ``keep-cluster`` for ``--audit-keep-cluster``."""
+        return self.flag.removeprefix("--audit-")
+
+
+@dataclass(frozen=True, slots=True)
+class Variable:
+    """An environment variable that has no option."""
+
+    name: str
+    help: str
+
+
+OPTIONS = (
+    Option(
+        "--audit-policy", "AUDITPROOF_POLICY", "audit_policy", "FILE", Kind.VALUE,
+        "audit policy to test (default: the baseline policy that auditproof ships)",
+    ),
+    Option(
+        "--audit-base", "AUDITPROOF_BASE", "audit_base", "OLD", Kind.VALUE,
+        "policy that the tested one replaces; every change between them is computed and then tested on two API servers",
+    ),
+    Option(
+        "--audit-cluster", "AUDITPROOF_CLUSTER", "audit_cluster", "PROFILE", Kind.VALUE,
+        "cluster profile: embedded (default), kind, kind-podman, existing, or a file",
+    ),
+    Option(
+        "--audit-kubernetes", "AUDITPROOF_KUBERNETES", "audit_kubernetes", "VERSION", Kind.VALUE,
+        "Kubernetes version, 1.34 to 1.37 or an exact one such as 1.36.3 (default: the profile's)",
+    ),
+    Option(
+        "--audit-assets", "AUDITPROOF_ASSETS", "audit_assets", "FOLDER", Kind.VALUE,
+        "folder with the etcd and kube-apiserver binaries (default: KUBEBUILDER_ASSETS, then the cache)",
+    ),
+    Option(
+        "--audit-image", "AUDITPROOF_IMAGE", "audit_image", "IMAGE", Kind.VALUE,
+        "node image of a kind cluster (default: the profile's, then kind's own)",
+    ),
+    Option(
+        "--audit-kubeconfig", "AUDITPROOF_KUBECONFIG", "audit_kubeconfig", "FILE", Kind.VALUE,
+        'kubeconfig of an existing cluster; the word "default" selects the one that kubectl uses',
+    ),
+    Option(
+        "--audit-log", "AUDITPROOF_LOG", "audit_log", "SPEC", Kind.LINES,
+        "where to read the audit log of an existing cluster: a path, command:COMMAND, node:NODE/PATH, api:PATH, "
+        "webhook:FOLDER or webhook-blocking:FOLDER; one for each API server",
+    ),
+    Option(
+        "--audit-coverage", "AUDITPROOF_COVERAGE", "audit_coverage", "DEPTH", Kind.VALUE,
+        "requests to generate from the policy: rules (one that each rule matches), conditions (also one near miss for "
+        "each condition), all (one of every class that the policy distinguishes), or none "
+        "(default: none; conditions with auditproof run)",
+    ),
+    Option(
+        "--audit-requirements", "AUDITPROOF_REQUIREMENTS", "audit_requirements", "NAME|FILE", Kind.LIST,
+        "also check the policy against these requirements, and test each class of requests live: "
+        "names from suites/requirements, or files",
+    ),
+    Option(
+        "--audit-report", "AUDITPROOF_REPORT", "audit_report", "FOLDER", Kind.VALUE,
+        "write report.html, results.json and junit.xml to this folder",
+    ),
+    Option(
+        "--audit-formats", "AUDITPROOF_FORMATS", "audit_formats", "FORMAT", Kind.LIST,
+        "also write these to the report folder: sarif, code-quality",
+    ),
+    Option(
+        "--audit-no-actions", None, None, "", Kind.FLAG,
+        "start no server and send nothing: check the recorded events in the files named by the log option",
+    ),
+    Option(
+        "--audit-keep-cluster", None, None, "", Kind.FLAG,
+        "leave the cluster running after the run, and print how to use it with kubectl",
+    ),
+    Option(
+        "--audit-reuse-cluster", "AUDITPROOF_REUSE_CLUSTER", None, "", Kind.FLAG,
+        "use the kind cluster that an earlier run with the same settings left, and leave it for later runs; "
+        "auditproof cleanup --kind removes it",
+    ),
+    Option(
+        "--audit-sabotage", None, None, "", Kind.FLAG,
+        "run each suite on a deliberately broken copy of its policy: its cases must fail",
+    ),
+)  # fmt: skip
+VARIABLES = (
+    Variable("AUDITPROOF_CACHE", "folder for downloaded and built binaries (default: the user's cache folder)"),
+    Variable("KUBEBUILDER_ASSETS", "folder with etcd and kube-apiserver, where AUDITPROOF_ASSETS is not set"),
+    Variable("AUDITPROOF_ENVTEST_INDEX", "mirror of the index of envtest releases"),
+    Variable("AUDITPROOF_START_TIMEOUT", "seconds that a server may take to start (default: 60)"),
+    Variable("KIND", "path of the kind program"),
+    Variable("KIND_EXPERIMENTAL_PROVIDER", "kind's own variable: docker, nerdctl or podman"),
+    Variable("AUDITPROOF_KIND_RELEASES", "mirror of kind's releases"),
+    Variable(
+        "AUDITPROOF_POD_IMAGE",
+        "image of pods that must really run on a node, with a shell and busybox's httpd "
+        "(default: a busybox that the node has, else busybox:1)",
+    ),
+)
+
+
+def option_named(name: str) -> Option:
+    """The option of this name, such as ``keep-cluster``.
+
+    Raises KeyError if the table has none.
+    """
+    for option in OPTIONS:
+        if option.name == name:
+            return option
+    raise KeyError(name)
