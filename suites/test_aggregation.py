@@ -10,16 +10,13 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from auditproof.audit.event import Level, Stage
-from auditproof.cases.expectation import Expectation
-from auditproof.kube.action import Action, Target
-from auditproof.kube.identity import Identity, IdentityKind
-from auditproof.kube.resources import Resource
+from auditproof import Action, Expectation, Identity, Level, Stage
+from auditproof.testing import IdentityKind, Resource, Target
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-    from auditproof.plugin.fixtures import Audit, Recorded
+    from auditproof.testing import Audit, Recorded
 
 pytestmark = pytest.mark.audit_policy(
     "../fixtures/policies/levels.yaml", sabotage="../fixtures/policies/broken/levels.yaml"

@@ -13,14 +13,13 @@ from typing import TYPE_CHECKING, Any
 import pytest
 import yaml
 
-from auditproof.cases.expectation import Expectation
-from auditproof.kube.action import act
-from auditproof.kube.identity import AccessRule, Identity, IdentityKind
+from auditproof import Expectation, Identity, act
+from auditproof.testing import AccessRule, IdentityKind
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from auditproof.plugin.fixtures import Audit
+    from auditproof.testing import Audit
 
 pytestmark = pytest.mark.audit_policy(
     "../fixtures/policies/levels.yaml", sabotage="../fixtures/policies/broken/levels.yaml"

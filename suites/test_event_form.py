@@ -9,13 +9,12 @@ from typing import TYPE_CHECKING, Any
 import jsonschema
 import pytest
 
-from auditproof.kube.action import act, path_request
-from auditproof.kube.identity import Identity
+from auditproof import Identity, act, path_request
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
-    from auditproof.plugin.fixtures import Audit
+    from auditproof.testing import Audit
 
 pytestmark = pytest.mark.audit_policy(
     "../fixtures/policies/stages.yaml", sabotage="../fixtures/policies/broken/stages.yaml"

@@ -12,14 +12,12 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from auditproof.content import root
-from auditproof.kube.action import Action, act, parse_target
-from auditproof.kube.manifest import load_manifest
-from auditproof.kube.resources import Resource
+from auditproof import Action, act
+from auditproof.testing import Resource, load_manifest, parse_target, root
 
 if TYPE_CHECKING:
-    from auditproof.kube.identity import Identity
-    from auditproof.plugin.fixtures import Audit, Recorded
+    from auditproof import Identity
+    from auditproof.testing import Audit, Recorded
 
 pytestmark = pytest.mark.audit_policy(
     "../fixtures/policies/baseline.yaml", sabotage="../fixtures/policies/broken/in-full.yaml"

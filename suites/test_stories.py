@@ -7,12 +7,11 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from auditproof.audit.event import Level, Stage
-from auditproof.kube.action import act, path_request
-from auditproof.kube.identity import Identity, IdentityKind, Impersonation
+from auditproof import Identity, Level, Stage, act, path_request
+from auditproof.testing import IdentityKind, Impersonation
 
 if TYPE_CHECKING:
-    from auditproof.plugin.fixtures import Audit
+    from auditproof.testing import Audit
 
 pytestmark = pytest.mark.audit_policy(
     "../fixtures/policies/baseline.yaml", sabotage="../fixtures/policies/broken/baseline.yaml"

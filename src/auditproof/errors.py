@@ -28,7 +28,15 @@ SHOWN_PROBLEMS = 50  # of one file: whoever has more of them has one mistake, ma
 
 
 class AuditproofError(Exception):
-    """Something that the user has to know, said in plain words: shown without a traceback."""
+    """The base of all errors that auditproof reports to its user: shown as a message, without a traceback.
+
+    >>> from auditproof import AuditproofError, load_policy
+    >>> try:
+    ...     load_policy("missing.yaml")
+    ... except AuditproofError as error:
+    ...     print(error)
+    missing.yaml:1:1: the policy cannot be read: No such file or directory
+    """
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -55,7 +63,15 @@ class Problem:
 
 
 class SourceError(AuditproofError):
-    """A file cannot be used; ``problems`` lists everything that is wrong with it, in file order."""
+    """A file cannot be used; ``problems`` lists everything that is wrong with it, in file order.
+
+    >>> from auditproof import SourceError, load_policy
+    >>> try:
+    ...     load_policy("missing.yaml")
+    ... except SourceError as error:
+    ...     print(error.problems[0].position.path)
+    missing.yaml
+    """
 
     def __init__(self, problems: Sequence[Problem]) -> None:
         self.problems = tuple(problems)
@@ -73,9 +89,16 @@ class NotYaml(SourceError):
 
 
 class PolicyRefused(SourceError):
-    """The API server would refuse this policy.
+    """The API server would refuse to start with this policy.
 
     ``server_message`` is the text that kube-apiserver itself prints for it (without the file name).
+
+    >>> from auditproof import PolicyRefused, parse_policy
+    >>> try:
+    ...     parse_policy(b'{"apiVersion": "audit.k8s.io/v1", "kind": "Policy", "rules": []}', "policy.json")
+    ... except PolicyRefused as error:
+    ...     print(error.server_message)
+    loaded illegal policy with 0 rules
     """
 
     def __init__(self, problems: Sequence[Problem], server_message: str) -> None:

@@ -6,10 +6,10 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from auditproof.plugin.pipe import require
+from auditproof.testing import require
 
 if TYPE_CHECKING:
-    from auditproof.plugin.pipe import Pipe
+    from auditproof.testing import Pipe
 
 pytestmark = [pytest.mark.backends, pytest.mark.audit_policy("../../fixtures/policies/backends.yaml")]
 

@@ -7,16 +7,13 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from auditproof.auditlog.file_log import NO_LEVEL, FileLog
-from auditproof.errors import ClusterError
-from auditproof.kube.action import act
-from auditproof.plugin.pipe import NotSo, require
-from auditproof.proof.backends import legacy_line_of, parse_legacy
+from auditproof import act
+from auditproof.testing import NO_LEVEL, ClusterError, FileLog, NotSo, legacy_line_of, parse_legacy, require
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from auditproof.plugin.pipe import Pipe
+    from auditproof.testing import Pipe
 
 pytestmark = [pytest.mark.backends, pytest.mark.audit_policy("../../fixtures/policies/backends.yaml")]
 

@@ -6,12 +6,11 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from auditproof.errors import AuditproofError
-from auditproof.plugin.pipe import NotSo
-from auditproof.proof.fence.agreement import AUDIT_OFF
+from auditproof import AuditproofError
+from auditproof.testing import AUDIT_OFF, NotSo
 
 if TYPE_CHECKING:
-    from auditproof.plugin.pipe import Pipe
+    from auditproof.testing import Pipe
 
 pytestmark = [pytest.mark.backends, pytest.mark.audit_policy("../../fixtures/policies/backends.yaml")]
 

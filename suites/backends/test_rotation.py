@@ -6,14 +6,12 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from auditproof.plugin.pipe import require
-from auditproof.plugin.pipe_actions import WRITER, large
-from auditproof.wait import wait_until
+from auditproof.testing import WRITER, large, require, wait_until
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from auditproof.plugin.pipe import Pipe
+    from auditproof.testing import Pipe
 
 pytestmark = [
     pytest.mark.backends,

@@ -6,14 +6,11 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from auditproof.audit.event import Stage
-from auditproof.auditlog.file_log import FileLog
-from auditproof.kube.action import act
-from auditproof.plugin.pipe import require
-from auditproof.plugin.pipe_actions import WRITER, large
+from auditproof import Stage, act
+from auditproof.testing import WRITER, FileLog, large, require
 
 if TYPE_CHECKING:
-    from auditproof.plugin.pipe import Pipe
+    from auditproof.testing import Pipe
 
 pytestmark = [pytest.mark.backends, pytest.mark.audit_policy("../../fixtures/policies/backends.yaml")]
 

@@ -8,13 +8,11 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from auditproof.auditlog.file_log import FileLog
-from auditproof.clusters.stand_ins.event_receiver import Behaviour
-from auditproof.kube.action import act
-from auditproof.plugin.pipe import require
+from auditproof import act
+from auditproof.testing import Behaviour, FileLog, require
 
 if TYPE_CHECKING:
-    from auditproof.plugin.pipe import Pipe
+    from auditproof.testing import Pipe
 
 pytestmark = [pytest.mark.backends, pytest.mark.audit_policy("../../fixtures/policies/backends.yaml")]
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 from hypothesis import given
 
-from auditproof.analysis.coverage import Coverage, Depth, plan
+from auditproof.analysis.coverage import Coverage, Depth, plan_coverage
 from auditproof.analysis.coverage.near_miss import relaxed_rules
 from auditproof.analysis.space import Space, reachable
 from auditproof.audit.decide import decide, no_match
@@ -26,13 +26,13 @@ slowly = examples(20)
 
 
 def coverage_of(rules: str, depth: Depth = Depth.CONDITIONS) -> Coverage:
-    return plan(parse_policy((HEAD + rules).encode(), "p.yaml"), SERVED, depth)
+    return plan_coverage(parse_policy((HEAD + rules).encode(), "p.yaml"), SERVED, depth)
 
 
 @slowly
 @given(policies)
 def test_every_reachable_rule_has_a_witness_that_it_decides(policy: Policy) -> None:
-    coverage = plan(policy, SERVED, Depth.RULES)
+    coverage = plan_coverage(policy, SERVED, Depth.RULES)
     planned = {one.id: one for one in coverage.planned}
     reached = reachable(policy, SERVED)
 
@@ -47,7 +47,7 @@ def test_every_reachable_rule_has_a_witness_that_it_decides(policy: Policy) -> N
 @slowly
 @given(policies)
 def test_a_near_miss_misses_one_condition_and_that_decides(policy: Policy) -> None:
-    coverage = plan(policy, SERVED, Depth.CONDITIONS)
+    coverage = plan_coverage(policy, SERVED, Depth.CONDITIONS)
     planned = {one.id: one for one in coverage.planned}
     without = {(one.rule.index, one.condition): one.without for one in relaxed_rules(policy)}
 
@@ -65,7 +65,7 @@ def test_a_near_miss_misses_one_condition_and_that_decides(policy: Policy) -> No
 @given(policies)
 def test_all_performs_every_class_or_says_why_not(policy: Policy) -> None:
     space = Space.of(policy.rules, SERVED)
-    coverage = plan(policy, SERVED, Depth.ALL)
+    coverage = plan_coverage(policy, SERVED, Depth.ALL)
     classes = [one for one in coverage.planned if one.id.startswith("class-")]
     least = sum(len(cells) for cells in space.cells.values())
 

@@ -11,7 +11,7 @@ from hypothesis import given
 from auditproof import content
 from auditproof.analysis.diff import changed
 from auditproof.analysis.mutation import Stated, one_step_mutants, strength
-from auditproof.analysis.requirements import check, load_requirements
+from auditproof.analysis.requirements import check_requirement, load_requirements
 from auditproof.audit.event import Level, Stage
 from auditproof.audit.policy.load import parse_policy
 from auditproof.cli.main import main
@@ -64,9 +64,9 @@ def test_just_the_mutants_count_that_change_what_is_recorded(policy: Policy) -> 
 @examples(8)
 @given(policies)
 def test_a_mutant_is_noticed_by_a_requirement_that_it_violates(policy: Policy) -> None:
-    already = {r.id for r in BASELINE if check(policy, r, SERVED).violations}
+    already = {r.id for r in BASELINE if check_requirement(policy, r, SERVED).violations}
     for one in strength(policy, BASELINE, [], SERVED).tried[::5]:
-        violated = {r.id for r in BASELINE if check(one.mutant.policy, r, SERVED).violations}
+        violated = {r.id for r in BASELINE if check_requirement(one.mutant.policy, r, SERVED).violations}
         assert not one.noticed or one.noticed in violated
         assert one.noticed or not violated - already
 

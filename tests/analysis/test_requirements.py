@@ -10,7 +10,14 @@ import pytest
 from hypothesis import given
 
 from auditproof import content
-from auditproof.analysis.requirements import Checked, Requirement, check, load_requirements, required_steps, shipped
+from auditproof.analysis.requirements import (
+    Checked,
+    Requirement,
+    check_requirement,
+    load_requirements,
+    required_steps,
+    shipped,
+)
 from auditproof.audit.decide import decide, no_match
 from auditproof.audit.event import Level, Stage
 from auditproof.audit.policy.load import Policy, load_policy, parse_policy
@@ -61,7 +68,7 @@ def requirements_of(folder: Path, text: str) -> tuple[Requirement, ...]:
 
 def checked(folder: Path, requirement: str, rules: str) -> Checked:
     (one,) = requirements_of(folder, requirement)
-    return check(policy_of(rules), one, SERVED)
+    return check_requirement(policy_of(rules), one, SERVED)
 
 
 @pytest.mark.parametrize("bound", ["atLeast: Metadata", "atMost: Metadata", "exactly: Request"])
@@ -73,7 +80,7 @@ def test_a_requirement_is_violated_where_and_only_where_a_request_is(
     text = ONE.replace("atLeast: Metadata", bound)
     (requirement,) = requirements_of(tmp_path_factory.mktemp("requirements"), text)
 
-    result = check(policy, requirement, SERVED)
+    result = check_requirement(policy, requirement, SERVED)
 
     wrong = set()
     for request in unlike(policy, requirement):
@@ -139,7 +146,7 @@ def test_what_is_recorded_at_no_stage_is_not_recorded(tmp_path: Path) -> None:
 def test_the_steps_of_a_requirement_are_its_classes(policy: Policy) -> None:
     (requirement, *_) = load_requirements("baseline", FOLDER).requirements
 
-    result = check(policy, requirement, SERVED)
+    result = check_requirement(policy, requirement, SERVED)
     steps = list(required_steps(policy, requirement, SERVED))
 
     assert len(steps) == result.classes
@@ -150,7 +157,7 @@ def test_the_steps_of_a_requirement_are_its_classes(policy: Policy) -> None:
 def test_shipped_requirements_are_about_something(name: str) -> None:
     policy = load_policy(BASELINE)
     for requirement in load_requirements(name, FOLDER).requirements:
-        assert check(policy, requirement, SERVED).classes, requirement.id
+        assert check_requirement(policy, requirement, SERVED).classes, requirement.id
 
 
 def test_all_that_is_promised_is_shipped() -> None:
@@ -170,7 +177,7 @@ def test_all_that_is_promised_is_shipped() -> None:
 def test_the_baseline_policy_does_what_is_required(name: str) -> None:
     policy = load_policy(BASELINE)
     for requirement in load_requirements(name, FOLDER).requirements:
-        assert not check(policy, requirement, SERVED).violations, requirement.id
+        assert not check_requirement(policy, requirement, SERVED).violations, requirement.id
 
 
 @pytest.mark.covers("U26")
@@ -179,7 +186,7 @@ def test_the_stig_and_secrets_hygiene_contradict_each_other() -> None:
 
     def violated(name: str) -> bool:
         found = load_requirements(name, FOLDER).requirements
-        return any(check(everything, requirement, SERVED).violations for requirement in found)
+        return any(check_requirement(everything, requirement, SERVED).violations for requirement in found)
 
     assert not violated("stig")
     assert violated("secrets-hygiene") and violated("cis")
@@ -191,7 +198,7 @@ def test_a_policy_that_does_the_contrary_violates_every_requirement(name: str) -
 
     for requirement in load_requirements(name, FOLDER).requirements:
         contrary = nothing if requirement.bound.least > Level.NONE else everything
-        assert check(contrary, requirement, SERVED).violations, requirement.id
+        assert check_requirement(contrary, requirement, SERVED).violations, requirement.id
 
 
 @pytest.mark.parametrize(
@@ -256,7 +263,7 @@ def test_odd_requests_violate_nothing_and_are_told(tmp_path: Path, capsys: pytes
     text = ONE.replace("        namespaces: [shop]\n", "")
     (asked,) = requirements_of(tmp_path, text)
 
-    found = check(load_policy(policy), asked, SERVED)
+    found = check_requirement(load_policy(policy), asked, SERVED)
 
     assert (found.violations, [one.level for one in found.beyond]) == ((), [Level.NONE])
     assert found.beyond[0].row.odd == ('it names the namespace "*"',)
@@ -270,7 +277,7 @@ def test_odd_requests_violate_nothing_and_are_told(tmp_path: Path, capsys: pytes
 def test_a_requirement_that_selects_odd_requests_alone_is_about_them(tmp_path: Path) -> None:
     (asked,) = requirements_of(tmp_path, ONE.replace("[shop]", "['*']"))
 
-    found = check(policy_of("- {level: None, namespaces: ['*']}\n- level: Metadata\n"), asked, SERVED)
+    found = check_requirement(policy_of("- {level: None, namespaces: ['*']}\n- level: Metadata\n"), asked, SERVED)
 
     assert found.classes and found.beyond == ()
     assert [violation.level for violation in found.violations] == [Level.NONE]

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from auditproof.analysis.coverage import Depth, plan
+from auditproof.analysis.coverage import Depth, plan_coverage
 from auditproof.analysis.diff import diff
 from auditproof.analysis.lint import examine
 from auditproof.audit.policy.load import parse_policy
@@ -198,7 +198,7 @@ def told(tmp_path: Path) -> dict[str, Any]:
     parts = {
         "change": change_record(diff(old, parse_policy(rule.replace("bob", "eve").encode(), path="new.yaml"), served)),
         "lint": lint_record(examine(new, served)),
-        "coverage": coverage_record(plan(new, served, Depth.CONDITIONS), "new.yaml"),
+        "coverage": coverage_record(plan_coverage(new, served, Depth.CONDITIONS), "new.yaml"),
     }
     ids = [item for part in parts["change"]["changes"] for item in part["proofs"].values()]
     document = conformance_report(

@@ -11,7 +11,7 @@ import jsonschema
 import pytest
 
 from auditproof import content
-from auditproof.analysis.coverage import Depth, plan
+from auditproof.analysis.coverage import Depth, plan_coverage
 from auditproof.audit.policy.load import load_policy
 from auditproof.cases.case import Case
 from auditproof.cases.expectation import Expectation
@@ -75,7 +75,7 @@ def test_the_whole_space_is_proven_and_a_server_with_another_policy_is_found_out
     broken = tmp_path / "broken.yaml"
     broken.write_text(BROKEN)
     judged = load_policy(policy)
-    coverage = plan(judged, load_served("1.37"), Depth.ALL)
+    coverage = plan_coverage(judged, load_served("1.37"), Depth.ALL)
     steps = [Case(one.id, one.performable.identity, one.performable.request, Expectation()) for one in coverage.planned]
 
     for path, wrong in ((policy, 0), (broken, 10)):

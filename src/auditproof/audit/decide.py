@@ -18,7 +18,16 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Decision:
-    """What the policy says about one request; ``rule`` is None where no rule matched (level None then)."""
+    """What a policy says about one request; ``rule`` is the rule that matched, or None if none did (then level None).
+
+    ``omit_stages`` and ``omit_managed_fields`` are those of policy and rule together (EvaluatePolicyRule).
+
+    >>> from auditproof import Attributes, UserInfo, decide, load_policy
+    >>> policy = load_policy("fixtures/policies/baseline.yaml")
+    >>> decision = decide(policy, Attributes(UserInfo("alice"), "get", resource="secrets"))
+    >>> decision.level, decision.rule.index, decision.omit_managed_fields
+    (<Level.METADATA: 'Metadata'>, 0, True)
+    """
 
     level: Level
     omit_stages: frozenset[Stage]
@@ -38,7 +47,15 @@ class NoMatch:
 
 
 def decide(policy: Policy, attributes: Attributes) -> Decision:
-    """The first rule that matches decides; where none does, nothing is recorded (EvaluatePolicyRule)."""
+    """Evaluate one request: the first rule that matches decides; if none does, nothing is recorded.
+
+    Source: EvaluatePolicyRule in staging/src/k8s.io/apiserver/pkg/audit/policy/checker.go.
+
+    >>> from auditproof import Attributes, UserInfo, decide, load_policy
+    >>> policy = load_policy("fixtures/policies/baseline.yaml")
+    >>> str(decide(policy, Attributes(UserInfo("alice"), "create", resource="pods", subresource="exec")).level)
+    'Request'
+    """
     matching = (rule for rule in policy.rules if not no_match(rule, attributes))
     return decided_by(policy, next(matching, None))
 

@@ -16,7 +16,12 @@ if TYPE_CHECKING:
 
 @functools.total_ordering
 class Level(Enum):
-    """How much of a request is recorded; ordered from nothing to everything."""
+    """How much of a request is recorded; ordered from nothing to everything.
+
+    >>> from auditproof import Level
+    >>> Level.METADATA < Level.REQUEST_RESPONSE, str(Level("Metadata"))
+    (True, 'Metadata')
+    """
 
     NONE = "None"
     METADATA = "Metadata"
@@ -36,7 +41,12 @@ _ORDER = {level: place for place, level in enumerate(Level)}
 
 
 class Stage(StrEnum):
-    """The moments of a request at which an event can be recorded, in the order in which they happen."""
+    """The moments of a request at which an event can be recorded, in the order in which they happen.
+
+    >>> from auditproof import Stage
+    >>> [str(stage) for stage in Stage]
+    ['RequestReceived', 'ResponseStarted', 'ResponseComplete', 'Panic']
+    """
 
     REQUEST_RECEIVED = "RequestReceived"
     RESPONSE_STARTED = "ResponseStarted"
@@ -48,8 +58,14 @@ class Stage(StrEnum):
 class AuditEvent:
     """One line of the audit log.
 
-    ``raw`` is the decoded JSON object, ``source`` its file and ``offset`` the byte at which its line begins, ``line``
-    the bytes of it as they stand there (none where they are not known).
+    ``raw`` is the decoded JSON object, ``source`` its file, ``offset`` the byte at which its line begins, and ``line``
+    the bytes of the line (empty if they are not known).
+
+    >>> from auditproof import AuditEvent, Level, Stage
+    >>> raw = {"user": {"username": "alice"}, "responseStatus": {"code": 200}}
+    >>> event = AuditEvent("4f0d", Level.METADATA, Stage.RESPONSE_COMPLETE, raw)
+    >>> event.username, event.code
+    ('alice', 200)
     """
 
     audit_id: str

@@ -17,7 +17,17 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Explanation:
-    """A Decision with its reasons: the earlier rules and why each does not match, the later ones that also match."""
+    """A decision with its reasons.
+
+    ``earlier`` are the rules before, each with why it does not match, ``shadowed`` the later rules that would match
+    too; ``path`` is the policy's.
+
+    >>> from auditproof import Attributes, UserInfo, explain, load_policy
+    >>> policy = load_policy("fixtures/policies/baseline.yaml")
+    >>> explanation = explain(policy, Attributes(UserInfo("alice"), "get", resource="secrets"))
+    >>> explanation.earlier, [rule.index for rule in explanation.shadowed]
+    ((), [9])
+    """
 
     path: str
     decision: Decision
@@ -26,7 +36,14 @@ class Explanation:
 
 
 def explain(policy: Policy, attributes: Attributes) -> Explanation:
-    """Explain what ``policy`` decides about ``attributes``."""
+    """Explain which rule of ``policy`` matches a request, why the earlier ones do not, and which later ones would.
+
+    >>> from auditproof import Attributes, UserInfo, explain, load_policy
+    >>> policy = load_policy("fixtures/policies/baseline.yaml")
+    >>> explanation = explain(policy, Attributes(UserInfo("alice"), "get", resource="pods"))
+    >>> [(rule.index, reason.condition) for rule, reason in explanation.earlier][:3]
+    [(0, 'resources'), (1, 'resources'), (2, 'verbs')]
+    """
     decision = decide(policy, attributes)
     end = decision.rule.index if decision.rule else len(policy.rules)
     reasons = ((rule, no_match(rule, attributes)) for rule in policy.rules[:end])

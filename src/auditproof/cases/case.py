@@ -53,6 +53,11 @@ class Case:
     cluster must be able to do, besides what the identity itself needs. ``claim`` is what another text says about the
     action, ``covers`` are the ids of the facts that the case shows, ``since`` is the first Kubernetes version (a minor)
     for which it holds, empty where it holds for all.
+
+    >>> from auditproof import Case, Identity, act, to_request
+    >>> case = Case("read-secret", Identity.x509("alice"), to_request(act("get", "secrets/db", "shop")))
+    >>> case.attributes.resource, case.expectation.level is None
+    ('secrets', True)
     """
 
     id: str
@@ -83,6 +88,11 @@ class CaseFile:
     ``settings`` are those of the API server that its cases want, ``broken_settings`` their twin. ``since`` is the first
     Kubernetes version whose API server takes the policy; its cases are of that version, or of a later one. ``given``
     are the objects that all of its cases need; each of the cases has them, too.
+
+    >>> from auditproof import load_case_file
+    >>> file = load_case_file("suites/levels/levels.audit.yaml")
+    >>> file.title, file.policy.name
+    ('What stands in an event at each level, and the order of rules', 'levels.yaml')
     """
 
     path: Path

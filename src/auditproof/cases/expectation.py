@@ -24,6 +24,10 @@ class Expectation:
     of an object the keys that it names, of a list all items; None means that there is nothing, and
     ``{"matches": pattern}`` stands for any text that the regular expression matches as a whole, and ``<client>`` for
     the address from which the server sees the requests come.
+
+    >>> from auditproof import Expectation, Level
+    >>> Expectation(level=Level.METADATA, status=200, absent=("responseObject",)).stages is None
+    True
     """
 
     level: Level | None = None

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from auditproof.audit.event import Level, Stage
@@ -28,7 +29,6 @@ from auditproof.text.suggestion import did_you_mean
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
-    from pathlib import Path
 
     from auditproof.cases.case import Manifests
     from auditproof.cases.schema import ExpectModel
@@ -44,11 +44,16 @@ def case_schema() -> dict[str, Any]:
     return {"$schema": "https://json-schema.org/draft/2020-12/schema", **schema}
 
 
-def load_case_file(path: Path) -> CaseFile:
-    """Read a case file; paths in it are relative to its folder.
+def load_case_file(path: str | Path) -> CaseFile:
+    """Read a case file (``*.audit.yaml``); paths in it are relative to its folder.
 
-    Raises SourceError with everything that is wrong, each with its line and column.
+    Raises SourceError, which lists all problems with their lines and columns.
+
+    >>> from auditproof import load_case_file
+    >>> len(load_case_file("suites/levels/levels.audit.yaml").cases)
+    27
     """
+    path = Path(path)
     model, root = read_model(path, CaseFileModel)
     reading = _Reading(path, root)
     loaded = reading.case_file(model)

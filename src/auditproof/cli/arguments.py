@@ -5,13 +5,10 @@ from __future__ import annotations
 import argparse
 from typing import TYPE_CHECKING
 
-from auditproof import content
 from auditproof.kube.versions import DEFAULT_VERSION, KUBERNETES_VERSION
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
-
-REQUIREMENTS = content.root() / "suites" / "requirements"
 
 
 def add_policy(parser: argparse.ArgumentParser) -> None:

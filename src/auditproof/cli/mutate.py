@@ -7,7 +7,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from auditproof.cli.arguments import REQUIREMENTS, add_format, add_kubernetes, add_policy, add_requirements
+from auditproof.cli.arguments import add_format, add_kubernetes, add_policy, add_requirements
 from auditproof.errors import AuditproofError
 from auditproof.text import output
 from auditproof.text.printable import printable
@@ -62,7 +62,7 @@ def execute(options: Namespace) -> int:
 
     policy = load_policy(options.policy, kubernetes=options.kubernetes)
     names = options.requirements or ([] if options.cases else ["baseline"])
-    requirements = [one for name in names for one in load_requirements(name, REQUIREMENTS).requirements]
+    requirements = [one for name in names for one in load_requirements(name).requirements]
     files = [file for given in options.cases for file in _case_files(Path(given))]
     stated = [case for file in files if _is_about(file, Path(options.policy)) for case in _stated(file)]
     found = strength(policy, requirements, stated, load_served(options.kubernetes), _progress)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING
 
-from auditproof.cli.arguments import REQUIREMENTS, add_format, add_kubernetes, add_policy, add_requirements
+from auditproof.cli.arguments import add_format, add_kubernetes, add_policy, add_requirements
 from auditproof.text import output
 
 if TYPE_CHECKING:
@@ -40,14 +40,14 @@ def declare(parser: ArgumentParser) -> None:
 
 def execute(options: Namespace) -> int:
     """Check every requirement, and write the violations."""
-    from auditproof.analysis.requirements import check, load_requirements, render_text, to_data
+    from auditproof.analysis.requirements import check_requirement, load_requirements, render_text, to_data
     from auditproof.audit.policy.load import load_policy
     from auditproof.kube.discovery import load_served
 
     policy = load_policy(options.policy, kubernetes=options.kubernetes)
-    files = [load_requirements(name, REQUIREMENTS) for name in options.requirements or ["baseline"]]
+    files = [load_requirements(name) for name in options.requirements or ["baseline"]]
     served = load_served(options.kubernetes)
-    checked = [(file, [check(policy, one, served) for one in file.requirements]) for file in files]
+    checked = [(file, [check_requirement(policy, one, served) for one in file.requirements]) for file in files]
     if options.format == "json":
         data = [{"name": file.name, "requirements": [to_data(one) for one in results]} for file, results in checked]
         head = {"apiVersion": "auditproof/v1", "kind": "RequirementsReport"}

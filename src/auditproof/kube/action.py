@@ -32,6 +32,10 @@ class Request:
     ``uri`` is path and query as they are sent; ``headers`` may repeat a name. ``upgrade`` is "websocket" or "spdy"
     where the request asks for another protocol (exec, attach, port-forward). ``client`` is empty for a client that
     waits for the answer and reads it, else one of client.misbehaving.ClientBehaviour.
+
+    >>> from auditproof import Request
+    >>> Request("GET", "/healthz").hangs_up
+    False
     """
 
     method: str
@@ -68,7 +72,15 @@ class Target:
 
 @dataclass(frozen=True, slots=True)
 class Action:
-    """A verb on a target. ``body`` is sent as JSON, ``raw`` as it is; ``patch`` is a key of PATCH_TYPES."""
+    """A verb on a target. ``body`` is sent as JSON, ``raw`` as it is; ``patch`` is a key of PATCH_TYPES.
+
+    ``query`` and ``headers`` are added to those that the verb implies.
+
+    >>> from auditproof import act
+    >>> action = act("get", "pods/web/log", "shop", query={"follow": "true"})
+    >>> action.verb, action.target.subresource
+    ('get', 'log')
+    """
 
     verb: str
     target: Target
@@ -83,9 +95,13 @@ class Action:
 
 
 def act(verb: str, target: str, namespace: str = "", **options: Any) -> Action:
-    """An Action on a built-in resource, e.g. ``act("get", "pods/web/log", "shop")``.
+    """Return an Action on a built-in resource; ``target`` is ``resource[.group][/name[/subresource]]``.
 
-    Raises UnknownResource. ``options`` are the other fields of Action.
+    ``options`` are the other fields of Action. Raises UnknownResource (a LookupError) for other resources.
+
+    >>> from auditproof import act
+    >>> act("create", "deployments.apps/web", "shop").target.resource.api_version
+    'apps/v1'
     """
     return Action(verb, parse_target(target, namespace), **options)
 
@@ -100,7 +116,12 @@ def parse_target(text: str, namespace: str = "", resource: Resource | None = Non
 
 
 def to_request(action: Action) -> Request:
-    """The HTTP request by which a client of Kubernetes performs ``action``."""
+    """Return the HTTP request that a Kubernetes client sends for ``action``.
+
+    >>> from auditproof import act, to_request
+    >>> to_request(act("list", "pods", "shop")).uri
+    '/api/v1/namespaces/shop/pods'
+    """
     target, verb = action.target, action.verb
     on_collection = verb in ("list", "watch", "deletecollection") or (verb == "create" and not target.subresource)
     path = target.resource.path(target.namespace, "" if on_collection else target.name, target.subresource)
@@ -125,7 +146,12 @@ def path_request(
     upgrade: str = "",
     client: str = "",
 ) -> Request:
-    """A request for any path and query, sent as it is."""
+    """Return a request for any path and query; it is sent unchanged.
+
+    >>> from auditproof import path_request
+    >>> path_request("GET", "/healthz?verbose").uri
+    '/healthz?verbose'
+    """
     return Request(method, uri, headers, body, upgrade, client)
 
 

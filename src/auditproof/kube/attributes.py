@@ -13,7 +13,12 @@ from urllib.parse import parse_qs, unquote
 
 @dataclass(frozen=True, slots=True)
 class UserInfo:
-    """An authenticated user as the API server sees it: all groups, those that it adds itself included."""
+    """An authenticated user as the API server sees it: ``groups`` include those that it adds itself.
+
+    >>> from auditproof import UserInfo
+    >>> UserInfo("alice", ("developers", "system:authenticated")).name
+    'alice'
+    """
 
     name: str
     groups: tuple[str, ...] = ()
@@ -25,6 +30,10 @@ class Attributes:
 
     A resource request has ``resource_request`` true and an empty ``path`` is allowed; a non-resource request has only
     verb (the lower-cased HTTP method) and ``path`` (without query, percent-decoded).
+
+    >>> from auditproof import Attributes, UserInfo
+    >>> Attributes(UserInfo("alice"), "get", path="/healthz", resource_request=False).resource
+    ''
     """
 
     user: UserInfo | None
@@ -68,7 +77,12 @@ _DURATION = re.compile(r"[-+]?(0|((\d+\.?\d*|\.\d+)(ns|us|µs|μs|ms|s|m|h))+)",
 
 
 def attributes_of(method: str, uri: str, user: UserInfo | None) -> Attributes:
-    """What the audit policy sees of a request; ``uri`` is path and query as they are sent.
+    """Return what the audit policy sees of a request; ``uri`` is path and query as they are sent.
+
+    >>> from auditproof import attributes_of
+    >>> attributes = attributes_of("POST", "/api/v1/namespaces/shop/pods/web/exec?command=sh", None)
+    >>> attributes.verb, attributes.resource, attributes.subresource, attributes.name
+    ('create', 'pods', 'exec', 'web')
 
     Source: RequestInfoFactory.NewRequestInfo in staging/src/k8s.io/apiserver/pkg/endpoints/request/requestinfo.go.
     A ``timeout`` that is no duration is refused before anybody is authenticated, so that there is no user

@@ -38,7 +38,12 @@ class ServedResource:
 
 @dataclass(frozen=True, slots=True)
 class Served:
-    """All that a server serves; ``optional`` are the (group, resource) that it only serves when told to."""
+    """What an API server serves; ``optional`` are the (group, resource) pairs that are off by default.
+
+    >>> from auditproof import load_served
+    >>> "apps" in load_served("1.37").groups
+    True
+    """
 
     kubernetes: str
     resources: tuple[ServedResource, ...]
@@ -59,10 +64,13 @@ def minors() -> tuple[str, ...]:
 
 @cache
 def load_served(kubernetes: str) -> Served:
-    """What a server of the version ``kubernetes`` (1.37 or 1.37.2, say) serves.
+    """Return what an API server of version ``kubernetes`` (such as 1.37 or 1.37.2) serves.
 
-    A version without a record is taken for the nearest one that has one: an older for the oldest, a newer for the
-    newest.
+    A version without a record gets the nearest one: the oldest for older versions, the newest for newer ones.
+
+    >>> from auditproof import load_served
+    >>> load_served("1.99").kubernetes
+    'v1.37.2'
     """
     minor = int(kubernetes.removeprefix("v").split(".")[1])
     known = [int(name.partition(".")[2]) for name in minors()]

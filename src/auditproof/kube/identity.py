@@ -90,6 +90,10 @@ class Identity:
     beside the name.
     ``without_rights`` means that no RBAC rights are granted, so that its requests are forbidden (403); otherwise it
     gets the rights its own actions need, and ``access``.
+
+    >>> from auditproof import Identity
+    >>> Identity.service_account("shop", "web").user_info().groups
+    ('system:serviceaccounts', 'system:serviceaccounts:shop', 'system:authenticated')
     """
 
     kind: IdentityKind

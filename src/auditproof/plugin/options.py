@@ -32,7 +32,6 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 DEFAULT_POLICY = Path("fixtures/policies/baseline.yaml")
-REQUIREMENTS = Path("suites/requirements")
 FORMATS = {"sarif": "results.sarif", "code-quality": "gl-code-quality.json"}
 REPORT_FILES = ("report.html", "evidence.html", "results.json", "junit.xml", *FORMATS.values())
 
@@ -173,9 +172,8 @@ def _requirements(names: str) -> tuple[RequirementsFile, ...]:
 
     Raises pytest.UsageError, which lists all problems of a file.
     """
-    folder = content.root() / REQUIREMENTS
     wanted = dict.fromkeys(filter(None, (name.strip() for name in names.split(","))))
-    return tuple(_usable(lambda name=name: load_requirements(name, folder)) for name in wanted)  # type: ignore[misc]
+    return tuple(_usable(lambda name=name: load_requirements(name)) for name in wanted)  # type: ignore[misc]
 
 
 def _formats(text: str) -> tuple[str, ...]:

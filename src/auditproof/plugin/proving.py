@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from auditproof.analysis.coverage import plan
+from auditproof.analysis.coverage import plan_coverage
 from auditproof.analysis.diff import diff
 from auditproof.analysis.mutation.twin import twin_of
 from auditproof.audit.policy.load import Policy, load_policy, version_of
@@ -111,7 +111,7 @@ class AuditSession:
         options = self.options
         if options.coverage is None or options.sabotage:
             return None
-        return plan(options.policy, load_served(options.kubernetes), options.coverage)
+        return plan_coverage(options.policy, load_served(options.kubernetes), options.coverage)
 
     @cached_property
     def change(self) -> PolicyDiff | None:

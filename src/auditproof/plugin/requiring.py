@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from auditproof.analysis.requirements import check, required_steps, to_data
+from auditproof.analysis.requirements import check_requirement, required_steps, to_data
 from auditproof.analysis.space.client_request import asked_text
 from auditproof.cases.expectation import Expectation
 from auditproof.proof.made_case import case_of
@@ -59,7 +59,7 @@ class Required:
 
 def require(policy: Policy, file: RequirementsFile, suite: str, served: Served) -> Required:
     """Hold ``policy`` against the requirements of a file."""
-    checked = tuple(check(policy, requirement, served) for requirement in file.requirements)
+    checked = tuple(check_requirement(policy, requirement, served) for requirement in file.requirements)
     performed = (
         (requirement, sent)
         for requirement in file.requirements

@@ -40,7 +40,15 @@ NOT_STORED = b"failed to store audit event"
 
 
 class Outcome(StrEnum):
-    """The three values of a verdict."""
+    """The three values of a verdict.
+
+    PROVEN: the log shows what is expected, and nothing else. VIOLATED: it shows something else. UNPROVEN: nothing could
+    be shown; an error, never a pass.
+
+    >>> from auditproof import Outcome
+    >>> Outcome("PROVEN") is Outcome.PROVEN
+    True
+    """
 
     PROVEN = "PROVEN"
     VIOLATED = "VIOLATED"
@@ -83,7 +91,15 @@ class Evidence:
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """What was shown about one action; ``reasons`` are empty for PROVEN, else the first one says it all."""
+    """What was shown about one action.
+
+    ``reasons`` are empty for PROVEN; else the first one is the most important. ``level`` and ``stages`` are those that
+    were expected, ``evidence`` is all that is known about the action.
+
+    >>> from auditproof import Outcome, Verdict
+    >>> [field for field in Verdict.__slots__]
+    ['outcome', 'reasons', 'level', 'stages', 'evidence']
+    """
 
     outcome: Outcome
     reasons: tuple[str, ...]

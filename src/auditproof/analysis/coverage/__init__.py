@@ -2,6 +2,6 @@
 
 from __future__ import annotations
 
-from auditproof.analysis.coverage.plan import Coverage, Depth, PlannedWitness, RuleCoverage, Unperformed, plan
+from auditproof.analysis.coverage.plan import Coverage, Depth, PlannedWitness, RuleCoverage, Unperformed, plan_coverage
 
-__all__ = ["Coverage", "Depth", "PlannedWitness", "RuleCoverage", "Unperformed", "plan"]
+__all__ = ["Coverage", "Depth", "PlannedWitness", "RuleCoverage", "Unperformed", "plan_coverage"]

@@ -28,7 +28,15 @@ T = TypeVar("T")
 
 
 class Depth(StrEnum):
-    """How much of the space is performed."""
+    """How many requests are generated from a policy.
+
+    RULES: one that each rule matches. CONDITIONS: also one near miss for each condition. ALL: also one of every class
+    of requests that the policy distinguishes.
+
+    >>> from auditproof import Depth
+    >>> [str(depth) for depth in Depth]
+    ['rules', 'conditions', 'all']
+    """
 
     RULES = "rules"
     CONDITIONS = "conditions"
@@ -68,7 +76,16 @@ class Unperformed:
 
 @dataclass(frozen=True, slots=True)
 class Coverage:
-    """All that is to be performed, what it is for, and what cannot be."""
+    """The requests that test a policy to a depth.
+
+    ``rules`` says which of the ``planned`` requests are about each rule, ``unperformed`` which classes of requests no
+    client can send.
+
+    >>> from auditproof import Depth, load_policy, load_served, plan_coverage
+    >>> policy = load_policy("fixtures/policies/baseline.yaml")
+    >>> plan_coverage(policy, load_served("1.37"), Depth.CONDITIONS).rules[0].near_misses
+    ('rule-01-resources-near-miss-1',)
+    """
 
     depth: Depth
     planned: tuple[PlannedWitness, ...]
@@ -76,8 +93,14 @@ class Coverage:
     unperformed: tuple[Unperformed, ...]
 
 
-def plan(policy: Policy, served: Served, depth: Depth) -> Coverage:
-    """Which requests prove ``policy`` to that depth, on a server that serves ``served``."""
+def plan_coverage(policy: Policy, served: Served, depth: Depth) -> Coverage:
+    """Generate the requests that test ``policy`` to ``depth``, on an API server that serves ``served``.
+
+    >>> from auditproof import Depth, load_policy, load_served, plan_coverage
+    >>> policy = load_policy("fixtures/policies/baseline.yaml")
+    >>> plan_coverage(policy, load_served("1.37"), Depth.RULES).planned[0].title
+    'list configmaps by someone: Metadata by rule 1'
+    """
     return _Plan(policy, served, depth).coverage()
 
 

@@ -39,7 +39,13 @@ class Difference:
 
 @dataclass(frozen=True, slots=True)
 class PolicyDiff:
-    """All differences between two policies on a server of a minor version, worst first."""
+    """All differences between the policies ``old`` and ``new`` on an API server of version ``kubernetes``, worst first.
+
+    >>> from auditproof import diff, load_policy, load_served
+    >>> policy = load_policy("fixtures/policies/baseline.yaml")
+    >>> diff(policy, policy, load_served("1.37")).differences
+    ()
+    """
 
     old: Policy
     new: Policy
@@ -80,7 +86,16 @@ def _rule(policy: Policy, number: int | None) -> PolicyRule | None:
 
 
 def diff(old: Policy, new: Policy, served: Served) -> PolicyDiff:
-    """Everything that ``new`` records differently from ``old`` on a server that serves ``served``."""
+    """Compute everything that ``new`` records differently from ``old``, on an API server that serves ``served``.
+
+    Every class of requests that the policies distinguish is compared; those that change in the same way are one
+    difference, with an example request, its ``witness``.
+
+    >>> from auditproof import diff, load_policy, load_served
+    >>> old, new = (load_policy(f"fixtures/policies/{name}.yaml") for name in ("baseline", "nothing"))
+    >>> str(diff(old, new, load_served("1.37")).differences[0].change.kind)
+    'stops being recorded'
+    """
     space, changes = changed(old, new, served)
     rows = sorted(merge(space, changes), key=_worst_first)
     differences = tuple(_difference(old, new, space, row) for row in rows)

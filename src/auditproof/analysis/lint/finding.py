@@ -68,7 +68,17 @@ def _effect(decision: Decision) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """One thing that is wrong, or worth to be known, at one place of a policy; ``advice`` says what to do."""
+    """One problem, or fact worth knowing, at one position of a policy.
+
+    ``code`` is a key of the catalogue (docs/lint.md), ``advice`` says what to do, and ``shown`` is a request that shows
+    the problem, if there is one.
+
+    >>> from auditproof import lint, load_served, parse_policy
+    >>> text = b'{"apiVersion": "audit.k8s.io/v1", "kind": "Policy", "rules": [{"level": "None"}]}'
+    >>> finding = lint(parse_policy(text, "policy.json"), load_served("1.37"))[0]
+    >>> finding.code, str(finding.severity), str(finding.position)
+    ('AP205', 'error', 'policy.json:1:53')
+    """
 
     code: str
     position: Position

@@ -32,7 +32,15 @@ class Examination:
 
 
 def lint(policy: Policy, served: Served) -> tuple[Finding, ...]:
-    """What is wrong with ``policy`` on a server that serves ``served``, in file order."""
+    """Find what is wrong with ``policy`` on an API server that serves ``served``; in file order.
+
+    Findings that a comment in the policy suppresses are left out. The checks are exact: a rule that is called
+    unreachable is matched by no request.
+
+    >>> from auditproof import lint, load_policy, load_served
+    >>> lint(load_policy("fixtures/policies/baseline.yaml"), load_served("1.37"))
+    ()
+    """
     return examine(policy, served).findings
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from auditproof.analysis.requirements.check import Checked, Violation, check, required_steps
+from auditproof.analysis.requirements.check import Checked, Violation, check_requirement, required_steps
 from auditproof.analysis.requirements.load import load_requirements, shipped
 from auditproof.analysis.requirements.render import level_text, render_text, to_data
 from auditproof.analysis.requirements.requirement import Bound, Requirement, RequirementsFile
@@ -13,7 +13,7 @@ __all__ = [
     "Requirement",
     "RequirementsFile",
     "Violation",
-    "check",
+    "check_requirement",
     "level_text",
     "load_requirements",
     "render_text",

@@ -49,11 +49,18 @@ class Checked:
     beyond: tuple[Violation, ...] = ()
 
 
-def check(policy: Policy, requirement: Requirement, served: Served) -> Checked:
-    """Hold ``policy`` against ``requirement`` on a server that serves ``served``.
+def check_requirement(policy: Policy, requirement: Requirement, served: Served) -> Checked:
+    """Check a policy against one requirement, over every class of requests that ``policy`` and it distinguish.
 
-    All requests count that an honest client may send and the server has something to answer with. Odd ones, such as for
-    a namespace called ``*``, count where it selects nothing else.
+    ``served`` is what the API server serves. Only requests that an honest client may send, and that the server serves,
+    can violate a requirement. Odd ones, such as for a namespace called ``*``, are in ``Checked.beyond``, unless the
+    requirement selects nothing else.
+
+    >>> from auditproof import check_requirement, load_policy, load_requirements, load_served
+    >>> policy, served = load_policy("fixtures/policies/nothing.yaml"), load_served("1.37")
+    >>> first = load_requirements("cis").requirements[0]
+    >>> [str(violation.level) for violation in check_requirement(policy, first, served).violations]
+    ['None']
     """
     scope = _Scope(policy, requirement, served)
     outcomes = list(scope.outcomes())

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from auditproof import content
 from auditproof.analysis.requirements.requirement import Bound, Requirement, RequirementsFile
 from auditproof.analysis.requirements.schema import RequirementsModel
 from auditproof.analysis.space.cells import PATH_VERBS, RESOURCE_VERBS
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
 
 Where = tuple[str | int, ...]
 SUFFIX = ".yaml"
+SHIPPED = content.root() / "suites" / "requirements"
 
 
 def shipped(folder: Path) -> dict[str, Path]:
@@ -32,10 +34,14 @@ def shipped(folder: Path) -> dict[str, Path]:
     return {path.stem: path for path in sorted(folder.glob(f"*{SUFFIX}"))}
 
 
-def load_requirements(name: str, folder: Path) -> RequirementsFile:
-    """The file ``name``: a path, or the name of one in ``folder`` (where auditproof ships its own).
+def load_requirements(name: str, folder: Path = SHIPPED) -> RequirementsFile:
+    """Read a requirements file: ``name`` is a path, or the name of a file in ``folder`` without ``.yaml``.
 
-    Raises SourceError with everything that is wrong with it, AuditproofError where there is none.
+    Raises SourceError, which lists all problems of the file, and AuditproofError if there is no such file.
+
+    >>> from auditproof import load_requirements
+    >>> [requirement.id for requirement in load_requirements("cis").requirements][:2]
+    ['cis-3-2-1', 'cis-3-2-2-secrets']
     """
     known = shipped(folder)
     path = known.get(name) or path_of(name)

@@ -33,7 +33,16 @@ class GroupResources:
 
 @dataclass(frozen=True, slots=True)
 class PolicyRule:
-    """One rule; ``index`` counts from 0, an empty tuple means no constraint."""
+    """One rule; ``index`` counts from 0, and an empty tuple means no condition.
+
+    ``omit_managed_fields`` None means that the policy's own applies. Source: PolicyRule in
+    staging/src/k8s.io/apiserver/pkg/apis/audit/v1/types.go.
+
+    >>> from auditproof import load_policy
+    >>> rule = load_policy("fixtures/policies/baseline.yaml").rules[0]
+    >>> rule.level, rule.resources[0].resources, rule.position.line
+    (<Level.METADATA: 'Metadata'>, ('secrets', 'configmaps', 'serviceaccounts/token'), 19)
+    """
 
     index: int
     level: Level
@@ -50,7 +59,13 @@ class PolicyRule:
 
 @dataclass(frozen=True, slots=True)
 class Policy:
-    """A policy that the API server accepts; ``warnings`` are what it would only log (misspelt or duplicate keys)."""
+    """A policy that the API server accepts; ``warnings`` are what it would only log (misspelt or duplicate keys).
+
+    >>> from auditproof import load_policy
+    >>> policy = load_policy("fixtures/policies/baseline.yaml")
+    >>> len(policy.rules), [str(stage) for stage in policy.omit_stages], policy.warnings
+    (10, ['RequestReceived'], ())
+    """
 
     rules: tuple[PolicyRule, ...]
     omit_stages: frozenset[Stage]
@@ -68,10 +83,15 @@ def load_policy(
     name: str = "",
     read: Callable[[Path], bytes] = Path.read_bytes,
 ) -> Policy:
-    """Read a policy file as the kube-apiserver of minor version ``kubernetes`` reads it.
+    """Read a policy file as the kube-apiserver of version ``kubernetes`` reads it.
 
-    ``name`` is what messages and reports call the file, if not by its path, and ``read`` reads it. Raises SourceError
-    where the file cannot be read, PolicyRefused where the server would refuse it.
+    ``name`` is what messages and reports call the file instead of its path; ``read`` returns its bytes. Raises
+    SourceError if the file cannot be read, and PolicyRefused, which lists every problem, if the server would not start
+    with it. Source: LoadPolicyFromFile in staging/src/k8s.io/apiserver/pkg/audit/policy/reader.go.
+
+    >>> from auditproof import load_policy
+    >>> load_policy("fixtures/policies/baseline.yaml").rules[0].position.line
+    19
     """
     try:
         data = read(Path(path))
@@ -82,7 +102,18 @@ def load_policy(
 
 
 def parse_policy(data: bytes, path: str, *, kubernetes: str = DEFAULT_VERSION) -> Policy:
-    """As load_policy, out of the bytes of a file; ``path`` is what messages call it."""
+    """Read a policy from the bytes of a file; ``path`` is what messages call it.
+
+    Raises PolicyRefused, as load_policy does.
+
+    >>> from auditproof import PolicyRefused, parse_policy
+    >>> text = b'{"apiVersion": "audit.k8s.io/v1", "kind": "Policy", "rules": [{"level": "metadata"}]}'
+    >>> try:
+    ...     parse_policy(text, "policy.json")
+    ... except PolicyRefused as error:
+    ...     print(error.problems[0].position)
+    policy.json:1:73
+    """
     raw = decode(data, path)
     findings = validate(raw, any_group=version_of(kubernetes) >= (1, 36))
     if raw.problems:

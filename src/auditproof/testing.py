@@ -1,0 +1,48 @@
+"""For authors of Python tests: the types of the fixtures, and what a test needs beside the public API.
+
+The fixtures themselves come with the pytest plugin: ``audit`` is an Audit, ``audit(identity, action)`` returns
+Recorded, and ``pipe`` is a Pipe.
+"""
+
+from __future__ import annotations
+
+from auditproof.auditlog.file_log import NO_LEVEL, FileLog
+from auditproof.clusters.stand_ins.event_receiver import Behaviour
+from auditproof.content import root
+from auditproof.errors import ClusterError
+from auditproof.kube.action import Target, parse_target
+from auditproof.kube.identity import AccessRule, IdentityKind, Impersonation
+from auditproof.kube.manifest import load_manifest
+from auditproof.kube.resources import Resource
+from auditproof.plugin.fixtures import Audit, Recorded
+from auditproof.plugin.pipe import NotSo, Pipe, require
+from auditproof.plugin.pipe_actions import WRITER, large
+from auditproof.proof.backends import legacy_line_of, parse_legacy
+from auditproof.proof.fence.agreement import AUDIT_OFF
+from auditproof.wait import wait_until
+
+__all__ = [
+    "AUDIT_OFF",
+    "NO_LEVEL",
+    "WRITER",
+    "AccessRule",
+    "Audit",
+    "Behaviour",
+    "ClusterError",
+    "FileLog",
+    "IdentityKind",
+    "Impersonation",
+    "NotSo",
+    "Pipe",
+    "Recorded",
+    "Resource",
+    "Target",
+    "large",
+    "legacy_line_of",
+    "load_manifest",
+    "parse_legacy",
+    "parse_target",
+    "require",
+    "root",
+    "wait_until",
+]
