@@ -81,8 +81,7 @@ def test_pytest_knows_every_option_with_its_variable_and_ini_key(pytester: pytes
         assert config.getoption(option.flag) == (False if option.kind is Kind.FLAG else None)
         if option.ini:
             assert config.getini(option.ini) == ""
-    # the shell wraps lines, so look for words
-    shown = pytester.runpytest("--help").stdout.str()
+    shown = pytester.runpytest("--help", "-p", "no:hypothesispytest").stdout.str()
     for option in OPTIONS:
         assert option.flag in shown
         assert option.variable is None or option.variable in shown
