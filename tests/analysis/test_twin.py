@@ -2,18 +2,24 @@
 
 from __future__ import annotations
 
+from functools import cache
+
 import pytest
 
 from auditproof.analysis.mutation.twin import twin_of
 from auditproof.audit.decide import decide
 from auditproof.audit.event import Level
 from auditproof.audit.policy.load import load_policy, parse_policy
-from auditproof.cases.load import load_case_file
+from auditproof.cases.load import Case, load_case_file
 from auditproof.content import root
 from auditproof.kube.attributes import attributes_of
 
-CASES = [case for path in sorted((root() / "suites").rglob("*.audit.yaml")) for case in load_case_file(path).cases]
 POLICIES = sorted((root() / "fixtures" / "policies").glob("*.yaml"))
+
+
+@cache
+def cases() -> list[Case]:
+    return [case for path in sorted((root() / "suites").rglob("*.audit.yaml")) for case in load_case_file(path).cases]
 
 
 @pytest.mark.parametrize("path", POLICIES, ids=lambda path: path.stem)
@@ -22,7 +28,7 @@ def test_a_twin_decides_otherwise_about_every_action(path) -> None:
     twin = parse_policy(twin_of(policy).encode(), "twin.json")
 
     assert twin.warnings == ()
-    for case in CASES:
+    for case in cases():
         attributes = attributes_of(case.request.method, case.request.uri, case.identity.user_info())
         true, broken = decide(policy, attributes), decide(twin, attributes)
         assert true.level is not broken.level, case.id

@@ -44,8 +44,8 @@ def drop_a_line(log: Path) -> None:
     log.write_bytes(b"".join(lines[:5] + lines[6:]))  # the server appends: it does not notice
 
 
-def test_every_event_that_was_counted_is_in_the_log(own: Cluster) -> None:
-    account = count(own)
+def test_every_event_that_was_counted_is_in_the_log(embedded: Embedded, everything: Path) -> None:
+    account = count(embedded.cluster(everything))
 
     assert account.holds, account.reason
     assert account.lines == account.events > 100, "the server's own requests are recorded, too"

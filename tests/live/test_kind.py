@@ -104,9 +104,9 @@ def kind(directory: RunDirectory, everything: Path) -> KindProvider:
     return provider(directory, everything)
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def own(engine: Engine, everything: Path) -> Iterator[tuple[KindProvider, RunDirectory]]:
-    """A cluster that a test may break."""
+    """A cluster that a test may break: the first one mends it again, the second leaves it dead."""
     directory = RunDirectory.create()
     yield provider(directory, everything), directory
     assert directory.close() == ""

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 NOBODY = 65534
-LOOPS = 3
+LOOPS = 2
 CASE = """\
 apiVersion: auditproof/v1
 kind: CaseFile
