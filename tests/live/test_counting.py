@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import subprocess
 import sys
 import tempfile
@@ -19,6 +20,7 @@ from auditproof.clusters.run.run_directory import RunDirectory
 from auditproof.kube.action import path_request
 from auditproof.proof import run_counters as counting
 from auditproof.proof.run_counters import count
+from auditproof.wait import wait_until
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -31,17 +33,25 @@ SUITE = "suites/matching/paths.audit.yaml"
 
 
 @pytest.fixture
-def own(everything: Path) -> Iterator[Cluster]:
-    """A cluster that a test may break."""
+def own(everything: Path) -> Iterator[tuple[Cluster, RunDirectory]]:
+    """A cluster that a test may break, whose API server has recorded all that it asks of itself when it starts."""
     directory = RunDirectory.create()
-    embedded = Embedded(load_profile("embedded"), directory, kubernetes="1.37", assets=None, report=print)
-    yield embedded.cluster(everything)
-    directory.close()
+    try:
+        embedded = Embedded(load_profile("embedded"), directory, kubernetes="1.37", assets=None, report=print)
+        cluster = embedded.cluster(everything)
+        wait_until(lambda: count(cluster).holds or None, what="the API server to be quiet", timeout_s=60)
+        yield cluster, directory
+    finally:
+        directory.close()
 
 
-def drop_a_line(log: Path) -> None:
-    lines = log.read_bytes().splitlines(keepends=True)
-    log.write_bytes(b"".join(lines[:5] + lines[6:]))  # the server appends: it does not notice
+def drop_a_line(cluster: Cluster, directory: RunDirectory) -> None:
+    """Rewrite the log without a line. The server, which appends, does not notice; it is stopped lest more be lost."""
+    pid, _ = directory.entry(cluster.name)
+    os.kill(pid, signal.SIGSTOP)
+    lines = cluster.log.read_bytes().splitlines(keepends=True)
+    cluster.log.write_bytes(b"".join(lines[:5] + lines[6:]))
+    os.kill(pid, signal.SIGCONT)
 
 
 def test_every_event_that_was_counted_is_in_the_log(embedded: Embedded, everything: Path) -> None:
@@ -52,24 +62,30 @@ def test_every_event_that_was_counted_is_in_the_log(embedded: Embedded, everythi
     assert account.levels["Metadata"] > 50
 
 
-def test_a_line_that_was_taken_out_of_the_log_is_noticed(own: Cluster, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_line_that_was_taken_out_of_the_log_is_noticed(
+    own: tuple[Cluster, RunDirectory], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    cluster, directory = own
     monkeypatch.setattr(counting, "QUIET_TIMEOUT_S", 1.0)
-    drop_a_line(own.log)
+    drop_a_line(cluster, directory)
 
-    account = count(own)
+    account = count(cluster)
 
     assert account.holds is False
     assert account.reason == "the log holds 1 fewer events than the server counted: it is not the whole log"
 
 
 @pytest.mark.covers("T33")
-def test_counters_that_are_not_this_logs_are_noticed(own: Cluster, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_counters_that_are_not_this_logs_are_noticed(
+    own: tuple[Cluster, RunDirectory], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    cluster, _ = own
     monkeypatch.setattr(counting, "QUIET_TIMEOUT_S", 1.0)
-    wire = Connection(own.url, own.ca, own.admin)
+    wire = Connection(cluster.url, cluster.ca, cluster.admin)
     assert wire.send(path_request("DELETE", "/metrics"), audit_id="reset", user_agent="test").status == 200
     wire.close()
 
-    account = count(own)
+    account = count(cluster)
 
     assert account.holds is False
     assert account.reason.endswith("more events than the server counted: something else writes to it")
