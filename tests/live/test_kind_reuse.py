@@ -128,7 +128,7 @@ def running(engine: Engine, metadata: Path) -> Iterator[tuple[KindProvider, Clus
 
 
 def test_policies_are_swapped_on_the_running_cluster_many_times_in_a_row(
-    running: tuple[Kind, Cluster, RunDirectory], metadata: Path, bodies: Path
+    running: tuple[KindProvider, Cluster, RunDirectory], metadata: Path, bodies: Path
 ) -> None:
     kind, cluster, directory = running
     took = []
