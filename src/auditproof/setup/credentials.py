@@ -27,9 +27,11 @@ from auditproof.kube.identity import (
 from auditproof.wait import wait_until
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from pathlib import Path
 
     from auditproof.clusters.cluster import Cluster
+    from auditproof.clusters.pki.x509 import KeyPair
     from auditproof.kube.identity import Identity
     from auditproof.setup.admin import AdminClient
     from auditproof.setup.objects import Objects
@@ -47,6 +49,7 @@ class Credentials:
         self._admin = admin
         self._objects = objects
         self._folder = folder
+        self._pairs: dict[str, tuple[Path, Path]] = {}
         self._made: dict[Identity, Credential] = {}
         self._users: dict[Identity, AuthenticatedUser] = {}
 
@@ -82,19 +85,29 @@ class Credentials:
     def _certificate(self, identity: Identity) -> tuple[Path, Path]:
         told = (identity.kind, identity.user, identity.groups, identity.uid)
         name = hashlib.sha256(repr(told).encode()).hexdigest()[:16]
+        return self._written(name, lambda: self._issued_pair(identity, name))
+
+    def _written(self, name: str, make: Callable[[], KeyPair]) -> tuple[Path, Path]:
+        """The files of a pair, made once: identities with the same certificate share them.
+
+        If they were written again, a connection that is opened again would show another certificate than before.
+        """
+        if name not in self._pairs:
+            self._pairs[name] = make().write(self._folder, name)
+        return self._pairs[name]
+
+    def _issued_pair(self, identity: Identity, name: str) -> KeyPair:
         if identity.kind is IdentityKind.X509 and self._cluster.authorities.client is None:
             one = f"{name}-{secrets.token_hex(4)}"  # several processes of a run may ask for the same
             run = self._cluster.shared_run_id
             assert run is not None, "a cluster of the run's own has its authority"
-            pair = issue(self._cluster.probe(), run, one, identity.user, identity.groups, identity.uid)
-            return pair.write(self._folder, name)
+            return issue(self._cluster.probe(), run, one, identity.user, identity.groups, identity.uid)
         if identity.kind is IdentityKind.UNTRUSTED_CERTIFICATE:
             authority = pki.Authority.create("somebody-else")
         else:
             authority = self._authority()
         expired = identity.kind is IdentityKind.EXPIRED_CERTIFICATE
-        certificate = authority.client(identity.user, identity.groups, uid=identity.uid, expired=expired)
-        return certificate.write(self._folder, name)
+        return authority.client(identity.user, identity.groups, uid=identity.uid, expired=expired)
 
     def _authority(self) -> pki.Authority:
         files = self._cluster.authorities.client
@@ -104,7 +117,8 @@ class Credentials:
     def _proxy_certificate(self) -> tuple[Path, Path]:
         files = self._cluster.authorities.front_proxy
         assert files is not None, "a cluster that is capable of a front proxy has its authority"
-        return pki.Authority.load(files.certificate, files.key).client(FRONT_PROXY).write(self._folder, FRONT_PROXY)
+        authority = pki.Authority.load(files.certificate, files.key)
+        return self._written(FRONT_PROXY, lambda: authority.client(FRONT_PROXY))
 
     def _token(self, identity: Identity) -> str:
         if identity.kind is IdentityKind.SERVICE_ACCOUNT:
