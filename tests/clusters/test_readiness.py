@@ -22,6 +22,10 @@ main.main()
 	go.etcd.io/etcd/server/v3/main.go:31 +0x28
 """
 NO_FILES = "listen tcp: accept4: too many open files; retrying in 5ms\n"
+NO_WATCH = (
+    'E1126 08:15:31.122 1 dynamic_cafile_content.go:168] "Failed to watch CA file, will retry later" '
+    'err="error creating fsnotify watcher: too many open files"\n'
+)
 FATAL = """\
 {"level":"warn","ts":"2026-11-26T01:17:37Z","msg":"Running http and grpc server on single port."}
 {"level":"fatal","ts":"2026-11-26T01:17:38Z","msg":"discovery failed","error":"bind: address already in use"}
@@ -49,6 +53,12 @@ def test_a_limit_of_open_files_is_told_with_its_number(log: Path) -> None:
 
     limit, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
     assert last_words(log) == f"too many open files: a process may have {limit} here; allow more (ulimit -n 1024)"
+
+
+def test_a_certificate_that_cannot_be_watched_is_no_reason(log: Path) -> None:
+    log.write_text(NO_WATCH + REQUESTS)
+
+    assert last_words(log).endswith(REQUESTS.strip())
 
 
 def test_what_etcd_calls_fatal_is_its_reason(log: Path) -> None:
