@@ -84,7 +84,7 @@ def test_a_home_knows_what_was_there_only_when_it_is_complete(cache: Path) -> No
     assert home.before() is None
     complete(home)
     assert home.before() == ["/api/v1/namespaces/default"]
-    assert home.remove() == ""
+    assert home.remove() is None
     assert home.before() is None
 
 

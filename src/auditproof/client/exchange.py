@@ -20,7 +20,7 @@ class Exchange:
 
     ``error`` is the transport's own message where no complete response came, and ``status`` is 0 without any.
     ``user`` is who the server's authentication must make of the credential, None where only the identity's name and
-    groups are known; ``user_agent`` is what was sent as such, None where nobody knows; ``client`` is the address from
+    groups are known; ``user_agent`` is what was sent as such, None if unknown; ``client`` is the address from
     which the server sees the request come, empty where it is not known.
     """
 

@@ -134,7 +134,7 @@ class Provider(Protocol):
         ...
 
     def start_all(self, servers: Sequence[tuple[Path, Settings]]) -> None:
-        """Begin to start a cluster for each policy with its settings, beside each other, without waiting for them."""
+        """Begin to start a cluster for each policy with its settings, in parallel, without waiting for them."""
         ...
 
     def cluster(self, policy: Path, settings: Settings = NO_SETTINGS) -> Cluster:

@@ -1,7 +1,7 @@
-"""The embedded provider: one real etcd, and a real kube-apiserver beside it for every policy.
+"""The embedded provider: one real etcd, and a real kube-apiserver for every policy.
 
 etcd listens on a unix socket in the run directory and nowhere else. A kube-apiserver's port is reserved by a bound
-socket that never listens; the server may share it (SO_REUSEPORT, --permit-port-sharing), nobody else can be given it.
+socket that never listens; the server may share it (SO_REUSEPORT, --permit-port-sharing), no other process gets it.
 """
 
 from __future__ import annotations
@@ -50,7 +50,7 @@ CAPABILITIES = frozenset(Capability) - {Capability.RUNS_PODS}
 
 
 class Embedded:
-    """Starts etcd once and an API server for each policy of a run (see clusters.base.Provider)."""
+    """Starts etcd once and an API server for each policy of a run (see clusters.cluster.Provider)."""
 
     capabilities = CAPABILITIES
 
@@ -82,7 +82,7 @@ class Embedded:
         return self._found
 
     def start_all(self, servers: Sequence[tuple[Path, Settings]]) -> None:
-        """Begin to start servers, as many beside each other as there are processors."""
+        """Begin to start servers, as many in parallel as there are processors."""
         self._binaries()
         self._servers.start_all(servers)
 

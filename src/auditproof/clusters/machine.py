@@ -18,14 +18,14 @@ _NO_SPACE = "no space left on device"  # as Go names ENOSPC
 _NO_FILES = ("too many open files", "file descriptor limit of etcd process is too low")  # EMFILE, and etcd before it
 
 
-def lacks(folder: Path, text: str) -> str:
-    """What made a server end that writes into ``folder``, by its log ``text`` and the disk; empty where nothing did."""
+def lacks(folder: Path, text: str) -> str | None:
+    """What made a server end that writes into ``folder``, by its log ``text`` and the disk; None where nothing did."""
     with suppress(OSError):
         if _NO_SPACE in text or shutil.disk_usage(folder).free < FULL_BYTES:
             return _no_space(folder)
     # Without an inotify instance kube-apiserver does not watch its certificates, tries again later, and goes on.
     lines = [line for line in text.splitlines() if "notify" not in line]
-    return _no_files() if any(words in line for line in lines for words in _NO_FILES) else ""
+    return _no_files() if any(words in line for line in lines for words in _NO_FILES) else None
 
 
 def _no_space(folder: Path, variable: str = "TMPDIR") -> str:

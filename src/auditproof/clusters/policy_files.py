@@ -32,7 +32,7 @@ class PolicyFiles:
         return self._known[path]
 
     def share(self, run: RunDirectory) -> RunDirectory:
-        """Let all processes of ``run`` have what this process has read; answers ``run``."""
+        """Let all processes of ``run`` have what this process has read; return ``run``."""
         for path, data in self._known.items():
             run.read_once(path, data)
         self._run = run
@@ -42,7 +42,7 @@ class PolicyFiles:
 def check_given(cluster: Cluster, running: Policy) -> None:
     """See that the file that the server was started with is the policy that it is said to run, byte for byte.
 
-    Raises ClusterError where it is not, or not any more: then nobody knows what the server runs.
+    Raises ClusterError where it is not, or no longer is: then what the server runs is unknown.
     """
     try:
         found = hashlib.sha256(cluster.policy.read_bytes()).hexdigest()

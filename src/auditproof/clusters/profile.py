@@ -45,7 +45,7 @@ class Place:
     """Where an existing cluster is, and what may be done there.
 
     ``kubeconfig`` is a file, or ``default`` for the one that kubectl takes, with its ``context``, the current one where
-    that is empty. ``logs`` say where each API server's log is read (see clusters.sources). ``cluster_rights``: its
+    that is empty. ``logs`` say where each API server's log is read (see auditlog.sources). ``cluster_rights``: its
     identities may be given rights on the whole cluster, and change what is in no namespace. ``client_authority``
     is the authority whose client certificates it accepts, where certificate and key are known.
     """

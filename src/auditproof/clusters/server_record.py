@@ -1,4 +1,4 @@
-"""The record of a server's start, in ``cluster.json`` of its folder: how one process of a run tells all others."""
+"""The record of a server's start, ``cluster.json`` in its folder, by which one process of a run informs the others."""
 
 from __future__ import annotations
 

@@ -42,7 +42,7 @@ class ServerRegistry:
         self._starting: dict[tuple[Path, Settings], Future[Cluster]] = {}
 
     def start_all(self, servers: Sequence[tuple[Path, Settings]]) -> None:
-        """Begin to start servers, as many beside each other as there are processors."""
+        """Begin to start servers, as many in parallel as there are processors."""
         pool = ThreadPoolExecutor(max_workers=cpu_count(), thread_name_prefix="auditproof-start")
         self._starting |= {server: pool.submit(self.join, *server) for server in servers}
         pool.shutdown(wait=False)

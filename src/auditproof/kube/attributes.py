@@ -49,7 +49,7 @@ class Attributes:
 
 
 class NotAudited(ValueError):
-    """The API server cannot parse this path: it answers 500 before it consults the policy, and records nothing."""
+    """The API server cannot parse this path: it returns 500 before it consults the policy, and records nothing."""
 
 
 # Request verbs and the HTTP methods by which clients ask for them. A GET of a collection is a list or a watch, a DELETE

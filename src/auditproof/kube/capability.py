@@ -14,7 +14,7 @@ class Capability(StrEnum):
     GRANTS_CLUSTER_RIGHTS = "grantsClusterRights"
     READS_LOG = "readsLog"
     RUNS_PODS = "runsPods"
-    KUBELET = "kubelet"  # one answers for pods: the real one, or a stand-in that runs no container
+    KUBELET = "kubelet"  # one serves pods: the real one, or a stand-in that runs no container
     STATIC_TOKENS = "staticTokens"
     BOOTSTRAP_TOKENS = "bootstrapTokens"
     FRONT_PROXY = "frontProxy"

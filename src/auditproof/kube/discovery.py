@@ -90,7 +90,7 @@ def to_record(served: Served) -> dict[str, Any]:
 
     ``resources`` has a line for each resource and subresource: group/version, resource[/subresource], kind, scope
     (``namespaced`` or ``cluster``) and the verbs, with spaces between. ``optional`` has group/resource of what a server
-    serves only when it is told to.
+    serves only with a flag.
     """
     optional = sorted(f"{group}/{resource}" for group, resource in served.optional)
     lines = [_line(entry) for entry in served.resources]

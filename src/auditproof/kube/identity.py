@@ -71,7 +71,7 @@ class Impersonation:
 
 @dataclass(frozen=True, slots=True)
 class AccessRule:
-    """A right beside those that an identity's own actions need (rbac.authorization.k8s.io/v1 PolicyRule)."""
+    """A right in addition to those that an identity's own actions need (rbac.authorization.k8s.io/v1 PolicyRule)."""
 
     verbs: tuple[str, ...]
     api_groups: tuple[str, ...] = ()
@@ -87,7 +87,7 @@ class Identity:
     ``user`` and ``groups`` are those of the credential: for a service account ``user`` is
     ``system:serviceaccount:<namespace>:<name>``, and ``pod`` or ``node`` is what its token is bound to, if anything.
     Names of the local issuer begin with OIDC_PREFIX. ``uid`` and ``extra`` are what certificate, issuer or proxy says
-    beside the name.
+    in addition to the name.
     ``without_rights`` means that no RBAC rights are granted, so that its requests are forbidden (403); otherwise it
     gets the rights its own actions need, and ``access``.
 
@@ -109,7 +109,7 @@ class Identity:
 
     @property
     def needs(self) -> frozenset[Capability]:
-        """What a cluster must be capable of, so that somebody can act as this identity."""
+        """What a cluster must be capable of, so that cases can act as this identity."""
         return frozenset({_NEEDS[self.kind]}) if self.kind in _NEEDS else frozenset()
 
     @staticmethod

@@ -47,12 +47,12 @@ def _legacy(attributes: Attributes) -> list[str]:
 
 
 def _segments(attributes: Attributes, selected: bool) -> list[str]:
-    """What stands behind the version: namespace, resource, name and subresource."""
+    """What follows the version: namespace, resource, name and subresource."""
     namespace, resource, name = attributes.namespace, attributes.resource, "" if selected else attributes.name
     inner = [resource, name, attributes.subresource]
     while inner and not inner[-1]:
         inner.pop()
-    inner = inner or ["", "", "", "nothing"]  # of the last one nobody takes notice
+    inner = inner or ["", "", "", "nothing"]  # the server ignores the last one
     if namespace:
         own = resource == "namespaces" and namespace == name and attributes.subresource in _OWN_PARTS
         return inner if own else ["namespaces", namespace, *inner]

@@ -41,7 +41,7 @@ class Resource:
     def path(self, namespace: str = "", name: str = "", subresource: str = "") -> str:
         """The URL path of the collection, an object or its subresource; segments are escaped as url.PathEscape does.
 
-        ``subresource`` may have further segments: what stands behind ``proxy/`` is a path of its own.
+        ``subresource`` may have further segments: what follows ``proxy/`` is a path of its own.
         """
         base = f"/apis/{self.group}/{self.version}" if self.group else f"/api/{self.version}"
         scope = f"/namespaces/{quote(namespace, safe=_UNESCAPED)}" if namespace and self.namespaced else ""

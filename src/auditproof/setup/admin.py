@@ -86,7 +86,7 @@ class AdminClient:
     def _reach_all(self) -> list[Connection]:
         """A connection to each API server: opened until so many processes have responded as there are servers.
 
-        Nobody can choose the server that a load balancer takes, but each says when its process has started.
+        A client cannot choose the server that a load balancer takes, but each says when its process has started.
         """
         found: dict[float, Connection] = {}
         for _ in range(REACH * self._cluster.servers):
@@ -118,7 +118,7 @@ class AdminClient:
         return UserInfo(str(found.get("username", "")), tuple(found.get("groups", ())))
 
     def unread_servers(self) -> str | None:
-        """Why an event may be in a log that nobody reads; None where nothing shows that.
+        """Why an event may be in a log that is not read; None where nothing shows that.
 
         More API servers may be behind the address of a shared cluster than logs of it were given, each for some of the
         connections. A server that does not respond here records nothing either.

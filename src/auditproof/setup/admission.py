@@ -1,10 +1,10 @@
-"""Admission of ours: webhooks that the callback process answers, and how it is known that the API server has them.
+"""Admission of the run: webhooks that its stand-in serves, and how it is known that the API server uses them.
 
 In a manifest ``<callback>`` is the address of the process, ``<callback-nameless>`` the same with a certificate that
-names nobody, and ``<callback-ca>`` their authority (for ``caBundle``).
+has no subject alternative name, and ``<callback-ca>`` their authority (for ``caBundle``).
 
 An API server learns of a webhook or a policy by a watch, a moment after it was created. So a marker of the same kind is
-created behind what was asked for: one that warns, and only about an object of ours. It learns in order; where the
+created behind what was asked for: one that warns, and only about an object made for it. It learns in order; where the
 marker warns, everything before it is in force (k8s.io/apiserver pkg/admission/configuration and
 pkg/admission/plugin/policy/generic/policy_source.go, which both take all that a lister has at once).
 """

@@ -83,8 +83,8 @@ class Credentials:
         return Credential(token=self._token(identity), headers=headers)
 
     def _certificate(self, identity: Identity) -> tuple[Path, Path]:
-        told = (identity.kind, identity.user, identity.groups, identity.uid)
-        name = hashlib.sha256(repr(told).encode()).hexdigest()[:16]
+        identifying = (identity.kind, identity.user, identity.groups, identity.uid)
+        name = hashlib.sha256(repr(identifying).encode()).hexdigest()[:16]
         return self._written(name, lambda: self._issued_pair(identity, name))
 
     def _written(self, name: str, make: Callable[[], KeyPair]) -> tuple[Path, Path]:
@@ -198,7 +198,7 @@ class Credentials:
         return token
 
     def _bootstrap_token(self) -> str:
-        """A token by which a node may join; every process of a run comes to the same one."""
+        """A token by which a node may join; every process of a run computes the same one."""
         files = self._cluster.authorities.client
         assert files is not None, "a cluster that is capable of bootstrap tokens has its authority"
         secret = hashlib.sha256(files.key.read_bytes()).hexdigest()[:16]

@@ -1,4 +1,4 @@
-"""Pods that really answer: of a real kubelet, which is waited for, or of the stand-in, which is told.
+"""Pods that really respond: of a real kubelet, which is waited for, or of the stand-in, whose status is set here.
 
 A manifest says what it wants by two placeholders: ``<node>`` is the cluster's node, and a pod with the image
 ``<pod-image>`` shall run, and answer HTTP on port 80.
@@ -84,7 +84,7 @@ class Pods:
         return found
 
     def settle(self, asked: Mapping[str, Any], created: Mapping[str, Any]) -> None:
-        """Let a pod that was just created run, and a service lead to it, where nobody else does.
+        """Let a pod that was just created run, and a service lead to it, where no controller does that.
 
         ``asked`` is the manifest with its placeholders. Raises WireError, or TimedOut where a pod does not run.
         """

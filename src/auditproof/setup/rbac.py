@@ -78,8 +78,8 @@ class SubjectRules:
             yield {**head, "spec": {"user": self.user, "resourceAttributes": asked}}
 
     def _name(self) -> str:
-        told = [self.user, *self.rules, *([self.run] if self.run else [])]
-        return "auditproof-" + hashlib.sha256(json.dumps(told).encode()).hexdigest()[:16]
+        identifying = [self.user, *self.rules, *([self.run] if self.run else [])]
+        return "auditproof-" + hashlib.sha256(json.dumps(identifying).encode()).hexdigest()[:16]
 
 
 class Rights:

@@ -1,6 +1,6 @@
-"""What an action needs on a cluster that is somebody else's, so that nothing there comes to harm. Pure.
+"""What an action needs on a cluster that is shared with other teams, so that nothing there is harmed. Pure.
 
-Such a cluster gives rights only in namespaces that the run itself has made. Elsewhere an action is performed without
+A shared cluster gives rights only in namespaces that the run itself has made. Elsewhere an action is performed without
 rights, which a policy does not mind: it is consulted before anybody is authorized. What would change something outside
 those namespaces is not performed at all, whatever rights its user may happen to have there.
 """

@@ -25,7 +25,7 @@ _GO_LINE = re.compile(r"^go (\S+)", re.MULTILINE)
 
 
 def build(wanted: str, folder: Path, report: Callable[[str], None]) -> str:
-    """Build both servers into ``folder``; answers the Kubernetes version.
+    """Build both servers into ``folder``; return the Kubernetes version.
 
     Raises BinaryNotFound where there is no module for that version or no Go, ClusterError where the build fails.
     """

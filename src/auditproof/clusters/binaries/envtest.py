@@ -28,7 +28,7 @@ _NAMES = {"etcd", "kube-apiserver", "kubectl"}
 
 
 def download(wanted: str, folder: Path, report: Callable[[str], None]) -> str:
-    """Download the newest matching release into ``folder``; answers its version.
+    """Download the newest matching release into ``folder``; return its version.
 
     $AUDITPROOF_ENVTEST_INDEX names another index (a mirror); links in it may be relative to it. Raises BinaryNotFound
     where the index cannot be reached or has no such release, ClusterError where a checksum does not agree, OSError

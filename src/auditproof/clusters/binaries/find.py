@@ -2,7 +2,7 @@
 
 First hit wins: a folder that is given (option or KUBEBUILDER_ASSETS); our cache, then setup-envtest's own store; the
 index of envtest releases; the Go modules of Kubernetes and etcd, built here. What lands in the cache is complete: it is
-made in a folder beside it and renamed, under a lock, so that two runs never make the same thing twice.
+made in a folder next to it and renamed, under a lock, so that two runs never make the same thing twice.
 """
 
 from __future__ import annotations

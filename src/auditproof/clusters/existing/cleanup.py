@@ -1,4 +1,4 @@
-"""Removes what runs have made on somebody else's cluster, by the labels that they have put on it.
+"""Removes what runs have made on a shared cluster, by the labels that they have put on it.
 
 A namespace goes with everything in it. Where no controller runs that would empty a namespace (a bare API server), it is
 emptied here, as the namespace controller does it (pkg/controller/namespace/deletion): every resource that can be

@@ -1,4 +1,4 @@
-"""Client certificates by the CertificateSigningRequest API, for clusters whose authority's key nobody gives away.
+"""Client certificates by the CertificateSigningRequest API, for clusters whose authority's key is not available.
 
 Source: staging/src/k8s.io/api/certificates/v1/types.go. The signer kubernetes.io/kube-apiserver-client makes
 certificates that the API server accepts; it refuses the group system:masters
@@ -29,7 +29,7 @@ EXPIRATION_S = 3600  # such a certificate cannot be revoked; its key is gone whe
 def issue(probe: Probe, run: str, name: str, user: str, groups: Sequence[str] = (), uid: str = "") -> pki.KeyPair:
     """A client certificate for ``user``, requested, approved and taken; the request is labelled by ``run``.
 
-    Raises ClusterError with the server's message where it refuses, or where no signer answers.
+    Raises ClusterError with the server's message where it refuses, or where no signer issues one in time.
     """
     request, key = pki.certificate_request(user, groups, uid)
     _post(probe, COLLECTION, _signing_request(f"auditproof-{run}-{name}", run, request))
@@ -50,7 +50,7 @@ def issue(probe: Probe, run: str, name: str, user: str, groups: Sequence[str] = 
 
 
 def signer_answers(probe: Probe, run: str) -> bool:
-    """Whether a certificate can be had in this way; one is asked for, of a user that nobody is."""
+    """Whether the signer issues client certificates; probes with a throw-away user."""
     try:
         issue(probe, run, "probe", "auditproof-probe")
     except ClusterError:

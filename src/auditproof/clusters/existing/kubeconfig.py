@@ -22,7 +22,7 @@ DEFAULT = "default"  # what a profile must say to get kubectl's own choice
 def find_kubeconfig(asked: str) -> Path:
     """The kubeconfig file: a path, or ``default`` for the one that kubectl takes.
 
-    Raises ClusterError where none was asked for, because nobody's context is used by surprise, or there is none.
+    Raises ClusterError where none was asked for, because no context is used by surprise, or where there is none.
     """
     if not asked:
         raise ClusterError(

@@ -1,4 +1,4 @@
-"""What the given user may do on somebody else's cluster, asked of the server before anything is made there.
+"""What the given user may do on a shared cluster, asked of the server before anything is made there.
 
 Source: staging/src/k8s.io/api/authorization/v1/types.go (SelfSubjectAccessReview).
 """

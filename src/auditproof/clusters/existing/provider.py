@@ -1,4 +1,4 @@
-"""The existing provider: a cluster that somebody else runs, with a policy that it is said to run.
+"""The existing provider: a cluster that another team runs, with a policy that it is said to run.
 
 No setting of it is changed. Everything that is made there carries the labels of the run (see clusters.cleanup) and is
 removed when the run ends, however it ends: the script for that is left in the run directory before anything is made.
@@ -40,7 +40,7 @@ if TYPE_CHECKING:
 
 
 class ExistingProvider:
-    """Joins one cluster that runs one policy (see clusters.base.Provider)."""
+    """Joins one cluster that runs one policy (see clusters.cluster.Provider)."""
 
     def __init__(
         self,
@@ -92,7 +92,7 @@ class ExistingProvider:
         return None
 
     def request_log(self, cluster: Cluster) -> str:
-        """Nothing: what the server says of its requests is somebody else's."""
+        """An empty text: the server's own log cannot be read."""
         del cluster
         return ""
 

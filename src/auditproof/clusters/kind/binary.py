@@ -1,6 +1,6 @@
 """The program kind: given, found on the PATH or in the cache, or downloaded or built into the cache.
 
-A release stands in a folder of its version as ``kind-<os>-<arch>``, with its checksum beside it
+A release is in a folder of its version as ``kind-<os>-<arch>``, with its checksum next to it
 (hack/release/build/cross.sh of kind). It is built from its Go module where the releases cannot be reached.
 """
 
@@ -64,7 +64,7 @@ def _cached(report: Callable[[str], None]) -> Path:
 
 
 def _make(program: Path, report: Callable[[str], None]) -> None:
-    """Make it beside the final place and rename, so that what is there is complete."""
+    """Make it next to the final place and rename it, so that what is there is complete."""
     making = Path(tempfile.mkdtemp(prefix=".making-", dir=program.parent.parent))
     tried = [f"not on the PATH, not in {program.parent.parent}"]
     try:

@@ -1,4 +1,4 @@
-"""What kind and kubeadm are told: a cluster of one node whose API server audits. Pure; JSON, which is YAML as well.
+"""The configuration of kind and kubeadm: a cluster of one node whose API server audits. Pure; JSON, which is YAML.
 
 Patches of both versions of kubeadm's configuration are given: kind applies the one that fits what it writes itself,
 v1beta4 or, for older Kubernetes, v1beta3 (ConfigTemplateBetaV3 and V4 in pkg/cluster/internal/kubeadm/config.go).
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 IN_NODE = PurePosixPath("/auditproof")  # where the node sees the run's folder of servers
 FIRST_PORT = 6443  # of the API server that kubeadm makes (APIBindPort in pkg/cluster/internal/kubeadm)
 LOOPBACK = "127.0.0.1"
-LEFT_TO_THE_ENGINE = -1  # a port that nobody else can be given in between
+LEFT_TO_THE_ENGINE = -1  # the engine chooses a port that is free when it listens
 OF_KUBEADM = "front-proxy-client"  # the name of the proxy that the API server itself is, for aggregated APIs
 _VOLUME = "auditproof"
 
@@ -116,7 +116,7 @@ def _volume() -> dict[str, Any]:
 
 
 def beside(first: Mapping[str, Any], name: str, port: int, flags: Mapping[str, str]) -> dict[str, Any]:
-    """The static pod of one more API server beside the ``first`` one in its node: on ``port``, with other ``flags``.
+    """The static pod of one more API server next to the ``first`` one in its node: on ``port``, with other ``flags``.
 
     Everything else is as kubeadm made it, so that the two differ in nothing else. It keeps out of the endpoints of the
     service ``kubernetes``, and asks for no resources, which a small machine has for one only.

@@ -74,10 +74,10 @@ class ClusterFolder:
         """Note that the cluster is complete, and what is in it."""
         write_private(self._record, json.dumps({"name": self.name, "before": before}, indent=1).encode())
 
-    def remove(self) -> str:
-        """Remove the cluster and its files; only for who has locked it. Answers what went wrong, or an empty text."""
+    def remove(self) -> str | None:
+        """Remove the cluster and its files; call it with the lock held. Return what went wrong, None if nothing did."""
         self._record.unlink(missing_ok=True)
-        problem = reaper.run_script(self.undo) if self.undo.exists() else ""
+        problem = (reaper.run_script(self.undo) or None) if self.undo.exists() else None
         for path in () if problem else self.path.iterdir():
             if path.is_dir():
                 shutil.rmtree(path, ignore_errors=True)
@@ -108,7 +108,7 @@ def homes() -> Path:
 def remove_reusable(report: Callable[[str], None], *, dry_run: bool = False) -> int:
     """Remove every kind cluster that was kept to be used again, but for those that a run uses right now.
 
-    ``report`` takes a line for each; ``dry_run`` removes none. Answers how many are left that should not be, because
+    ``report`` takes a line for each; ``dry_run`` removes none. Returns how many are left that should not be, because
     they are used or could not be removed.
     """
     found = [ClusterFolder.in_cache(folder.name) for folder in sorted(homes().iterdir())] if homes().is_dir() else []
@@ -118,12 +118,12 @@ def remove_reusable(report: Callable[[str], None], *, dry_run: bool = False) -> 
 
 
 def _remove(home: ClusterFolder, report: Callable[[str], None], dry_run: bool) -> bool:
-    """Remove one; answers whether it is left that should not be."""
+    """Remove one; return whether it is left that should not be."""
     lock = home.lock()
     if lock is None:
         report(f"the kind cluster {home.name} is being used by another run: it stays")
         return True
-    problem = "" if dry_run else home.remove()
+    problem = None if dry_run else home.remove()
     if not problem and not dry_run:
         shutil.rmtree(home.path, ignore_errors=True)
     lock.release()

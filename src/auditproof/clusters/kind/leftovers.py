@@ -74,7 +74,7 @@ def inventory(cluster: Cluster) -> list[str]:
 def remove_leftovers(cluster: Cluster, before: Iterable[str]) -> int:
     """Delete everything that is there now and not in ``before`` (see inventory), and wait until it is gone.
 
-    Answers how many objects that were. Raises ClusterError where something cannot be deleted, or stays.
+    Returns how many objects that were. Raises ClusterError where something cannot be deleted, or stays.
     """
     cleaner, kept = _Cleaner(cluster), frozenset(before)
     try:

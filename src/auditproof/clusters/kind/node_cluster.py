@@ -1,4 +1,4 @@
-"""A kind cluster of one node: created by kind as a child of ours, deleted with everything that came with it."""
+"""A kind cluster of one node: created by kind as a child process, deleted with everything that came with it."""
 
 from __future__ import annotations
 
@@ -106,7 +106,9 @@ class KindCluster:
         if ended:
             raise ClusterError(f"kind create cluster failed: {_why(log)}")
         words = why_it_ended(self._words_so_far())
-        if "audit" in words:  # anything else, as an etcd that is slow, may be over when the kubelet starts it again
+        if (
+            words and "audit" in words
+        ):  # anything else, as an etcd that is slow, may be over when the kubelet starts it again
             raise ServerDied(words)
         return None
 
@@ -122,7 +124,7 @@ class KindCluster:
             os.waitpid(pid, 0)
         except (ProcessLookupError, ChildProcessError):
             pass  # it has ended by itself
-        reaper.undo(self._run.path)  # what cannot be removed now is tried again, and told, at the end of the run
+        reaper.undo(self._run.path)  # what cannot be removed now is tried again, and reported, at the end of the run
 
     def server_logs(self, static_pod: str) -> frozenset[str]:
         """The files in the node that an API server has logged to: one for each of its processes, as far as kept.
@@ -179,7 +181,7 @@ class KindCluster:
 
 
 def _why(log: Path) -> str:
-    """What kind and kubeadm say went wrong; a trace of kubeadm's own calls, which comes last, helps nobody."""
+    """What kind and kubeadm say went wrong; a trace of kubeadm's own calls, which comes last, is of no help."""
     lines = log.read_text(errors="replace").splitlines()
     found = dict.fromkeys(line.strip() for line in lines if line.lower().startswith("error"))
     hint = _NOT_BOOTED if any("could not find a log line" in line for line in found) else ""

@@ -1,7 +1,7 @@
 """The kind provider: a real node with kubelet and controllers in a container, and an API server for every policy.
 
 The cluster's own API server runs the policy that the run was given. Every other policy of the run gets one more API
-server beside it: a static pod of the same node, the same in all but its port, policy and log. All share one etcd, so
+server next to it: a static pod of the same node, the same in all but its port, policy and log. All share one etcd, so
 an object is the same on all of them; controllers and kubelet talk to the first one.
 
 A cluster may outlive its run, for runs that ask for the same: then the first server is given another policy.
@@ -59,7 +59,7 @@ PKI = "/etc/kubernetes/pki"
 
 
 class KindProvider:
-    """Starts a kind cluster once and an API server for each policy of a run (see clusters.base.Provider).
+    """Starts a kind cluster once and an API server for each policy of a run (see clusters.cluster.Provider).
 
     ``policy`` is what the cluster's own API server runs, ``image`` the node image, kind's own where it is empty.
     ``reuse`` takes the cluster of an earlier run that asked for the same, and leaves it to later ones.
@@ -224,7 +224,7 @@ class KindProvider:
         return folder
 
     def _add(self, name: str, policy: bytes, flags: dict[str, str]) -> Cluster:
-        """One more API server, beside the cluster's own."""
+        """One more API server, next to the cluster's own."""
         self._servers.join(self._policy)
         folder, port = self._furnish(name, policy), self._take_port()
         first = yaml.safe_load(self.node.ask("cat", f"{MANIFESTS}/{FIRST_SERVER}.yaml"))

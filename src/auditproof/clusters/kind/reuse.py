@@ -31,7 +31,7 @@ _AT_END = """[ "$(cat {owner} 2>/dev/null)" = {run} ] || exit 0
 
 
 def digest_of(*parts: str) -> str:
-    """What tells reusable clusters apart, as a short text."""
+    """A short digest of everything that makes two reusable clusters different."""
     return hashlib.sha256("\0".join(parts).encode()).hexdigest()[:12]
 
 
@@ -58,7 +58,7 @@ def choose_home(run: RunDirectory, digest: str, report: Callable[[str], None]) -
 def use_again(kind: KindCluster, home: ClusterFolder, cluster: Cluster, before: Sequence[str], policy: bytes) -> int:
     """Make of a cluster that an earlier run has left one as if it were new, with ``policy``.
 
-    Answers how many objects were left in it. Raises ServerDied where the policy is refused, ClusterError, TimedOut or
+    Returns how many objects were left in it. Raises ServerDied where the policy is refused, ClusterError, TimedOut or
     WireError where the cluster cannot be used again.
     """
     if ask(cluster, "/readyz") is None:
@@ -68,7 +68,7 @@ def use_again(kind: KindCluster, home: ClusterFolder, cluster: Cluster, before: 
         if folder.name not in (FIRST_SERVER, STATIC_TOKENS):
             shutil.rmtree(folder, ignore_errors=True)
     left = remove_leftovers(cluster, before)
-    swap_policy(kind, cluster, policy)  # also where it is the same one: log and counters begin anew
+    swap_policy(kind, cluster, policy)  # also where it is the same one: log and counters begin again
     return left
 
 

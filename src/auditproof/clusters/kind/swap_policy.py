@@ -28,7 +28,7 @@ LOOK_S = 0.1
 def swap_policy(kind: KindCluster, cluster: Cluster, policy: bytes) -> None:
     """Let ``cluster``, the first API server of its node, run ``policy`` in the place of what it runs.
 
-    Answers when another process of the server is ready; the log is that of this process alone. Raises ServerDied with
+    Returns when another process of the server is ready; the log is that of this process alone. Raises ServerDied with
     the server's own words where it refuses the policy, ClusterError or TimedOut where it does not come back; then the
     former policy is in its place again.
     """
@@ -63,7 +63,7 @@ def replace_policy(file: Path, policy: bytes) -> None:
 
 
 def _process_start(cluster: Cluster) -> float:
-    """When the process that answers was started, in seconds since 1970; 0 where none answers."""
+    """When the process that responds was started, in seconds since 1970; 0 where none responds."""
     try:
         return parse_metrics(ask(cluster, "/metrics") or b"").process_start
     except WireError:

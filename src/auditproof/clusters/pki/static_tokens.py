@@ -1,4 +1,4 @@
-"""The file of static tokens that a server is started with: one user with a token that nobody can guess.
+"""The file of static tokens that a server is started with: one user with a random token.
 
 Source: staging/src/k8s.io/apiserver/pkg/authentication/token/tokenfile (token, name, UID, groups).
 """

@@ -35,7 +35,7 @@ class KeyPair:
     key: bytes
 
     def write(self, folder: Path, name: str) -> tuple[Path, Path]:
-        """Write ``<name>.crt`` and ``<name>.key`` (0600) into ``folder``; answers both paths."""
+        """Write ``<name>.crt`` and ``<name>.key`` (0600) into ``folder``; return both paths."""
         certificate, key = folder / f"{name}.crt", folder / f"{name}.key"
         write_private(certificate, self.certificate)
         write_private(key, self.key)

@@ -31,9 +31,9 @@ _LENIENT = re.compile(r"Audit policy contains errors, falling back to lenient de
 def wait_ready(
     ready: Callable[[], bool], pid: int, log: Path, what: str, timeout_s: float, names: Mapping[str, str]
 ) -> None:
-    """Wait until ``ready`` answers true, and notice at once when process ``pid``, a child of this one, ends before.
+    """Wait until ``ready`` returns true, and notice at once when process ``pid``, a child of this one, ends before.
 
-    ``names`` replaces paths of ours in the server's words by the user's. Raises ServerDied where the process ends,
+    ``names`` replaces paths of the run in the server's words by the user's. Raises ServerDied where the process ends,
     ClusterError after ``timeout_s`` seconds.
     """
 
@@ -72,15 +72,15 @@ def last_words(log: Path, lines: int = 5) -> str:
     return _cause(text, log.parent) or "\n".join(text.strip().splitlines()[-lines:]) or "(nothing)"
 
 
-def _cause(text: str, folder: Path) -> str:
-    """Why a server ended, out of the text of its log in ``folder``, and of what this machine lacks; empty if unknown.
+def _cause(text: str, folder: Path) -> str | None:
+    """Why a server ended, out of the text of its log in ``folder``, and of what this machine lacks; None if unknown.
 
     What is lacking is said before the server's own words, which are then about anything that went wrong after it.
     """
     return lacks(folder, text) or why_it_ended(text) or _failure(text)
 
 
-def _failure(text: str) -> str:
+def _failure(text: str) -> str | None:
     """The last line by which a Go program says that it gives up: a panic, or what etcd logs as an error or worse."""
     found = _PANIC.findall(text)
     if found:
@@ -90,14 +90,14 @@ def _failure(text: str) -> str:
             entry = json.loads(line)
             if entry.get("level") in ("error", "fatal", "panic"):
                 return ": ".join(str(entry[key]) for key in ("msg", "error") if entry.get(key))
-    return ""
+    return None
 
 
-def why_it_ended(text: str) -> str:
-    """Why kube-apiserver ended by itself, out of the text of its log; empty where it does not say that it did."""
+def why_it_ended(text: str) -> str | None:
+    """Why kube-apiserver ended by itself, out of the text of its log; None where it does not say that it did."""
     failed = _COMMAND_FAILED.findall(text)
     lenient = [f" (before: {words})" for words in _LENIENT.findall(text)[-1:]]
-    return "".join([_unquote(failed[-1]), *lenient]) if failed else ""
+    return "".join([_unquote(failed[-1]), *lenient]) if failed else None
 
 
 def _unquote(quoted: str) -> str:
@@ -108,9 +108,9 @@ def _unquote(quoted: str) -> str:
 
 
 def in_user_words(text: str, names: Mapping[str, str]) -> str:
-    """A server's words with paths of ours replaced by the user's: ``names`` has ours as keys."""
-    for ours, theirs in names.items():
-        text = text.replace(ours, theirs)
+    """A server's words with paths of the run replaced by the user's: ``names`` has those of the run as keys."""
+    for own, given in names.items():
+        text = text.replace(own, given)
     return text
 
 

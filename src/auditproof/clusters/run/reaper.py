@@ -1,8 +1,8 @@
 """Ends what a run started, whatever became of the run. Standard library only: it is also run as a script of its own.
 
 As a script it holds the read end of a pipe whose write end only the run's controller has. When the controller ends, in
-whatever way, the pipe closes: every process of the run is killed, what is no process of ours (containers) is removed by
-the scripts that were left for it, and then the directory. One word through the pipe (``KEEP``) tells it to leave
+whatever way, the pipe closes: every process of the run is killed, containers are removed by
+the scripts that were left for it, and then the directory. One word through the pipe (``KEEP``) lets it leave
 everything as it is. While it waits it ends what has lost a server that it cannot do without (``NEEDS``).
 
 A process of a run is known by its entry in the ledger, and by the variable MARK of its environment, which it has from
@@ -32,7 +32,7 @@ NEEDS = "needs"
 UNDO = "undo"
 KEEP = b"keep"
 MARK = "AUDITPROOF_STARTED_AS"
-AT = "@"  # in the name of an entry, between the label and what tells this attempt from others
+AT = "@"  # in the name of an entry, between the label and what distinguishes this attempt from others
 LOOK_S = 0.2
 PATIENCE_S = 10.0
 UNDO_TIMEOUT_S = 60.0
@@ -42,7 +42,7 @@ def sweep(directory: Path) -> list[str]:
     """Kill every process of the run in ``directory``, run its undo scripts, and remove it; repeating does no harm.
 
     The ledger is renamed first: a server that is being started right now cannot write its entry any more, and a server
-    without an entry does not run (see RunDirectory.start). Answers what could not be removed, and by which script.
+    without an entry does not run (see RunDirectory.start). Returns what could not be removed, and by which script.
     """
     if (directory / LEDGER).is_dir():
         (directory / LEDGER).rename(directory / CLOSED)
@@ -57,7 +57,7 @@ def sweep(directory: Path) -> list[str]:
 
 
 def kill_marked(mark: str) -> bool:
-    """Kill every process whose mark begins so, until there is none; answers whether there was one."""
+    """Kill every process whose mark begins so, until there is none; return whether there was one."""
     deadline, found = time.monotonic() + PATIENCE_S, False
     while killed := [process for process in _processes() if _kill_exactly(process, mark)]:
         found = True
@@ -85,7 +85,7 @@ def _kill_exactly(process: int, mark: str) -> bool:
             waiting = select.poll()  # select() takes no descriptor beyond 1023
             waiting.register(descriptor, select.POLLIN)
             waiting.poll(PATIENCE_S * 1000)
-    except OSError:  # it is somebody else's, or has ended
+    except OSError:  # it belongs to another user, or has ended
         return False
     finally:
         os.close(descriptor)
@@ -104,12 +104,12 @@ def kill(entry: Path) -> None:
 
 
 def undo(directory: Path) -> list[str]:
-    """Run every undo script of ``directory``; answers what went wrong."""
+    """Run every undo script of ``directory``; return what went wrong."""
     return [problem for script in sorted((directory / UNDO).glob("*")) if (problem := run_script(script))]
 
 
 def run_script(script: Path) -> str:
-    """Run an undo script; answers what went wrong, and how to do by hand what it does, or an empty text."""
+    """Run an undo script; return what went wrong, and how to do by hand what it does, or an empty text."""
     command = ["/bin/sh", "-e", str(script)]
     try:
         done = subprocess.run(
@@ -182,7 +182,7 @@ def _answers(pid: int) -> bool:
 
 
 def _kill(pid: int, start: str) -> bool:
-    """Kill a process with its whole group: each server leads a session of its own. Answers whether it was alive."""
+    """Kill a process with its whole group: each server leads a session of its own. Returns whether it was alive."""
     if pid <= 1 or not is_alive(pid, start):
         return False
     try:

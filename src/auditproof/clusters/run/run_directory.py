@@ -100,8 +100,8 @@ class RunDirectory:
     def start(self, label: str, command: Sequence[str], log: Path, *, needs: str = "") -> int:
         """Start a server in a session of its own, entered into the ledger under ``label`` before it runs.
 
-        It is killed when the server called ``needs`` ends. Answers its process id. It is nobody's Popen: it may outlive
-        the worker that started it. Each attempt has an entry of its own, so that none is ever forgotten.
+        It is killed when the server called ``needs`` ends. Returns its process id. It has no Popen, because it may
+        outlive the worker that started it. Each attempt has an entry of its own, so that none is ever forgotten.
         """
         if needs:
             (self.path / reaper.NEEDS / needs).mkdir(exist_ok=True)
@@ -131,14 +131,14 @@ class RunDirectory:
     def end(self, label: str) -> None:
         """Kill everything that was started under a label that begins so, by whichever process of the run.
 
-        Where an attempt has no entry yet, its mark tells it; it has one as soon as the lock of its starter is free.
+        Where an attempt has no entry yet, its mark identifies it; it has one once the lock of its starter is free.
         """
         reaper.kill_marked(str(self.path / reaper.LEDGER / label))
         for entry in (self.path / reaper.LEDGER).glob(f"{label}*"):
             reaper.kill(entry)
 
     def at_end(self, label: str, script: str) -> None:
-        """Leave a shell script that removes what is no process of ours; to be called before that is made.
+        """Register a clean-up script for the end of the run; call it before creating what it removes.
 
         It is run once or more at the end, whatever became of the run: what is gone already must do it no harm.
         """
@@ -161,7 +161,7 @@ class RunDirectory:
     def close(self) -> str:
         """End every server and remove the directory; with ``keep`` leave both.
 
-        Answers what the user should know: how to use what is kept, or what could not be removed.
+        Returns what the user should know: how to use what is kept, or what could not be removed.
         """
         try:
             return self._end() if self._reaper is not None else ""
@@ -216,5 +216,5 @@ def _stop_script(path: Path) -> str:
 
 
 def cpu_count() -> int:
-    """How many servers may start beside each other."""
+    """How many servers may start in parallel."""
     return max(2, os.cpu_count() or 2)

@@ -1,4 +1,4 @@
-"""The process that API servers of an embedded cluster ask (see ``answering``): started once a run, with its flags."""
+"""The process that embedded API servers ask (see issuer_and_webhooks): started once a run, with its flags."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from auditproof.clusters.pki import jwt as oidc
 from auditproof.clusters.pki import x509 as pki
 from auditproof.clusters.run.readiness import START_TIMEOUT_S, wait_ready
-from auditproof.clusters.stand_ins import issuer_and_webhooks as answering
+from auditproof.clusters.stand_ins import issuer_and_webhooks
 from auditproof.kube.identity import OIDC_AUDIENCE, OIDC_EXTRA, OIDC_PREFIX
 
 if TYPE_CHECKING:
@@ -38,7 +38,7 @@ def start_callback(run: RunDirectory, keys: Path, authority: pki.Authority) -> C
     Raises ServerDied or ClusterError where it does not start.
     """
     folder = run.path / LABEL
-    url = folder / answering.URL_FILE
+    url = folder / issuer_and_webhooks.URL_FILE
     settings = folder / "authentication.json"
 
     def start() -> None:
@@ -46,7 +46,7 @@ def start_callback(run: RunDirectory, keys: Path, authority: pki.Authority) -> C
         folder.mkdir(mode=0o700)
         _write_keys(folder, keys, authority)
         log = run.path / LOG
-        pid = run.start(LABEL, [sys.executable, "-I", "-S", answering.__file__, str(folder)], log)
+        pid = run.start(LABEL, [sys.executable, "-I", "-S", issuer_and_webhooks.__file__, str(folder)], log)
         wait_ready(url.exists, pid, log, "the issuer and webhooks", START_TIMEOUT_S, {})
         configuration = _authentication(url.read_text(), authority)
         pki.write_whole(settings, json.dumps(configuration, indent=1).encode())
@@ -57,7 +57,7 @@ def start_callback(run: RunDirectory, keys: Path, authority: pki.Authority) -> C
 
 def _write_keys(folder: Path, keys: Path, authority: pki.Authority) -> None:
     authority.server("auditproof-callback").write(folder, "server")
-    authority.nameless(answering.NAMELESS_HOST).write(folder, "nameless")
+    authority.nameless(issuer_and_webhooks.NAMELESS_HOST).write(folder, "nameless")
     private, public = pki.signing_key()
     pki.write_private(keys / ISSUER_KEY, private)
     pki.write_private(folder / "jwks.json", json.dumps(oidc.key_set(public)).encode())

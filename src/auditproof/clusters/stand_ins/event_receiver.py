@@ -1,6 +1,6 @@
 """A receiver of audit events for the API server's webhook backend: real HTTPS, keys of its own, a process of its own.
 
-What it has received stands in a file, a line an event, so that it is read as any audit log is.
+What it has received is in a file, a line an event, so that it is read as any audit log is.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ START_TIMEOUT_S = 20.0
 
 @dataclass(frozen=True, slots=True)
 class Behaviour:
-    """How a receiver answers: by ``status`` after ``delay`` seconds, or not at all (``hang_up``).
+    """How a receiver responds: by ``status`` after ``delay`` seconds, or not at all (``hang_up``).
 
     ``first``: only so many requests are answered so, all later ones by 200; 0 means all.
     """
@@ -64,7 +64,7 @@ class EventReceiver:
     """One receiver in a folder of the run directory; it does not run before ``start``.
 
     ``kubeconfig`` is what --audit-webhook-config-file takes. The client shows a certificate of the receiver's own
-    authority, or ``token`` where one is given. The port stays the same, and nobody else's, while it is down.
+    authority, or ``token`` where one is given. The port stays the same, and reserved, while it is down.
     """
 
     def __init__(self, run: RunDirectory, name: str, *, token: str = "") -> None:

@@ -2,7 +2,7 @@
 
 Standard library only: it is run as a script of its own (``receiving.py FOLDER PORT [ADDRESS]``), so that it can be
 killed and started again like any receiver. FOLDER holds server.crt, server.key and ca.crt, the authority of its
-clients; a line of events.log is an event, a line of attempts.log a request. behaviour.json says how it answers (see
+clients; a line of events.log is an event, a line of attempts.log a request. behaviour.json says how it responds (see
 receiver.Behaviour) and may be replaced at any time.
 
 An event that is delivered again, word for word, is written once: the API server repeats a request whose answer it has
@@ -81,7 +81,7 @@ class Store:
             return given
 
     def keep(self, lines: list[bytes]) -> int:
-        """Write the events that are not there yet, in one piece; answers how many were there."""
+        """Write the events that are not there yet, in one piece; return how many were there."""
         with self._lock:
             fresh = [line for line in lines if hashlib.sha256(line).digest() not in self._seen]
             self._events.write(b"".join(line + b"\n" for line in fresh))
@@ -95,7 +95,7 @@ class Store:
 
 
 class Handler(BaseHTTPRequestHandler):
-    """Answers a POST of an audit.k8s.io/v1 EventList."""
+    """Responds to a POST of an audit.k8s.io/v1 EventList."""
 
     protocol_version = "HTTP/1.1"
     timeout = IDLE_S
@@ -154,7 +154,7 @@ class Server(ThreadingHTTPServer):
 
 
 def main(events: Path, port: int, address: str = ADDRESS) -> None:
-    """Write into ``events``, beside which the keys are, until killed."""
+    """Write into ``events``, in the folder of which the keys are, until killed."""
     folder = events.parent
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(folder / "server.crt", folder / "server.key")

@@ -1,13 +1,13 @@
 """What an API server asks others about, answered on loopback: an OpenID Connect issuer, and admission webhooks.
 
-Standard library only: it is run as a script of its own (``answering.py FOLDER``). FOLDER holds jwks.json, the keys that
-tokens are signed with, server.crt and server.key, and nameless.crt and nameless.key, a certificate without subject
-alternative names, shown to who asks for ``localhost``. It chooses a port and writes the address into FOLDER/url.
+Standard library only: it is run as a script of its own (``issuer_and_webhooks.py FOLDER``). FOLDER holds jwks.json, the
+keys that tokens are signed with, server.crt and server.key, and nameless.crt and nameless.key, a certificate without
+subject alternative names, shown to clients of ``localhost``. It chooses a port and writes the address into FOLDER/url.
 
 An admission webhook says what it does in its path, since a URL with a query is refused (k8s.io/apiserver
 pkg/util/webhook/validation.go): ``/admission/label=colour=red/note=key=value/delay=0.7``, any of them in any order.
 
-A port on loopback is open to every user of the machine. Only processes of our own user are answered, and what they say
+A port on loopback is open to every user of the machine. Only processes of the same user are served, and what they say
 of themselves (how long a body is, how long to wait) is believed within limits.
 """
 
@@ -39,7 +39,7 @@ _ESTABLISHED = "01"
 
 
 class Handler(BaseHTTPRequestHandler):
-    """Answers discovery, keys and admission reviews."""
+    """Responds to discovery, keys and admission reviews."""
 
     protocol_version = "HTTP/1.1"
     timeout = IDLE_S
@@ -148,7 +148,7 @@ class Server(ThreadingHTTPServer):
 def is_own(port: int, peer: int) -> bool:
     """Whether the connection to ``port`` from the port ``peer`` of loopback is one of our own user's.
 
-    Linux says whose a socket is (/proc/net/tcp, tcp_diag); where nobody says it, everybody is answered.
+    Linux says whose a socket is (/proc/net/tcp, tcp_diag); where the system does not say it, every client is served.
     """
     if not SOCKETS.exists():
         return True

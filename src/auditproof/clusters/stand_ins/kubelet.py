@@ -142,7 +142,7 @@ class _Session:
 
 
 class Application(Kubelet):
-    """What listens in a pod: it answers everything with 200."""
+    """What listens in a pod: it responds to everything with 200."""
 
     def answer(self) -> None:
         """Answer one request."""

@@ -31,7 +31,7 @@ def write_network_keys(folder: Path, authority: pki.Authority) -> None:
 
 
 def start_network(run: RunDirectory, keys: Path) -> dict[str, str]:
-    """Start the stand-in, unless this run has; answers the flags by which an API server talks to it.
+    """Start the stand-in, unless this run has; return the flags by which an API server talks to it.
 
     Raises ServerDied or ClusterError where it does not start.
     """
@@ -64,6 +64,6 @@ def _selection(path: Path) -> dict[str, object]:
 
 
 def accepts(path: Path) -> bool:
-    """Whether somebody listens on a unix socket."""
+    """Whether a process listens on a unix socket."""
     with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as client:
         return client.connect_ex(str(path)) == 0

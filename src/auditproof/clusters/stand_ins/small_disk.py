@@ -40,7 +40,7 @@ def mount_disk(run: RunDirectory, name: str, size: str) -> Path:
 
 
 def fill(folder: Path) -> Path:
-    """Fill the file system of ``folder`` to its last byte; answers the file that does. Raises OSError."""
+    """Fill the file system of ``folder`` to its last byte; return the file that does. Raises OSError."""
     filler = folder / "filler"
     with filler.open("wb", buffering=0) as file:
         for block in (65536, 4096, 1):

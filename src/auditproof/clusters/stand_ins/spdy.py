@@ -97,14 +97,14 @@ class Headers:
         return dict(zip(found[::2], found[1::2], strict=True))
 
     def write(self, headers: Mapping[str, str]) -> bytes:
-        """A block of ours."""
+        """A block that this server sends."""
         words = [word.encode() for pair in headers.items() for word in pair]
         text = len(headers).to_bytes(4, "big") + b"".join(map(_sized, words))
         return self._deflate.compress(text) + self._deflate.flush(zlib.Z_SYNC_FLUSH)
 
 
 def serve(source: BinaryIO, send: Callable[[bytes], object], opened: Callable[[int, str], None]) -> None:
-    """Accept every stream of a connection until the peer hangs up; ``opened`` is told its id and its type."""
+    """Accept every stream of a connection until the peer hangs up; ``opened`` is given its id and its type."""
     headers = Headers()
     for frame in frames(source):
         if frame.kind == SYN_STREAM:
