@@ -56,25 +56,39 @@ def test_each_request_is_answered_by_a_line(
 
     stages = ["RequestReceived"]
     assert [json.loads(line) for line in capsys.readouterr().out.splitlines()] == [
-        {"level": "None", "rule": 0, "line": 5, "omitStages": stages, "omitManagedFields": False},
+        {
+            "level": "None", "rule": 0, "line": 5, "omitStages": stages, "omitManagedFields": False,
+            "apiGroup": "", "groups": ["system:authenticated"],
+        },
         {
             "level": "Request", "rule": 1, "line": 7,
             "omitStages": ["RequestReceived", "ResponseStarted"], "omitManagedFields": True,
+            "apiGroup": "", "groups": ["dev", "system:authenticated"],
         },
-        {"level": "Metadata", "rule": 2, "line": 11, "omitStages": stages, "omitManagedFields": False},
-        {"level": "None", "rule": None, "line": None, "omitStages": stages, "omitManagedFields": False},
+        {
+            "level": "Metadata", "rule": 2, "line": 11, "omitStages": stages, "omitManagedFields": False,
+            "apiGroup": None, "groups": ["system:authenticated"],
+        },
+        {
+            "level": "None", "rule": None, "line": None, "omitStages": stages, "omitManagedFields": False,
+            "apiGroup": "", "groups": None,
+        },
     ]  # fmt: skip
 
 
 @pytest.mark.parametrize(
     ("text", "says"),
     [
-        ('{"verb": "get"}\n{verb}\n', ":2:1: not JSON"),
+        ('{"verb": "get", "path": "/"}\n{verb}\n', ":2:1: not JSON"),
         ("[]\n", ":1:1: expected a JSON object, found a list"),
         ('{"verbs": ["get"]}\n', ':1:1: unknown key "verbs"; expected one of apiGroup'),
         ('{"verb": 1}\n', ":1:1: verb: expected a string, found 1"),
         ('{"groups": "dev"}\n', ':1:1: groups: expected a list of strings, found "dev"'),
         ('{"verb": "get", "path": ""}\n', ":1:1: path is empty"),
+        ('{"verb": "get"}\n', ":1:1: neither resource nor path is given"),
+        ('{"verb": "get", "resource": "secret"}\n', ":1:1: there is no resource 'secret': did you mean secrets?"),
+        ('{"verb": "get", "resource": "deployments", "apiGroup": ""}\n', ":1:1: the core group has no deployments"),
+        ('{"verb": "get", "path": "healthz"}\n', ":1:1: the path 'healthz' has no leading slash"),
         ('{"verb": "get", "verb": "list"}\n', ':1:1: duplicate key "verb"'),
         ("[" * 100_000, ":1:1: not JSON: it is nested deeper"),
     ],
@@ -212,7 +226,9 @@ def test_a_refused_policy_answers_nothing(tmp_path: Path, capsys: pytest.Capture
 
 def explained(capsys: pytest.CaptureFixture[str], policy: str, *options: str) -> list[str]:
     assert main(["explain", policy, *options]) == 0
-    return [line.removeprefix(policy) for line in capsys.readouterr().out.splitlines()]
+    request, *lines = capsys.readouterr().out.splitlines()
+    assert request.startswith("request: ")
+    return [line.removeprefix(policy) for line in lines]
 
 
 def test_the_deciding_rule_is_told_with_the_reasons_why_no_earlier_one_decides(
@@ -233,6 +249,72 @@ def test_a_rule_that_comes_too_late_is_told(policy: str, capsys: pytest.CaptureF
         ":5: rule 1 decides: not recorded (level None)",
         ":11: rule 3: Metadata: would match too, but the first match wins",
     ]
+
+
+SIGNED_IN = """\
+apiVersion: audit.k8s.io/v1
+kind: Policy
+rules:
+- {level: None, userGroups: ["system:authenticated"], nonResourceURLs: ["/version"]}
+- {level: Request, userGroups: ["system:serviceaccounts:shop"]}
+- {level: Metadata}
+"""
+
+
+@pytest.mark.parametrize(
+    ("options", "request_line", "decides"),
+    [
+        (["--user", "alice", "--path", "/version"], "get /version by alice (system:authenticated)", "rule 1"),
+        (["--user", "alice", "--path", "/version", "--exact-groups"], "get /version by alice (in no group)", "rule 3"),
+        (
+            ["--user", "system:serviceaccount:shop:robot", "--resource", "pods", "--namespace", "shop"],
+            (
+                "get pods in namespace shop by system:serviceaccount:shop:robot "
+                "(system:serviceaccounts, system:serviceaccounts:shop, system:authenticated)"
+            ),
+            "rule 2",
+        ),
+        (["--unauthenticated", "--path", "/version"], "get /version after a failed authentication", "rule 3"),
+        (
+            ["--user", "system:anonymous", "--path", "/version"],
+            "by system:anonymous (system:unauthenticated)",
+            "rule 3",
+        ),
+    ],
+)
+def test_a_user_is_in_the_groups_that_the_server_adds(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], options: list[str], request_line: str, decides: str
+) -> None:
+    """What explain says of a user is what an API server decides about a request of this user."""
+    path = tmp_path / "policy.yaml"
+    path.write_text(SIGNED_IN)
+
+    assert main(["explain", str(path), "--verb", "get", *options]) == 0
+
+    lines = capsys.readouterr().out.splitlines()
+    assert request_line in lines[0]
+    assert f"{decides} decides" in lines[1]
+
+
+@pytest.mark.parametrize(
+    ("options", "says"),
+    [
+        (["--verb", "get", "--resource", "secret"], "there is no resource 'secret': did you mean secrets?"),
+        (["--verb", "get", "--resource", "Pods"], "did you mean pods?"),
+        (["--verb", "get", "--resource", "secrets.v1"], "there is no API group 'v1' (it is a version)"),
+        (["--verb", "delet", "--resource", "pods"], "'delet' is no verb of a resource: did you mean delete?"),
+        (["--verb", "exec", "--resource", "pods"], "did you mean the verb create on pods/exec?"),
+        (["--verb", "get", "--path", "healthz"], "did you mean /healthz?"),
+    ],
+)
+def test_a_request_that_nobody_can_send_is_an_error_with_a_suggestion(
+    policy: str, capsys: pytest.CaptureFixture[str], options: list[str], says: str
+) -> None:
+    assert main(["explain", policy, "--user", "alice", *options]) == 2
+
+    output = capsys.readouterr()
+    assert says in output.err
+    assert output.out == ""
 
 
 def test_nothing_decides_about_a_subresource_that_no_rule_names(

@@ -116,7 +116,7 @@ def _policy(data: bytes, path: Path) -> None:
 
 
 def _requests(data: bytes, path: Path) -> None:
-    list(evaluate_lines(POLICY, data.splitlines(keepends=True), path.name))
+    list(evaluate_lines(POLICY, data.splitlines(keepends=True), path.name, load_served("1.37")))
 
 
 def _log(data: bytes, path: Path) -> None:

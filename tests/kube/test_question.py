@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import pytest
 
+from auditproof.kube.attributes import Attributes
 from auditproof.kube.discovery import load_served
 from auditproof.kube.identity import Identity
-from auditproof.kube.question import NoSuchRequest, check_path, implied_groups, resolve_resource
+from auditproof.kube.question import NoSuchRequest, implied_groups, path_question, resolve_resource
 
 SERVED = load_served("1.37")
 
@@ -102,11 +103,11 @@ def test_what_does_not_exist_is_refused_with_what_may_be_meant(
 )
 def test_a_path_that_is_none_is_refused(verb: str, path: str, meant: str) -> None:
     with pytest.raises(NoSuchRequest) as refused:
-        check_path(verb, path)
+        path_question(None, verb, path)
 
     assert meant in str(refused.value)
 
 
 @pytest.mark.parametrize(("verb", "path"), [("get", "/healthz"), ("head", "/"), ("post", "/version"), ("get", "/api")])
 def test_a_path_that_is_one_is_taken(verb: str, path: str) -> None:
-    check_path(verb, path)
+    assert path_question(None, verb, path) == Attributes(None, verb, path=path, resource_request=False)

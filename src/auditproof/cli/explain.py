@@ -16,7 +16,11 @@ EPILOG = """\
 The first rule that matches a request decides how it is recorded. explain shows this rule, why each earlier rule does
 not match, and which later rules would have matched.
 
-Exit codes: 0 done; 2 unusable options, or the policy cannot be used.
+The user is in the groups that the API server's authentication adds: system:authenticated, and for a service account
+system:serviceaccounts and system:serviceaccounts:NAMESPACE, for a node system:nodes. --exact-groups adds none, as for
+the API server's own requests. A verb, resource or path that no API server serves is an error.
+
+Exit codes: 0 done; 2 unusable options, a request that nobody can send, or a policy that cannot be used.
 
 examples:
   auditproof explain policies/prod.yaml --user alice --group dev --verb get --resource pods/log --namespace shop
@@ -33,6 +37,9 @@ def declare(parser: ArgumentParser) -> None:
     who.add_argument("--user", default="", help="user name, such as alice or system:serviceaccount:shop:web")
     who.add_argument("--unauthenticated", action="store_true", help="the request failed authentication (401)")
     parser.add_argument("--group", action="append", default=[], help="group of the user; may be repeated")
+    parser.add_argument(
+        "--exact-groups", action="store_true", help="add no group: the user is in those given by --group and no other"
+    )
     parser.add_argument("--verb", required=True, help="API verb: get, list, watch, create, update, patch, delete, ...")
     what = parser.add_mutually_exclusive_group(required=True)
     what.add_argument("--resource", help="resource[.group][/subresource], such as pods/log or deployments.apps/scale")
@@ -50,24 +57,32 @@ def execute(options: Namespace) -> int:
     from auditproof.audit.policy.load import load_policy
 
     policy = load_policy(options.policy, kubernetes=options.kubernetes)
-    output.tell(render(explain(policy, _attributes(options))))
+    attributes = _attributes(options)
+    output.tell(f"request: {attributes}")
+    output.tell(render(explain(policy, attributes)))
     return 0
 
 
 def _attributes(options: Namespace) -> Attributes:
-    from auditproof.kube.attributes import Attributes, UserInfo
-    from auditproof.kube.resources import split_resource
+    from auditproof.errors import AuditproofError
+    from auditproof.kube.discovery import load_served
+    from auditproof.kube.question import NoSuchRequest, path_question, resource_question, user_of
 
-    user = None if options.unauthenticated else UserInfo(options.user, tuple(options.group))
-    if options.path is not None:
-        return Attributes(user, options.verb, path=options.path, resource_request=False)
-    group, resource, subresource = split_resource(options.resource)
-    return Attributes(
-        user,
-        options.verb,
-        namespace=options.namespace,
-        api_group=group,
-        resource=resource,
-        subresource=subresource,
-        name=options.name,
-    )
+    user = None if options.unauthenticated else user_of(options.user, options.group, exact=options.exact_groups)
+    try:
+        if options.path is not None:
+            return path_question(user, options.verb, options.path)
+        full, _, subresource = options.resource.partition("/")
+        resource, dot, group = full.partition(".")
+        return resource_question(
+            load_served(options.kubernetes),
+            user,
+            options.verb,
+            resource,
+            subresource,
+            group if dot else None,
+            namespace=options.namespace,
+            name=options.name,
+        )
+    except NoSuchRequest as error:
+        raise AuditproofError(f"explain: {error}") from None

@@ -47,6 +47,19 @@ class Attributes:
     path: str = ""
     resource_request: bool = True
 
+    def __str__(self) -> str:
+        """One line, e.g. ``get pods/log web in namespace shop by alice (dev, system:authenticated)``."""
+        if self.resource_request:
+            plural = f"{self.resource}.{self.api_group}" if self.api_group else self.resource
+            what = f"{plural}/{self.subresource}" if self.subresource else plural
+            what += f" {self.name}" if self.name else ""
+            what += f" in namespace {self.namespace}" if self.namespace else ""
+        else:
+            what = self.path
+        if self.user is None:
+            return f"{self.verb} {what} after a failed authentication"
+        return f"{self.verb} {what} by {self.user.name or 'a user'} ({', '.join(self.user.groups) or 'in no group'})"
+
 
 class NotAudited(ValueError):
     """The API server cannot parse this path: it returns 500 before it consults the policy, and records nothing."""

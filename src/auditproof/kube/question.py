@@ -9,7 +9,7 @@ from __future__ import annotations
 import difflib
 from typing import TYPE_CHECKING
 
-from auditproof.kube.attributes import attributes_of
+from auditproof.kube.attributes import Attributes, UserInfo, attributes_of
 from auditproof.kube.identity import ANONYMOUS, AUTHENTICATED, UNAUTHENTICATED
 from auditproof.kube.resources import RESOURCES
 
@@ -83,8 +83,16 @@ def implied_groups(user: str, groups: Iterable[str] = ()) -> tuple[str, ...]:
     return tuple(dict.fromkeys(found))
 
 
-def check_path(verb: str, path: str) -> None:
-    """Raise NoSuchRequest if no client can send ``verb`` (an HTTP method in lower case) to a non-resource ``path``."""
+def user_of(name: str, groups: Iterable[str], *, exact: bool) -> UserInfo:
+    """Return the user called ``name`` in ``groups`` and, unless ``exact``, in the groups that are implied."""
+    return UserInfo(name, tuple(groups) if exact else implied_groups(name, groups))
+
+
+def path_question(user: UserInfo | None, verb: str, path: str) -> Attributes:
+    """Return the request of ``user`` (None: a failed authentication) for a non-resource ``path``.
+
+    ``verb`` is an HTTP method in lower case. Raises NoSuchRequest if no client can send it.
+    """
     if verb not in PATH_VERBS:
         raise NoSuchRequest(f"{verb!r} is no verb of a path: {_meant(verb, PATH_VERBS)}")
     if not path.startswith("/"):
@@ -94,6 +102,27 @@ def check_path(verb: str, path: str) -> None:
         within = f".{asked.api_group}" if asked.api_group else ""
         part = f"/{asked.subresource}" if asked.subresource else ""
         raise NoSuchRequest(f"{path} is a request for a resource: did you mean {asked.resource}{within}{part}?")
+    return Attributes(user, verb, path=path, resource_request=False)
+
+
+def resource_question(
+    served: Served,
+    user: UserInfo | None,
+    verb: str,
+    resource: str,
+    subresource: str,
+    group: str | None,
+    *,
+    version: str = "",
+    namespace: str = "",
+    name: str = "",
+) -> Attributes:
+    """Return the request of ``user`` for ``resource``; ``group`` None is the first API group that serves it.
+
+    Raises NoSuchRequest as resolve_resource does.
+    """
+    found = resolve_resource(served, verb, resource, subresource, group)
+    return Attributes(user, verb, namespace, found, version, resource, subresource, name)
 
 
 def resolve_resource(served: Served, verb: str, resource: str, subresource: str, group: str | None) -> str:
