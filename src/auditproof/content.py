@@ -1,4 +1,4 @@
-"""Where the content is: suites, fixtures and clusters, in a checkout or in an installed wheel."""
+"""Locates suites, fixtures and clusters, in a checkout or in an installed wheel."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from pathlib import Path
 
 
 def root() -> Path:
-    """The folder that holds ``suites``, ``fixtures`` and ``clusters``."""
+    """Return the folder that contains ``suites``, ``fixtures`` and ``clusters``."""
     package = Path(__file__).resolve().parent
     installed = package / "content"
     return installed if installed.is_dir() else package.parent.parent

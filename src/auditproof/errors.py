@@ -2,14 +2,14 @@
 
 ::
 
-    AuditproofError            anything that auditproof reports to its user in plain words
-    ├── SourceError            a file of the user's (policy, cases, profile) cannot be used
-    │   ├── NotYaml            it is not even YAML (or JSON)
+    AuditproofError            an error that is reported to the user in plain words
+    ├── SourceError            a file of the user (policy, cases, profile) cannot be used
+    │   ├── NotYaml            it is not YAML (or JSON)
     │   └── PolicyRefused      the API server would refuse to start with this policy
-    ├── ClusterError           a cluster could not be had, or is gone
-    │   ├── BinaryNotFound     etcd or kube-apiserver is nowhere to be found, downloaded or built
-    │   └── ServerDied         a server ended by itself; carries its own last words
-    ├── WireError              a request of the set-up was not answered as it must be
+    ├── ClusterError           a cluster could not be started or reached, or is gone
+    │   ├── BinaryNotFound     etcd or kube-apiserver could not be found, downloaded or built
+    │   └── ServerDied         a server exited unexpectedly; has its last log lines
+    ├── WireError              a set-up request got an unexpected response
     └── LogUnreadable          the audit log cannot be read
 
 Each message says what happened, where, what was expected and what to do.
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
 
-SHOWN_PROBLEMS = 50  # of one file: whoever has more of them has one mistake, made many times
+SHOWN_PROBLEMS = 50  # per file; more of them are usually one mistake, repeated
 
 
 class AuditproofError(Exception):
@@ -41,7 +41,7 @@ class AuditproofError(Exception):
 
 @dataclass(frozen=True, slots=True, order=True)
 class Position:
-    """A place in a file; ``line`` and ``column`` count from 1."""
+    """A position in a file; ``line`` and ``column`` count from 1."""
 
     path: str
     line: int
@@ -53,7 +53,7 @@ class Position:
 
 @dataclass(frozen=True, slots=True)
 class Problem:
-    """One thing that is wrong at one place of a file."""
+    """One problem at one position in a file."""
 
     position: Position
     message: str
@@ -81,7 +81,7 @@ class SourceError(AuditproofError):
 
 
 class NotYaml(SourceError):
-    """A text is not YAML, or not JSON where JSON is expected; ``server_message`` is what kube-apiserver says of it."""
+    """A text is not YAML, or not JSON where JSON is expected; ``server_message`` is kube-apiserver's message."""
 
     def __init__(self, problems: Sequence[Problem], server_message: str) -> None:
         self.server_message = server_message
@@ -91,7 +91,7 @@ class NotYaml(SourceError):
 class PolicyRefused(SourceError):
     """The API server would refuse to start with this policy.
 
-    ``server_message`` is the text that kube-apiserver itself prints for it (without the file name).
+    ``server_message`` is kube-apiserver's own message (without the file name).
 
     >>> from auditproof import PolicyRefused, parse_policy
     >>> try:
@@ -107,19 +107,19 @@ class PolicyRefused(SourceError):
 
 
 class ClusterError(AuditproofError):
-    """A cluster could not be had, or it is gone."""
+    """A cluster could not be started or reached, or is gone."""
 
 
 class BinaryNotFound(ClusterError):
-    """A server binary is nowhere to be found; the message lists every place that was tried."""
+    """No server binary was found; the message lists every location that was tried."""
 
 
 class ServerDied(ClusterError):
-    """A server ended by itself; the message ends with the server's own last words."""
+    """A server exited unexpectedly; the message ends with its last log lines."""
 
 
 class WireError(AuditproofError):
-    """A request of the set-up (never a judged action) was not answered as it must be."""
+    """A set-up request (never a judged action) got an unexpected response."""
 
 
 class LogUnreadable(AuditproofError):

@@ -1,6 +1,6 @@
 """The one way to wait: for a named thing, until a deadline.
 
-A wait is never a proof. What it waits for is either seen, or the caller says what was not seen and for how long.
+A wait is never a proof: either the event is observed, or the caller reports what was not observed, and for how long.
 """
 
 from __future__ import annotations
@@ -18,11 +18,11 @@ T = TypeVar("T")
 
 
 class TimedOut(AuditproofError):
-    """What was waited for did not happen in time."""
+    """The event did not happen before the deadline."""
 
 
 def wait_until(look: Callable[[], T | None], *, what: str, timeout_s: float, pause_s: float = 0.02) -> T:
-    """Return the first answer of ``look`` that is not None.
+    """Call ``look`` repeatedly and return its first result that is not None.
 
     ``what`` completes the sentence "waited for ...". Raises TimedOut after ``timeout_s`` seconds.
     """
@@ -30,6 +30,6 @@ def wait_until(look: Callable[[], T | None], *, what: str, timeout_s: float, pau
     never = threading.Event()
     while (answer := look()) is None:
         if time.monotonic() >= deadline:
-            raise TimedOut(f"waited {timeout_s:g} s for {what}, in vain")
+            raise TimedOut(f"timed out after {timeout_s:g} s waiting for {what}")
         never.wait(pause_s)
     return answer

@@ -197,7 +197,7 @@ def test_the_baseline_is_clean() -> None:
         ("[{group: '*', resources: [deploymnets]}]", 'Did you mean "deployments"?'),
         (
             "[{group: apps, resources: [zzz]}]",
-            "Remove it, or name the resource as it stands in `kubectl api-resources`.",
+            "Remove it, or use the name from `kubectl api-resources`.",
         ),
     ],
 )
@@ -227,7 +227,7 @@ def test_a_living_pattern_is_not(pattern: str) -> None:
         ("exec", "Name the subresource instead: resources: [pods/exec]; the verbs are get and create."),
         (
             "impersonate",
-            "Remove it: impersonate is only asked of the authorizer, within requests that have other verbs.",
+            "Remove it: only the authorizer checks impersonate, for requests that have other verbs.",
         ),
         ("zzz", "Verbs are get, list, watch, create, update, patch, delete, deletecollection, proxy."),
     ],
@@ -670,13 +670,13 @@ def test_a_stage_that_is_omitted_twice_makes_no_difference_to_events() -> None:
 @pytest.mark.parametrize(
     ("rule", "code", "told"),
     [
-        ("users: ['*']", "AP302", "only a user with this very name matches"),
-        ("userGroups: ['team-*']", "AP302", "only a group with this very name matches"),
-        ("namespaces: ['*']", "AP303", "only a request that names this very text matches"),
-        ("namespaces: [Shop]", "AP303", "is no name that a namespace can have"),
+        ("users: ['*']", "AP302", "it matches only a user with this literal name"),
+        ("userGroups: ['team-*']", "AP302", "it matches only a group with this literal name"),
+        ("namespaces: ['*']", "AP303", "it matches only a request with this literal text in its path"),
+        ("namespaces: [Shop]", "AP303", "is not a valid namespace name"),
         ("verbs: ['*']", "AP301", 'only a request for a path with the HTTP method "*" has the verb "*"'),
         ("verbs: ['*'], namespaces: [shop]", "AP301", 'no request has the verb "*"'),
-        ("resources: [{resources: ['*/*']}]", "AP304", '"*/*" matches nothing that is served'),
+        ("resources: [{resources: ['*/*']}]", "AP304", '"*/*" matches no served resource'),
         ("nonResourceURLs: ['*']", "AP203", "its request line has * for a path"),
     ],
 )

@@ -231,7 +231,7 @@ def test_a_sentinel_that_is_not_recorded_is_a_doubt(server: FakeServer, make: Ca
     fence = close(fence_of, sent)
 
     (doubt,) = fence.doubts_about(sent)
-    assert "the fence was not seen: waited 0.05 s for the event of the sentinel" in doubt
+    assert "the fence was not seen: timed out after 0.05 s waiting for the event of the sentinel" in doubt
     assert fence.text == ""
     assert "id-1" in fence.events
 

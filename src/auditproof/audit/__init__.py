@@ -1,1 +1,1 @@
-"""What an audit policy decides, and the events that an API server writes by it. Pure."""
+"""audit.k8s.io/v1: policies, decisions about requests, and events. Pure."""

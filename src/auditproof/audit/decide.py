@@ -1,4 +1,4 @@
-"""decide(policy, attributes): what the API server's evaluator answers, with the rule that decided.
+"""decide(policy, attributes) returns the Decision of the API server's policy evaluator, with the deciding rule.
 
 Source of the semantics: staging/src/k8s.io/apiserver/pkg/audit/policy/checker.go.
 """
@@ -37,7 +37,7 @@ class Decision:
 
 @dataclass(frozen=True, slots=True)
 class NoMatch:
-    """Why a rule does not match: the condition that fails (the name of its field), and a sentence about it."""
+    """Why a rule does not match: the failing condition (its field in audit.k8s.io/v1), and an explanation."""
 
     condition: str
     text: str
@@ -61,7 +61,7 @@ def decide(policy: Policy, attributes: Attributes) -> Decision:
 
 
 def decided_by(policy: Policy, rule: PolicyRule | None) -> Decision:
-    """What ``policy`` says about the requests that ``rule`` decides; None is no rule."""
+    """Return the Decision for requests that ``rule`` decides; None means that no rule matches."""
     if rule is None:
         return Decision(Level.NONE, policy.omit_stages, policy.omit_managed_fields, None)
     inherited = rule.omit_managed_fields is None
@@ -70,7 +70,7 @@ def decided_by(policy: Policy, rule: PolicyRule | None) -> Decision:
 
 
 def no_match(rule: PolicyRule, attributes: Attributes) -> NoMatch | None:
-    """None where ``rule`` matches, else the first condition that it fails (ruleMatches)."""
+    """Return None if ``rule`` matches, else the first condition that fails (ruleMatches)."""
     return _user_reason(rule, attributes) or _verb_reason(rule, attributes) or _target_reason(rule, attributes)
 
 
@@ -104,7 +104,7 @@ def _target_reason(rule: PolicyRule, attributes: Attributes) -> NoMatch | None:
 
 def _path_reason(rule: PolicyRule, attributes: Attributes) -> NoMatch | None:
     if attributes.resource_request:
-        return NoMatch("nonResourceURLs", "it is a resource request, the rule is for nonResourceURLs")
+        return NoMatch("nonResourceURLs", "this is a resource request, the rule matches only nonResourceURLs")
     if any(_path_matches(attributes.path, pattern) for pattern in rule.non_resource_urls):
         return None
     text = f"path {attributes.path!r} is not matched by nonResourceURLs {_list(rule.non_resource_urls)}"
@@ -112,14 +112,14 @@ def _path_reason(rule: PolicyRule, attributes: Attributes) -> NoMatch | None:
 
 
 def _path_matches(path: str, pattern: str) -> bool:
-    """A trailing ``*`` is a raw string prefix: it knows no path segments (pathMatches)."""
+    """A trailing ``*`` matches any string prefix, regardless of path segments (pathMatches)."""
     return pattern in ("*", path) or (pattern.endswith("*") and path.startswith(pattern.removesuffix("*")))
 
 
 def _resource_reason(rule: PolicyRule, attributes: Attributes) -> NoMatch | None:
     if not attributes.resource_request:
         condition = "resources" if rule.resources else "namespaces"
-        return NoMatch(condition, "it is not a resource request, the rule is for resources or namespaces")
+        return NoMatch(condition, "this is not a resource request, the rule matches only resources or namespaces")
     if rule.namespaces and attributes.namespace not in rule.namespaces:
         text = f"namespace {attributes.namespace!r} is not in namespaces {_list(rule.namespaces)}"
         return NoMatch("namespaces", text)
@@ -139,7 +139,7 @@ def _resource_matches(entry: GroupResources, attributes: Attributes) -> bool:
 
 
 def _pattern_matches(pattern: str, attributes: Attributes) -> bool:
-    """``pods/*`` also matches pods itself, and ``pods`` does not match pods/log (ruleMatchesResource)."""
+    """``pods/*`` also matches pods, and ``pods`` does not match pods/log (ruleMatchesResource)."""
     resource, subresource = attributes.resource, attributes.subresource
     full = f"{resource}/{subresource}" if subresource else resource
     if pattern in ("*", full):

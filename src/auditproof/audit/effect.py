@@ -1,4 +1,4 @@
-"""What a policy's Decision means for the audit log: the level, and the stages that remain. Pure."""
+"""The effect of a Decision on the audit log: the level and the remaining stages. Pure."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ WITH_BODIES = frozenset({Level.REQUEST, Level.REQUEST_RESPONSE})
 
 @dataclass(frozen=True, slots=True)
 class Effect:
-    """Level, the stages that are not omitted, and whether managedFields are; nothing at all at level None.
+    """The level, the stages that are not omitted, and whether managedFields are omitted; NOTHING at level None.
 
     Two requests with equal Effects are recorded alike.
     """
@@ -27,7 +27,7 @@ class Effect:
 
     @property
     def recorded(self) -> bool:
-        """Whether a request leaves any event that does not need a panic."""
+        """Whether a request leaves any event other than that of a panic."""
         return bool(self.stages - {Stage.PANIC})
 
     def __str__(self) -> str:
@@ -38,7 +38,7 @@ NOTHING = Effect(Level.NONE, frozenset(), omit_managed_fields=False)
 
 
 def effect_of(decision: Decision, *, failed: bool) -> Effect:
-    """What ``decision`` comes to for a request, ``failed`` where its authentication fails.
+    """Return the Effect of ``decision`` on a request; ``failed``: its authentication fails.
 
     Without bodies there are no managedFields to omit, and without a stage nothing is recorded.
     """

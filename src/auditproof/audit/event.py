@@ -1,4 +1,4 @@
-"""The nouns of the audit log: Level, Stage, AuditEvent.
+"""Level, Stage and AuditEvent.
 
 Spelled and ordered as in ``audit.k8s.io/v1`` (staging/src/k8s.io/apiserver/pkg/apis/audit/v1/types.go).
 """

@@ -1,12 +1,12 @@
-"""One line of an audit log as JSON, held against the types of audit.k8s.io/v1 Event. Pure.
+"""Decodes one line of an audit log and checks it against the types of audit.k8s.io/v1 Event. Pure.
 
-A line may hold what any client wanted to stand there: a patch is recorded as it was sent, and an object of a custom
-resource may be nested 10,000 deep. So nothing here recurses deeper than DEEPEST levels, and what leaves here has the
-types that everybody relies on; what has not is refused with one sentence, and its line is the only one that suffers.
+A client decides much of a line's content: a patch is recorded as sent, and an object of a custom resource may be nested
+10,000 levels deep. So nothing here recurses deeper than DEEPEST levels, and the result has the types that its readers
+rely on. A line that does not is rejected with one sentence; other lines are not affected.
 
 Sources: staging/src/k8s.io/apiserver/pkg/apis/audit/v1/types.go, k8s.io/api authentication/v1 (UserInfo), apimachinery
-pkg/apis/meta/v1 (Status, MicroTime); encoding/json for what Go takes: null is a field that is not there, an unknown
-field is passed over, and an integer has no fraction.
+pkg/apis/meta/v1 (Status, MicroTime); encoding/json for what Go accepts: a null field counts as absent, an
+unknown field is ignored, and an integer has no fraction.
 """
 
 from __future__ import annotations
@@ -22,11 +22,11 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-DEEPEST = 100  # levels of an event that are read; nothing that is written by hand is nested deeper
+DEEPEST = 100  # levels of an event that are read; no hand-written object is nested deeper
 BODIES = frozenset({"requestObject", "responseObject"})
 NOT_READ = f"<not read: nested deeper than {DEEPEST} levels>"
 _DEEPEST_OF_GO = 10_000  # encoding/json scanner.go maxNestingDepth: no API server writes more
-_MOST_DIGITS = 400  # of an integer that Python is to hold; a longer one stays text
+_MOST_DIGITS = 400  # of an integer that is converted; a longer one stays text
 _INT32 = 2**31
 _SHOWN = 60
 _SPACE = " \t\r\n"
@@ -40,17 +40,17 @@ _Form: TypeAlias = "type[str] | Callable[[Any], None]"
 
 
 class _Repeated(dict[str, Any]):
-    """An object in which ``key`` is there twice. In a body any client can write that, and the last one counts."""
+    """An object with the duplicate key ``key``. A client can send such a body; the last value counts."""
 
     __slots__ = ("key",)
     key: str
 
 
 def decode(line: bytes) -> Any:
-    """The JSON value of ``line``; of what is nested deeper than DEEPEST levels only NOT_READ is left.
+    """Return the JSON value of ``line``; values nested deeper than DEEPEST levels are replaced with NOT_READ.
 
-    What Python or a report cannot hold is kept as text (an integer of thousands of digits, a number that is infinite),
-    and half of a surrogate pair becomes U+FFFD, as in Go. Raises ValueError where the line is not JSON in UTF-8.
+    Numbers that Python or a report cannot hold stay text (integers of thousands of digits, infinite ones), and half of
+    a surrogate pair becomes U+FFFD, as in Go. Raises ValueError if the line is not JSON in UTF-8.
     """
     text = line.decode().strip(_SPACE)
     try:
@@ -58,7 +58,7 @@ def decode(line: bytes) -> Any:
     except RecursionError:
         value, end = _in_pieces(text), len(text)
     if end != len(text):
-        raise ValueError(f"something follows the JSON: {shown(text[end:])}")
+        raise ValueError(f"unexpected text after the JSON: {shown(text[end:])}")
     if type(value) is dict and not value.keys().isdisjoint(BODIES) and _is_deep(value, text):
         value = _in_pieces(text)
     return _mended(value) if _HALF.search(text) else value
@@ -78,7 +78,7 @@ def _with_key(found: dict[str, Any], key: str) -> _Repeated:
 
 
 def repeated_key(value: Any) -> str | None:
-    """The key that is twice in an object that ``decode`` has given, or None."""
+    """The duplicate key of an object returned by ``decode``, or None."""
     return value.key if isinstance(value, _Repeated) else None
 
 
@@ -101,7 +101,7 @@ _DECODER = json.JSONDecoder(
 
 
 def _is_deep(value: Any, text: str) -> bool:
-    """Whether a value is nested deeper than DEEPEST; ``text`` is how it is written."""
+    """Whether a value is nested deeper than DEEPEST; ``text`` is its JSON."""
     if text.count("{") + text.count("[") <= DEEPEST:
         return False
     level = [value]
@@ -114,7 +114,7 @@ def _is_deep(value: Any, text: str) -> bool:
 
 
 def _in_pieces(text: str) -> Any:
-    """The value of a deep text: what is cut off is decoded by itself, so that it is known to be JSON, and left out."""
+    """The value of a deeply nested text; parts that are cut off are still checked to be JSON."""
     cuts: list[list[str]] = [[]]
     depth = at = 0
     for found in _BRACKET.finditer(text):
@@ -134,12 +134,12 @@ def _in_pieces(text: str) -> Any:
                 _DECODER.decode(piece)
                 cuts[-1].append(json.dumps(NOT_READ))
     if len(cuts) > 1:
-        raise ValueError("it ends within an object or a list")
+        raise ValueError("it ends inside an object or a list")
     return _DECODER.decode("".join([*cuts[0], text[at:]]))
 
 
 def _mended(value: Any) -> Any:
-    """No deeper than DEEPEST: it was cut there."""
+    """Recurses at most DEEPEST levels: deeper values were cut off."""
     if isinstance(value, str):
         return _SURROGATE.sub("\ufffd", value)
     if isinstance(value, list):
@@ -151,9 +151,9 @@ def _mended(value: Any) -> Any:
 
 
 def check_event(raw: Any) -> None:
-    """Hold a decoded line against the types of audit.k8s.io/v1 Event; a field that is null is taken out of it.
+    """Check a decoded line against the types of audit.k8s.io/v1 Event; null fields are removed from it.
 
-    Raises ValueError where the API server could not have written it.
+    Raises ValueError if the API server could not have written it.
     """
     try:
         _hold(raw, _EVENT)
@@ -162,7 +162,7 @@ def check_event(raw: Any) -> None:
 
 
 def shown(value: Any) -> str:
-    """A value in few words, for a message."""
+    """A short form of a value, for a message."""
     if isinstance(value, dict):
         return "an object"
     if isinstance(value, list):
@@ -172,20 +172,20 @@ def shown(value: Any) -> str:
 
 
 class _Misfit(Exception):
-    """A value of another type than its place demands; ``path`` goes from the inside out."""
+    """A value of the wrong type; ``path`` goes from the inside out."""
 
     def __init__(self, value: Any, expected: str) -> None:
         self.path: list[str] = []
         self._text = f" is {shown(value)}, not {expected}"
         if isinstance(value, _Repeated):
-            self._text = f" holds the key {shown(value.key)} twice"
+            self._text = f" has the duplicate key {shown(value.key)}"
 
     def __str__(self) -> str:
         return f"{'.'.join(reversed(self.path)) or 'the line'}{self._text}"
 
 
 def _hold(value: Any, forms: Mapping[str, _Form]) -> None:
-    """An object of which these fields are known; this is called for every line, and so it is written to be fast."""
+    """An object with these known fields. Called for every line, so written for speed."""
     if type(value) is not dict:
         raise _Misfit(value, "an object")
     nulls = []
@@ -206,13 +206,13 @@ def _hold(value: Any, forms: Mapping[str, _Form]) -> None:
 
 
 def _unknown(value: Any) -> None:
-    """A field that a later version may have added."""
+    """An unknown field, which a later version may have added."""
     if isinstance(value, dict | list) and _is_deep(value, json.dumps(value)):
         raise _Misfit(value, f"of at most {DEEPEST} levels")
 
 
 def _body(_value: Any) -> None:
-    """What a client has sent or was answered; it was cut where it is too deep."""
+    """A request or response body, possibly cut off below DEEPEST levels."""
 
 
 def _text(value: Any) -> None:
@@ -245,7 +245,7 @@ def _int32(value: Any) -> None:
 
 
 def _moment(value: Any) -> None:
-    """A metav1.MicroTime, such that it is a time in UTC, too."""
+    """A metav1.MicroTime that can be converted to UTC."""
     try:
         if type(value) is str and (_as_written_by_go(value) or _TIME.fullmatch(value)):
             moment = datetime.fromisoformat(value)
@@ -254,11 +254,11 @@ def _moment(value: Any) -> None:
             return
     except (ValueError, OverflowError):
         pass
-    raise _Misfit(value, "a time as in RFC 3339")
+    raise _Misfit(value, "an RFC 3339 time")
 
 
 def _as_written_by_go(value: str) -> bool:
-    """Whether all marks stand where they do in 2006-01-02T15:04:05.000000Z; that the rest are digits is seen later."""
+    """Whether the punctuation is that of 2006-01-02T15:04:05.000000Z; the digits are checked later."""
     return value[4:20:3] == "--T::." and value[26:] == "Z"
 
 

@@ -1,4 +1,4 @@
-"""Which rule decides about a request, why no earlier one does, and which later ones never get to."""
+"""Explains a Decision: which rule decides, why no earlier one does, and which later ones would also match."""
 
 from __future__ import annotations
 
@@ -53,11 +53,11 @@ def explain(policy: Policy, attributes: Attributes) -> Explanation:
 
 
 def render(explanation: Explanation) -> str:
-    """The explanation as lines of text: the deciding rule first."""
+    """The explanation as text, the deciding rule first."""
     lines = [_deciding_line(explanation)]
     lines += [f"{_place(explanation, rule)}: does not match: {reason}" for rule, reason in explanation.earlier]
     lines += [
-        f"{_place(explanation, rule)}: {rule.level}: would match too, but the first match wins"
+        f"{_place(explanation, rule)}: {rule.level}: would also match, but the first match wins"
         for rule in explanation.shadowed
     ]
     return "\n".join(map(printable, lines))
@@ -71,7 +71,7 @@ def _deciding_line(explanation: Explanation) -> str:
 
 
 def effect_of(decision: Decision) -> str:
-    """What a Decision comes to, in words."""
+    """A Decision in words, e.g. ``recorded at level Metadata``."""
     if decision.level is Level.NONE:
         return "not recorded (level None)"
     omitted = ", ".join(in_order(decision.omit_stages))

@@ -1,4 +1,4 @@
-"""Whether a secret stands anywhere in the log, however it is written down. Pure."""
+"""Searches events for a secret in any encoding. Pure."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ if TYPE_CHECKING:
 
     from auditproof.audit.event import AuditEvent
 
-SHORTEST = 12  # bytes: of a shorter secret, too few letters of its base64 are its own
-_GO = str.maketrans({char: f"\\u{ord(char):04x}" for char in "&<>\u2028\u2029"})  # encoding/json, as the log is written
+SHORTEST = 12  # bytes; too few base64 letters of a shorter secret are unambiguous
+_GO = str.maketrans({char: f"\\u{ord(char):04x}" for char in "&<>\u2028\u2029"})  # as encoding/json writes the log
 
 
 @dataclass(frozen=True, slots=True)
 class Leak:
-    """A secret in an event, and how it was written there."""
+    """An event that contains the secret, and the encoding in which it does."""
 
     event: AuditEvent
     disguise: str
@@ -31,14 +31,14 @@ class Leak:
         what = "/".join(filter(None, (reference.get("resource", "a path"), reference.get("subresource"))))
         where = f"{event.source.rpartition('/')[2]}, byte {event.offset}: Audit-ID {event.audit_id}"
         said = f"{who}, {event.raw.get('verb', '')} {what}, {event.stage} at {event.level}"
-        return f"{where} ({said}) holds the secret {self.disguise}"
+        return f"{where} ({said}) contains the secret {self.disguise}"
 
 
 def leaks(events: Iterable[AuditEvent], secret: str) -> Iterator[Leak]:
-    """Every event that holds ``secret`` in some disguise, anywhere: in a key, a value, a text within a text.
+    """Return every event that contains ``secret`` in any encoding: in a key, a value, or a text within a text.
 
-    Both the bytes of its line and what they mean are searched, so that no way of writing JSON hides it.
-    Raises ValueError where the secret is too short to be told from chance.
+    Both the raw bytes of a line and its decoded strings are searched, so that no form of JSON hides the secret.
+    Raises ValueError if the secret is too short to exclude coincidence.
     """
     forms = [(name, form) for name, written in disguises(secret).items() for form in written]
     for event in events:
@@ -49,13 +49,13 @@ def leaks(events: Iterable[AuditEvent], secret: str) -> Iterator[Leak]:
 
 
 def disguises(secret: str) -> dict[str, tuple[str, ...]]:
-    """The ways in which a secret can stand in a line of an audit log, by name: as Go writes it, and as Python does.
+    """The encodings of a secret in a line of an audit log, by name: as Go writes them, and as Python does.
 
-    Raises ValueError where it is shorter than SHORTEST bytes.
+    Raises ValueError if it is shorter than SHORTEST bytes.
     """
     data = secret.encode()
     if len(data) < SHORTEST:
-        raise ValueError(f"a secret to look for needs at least {SHORTEST} bytes, this one has {len(data)}")
+        raise ValueError(f"a secret to search for needs at least {SHORTEST} bytes, this one has {len(data)}")
     once = _escaped(secret)
     within = {
         "as it is": secret,
@@ -74,7 +74,7 @@ def disguises(secret: str) -> dict[str, tuple[str, ...]]:
 
 
 def _as_text(text: str) -> tuple[str, ...]:
-    """How a text stands in a line: escaped once more, since all texts of an event are in JSON."""
+    """A text as it is in a line: escaped once more, since all texts of an event are in JSON."""
     return tuple(dict.fromkeys((text, _escaped(text), _escaped(text).translate(_GO))))
 
 
@@ -83,7 +83,7 @@ def _escaped(text: str) -> str:
 
 
 def _own_letters(encoded: bytes, before: int) -> str:
-    """The letters of a base64 text that depend on nothing around the secret, which begins at byte ``before``."""
+    """The base64 letters that depend only on the secret, which begins at byte ``before``."""
     letters = encoded.decode().rstrip("=")
     cut = len(letters) - (0 if len(letters) % 4 == 0 else 1)
     return letters[{0: 0, 1: 2, 2: 3}[before] : cut]

@@ -1,7 +1,7 @@
-"""What must not stand in a report is taken out of an event before it is written. Pure.
+"""Removes secrets from an event before it goes into a report. Pure.
 
-Keys stay and values go: of a removed value its size and the beginning of its SHA-256 remain, so that two runs can be
-compared and nothing can be read. When in doubt it goes: a report is passed on, an audit log is not.
+Keys stay, values are removed: the size and the beginning of the SHA-256 of a value remain, so that two runs can be
+compared without revealing it. In doubt a value is removed: reports are passed on, audit logs are not.
 """
 
 from __future__ import annotations
@@ -14,22 +14,22 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
-MAX_DEPTH = 64  # deeper than any object of Kubernetes, and far from Python's own limit
-SHOWN_LETTERS = 8  # of the beginning or the end of a secret value: with so many of them a line is not shown
+MAX_DEPTH = 64  # deeper than any Kubernetes object, and far below Python's recursion limit
+SHOWN_LETTERS = 8  # of the beginning or end of a secret; a line with that many is hidden
 MIN_HEADER = 5  # letters of a token's first part that follow "eyJ"; the shortest real one has 17
 
-# By the field's name, wherever it stands in a body: contents of Secrets and ConfigMaps (also inside lists, patches and
-# applied annotations), issued and reviewed tokens, webhook credentials, certificate requests and what came of them
+# By field name, anywhere in a body: contents of Secrets and ConfigMaps (also inside lists, patches and
+# applied annotations), issued and reviewed tokens, webhook credentials, certificate requests and issued certificates
 # (k8s.io/api core/v1, authentication/v1, admissionregistration/v1, certificates/v1).
 _WHOLE = frozenset({"data", "stringData", "binaryData", "token", "caBundle", "certificate", "request"})
 _LAST_APPLIED = "kubectl.kubernetes.io/last-applied-configuration"
-# What custom resources and containers' environments call their secrets; compared with the letters of the name alone.
+# Names of secrets in custom resources and container environments; only the letters of a name are compared.
 _SECRET_NAMES = (
     "password", "passwd", "passphrase", "token", "secret", "credential", "credentials",
     "privatekey", "secretkey", "accesskey", "apikey", "clientkey", "clientkeydata", "kubeconfig", "authorization",
 )  # fmt: skip
 
-# Every pattern is linear: a dotted word is entered at its beginning only, and a key without an end goes to the end.
+# Every pattern is linear: a dotted word is entered only at its beginning, and an unterminated key extends to the end.
 _DOTTED = re.compile(r"(?<![\w.-])[\w.-]++", re.ASCII)
 _BEARER = re.compile(r"(?i)(\b(?:bearer|authorization:\s*basic)\s+)[^\s\"]+")
 _QUERY = re.compile(r"(?i)([?&][\w.-]*(?:token|password|secret|api_?key)=)[^&\s\"]+")
@@ -38,12 +38,12 @@ _NEW_URI = re.compile(r"[?\s\"']")
 _USERINFO = re.compile(r"(?i)(\b(?:https?|wss?|ldaps?|grpcs?)://(?:[^/\s:@\"]{0,256}:)?)[^@/\s\"]++@")
 _PEM = re.compile(r"-----BEGIN [A-Z ]{0,32}PRIVATE KEY-----.*?(?:-----END [A-Z ]{0,32}PRIVATE KEY-----|\Z)", re.DOTALL)
 _ENCODED = re.compile(r"(?:LS0tLS1CRUdJTi|ZXlKaGJHY2)[A-Za-z0-9+/=_-]*")  # base64 of "-----BEGIN " and of a JWT
-# What every one of these patterns needs: most texts have none of it, and are done with at one look.
+# Every one of these patterns needs one of these characters; most texts contain none, and need no further search.
 _SUSPECT = re.compile(r"eyJ|[?&]|://|-----BEGIN|LS0tLS1|ZXlKaG|(?i:bearer|basic)")
 
 
 def redact(event: Mapping[str, Any]) -> dict[str, Any]:
-    """An audit event (audit.k8s.io/v1, as JSON) without secrets; what goes in is not changed."""
+    """Return a copy of an audit event (audit.k8s.io/v1, as JSON) without secrets."""
     return {
         key: _body(value, 0) if key in ("requestObject", "responseObject") else _plain(value, 0)
         for key, value in event.items()
@@ -51,7 +51,7 @@ def redact(event: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def redact_text(text: str) -> str:
-    """A text without what is a secret by its looks: tokens, keys, credentials in URLs."""
+    """Return ``text`` without anything that looks like a secret: tokens, keys, credentials in URLs."""
     if not _SUSPECT.search(text):
         return text
     text = _PEM.sub("<redacted private key>", text)
@@ -63,9 +63,9 @@ def redact_text(text: str) -> str:
 
 
 def _without_arguments(text: str) -> str:
-    """Without the arguments of what is executed in a container: the first ``command`` of a URI is the program.
+    """Return the URI without the arguments of a command executed in a container; the first ``command`` is the program.
 
-    (k8s.io/kubernetes pkg/registry/core/pod/strategy.go streamParams: one parameter an argument.)
+    (k8s.io/kubernetes pkg/registry/core/pod/strategy.go streamParams: one parameter per argument.)
     """
     parts, end, begun = [], 0, False
     for found in _COMMAND.finditer(text):
@@ -77,13 +77,13 @@ def _without_arguments(text: str) -> str:
 
 
 def redact_command(words: Sequence[str]) -> list[str]:
-    """The words of a command line without secrets, also without what an option or a variable calls one."""
+    """Return a command line without secrets, including values that an option or a variable names as secret."""
     names = ["", *(word if word.startswith("-") and "=" not in word else "" for word in words)]
     return ["<redacted>" if _is_secret_name(name) else _word(word) for name, word in zip(names, words, strict=False)]
 
 
 def _word(word: str) -> str:
-    """One word; of ``--env=DB_PASSWORD=...`` everything after the name of the secret is gone."""
+    """One word; in ``--env=DB_PASSWORD=...`` everything after the name of the secret is removed."""
     parts = word.split("=")
     for end in range(1, len(parts)):
         if _is_secret_name(parts[end - 1]):
@@ -92,7 +92,7 @@ def _word(word: str) -> str:
 
 
 def removed_texts(event: Mapping[str, Any]) -> frozenset[str]:
-    """The texts that ``redact`` takes out of an event for where they stand, of SHOWN_LETTERS or more."""
+    """The texts of at least SHOWN_LETTERS that ``redact`` removes from an event because of their field."""
     return frozenset(text for text in _removed(event, redact(event)) if len(text) >= SHOWN_LETTERS)
 
 
@@ -108,7 +108,7 @@ def _removed(value: Any, shown: Any) -> Iterator[str]:
 
 
 def _texts(value: Any, depth: int) -> Iterator[str]:
-    """Every text in a value; no deeper than what can be redacted one by one."""
+    """Every text in a value, at most MAX_DEPTH levels deep."""
     if isinstance(value, str):
         yield value
     elif isinstance(value, dict | list) and depth <= MAX_DEPTH:
@@ -117,19 +117,19 @@ def _texts(value: Any, depth: int) -> Iterator[str]:
 
 
 def redact_failure(text: str, removed: frozenset[str]) -> str:
-    """What a test says when it fails, without secrets: of a line that holds one of ``removed`` nothing stays.
+    """Return the output of a failed test without secrets: a line that contains one of ``removed`` is hidden.
 
-    A failed assertion may show any part of an event, and cuts long values short; so the first or the last few letters
-    of a value are enough.
+    A failed assertion may show any part of an event and abbreviates long values; so the first or last SHOWN_LETTERS of
+    a value are enough to hide the line.
     """
     marks = {mark for value in removed for form in _written(value) for mark in _ends(form)}
     lines = redact_text(text).split("\n")
-    hidden = "<redacted: this line shows what must not stand in a report>"
+    hidden = "<redacted: this line contains a secret>"
     return "\n".join(hidden if any(mark in line for mark in marks) else line for line in lines)
 
 
 def _written(value: str) -> set[str]:
-    """A value as Python and JSON write it, and as it is."""
+    """A value as Python and JSON write it, and as is."""
     return {value, repr(value)[1:-1], json.dumps(value)[1:-1], json.dumps(value, ensure_ascii=False)[1:-1]}
 
 
@@ -138,7 +138,7 @@ def _ends(form: str) -> tuple[str, str]:
 
 
 def _unless_token(found: re.Match[str]) -> str:
-    """A dotted word, cut off where a JSON web token begins in it: with base64url of ``{"``, and two more parts."""
+    """A dotted word, cut off where a JSON web token begins: base64url of ``{"``, followed by two more parts."""
     parts = found[0].split(".")
     for place in range(len(parts) - 2):
         before, mark, after = parts[place].partition("eyJ")
@@ -148,7 +148,7 @@ def _unless_token(found: re.Match[str]) -> str:
 
 
 def _body(value: Any, depth: int) -> Any:
-    """A request's or response's object, or a JSON patch, or a part of either."""
+    """A request or response object, a JSON patch, or a part of either."""
     if depth > MAX_DEPTH and isinstance(value, dict | list):
         return f"<redacted: nested deeper than {MAX_DEPTH} levels>"
     if isinstance(value, dict):
@@ -159,7 +159,7 @@ def _body(value: Any, depth: int) -> Any:
 
 
 def _variable(value: dict[str, Any]) -> dict[str, str]:
-    """The value that its neighbour ``name`` calls a secret, e.g. in an EnvVar of a container or in an HTTPHeader."""
+    """A value whose sibling ``name`` says that it is secret, e.g. in an EnvVar or an HTTPHeader."""
     name, text = value.get("name"), value.get("value")
     if isinstance(name, str) and isinstance(text, str) and text and _is_secret_name(name):
         return {"value": _gone(text)}
@@ -186,7 +186,7 @@ def _is_secret_name(name: str) -> bool:
 
 
 def _plain(value: Any, depth: int) -> Any:
-    """A part of an event that the API server wrote itself: only texts are looked at."""
+    """A part of an event that the API server itself wrote: only texts that look like secrets are removed."""
     if depth > MAX_DEPTH and isinstance(value, dict | list):
         return f"<redacted: nested deeper than {MAX_DEPTH} levels>"
     if isinstance(value, dict):

@@ -1,4 +1,4 @@
-"""Which stages the API server emits events at, before any is omitted.
+"""The stages at which the API server emits events, before any is omitted.
 
 Source: staging/src/k8s.io/apiserver/pkg/endpoints/filters/audit.go, authn_audit.go and request_deadline.go.
 """
@@ -20,13 +20,13 @@ _LONG = _SHORT | {Stage.RESPONSE_STARTED}
 
 
 def emitted_stages(attributes: Attributes, status: int) -> frozenset[Stage]:
-    """The stages of a request that was answered with HTTP ``status``; a failed authentication has but one."""
+    """Return the stages of a request with the HTTP response ``status``; a failed authentication has only one."""
     if attributes.user is None or status == 401:
         return frozenset({Stage.RESPONSE_STARTED})
     return _LONG if is_long_running(attributes) else _SHORT
 
 
 def in_order(stages: Iterable[Stage]) -> list[Stage]:
-    """Stages in the order in which they happen."""
+    """Return the stages in chronological order."""
     given = set(stages)
     return [stage for stage in Stage if stage in given]

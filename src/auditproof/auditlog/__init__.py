@@ -1,1 +1,1 @@
-"""Audit logs: read line by line, with every byte accounted for, and the counters of the server that wrote them."""
+"""Reads audit logs line by line, accounting for every byte, and parses the server's audit counters."""

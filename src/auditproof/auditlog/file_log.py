@@ -1,7 +1,7 @@
-"""Reading the audit log: by offset, across rotations (compressed ones, too), every line accounted for.
+"""Reads an audit log file by offset and across rotations, including compressed files; every line is accounted for.
 
-A line that is not an audit event is reported as a problem, never skipped: it may be the very event whose absence
-somebody wants to prove. An unfinished last line of the live file is left for the next read.
+A line that is not an audit event is reported as a problem, never skipped: it may be the very event whose absence is to
+be proven. An unfinished last line of the live file is left for the next read.
 """
 
 from __future__ import annotations
@@ -24,22 +24,22 @@ if TYPE_CHECKING:
 
 TAIL_BYTES = 1024
 COMPRESSED = ".gz"
-DAMAGED = (OSError, EOFError, zlib.error)  # what reading raises where a file is, or a compressed one is not whole
+DAMAGED = (OSError, EOFError, zlib.error)  # raised while reading a file, or an incomplete compressed one
 EVENT = b'{"kind":"Event",'
 API_VERSION = "audit.k8s.io/v1"
 LEVELS = {level.value: level for level in Level}
 STAGES = {stage.value: stage for stage in Stage}
 LEGACY = b' AUDIT: id="'
-NO_LEVEL = "this line is in the legacy format, which holds no level: set --audit-log-format=json"
+NO_LEVEL = "this line is in the legacy format, which has no level: set --audit-log-format=json"
 
 
 @dataclass(frozen=True, slots=True)
 class Mark:
-    """A place in the log: everything before it has been read.
+    """A position in the log: everything before it has been read.
 
-    ``inode`` names the file, also after its rotation; ``tail`` is what stands before the place, so that a log is found
-    out that was truncated and has grown since. ``rotated`` is the name of the newest rotated file at that moment: what
-    has been compressed since has another inode, and is the first one with a later name.
+    ``inode`` identifies the file, also after its rotation; ``tail`` are the bytes before the position, which reveal a
+    log that was truncated and has grown since. ``rotated`` is the newest rotated file at that time: a file compressed
+    since then has another inode, and is the first one with a later name.
     """
 
     inode: int
@@ -50,21 +50,21 @@ class Mark:
 
 @dataclass(frozen=True, slots=True)
 class LogSlice:
-    """What stood in the log between two marks: the events that were asked for, and everything that is not an event."""
+    """The part of the log between two marks: the wanted events, and a problem for every line that is not an event."""
 
     events: tuple[AuditEvent, ...]
     problems: tuple[str, ...]
     end: Mark
     lines: int
-    parts: tuple[LogSlice, ...] = ()  # of each log, where there are several
+    parts: tuple[LogSlice, ...] = ()  # one per log, if there are several
 
 
 class AuditLog(Protocol):
-    """Where recorded events are read.
+    """A source of recorded events.
 
-    ``in_order``: an event is never there before those that were handed to the backend earlier. That is so for a file,
-    in batch mode too (one consumer, first in first out), but not for a webhook in batch mode, whose batches are sent
-    beside each other (k8s.io/apiserver plugin/pkg/audit/buffered/buffered.go, AsyncDelegate).
+    ``in_order``: an event never appears before events that the backend received earlier. This holds for a file, also in
+    batch mode (one consumer, first in first out), but not for a webhook in batch mode, which sends its batches
+    concurrently (k8s.io/apiserver plugin/pkg/audit/buffered/buffered.go, AsyncDelegate).
     """
 
     @property
@@ -73,25 +73,25 @@ class AuditLog(Protocol):
         ...
 
     def mark(self) -> Mark:
-        """The present end of the log."""
+        """Return the current end of the log."""
         ...
 
     def beginning(self) -> Mark:
-        """The place before everything that is there."""
+        """Return the position before all existing lines."""
         ...
 
     def read(self, since: Mark, wanted: Callable[[AuditEvent], bool]) -> LogSlice:
         """All complete lines after ``since``; ``wanted`` is asked about each event in turn, and says which are kept.
 
-        Raises LogUnreadable where lines may be lost (file deleted, truncated or replaced).
+        Raises LogUnreadable if lines may be lost (file deleted, truncated or replaced).
         """
         ...
 
 
 class FileLog:
-    """A log file as kube-apiserver writes it; rotated files stand beside it as ``<stem>-<time><suffix>[.gz]``.
+    """A log file as kube-apiserver writes it; rotated files are next to it as ``<stem>-<time><suffix>[.gz]``.
 
-    ``foreign`` tells lines that are surely no events of ours to read, where the file holds others, too.
+    ``foreign`` recognises lines that are certainly not audit events, if the file also has other content.
     """
 
     def __init__(
@@ -102,9 +102,9 @@ class FileLog:
         self.in_order = in_order
 
     def mark(self) -> Mark:
-        """The present end of the log: after its last complete line.
+        """Return the current end of the log: after its last complete line.
 
-        Raises LogUnreadable where the file does not exist.
+        Raises LogUnreadable if the file does not exist.
         """
         try:
             newest = _newest(self._files())
@@ -114,7 +114,7 @@ class FileLog:
             raise LogUnreadable(f"cannot read the audit log {self._path}: {error.strerror}") from None
 
     def beginning(self) -> Mark:
-        """Before the first line of the oldest file that is there. Raises LogUnreadable where there is none."""
+        """Return the position before the first line of the oldest file. Raises LogUnreadable if there is no file."""
         return Mark(self._files()[0][0], 0, b"")
 
     def read(self, since: Mark, wanted: Callable[[AuditEvent], bool]) -> LogSlice:
@@ -133,11 +133,11 @@ class FileLog:
         return LogSlice(tuple(found.events), tuple(found.problems), end, found.lines)
 
     def _read_lines(self, path: Path, begin: Mark, found: LineReader, *, live: bool) -> Mark:
-        """Read complete lines from ``begin``; answers where the next read begins."""
+        """Read complete lines from ``begin``; return the offset at which the next read begins."""
         offset = begin.offset
         with self._open(path, begin) as file:
             if file.seek(0, os.SEEK_END) < offset or _tail(file, offset) != begin.tail:
-                raise LogUnreadable(f"the audit log {path} was truncated while it was read: events may be lost")
+                raise LogUnreadable(f"the audit log {path} was truncated while being read: events may be lost")
             for line in file:
                 if live and not line.endswith(b"\n"):
                     break
@@ -162,7 +162,7 @@ class FileLog:
         return self._open(path, replace(begin, inode=inode))
 
     def _files_from(self, mark: Mark) -> list[tuple[int, Path]]:
-        """The files from the one in which ``mark`` is; after compression that has another inode, but the same text."""
+        """The files from the one that contains ``mark``; compression changes its inode, but not its text."""
         files = self._files()
         place = next((n for n, (number, _) in enumerate(files) if number == mark.inode), None)
         if place is None:
@@ -171,14 +171,14 @@ class FileLog:
             place = place if place is not None and _holds(files[place][1], mark) else None
         if place is None:
             raise LogUnreadable(
-                f"the audit log {self._path} was deleted or replaced while it was read: events may be lost"
+                f"the audit log {self._path} was deleted or replaced while being read: events may be lost"
             )
         return files[place:]
 
     def _files(self) -> list[tuple[int, Path]]:
-        """The rotated files, oldest first (their names carry the time), then the live one, each with its inode.
+        """The rotated files, oldest first (their names contain the time), then the live one, each with its inode.
 
-        Listed until two listings agree, because a rotation in the middle of one would hide a file.
+        Repeated until two listings agree, because a rotation during a listing would hide a file.
         """
         listing, before = self._list(), None
         while listing != before:
@@ -196,18 +196,18 @@ class FileLog:
 
 
 def _newest(files: list[tuple[int, Path]]) -> str:
-    """The name of the newest rotated file; the last one is the live one."""
+    """The name of the newest rotated file; the last of ``files`` is the live one."""
     return files[-2][1].name if len(files) > 1 else ""
 
 
 def _holds(path: Path, mark: Mark) -> bool:
-    """Whether a compressed file has at a mark what stood there before it was compressed."""
+    """Whether a compressed file has the same bytes before a mark as the original had."""
     if path.suffix != COMPRESSED:
         return False
     try:
         with gzip.open(path) as file:
             return _tail(cast("BinaryIO", file), mark.offset) == mark.tail
-    except DAMAGED:  # it is still being written; then the original stands beside it
+    except DAMAGED:  # still being written; the original still exists then
         return False
 
 
@@ -216,7 +216,7 @@ def _mark(file: BinaryIO, offset: int) -> Mark:
 
 
 def _tail(file: BinaryIO, offset: int) -> bytes:
-    """The last bytes before ``offset``, times of the last event included; the file is left at ``offset``."""
+    """The last bytes before ``offset``, with the timestamps of the last event; leaves the file at ``offset``."""
     begin = max(0, offset - TAIL_BYTES)
     file.seek(begin)
     return file.read(offset - begin)
@@ -235,7 +235,7 @@ def _end_of_last_line(file: BinaryIO, block: int = 65536) -> int:
 
 
 class LineReader:
-    """What reading has found so far."""
+    """Collects events and problems while reading."""
 
     def __init__(self, wanted: Callable[[AuditEvent], bool]) -> None:
         self._wanted = wanted
@@ -244,7 +244,7 @@ class LineReader:
         self.lines = 0
 
     def add(self, line: bytes, source: str, offset: int) -> None:
-        """Take one line, which begins at ``offset`` of ``source``."""
+        """Add one line, which begins at byte ``offset`` of ``source``."""
         self.lines += 1
         try:
             event = event_of(decode(line), source, offset, line)
@@ -259,9 +259,9 @@ class LineReader:
             self.events.append(event)
 
     def _add_glued(self, line: bytes, source: str, offset: int) -> None:
-        """An event behind a cut one: a full disk cuts a line, and what is written when there is room again follows it.
+        """Recover an event that follows a truncated one: a full disk cuts a line, and the next event is appended to it.
 
-        What is there is evidence; the problem stays.
+        The recovered event is evidence; the problem is still reported.
         """
         begin = line.rfind(EVENT)
         if begin > 0:
@@ -271,9 +271,9 @@ class LineReader:
 
 
 def event_of(raw: Any, source: str, offset: int, line: bytes = b"") -> AuditEvent:
-    """One decoded line as an AuditEvent, every field of it of the type that audit.k8s.io/v1 Event says.
+    """Return a decoded line as an AuditEvent whose fields have the types of audit.k8s.io/v1 Event.
 
-    Raises ValueError where it is not one. A field that is null is taken out of ``raw``: to Go it is not there.
+    Raises ValueError if it is not one. Null fields are removed from ``raw``: to Go they are absent.
     """
     check_event(raw)
     for key, known in (("kind", "Event"), ("apiVersion", API_VERSION)):

@@ -1,4 +1,4 @@
-"""The logs of several API servers behind one address, read as one: each event is in the log of who answered."""
+"""Reads the logs of several API servers behind one address as one: each event is in one server's log."""
 
 from __future__ import annotations
 
@@ -16,24 +16,24 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Marks(Mark):
-    """A place in each of the logs."""
+    """A position in each of the logs."""
 
     parts: tuple[Mark, ...] = ()
 
 
 class MergedLog:
-    """See AuditLog; the slices of the single logs are its slice's ``parts``, in their order."""
+    """An AuditLog whose slices have the slices of the single logs as ``parts``, in order."""
 
     def __init__(self, logs: Sequence[AuditLog]) -> None:
         self._logs = tuple(logs)
 
     @property
     def in_order(self) -> bool:
-        """Whether each of the logs is."""
+        """Whether each of the logs is in order."""
         return all(log.in_order for log in self._logs)
 
     def mark(self) -> Mark:
-        """The present end of each log. Raises LogUnreadable."""
+        """Return the current end of each log. Raises LogUnreadable."""
         return Marks(0, 0, b"", parts=tuple(log.mark() for log in self._logs))
 
     def beginning(self) -> Mark:

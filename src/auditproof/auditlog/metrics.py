@@ -1,7 +1,7 @@
-"""The API server's own audit counters, as a second witness beside the log. Pure: the text of /metrics goes in.
+"""Parses the API server's audit counters from the text of /metrics: evidence in addition to the log. Pure.
 
-Source: staging/src/k8s.io/apiserver/pkg/audit/metrics.go. They are counted per process, so two readings are only
-comparable where ``process_start`` is the same.
+Source: staging/src/k8s.io/apiserver/pkg/audit/metrics.go. Counters are per process, so two readings are comparable only
+if ``process_start`` is the same.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
 
-WEBHOOK = "webhook"  # the plugin whose losses are no lines of the log
+WEBHOOK = "webhook"  # the plugin whose losses do not affect the log file
 _LABEL = re.compile(rb'="([^"]*)"')
 
 
@@ -28,8 +28,8 @@ _LABEL = re.compile(rb'="([^"]*)"')
 class AuditMetrics:
     """One reading: events emitted, events lost, requests rejected, and when the process started (s).
 
-    ``lost_by`` has the lost events by plugin (log, buffered, truncate, webhook), ``levels`` the evaluations of the
-    policy by the level that they came to, None included.
+    ``lost_by`` has the lost events by plugin (log, buffered, truncate, webhook), ``levels`` the policy evaluations by
+    resulting level, None included.
     """
 
     events: int
@@ -40,21 +40,22 @@ class AuditMetrics:
 
     @property
     def lost(self) -> int:
-        """The lost events of all plugins."""
+        """The number of events lost by all plugins."""
         return sum(self.lost_by.values())
 
     @property
     def lines(self) -> int:
-        """How many lines a log must hold to which nothing else has written: what was emitted and not lost.
+        """The number of lines in a log that nothing else writes to: events emitted and not lost.
 
-        An event counts as emitted before it is handed to the log, so a lost one counts twice (audit/context.go).
+        An event counts as emitted before it is passed to the log, so a lost event is in both counters
+        (audit/context.go).
         """
         return self.events - self.lost + self.lost_by.get(WEBHOOK, 0)
 
 
 @dataclass(frozen=True, slots=True)
 class Scrape:
-    """One reading of the counters: when it was begun and ended, and the Audit-IDs of its own requests."""
+    """One reading of the counters, with its start, its end, and the Audit-IDs of its own requests."""
 
     counters: AuditMetrics
     audit_ids: tuple[str, ...]
@@ -65,11 +66,11 @@ class Scrape:
 def parse_metrics(metrics: bytes) -> AuditMetrics:
     """Read the audit counters out of a Prometheus text exposition; a series that is absent counts as 0.
 
-    Raises WireError where even ``process_start_time_seconds`` is missing: then this is not an API server's /metrics.
+    Raises WireError if even ``process_start_time_seconds`` is missing: then this is not /metrics of an API server.
     """
     start = sum(value for _, value in _values(metrics, b"process_start_time_seconds"))
     if not start:
-        raise WireError("/metrics of the API server holds no process_start_time_seconds: its counters cannot be read")
+        raise WireError("/metrics of the API server has no process_start_time_seconds: its counters cannot be read")
     return AuditMetrics(
         sum(_by_label(metrics, b"apiserver_audit_event_total").values()),
         sum(_by_label(metrics, b"apiserver_audit_requests_rejected_total").values()),
@@ -80,7 +81,7 @@ def parse_metrics(metrics: bytes) -> AuditMetrics:
 
 
 def together(counters: Collection[AuditMetrics]) -> AuditMetrics:
-    """The sums over several processes; that of their starts tells whether one of them is another one now."""
+    """Sum the counters of several processes; the sum of their start times reveals that one was replaced."""
     lost_by, levels = Counter[str](), Counter[str]()
     for each in counters:
         lost_by.update(each.lost_by)
@@ -95,7 +96,7 @@ def together(counters: Collection[AuditMetrics]) -> AuditMetrics:
 
 
 def _by_label(metrics: bytes, name: bytes) -> dict[str, int]:
-    """The series called ``name`` by the value of their only label, or by an empty text where they have none."""
+    """The series called ``name``, by the value of their only label (empty if they have none)."""
     found: Counter[str] = Counter()
     for labels, value in _values(metrics, name):
         label = _LABEL.search(labels)
@@ -104,7 +105,7 @@ def _by_label(metrics: bytes, name: bytes) -> dict[str, int]:
 
 
 def _values(metrics: bytes, name: bytes) -> Iterator[tuple[bytes, float]]:
-    """Labels and values of all series called ``name``; the megabytes of others are passed over without splitting."""
+    """Labels and values of all series called ``name``; the megabytes of others are skipped without splitting."""
     start = 0 if metrics.startswith(name) else _next_line(metrics, name, 0)
     while start >= 0:
         end = metrics.find(b"\n", start)
@@ -116,7 +117,7 @@ def _values(metrics: bytes, name: bytes) -> Iterator[tuple[bytes, float]]:
 
 
 def _number(value: bytes, name: bytes) -> float:
-    """Raises WireError where it is no finite number."""
+    """Raises WireError if it is not a finite number."""
     with suppress(ValueError):
         if math.isfinite(number := float(value)):
             return number

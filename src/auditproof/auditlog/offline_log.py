@@ -1,6 +1,6 @@
-"""A log that somebody else wrote, read to its end: every line is an event or is told, none is passed over.
+"""Reads an existing log file to its end: every line is an event or is reported, none is skipped.
 
-Lines may stand as a container runtime wraps them (CRI: time, stream, P or F, text), and a file may be compressed.
+Lines may be wrapped by a container runtime (CRI: time, stream, P or F, text), and the file may be compressed.
 """
 
 from __future__ import annotations
@@ -20,14 +20,14 @@ if TYPE_CHECKING:
 
     from auditproof.audit.event import AuditEvent
 
-CUT = 16 * 1024  # where container runtimes and syslog cut a line
-NAMED = 20  # invalid lines that are told one by one
+CUT = 16 * 1024  # length at which container runtimes and syslog cut a line
+NAMED = 20  # invalid lines that are reported one by one
 _CRI = re.compile(rb"^\d{4}-\d\d-\d\dT\S+ (?:stdout|stderr) ([PF]) ")
 
 
 @dataclass(slots=True)
 class ForeignFile:
-    """One file and what came of its lines; ``invalid`` are line numbers with what is wrong, as many as are named."""
+    """One file and the statistics of its lines; ``invalid`` has the first NAMED invalid lines with the reason."""
 
     path: Path
     name: str
@@ -37,9 +37,9 @@ class ForeignFile:
     invalid: list[tuple[int, str]] = field(default_factory=list)
 
     def read(self) -> Iterator[AuditEvent]:
-        """Every event of the file, in its order.
+        """Yield every event of the file, in order.
 
-        Raises LogUnreadable where the file cannot be opened, or is damaged.
+        Raises LogUnreadable if the file cannot be opened or is damaged.
         """
         begun, first = b"", 0
         for number, line in enumerate(self._lines(), 1):
@@ -52,20 +52,20 @@ class ForeignFile:
             yield from self._event(begun, first)
             begun, first = b"", 0
         if begun:
-            self.reject(first, "the file ends within this line")
+            self.reject(first, "the file ends in the middle of this line")
 
     def _event(self, line: bytes, number: int) -> Iterator[AuditEvent]:
         try:
             event = event_of(decode(line), self.name, number)
         except ValueError as error:
-            cut = " (it was cut at 16 KiB: a container runtime or syslog does so)" if _is_cut(line) else ""
-            self.reject(number, f"no audit event: {error}{cut}")
+            cut = " (cut at 16 KiB, as container runtimes and syslog do)" if _is_cut(line) else ""
+            self.reject(number, f"not an audit event: {error}{cut}")
             return
         self.events += 1
         yield event
 
     def reject(self, number: int, text: str) -> None:
-        """Note that a line is no event, and why."""
+        """Record that a line is not an event, and why."""
         self.invalid_lines += 1
         if len(self.invalid) < NAMED:
             self.invalid.append((number, text))

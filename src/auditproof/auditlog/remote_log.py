@@ -1,4 +1,4 @@
-"""An audit log that is no file of this machine: fetched by a command or over HTTP, what is new or all of it."""
+"""An audit log on another machine, fetched by a command or over HTTP, completely or only the new part."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ if TYPE_CHECKING:
 class RemoteLog:
     """A log that is fetched from elsewhere: by a command, or over HTTP.
 
-    ``fetch`` is given a byte offset and answers where what it has got begins, at that offset or before it, and the
-    bytes; it raises LogUnreadable where there is nothing to be had. ``name`` says in words where that is.
+    ``fetch`` takes a byte offset and returns the offset at which its data begins (the given one or an earlier one) and
+    the data; it raises LogUnreadable if nothing can be fetched. ``name`` describes the source in messages.
     """
 
     in_order = True
@@ -28,21 +28,21 @@ class RemoteLog:
         self._end = Mark(0, 0, b"")
 
     def mark(self) -> Mark:
-        """The present end of the log: after its last complete line. Raises LogUnreadable."""
+        """Return the current end of the log: after its last complete line. Raises LogUnreadable."""
         return self.read(self._end, lambda _: False).end
 
     def beginning(self) -> Mark:
-        """Before the first byte."""
+        """Return the position before the first byte."""
         return Mark(0, 0, b"")
 
     def read(self, since: Mark, wanted: Callable[[AuditEvent], bool]) -> LogSlice:
-        """See AuditLog.read. A log that has become shorter, or another one, is found out by what stood before."""
+        """See AuditLog.read. A truncated or replaced log is detected by the bytes before ``since``."""
         begin = since.offset - len(since.tail)
         start, data = self._fetch(begin)
         seen = data[begin - start : since.offset - start]
         if start > begin or seen != since.tail:
             raise LogUnreadable(
-                f"{self._name} does not hold any more what stood before byte {since.offset}: it was rotated, truncated "
+                f"{self._name} no longer has the same bytes before byte {since.offset}: it was rotated, truncated "
                 "or replaced, and events may be lost"
             )
         return self._lines(data[since.offset - start :], since, wanted)

@@ -1,16 +1,16 @@
-"""Where an audit log is read: a file, the output of a command, or a path of the API server.
+"""Parses the specification of an audit log: a file, the output of a command, or a path of the API server.
 
 ::
 
-    PATH                       a file on this machine, with its rotated files beside it
-    command:COMMAND            what a command prints: ssh, kubectl exec, docker exec, a cloud's own
-    node:NODE/PATH             a file below /var/log of a node, by the kubelet's log endpoint
-    api:PATH                   a path of the API server, e.g. api:/logs/kube-apiserver/audit.log where it serves /logs
-    webhook:FOLDER             what ``auditproof receive FOLDER`` receives from a webhook in batch mode
-    webhook-blocking:FOLDER    the same, in mode blocking or blocking-strict: then it comes in order
+    PATH                       a file on this machine, with its rotated files next to it
+    command:COMMAND            the output of a command: ssh, kubectl exec, docker exec, a cloud CLI
+    node:NODE/PATH             a file below /var/log of a node, through the kubelet's log endpoint
+    api:PATH                   a path of the API server, e.g. api:/logs/kube-apiserver/audit.log if it serves /logs
+    webhook:FOLDER             events that ``auditproof receive FOLDER`` receives from a webhook in batch mode
+    webhook-blocking:FOLDER    the same, in mode blocking or blocking-strict: events arrive in order
 
-In a command, ``{offset}`` stands for how many bytes are known already and ``{start}`` for the one after them
-(``tail -c +{start} FILE``): then only what is new is fetched.
+In a command, ``{offset}`` is the number of bytes already read and ``{start}`` the next byte, counted from 1
+(``tail -c +{start} FILE``), so that only new bytes are fetched.
 """
 
 from __future__ import annotations
@@ -25,14 +25,14 @@ from auditproof.text.paths import is_file, path_of
 if TYPE_CHECKING:
     from pathlib import Path
 
-EVENTS = "events.log"  # in the folder of a webhook's receiver
+EVENTS = "events.log"  # in the folder of a webhook receiver
 WEBHOOKS = ("webhook", "webhook-blocking")
 KINDS = ("file", "command", "node", "api", *WEBHOOKS)
 
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """One log: ``kind`` is one of KINDS, ``place`` what stands after it."""
+    """One log: ``kind`` is one of KINDS, ``place`` the text after it."""
 
     kind: str
     place: str
@@ -42,9 +42,9 @@ class Source:
 
 
 def parse_source(spec: str, folder: Path) -> Source:
-    """A source out of its text; the path of a file is relative to ``folder``.
+    """Parse the specification of a log; file paths are relative to ``folder``.
 
-    Raises ClusterError where it cannot be one: an unknown kind, a file that does not exist, a command that is none.
+    Raises ClusterError if it is invalid: a file that does not exist, an empty or malformed command or path.
     """
     kind, colon, place = spec.partition(":")
     if not colon or kind not in KINDS:
@@ -53,12 +53,12 @@ def parse_source(spec: str, folder: Path) -> Source:
     if kind == "file":
         path = (folder / path_of(place)).resolve()
         if not is_file(path):
-            raise ClusterError(f"{spec}: there is no such audit log; a log is a file, or {', '.join(KINDS[1:])}: ...")
+            raise ClusterError(f"{spec}: no such audit log; expected a file, or {', '.join(KINDS[1:])}: ...")
         return Source(kind, str(path))
     if kind in WEBHOOKS:
         folder = (folder / path_of(place)).resolve()
         if not is_file(folder / EVENTS):
-            raise ClusterError(f"{spec}: nothing is received there; start auditproof receive {place} first")
+            raise ClusterError(f"{spec}: no events have been received there; start auditproof receive {place} first")
         return Source(kind, str(folder))
     if kind == "command" and not words_of(place):
         raise ClusterError(f"{spec}: expected a command after command:, as a shell quotes its words")
@@ -70,7 +70,7 @@ def parse_source(spec: str, folder: Path) -> Source:
 
 
 def words_of(command: str) -> list[str]:
-    """The words of a command as a shell splits them; none where its quotes do not close."""
+    """Split a command into words as a shell does; empty if a quote is not closed."""
     try:
         return shlex.split(command)
     except ValueError:

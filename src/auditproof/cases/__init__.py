@@ -1,1 +1,1 @@
-"""Cases: sentences of the form *as X, do Y, expect Z*, read from ``*.audit.yaml``. Pure."""
+"""Cases: *as X, do Y, expect Z*, loaded from ``*.audit.yaml``. Pure."""

@@ -1,4 +1,4 @@
-"""What a case expects the audit log to show."""
+"""The expected events of a case."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ NODE = "<node>"  # the cluster's node, in requests and manifests
 
 @dataclass(frozen=True, slots=True)
 class Expectation:
-    """What is stated about one action; None everywhere means: whatever the policy decides.
+    """What a case states about one action; None means: as the policy decides.
 
     ``level`` Level.NONE means excluded. ``status`` is the HTTP status of the answer, so that a sentence that says
     "is refused with 403" cannot pass on a 200. ``present`` and ``absent`` are dotted paths into the event of the
@@ -40,7 +40,7 @@ class Expectation:
     most: Level | None = None
 
     def seen_from(self, client: str) -> Expectation:
-        """The same, of a server that sees the requests come from the address ``client``."""
+        """Return a copy with ``<client>`` replaced by the address ``client``."""
         return replace(self, event=_put(self.event, client))
 
 
@@ -53,7 +53,7 @@ def _put(expected: Any, client: str) -> Any:
 
 
 def pattern_of(expected: Any) -> str | None:
-    """The regular expression that a part of ``Expectation.event`` is, or None."""
+    """Return the pattern of ``{"matches": pattern}``, or None for any other part of ``Expectation.event``."""
     if isinstance(expected, dict) and list(expected) == ["matches"] and isinstance(expected["matches"], str):
         return expected["matches"]
     return None
@@ -61,7 +61,7 @@ def pattern_of(expected: Any) -> str | None:
 
 @dataclass(frozen=True, slots=True)
 class Claim:
-    """What somebody else says about an action (a tutorial, a comment): reported as confirmed or contradicted."""
+    """A statement of another source, such as a tutorial: reported as confirmed or contradicted."""
 
     text: str
     level: Level

@@ -1,6 +1,6 @@
-"""Reads case files (``*.audit.yaml``) and checks them in full.
+"""Loads case files (``*.audit.yaml``) and checks them completely.
 
-The format is ``cases.schema``. Every name in the cases that are returned is resolved, every path found.
+The format is defined in ``schema``; the result is plain frozen data with every name resolved and every file found.
 """
 
 from __future__ import annotations
@@ -35,11 +35,11 @@ if TYPE_CHECKING:
     from auditproof.kube.identity import Identity
     from auditproof.kube.yaml.yaml_text import Node
 
-_LONGEST = 100  # letters of a name that are compared with what may be meant
+_LONGEST = 100  # characters of a name that are compared with known names
 
 
 def case_schema() -> dict[str, Any]:
-    """The JSON Schema of a case file, for editors."""
+    """Return the JSON Schema of a case file, for editors."""
     schema = CaseFileModel.model_json_schema(by_alias=True)
     return {"$schema": "https://json-schema.org/draft/2020-12/schema", **schema}
 
@@ -64,7 +64,7 @@ def load_case_file(path: str | Path) -> CaseFile:
 
 @dataclass(slots=True)
 class _Reading:
-    """One reading of a file: it notes what is wrong and goes on, so that everything is told at once."""
+    """Reads one file; collects problems and continues, so that all are reported at once."""
 
     path: Path
     root: Node
@@ -76,11 +76,13 @@ class _Reading:
     def case_file(self, model: CaseFileModel) -> CaseFile:
         twin = model.server.sabotage
         if model.policy and not model.sabotage and not twin:
-            self.wrong(("policy",), "a file with a policy needs sabotage: the policy's twin, broken on purpose")
+            self.wrong(
+                ("policy",), "a file with policy: also needs sabotage:, a deliberately broken copy of the policy"
+            )
         self.free_flags(("server", "flags"), model.server)
         self.free_flags(("server", "sabotage", "flags"), twin or SettingsModel())
         if model.sabotage and not model.policy:
-            self.wrong(("sabotage",), "sabotage is the twin of a policy, and the file names none")
+            self.wrong(("sabotage",), "sabotage: needs policy:, of which it is the broken copy")
         identities = {name: self.identity(name, identity) for name, identity in model.identities.items()}
         self.unique([case.id for case in model.cases])
         given = self.manifests(("given",), model.given)
@@ -104,11 +106,11 @@ class _Reading:
         for n, name in enumerate(ids):
             if name in ids[:n]:
                 first = self.root.at(("cases", ids.index(name), "id")).position
-                self.wrong(("cases", n, "id"), f'the id "{name}" is taken already, in line {first.line}')
+                self.wrong(("cases", n, "id"), f'duplicate id "{name}", first used in line {first.line}')
 
     def case(self, n: int, model: CaseModel, identities: Mapping[str, Identity], given: Manifests, since: str) -> Case:
         if model.as_ not in identities:
-            message = f'no identity is called "{model.as_}"{did_you_mean(model.as_, identities)}'
+            message = f'unknown identity "{model.as_}"{did_you_mean(model.as_, identities)}'
             self.wrong(("cases", n, "as"), message)
         return Case(
             id=model.id,
@@ -142,7 +144,7 @@ class _Reading:
         level = _level(model.level) if model.level is not None else None
         for key in ("stages", "present", "absent", "event"):
             if level is Level.NONE and getattr(model, key):
-                self.wrong(("cases", n, "expect", key), f"an excluded action leaves no event, so {key} says nothing")
+                self.wrong(("cases", n, "expect", key), f"{key} does not apply: an excluded action leaves no event")
         for pattern, fault in _bad_patterns(model.event):
             self.wrong(("cases", n, "expect", "event"), f"{pattern!r} is not a regular expression: {fault}")
         stages = None if model.stages is None else frozenset(Stage(name) for name in model.stages)
@@ -156,10 +158,10 @@ class _Reading:
         return identity
 
     def file(self, where: tuple[str | int, ...], text: str) -> Path:
-        """The file that ``text`` names, relative to the case file."""
+        """The file ``text``, relative to the case file."""
         found = (self.path.parent / path_of(text)).resolve()
         if not is_file(found):
-            self.wrong(where, f"there is no file {found}{did_you_mean(found.name[:_LONGEST], names_beside(found))}")
+            self.wrong(where, f"no such file: {found}{did_you_mean(found.name[:_LONGEST], names_beside(found))}")
         return found
 
     def manifests(self, where: tuple[str | int, ...], given: list[Any]) -> Manifests:
@@ -180,7 +182,7 @@ class _Reading:
 
 
 def _bad_patterns(event: Any) -> Iterator[tuple[str, str]]:
-    """The regular expressions in the expected part of an event that are none, and why."""
+    """The invalid regular expressions in the expected part of an event, with the error."""
     pattern = pattern_of(event)
     if pattern is not None:
         try:

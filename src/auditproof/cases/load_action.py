@@ -1,4 +1,4 @@
-"""What a case does, out of its ``do``: the Request, or everything that is wrong with it. Pure."""
+"""Converts the ``do`` of a case into a Request. Pure."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _FIELDS = {"list": "list_"}
 
 
 class BadAction(ValueError):
-    """A ``do`` that means nothing; ``key`` is where, the message what and what was expected."""
+    """An invalid ``do``; ``key`` is the offending key, the message says what is wrong and what was expected."""
 
     def __init__(self, key: str, message: str) -> None:
         self.key = key
@@ -26,31 +26,31 @@ class BadAction(ValueError):
 
 
 def request_of(do: DoModel) -> Request:
-    """The request that ``do`` describes.
+    """Return the request that ``do`` describes.
 
-    Raises BadAction.
+    Raises BadAction if it describes none.
     """
     kinds = [key for key in (*METHODS, "path", "request") if getattr(do, _FIELDS.get(key, key))]
     if len(kinds) != 1:
         given = f"both {' and '.join(kinds)}" if kinds else "none of them"
-        raise BadAction("", f"an action has exactly one of {', '.join(METHODS)}, path and request; here is {given}")
+        raise BadAction("", f"an action needs exactly one of {', '.join(METHODS)}, path and request; found {given}")
     request = to_request(_action(do, kinds[0])) if kinds[0] in METHODS else _raw_request(do, kinds[0])
     if do.client in NEEDS_BODY and not request.body:
-        raise BadAction("client", f"a client that {do.client} sends a part of a body, and here is none")
+        raise BadAction("client", f"a client that {do.client} sends a part of a body, so the action needs a body")
     return request
 
 
 def _raw_request(do: DoModel, key: str) -> Request:
     for field, value in (("in", do.in_), ("object", do.object), ("version", do.version)):
         if value:
-            raise BadAction(field, f"{field} goes with a verb such as get, not with {key}")
+            raise BadAction(field, f"{field} applies only to verbs such as get, not to {key}")
     if do.method and key == "request":
-        raise BadAction("method", "method goes with path; request begins with its own")
+        raise BadAction("method", "method applies only to path; request begins with its method")
     method, _, uri = do.request.partition(" ") if key == "request" else (do.method or "GET", "", do.path)
     query = query_text(_query(do))
     body = _sent_as_it_is(do)
     if body is None and do.body is not None:
-        raise BadAction("body", "the body of a raw request is text, sent as it is")
+        raise BadAction("body", "the body of a path or request must be text; it is sent unchanged")
     headers = {"Content-Type": do.content_type} if do.content_type else {}
     uri = f"{uri}{'&' if '?' in uri else '?'}{query}" if query else uri
     return path_request(
@@ -59,15 +59,15 @@ def _raw_request(do: DoModel, key: str) -> Request:
 
 
 def _sent_as_it_is(do: DoModel) -> bytes | None:
-    """The body where it is given as text or bytes."""
+    """The body if it is given as text or bytes, else None."""
     if not do.base64:
         return do.body.encode() if isinstance(do.body, str) else None
     if do.body is not None or do.object is not None:
-        raise BadAction("base64", "there is a body already: say one of object, body and base64")
+        raise BadAction("base64", "use only one of object, body and base64")
     try:
         return base64.b64decode(do.base64, validate=True)
     except ValueError as error:
-        raise BadAction("base64", f"this is not base64: {error}") from None
+        raise BadAction("base64", f"not valid base64: {error}") from None
 
 
 def _action(do: DoModel, verb: str) -> Action:
@@ -105,17 +105,17 @@ def _resource(do: DoModel, verb: str, text: str) -> Resource:
 
 def _check_scope(do: DoModel, verb: str, resource: Resource, *, named: bool) -> None:
     if do.in_ and not resource.namespaced:
-        raise BadAction("in", f"{resource.plural} are in no namespace, so there is nothing to say with in:")
+        raise BadAction("in", f"{resource.plural} are cluster-scoped: remove in:")
     if verb not in _OF_MANY and resource.namespaced and not do.in_:
-        raise BadAction(verb, f"{resource.plural} are in a namespace: say which with in:")
+        raise BadAction(verb, f"{resource.plural} are namespaced: name the namespace with in:")
     if named and verb in _OF_MANY:
-        raise BadAction(verb, f"{verb} is about all {resource.plural}: it takes no name (use fieldSelector)")
+        raise BadAction(verb, f"{verb} applies to all {resource.plural} and takes no name (use fieldSelector)")
     if not named and verb not in _OF_MANY and not _names_itself(do, verb, resource):
         raise BadAction(verb, f"{verb} needs a name: {resource.plural}/<name>")
 
 
 def _names_itself(do: DoModel, verb: str, resource: Resource) -> bool:
-    """Whether the name is in the body, or made by the server, or there is none (reviews)."""
+    """Whether the name is in the body or generated by the server, or there is none (reviews)."""
     return verb == "create" and bool(
         do.object is not None or do.body is not None or do.base64 or resource.kind.endswith("Review")
     )
@@ -123,15 +123,15 @@ def _names_itself(do: DoModel, verb: str, resource: Resource) -> bool:
 
 def _check_content(do: DoModel, verb: str, resource: Resource) -> None:
     if do.object is not None and verb not in ("create", "update") and not (verb == "patch" and do.type == "apply"):
-        raise BadAction("object", f"object goes with create, update and an apply patch, not with {verb}")
+        raise BadAction("object", f"object applies only to create, update and an apply patch, not to {verb}")
     if do.object is not None and do.body is not None:
-        raise BadAction("body", "there is an object already: say one of object and body")
+        raise BadAction("body", "use only one of object and body")
     if "type" in do.model_fields_set and verb != "patch":
-        raise BadAction("type", f"type is the type of a patch, not of {verb}")
+        raise BadAction("type", f"type applies only to patch, not to {verb}")
     if verb in ("create", "update") and not resource.kind and do.body is None and not do.base64:
-        raise BadAction(verb, "a custom resource needs its kind:, to make an object of it")
+        raise BadAction(verb, "a custom resource needs kind: to create an object")
     if do.method:
-        raise BadAction("method", f"method goes with path; {verb} has its own")
+        raise BadAction("method", f"method applies only to path, not to {verb}")
 
 
 def _query(do: DoModel) -> dict[str, str | tuple[str, ...]]:
@@ -152,5 +152,5 @@ def _value(key: str, value: Any) -> str:
     if isinstance(value, bool):
         return "true" if value else "false"
     if not isinstance(value, str | int | float):
-        raise BadAction("query", f"{key} is a text, a number, a boolean or a list of them")
+        raise BadAction("query", f"{key} must be a string, a number, a boolean or a list of these")
     return str(value)

@@ -1,4 +1,4 @@
-"""Who acts, out of an identity's entry in a case file: the Identity, and everything that is wrong with it. Pure."""
+"""Converts an entry of ``identities`` in a case file into an Identity. Pure."""
 
 from __future__ import annotations
 
@@ -30,11 +30,11 @@ _OIDC = {"": IdentityKind.OIDC, "expired": IdentityKind.OIDC_EXPIRED, "foreign":
 _ACCOUNTS = {"": IdentityKind.SERVICE_ACCOUNT, "legacy": IdentityKind.LEGACY_TOKEN}
 WAYS = "user, serviceAccount, oidc, frontProxy, staticToken, bootstrapToken, anonymous and badToken"
 NOBODY = Identity(IdentityKind.ANONYMOUS)
-_NAMED = {*_CERTIFICATES.values(), *OIDC_KINDS, IdentityKind.FRONT_PROXY}  # who brings groups of its own
+_NAMED = {*_CERTIFICATES.values(), *OIDC_KINDS, IdentityKind.FRONT_PROXY}  # kinds whose credential can carry groups
 
 
 def identity_of(model: IdentityModel) -> tuple[Identity, list[tuple[str, str]]]:
-    """The Identity that an entry describes, and what is wrong with it: key (or an empty text) and message."""
+    """Return the Identity of an entry, and its problems as pairs of key (empty: the whole entry) and message."""
     ways = {
         _CERTIFICATES[model.certificate]: model.user,
         _ACCOUNTS.get(model.token, IdentityKind.SERVICE_ACCOUNT): model.service_account,
@@ -66,21 +66,21 @@ def identity_of(model: IdentityModel) -> tuple[Identity, list[tuple[str, str]]]:
 
 def _problems(model: IdentityModel, kind: IdentityKind) -> Iterator[tuple[str, str]]:
     if model.groups and kind not in _NAMED:
-        yield "groups", "only a user (x509), an issuer's or a proxy's user brings groups of its own"
+        yield "groups", "groups apply only to user, oidc and frontProxy"
     for key in ("pod", "node"):
         if getattr(model, key) and kind is not IdentityKind.SERVICE_ACCOUNT:
-            yield key, f"only a service account's token is bound to a {key}"
+            yield key, f"{key} applies only to serviceAccount tokens"
     if model.pod and model.node:
-        yield "node", "a token is bound to a pod or to a node, not to both"
+        yield "node", "a token can be bound to a pod or to a node, not to both"
     if model.uid and kind not in _NAMED - {IdentityKind.FRONT_PROXY}:
-        yield "uid", "only a user (x509) or an issuer's user brings a UID of its own"
+        yield "uid", "uid applies only to user and oidc"
     if model.extra and kind not in {*OIDC_KINDS, IdentityKind.FRONT_PROXY}:
-        yield "extra", "only an issuer's or a proxy's user brings extra of its own"
+        yield "extra", "extra applies only to oidc and frontProxy"
     if kind in OIDC_KINDS and model.extra.keys() - {OIDC_EXTRA}:
-        yield "extra", f"of the issuer's tokens the API server takes {OIDC_EXTRA} alone"
+        yield "extra", f"from oidc tokens the API server accepts only the extra key {OIDC_EXTRA}"
     tokens = _OIDC if kind in OIDC_KINDS else _ACCOUNTS if model.service_account else {"": kind}
     if model.token not in tokens:
-        yield "token", f"there is no {model.token} token of this kind of identity"
+        yield "token", f"this kind of identity has no {model.token} token"
 
 
 def _user_name(model: IdentityModel) -> str:

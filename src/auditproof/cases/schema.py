@@ -1,4 +1,4 @@
-"""The format of ``*.audit.yaml``: models that a file is held against, strictly. Nothing past ``case`` sees them."""
+"""The format of ``*.audit.yaml``, as strict pydantic models. Used only by the loaders in this package."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ QueryValue = Annotated[Any, WithJsonSchema({"type": ["string", "number", "boolea
 
 
 class ImpersonatesModel(Strict):
-    """The user that an identity asks to be taken for."""
+    """The user that an identity impersonates."""
 
     user: str = Field(min_length=1)
     groups: list[str] = Field(default=[])
@@ -65,21 +65,25 @@ class AccessModel(Strict):
 
 
 class IdentityModel(Strict):
-    """Who acts, in exactly one of the ways that case.WAYS lists."""
+    """Who acts; exactly one of the keys listed in load_identity.WAYS."""
 
     user: str = Field(default="", description="common name of an x509 client certificate")
-    groups: list[str] = Field(default=[], description="organizations of the certificate, or what the proxy says")
+    groups: list[str] = Field(
+        default=[], description="organizations of the certificate, or groups that the proxy names"
+    )
     certificate: Literal["valid", "expired", "untrusted"] = Field(default="valid", description="the user's")
     service_account: str = Field(default="", alias="serviceAccount", pattern=r"^[^/]+/[^/]+$")
     pod: str = Field(default="", description="the Pod of its namespace that the service account's token is bound to")
     node: str = Field(default="", description="the Node that the service account's token is bound to")
     token: Literal["", "legacy", "expired", "foreign"] = Field(
         default="",
-        description="a service account's out of a Secret (legacy), or an issuer's that has expired or is for others",
+        description="legacy: a service account token from a Secret; expired, foreign: such a token of the OIDC issuer",
     )
     oidc: str = Field(default="", description="a user of the local OpenID Connect issuer (recorded as oidc:<user>)")
     uid: str = Field(default="", description="in the certificate or the issuer's token")
-    extra: dict[str, list[str]] = Field(default={}, description="what a proxy says, or example.com/team of the issuer")
+    extra: dict[str, list[str]] = Field(
+        default={}, description="set by a proxy, or example.com/team by the OIDC issuer"
+    )
     front_proxy: str = Field(default="", alias="frontProxy", description="the user that an authenticating proxy names")
     static_token: bool = Field(default=False, alias="staticToken", description="the user of --token-auth-file")
     bootstrap_token: bool = Field(default=False, alias="bootstrapToken", description="a joining node's token")
@@ -87,11 +91,11 @@ class IdentityModel(Strict):
     bad_token: bool = Field(default=False, alias="badToken")
     impersonates: ImpersonatesModel | None = None
     rights: Literal["own", "none"] = Field(default="own", description="own: what its actions need; none: 403")
-    access: list[AccessModel] = Field(default=[], description="rights beside those that its own actions need")
+    access: list[AccessModel] = Field(default=[], description="rights in addition to those that its actions need")
 
 
 class DoModel(Strict):
-    """The action: one of the verbs, or path, or request."""
+    """The action: exactly one of the verbs, path and request."""
 
     get: str = Field(default="", description="resource[.group]/name[/subresource]")
     list_: str = Field(default="", alias="list", description="resource[.group]")
@@ -102,15 +106,15 @@ class DoModel(Strict):
     delete: str = ""
     deletecollection: str = ""
     path: str = Field(default="", description="a non-resource path", pattern="^(/.*)?$")
-    request: str = Field(default="", description="METHOD and path, sent as they are", pattern="^([^ ]+ /[^ ]*)?$")
+    request: str = Field(default="", description="METHOD and path, sent unchanged", pattern="^([^ ]+ /[^ ]*)?$")
     in_: str = Field(default="", alias="in", description="the namespace")
     version: str = Field(default="", description="of a custom resource")
     kind: str = Field(default="", description="of a custom resource")
-    cluster_scoped: bool = Field(default=False, alias="clusterScoped", description="a custom resource in no namespace")
-    object: dict[str, Any] | None = Field(default=None, description="what is created or updated")
+    cluster_scoped: bool = Field(default=False, alias="clusterScoped", description="a cluster-scoped custom resource")
+    object: dict[str, Any] | None = Field(default=None, description="the object to create or update")
     type: Literal["json", "merge", "strategic", "apply"] = "merge"
-    body: Any = Field(default=None, description="a patch, options, or as text: the body as it is sent")
-    base64: str = Field(default="", description="the body as it is sent, where it is no text")
+    body: Any = Field(default=None, description="a patch, options, or text that is sent unchanged")
+    base64: str = Field(default="", description="a binary body, sent unchanged")
     content_type: str = Field(default="", alias="contentType")
     field_selector: str = Field(default="", alias="fieldSelector")
     label_selector: str = Field(default="", alias="labelSelector")
@@ -119,13 +123,13 @@ class DoModel(Strict):
     dry_run: bool = Field(default=False, alias="dryRun")
     upgrade: Literal["", "websocket", "spdy"] = ""
     client: ClientBehaviour = Field(
-        default="", description="of a client that does not just wait for the answer and read it"
+        default="", description="for a client that does not simply wait for the response and read it"
     )
     method: str = ""
 
 
 class ExpectModel(Strict):
-    """What the audit log must show; what is absent here is the policy's own Decision."""
+    """The expected events; absent keys mean: as the policy decides."""
 
     level: LevelName | None = None
     stages: list[StageName] | None = None
@@ -134,7 +138,7 @@ class ExpectModel(Strict):
     absent: list[str] = Field(default=[])
     event: dict[str, Any] = Field(
         default={},
-        description="a part of the event of the last stage; null: is not there; <client>: the address of this machine",
+        description="a part of the event of the last stage; null: absent; <client>: the client's address",
     )
 
 
@@ -142,14 +146,14 @@ Expect = Annotated[ExpectModel, BeforeValidator(_level_alone, json_schema_input_
 
 
 class ClaimModel(Strict):
-    """What somebody else says about the action."""
+    """A statement of another source about the action."""
 
     text: str = Field(min_length=1)
     level: LevelName
 
 
 class CaseModel(Strict):
-    """One sentence: as X, do Y, expect Z."""
+    """One case: as X, do Y, expect Z."""
 
     id: str = Field(pattern=SLUG)
     title: str = Field(min_length=1)
@@ -160,24 +164,30 @@ class CaseModel(Strict):
     claim: ClaimModel | None = None
     because: str = ""
     needs: list[CapabilityName] = Field(default=[])
-    since: str = Field(default="", pattern=f"^$|{MINOR}", description="the first Kubernetes version that does this")
+    since: str = Field(
+        default="", pattern=f"^$|{MINOR}", description="the first Kubernetes version with this behaviour"
+    )
     marks: list[Annotated[str, Field(pattern=r"^[a-z_][a-z0-9_]*$")]] = Field(default=[])
     covers: list[Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$")]] = Field(
-        default=[], description="the facts that the case shows, by their ids in a list of facts (suites/facts.yaml)"
+        default=[], description="ids of the facts that the case demonstrates (suites/facts.yaml)"
     )
 
 
 class SettingsModel(Strict):
-    """Flags of the API server beside those of the profile, and stronger; null takes a flag away."""
+    """API server flags; they override those of the profile, null removes a flag."""
 
-    audit_log: dict[str, str | None] = Field(default={}, alias="auditLog", description="--audit-log-*, by last part")
+    audit_log: dict[str, str | None] = Field(
+        default={}, alias="auditLog", description="--audit-log-* flags, by the last part of their name"
+    )
     flags: dict[str, str | None] = Field(default={})
 
 
 class ServerModel(SettingsModel):
-    """The API server that the file's cases want."""
+    """The API server that the cases of the file need."""
 
-    sabotage: SettingsModel | None = Field(default=None, description="the settings' twin, broken on purpose")
+    sabotage: SettingsModel | None = Field(
+        default=None, description="deliberately broken flags; the cases must fail with them"
+    )
 
 
 class CaseFileModel(Strict):
@@ -186,10 +196,14 @@ class CaseFileModel(Strict):
     api_version: Literal["auditproof/v1"] = Field(alias="apiVersion")
     kind: Literal["CaseFile"]
     title: str = Field(min_length=1)
-    policy: str | None = Field(default=None, description="absent: the policy that the run is given")
-    sabotage: str | None = Field(default=None, description="the policy's twin, broken on purpose")
+    policy: str | None = Field(default=None, description="absent: the policy under test")
+    sabotage: str | None = Field(
+        default=None, description="a deliberately broken copy of the policy; the cases must fail on it"
+    )
     server: ServerModel = ServerModel()
-    since: str = Field(default="", pattern=f"^$|{MINOR}", description="the first Kubernetes version that takes this")
+    since: str = Field(
+        default="", pattern=f"^$|{MINOR}", description="the first Kubernetes version that accepts the policy"
+    )
     identities: dict[str, IdentityModel]
-    given: list[Given] = Field(default=[], description="made by the admin before anything is judged")
+    given: list[Given] = Field(default=[], description="created by the admin before the first action")
     cases: list[CaseModel] = Field(min_length=1)

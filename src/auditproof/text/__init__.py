@@ -1,1 +1,1 @@
-"""Text that leaves the program: escaped for terminals, Markdown and CI systems, and written to standard output."""
+"""Output: text escaped for terminals, Markdown and CI systems, and written to standard output."""

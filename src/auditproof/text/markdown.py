@@ -1,6 +1,6 @@
-"""Text of others in Markdown: it is shown as it is, and becomes no markup, no link, no picture and no new line. Pure.
+"""Untrusted text in Markdown: shown literally, never as markup, link, image or line break. Pure.
 
-Every character that means something is written as a character reference, which no Markdown takes for structure.
+Every special character is written as a character reference, which Markdown never treats as structure.
 Sources: GitHub Flavored Markdown, sections 2.4, 6.2 and 6.9 (tables, extended autolinks); GitHub's mathematics (``$``)
 and mentions (``@``).
 """
@@ -15,12 +15,12 @@ _MEANS = re.compile(r"[\\`*_\[\]<>|~&$@]|:(?=//)|(?<=www)\.", re.IGNORECASE)
 
 
 def markdown(text: str) -> str:
-    """``text`` for a paragraph or a cell of a table; its lines stay apart."""
+    """Return ``text`` for a paragraph or a table cell; line breaks are kept as ``<br>``."""
     return "<br>".join(_MEANS.sub(_reference, line) for line in printable_lines(text).split("\n"))
 
 
 def markdown_code(text: str) -> str:
-    """``text`` as code, in one line; in a table, too."""
+    """Return ``text`` as inline code on one line; also valid in a table cell."""
     shown = printable(text).replace("|", "\\|")
     fence = "`" * (1 + max(map(len, re.findall("`+", shown)), default=0))
     return f"{fence} {shown} {fence}" if "`" in shown else f"`{shown}`"
@@ -31,5 +31,5 @@ def _reference(found: re.Match[str]) -> str:
 
 
 def row(cells: list[str]) -> str:
-    """A row of a table."""
+    """Return a table row."""
     return "| " + " | ".join(map(markdown, cells)) + " |"

@@ -1,8 +1,8 @@
-"""Standard output and standard error of the commands: the one place at which their text leaves.
+"""Standard output and standard error of the commands: all their output is written here.
 
-What is for people is made printable here; what is for machines is JSON, and is escaped as JSON. A reader that has seen
-enough ends the command quietly, with what a shell says of SIGPIPE; a disk that is full is told, and never taken for a
-fault of a file that was read.
+Text for people is made printable; text for programs is JSON, and is escaped as JSON. If the reader closes the pipe, the
+command ends quietly with the exit code that a shell reports for SIGPIPE; a full disk is reported as such, never as an
+error of an input file.
 """
 
 from __future__ import annotations
@@ -21,16 +21,16 @@ CLOSED = 141  # 128 + SIGPIPE
 
 
 class CannotWrite(AuditproofError):
-    """Standard output takes no more."""
+    """Standard output cannot be written."""
 
 
 def tell(text: str) -> None:
-    """Write lines for people; a line break follows."""
+    """Write lines for people to standard output, followed by a line break."""
     write(printable_lines(text) + "\n")
 
 
 def tell_json(text: str) -> None:
-    """Write a JSON text; a line break follows where there is none."""
+    """Write JSON to standard output, ending in exactly one line break."""
     write(printable_json(text).removesuffix("\n") + "\n")
 
 
@@ -39,25 +39,25 @@ def complain(text: str) -> None:
     try:
         print(printable_lines(text), file=sys.stderr, flush=True)
     except OSError:
-        _give_up(sys.stderr)  # nobody is left to be told
+        _give_up(sys.stderr)  # no output is left on which to report this
 
 
 def write(text: str) -> None:
-    """Write a text as it is: it was made fit to be shown before.
+    """Write ``text`` unchanged; the caller has made it printable.
 
-    Raises CannotWrite where it cannot be written, and BrokenPipeError where nobody reads any more.
+    Raises CannotWrite if it cannot be written, BrokenPipeError if the reader has closed the pipe.
     """
     _attempt(lambda: sys.stdout.write(text))
 
 
 def command(run: Callable[[], int]) -> int:
-    """The exit code of a command, once all that it has said is written.
+    """Run a command and return its exit code after all its output is written.
 
-    Raises CannotWrite where it cannot be.
+    Raises CannotWrite if it cannot be written.
     """
     for stream in (sys.stdout, sys.stderr):
         if hasattr(stream, "reconfigure"):
-            stream.reconfigure(errors="backslashreplace")  # a locale may have no letters for what a file says
+            stream.reconfigure(errors="backslashreplace")  # a locale may lack characters that a file contains
     try:
         code = run()
         _attempt(sys.stdout.flush)
@@ -78,7 +78,7 @@ def _attempt(write_it: Callable[[], object]) -> None:
 
 
 def _give_up(stream: TextIO) -> None:
-    """Let what is still in the buffer go nowhere when the process ends."""
+    """Discard the content of the buffer when the process ends."""
     nowhere = os.open(os.devnull, os.O_WRONLY)
     os.dup2(nowhere, stream.fileno())
     os.close(nowhere)

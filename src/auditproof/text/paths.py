@@ -1,4 +1,4 @@
-"""Paths that a user has written down: whatever they are, asking for what is there raises nothing."""
+"""Paths from user input: checking them never raises, whatever they contain."""
 
 from __future__ import annotations
 
@@ -7,18 +7,18 @@ from pathlib import Path
 
 
 def path_of(text: str) -> Path:
-    """A path with ``~`` as the user's own folder; where no such user or path can be, it leads to no file."""
-    # Path.expanduser raises RuntimeError where there is no such user.
+    """Return the path with ``~`` expanded; if the user or path cannot exist, a path to no file."""
+    # Path.expanduser raises RuntimeError if there is no such user.
     return Path(os.path.expanduser(text.replace("\0", "\\0")))  # noqa: PTH111
 
 
 def is_file(path: Path) -> bool:
-    """Whether there is a file; a name that is too long is none (Path.is_file raises OSError there)."""
+    """Whether the file exists; false if the name is too long (Path.is_file raises OSError then)."""
     return os.path.isfile(path)  # noqa: PTH113
 
 
 def names_beside(path: Path) -> list[str]:
-    """The names in the folder in which a file would be; none where there is no such folder, or it cannot be read."""
+    """Return the names in the folder of ``path``; empty if the folder does not exist or cannot be read."""
     try:
         return [entry.name for entry in path.parent.iterdir()]
     except OSError:

@@ -1,12 +1,12 @@
-"""Text of logs, policies, cases, servers and file names, made fit to be shown. Pure.
+"""Makes text of logs, policies, cases, servers and file names safe to print. Pure.
 
-Whoever may send a request to an API server writes the audit log, too: a path may hold an escape sequence that changes
-the terminal's title, a line break with a command for the CI runner behind it, or letters that turn the reading order
-round. Such characters are shown as Python writes them, ESC as backslash, x, 1b; all other Unicode stays as it is.
-A backslash stays, too, so what is shown cannot be turned back: machines read results.json.
+Anyone who can send a request to an API server also writes to the audit log: a path may contain an escape sequence that
+changes the terminal's title, a line break followed by a command for the CI runner, or characters that reverse the
+reading direction. Such characters are printed as Python escapes, ESC as backslash, x, 1b; all other Unicode stays.
+Backslashes are not escaped, so the result cannot be converted back: programs read results.json.
 
 Sources: ECMA-48 (C0 and C1 control functions), Unicode Standard Annex #9 (explicit directional formatting), XML 1.0
-section 2.2 (characters that no XML document can hold), GitHub's runner (src/Runner.Common/ActionCommand.cs: ``::name
+section 2.2 (characters not allowed in XML), GitHub's runner (src/Runner.Common/ActionCommand.cs: ``::name
 ...::`` at the beginning of a line, ``##[`` anywhere in it), and the logging commands of Azure Pipelines and TeamCity.
 """
 
@@ -27,25 +27,25 @@ _COMMAND = re.compile(r"^(\s*):(?=:[A-Za-z][^\n]*::)|#(?=#(?:vso|teamcity)?\[)",
 
 
 def printable(text: str) -> str:
-    """``text`` in one line, for a cell, a title or a place: line breaks and tabs are shown as escapes, too."""
+    """Return ``text`` on one line, for a cell, a title or a position: line breaks and tabs are escaped as well."""
     return _disarmed(_IN_LINE.sub(_escape, text))
 
 
 def printable_lines(text: str) -> str:
-    """``text`` of several lines, for a terminal or a CI log: line breaks and tabs stay.
+    """Return ``text`` for a terminal or a CI log: line breaks and tabs stay.
 
-    A line that a CI runner would take for a command is shown with its first letter escaped.
+    The first character of a line that a CI runner would execute as a command is escaped.
     """
     return _disarmed(visible(text))
 
 
 def visible(text: str) -> str:
-    """``text`` of several lines, for HTML and XML: only the characters that these cannot hold, or hide, are shown."""
+    """Return ``text`` for HTML and XML: only characters that these forbid, or that are invisible, are escaped."""
     return _IN_LINES.sub(_escape, text)
 
 
 def printable_json(text: str) -> str:
-    """``text``, which is JSON, with the same meaning: such characters are in its strings, and are escaped there."""
+    """Return the JSON ``text`` with the same meaning, such characters escaped in its strings."""
     return _IN_JSON.sub(lambda found: json.dumps(found[0])[1:-1] if found[0] != "#" else "\\u0023", text)
 
 

@@ -1,4 +1,4 @@
-"""Which requests prove a policy from all sides: for every rule one that it decides, per condition a near miss. Pure."""
+"""Which requests prove a policy: for every rule one that it decides, for each condition a near miss. Pure."""
 
 from __future__ import annotations
 

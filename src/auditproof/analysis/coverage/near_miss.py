@@ -1,7 +1,7 @@
-"""Near misses: requests that meet every condition of a rule but one, and that it would decide without that one.
+"""Near misses: requests that meet every condition of a rule except one, and that the rule would decide without it.
 
-For each condition of each rule the space gets one more rule, the same without this condition. A class that meets the
-relaxed rule and not the rule itself, and that no earlier rule decides, shows that the condition makes the difference.
+For each condition of each rule the space gets a relaxed copy of the rule, without this condition. A class that meets
+the relaxed rule but not the rule itself, and that no earlier rule decides, demonstrates the effect of the condition.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Relaxed:
-    """A rule without one of its conditions, which is named as in audit.k8s.io/v1."""
+    """A rule without one of its conditions; ``condition`` is its field in audit.k8s.io/v1."""
 
     rule: PolicyRule
     condition: str
@@ -56,10 +56,10 @@ def _without(rule: PolicyRule) -> Iterator[tuple[str, PolicyRule]]:
 
 
 def near_misses(policy: Policy, served: Served) -> dict[tuple[int, str], list[Attributes]]:
-    """By rule and condition, requests that miss it, the most telling first; a rule and condition without any is absent.
+    """Requests that miss a condition, by rule and condition, the most informative first; pairs without any are absent.
 
-    Telling is what the log shows: a request that is recorded otherwise than the rule itself says, and that an ordinary
-    client can come by.
+    Most informative is a request that is recorded differently from what the rule says, and that an ordinary client can
+    send.
     """
     relaxed = relaxed_rules(policy)
     count = len(policy.rules)
@@ -91,7 +91,7 @@ def _request(space: Space, candidate: Candidate) -> Attributes:
 
 Rank = tuple[bool, int, tuple[int, int], bool]
 Candidate = tuple[Rank, "IdentityClass", "Region", "Cell"]
-_KEPT = 8  # candidates: were none of them performable, no further one would be
+_KEPT = 8  # candidates; if none of these can be sent, no further one can
 
 
 def _rank(candidate: Candidate) -> Rank:
@@ -99,12 +99,12 @@ def _rank(candidate: Candidate) -> Rank:
 
 
 def _mask(outcome: Outcome) -> int:
-    """The rules whose conditions the requests of an outcome meet, but for the groups."""
+    """The rules whose conditions, apart from groups, the requests of an outcome meet."""
     return outcome.cells[0].mask & outcome.identity.mask
 
 
 def _missing(space: Space, outcome: Outcome, mask: int, relaxed: Relaxed) -> Region | None:
-    """Of requests that meet the relaxed rule, the group sets with which they miss the rule itself; None: never."""
+    """The group sets with which requests that meet the relaxed rule miss the rule itself; None: never."""
     index, of_groups = relaxed.rule.index, relaxed.condition == "userGroups"
     if bool(mask >> index & 1) != of_groups:
         return None
@@ -115,7 +115,7 @@ def _missing(space: Space, outcome: Outcome, mask: int, relaxed: Relaxed) -> Reg
 
 
 class _Near:
-    """Of cells that miss a condition alike the nearest: a path for a path, a part of the same resource, its group."""
+    """The nearest cell to a condition: a path for a path, a subresource of the same resource, the same group."""
 
     def __init__(self, relaxed: Relaxed) -> None:
         self._path = relaxed.condition == "nonResourceURLs"
@@ -126,7 +126,7 @@ class _Near:
         self._best: dict[int, tuple[tuple[int, int], Cell]] = {}
 
     def best(self, outcome: Outcome) -> tuple[tuple[int, int], Cell]:
-        """How far the nearest cell of the outcome is, and the cell."""
+        """The distance of the outcome's nearest cell, and that cell."""
         mask = outcome.cells[0].mask
         if mask not in self._best:
             ranked = [((cell.standing, self._far(cell)), cell) for cell in outcome.cells]

@@ -1,4 +1,4 @@
-"""What is to be performed, so that every rule is proven, or every condition, or the whole space."""
+"""Which requests to send so that every rule is proven, or every condition, or the whole space."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ class Depth(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class PlannedWitness:
-    """A request to be performed; ``rule`` is what it is to show something about (None: that no rule matches)."""
+    """A request to be sent; ``rule`` is the rule it demonstrates (None: that no rule matches)."""
 
     id: str
     title: str
@@ -55,9 +55,9 @@ class PlannedWitness:
 
 @dataclass(frozen=True, slots=True)
 class RuleCoverage:
-    """What is performed about a rule: ids of the requests that it decides, and of those that nearly meet it.
+    """The coverage of a rule: the ids of the requests that it decides, and of its near misses.
 
-    ``reason`` says why there is none that it decides.
+    ``reason`` says why there is no request that it decides.
     """
 
     rule: PolicyRule
@@ -68,7 +68,7 @@ class RuleCoverage:
 
 @dataclass(frozen=True, slots=True)
 class Unperformed:
-    """A class that no client can perform, in words, and why."""
+    """A class whose requests no client can send: a description, and why."""
 
     text: str
     reason: str
@@ -149,25 +149,26 @@ class _Plan:
             found = most_performable(requests) if requests else None
             if found and found.performable:
                 name = f"{_name(rule)}-{condition}-near-miss-1"
-                yield self._planned(name, rule, found.performable, f"all but the {condition} of {_text(rule)}: ")
+                yield self._planned(name, rule, found.performable, f"near miss of {condition} in {_text(rule)}: ")
 
     def _planned(self, name: str, rule: PolicyRule | None, sent: Performable, about: str) -> PlannedWitness:
         decision = decide(self._policy, sent.attributes)
         return PlannedWitness(name, f"{about}{asked_text(sent.attributes)}: {_decided(decision)}", rule, sent)
 
     def _why_not(self, rule: PolicyRule) -> str:
-        """Why no request is performed that the rule decides."""
+        """Why no request that the rule decides is sent."""
         if outcomes := self._outcomes[rule.index]:
             witness = outcomes[0].cells[0].attributes(self._space.user(outcomes[0]))
-            return f"no client can send what it decides: {most_performable([witness]).reason}"
+            return f"no client can send a request that it decides: {most_performable([witness]).reason}"
         covering = self._covering(rule)
         if not covering:
             return "no request meets all of its conditions"
         names = [f"{number + 1} (line {self._policy.rules[number].position.line})" for number in covering]
-        return f"whatever meets its conditions is decided before, by rule{'s' * (len(names) > 1)} {listed(names)}"
+        by = f"rule{'s' * (len(names) > 1)} {listed(names)}"
+        return f"every request that meets its conditions is decided earlier, by {by}"
 
     def _covering(self, rule: PolicyRule) -> list[int]:
-        """The rules that decide about the requests that meet all conditions of an unreachable one."""
+        """The rules that decide the requests which meet all conditions of an unreachable rule."""
         bit, wanted = 1 << rule.index, self._space.identities.wanted[rule.index]
         found: dict[bool, set[int]] = {True: set(), False: set()}
         for deciding, outcomes in self._outcomes.items():
@@ -179,7 +180,7 @@ class _Plan:
         return sorted(found[True] or found[False])
 
     def _classes(self) -> Iterator[PlannedWitness]:
-        """A request of every class of the space, each time another kind of request, as long as there are others."""
+        """A request of every class of the space, of a new kind each time as long as there are any."""
         by_mask: dict[int, list[Outcome]] = defaultdict(list)
         for outcomes in self._outcomes.values():
             for outcome in outcomes:
@@ -204,7 +205,7 @@ class _Plan:
 
 
 def _around(some: Sequence[T], count: int) -> Iterator[T]:
-    """The items again and again, ``count`` in all."""
+    """The items, repeated cyclically to ``count`` in total."""
     return islice(cycle(some), count)
 
 

@@ -1,4 +1,4 @@
-"""diff(old, new): exactly which requests two policies treat differently, in a few rows, worst first. Pure."""
+"""diff(old, new): exactly which requests two policies record differently, in a few rows, worst first. Pure."""
 
 from __future__ import annotations
 

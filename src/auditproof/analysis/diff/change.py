@@ -1,4 +1,4 @@
-"""What it means when the Effect of a policy on a request changes."""
+"""How the Effect of a policy on a request changes."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 class Kind(StrEnum):
-    """What a change does to the log, worst first."""
+    """The consequence of a change for the log, worst first."""
 
     STOPS = "stops being recorded"
     LOSES_BODIES = "loses bodies"
@@ -29,14 +29,14 @@ class Kind(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """From one Effect to another."""
+    """A change from one Effect to another."""
 
     old: Effect
     new: Effect
 
     @property
     def kind(self) -> Kind:
-        """The worst thing about it."""
+        """The worst consequence of the change."""
         return next(kind for kind, holds in self._aspects() if holds)
 
     def _aspects(self) -> tuple[tuple[Kind, bool], ...]:
@@ -52,7 +52,7 @@ class Change:
         )
 
     def shows_in(self, attributes: Attributes) -> bool:
-        """Whether level or stages of the events of this request differ: not every request comes to every stage."""
+        """Whether level or stages of this request's events differ; not every request reaches every stage."""
         emitted = emitted_stages(attributes, 401 if attributes.user is None else 403)
         before, after = self.old.stages & emitted, self.new.stages & emitted
         return before != after or (bool(before) and self.old.level is not self.new.level)
@@ -80,7 +80,7 @@ class Change:
 
     @property
     def rank(self) -> tuple[int, int]:
-        """To sort by, worst first."""
+        """Sort key, worst first."""
         return list(Kind).index(self.kind), -abs(_RANKS[self.old.level] - _RANKS[self.new.level])
 
 

@@ -1,4 +1,4 @@
-"""Two policies in one space: every class of requests whose Effect differs, and these merged to rows."""
+"""Two policies in one space: every class of requests whose Effect differs, merged into rows."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Difference:
-    """Requests that the two policies record differently, in the same way.
+    """Requests whose recording changes in the same way.
 
     ``rules`` are the pairs of deciding rules (None: no rule matches), ``witness`` is one such request.
     """
@@ -71,7 +71,7 @@ def changed(old: Policy, new: Policy, served: Served) -> tuple[Space, Iterator[t
 
 
 def _change(old: Policy, new: Policy, before: int | None, after: int | None, failed: bool) -> Change | None:
-    """What changes from one rule to another; for a failed login told as for everybody, where that is the same."""
+    """The change from one rule to another; a failed login with the same change is described as for everybody."""
     decisions = decided_by(old, _rule(old, before)), decided_by(new, _rule(new, after))
     first, second = (effect_of(decision, failed=failed) for decision in decisions)
     if first == second:

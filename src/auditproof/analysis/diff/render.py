@@ -1,4 +1,4 @@
-"""A PolicyDiff as text for a terminal, as Markdown for a change ticket, and as JSON for machines."""
+"""A PolicyDiff as text for a terminal, as Markdown for a change ticket, and as JSON."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ _WIDTH = 9
 
 
 def render_text(diff: PolicyDiff, shown: Sequence[str] = ()) -> str:
-    """A block of lines a difference, worst first, below a line that counts them."""
+    """A line with the number of differences, then a block of lines per difference, worst first."""
     blocks = [_headline(diff)]
     blocks += ["\n".join(_block(difference, live)) for difference, live in _with(diff, shown)]
     return "\n\n".join(blocks) + "\n"
@@ -45,7 +45,7 @@ def _block(difference: Difference, live: str) -> list[str]:
     rows = [
         ("who", row.who + (" (by a forged credential)" if row.forged else "")),
         ("verbs", row.product.verbs_text),
-        ("what", row.product.what + (" (the server answers 404 or 405)" if row.refused else "")),
+        ("what", row.product.what + (" (the server responds with 404 or 405)" if row.refused else "")),
         ("where", row.product.where),
         ("odd", odd_text(row.odd)),
         ("rules", _rules_text(difference)),
@@ -57,7 +57,7 @@ def _block(difference: Difference, live: str) -> list[str]:
 
 
 def _witness_text(witness: Witnessed) -> str:
-    return str(witness.performable) if witness.performable else f"none that can be sent: {witness.reason}"
+    return str(witness.performable) if witness.performable else f"none can be sent: {witness.reason}"
 
 
 def _rules_text(difference: Difference) -> str:
@@ -73,7 +73,7 @@ def _some_rules(rules: list[PolicyRule | None]) -> str:
 
 
 def render_markdown(diff: PolicyDiff, shown: Sequence[str] = ()) -> str:
-    """A table, for a change ticket or a comment on a pull request."""
+    """A Markdown table, for a change ticket or a pull request comment."""
     head = ["Change", "Who", "Verbs", "What", "Rules", "Witness", *(["Live"] if shown else [])]
     lines = [f"**{markdown(_headline(diff))}**"]
     if diff.differences:
@@ -93,12 +93,12 @@ def _cells(texts: Sequence[str]) -> str:
 
 
 def to_json(diff: PolicyDiff, shown: Sequence[str] = ()) -> str:
-    """The whole diff, nothing shortened; rules are counted from 0, as in results.json."""
+    """The complete diff as text in JSON; rules are counted from 0, as in results.json."""
     return json.dumps(to_record(diff, shown), indent=1, ensure_ascii=False) + "\n"
 
 
 def to_record(diff: PolicyDiff, shown: Sequence[str] = ()) -> dict[str, Any]:
-    """The whole diff as JSON values."""
+    """The complete diff as JSON values."""
     return {
         "apiVersion": API_VERSION,
         "kind": KIND,
@@ -146,7 +146,7 @@ def _rule(rule: PolicyRule | None) -> dict[str, int] | None:
 
 
 def _witness(witness: Witnessed) -> dict[str, Any]:
-    """In the form in which ``auditproof evaluate`` takes a request, and as it is sent."""
+    """The request in the input format of ``auditproof evaluate``, and as it is sent."""
     asked = witness.attributes
     user = {"user": asked.user.name if asked.user else None, "groups": list(asked.user.groups) if asked.user else []}
     target: dict[str, str] = {"path": asked.path}

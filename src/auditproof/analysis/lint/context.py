@@ -1,4 +1,4 @@
-"""A policy under lint: its space, its places, and the questions that the checks ask about them."""
+"""A policy under lint: its space, the positions of its parts, and the queries that the checks make."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ Asked = tuple["Attributes", bool]  # a request, and whether it is served
 
 
 class Subject:
-    """One policy and what its server serves; what is asked more than once is computed once."""
+    """One policy and the discovery data of its server; repeated queries are computed once."""
 
     def __init__(self, policy: Policy, served: Served) -> None:
         self.policy = policy
@@ -47,14 +47,14 @@ class Subject:
 
     @cached_property
     def outcomes(self) -> dict[int | None, tuple[Outcome, ...]]:
-        """The whole space by the index of the rule that decides."""
+        """The whole space, by the index of the deciding rule (None: no rule matches)."""
         found: dict[int | None, list[Outcome]] = {}
         for outcome in self.space.outcomes():
             found.setdefault(outcome.deciding[0], []).append(outcome)
         return {rule: tuple(some) for rule, some in found.items()}
 
     def finding(self, code: str, position: Position, message: str, advice: str, asked: Asked | None = None) -> Finding:
-        """A Finding, with what the policy decides about the request that shows it."""
+        """A Finding; ``asked`` is the request that demonstrates it, shown with the policy's Decision."""
         return Finding(code, position, message, advice, self.shown(*asked) if asked else None)
 
     def shown(self, attributes: Attributes, served: bool = True) -> Shown:
@@ -62,16 +62,13 @@ class Subject:
         return Shown(attributes, decide(self.policy, attributes), served)
 
     def ordinary(self, rule: int | None) -> Iterator[Outcome]:
-        """What the rule decides about those who are who they say, if their authentication did not fail.
-
-        Outcomes of odd requests alone are left out.
-        """
+        """The outcomes that the rule decides for genuine, authenticated identities; odd requests are left out."""
         for outcome in self.outcomes.get(rule, ()):
             if outcome.identity.honest and not outcome.identity.failed and outcome.cells[0].standing != ODD:
                 yield outcome
 
     def first_request(self, rule: int | None) -> Asked | None:
-        """A request that the rule decides about, one that is served and can be had if there is any."""
+        """A request that the rule decides, preferably a served one from a genuine identity; None if there is none."""
         if rule not in self._first:
             self._first[rule] = self._first_of(self.outcomes.get(rule, ()))
         return self._first[rule]
@@ -83,12 +80,12 @@ class Subject:
         return plain(best, self.space.user(best))
 
     def is_possible(self, rule: PolicyRule) -> bool:
-        """Whether the rule, if it were alone, would match a request that is served and that somebody can make."""
+        """Whether the rule alone would match any served request of a genuine identity."""
         return bool(self._possible >> rule.index & 1)
 
     @cached_property
     def _possible(self) -> int:
-        """The rules that are possible. What is asked and who asks are independent of each other."""
+        """The possible rules, as a bitmask. Who asks and what is asked are independent of each other."""
         asked = who = 0
         for mask, cells in self.space.cells.items():
             asked |= mask if any(cell.served for cell in cells) else 0
@@ -101,7 +98,7 @@ class Subject:
     def requests_for(
         self, rule: int | None, wanted: Callable[[Target], bool], verbs: Collection[str]
     ) -> Iterator[Attributes]:
-        """Served requests of ordinary users with one of ``verbs`` for a wanted target, that the rule decides about."""
+        """Served requests of ordinary users that the rule decides, with one of ``verbs``, for a wanted target."""
         for outcome in self.ordinary(rule):
             for cell in outcome.cells:
                 if isinstance(cell, ResourceCell) and cell.served:
@@ -111,7 +108,7 @@ class Subject:
                         yield from (cell.attributes_of(user, target, verb, cell.namespaces[0]) for verb in shared)
 
     def answers(self, rule: PolicyRule) -> bool:
-        """Whether any server answers a request that the rule would match, whoever asks."""
+        """Whether the server serves any request that the rule would match, whoever sends it."""
         key = self._alike(replace(rule, users=(), user_groups=()))
         if key not in self._answered:
             cells = Space.of([key], self._served_in(key)).cells
@@ -119,7 +116,7 @@ class Subject:
         return self._answered[key]
 
     def meant(self, rule: PolicyRule, actual: PolicyRule) -> Asked | None:
-        """A request that ``rule`` would match and ``actual`` does not; else any that ``rule`` would match."""
+        """A request that ``rule`` would match and ``actual`` does not; else any request that ``rule`` would match."""
         key = self._alike(rule), self._alike(actual)
         if key not in self._meant:
             self._meant[key] = self._first_meant(*key)
@@ -135,14 +132,14 @@ class Subject:
         return plain(best, space.user(best)) if best else None
 
     def _alike(self, rule: PolicyRule) -> PolicyRule:
-        """The rule without what does not matter to what it matches."""
+        """The rule reduced to its conditions, so that equal conditions compare equal."""
         where = self.policy.rules[0].position
         entries = tuple(replace(entry, position=where) for entry in rule.resources)
         bare = replace(rule, index=0, level=Level.NONE, resources=entries, omit_stages=frozenset())
         return replace(bare, omit_managed_fields=None, position=where)
 
     def _served_in(self, rule: PolicyRule) -> Served:
-        """What is served in the groups that the rule is for: the rest cannot match it."""
+        """The discovery data of the rule's groups; resources of other groups cannot match it."""
         groups = frozenset(entry.group for entry in rule.resources)
         if not groups or "*" in groups:
             return self.served
@@ -165,12 +162,12 @@ class Subject:
                 found.add(first)
         covering = tuple(self.policy.rules[number] for number in sorted(found))
         if rule not in self.outcomes:
-            self._instead[key] = covering  # it holds for every later rule with the same conditions, too
+            self._instead[key] = covering  # also true of every later rule with the same conditions
         return covering
 
 
 def plain(outcome: Outcome, user: UserInfo | None) -> Asked:
-    """The request of the outcome that is easiest to read, and whether it is served; best of all a get of pods."""
+    """The request of the outcome that is easiest to read (ideally ``get pods``), and whether it is served."""
     cell = min(outcome.cells, key=_oddness)
     if not isinstance(cell, ResourceCell):
         return cell.attributes(user), cell.standing != UNSERVED
@@ -191,6 +188,6 @@ def _unfamiliarity(target: Target) -> int:
 
 
 def named(rules: tuple[PolicyRule, ...]) -> str:
-    """Rules as messages name them: ``rule 3 (line 20) and rule 5 (line 41)``."""
+    """Rules as messages name them, e.g. ``rule 3 (line 20) and rule 5 (line 41)``."""
     texts = [f"rule {rule.index + 1} (line {rule.position.line})" for rule in rules]
     return texts[0] if len(texts) == 1 else f"{', '.join(texts[:-1])} and {texts[-1]}"

@@ -1,7 +1,7 @@
-"""Conditions that are good by themselves and exclude each other: verbs, names and namespaces that do not fit.
+"""Conditions that are valid by themselves but exclude each other: verbs, names and namespaces.
 
-``cleaned`` is a rule without the values that match nothing anyway; what is left is tried value by value against what
-the server serves.
+``cleaned`` removes the values that match nothing by themselves; the remaining ones are tried one by one on what the
+server serves.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 def cleaned(
     rule: PolicyRule, values: Collection[tuple[str, str]], patterns: Collection[tuple[int, str]]
 ) -> PolicyRule | None:
-    """The rule without dead ``values`` of its fields and dead ``patterns`` of its items; None if nothing is left."""
+    """The rule without dead ``values`` and dead ``patterns``; None if that empties one of its lists."""
     entries = tuple(filter(None, (_entry(number, entry, patterns) for number, entry in enumerate(rule.resources))))
     if rule.resources and not entries:
         return None
@@ -45,7 +45,7 @@ def _entry(number: int, entry: GroupResources, dead: Collection[tuple[int, str]]
 
 
 def check(subject: Subject, rule: PolicyRule) -> tuple[Finding, ...]:
-    """Findings about a cleaned rule's conditions together; its ``resources`` keep their own positions."""
+    """Findings about the combined conditions of a cleaned rule; its ``resources`` keep their positions."""
     if not rule.resources and not rule.namespaces:
         return ()
     if not subject.answers(rule):
@@ -54,14 +54,14 @@ def check(subject: Subject, rule: PolicyRule) -> tuple[Finding, ...]:
 
 
 def _values(subject: Subject, rule: PolicyRule) -> Iterator[Finding]:
-    """Each verb, namespace and pattern by itself, where the rule as a whole matches something."""
+    """Each verb, namespace and pattern by itself, in a rule that as a whole matches something."""
     for alone, where in _alone(subject, rule):
         if alone != rule and not subject.answers(alone) and (finding := _culprit(subject, rule, alone, where)):
             yield finding
 
 
 def _alone(subject: Subject, rule: PolicyRule) -> Iterator[tuple[PolicyRule, Position]]:
-    """The rule with but one verb, namespace, item or pattern, and where that stands."""
+    """The rule with only one verb, namespace, item or pattern, and the position of that one."""
     written, places = subject.policy.rules[rule.index], subject.places
     for key in ("verbs", "namespaces"):
         for value in values_of(rule, key):
@@ -78,19 +78,19 @@ def _alone(subject: Subject, rule: PolicyRule) -> Iterator[tuple[PolicyRule, Pos
 
 
 def _culprit(subject: Subject, rule: PolicyRule, alone: PolicyRule, where: Position) -> Finding | None:
-    """Which condition excludes the others; None where it takes more than one to be dropped."""
+    """Which condition excludes the others; None if more than one would have to be dropped."""
     nameless = replace(alone, resources=tuple(replace(entry, resource_names=()) for entry in alone.resources))
     asked = subject.meant(alone, alone) or subject.first_request(rule.index)
     if alone.namespaces and subject.answers(replace(alone, namespaces=())):
         message = f"{_what(alone)} {_verbs(alone)} not served in {_namespaces(alone)}"
-        advice = 'Namespace "" is for what lives outside of namespaces, and for list and watch in all of them.'
+        advice = 'Namespace "" means cluster-scoped resources, and list and watch across all namespaces.'
         return subject.finding("AP311", where, message, advice, asked)
     if nameless != alone and subject.answers(nameless):
         message = f"a request to {_verbs(alone, '/')} {_what(alone)} names no object: resourceNames never match it"
-        advice = "Put these verbs into a rule without resourceNames; the name in the body is not looked at."
+        advice = "Move these verbs to a rule without resourceNames; the policy does not see the name in the body."
         return subject.finding("AP310", where, message, advice, asked)
     if alone.verbs and subject.answers(replace(alone, verbs=())):
-        message = f"{_what(alone)} cannot be asked to {_verbs(alone, ' or ')}"
+        message = f"{_what(alone)} does not support {_verbs(alone, ' or ')}"
         return subject.finding("AP309", where, message, _other_verbs(subject, alone), asked)
     return None
 
@@ -111,7 +111,7 @@ def _namespaces(rule: PolicyRule) -> str:
 
 
 def _other_verbs(subject: Subject, rule: PolicyRule) -> str:
-    """What the resources do have."""
+    """The verbs that the resources support."""
     verbs = ("get", "list", "watch", "create", "update", "patch", "delete", "deletecollection")
     known = [verb for verb in verbs if subject.answers(replace(rule, verbs=(verb,)))]
-    return f"Verbs that it has: {', '.join(known)}."
+    return f"Supported verbs: {', '.join(known)}."

@@ -1,6 +1,6 @@
 """Resources, groups and names that match nothing that an API server serves.
 
-In an API group of the server's own, what it serves is known. Any other group may be that of a custom resource.
+The resources of the built-in API groups are known. Any other group may belong to a custom resource.
 Source of the matching: ruleMatchesResource in staging/src/k8s.io/apiserver/pkg/audit/policy/checker.go.
 """
 
@@ -29,7 +29,7 @@ _CORE = ("core", "v1", "core.k8s.io")
 
 
 def check(subject: Subject, rule: PolicyRule) -> Iterator[tuple[Finding, int, str]]:
-    """Findings about the rule's resources, each with the number of the item and the pattern (empty: the whole item)."""
+    """Findings about the rule's resources, each with the index of the item and the pattern (empty: the whole item)."""
     for number, entry in enumerate(rule.resources):
         groups = list(_group(subject, rule, number, entry))
         yield from ((finding, number, "") for finding in groups)
@@ -41,7 +41,7 @@ def check(subject: Subject, rule: PolicyRule) -> Iterator[tuple[Finding, int, st
 
 
 def _only(rule: PolicyRule, entry: GroupResources) -> PolicyRule:
-    """The rule with one item of resources."""
+    """The rule with only one resources item."""
     return replace(rule, resources=(entry,))
 
 
@@ -60,14 +60,14 @@ def _group(subject: Subject, rule: PolicyRule, number: int, entry: GroupResource
     if meant or group in _CORE or "." not in group:
         said = f'did you mean "{meant}"?' if meant or group in _CORE else ""
         message = f'there is no API group "{group}"'
-        message += "" if said else ": the groups of custom resources have a dot in their name"
+        message += "" if said else ": groups of custom resources contain a dot"
         advice = f"{said[:1].upper()}{said[1:]}" or f"Groups are {', '.join(sorted(filter(None, served.groups)))}."
         right = _only(rule, replace(entry, group=meant))
         yield subject.finding("AP307", where, message, advice, subject.meant(right, rule))
 
 
 def _unserved(asked: Asked | None) -> Asked | None:
-    """The request, known to be answered with 404."""
+    """The request, marked as one that the server rejects with 404."""
     return asked and (asked[0], False)
 
 
@@ -78,8 +78,8 @@ def _pattern(
     if fault := _fault(pattern):
         meant, group = _meant(subject.served, pattern, entry.group)
         asked = _asked(subject, rule, entry, meant, group)
-        advice = "Write *: it matches subresources, too." if pattern == "*/*" else _did_you_mean(meant, group, entry)
-        return subject.finding("AP304", where, f'"{pattern}" matches nothing that is served: {fault}', advice, asked)
+        advice = "Write *, which also matches subresources." if pattern == "*/*" else _did_you_mean(meant, group, entry)
+        return subject.finding("AP304", where, f'"{pattern}" matches no served resource: {fault}', advice, asked)
     if _is_served(subject.served, entry.group, pattern) is not False:
         return _minors(subject, rule, number, entry, at, pattern)
     if served_by := [m for m in minors() if _is_served(load_served(m), entry.group, pattern)]:
@@ -92,17 +92,17 @@ def _pattern(
 
 
 def _fault(pattern: str) -> str:
-    """Why no request can match the pattern, whatever is served; empty where one can."""
+    """Why the pattern can match no resource, whatever is served; empty if it can."""
     resource, slash, sub = pattern.partition("/")
     if pattern == "*/*":
-        return "a pattern has one wildcard, alone, before or behind the slash"
+        return "a pattern has at most one wildcard, alone or on one side of the slash"
     if not resource or (slash and not sub):
-        return "resource or subresource is missing"
+        return "the resource or subresource is missing"
     if "*" in (resource if resource != "*" else "") or "*" in (sub if sub != "*" else ""):
-        return "a wildcard stands for a whole resource or subresource, never for a part of its name"
+        return "a wildcard replaces a whole resource or subresource, never a part of its name"
     if "/" in sub:
-        return "there is nothing below a subresource"
-    return "resources are written in lower case" if pattern != pattern.lower() else ""
+        return "a subresource has no subresources"
+    return "resource names are lower case" if pattern != pattern.lower() else ""
 
 
 def _meant(served: Served, pattern: str, group: str) -> tuple[str, str]:
@@ -112,14 +112,14 @@ def _meant(served: Served, pattern: str, group: str) -> tuple[str, str]:
 
 
 def _asked(subject: Subject, rule: PolicyRule, entry: GroupResources, pattern: str, group: str) -> Asked | None:
-    """A request for what is meant."""
+    """A request for the resource that was probably meant."""
     right = replace(entry, group=group, resources=(pattern,) if pattern else ())
     return subject.meant(_only(rule, right), rule if pattern not in entry.resources else _only(rule, right))
 
 
 def _did_you_mean(meant: str, group: str, entry: GroupResources) -> str:
     if not meant:
-        return "Remove it, or name the resource as it stands in `kubectl api-resources`."
+        return "Remove it, or use the name from `kubectl api-resources`."
     other = f' of group "{group}"' if group != entry.group else ""
     return f'Did you mean "{meant}"{other}?'
 
@@ -129,7 +129,7 @@ def _called(group: str) -> str:
 
 
 def _is_served(served: Served, group: str, pattern: str) -> bool | None:
-    """Whether anything that the server serves, or can be told to serve, matches; None where that cannot be known."""
+    """Whether anything matches that the server serves or can be configured to serve; None if that is unknown."""
     own = {entry.group for entry in served.resources} | {name for name, _ in served.optional}
     if group == "*":
         exact = groups_with(served, pattern)
@@ -147,7 +147,7 @@ def _names_of(served: Served) -> list[str]:
 
 
 def _bare(group: str, pattern: str) -> PolicyRule:
-    """A rule for nothing but the pattern."""
+    """A rule whose only condition is the pattern."""
     where = Position("", 1, 1)
     entry = GroupResources(group, (pattern,), (), where)
     return PolicyRule(0, Level.METADATA, (), (), (), (entry,), (), (), frozenset(), None, where)
@@ -156,15 +156,15 @@ def _bare(group: str, pattern: str) -> PolicyRule:
 def _minors(
     subject: Subject, rule: PolicyRule, number: int, entry: GroupResources, at: int, pattern: str
 ) -> Finding | None:
-    """A resource that is served here, but not by every supported version."""
+    """A resource that this version serves by default, but not every supported version."""
     if "*" in pattern or not _is_served(subject.served, entry.group, pattern):
         return None
     without = [minor for minor in minors() if _is_served(load_served(minor), entry.group, pattern) is False]
     if not without:
         return None
     where = subject.places.of("rules", rule.index, "resources", number, "resources", at)
-    message = f'"{full_name(pattern, entry.group)}" is not served by default by Kubernetes {", ".join(without)}'
-    advice = "Nothing is wrong if your clusters are newer."
+    message = f'"{full_name(pattern, entry.group)}" is not served by default in Kubernetes {", ".join(without)}'
+    advice = "Ignore this if your clusters are newer."
     asked = _asked(subject, rule, entry, pattern, entry.group)
     return subject.finding("AP602", where, message, advice, asked)
 
@@ -172,22 +172,22 @@ def _minors(
 def _elsewhere(
     subject: Subject, rule: PolicyRule, where: Position, entry: GroupResources, pattern: str, served_by: list[str]
 ) -> Finding:
-    message = f'"{full_name(pattern, entry.group)}" is served by default by Kubernetes {", ".join(served_by)} only'
+    message = f'"{full_name(pattern, entry.group)}" is served by default only in Kubernetes {", ".join(served_by)}'
     asked = _unserved(_asked(subject, rule, entry, pattern, entry.group))
-    return subject.finding("AP602", where, message, "Nothing is wrong if your clusters are of that version.", asked)
+    return subject.finding("AP602", where, message, "Ignore this if your clusters have that version.", asked)
 
 
 def _names(
     subject: Subject, rule: PolicyRule, number: int, entry: GroupResources
 ) -> Iterator[tuple[Finding, int, str]]:
-    """Wildcards in resourceNames; they make the whole item dead where there is no other name."""
+    """Wildcards in resourceNames; the whole item matches nothing if it has no other name."""
     dead = [name for name in entry.resource_names if "*" in name]
     for at, name in enumerate(entry.resource_names):
         if name in dead:
             where = subject.places.of("rules", rule.index, "resources", number, "resourceNames", at)
             names = () if name == "*" else (name.replace("*", "1"),)
             asked = subject.meant(_only(rule, replace(entry, resource_names=names)), rule)
-            advice = "Leave resourceNames away." if name == "*" else "Name each object."
-            message = f'"{name}" in resourceNames is no pattern: only a request that names this very text matches'
+            advice = "Remove resourceNames." if name == "*" else "Name each object."
+            message = f'"{name}" in resourceNames is not a pattern: it matches only this literal name'
             whole = "" if len(dead) == len(entry.resource_names) else name
             yield subject.finding("AP305", where, message, advice, asked), number, whole

@@ -1,4 +1,4 @@
-"""Values that no ordinary request has, each by itself: verbs, wildcards, paths, and names that mean somebody else.
+"""Single values that no ordinary request has: verbs, wildcards, paths, and users and groups that are mixed up.
 
 The API server compares users, groups, verbs, namespaces and names exactly; wildcards exist in resources and paths only.
 Source: staging/src/k8s.io/apiserver/pkg/audit/policy/checker.go.
@@ -40,13 +40,13 @@ _ASKED_OF_RBAC = {"use", "bind", "escalate", "impersonate", "approve", "sign", "
 _SUBRESOURCES = {"exec", "attach", "portforward", "log", "proxy", "eviction", "scale"}
 _CALLED = {"users": "user", "user_groups": "group"}
 _LIKELY = {"users": "worker", "user_groups": "developers", "namespaces": "system"}
-_VANISHED = {"system:unsecured": "the insecure port, which this user came by, is gone since Kubernetes 1.24"}
+_VANISHED = {"system:unsecured": "it came from the insecure port, which was removed in Kubernetes 1.24"}
 _GROUPS = {"system:masters", "system:nodes", "system:authenticated", "system:unauthenticated", "system:serviceaccounts"}
 _USERS = {"system:anonymous", "system:apiserver", "system:kube-controller-manager", "system:kube-scheduler"}
 
 
 def check(subject: Subject, rule: PolicyRule) -> Iterator[tuple[Finding, str, str]]:
-    """Findings about single values of the rule, each with the rule's field and the value that matches nothing."""
+    """Findings about single values of the rule, each with the field and the value that matches nothing."""
     for field, code in (("users", "AP302"), ("user_groups", "AP302"), ("namespaces", "AP303")):
         yield from _wildcards(subject, rule, field, code)
     yield from _verbs(subject, rule)
@@ -55,7 +55,7 @@ def check(subject: Subject, rule: PolicyRule) -> Iterator[tuple[Finding, str, st
 
 
 def _wildcards(subject: Subject, rule: PolicyRule, field: str, code: str) -> Iterator[tuple[Finding, str, str]]:
-    """Values that nothing is called, which only match whoever tries them."""
+    """Wildcards and impossible names, which match only a request with that literal text."""
     for number, value in enumerate(values_of(rule, field)):
         name = field == "namespaces" and bool(value) and is_odd_namespace(value)
         if "*" not in value and not name:
@@ -71,18 +71,22 @@ def _wildcards(subject: Subject, rule: PolicyRule, field: str, code: str) -> Ite
 
 
 def _literally(field: str, value: str) -> str:
-    """Why the value is not what it looks like, and what it does match."""
+    """Why the value does not do what it seems to, and what it does match."""
     if field == "namespaces":
-        what = "is no pattern" if "*" in value else "is no name that a namespace can have"
-        return f"{what}: it is compared letter by letter, and only a request that names this very text matches"
-    return f"is no pattern: it is compared letter by letter, and only a {_CALLED[field]} with this very name matches"
+        what = "is not a pattern" if "*" in value else "is not a valid namespace name"
+        return f"{what}: it matches only a request with this literal text in its path"
+    return f"is not a pattern: it matches only a {_CALLED[field]} with this literal name"
 
 
 def _instead(field: str, value: str) -> str:
     if value == "*":
-        return f"Leave {KEYS[field]} away: without it the rule is for all."
+        return f"Remove {KEYS[field]}: without it the rule matches all."
     if field == "namespaces":
-        return "Name each namespace." if "*" in value else "A name has lower-case letters, digits and -, 63 at most."
+        return (
+            "Name each namespace."
+            if "*" in value
+            else "A namespace name has lower-case letters, digits and -, at most 63."
+        )
     account = value.startswith("system:serviceaccount:")
     if account and not value.split(":")[2].count("*") and len(value.split(":")) > 3:
         return (
@@ -90,7 +94,7 @@ def _instead(field: str, value: str) -> str:
         )
     if value.startswith("system:node"):
         return "For all nodes use userGroups: [system:nodes]."
-    return "Name each of them, or use a group that all of them are in."
+    return "Name each one, or use a group that contains all of them."
 
 
 def _verbs(subject: Subject, rule: PolicyRule) -> Iterator[tuple[Finding, str, str]]:
@@ -107,23 +111,23 @@ def _verbs(subject: Subject, rule: PolicyRule) -> Iterator[tuple[Finding, str, s
 
 
 def _known(rule: PolicyRule) -> tuple[str, ...]:
-    """The verbs of the requests that the rule is for."""
+    """The verbs that requests matched by the rule can have."""
     if rule.resources or rule.namespaces:
         return RESOURCE_VERBS
     return PATH_VERBS if rule.non_resource_urls else RESOURCE_VERBS + PATH_VERBS
 
 
 def _verb_instead(rule: PolicyRule, verb: str) -> tuple[str, str]:
-    """What may be meant, and the advice."""
+    """The verb that was probably meant (or empty), and the advice."""
     lower = verb.lower()
     if verb == "*":
-        return "", "Leave verbs away: without it the rule is for all verbs."
+        return "", "Remove verbs: without it the rule matches all verbs."
     if rule.non_resource_urls and not (rule.resources or rule.namespaces):
         meant = lower if lower in PATH_VERBS else _OF_PATHS.get(lower, "") or close(lower, PATH_VERBS)
         advice = "The verbs of a path are HTTP methods in lower case"
         return meant, f'{advice}; did you mean "{meant}"?' if meant else f"{advice}: {', '.join(PATH_VERBS)}."
     if lower in _ASKED_OF_RBAC:
-        return "", f"Remove it: {lower} is only asked of the authorizer, within requests that have other verbs."
+        return "", f"Remove it: only the authorizer checks {lower}, for requests that have other verbs."
     if lower in _SUBRESOURCES:
         return "", f"Name the subresource instead: resources: [pods/{lower}]; the verbs are get and create."
     known = [name for name in RESOURCE_VERBS if name]
@@ -132,7 +136,7 @@ def _verb_instead(rule: PolicyRule, verb: str) -> tuple[str, str]:
 
 
 def _paths(subject: Subject, rule: PolicyRule) -> Iterator[tuple[Finding, str, str]]:
-    """Paths under which there are only resources, which nonResourceURLs never match."""
+    """Paths of resources, which nonResourceURLs never match."""
     for number, pattern in enumerate(rule.non_resource_urls):
         path = pattern.removesuffix("*")
         try:

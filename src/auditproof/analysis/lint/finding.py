@@ -1,4 +1,4 @@
-"""What lint says: a Finding, with a request that shows it."""
+"""The result of lint: a Finding, with a request that demonstrates it."""
 
 from __future__ import annotations
 
@@ -18,10 +18,10 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Shown:
-    """A concrete request that shows a finding, and what the policy decides about it.
+    """A concrete request that demonstrates a finding, and the policy's Decision about it.
 
-    ``attributes`` are the request as the policy sees it; ``served`` says whether the server has something to answer it
-    with, be it a refusal for want of rights.
+    ``attributes`` are the request as the policy sees it; ``served`` is false if the server responds with 404 or 405
+    whoever sends it.
     """
 
     attributes: Attributes
@@ -30,7 +30,7 @@ class Shown:
 
     @property
     def line(self) -> tuple[str, str]:
-        """Method and URI."""
+        """Method and URI of the request."""
         return request_line(self.attributes)
 
     def __str__(self) -> str:
@@ -55,7 +55,7 @@ class Shown:
 
 def _who(user: UserInfo | None) -> str:
     if user is None:
-        return "with a credential that is not accepted"
+        return "with a rejected credential"
     return f"as {user.name} ({', '.join(user.groups)})" if user.groups else f"as {user.name}"
 
 
@@ -88,12 +88,12 @@ class Finding:
 
     @property
     def severity(self) -> Severity:
-        """How bad it is; each code has one severity."""
+        """The severity of its code."""
         return CATALOGUE[self.code].severity
 
     @property
     def name(self) -> str:
-        """The code in words, as ``unreachable-rule``."""
+        """The name of its code, e.g. ``unreachable-rule``."""
         return CATALOGUE[self.code].name
 
     def to_dict(self) -> dict[str, Any]:
@@ -113,7 +113,7 @@ class Finding:
 
 @dataclass(frozen=True, slots=True)
 class Ignored:
-    """A finding that a comment in the policy suppresses, with the comment's reason."""
+    """A finding that a comment in the policy suppresses, with the reason given there."""
 
     finding: Finding
     reason: str

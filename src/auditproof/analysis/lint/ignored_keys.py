@@ -1,6 +1,6 @@
-"""Keys that the API server ignores: unknown, misplaced and duplicate ones, and what stands in a second document.
+"""Text that the API server ignores: unknown, misplaced and duplicate keys, and everything after the first document.
 
-kube-apiserver only warns about them, in its own log, and goes on without them.
+kube-apiserver only logs a warning and continues without them.
 Source: staging/src/k8s.io/apiserver/pkg/audit/policy/reader.go.
 """
 
@@ -26,19 +26,19 @@ if TYPE_CHECKING:
 
 _HOMES = {"a rule": POLICY_RULE.fields, "an item of resources": GROUP_RESOURCES.fields, "the policy": POLICY.fields}
 _MEANT = {
-    "stages": "no key names the stages to record; omitStages lists those that are left out",
-    "auditID": "events have an auditID, rules have not",
+    "stages": "no key lists the stages to record; omitStages lists those to leave out",
+    "auditID": "events have an auditID, rules do not",
 }
 _CONTENT = re.compile(r"^(?!\s*(#|$))")
 _MARK = re.compile(r"^---(\s|$)")
 
 
 def check(subject: Subject) -> Iterator[Finding]:
-    """Everything in the file that the server reads past."""
+    """Everything in the file that the server ignores."""
     for warning in subject.policy.warnings:
         path = subject.places.path_of_key(warning.position)
         key = str(path[-1]) if path else ""
-        if path is None or warning.message == repeated_key(key) or warning.message.startswith('the key "'):
+        if path is None or warning.message == repeated_key(key) or warning.message.startswith('duplicate key "'):
             yield _duplicate(subject, warning.position, path, warning.message)
         else:
             yield _unknown(subject, warning.position, path)
@@ -47,7 +47,7 @@ def check(subject: Subject) -> Iterator[Finding]:
 
 def _duplicate(subject: Subject, position: Position, path: Path | None, message: str) -> Finding:
     text = message.partition(":")[0]
-    advice = "Remove one of the two, or unite their values."
+    advice = "Remove one of the two, or merge their values."
     return subject.finding("AP102", position, f"{text}: the last one counts", advice, _affected(subject, path))
 
 
@@ -55,8 +55,8 @@ def _unknown(subject: Subject, position: Position, path: Path) -> Finding:
     key, home = str(path[-1]), _home(path)
     homes = [name for name, fields in _HOMES.items() if key in fields]
     if home and homes:
-        message = f'the key "{key}" belongs into {" or ".join(homes)}, in {home} it is ignored'
-        advice = f"Move it into {homes[0]}; mind the indentation."
+        message = f'the key "{key}" belongs in {" or ".join(homes)}; in {home} it is ignored'
+        advice = f"Move it to {homes[0]}; check the indentation."
         return subject.finding("AP103", position, message, advice, _limited(subject, path, key))
     known = _HOMES.get(home, {})
     meant = closest(key, known, ignore_case=True) or ""
@@ -68,20 +68,20 @@ def _unknown(subject: Subject, position: Position, path: Path) -> Finding:
 
 
 def _home(path: Path) -> str:
-    """What the key at ``path`` is written in; empty where it is neither policy, rule nor item of resources."""
+    """What contains the key at ``path``; empty if it is neither the policy, a rule nor a resources item."""
     kinds = tuple(step if isinstance(step, str) else 0 for step in path[:-1])
     homes = {(): "the policy", ("rules", 0): "a rule", ("rules", 0, "resources", 0): "an item of resources"}
     return homes.get(kinds, "")
 
 
 def _affected(subject: Subject, path: Path | None) -> Asked | None:
-    """A request that the rule around ``path`` decides about, else one that the first rule does."""
+    """A request that the rule around ``path`` decides, else one that the first rule decides."""
     rule = path[1] if path and path[0] == "rules" and len(path) > 1 else 0
     return subject.first_request(int(rule)) or subject.first_request(0)
 
 
 def _limited(subject: Subject, path: Path, meant: str) -> Asked | None:
-    """A request that the rule decides about, and would not if the key were where and what it is meant to be."""
+    """A request that the rule decides only because the key is misplaced or misspelled."""
     values = subject.places.texts(*path)
     if values and len(path) > 2 and path[0] == "rules" and int(path[1]) < len(subject.policy.rules):
         rule = subject.policy.rules[int(path[1])]
@@ -92,7 +92,7 @@ def _limited(subject: Subject, path: Path, meant: str) -> Asked | None:
 
 
 def _corrected(rule: PolicyRule, path: Path, meant: str, values: tuple[str, ...]) -> PolicyRule | None:
-    """The rule with ``values`` under the key that is meant; None where they cannot be there."""
+    """The rule with ``values`` under the intended key; None if they cannot be there."""
     field = next((field for field, key in KEYS.items() if key == meant), "")
     if field:
         return with_values(rule, field, values)
@@ -106,7 +106,7 @@ def _corrected(rule: PolicyRule, path: Path, meant: str, values: tuple[str, ...]
 
 
 def _further_document(subject: Subject) -> Iterator[Finding]:
-    """YAML's mark of a new document with something behind it; of several documents the server reads the first."""
+    """A YAML document separator with content after it; the server reads only the first document."""
     lines = subject.policy.text.splitlines()
     if subject.policy.text.lstrip().startswith("{"):
         return
@@ -115,7 +115,7 @@ def _further_document(subject: Subject) -> Iterator[Finding]:
         if begun and _MARK.match(line):
             if any(_CONTENT.match(later) and not _MARK.match(later) for later in lines[number:]):
                 where = Position(subject.policy.path, number, 1)
-                text = "a second document begins here: the server reads the first one only, and does not say so"
+                text = "a second document begins here: the server silently reads only the first one"
                 advice = "Put all rules into one document."
                 yield subject.finding("AP104", where, text, advice, subject.first_request(0))
             return

@@ -1,7 +1,7 @@
-"""What a log should rather not hold: secrets, tokens, and every request twice.
+"""Content that an audit log should not hold: secrets, tokens, and every request twice.
 
-Sources: which bodies are recorded at which level, staging/src/k8s.io/apiserver/pkg/audit/request.go; that an answer to
-``delete`` on a secret is a Status, pkg/registry/core/secret/strategy.go.
+Sources: staging/src/k8s.io/apiserver/pkg/audit/request.go for the bodies that each level records;
+pkg/registry/core/secret/strategy.go: the response to ``delete`` on a secret is a Status.
 """
 
 from __future__ import annotations
@@ -34,23 +34,23 @@ def check(subject: Subject) -> Iterator[Finding]:
 
 def _secrets(subject: Subject, rule: PolicyRule) -> Iterator[Finding]:
     verbs = {Level.REQUEST: _WRITTEN, Level.REQUEST_RESPONSE: _ANSWERED}.get(rule.level, ())
-    message = "the contents of secrets are recorded: base64 is no protection"
-    advice = "Put a rule `level: Metadata` for secrets above this one."
+    message = "the contents of secrets are recorded: base64 does not protect them"
+    advice = "Add a rule with `level: Metadata` for secrets above this one."
     yield from _leak(subject, rule, "AP501", lambda t: _is(t, "", "secrets"), verbs, message, advice)
 
 
 def _issued(subject: Subject, rule: PolicyRule) -> Iterator[Finding]:
     verbs = ("create",) if rule.level is Level.REQUEST_RESPONSE else ()
-    message = "the answer to a TokenRequest is recorded, with the token in it: whoever reads the log can use it"
-    advice = "Put a rule `level: Metadata` for serviceaccounts/token above this one."
+    message = "TokenRequest responses are recorded with the token: anyone who can read the log can use it"
+    advice = "Add a rule with `level: Metadata` for serviceaccounts/token above this one."
     wanted = lambda target: _is(target, "", "serviceaccounts", "token")  # noqa: E731
     yield from _leak(subject, rule, "AP502", wanted, verbs, message, advice)
 
 
 def _reviewed(subject: Subject, rule: PolicyRule) -> Iterator[Finding]:
     verbs = ("create",) if rule.level >= Level.REQUEST else ()
-    message = "token reviews are recorded with the token in their body: whoever reads the log can use it"
-    advice = "Put a rule `level: Metadata` for tokenreviews of authentication.k8s.io above this one."
+    message = "token reviews are recorded with the token: anyone who can read the log can use it"
+    advice = "Add a rule with `level: Metadata` for tokenreviews of authentication.k8s.io above this one."
     wanted = lambda target: _is(target, "authentication.k8s.io", "tokenreviews")  # noqa: E731
     yield from _leak(subject, rule, "AP503", wanted, verbs, message, advice)
 
@@ -77,9 +77,11 @@ def _leak(
 def _volume(subject: Subject) -> Iterator[Finding]:
     keeping = [rule for rule in subject.policy.rules if _keeps(subject, rule)]
     if keeping:
-        message = f"{named(tuple(keeping))} record RequestReceived: every request stands in the log twice"
+        message = f"{named(tuple(keeping))} record RequestReceived: every request is in the log twice"
         message = message if len(keeping) > 1 else message.replace("record ", "records ")
-        advice = "Omit it for all: `omitStages: [RequestReceived]` at the top; blocking-strict mode alone needs it."
+        advice = (
+            "Omit it for all rules: `omitStages: [RequestReceived]` at the top; only blocking-strict mode needs it."
+        )
         where = subject.places.of("rules", keeping[0].index, "level")
         yield subject.finding("AP504", where, message, advice, subject.first_request(keeping[0].index))
 

@@ -1,4 +1,4 @@
-"""All checks together, and what the policy's own comments leave of what they find."""
+"""Runs all checks, then applies the suppression comments of the policy."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Examination:
-    """What was found in one policy, in file order, and what its comments suppress."""
+    """The findings of one policy in file order, and those that its comments suppress."""
 
     findings: tuple[Finding, ...]
     ignored: tuple[Ignored, ...] = ()
@@ -45,7 +45,7 @@ def lint(policy: Policy, served: Served) -> tuple[Finding, ...]:
 
 
 def examine(policy: Policy, served: Served) -> Examination:
-    """As lint, with what comments in the policy suppress."""
+    """As ``lint``, and the findings that comments in the policy suppress."""
     subject = Subject(policy, served)
     found = [*keys.check(subject)]
     explained = set()
@@ -61,7 +61,7 @@ def examine(policy: Policy, served: Served) -> Examination:
 
 
 def _conditions(subject: Subject, rule: PolicyRule) -> tuple[list[Finding], bool]:
-    """What is wrong with the rule's conditions, and whether that keeps the rule from matching anything."""
+    """The findings about the rule's conditions, and whether they keep the rule from matching anything."""
     single, targets = [*values.check(subject, rule)], [*patterns.check(subject, rule)]
     findings = [finding for finding, _, _ in single] + [finding for finding, _, _ in targets]
     dead = {(number, pattern) for finding, number, pattern in targets if finding.code not in _HARMLESS}
@@ -76,6 +76,6 @@ _HARMLESS = {"AP602"}  # served by this version
 
 
 def refused(error: PolicyRefused) -> Examination:
-    """The findings about a policy that the API server refuses."""
-    advice = "Mend it first: the rest is looked at once the API server starts with this policy."
+    """The findings about a policy that the API server refuses, one per problem."""
+    advice = "Fix this first; the other checks run once the API server accepts the policy."
     return Examination(tuple(Finding("AP001", p.position, p.message, advice) for p in error.problems))

@@ -1,4 +1,4 @@
-"""Things that a policy means to record and lets slip: twins of events, forms of exec, failed logins.
+"""Requests that a policy misses by accident: the other API of events, the other form of exec, failed logins.
 
 Sources: kubectl's pkg/cmd/exec/exec.go (WebSocket, so GET, since Kubernetes 1.31; POST before and as a fallback);
 staging/src/k8s.io/apiserver/pkg/endpoints/filters/authn_audit.go (a 401 has one event, at ResponseStarted).
@@ -30,7 +30,7 @@ _STREAMS = ("exec", "attach", "portforward")
 
 
 def check(subject: Subject) -> Iterator[Finding]:
-    """Findings about what slips through."""
+    """Findings about missed requests."""
     yield from _events(subject)
     yield from _streams(subject)
     yield from _failed_logins(subject)
@@ -45,9 +45,9 @@ def _events(subject: Subject) -> Iterator[Finding]:
                 told.add(index)
                 decision = decide(subject.policy, attributes)
                 rule = decision.rule
-                said = "no rule takes it" if rule is None else f"{named((rule,))} decides about it"
-                message = f"the same events are served in {_group(other)}, too, and there {said}"
-                advice = f"Name events of {_group(other)} beside them."
+                said = "no rule matches" if rule is None else f"{named((rule,))} decides"
+                message = f"the same events are also served in {_group(other)}, where {said}"
+                advice = f"Add the events of {_group(other)} to this rule."
                 yield subject.finding("AP401", naming[index], message, advice, (attributes, True))
 
 
@@ -56,7 +56,7 @@ def _group(group: str) -> str:
 
 
 def _named_events(subject: Subject, rule: PolicyRule, group: str) -> Position | None:
-    """Where the rule names the events of ``group``."""
+    """The position at which the rule names the events of ``group``, or None."""
     for number, entry in enumerate(rule.resources):
         for at, pattern in enumerate(entry.resources if entry.group == group else ()):
             if pattern in ("events", "events/*"):
@@ -65,7 +65,7 @@ def _named_events(subject: Subject, rule: PolicyRule, group: str) -> Position | 
 
 
 def _twins(subject: Subject, group: str, other: str) -> Iterator[tuple[int, Attributes]]:
-    """Requests for events of ``other``, each decided otherwise than the same in ``group``, with the rule for that."""
+    """Requests for events of ``other`` that are decided differently in ``group``, with the rule that decides there."""
     own = _requests(subject.space, lambda target: (target.group, target.resource) == (group, "events"))
     twins = _requests(subject.space, lambda target: (target.group, target.resource) == (other, "events"))
     pairs = {(own[what].mask, twin.mask): twin for what, twin in twins.items() if what in own}
@@ -75,7 +75,7 @@ def _twins(subject: Subject, group: str, other: str) -> Iterator[tuple[int, Attr
 
 
 def _effect(subject: Subject, rule: int | None) -> tuple[Level, frozenset[Stage]]:
-    """The level, and where that records anything the stages that are omitted."""
+    """The level and the omitted stages; no stages at level None."""
     level = _level(subject, rule)
     if rule is None or level is Level.NONE:
         return level, frozenset()
@@ -83,7 +83,7 @@ def _effect(subject: Subject, rule: int | None) -> tuple[Level, frozenset[Stage]
 
 
 def _streams(subject: Subject) -> Iterator[Finding]:
-    """At each rule that takes one form of exec, attach or port-forward and leaves the other to a rule of less."""
+    """Rules that match one form of exec, attach or port-forward and leave the other to a rule with a lower level."""
     told: set[int | None] = set()
     both = _requests(subject.space, _is_stream)
     pairs = {}
@@ -100,7 +100,7 @@ def _streams(subject: Subject) -> Iterator[Finding]:
 
 @dataclass(frozen=True, slots=True)
 class _Request:
-    """What is asked, with the mask of its cell."""
+    """A request without its user, with the mask of its cell."""
 
     mask: int
     cell: ResourceCell
@@ -112,7 +112,7 @@ class _Request:
 
 
 def _requests(space: Space, wanted: Callable[[Target], bool]) -> dict[tuple[tuple[str, ...], str, str, str], _Request]:
-    """Everything served that can be asked of the wanted targets, by namespaces, name, verb and subresource."""
+    """Every served request for the wanted targets, by namespaces, name, verb and subresource."""
     return {
         (cell.namespaces, cell.name, verb, target.subresource): _Request(mask, cell, target, verb)
         for mask, cells in space.cells.items()
@@ -126,7 +126,7 @@ def _requests(space: Space, wanted: Callable[[Target], bool]) -> dict[tuple[tupl
 def _decided(
     subject: Subject, pairs: Mapping[tuple[int, int], _Request]
 ) -> Iterator[tuple[tuple[int | None, ...], _Request, UserInfo | None]]:
-    """The rules that decide about both of each pair, for everybody who is who they say; no user: a failed login."""
+    """The rules that decide each pair, for every genuine identity; without a user: a failed login."""
     space = subject.space
     for masks, request in pairs.items():
         for identity in space.identities.classes:
@@ -139,10 +139,10 @@ def _is_stream(target: Target) -> bool:
 
 
 def _blamed(subject: Subject, get: int | None, create: int | None, subresource: str) -> tuple[int | None, str] | None:
-    """The rule to be blamed and the verb that is recorded less, if rules ``get`` and ``create`` differ in level.
+    """The rule to report and the verb with the lower level, if the rules ``get`` and ``create`` differ in level.
 
-    A rule that names the subresource is blamed first, then the one that does not record. Two levels above None are
-    nobody's mistake where no rule names it.
+    A rule that names the subresource is reported first, then the one that does not record. If no rule names it, two
+    levels above None are not a mistake.
     """
     levels = {verb: _level(subject, rule) for verb, rule in (("get", get), ("create", create))}
     if levels["get"] == levels["create"]:
@@ -167,18 +167,18 @@ def _names_stream(rule: PolicyRule, subresource: str) -> bool:
 
 def _half(subject: Subject, blamed: int | None, attributes: Attributes) -> Finding:
     where = subject.places.key("rules") if blamed is None else subject.places.key("rules", blamed, "verbs")
-    form = "by WebSocket, which kubectl uses since 1.31 (GET, so the verb get)"
-    form = form if attributes.verb == "get" else "by SPDY, as older clients do (POST, so the verb create)"
+    form = "over WebSocket, as kubectl does since 1.31 (GET, so the verb get)"
+    form = form if attributes.verb == "get" else "over SPDY, as older clients do (POST, so the verb create)"
     other = replace(attributes, verb="create" if attributes.verb == "get" else "get")
     less, more = decide(subject.policy, attributes), decide(subject.policy, other)
     recorded = "not recorded" if less.level is Level.NONE else f"recorded at {less.level} only"
-    message = f"{attributes.subresource} {form}, is {recorded}; in its other form it is recorded at {more.level}"
-    advice = "Name pods/exec, pods/attach and pods/portforward in a rule of their own, without verbs, above this one."
+    message = f"{attributes.subresource} {form}, is {recorded}; the other form is recorded at {more.level}"
+    advice = "Add a separate rule without verbs for pods/exec, pods/attach and pods/portforward above this one."
     return subject.finding("AP402", where, message, advice, (attributes, True))
 
 
 def _failed_logins(subject: Subject) -> Iterator[Finding]:
-    """Failed authentications: lost by a stage that is omitted, or recorded by no rule at all."""
+    """Failed authentications: lost with an omitted stage, or matched by no rule that records."""
     failed = [(index, asked) for index in subject.outcomes if (asked := _failed(subject, index))]
     meant = [(subject.policy.rules[n], a) for n, a in failed if n is not None]
     meant = [(rule, asked) for rule, asked in meant if rule.level is not Level.NONE]
@@ -187,17 +187,19 @@ def _failed_logins(subject: Subject) -> Iterator[Finding]:
         where = _omitting(subject, rule)
         if where and where not in told:
             told.add(where)
-            message = "failed logins (401) are recorded at ResponseStarted and at no other stage: this loses them"
-            advice = "Leave ResponseStarted out of omitStages; only watches and streams have it besides."
+            message = "failed logins (401) are recorded only at ResponseStarted: omitting it loses them"
+            advice = (
+                "Remove ResponseStarted from omitStages; apart from failed logins, only watches and streams have it."
+            )
             yield subject.finding("AP403", subject.places.of(*where), message, advice, asked)
     if failed and not meant and _records(subject):
-        message = "no failed login (401) is recorded: rules with users or userGroups never match one"
+        message = "no failed login (401) is recorded: rules with users or userGroups never match it"
         advice = "End the policy with a rule without users and userGroups: `- level: Metadata`."
         yield subject.finding("AP404", subject.places.key("rules"), message, advice, failed[0][1])
 
 
 def _failed(subject: Subject, index: int | None) -> Asked | None:
-    """A request with a credential that is not accepted, that the rule decides about; served ones first."""
+    """A request with a rejected credential that the rule decides; served ones first."""
     outcomes = [outcome for outcome in subject.outcomes[index] if outcome.identity.failed]
     if not outcomes:
         return None
@@ -206,7 +208,7 @@ def _failed(subject: Subject, index: int | None) -> Asked | None:
 
 
 def _omitting(subject: Subject, rule: PolicyRule) -> tuple[str | int, ...] | None:
-    """Where ResponseStarted is omitted for the rule."""
+    """The path at which ResponseStarted is omitted for the rule, or None."""
     for path, stages in (
         (("omitStages",), subject.policy.omit_stages),
         (("rules", rule.index, "omitStages"), rule.omit_stages),

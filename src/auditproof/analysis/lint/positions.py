@@ -1,4 +1,4 @@
-"""Where in the file the parts of a policy stand."""
+"""The positions in the file of the parts of a policy."""
 
 from __future__ import annotations
 
@@ -17,37 +17,37 @@ Path = tuple[str | int, ...]
 
 
 class Places:
-    """The places of one policy; a path is made of keys and list indexes, as ``("rules", 0, "verbs", 1)``."""
+    """The positions in one policy; a path consists of keys and list indexes, e.g. ``("rules", 0, "verbs", 1)``."""
 
     def __init__(self, policy: Policy) -> None:
         self._root = read_text(policy.text.encode(), policy.path).root
         self._keys = {position: path for path, position in _keys(self._root)}
 
     def of(self, *path: str | int) -> Position:
-        """The place of the deepest value on ``path`` that exists."""
+        """The position of the deepest existing value on ``path``."""
         return self._root.at(path).position
 
     def key(self, *path: str | int) -> Position:
-        """The place of the last key of ``path``; of the value where it is none."""
+        """The position of the last key of ``path``, or of the value if that step is no key."""
         parent = self._root.at(path[:-1]).value
         if isinstance(parent, Mapping) and path[-1] in parent.keys:
             return parent.keys[str(path[-1])]
         return self.of(*path)
 
     def texts(self, *path: str | int) -> tuple[str, ...] | None:
-        """The value at ``path`` where it is a list of strings."""
+        """The value at ``path`` if it is a list of strings, else None."""
         value = self._root.at(path).value
         if not isinstance(value, tuple) or not all(isinstance(item.value, str) for item in value):
             return None
         return tuple(item.value for item in value)
 
     def path_of_key(self, position: Position) -> Path | None:
-        """The path of the key that stands at ``position``."""
+        """The path of the key at ``position``, or None."""
         return self._keys.get(position)
 
 
 def _keys(root: Node) -> Iterator[tuple[Path, Position]]:
-    """Every key with its place; what is aliased is visited once."""
+    """Every key with its position; aliased values are visited once."""
     pending: list[tuple[Path, Node]] = [((), root)]
     seen: set[int] = set()
     while pending:

@@ -1,4 +1,4 @@
-"""The lists of strings that a rule and its items of resources have, by the names of their fields here."""
+"""The string lists of a rule and of its resources items, by field name."""
 
 from __future__ import annotations
 
@@ -18,17 +18,17 @@ KEYS = {
 
 
 def values_of(rule: PolicyRule, field: str) -> tuple[str, ...]:
-    """The rule's values of one of KEYS."""
+    """The values of ``field``, one of KEYS, in the rule."""
     values: tuple[str, ...] = getattr(rule, field)
     return values
 
 
 def with_values(rule: PolicyRule, field: str, values: tuple[str, ...]) -> PolicyRule:
-    """The rule with other values of one of KEYS."""
+    """A copy of the rule with other values of ``field``, one of KEYS."""
     change: dict[str, Any] = {field: values}
     return replace(rule, **change)
 
 
 def with_entry(rule: PolicyRule, number: int, entry: GroupResources) -> PolicyRule:
-    """The rule with another item of resources at ``number``."""
+    """A copy of the rule with another resources item at index ``number``."""
     return replace(rule, resources=(*rule.resources[:number], entry, *rule.resources[number + 1 :]))

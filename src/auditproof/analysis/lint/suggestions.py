@@ -1,4 +1,4 @@
-"""What somebody may have meant: resources, groups and verbs that are close to what is written."""
+"""Did you mean: resources, groups and verbs similar to the text in the policy."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ CLOSE = 0.75
 
 
 def close(text: str, known: Iterable[str], cutoff: float = CLOSE) -> str:
-    """The known text that is closest to ``text``, whatever the case; empty where none is close."""
+    """The known text closest to ``text``, ignoring case; empty if none is close (``cutoff`` from 0 to 1)."""
     return closest(text, known, cutoff=cutoff, ignore_case=True) or ""
 
 
@@ -31,7 +31,7 @@ def groups_with(served: Served, pattern: str) -> list[str]:
 
 
 def resource_like(served: Served, pattern: str, group: str) -> tuple[str, str]:
-    """Resource and group that may be meant by ``pattern``: in its own group first, then in any; empty if none is."""
+    """The resource and group that ``pattern`` may mean: in its own group first, then in any; empty if none."""
     own = [entry.full_name for entry in served.resources if group in (entry.group, "*")]
     for wanted in (pattern, f"{pattern}s", f"{pattern}es", f"{pattern.removesuffix('y')}ies"):
         if wanted.lower() in own:

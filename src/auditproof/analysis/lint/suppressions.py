@@ -1,7 +1,7 @@
 """Comments in a policy that suppress findings: ``# auditproof: ignore AP104 because ...``.
 
-Behind a value, a comment is for the findings of its line; on a line of its own, for those of the next line that is no
-comment. Where a rule begins on that line, it is for the whole rule.
+After a value, a comment applies to the findings on its line; on its own line, to those on the next line that is not a
+comment. If a rule begins on that line, it applies to the whole rule.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ _IGNORE = re.compile(r"\s*ignore\b\s*(?P<codes>[A-Za-z0-9_,\s]*?)\s*(?:\bbecause
 
 @dataclass(frozen=True, slots=True)
 class Suppression:
-    """One comment: the codes that it names, its reason, and the lines that it is for (both ends included)."""
+    """One comment: its codes, its reason, and the lines it applies to (both ends included)."""
 
     position: Position
     codes: tuple[str, ...]
@@ -40,12 +40,12 @@ class Suppression:
     last: int
 
     def covers(self, finding: Finding) -> bool:
-        """Whether the comment is meant for this finding."""
+        """Whether the comment applies to this finding."""
         return finding.code in self.codes and self.first <= finding.position.line <= self.last
 
 
 def apply(policy: Policy, findings: Sequence[Finding]) -> tuple[tuple[Finding, ...], tuple[Ignored, ...]]:
-    """What is left of ``findings`` and what is ignored; comments that are wrong are findings themselves."""
+    """The remaining and the ignored findings; invalid comments become findings themselves."""
     found = suppressions(policy)
     named: dict[str, list[Suppression]] = {}
     for one in found:
@@ -70,14 +70,16 @@ def _wrong(found: Sequence[Suppression], findings: Sequence[Finding]) -> Iterato
         lines.sort()
     for one in found:
         if not one.reason or not one.codes:
-            advice = "Write `# auditproof: ignore AP504 because ...`, with the code and with your reason."
-            yield Finding("AP701", one.position, "this comment suppresses nothing: code or reason is missing", advice)
+            advice = "Write `# auditproof: ignore AP504 because ...`, with the code and your reason."
+            yield Finding(
+                "AP701", one.position, "this comment suppresses nothing: the code or the reason is missing", advice
+            )
             continue
         for code in one.codes:
             if code not in CATALOGUE:
                 meant = _meant(code)
-                advice = f'Did you mean "{meant}"?' if meant else "The codes stand in docs/lint.md."
-                yield Finding("AP702", one.position, f'there is no finding "{code}"', advice)
+                advice = f'Did you mean "{meant}"?' if meant else "docs/lint.md lists the codes."
+                yield Finding("AP702", one.position, f'there is no code "{code}"', advice)
             elif not _any_within(places.get(code, ()), one.first, one.last):
                 message = f"this comment suppresses nothing: there is no {code} here"
                 yield Finding("AP702", one.position, message, "Remove it, or move it to the line of the finding.")
@@ -94,7 +96,7 @@ def _any_within(lines: Sequence[int], first: int, last: int) -> bool:
 
 
 def suppressions(policy: Policy) -> tuple[Suppression, ...]:
-    """All such comments of the policy, in file order."""
+    """All suppression comments of the policy, in file order."""
     lines = policy.text.splitlines()
     if "auditproof:" not in policy.text or policy.text.lstrip().startswith("{"):
         return ()
@@ -115,7 +117,7 @@ def suppressions(policy: Policy) -> tuple[Suppression, ...]:
 
 
 def _scalars(text: str) -> tuple[list[tuple[int, int]], list[tuple[int, int]]]:
-    """Where scalars begin, and where each ends, as line (from 1) and column (from 0): a # in them is no comment."""
+    """Where scalars begin and end, as line (from 1) and column (from 0): a # inside one is not a comment."""
     begins, ends = [], []
     try:
         for token in yaml.scan(text):
@@ -124,12 +126,12 @@ def _scalars(text: str) -> tuple[list[tuple[int, int]], list[tuple[int, int]]]:
                 begins.append((begin.line + 1, begin.column))
                 ends.append((end.line + 1, end.column))
     except yaml.YAMLError:
-        pass  # behind the first document anything may stand
+        pass  # after the first document, anything may follow
     return begins, ends
 
 
 def _suppression(match: re.Match[str], position: Position, first: int, rules: Sequence[int], lines: int) -> Suppression:
-    """The comment at ``position``; ``first`` is the line that it is for, ``rules`` are those on which a rule begins."""
+    """The comment at ``position``; ``first`` is the line it applies to, ``rules`` are the lines where rules begin."""
     said = _IGNORE.match(match.group(1))
     codes = tuple(code.upper() for code in re.split(r"[,\s]+", said["codes"]) if code) if said else ()
     reason = (said["reason"] or "").strip() if said else ""
@@ -141,7 +143,7 @@ def _suppression(match: re.Match[str], position: Position, first: int, rules: Se
 
 
 def _meant_lines(lines: Sequence[str]) -> list[int]:
-    """Of each line (from 1) the first one behind it that is neither empty nor a comment; where none is, itself."""
+    """For each line (from 1), the next line that is neither empty nor a comment; if there is none, the line itself."""
     meant, later = list(range(len(lines) + 1)), 0
     for number in range(len(lines), 0, -1):
         meant[number] = later or number

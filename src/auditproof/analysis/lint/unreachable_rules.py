@@ -1,4 +1,4 @@
-"""Rules as a whole: those that never decide, or decide and record nothing."""
+"""Whole rules: those that no request reaches, and those that record nothing."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ _SHORT = frozenset({Stage.REQUEST_RECEIVED, Stage.RESPONSE_COMPLETE})
 
 
 def check(subject: Subject, explained: Collection[int]) -> Iterator[Finding]:
-    """Findings about rules; ``explained`` are the indexes of those that a condition keeps from matching anything."""
+    """Findings about rules; ``explained`` are the indexes of rules whose own conditions already have a finding."""
     for rule in subject.policy.rules:
         yield from _reach(subject, rule, explained=rule.index in explained)
         yield from _stages(subject, rule)
@@ -32,10 +32,10 @@ def check(subject: Subject, explained: Collection[int]) -> Iterator[Finding]:
 
 
 def _reach(subject: Subject, rule: PolicyRule, *, explained: bool) -> Iterator[Finding]:
-    """Whether any request gets to the rule."""
+    """Whether any request reaches the rule."""
     matched = subject.is_possible(rule)
     if not matched and not explained:
-        message = f"rule {rule.index + 1} matches nothing: no ordinary request meets its conditions together"
+        message = f"rule {rule.index + 1} matches nothing: no ordinary request meets all its conditions"
         advice = "Remove the rule, or the condition that excludes the others."
         asked = subject.meant(rule, rule)
         yield subject.finding("AP202", rule.position, message, advice, asked or _any_request(subject))
@@ -53,9 +53,7 @@ def _unreachable(subject: Subject, rule: PolicyRule) -> Iterator[Finding]:
     covering = subject.deciding_instead(rule.index)
     if covering:
         verb = "decides" if len(covering) == 1 else "decide"
-        message = (
-            f"rule {rule.index + 1} is never reached: {named(covering)} {verb} about every request that it matches"
-        )
+        message = f"rule {rule.index + 1} is never reached: {named(covering)} {verb} every request that it matches"
         advice = f"Remove it, or move it above line {covering[0].position.line} if its level is the one you want."
         yield subject.finding("AP201", rule.position, message, advice, subject.meant(rule, rule))
 
@@ -63,32 +61,32 @@ def _unreachable(subject: Subject, rule: PolicyRule) -> Iterator[Finding]:
 def _left_over(subject: Subject, rule: PolicyRule) -> Finding:
     asked = subject.first_request(rule.index)
     covering = subject.deciding_instead(rule.index, ordinary=True)
-    message = (
-        f"rule {rule.index + 1} is left with requests that {_why(subject, rule)}: {named(covering)} take all others"
-    )
+    take = "takes" if len(covering) == 1 else "take"
+    why = _why(subject, rule)
+    message = f"rule {rule.index + 1} only decides requests that {why}: {named(covering)} {take} all others"
     advice = f"Remove it, or move it above line {covering[0].position.line} if its level is the one you want."
     return subject.finding("AP203", rule.position, message, advice, asked)
 
 
 def _why(subject: Subject, rule: PolicyRule) -> str:
-    """What keeps ordinary clients from sending any of the requests that the rule decides about."""
+    """Why ordinary clients send none of the requests that the rule decides."""
     best = min(subject.outcomes[rule.index], key=lambda outcome: outcome.oddness)
     odd = oddities(best.cells[:1], [(best.identity, best.region)], subject.space.identities)
     if odd:
-        return f"only somebody sends who tries it ({' or '.join(odd)})"
-    return "the server refuses with 404 or 405" if best.identity.honest else "only a forged credential can make"
+        return f"no ordinary client sends ({' or '.join(odd)})"
+    return "the server rejects with 404 or 405" if best.identity.honest else "need a forged credential"
 
 
 def _stages(subject: Subject, rule: PolicyRule) -> Iterator[Finding]:
-    """A level above None, and no stage left at which an event is written."""
+    """A level above None, but every stage at which an event could be written is omitted."""
     omitted = subject.policy.omit_stages | rule.omit_stages
     if rule.level is Level.NONE or not omitted >= _SHORT or rule.index not in subject.outcomes:
         return
     if not any(
         _recorded(outcome, cell, omitted) for outcome in subject.ordinary(rule.index) for cell in _usual(outcome)
     ):
-        message = f"rule {rule.index + 1} records nothing: all stages of the requests that it decides about are omitted"
-        advice = "Leave ResponseComplete out of omitStages, or write level: None if that is what you mean."
+        message = f"rule {rule.index + 1} records nothing: all stages of the requests that it decides are omitted"
+        advice = "Remove ResponseComplete from omitStages, or write level: None if that is the intention."
         where = subject.places.key("rules", rule.index, "omitStages")
         yield subject.finding("AP204", where, message, advice, subject.first_request(rule.index))
 
@@ -98,14 +96,14 @@ def _usual(outcome: Outcome) -> list[Cell]:
 
 
 def _recorded(outcome: Outcome, cell: Cell, omitted: Collection[Stage]) -> bool:
-    """Whether an event of any request of the cell is written, when the level is not None."""
+    """Whether any request of the cell leaves an event at a level other than None."""
     failed = outcome.identity.failed
     requests = cell.every(None) if failed else cell.every(_ANYBODY)
     return any(emitted_stages(attributes, 200) - set(omitted) for attributes in requests)
 
 
 def _nothing(subject: Subject) -> Iterator[Finding]:
-    """A policy that writes no event, whoever asks for whatever; odd requests, which nobody sends, do not count."""
+    """A policy that records no request; odd requests, which no ordinary client sends, do not count."""
     for rule in subject.policy.rules:
         omitted = subject.policy.omit_stages | rule.omit_stages
         if rule.level is Level.NONE:
@@ -113,7 +111,7 @@ def _nothing(subject: Subject) -> Iterator[Finding]:
         outcomes = (one for one in subject.outcomes.get(rule.index, ()) if one.identity.kind != ODD)
         if any(_recorded(outcome, cell, omitted) for outcome in outcomes for cell in _usual(outcome)):
             return
-    message = "this policy records nothing, whoever asks for whatever"
+    message = "this policy records nothing, whatever the request"
     advice = "End it with a rule that has a level and no conditions: `- level: Metadata`."
     yield subject.finding("AP205", subject.places.key("rules"), message, advice, _any_request(subject))
 

@@ -1,4 +1,4 @@
-"""What behaves otherwise on other supported versions of Kubernetes."""
+"""Differences between the supported versions of Kubernetes."""
 
 from __future__ import annotations
 
@@ -15,20 +15,20 @@ if TYPE_CHECKING:
 
 
 def check(subject: Subject) -> Iterator[Finding]:
-    """Findings about versions, but for resources that not all of them serve (see ``patterns``)."""
+    """Findings about versions, except resources that not all of them serve (see ``dead_resources``)."""
     for rule in subject.policy.rules:
         for number, entry in enumerate(rule.resources):
             if entry.group == "*":
                 where = subject.places.of("rules", rule.index, "resources", number, "group")
-                message = 'the group "*" is known since Kubernetes 1.36: older API servers do not start with it'
-                advice = "Name the groups, if the policy may ever meet an older server."
+                message = 'the group "*" needs Kubernetes 1.36: older API servers do not start with it'
+                advice = "Name the groups if the policy may be used with an older API server."
                 yield subject.finding("AP601", where, message, advice, subject.first_request(rule.index))
     if version_of(subject.served.kubernetes) < (1, 37):
         yield from _yaml_patches(subject)
 
 
 def _yaml_patches(subject: Subject) -> Iterator[Finding]:
-    """Before 1.37 the body of a patch was recorded as it came, and an event with a body in YAML cannot be written.
+    """Before 1.37 the body of a patch was recorded as sent, and an event with a YAML body cannot be written.
 
     Source: the difference of staging/src/k8s.io/apiserver/pkg/endpoints/handlers/patch.go between 1.36 and 1.37.
     """
@@ -38,7 +38,7 @@ def _yaml_patches(subject: Subject) -> Iterator[Finding]:
         asked = next(subject.requests_for(rule.index, lambda target: not target.subresource, ("patch",)), None)
         if asked:
             where = subject.places.of("rules", rule.index, "level")
-            message = "before Kubernetes 1.37 a patch in YAML, as of server-side apply, leaves no event of its outcome"
-            advice = "Watch apiserver_audit_error_total, or record patches at Metadata."
+            message = "before Kubernetes 1.37, a YAML patch such as server-side apply leaves no event of its outcome"
+            advice = "Monitor apiserver_audit_error_total, or record patches at Metadata."
             yield subject.finding("AP603", where, message, advice, (asked, True))
             return

@@ -1,4 +1,4 @@
-"""How strong requirements and cases are: which one-step mutants of a policy none of them would notice. Pure."""
+"""How strong requirements and cases are: which one-step mutants of a policy they would miss. Pure."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""One-step mutants of a policy: the mistakes that somebody makes who edits it."""
+"""One-step mutants of a policy: plausible editing mistakes."""
 
 from __future__ import annotations
 
@@ -25,10 +25,10 @@ _LISTS = {
 
 @dataclass(frozen=True, slots=True)
 class Mutant:
-    """A policy with one thing changed, which ``text`` says; ``rule`` is the rule it is about, None the whole policy.
+    """A policy with one change, described by ``text``; ``rule`` is the changed rule, None for the policy's own fields.
 
-    Different mutants of a rule have different texts.
-    ``order`` says where each of its rules comes from: the index of the original rule, or None for the changed one.
+    ``order`` has, for each of its rules, the index of the original rule, or None for the changed one. Different mutants
+    of a rule have different texts.
     """
 
     text: str
@@ -38,7 +38,7 @@ class Mutant:
 
 
 def one_step_mutants(policy: Policy) -> Iterator[Mutant]:
-    """Every mutant of ``policy``, those of the first rule first; whether it changes anything is not asked here."""
+    """Every mutant of ``policy``, those of the first rule first; including mutants without effect."""
     for rule in policy.rules:
         yield from _of_level(policy, rule)
         yield from _of_place(policy, rule)
@@ -64,13 +64,13 @@ def _of_level(policy: Policy, rule: PolicyRule) -> Iterator[Mutant]:
 
 
 def _of_place(policy: Policy, rule: PolicyRule) -> Iterator[Mutant]:
-    """Dropped, or moved behind the next one."""
+    """The rule dropped, or moved after the next one."""
     if len(policy.rules) > 1:
         yield _in_order(policy, rule, [one for one in policy.rules if one is not rule], "dropped")
     if rule.index + 1 < len(policy.rules):
         rules = list(policy.rules)
         rules[rule.index], rules[rule.index + 1] = rules[rule.index + 1], rule
-        yield _in_order(policy, rule, rules, f"moved behind rule {rule.index + 2}")
+        yield _in_order(policy, rule, rules, f"moved after rule {rule.index + 2}")
 
 
 def _in_order(policy: Policy, rule: PolicyRule, rules: list[PolicyRule], text: str) -> Mutant:
@@ -78,7 +78,7 @@ def _in_order(policy: Policy, rule: PolicyRule, rules: list[PolicyRule], text: s
 
 
 def _shorter(rule: PolicyRule) -> Iterator[tuple[str, PolicyRule]]:
-    """Without one value of a list, or without the list where it has only one."""
+    """The rule without one value of a list, or without the list if it has only one."""
     for field, name in _LISTS.items():
         values = getattr(rule, field)
         for value in values:
@@ -108,7 +108,7 @@ def _with(rule: PolicyRule, entry: GroupResources, changed: GroupResources) -> t
 
 def _other_stages(policy: Policy, rule: PolicyRule) -> Iterator[tuple[str, PolicyRule]]:
     for stage in _STAGES:
-        if stage not in policy.omit_stages:  # else the rule's own list says nothing about it
+        if stage not in policy.omit_stages:  # otherwise the rule's own list does not mention it
             omitted = rule.omit_stages ^ {stage}
             yield f"omitStages: {_stages(omitted)}", replace(rule, omit_stages=omitted)
 

@@ -1,7 +1,7 @@
-"""Which mutants change what is recorded, and which of these a requirement or a case would notice.
+"""Which mutants change what is recorded, and which of these a requirement or a case would catch.
 
-All mutants of a rule are held against all requirements in one space: of the policy's rules, the changed rules, and the
-requirements' own. In it, what a request is decided by is the first bit of its class in the mutant's order.
+All mutants of a rule are compared with all requirements in one space: of the policy's rules, the changed rules, and the
+requirements' own. The rule that decides a request is the first bit of its class in the mutant's order.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Stated:
-    """What a case states about a request: its level, and the stages if it names them; ``status`` is the answer's."""
+    """What a case states about a request: its level, the stages if given, and the HTTP ``status`` of the response."""
 
     name: str
     attributes: Attributes
@@ -41,7 +41,7 @@ class Stated:
     status: int
 
     def holds(self, policy: Policy) -> bool:
-        """Whether ``policy`` has the request recorded as stated."""
+        """Whether ``policy`` records the request as stated."""
         decision = decide(policy, self.attributes)
         stages = emitted_stages(self.attributes, self.status) - decision.omit_stages
         recorded = decision.level if stages else Level.NONE
@@ -52,7 +52,7 @@ class Stated:
 
 @dataclass(frozen=True, slots=True)
 class Tried:
-    """A mutant that changes what is recorded; ``noticed`` names the first requirement or case that notices it."""
+    """A mutant that changes what is recorded; ``noticed`` names the first requirement or case that catches it."""
 
     mutant: Mutant
     noticed: str
@@ -60,18 +60,18 @@ class Tried:
 
 @dataclass(frozen=True, slots=True)
 class Strength:
-    """All mutants that change something."""
+    """All mutants that change what is recorded."""
 
     tried: tuple[Tried, ...]
 
     @property
     def unnoticed(self) -> tuple[Tried, ...]:
-        """The mutants that nothing notices."""
+        """The mutants that nothing catches."""
         return tuple(one for one in self.tried if not one.noticed)
 
     @property
     def score(self) -> float:
-        """The part of the mutants that is noticed, from 0 to 1; 1 where there is none."""
+        """The fraction of mutants that is caught, from 0 to 1; 1 if there are none."""
         return 1 - len(self.unnoticed) / len(self.tried) if self.tried else 1.0
 
 
@@ -84,8 +84,8 @@ def strength(
 ) -> Strength:
     """Try every one-step mutant of ``policy``.
 
-    A requirement notices a mutant where a class of requests is within its bound and no longer is; a case where what it
-    states holds for the policy and not for the mutant. ``progress`` is told how far it is.
+    A requirement catches a mutant if a class of requests leaves its bound; a case if its statement holds for the policy
+    and not for the mutant. ``progress`` is called with a line of text per rule.
     """
     by_rule: dict[int | None, list[Mutant]] = defaultdict(list)
     for mutant in one_step_mutants(policy):
@@ -101,7 +101,7 @@ def strength(
 
 @dataclass(frozen=True, slots=True)
 class _Class:
-    """Requests that neither policy, mutants nor requirements tell apart: the bits of the rules that match them."""
+    """Requests that neither policy, mutants nor requirements distinguish: the bits of the rules that match them."""
 
     mask: int
     failed: bool
@@ -125,7 +125,7 @@ class _Trial:
         self._scopes = {one: tuple(self._scope(one)) for one in self._classes}
 
     def tried(self, stated: Sequence[Stated]) -> Iterator[Tried]:
-        """Each mutant that changes anything."""
+        """Each mutant that changes what is recorded."""
         number = len(self._policy.rules)
         for mutant, changed in zip(self._mutants, self._changed, strict=True):
             order = tuple(number if index is None else index for index in mutant.order)
@@ -135,7 +135,7 @@ class _Trial:
                 yield Tried(mutant, found or next((case.name for case in stated if not case.holds(mutant.policy)), ""))
 
     def _noticed(self, mutant: Mutant, order: tuple[int, ...]) -> str | None:
-        """The requirement that notices the mutant, empty if none does; None where it changes nothing."""
+        """The requirement that catches the mutant, empty if none does; None if the mutant changes nothing."""
         original = tuple(range(len(self._policy.rules)))
         before, after = _Effects(self._policy), _Effects(mutant.policy)
         changes = False
@@ -151,7 +151,7 @@ class _Trial:
         return "" if changes else None
 
     def _all_classes(self) -> Iterator[_Class]:
-        """Of honest clients, and of what the server serves."""
+        """Classes of honest clients and served requests."""
         known: set[tuple[int, Region]] = set()
         served = [mask for mask, cells in self._space.cells.items() if any(cell.served for cell in cells)]
         for identity in self._space.identities.classes:
@@ -162,7 +162,7 @@ class _Trial:
                         yield from self._by_groups(identity, key[0])
 
     def _by_groups(self, identity: IdentityClass, mask: int) -> Iterator[_Class]:
-        """The class for each way in which the groups can meet what the rules in ``mask`` want of them."""
+        """A class for each way in which groups can meet the conditions of the rules in ``mask``."""
         wanting: dict[int, int] = defaultdict(int)
         left = mask
         while left:
@@ -178,7 +178,7 @@ class _Trial:
             yield _Class(met, identity.failed)
 
     def _scope(self, one: _Class) -> Iterator[Requirement]:
-        """The requirements that are about a class."""
+        """The requirements that apply to a class."""
         number = self._first_asked
         for requirement in self._requirements:
             excepted = one.mask >> number & (1 << len(requirement.excepted)) - 1
@@ -201,7 +201,7 @@ def _allows(requirement: Requirement, effect: Effect, failed: bool) -> bool:
 
 
 class _Effects:
-    """What the rules of a policy come to, each computed once."""
+    """The Effects of a policy's rules, each computed once."""
 
     def __init__(self, policy: Policy) -> None:
         self._policy = policy

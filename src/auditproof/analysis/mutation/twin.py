@@ -1,4 +1,4 @@
-"""A twin for any policy, broken on purpose: what it records, it records at another level. Pure."""
+"""A deliberately broken twin for any policy: every request is recorded at a different level. Pure."""
 
 from __future__ import annotations
 
@@ -19,10 +19,10 @@ OTHER = {
 
 
 def twin_of(policy: Policy) -> str:
-    """The text of a policy that decides of every request otherwise than ``policy``, but by a rule of the same place.
+    """The text of a policy that decides every request by the rule at the same place, but at a different level.
 
-    What no rule of ``policy`` matches is recorded. Stages are left as they are: a rule that omits all of them records
-    nothing in the twin, either.
+    Requests that no rule of ``policy`` matches are recorded. Stages stay the same: a rule that omits all of them also
+    records nothing in the twin.
     """
     rules = [*map(_other, policy.rules), {"level": str(Level.METADATA)}]
     head = {"apiVersion": "audit.k8s.io/v1", "kind": "Policy"}

@@ -1,4 +1,4 @@
-"""Requirements: every request of a kind at least, at most or exactly at a level; checked over the whole space. Pure."""
+"""Requirements: minimum, maximum or exact levels for every request of a kind, checked over the whole space. Pure."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A requirement held against a policy: over all classes of requests, and which witnesses show it on a server."""
+"""Compares a policy with a requirement: over all classes of requests, with witnesses to demonstrate it on a server."""
 
 from __future__ import annotations
 
@@ -23,12 +23,12 @@ if TYPE_CHECKING:
     from auditproof.kube.discovery import Served
 
 _STAGES_OF_ALL = frozenset({Stage.REQUEST_RECEIVED, Stage.RESPONSE_COMPLETE})
-Broken = tuple[Level, int | None]  # the level at which it is recorded, and the rule that decides so
+Broken = tuple[Level, int | None]  # the recorded level, and the deciding rule
 
 
 @dataclass(frozen=True, slots=True)
 class Violation:
-    """Requests that are not recorded as required: they are recorded at ``level`` (NONE: not), as ``rule`` decides."""
+    """Requests that are not recorded as required, but at ``level`` (NONE: not recorded), as ``rule`` decides."""
 
     row: Row[Broken]
     level: Level
@@ -38,9 +38,9 @@ class Violation:
 
 @dataclass(frozen=True, slots=True)
 class Checked:
-    """A requirement with the number of classes that it is about, and everything that violates it.
+    """A requirement, the number of classes that it applies to, and all violations.
 
-    ``beyond`` are odd requests for which it does not hold either; they do not violate it.
+    ``beyond`` are odd requests for which it does not hold either; they are no violations.
     """
 
     requirement: Requirement
@@ -71,7 +71,7 @@ def check_requirement(policy: Policy, requirement: Requirement, served: Served) 
 
 
 def required_steps(policy: Policy, requirement: Requirement, served: Served) -> Iterator[tuple[Performable, bool]]:
-    """A request of each class that the requirement is about, and whether it is recorded as required by the policy."""
+    """A request of each class that the requirement applies to, and whether the policy records it as required."""
     scope = _Scope(policy, requirement, served)
     for outcome, meant in scope.outcomes():
         if meant == SERVED:
@@ -83,18 +83,18 @@ def required_steps(policy: Policy, requirement: Requirement, served: Served) -> 
 
 
 def levels_of(effect: Effect, *, failed: bool) -> tuple[Level, ...]:
-    """The levels at which requests of an Effect are recorded: two, where only some of them come to a stage left."""
+    """The levels at which requests of an Effect are recorded: two if only some of them reach a remaining stage."""
     always = bool(effect.stages & (FAILED_STAGES if failed else _STAGES_OF_ALL))
     return (effect.level,) if always else (Level.NONE, effect.level)
 
 
 class _Scope:
-    """The space in which a policy is held against one requirement."""
+    """The space in which a policy is compared with one requirement."""
 
     def __init__(self, policy: Policy, requirement: Requirement, served: Served) -> None:
         self._policy = policy
         self._requirement = requirement
-        # Two lists of rules beside the policy's own: what is excepted comes first in each, so that it is decided there.
+        # Two lists of rules in addition to the policy's: exceptions come first in each, so that they decide.
         self._first, self._second = (
             (*requirement.excepted, *requirement.selected),
             (*requirement.excepted, *requirement.failed),
@@ -103,7 +103,7 @@ class _Scope:
         self._levels: dict[tuple[int | None, bool], tuple[Level, ...]] = {}
 
     def outcomes(self) -> Iterator[tuple[Outcome, int | None]]:
-        """The whole space; of what the requirement is about whether it is ordinary (SERVED) or ODD, else None."""
+        """The whole space; with SERVED or ODD for classes that the requirement applies to, None for others."""
         first = len(self._policy.rules)
         second = first + len(self._first)
         end = second + len(self._second)
@@ -115,21 +115,21 @@ class _Scope:
             yield outcome, None if not meets else SERVED if (standing, asking) == (SERVED, 0) else ODD if odd else None
 
     def violations(self, outcomes: Iterable[tuple[Outcome, int | None]], standing: int) -> tuple[Violation, ...]:
-        """What is wrong with the outcomes that are ``standing``, the worst first."""
+        """The violations among the outcomes of this ``standing``, worst first."""
         keyed = [(outcome, self.broken(outcome) if meant == standing else None) for outcome, meant in outcomes]
         rows = merge(self.space, keyed) if any(key for _, key in keyed) else ()
         shown = (row for row in rows if (row.standing, row.asking) == (SERVED, 0) or (standing == ODD and row.odd))
         return tuple(self.violation(row) for row in sorted(shown, key=_worst_first))
 
     def broken(self, outcome: Outcome) -> Broken | None:
-        """What is wrong with an outcome that the requirement is about."""
+        """The violations of an outcome that the requirement applies to."""
         rule = outcome.deciding[0]
         levels = self._levels_of(rule, failed=outcome.identity.failed)
         wrong = next((level for level in levels if not self._requirement.bound.allows(level)), None)
         return None if wrong is None else (wrong, rule)
 
     def _levels_of(self, rule: int | None, *, failed: bool) -> tuple[Level, ...]:
-        """The levels at which what the rule decides is recorded: two, where only some requests come to a stage left."""
+        """The levels at which the rule's requests are recorded: two if only some requests reach a remaining stage."""
         key = rule, failed
         if key not in self._levels:
             decision = decided_by(self._policy, None if rule is None else self._policy.rules[rule])

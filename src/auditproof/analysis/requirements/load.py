@@ -1,4 +1,4 @@
-"""Requirements files, read and checked in full: every problem with its line and column."""
+"""Reads requirements files and reports every problem with line and column."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ SHIPPED = content.root() / "suites" / "requirements"
 
 
 def shipped(folder: Path) -> dict[str, Path]:
-    """The requirements files of a folder by name."""
+    """The requirements files of a folder, by name."""
     return {path.stem: path for path in sorted(folder.glob(f"*{SUFFIX}"))}
 
 
@@ -58,7 +58,7 @@ def load_requirements(name: str, folder: Path = SHIPPED) -> RequirementsFile:
 
 @dataclass(slots=True)
 class _Reading:
-    """One reading of a file: it notes what is wrong and goes on, so that everything is told at once."""
+    """Reads one file; collects problems and continues, so that all are reported at once."""
 
     path: Path
     root: Node
@@ -83,10 +83,16 @@ class _Reading:
         failed = [selector.failed_logins for selector in model.for_]
         for m, selector in enumerate(model.for_):
             if selector.failed_logins and (selector.users or selector.user_groups):
-                self.wrong((*where, "for", m, "failedLogins"), "a failed login has no user and no groups to select by")
+                self.wrong(
+                    (*where, "for", m, "failedLogins"),
+                    "a failed login has neither user nor groups: remove users and userGroups",
+                )
         for m, selector in enumerate(model.except_):
             if selector.failed_logins:
-                self.wrong((*where, "except", m, "failedLogins"), "failed logins are only meant where for: says so")
+                self.wrong(
+                    (*where, "except", m, "failedLogins"),
+                    "failed logins are covered only if for: selects them, so remove this",
+                )
         return Requirement(
             id=model.id,
             title=model.title,
@@ -115,10 +121,10 @@ class _Reading:
     def selector(self, where: Where, model: SelectorModel) -> PolicyRule:
         if model.non_resource_urls and (model.resources or model.namespaces):
             self.wrong(
-                (*where, "nonResourceURLs"), "a path is no resource and in no namespace: make it a selector apart"
+                (*where, "nonResourceURLs"), "a path has no resource or namespace: put it in a separate selector"
             )
         if model.resource_names and not model.resources:
-            self.wrong((*where, "resourceNames"), "names of which resources?")
+            self.wrong((*where, "resourceNames"), "resourceNames needs resources in the same selector")
         known = PATH_VERBS if model.non_resource_urls else RESOURCE_VERBS
         for n, verb in enumerate(model.verbs):
             if verb not in known:
@@ -146,7 +152,7 @@ class _Reading:
         )
 
     def resources(self, where: Where, text: str) -> tuple[str, tuple[str, ...]]:
-        """API group and patterns out of ``resource[.group][/subresource]``; no pattern means all of the group."""
+        """API group and patterns from ``resource[.group][/subresource]``; no pattern means the whole group."""
         full, _, part = text.partition("/")
         resource, dot, group = full.partition(".")
         if resource == "*":
@@ -165,7 +171,7 @@ class _Reading:
 
 
 def _known() -> set[tuple[str, str, str]]:
-    """Group, resource and subresource of all that a server of any supported version serves."""
+    """Group, resource and subresource of everything that any supported version serves."""
     return {(e.group, e.resource, e.subresource) for minor in minors() for e in load_served(minor).resources}
 
 

@@ -1,4 +1,4 @@
-"""What requirements have come to, as text for a terminal and as plain data for reports."""
+"""The results of requirements, as text for a terminal and as plain data for reports."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _WIDTH = 9
 
 
 def render_text(policy: Policy, checked: Iterable[tuple[RequirementsFile, Iterable[Checked]]]) -> str:
-    """A line a requirement, and below it every violation."""
+    """A line per requirement, and below it every violation."""
     lines: list[str] = []
     for file, results in checked:
         lines += [f"{file.name}: {file.title}", ""]
@@ -39,7 +39,7 @@ def _lines(policy: Policy, result: Checked) -> Iterator[str]:
         yield f"  - {level_text(violation.level)}"
         yield from _rows(policy, violation)
     for violation in result.beyond:
-        yield f"  - odd requests, which it does not count, are {level_text(violation.level)}"
+        yield f"  - odd requests, which do not count as violations, are {level_text(violation.level)}"
         yield from _rows(policy, violation)
 
 
@@ -58,17 +58,17 @@ def _rows(policy: Policy, violation: Violation) -> Iterator[str]:
 
 
 def level_text(level: Level) -> str:
-    """How something is recorded, in words."""
+    """A level in words, e.g. ``recorded at Metadata``."""
     return "not recorded" if level is Level.NONE else f"recorded at {level}"
 
 
 def rule_text(policy: Policy, rule: PolicyRule | None) -> str:
-    """The rule that decides, with its line."""
+    """The deciding rule, with its line."""
     return "no rule matches" if rule is None else f"{policy.path}:{rule.position.line}: rule {rule.index + 1} decides"
 
 
 def to_data(result: Checked) -> dict[str, Any]:
-    """A requirement and what has come of it; rules are counted from 0."""
+    """A requirement and its result as plain data; rules are counted from 0."""
     asked = result.requirement
     return {
         "id": asked.id,

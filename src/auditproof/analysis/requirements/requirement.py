@@ -1,4 +1,4 @@
-"""The nouns: a Requirement with its Bound, and the file in which it stands."""
+"""A Requirement with its Bound, and the file that contains it."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Bound:
-    """The levels that are allowed: from ``least`` to ``most``."""
+    """The permitted levels: from ``least`` to ``most``, both included."""
 
     least: Level
     most: Level
 
     def allows(self, level: Level) -> bool:
-        """Whether a request recorded at ``level`` (NONE: not recorded) is as it must be."""
+        """Whether ``level`` (NONE: not recorded) is permitted."""
         return self.least <= level <= self.most
 
     def __str__(self) -> str:
@@ -35,10 +35,10 @@ class Bound:
 
 @dataclass(frozen=True, slots=True)
 class Requirement:
-    """For every request that one of ``selected`` matches, and none of ``excepted``, the level is within ``bound``.
+    """Every request that matches one of ``selected`` and none of ``excepted`` is recorded within ``bound``.
 
-    These are rules whose conditions alone count. ``failed`` selects among failed logins (401), which ``selected`` never
-    does. ``because`` is why it matters, ``source`` who asks for it.
+    Of these rules only the conditions count. ``failed`` selects failed logins (401), which ``selected`` never does.
+    ``because`` is why it matters, ``source`` who requires it.
     """
 
     id: str

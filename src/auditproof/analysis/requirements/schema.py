@@ -1,4 +1,4 @@
-"""The format of a requirements file: models that it is held against, strictly. Nothing past ``load`` sees them."""
+"""The format of a requirements file, as strict pydantic models. Used only by ``load``."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ LevelName = Literal["None", "Metadata", "Request", "RequestResponse"]
 
 
 class SelectorModel(Strict):
-    """Some requests, by conditions that mean what they mean in a policy's rule; an absent one is no condition."""
+    """Selects requests; conditions mean what they mean in a policy rule, an absent one does not restrict."""
 
     users: list[str] = Field(default=[])
     user_groups: list[str] = Field(default=[], alias="userGroups")
@@ -24,11 +24,11 @@ class SelectorModel(Strict):
     non_resource_urls: list[Annotated[str, Field(pattern=r"^(/[^*]*\*?|\*)$")]] = Field(
         default=[], alias="nonResourceURLs"
     )
-    failed_logins: bool = Field(default=False, alias="failedLogins", description="of requests that are answered 401")
+    failed_logins: bool = Field(default=False, alias="failedLogins", description="failed logins, which get 401")
 
 
 class LevelModel(Strict):
-    """Exactly one of the three."""
+    """A level; exactly one of the three keys."""
 
     at_least: LevelName | None = Field(default=None, alias="atLeast")
     at_most: LevelName | None = Field(default=None, alias="atMost")
@@ -36,12 +36,12 @@ class LevelModel(Strict):
 
 
 class RequirementModel(Strict):
-    """One for-all."""
+    """One requirement: a statement about every request that it selects."""
 
     id: str = Field(pattern=SLUG)
     title: str = Field(min_length=1)
-    for_: list[SelectorModel] = Field(alias="for", min_length=1, description="the requests that any of these selects")
-    except_: list[SelectorModel] = Field(default=[], alias="except", description="but not those")
+    for_: list[SelectorModel] = Field(alias="for", min_length=1, description="requests that any of these selects")
+    except_: list[SelectorModel] = Field(default=[], alias="except", description="requests to leave out")
     level: LevelModel
     because: str = Field(min_length=1)
     source: str = Field(min_length=1)
@@ -53,5 +53,7 @@ class RequirementsModel(Strict):
     api_version: Literal["auditproof/v1"] = Field(alias="apiVersion")
     kind: Literal["Requirements"]
     title: str = Field(min_length=1)
-    except_: list[SelectorModel] = Field(default=[], alias="except", description="what no requirement here is about")
+    except_: list[SelectorModel] = Field(
+        default=[], alias="except", description="what no requirement in this file covers"
+    )
     requirements: list[RequirementModel] = Field(min_length=1)

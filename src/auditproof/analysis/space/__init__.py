@@ -1,12 +1,12 @@
-"""The space: every kind of request that policies can tell apart, in equivalence classes; complete, not sampled. Pure.
+"""The space: every kind of request that policies can distinguish, in equivalence classes; complete, not sampled. Pure.
 
 A policy mentions finitely many users, groups, verbs, namespaces, resources, names and paths, so the values of each
-dimension fall into finitely many classes that it treats alike, one of them "anything else". A class is known by the
-rules whose condition in that dimension it meets, a bitmask; the AND of the masks gives the rules that match, and the
-lowest bit of those the rule that decides. ``Space.of`` takes any sequence of rules, so that two policies, or a policy
-and requirements, are laid out in one space.
+dimension fall into finitely many classes that it treats alike, one of them "anything else". A class is a bitmask of the
+rules whose condition in that dimension it meets; the AND of the masks gives the rules that match, and its lowest bit
+the rule that decides. ``Space.of`` takes any sequence of rules, so that two policies, or a policy and requirements,
+share one space.
 
-What counts as a request is told in ``identities`` (who), ``cells`` (what) and ``paths``.
+``identities`` (who), ``cells`` (what) and ``path_index`` define what counts as a request.
 """
 
 from __future__ import annotations

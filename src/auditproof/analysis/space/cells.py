@@ -1,11 +1,11 @@
-"""What can be asked: verb, namespace and object (or path) together, in cells that no rule tells apart.
+"""The possible requests without their user: verb, namespace and object (or path), in cells that no rule distinguishes.
 
-A cell is ``served`` where the server has something to answer it with. The others are refused with 404 or 405, but the
-policy decides about them all the same. Verbs are those that RequestInfoFactory can compute: of a resource request the
-eight, the legacy ``proxy`` and an empty one (OPTIONS); of a path the HTTP methods in lower case.
+A cell is ``served`` if the server serves its requests. The others are rejected with 404 or 405, but the policy decides
+them all the same. Verbs are those that RequestInfoFactory computes: for resource requests the eight API verbs, the
+legacy ``proxy`` and an empty one (OPTIONS); for paths the HTTP methods in lower case.
 
-A cell is ``odd`` where only somebody who tries it sends such requests: names that nothing has, methods that no client
-uses, paths with empty segments (see ``oddity``).
+A cell is ``odd`` if no ordinary client sends its requests: invalid names, unusual HTTP methods, paths with empty
+segments (see ``oddity``).
 Source: staging/src/k8s.io/apiserver/pkg/endpoints/request/requestinfo.go.
 """
 
@@ -52,13 +52,13 @@ RESOURCE_VERBS = (
 PATH_VERBS = ("get", "head", "post", "put", "patch", "delete", "options", "trace", "connect")
 _ON_COLLECTION = frozenset({"list", "watch", "create", "deletecollection"})
 _ACROSS_NAMESPACES = frozenset({"list", "watch"})
-LEGACY_VERBS = frozenset({"watch", "proxy"})  # these can stand in front of the resource in the path
+LEGACY_VERBS = frozenset({"watch", "proxy"})  # these may precede the resource in the path
 _SELECTABLE = frozenset({"list", "watch"})  # a field selector can pin the name
 
 
 @dataclass(frozen=True, slots=True)
 class ResourceCell:
-    """Requests for resources that no rule tells apart, but for who asks; ``answered`` by what the server has."""
+    """Resource requests that no rule distinguishes, apart from their user; ``answered``: the server serves them."""
 
     mask: int
     answered: bool
@@ -70,7 +70,7 @@ class ResourceCell:
 
     @property
     def served(self) -> bool:
-        """Whether ordinary clients ask for this, and the server has something to answer it with."""
+        """Whether ordinary clients send these requests and the server serves them."""
         return self.answered and not self.odd
 
     @property
@@ -79,7 +79,7 @@ class ResourceCell:
         return _standing(self)
 
     def attributes(self, user: UserInfo | None, among: Collection[str] = ()) -> Attributes:
-        """One of the requests; with a verb out of ``among``, if any is there."""
+        """One of the requests; with a verb from ``among``, if the cell has one."""
         return self.attributes_of(user, self.targets[0], _first(self.verbs, among), self.namespaces[0])
 
     def attributes_of(self, user: UserInfo | None, target: Target, verb: str, namespace: str) -> Attributes:
@@ -99,7 +99,7 @@ class ResourceCell:
 
 @dataclass(frozen=True, slots=True)
 class PathCell:
-    """Requests for paths that no rule tells apart, but for who asks."""
+    """Non-resource requests that no rule distinguishes, apart from their user."""
 
     mask: int
     answered: bool
@@ -109,7 +109,7 @@ class PathCell:
 
     @property
     def served(self) -> bool:
-        """Whether ordinary clients ask for this, and the server has something to answer it with."""
+        """Whether ordinary clients send these requests and the server serves them."""
         return self.answered and not self.odd
 
     @property
@@ -118,7 +118,7 @@ class PathCell:
         return _standing(self)
 
     def attributes(self, user: UserInfo | None, among: Collection[str] = ()) -> Attributes:
-        """One of the requests; with a verb out of ``among``, if any is there."""
+        """One of the requests; with a verb from ``among``, if the cell has one."""
         return Attributes(user, _first(self.verbs, among), path=self.paths[0], resource_request=False)
 
     def every(self, user: UserInfo | None) -> Iterator[Attributes]:
@@ -129,7 +129,7 @@ class PathCell:
 
 
 Cell = ResourceCell | PathCell
-SAME = "/"  # the name of a Namespace object, which is its namespace, too; no name has a slash
+SAME = "/"  # the name of a Namespace object, which is also its namespace; no name contains a slash
 SERVED, UNSERVED, ODD = range(3)  # how ordinary the requests of a cell are
 
 
@@ -142,7 +142,7 @@ def _first(verbs: tuple[str, ...], among: Collection[str]) -> str:
 
 
 def cells_of(rules: Sequence[PolicyRule], served: Served) -> tuple[Cell, ...]:
-    """Everything that can be asked, in cells."""
+    """All cells, by the mask of the rules whose conditions they meet."""
     verbs = [(1 << number, frozenset(rule.verbs)) for number, rule in enumerate(rules)]
     return (*_Resources(rules, served, verbs).cells(), *_path_cells(rules, served, verbs))
 
@@ -161,7 +161,7 @@ def _path_cells(
         merged: dict[tuple[int, bool], list[str]] = {}
         for verb, known in by_verb.items():
             if (paths, verb) == ((ASTERISK,), "options"):
-                continue  # net/http answers that itself
+                continue  # net/http responds to that itself
             merged.setdefault((mask & known, odd or verb not in PATH_VERBS), []).append(verb)
         for (both, odd_verb), some in merged.items():
             yield PathCell(both, own, odd_verb, paths, tuple(some))
@@ -212,7 +212,7 @@ class _Resources:
         return merged
 
     def _places(self, target: TargetClass) -> Iterator[tuple[int, Place]]:
-        """Namespaces and names, with the rules that take them."""
+        """Namespaces and names, with the rules that match them."""
         names = dict(target.named)
         other = fresh("something", names)
         for name in dict.fromkeys(["", *segments(list(names)), other]):
@@ -225,7 +225,7 @@ class _Resources:
             yield from self._namespace_objects(target, names)
 
     def _namespace_objects(self, target: TargetClass, names: dict[str, int]) -> Iterator[tuple[int, Place]]:
-        """Requests for a Namespace object: its name is the namespace of the request, too."""
+        """Requests for a Namespace object: its name is also the namespace of the request."""
         merged: dict[tuple[int, bool], list[str]] = {}
         other = fresh("somewhere", [*self._mentioned, *names])
         for name in dict.fromkeys([other, *self._mentioned, *segments(list(names))]):
@@ -238,7 +238,7 @@ class _Resources:
 def _can_be(verb: str, name: str, namespace: str, target: TargetClass) -> bool:
     """Whether any path is read as such a request (NewRequestInfo).
 
-    Behind a namespace, ``status`` and ``finalize`` are parts of the Namespace object. A list has its name from a field
+    After a namespace, ``status`` and ``finalize`` are parts of the Namespace object. A list has its name from a field
     selector.
     """
     if target.shape == NAMESPACE_PART and namespace:
@@ -251,10 +251,10 @@ def _can_be(verb: str, name: str, namespace: str, target: TargetClass) -> bool:
 
 
 def _is_plain(verb: str, name: str, namespace: str, target: TargetClass) -> bool:
-    """Whether a path without empty segments is read so.
+    """Whether a path without empty segments is read as such a request.
 
-    What is called ``namespaces`` has its own name for a namespace there, unless the name is in a field selector, and
-    outside of namespaces ``watch`` and ``proxy`` are verbs.
+    For a resource called ``namespaces`` the name is also the namespace, unless it is in a field selector; outside of
+    namespaces, ``watch`` and ``proxy`` are verbs.
     """
     if target.sub and (not name or verb == "list"):
         return False
@@ -277,7 +277,7 @@ def _fits(target: TargetClass, verb: str, namespaces: tuple[str, ...], name: str
 
 
 def _named_well(verb: str, name: str, sub: bool) -> bool:
-    """Whether an object's name is there exactly where the verb wants one."""
+    """Whether an object's name is present exactly if the verb needs one."""
     if sub or verb not in _ON_COLLECTION:
         return bool(name)
     return not name or verb in _SELECTABLE

@@ -1,7 +1,7 @@
-"""A request of a class as something that a client can really send: who, with which credential, and which HTTP request.
+"""Turns a request of a class into one that a client can send: an identity with a credential, and the HTTP request.
 
-Whatever it names, nothing is changed by it: the identity gets no rights, what would write is a dry run, and objects are
-called by names that nothing has. An answer of 401, 403, 404 or 405 is recorded by the same rule as any other.
+The request changes nothing: the identity has no rights, writes are dry runs, and object names are unused ones. The same
+rule records it, whether the response is 401, 403, 404, 405 or any other.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 _MEDIA = {"POST": "application/json", "PUT": "application/json", "PATCH": "application/merge-patch+json"}
 _WRITES = ("POST", "PUT", "PATCH", "DELETE")
 _PROFILES = "/debug/pprof/"
-TRIED = 64  # requests of a class: where none of them can be sent, the next cannot either
+TRIED = 64  # requests tried per class: if none of these can be sent, no further one can
 
 
 class NotPerformable(ValueError):
@@ -38,7 +38,7 @@ class NotPerformable(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class Performable:
-    """A request as the policy sees it, with who sends what."""
+    """A request as the policy sees it, with the identity and the HTTP request that produce it."""
 
     attributes: Attributes
     identity: Identity
@@ -50,7 +50,7 @@ class Performable:
 
 @dataclass(frozen=True, slots=True)
 class Witnessed:
-    """A request that stands for its class; ``performable`` is None where no client can send it, for the ``reason``."""
+    """A request that represents its class; ``performable`` is None if no client can send it, ``reason`` says why."""
 
     attributes: Attributes
     performable: Performable | None
@@ -58,7 +58,7 @@ class Witnessed:
 
 
 def asked_text(attributes: Attributes) -> str:
-    """A request in a few words: ``get secrets db in shop by alice``."""
+    """A request in a few words, e.g. ``get secrets db in shop by alice``."""
     user = attributes.user
     by = "" if user is None else f" by {user.name}" + (f" in {', '.join(user.groups)}" if _groups_matter(user) else "")
     if not attributes.resource_request:
@@ -71,7 +71,7 @@ def asked_text(attributes: Attributes) -> str:
 
 
 def _groups_matter(user: UserInfo) -> bool:
-    """Whether the user has other groups than its name says."""
+    """Whether the user's groups differ from those that its name implies."""
     account = service_account(user.name)
     own = set(account_groups(user.name)) if account else {UNAUTHENTICATED if user.name == ANONYMOUS else AUTHENTICATED}
     return set(user.groups) != own
@@ -80,7 +80,7 @@ def _groups_matter(user: UserInfo) -> bool:
 def performable(attributes: Attributes) -> Performable:
     """How a client performs the request.
 
-    Raises NotPerformable where no credential or no URL comes to it.
+    Raises NotPerformable if no credential or no URL produces these attributes.
     """
     identity = identity_of(attributes.user)
     request = _request(attributes)
@@ -91,15 +91,15 @@ def performable(attributes: Attributes) -> Performable:
 def most_performable(
     requests: Iterable[Attributes], wanted: Callable[[Attributes], bool] = lambda _: True
 ) -> Witnessed:
-    """The first of ``requests`` that is ``wanted`` and can be performed, or else the first of all and why not.
+    """The first of ``requests`` that is ``wanted`` and can be sent; else the first request, with the reason.
 
-    Raises ValueError where there is none at all.
+    Raises ValueError if ``requests`` is empty.
     """
     failed: list[Witnessed] = []
     other: Witnessed | None = None
     for attributes in requests:
         if not wanted(attributes):
-            other = other or Witnessed(attributes, None, "none of these requests shows it in its level or stages")
+            other = other or Witnessed(attributes, None, "no request of this class differs in level or stages")
             continue
         try:
             return Witnessed(attributes, performable(attributes))
@@ -114,30 +114,32 @@ def most_performable(
 
 
 def identity_of(user: UserInfo | None) -> Identity:
-    """The identity, without any rights, that the server's authentication makes ``user`` of.
+    """The identity without rights that the server authenticates as ``user``.
 
-    Raises NotPerformable where no credential has this name and these groups.
+    Raises NotPerformable if no credential has this name and these groups.
     """
     if user is None:
         return Identity.bad_token()
     if not user.name:
-        raise NotPerformable("a certificate makes nobody a user without a name; a file of static tokens could")
+        raise NotPerformable("no certificate authenticates a user with an empty name; a static token file could")
     if user.name == ANONYMOUS and set(user.groups) == {UNAUTHENTICATED}:
         return Identity.anonymous()
     account = service_account(user.name)
     if account and set(user.groups) == set(account_groups(user.name)):
         return Identity(IdentityKind.SERVICE_ACCOUNT, user.name, without_rights=True)
-    added = user.name != ANONYMOUS and UNAUTHENTICATED not in user.groups  # by the server, to every other credential
+    added = (
+        user.name != ANONYMOUS and UNAUTHENTICATED not in user.groups
+    )  # the server adds it to every other credential
     groups = tuple(group for group in user.groups if group != AUTHENTICATED or not added)
     identity = Identity(IdentityKind.X509, user.name, groups, without_rights=True)
     found = identity.user_info()
     if found is None or set(found.groups) != set(user.groups):
-        raise NotPerformable(f"no credential makes {user.name} a member of just {', '.join(user.groups) or 'no group'}")
+        raise NotPerformable(f"no credential makes {user.name} a member of only {', '.join(user.groups) or 'no group'}")
     return identity
 
 
 def _request(attributes: Attributes) -> Request:
-    """The request that asks for no more than the policy has to see."""
+    """The minimal request with these attributes."""
     try:
         method, uri = request_line(attributes)
     except KeyError:
@@ -145,27 +147,27 @@ def _request(attributes: Attributes) -> Request:
     headers = (("Content-Type", _MEDIA[method]),) if attributes.resource_request and method in _MEDIA else ()
     query = _query(attributes, method)
     uri = f"{uri}{'&' if '?' in uri else '?'}{query}" if query else uri
-    # What keeps connections in a pool takes nothing but a path: `GET *` goes over one of its own.
+    # A connection pool accepts only paths: `GET *` is sent on a separate connection.
     return Request(method, uri, headers, b"{}" if headers else None, client="" if uri.startswith("/") else "stays")
 
 
 def _query(attributes: Attributes, method: str) -> str:
-    """What keeps the request from changing anything, or from lasting."""
+    """The query that keeps the request from changing anything, or from lasting."""
     if not attributes.resource_request:
-        return "seconds=1" if attributes.path.startswith(_PROFILES) else ""  # else a profile takes half a minute
+        return "seconds=1" if attributes.path.startswith(_PROFILES) else ""  # otherwise a profile takes 30 s
     if attributes.verb == "watch":
         return f"timeoutSeconds={WATCH_SECONDS}"
     return "dryRun=All" if method in _WRITES else ""
 
 
 def _check(attributes: Attributes, identity: Identity, request: Request) -> None:
-    """Whether the server would see just what is wanted."""
+    """Whether the server would compute exactly the wanted attributes."""
     try:
         seen = attributes_of(request.method, request.uri, attributes.user)
     except NotAudited as error:
         raise NotPerformable(str(error)) from None
     wanted = replace(attributes, path="", api_version="")
     if replace(seen, path="", api_version="") != wanted or (attributes.path and seen.path != attributes.path):
-        raise NotPerformable(f"no URL asks for this: {request.method} {request.uri} is read as another request")
+        raise NotPerformable(f"no URL produces this request: {request.method} {request.uri} is read as a different one")
     if MASTERS in identity.groups and request.method == "DELETE" and request.uri.startswith("/metrics"):
-        raise NotPerformable("it would set the server's counters back, which the proofs need")
+        raise NotPerformable("it would reset the server's counters, which the proofs need")

@@ -1,15 +1,15 @@
-"""Who can ask: classes of users by the rules that name them, with the sets of groups that each can have.
+"""Who sends requests: classes of users by the rules that name them, with the sets of groups that each can have.
 
-A rule wants of the groups only that one of its own is among them, so no set of groups is ever enumerated. What a class
-of group sets has in common is a Region: none of the groups in ``avoid``, and of each set in ``hits`` at least one.
-Such a Region is empty exactly when a set in ``hits`` lies within ``avoid``.
+A rule only requires that one of its groups is among the user's, so group sets are never enumerated. A class of group
+sets is a Region: none of the groups in ``avoid``, and at least one of each set in ``hits``. A Region is empty exactly
+if a set in ``hits`` lies within ``avoid``.
 
-Which groups a user can have is what the API server's authentication makes of a credential
+Which groups a user can have follows from the API server's authentication
 (staging/src/k8s.io/apiserver/pkg/authentication/group/authenticated_group_adder.go and
 pkg/authentication/serviceaccount/util.go): a service account exactly its own three; anonymous only
 system:unauthenticated; everybody else system:authenticated and any others. An issuer of certificates or tokens could
-also give the names and groups of service accounts, of anonymous or of nobody to somebody else, or call somebody ``*``.
-Such identities are in the space, too, but marked: they are not ``honest``, but FORGED or ODD.
+also issue names and groups of service accounts, of anonymous or of no user, or a user named ``*``. Such identities are
+also in the space, marked as FORGED or ODD: they are not ``honest``.
 """
 
 from __future__ import annotations
@@ -36,13 +36,13 @@ NODES = "system:nodes"
 
 @dataclass(frozen=True, slots=True)
 class Region:
-    """Group sets: those that have no group of ``avoid`` and at least one of each set in ``hits`` (bits of groups)."""
+    """Group sets without any group of ``avoid`` and with at least one of each set in ``hits`` (bits of groups)."""
 
     avoid: int
     hits: tuple[int, ...]
 
     def possible(self) -> bool:
-        """Whether there is any such set."""
+        """Whether the region contains any set."""
         return all(hit & ~self.avoid for hit in self.hits)
 
     def without(self, groups: int) -> Region:
@@ -65,10 +65,10 @@ class Region:
 
 @dataclass(frozen=True, slots=True)
 class IdentityClass:
-    """Users that no rule tells apart by name.
+    """Users that no rule distinguishes by name.
 
-    ``names`` are all of them that are mentioned, or one that stands for all others; none where authentication failed.
-    ``mask`` are the rules whose ``users`` condition they meet, ``region`` the group sets that they can have.
+    ``names`` are those mentioned in rules, or one that represents all others; empty if authentication failed. ``mask``
+    are the rules whose ``users`` condition they meet, ``region`` the group sets that they can have.
     """
 
     names: tuple[str, ...]
@@ -79,7 +79,7 @@ class IdentityClass:
 
     @property
     def standing(self) -> int:
-        """How ordinary such users are: 0 honest ones, 1 those with an odd name or group, 2 forged ones."""
+        """How ordinary such users are: 0 honest, 1 with an odd name or group, 2 forged."""
         return 0 if self.honest else 1 if self.kind == ODD else 2
 
     @property
@@ -94,10 +94,10 @@ class Identities:
 
     classes: tuple[IdentityClass, ...]
     groups: tuple[str, ...]
-    wanted: tuple[int, ...]  # of each rule the groups that it wants, 0 for none
+    wanted: tuple[int, ...]  # the groups that each rule requires, 0 for none
 
     def user(self, identity: IdentityClass, region: Region) -> UserInfo | None:
-        """A concrete user of the class, with a small set of groups out of ``region``."""
+        """A concrete user of the class, with a small set of groups from ``region``."""
         if identity.failed:
             return None
         chosen = region.smallest()
@@ -106,25 +106,25 @@ class Identities:
         return UserInfo(self._name(identity, groups), tuple(ordered))
 
     def _name(self, identity: IdentityClass, groups: tuple[str, ...]) -> str:
-        """The user's name; somebody in system:nodes is called like a node."""
+        """The user's name; a member of system:nodes is named like a node."""
         if identity.kind != OTHER or NODES not in groups:
             return identity.names[0]
         return fresh("system:node:worker", {user for other in self.classes for user in other.names})
 
     def names_of(self, groups: int) -> tuple[str, ...]:
-        """The groups of a bitmask by name."""
+        """The names of the groups in a bitmask."""
         return tuple(name for bit, name in enumerate(self.groups) if groups >> bit & 1)
 
 
 OTHER = "any other user"
 NAMED = ""
 FAILED = "a failed authentication"
-ODD = "a user or group of a name that hardly anything has"
-FORGED = "a credential that takes a name or group of the server's own"
+ODD = "an unusual user or group name"
+FORGED = "a credential with a name or group that only the server assigns"
 
 
 def identities_of(rules: Sequence[PolicyRule]) -> Identities:
-    """Everybody whom ``rules`` can tell apart."""
+    """All identities that ``rules`` can distinguish."""
     return _Builder(rules).build()
 
 
@@ -134,7 +134,7 @@ class _Builder:
         self._users = list(dict.fromkeys(user for rule in rules for user in rule.users))
         accounts = [split for user in self._users if (split := service_account(user))]
         own = [f"{ACCOUNTS}:{namespace}" for namespace, _ in accounts]
-        # The order decides which groups a witness has, where it is free: the plain ones first.
+        # The order decides which groups a witness gets if there is a choice: the plain ones first.
         named = sorted(mentioned.union(own) - {AUTHENTICATED, UNAUTHENTICATED, ACCOUNTS}, key=_plain_first)
         self._groups = (AUTHENTICATED, *named, ACCOUNTS, UNAUTHENTICATED)
         self._bit = {name: 1 << number for number, name in enumerate(self._groups)}
@@ -154,11 +154,11 @@ class _Builder:
         return Identities(classes, self._groups, wanted)
 
     def _mask(self, name: str | None) -> int:
-        """The rules whose ``users`` take ``name``."""
+        """The rules whose ``users`` match ``name``."""
         return sum(1 << n for n, rule in enumerate(self._rules) if not rule.users or name in rule.users)
 
     def _everybody(self) -> Iterator[tuple[str | None, str, Region, bool]]:
-        """Name (None for nobody), kind, possible group sets, and whether an honest issuer would give them."""
+        """Name (None: no user), kind, possible group sets, and whether an honest issuer would issue them."""
         somebody = Region(self._reserved | self._odd, (self._bit[AUTHENTICATED],))
         other = fresh("someone", self._users)
         yield other, OTHER, somebody, True
@@ -180,7 +180,7 @@ class _Builder:
         yield ANONYMOUS, FORGED, Region(0, ()), False
 
     def _accounts(self) -> Iterator[tuple[str, str, Region, bool]]:
-        """The service accounts that are named, one more in every namespace that matters, and one elsewhere."""
+        """The named service accounts, one more per namespace that matters, and one in any other namespace."""
         named = [user for user in self._users if service_account(user)]
         for user in named:
             yield user, NAMED, self._exactly(*account_groups(user)), True
@@ -192,7 +192,7 @@ class _Builder:
                 kind = f"any other service account of {namespace}"
                 yield user, kind, self._exactly(*account_groups(user)), True
         elsewhere = fresh("somewhere", namespaces)
-        kind = "any other service account" if not namespaces else "any service account elsewhere"
+        kind = "any other service account" if not namespaces else "any service account of another namespace"
         yield f"{ACCOUNT}{elsewhere}:robot", kind, self._exactly(ACCOUNTS, AUTHENTICATED), True
 
     def _exactly(self, *groups: str) -> Region:
@@ -205,7 +205,7 @@ def _plain_first(group: str) -> tuple[bool, bool, str]:
 
 
 def service_account(user: str) -> tuple[str, str] | None:
-    """Namespace and name where ``user`` is the name of a service account (SplitUsername)."""
+    """Namespace and name if ``user`` is the name of a service account (SplitUsername)."""
     parts = user.removeprefix(ACCOUNT).split(":") if user.startswith(ACCOUNT) else []
     return (parts[0], parts[1]) if len(parts) == 2 and is_label(parts[0]) and is_subdomain(parts[1]) else None
 

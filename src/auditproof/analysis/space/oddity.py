@@ -1,9 +1,9 @@
-"""Odd requests: what a rule's values mean when they are taken literally, as the API server does.
+"""Odd requests: the values of a rule taken literally, as the API server takes them.
 
-Nothing is called ``*``, and still ``GET /api/v1/namespaces/*/secrets`` is answered and recorded, a certificate may have
-the common name ``*``, and ``PROPFIND /version`` has a verb. Such requests are in the space, so that what it says is
-exact, but marked: only somebody who tries them sends them. A namespace, name, resource or subresource is any segment of
-a decoded path; the verb of a path any HTTP method in lower case; a user or group any string that an issuer writes.
+No object is called ``*``, yet ``GET /api/v1/namespaces/*/secrets`` is answered and recorded, a certificate may have the
+common name ``*``, and ``PROPFIND /version`` has a verb. Such requests are in the space, so that its statements are
+exact, but marked: no ordinary client sends them. A namespace, name, resource or subresource is any segment of a decoded
+path; the verb of a path any HTTP method in lower case; a user or group any string that an issuer writes.
 Source: NewRequestInfo in staging/src/k8s.io/apiserver/pkg/endpoints/request/requestinfo.go, and net/http of Go.
 """
 
@@ -24,12 +24,12 @@ _METHOD = re.compile(r"[-!#$%&'*+.^_`|~0-9a-z]+")  # a token of RFC 9110, in low
 
 
 def segments(values: Collection[str]) -> list[str]:
-    """The values that can be a segment of a URL's path, each once: a ``/``, however it is escaped, splits them."""
+    """The values that can be a segment of a URL path, without repetitions; a ``/`` splits segments, even if escaped."""
     return [value for value in dict.fromkeys(values) if value and "/" not in value]
 
 
 def methods(verbs: Collection[str]) -> list[str]:
-    """The verbs that an HTTP method becomes in lower case, each once."""
+    """The values that can be an HTTP method in lower case, without repetitions."""
     return [verb for verb in dict.fromkeys(verbs) if _METHOD.fullmatch(verb)]
 
 
@@ -45,18 +45,18 @@ def is_subdomain(name: str) -> bool:
 
 @cache
 def is_odd_namespace(name: str) -> bool:
-    """Whether no namespace can have this name, which is not empty."""
+    """Whether ``name`` (not empty) is not a valid namespace name."""
     return not is_label(name)
 
 
 @cache
 def is_odd_name(name: str) -> bool:
-    """Whether hardly anything is called that: a user, a group, an object, or a resource."""
+    """Whether this is an unusual name for a user, a group, an object or a resource."""
     return not name.strip() or "*" in name or not name.isprintable() or not is_selectable(name) or name != name.strip()
 
 
 def quoted(names: Collection[str]) -> list[str]:
-    """Names in quotes, without anything that a terminal would not show."""
+    """Names in quotes, with invisible characters escaped."""
     return [
         '"' + name.encode("unicode_escape").decode() + '"' if not name.isprintable() else f'"{name}"' for name in names
     ]

@@ -1,8 +1,8 @@
-"""Paths that are no resources, in classes that no rule tells apart.
+"""Non-resource paths, in classes that no rule distinguishes.
 
 A pattern with a trailing ``*`` is a raw string prefix. A path belongs to the class of the patterns that it matches, and
-every class of non-resource paths has a member among the candidates here: a path itself that is mentioned or served, a
-prefix itself, or a prefix with something behind it. A request line may have ``*`` for a path.
+every class of non-resource paths has a member among the candidates here: a mentioned or served path, a prefix, or a
+prefix with something after it. A request line may have ``*`` for a path.
 Source: pathMatches in staging/src/k8s.io/apiserver/pkg/audit/policy/checker.go.
 """
 
@@ -20,7 +20,9 @@ if TYPE_CHECKING:
     from auditproof.audit.policy.load import PolicyRule
     from auditproof.kube.discovery import Served
 
-ASTERISK = "*"  # `GET *` is decided upon, too (but `OPTIONS *` net/http answers itself); no pattern but "*" takes it
+ASTERISK = (
+    "*"  # the policy also decides `GET *` (net/http responds to `OPTIONS *` itself); only the pattern "*" matches it
+)
 _BEHIND = ("", "/", "-something", "something", "//")
 
 
@@ -48,7 +50,7 @@ class PathIndex:
         return mask
 
     def classes(self, served: Served) -> dict[tuple[int, bool, bool], tuple[str, ...]]:
-        """Mask, whether the paths are served and whether they are odd, with the paths of the class."""
+        """Mask, whether the paths are served, whether they are odd, and the paths of each class."""
         own = frozenset(served.paths)
         found: dict[tuple[int, bool, bool], list[str]] = {}
         for path in dict.fromkeys([*served.paths, *self._candidates()]):
@@ -67,9 +69,9 @@ class PathIndex:
 
 
 def _fresh_ones(prefix: str, beginnings: Collection[str]) -> Iterator[str]:
-    """Paths that begin with ``prefix`` and that no longer pattern takes: one that goes on, and one with slashes only.
+    """Paths that begin with ``prefix`` and match no longer pattern: one that continues, and one with only slashes.
 
-    The latter, because all that goes on behind ``/api/v1/`` are resources.
+    The latter is needed because everything below ``/api/v1/`` is a resource.
     """
     longer = {path[len(prefix)] for path in beginnings if len(path) > len(prefix) and path.startswith(prefix)}
     yield prefix + next(mark for mark in map(chr, count(ord("a"))) if mark not in longer)

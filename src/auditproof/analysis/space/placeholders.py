@@ -1,4 +1,4 @@
-"""Values that stand for "anything else": readable names that no rule mentions."""
+"""Values that represent "anything else": readable names that no rule mentions."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ if TYPE_CHECKING:
 
 
 def fresh(wanted: str, taken: Collection[str]) -> str:
-    """``wanted``, or with a number behind it the first that is not ``taken``."""
+    """``wanted``, or ``wanted`` with the first number appended that is not ``taken``."""
     number, name = 1, wanted
     while name in taken:
         number += 1

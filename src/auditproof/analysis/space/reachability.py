@@ -1,4 +1,4 @@
-"""Which rules any request gets to, each with a request that does: the witness."""
+"""Which rules are reached, each with a request that reaches it: the witness."""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ if TYPE_CHECKING:
 class Witness:
     """A concrete request of a class.
 
-    ``served`` says that ordinary clients send it and the server has something to answer it with, ``honest`` that the
-    credential for it takes no name or group that is the server's own, or odd.
+    ``served``: ordinary clients send it and the server serves it; ``honest``: its credential has no odd name or group,
+    and none that only the server assigns.
     """
 
     attributes: Attributes
@@ -28,12 +28,12 @@ class Witness:
 
     @property
     def ordinary(self) -> bool:
-        """Whether any client might come by such a request."""
+        """Whether an ordinary client might send it."""
         return self.served and self.honest
 
 
 def reachable(policy: Policy, served: Served) -> dict[int | None, Witness]:
-    """For each rule that decides about any request at all, by its index, the most ordinary one; None is no rule."""
+    """The most ordinary request that each rule decides, by rule index; None is no rule. Unreached rules are absent."""
     space = Space.of(policy.rules, served)
     best: dict[int | None, Outcome] = {}
     for outcome in space.outcomes():

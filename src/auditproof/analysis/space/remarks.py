@@ -1,4 +1,4 @@
-"""What is odd about requests, in words. Pure."""
+"""Describes what is odd about requests. Pure."""
 
 from __future__ import annotations
 
@@ -22,12 +22,12 @@ _ASTERISK = "its request line has * for a path"
 
 
 def odd_text(clauses: Sequence[str]) -> str:
-    """The clauses as one sentence; empty where there are none."""
-    return f"{' or '.join(clauses)}: only somebody who tries it sends such a request" if clauses else ""
+    """The clauses as one sentence; empty if there are none."""
+    return f"{' or '.join(clauses)}: no ordinary client sends such a request" if clauses else ""
 
 
 def oddities(cells: Iterable[Cell], whos: Iterable[Who], identities: Identities) -> tuple[str, ...]:
-    """What is odd about the requests for ``cells`` by ``whos``, in clauses; nothing where they are ordinary."""
+    """What is odd about the requests for ``cells`` by ``whos``, as clauses; empty if they are ordinary."""
     found: dict[str, dict[str, None]] = {}
     for text, name in [*_of_cells(cells), *_of_identities(whos, identities)]:
         found.setdefault(text, {}).update({} if name is None else {name: None})

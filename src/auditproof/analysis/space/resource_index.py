@@ -1,4 +1,4 @@
-"""Which rules' ``resources`` a resource meets, answered by look-up instead of by trying every pattern.
+"""Which rules' ``resources`` match a resource, by look-up instead of trying every pattern.
 
 Source of the semantics: ruleMatchesResource in staging/src/k8s.io/apiserver/pkg/audit/policy/checker.go.
 """
@@ -42,7 +42,7 @@ class ResourceIndex:
                     self._plain[entry.group][pattern] |= bit
 
     def masks(self, group: str, resource: str, subresource: str) -> tuple[int, Named]:
-        """The rules whatever the object is called, and for each name that matters the further ones."""
+        """The rules that match any object name, and for each name that matters the additional ones."""
         plain, named = self.unbound, defaultdict[str, int](int)
         for known in (group, "*"):
             for pattern in _patterns(resource, subresource):
@@ -52,7 +52,7 @@ class ResourceIndex:
         return plain, tuple(sorted(named.items()))
 
     def mentioned(self, group: str) -> Iterator[tuple[str, str]]:
-        """Resource and subresource of all patterns for ``group``, as they are written (``*`` included)."""
+        """Resource and subresource of all patterns for ``group``, as written (``*`` included)."""
         for known in (group, "*"):
             for table in (self._plain, self._named):
                 for pattern in table.get(known, {}):
@@ -62,7 +62,7 @@ class ResourceIndex:
 
 
 def _patterns(resource: str, subresource: str) -> tuple[str | None, ...]:
-    """Every pattern that matches; ``pods/*`` is one for pods itself."""
+    """Every pattern that matches; ``pods/*`` also matches pods."""
     if subresource:
         return _EVERYTHING, "*", f"{resource}/{subresource}", f"*/{subresource}", f"{resource}/*"
     return _EVERYTHING, "*", resource, f"{resource}/*"

@@ -1,7 +1,7 @@
-"""What can be asked for: classes of resources that no rule tells apart and the server serves alike.
+"""The objects of requests: classes of resources that no rule distinguishes and the server serves alike.
 
-In an API group of the server's own, what it serves is known, and everything else is answered 404. Any other group may
-be served by a custom resource definition or an aggregated API server, with whatever resources a policy mentions.
+The resources of the built-in API groups are known, and everything else in them is rejected with 404. Any other group
+may be served by a custom resource definition or an aggregated API server, with any resources that a policy mentions.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 EVERY_VERB = frozenset({"get", "list", "watch", "create", "update", "patch", "delete", "deletecollection"})
 _OF_OBJECTS = frozenset({"get", "update", "patch"})
-_UNLISTED = frozenset({""})  # discovery names no verb for OPTIONS, which proxies pass on
+_UNLISTED = frozenset({""})  # discovery has no verb for OPTIONS, which proxies pass on
 NAMESPACED, CLUSTER, EITHER = "namespaced", "cluster", "either"
 NAMESPACES, NAMESPACE_PART, LEGACY = "namespaces", "part of a namespace", "legacy verb"
 _SHAPES = {
@@ -34,7 +34,7 @@ _SHAPES = {
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """A resource or subresource; ``known`` says that it is the server's own, or one that a policy mentions."""
+    """A resource or subresource; ``known``: it is built in or mentioned in a policy."""
 
     group: str
     version: str
@@ -44,12 +44,12 @@ class Target:
 
     @property
     def odd(self) -> bool:
-        """Whether hardly anything is called that."""
+        """Whether the resource or subresource has an unusual name."""
         return is_odd_name(self.resource) or (bool(self.subresource) and is_odd_name(self.subresource))
 
     @property
     def text(self) -> str:
-        """As kubectl would write it: ``deployments.apps/scale``."""
+        """As kubectl writes it, e.g. ``deployments.apps/scale``."""
         name = self.resource or '""'
         full = f"{name}.{self.group}" if self.group else name
         return f"{full}/{self.subresource}" if self.subresource else full
@@ -57,11 +57,11 @@ class Target:
 
 @dataclass(frozen=True, slots=True)
 class TargetClass:
-    """Targets alike: ``plain`` are the rules for any name, ``named`` further ones for a name.
+    """Targets that rules treat alike: ``plain`` are the rules for any name, ``named`` additional ones per name.
 
-    ``verbs`` are those that are served, and ``scope`` where: in namespaces, outside of them, or unknown.
-    ``shape`` names resources whose name means something else in some paths (NewRequestInfo). ``odd``: hardly anything
-    is called that (see ``oddity``).
+    ``verbs`` are the served ones, ``scope`` where they are served: in namespaces, cluster-scoped, or unknown. ``shape``
+    marks resources whose name has another meaning in some paths (NewRequestInfo). ``odd``: an unusual name (see
+    ``oddity``).
     """
 
     targets: tuple[Target, ...]
@@ -75,7 +75,7 @@ class TargetClass:
 
 
 def target_classes(index: ResourceIndex, served: Served) -> tuple[TargetClass, ...]:
-    """Every resource that can be asked for, in classes."""
+    """Every resource that a request can be for, in classes."""
     merged: dict[tuple[int, Named, frozenset[str], str, bool, str, bool], list[Target]] = {}
     for target, verbs, scope in _targets(index, served):
         masks = index.masks(target.group, target.resource, target.subresource)
@@ -103,7 +103,7 @@ def _targets(index: ResourceIndex, served: Served) -> Iterator[tuple[Target, fro
 
 
 def _verbs(subresource: str, mentioned: bool) -> frozenset[str]:
-    """What a resource that is not the server's own may answer."""
+    """The verbs that a custom resource may serve."""
     if not subresource:
         return EVERY_VERB
     if subresource in ("status", "scale"):
@@ -112,10 +112,10 @@ def _verbs(subresource: str, mentioned: bool) -> frozenset[str]:
 
 
 def _combinations(index: ResourceIndex, group: str) -> Iterator[tuple[str, str, bool]]:
-    """Resources with subresources that the patterns for ``group`` tell apart, and whether they are written there.
+    """Pairs of resource and subresource that patterns for ``group`` distinguish, and whether they are written there.
 
-    A pair that is not written itself differs from anything else only where both a pattern ``resource/*`` and one
-    ``*/subresource`` are. What is called ``*`` itself differs only where ``*/*`` is written, which means both.
+    An unwritten pair differs from anything else only if both a pattern ``resource/*`` and one ``*/subresource`` exist.
+    A resource literally called ``*`` differs only if ``*/*`` is written, which means both.
     """
     every = [pair for pair in dict.fromkeys(index.mentioned(group)) if "/" not in pair[1]]
     star = {"*"} if ("*", "*") not in every else set()

@@ -1,8 +1,8 @@
-"""Classes of requests merged to a few rows that people can read: who x verbs x what x where.
+"""Merges classes of requests into a few readable rows: who x verbs x what x where.
 
-A row says of requests that all have the same ``key`` (what a policy does with them, say). Classes that only a forged
-credential or a request that the server does not serve gets to are merged into rows of their own, and only where no
-ordinary class has the same key: what an ordinary client cannot come by explains nothing that an ordinary one can.
+All requests of a row have the same ``key`` (for example, the same effect of a policy). Classes that need a forged
+credential, or that the server does not serve, get separate rows, and only if no ordinary class has the same key: an
+ordinary request is always the better explanation.
 """
 
 from __future__ import annotations
@@ -32,11 +32,11 @@ Asked = dict[tuple[Who, int], tuple["Outcome", ...]]  # by who, and the mask of 
 
 @dataclass(frozen=True, slots=True)
 class Row(Generic[K]):
-    """Requests alike in ``key``: who may send them, and the product of verbs, objects and places that is asked.
+    """Requests with the same ``key``: who may send them, and a product of verbs, objects and places.
 
-    ``standing`` says how ordinary what is asked is (SERVED, UNSERVED or ODD), ``asking`` who asks (as the standing of
-    an IdentityClass), ``odd`` in clauses what is odd about either. ``deciding`` are the rules that decide about any of
-    them (as in Outcome), ``classes`` the classes of the space in it, the most ordinary first.
+    ``standing`` says how ordinary the requests are (SERVED, UNSERVED or ODD), ``asking`` how ordinary the identities
+    are (as in IdentityClass), ``odd`` what is odd about either, as clauses. ``deciding`` are the rules that decide any
+    of them (as in Outcome), ``classes`` the classes of the space in the row, the most ordinary first.
     """
 
     key: K
@@ -50,27 +50,27 @@ class Row(Generic[K]):
 
     @property
     def served(self) -> bool:
-        """Whether ordinary clients ask for it, and the server has something to answer it with."""
+        """Whether ordinary clients send these requests and the server serves them."""
         return self.standing == SERVED
 
     @property
     def refused(self) -> bool:
-        """Whether the server answers it with 404 or 405."""
+        """Whether the server rejects them with 404 or 405."""
         return self.standing == UNSERVED
 
     @property
     def honest(self) -> bool:
-        """Whether the credential has no name or group that is the server's own, or odd."""
+        """Whether the credential has no odd name or group, and none that only the server assigns."""
         return self.asking == 0
 
     @property
     def forged(self) -> bool:
-        """Whether it takes a credential with a name or group of the server's own."""
+        """Whether it needs a credential with a name or group that only the server assigns."""
         return self.asking > 1
 
     @property
     def ordinary(self) -> tuple[int, int]:
-        """To sort by, the most ordinary first; (0, 0) is what ordinary clients do."""
+        """Sort key, the most ordinary first; (0, 0) are requests of ordinary clients."""
         return self.standing, self.asking
 
     def requests(self, space: Space) -> Iterator[Attributes]:
@@ -80,7 +80,7 @@ class Row(Generic[K]):
 
 
 def merge(space: Space, keyed: Iterable[tuple[Outcome, K | None]]) -> tuple[Row[K], ...]:
-    """The rows of all outcomes that have a key; ``keyed`` must hold every outcome of the space, those without, too."""
+    """The rows of all outcomes with a key; ``keyed`` must hold every outcome of the space, also those without one."""
     found = _collect(keyed)
     everything = Everything.of(space)
     return tuple(
@@ -92,7 +92,7 @@ def merge(space: Space, keyed: Iterable[tuple[Outcome, K | None]]) -> tuple[Row[
 
 
 def _parts(space: Space, asked: Asked) -> Iterator[tuple[Asked, int]]:
-    """The most ordinary of what is asked, with its standing, and odd requests that other rules decide about."""
+    """The most ordinary requests with their standing, and odd requests that other rules decide."""
     best = _of(asked, min(who[0].standing for who, _ in asked))
     standing = min(space.cells[mask][0].standing for _, mask in best)
     yield best, standing
@@ -111,12 +111,12 @@ def _parts(space: Space, asked: Asked) -> Iterator[tuple[Asked, int]]:
 
 
 def _of(asked: Asked, standing: int) -> Asked:
-    """What identities of this standing ask."""
+    """The requests of identities of this standing."""
     return {pair: some for pair, some in asked.items() if pair[0][0].standing == standing}
 
 
 def _collect(keyed: Iterable[tuple[Outcome, K | None]]) -> dict[K, Asked]:
-    """By key who asks for which cells."""
+    """Who sends requests of which cells, by key."""
     by_pair: dict[tuple[int, int], list[tuple[Outcome, K | None]]] = defaultdict(list)
     for outcome, key in keyed:
         by_pair[id(outcome.identity), outcome.cells[0].mask].append((outcome, key))
@@ -133,7 +133,7 @@ def _collect(keyed: Iterable[tuple[Outcome, K | None]]) -> dict[K, Asked]:
 
 
 def _whos(outcomes: list[Outcome], *, whole: bool) -> Iterator[Who]:
-    """The identity class of the outcomes with the group sets for which they are."""
+    """The identity class of the outcomes, with the group sets to which they apply."""
     identity = outcomes[0].identity
     regions = [identity.region] if whole else joined_regions([outcome.region for outcome in outcomes])
     for region in regions:
@@ -150,7 +150,7 @@ def joined_regions(regions: list[Region]) -> list[Region]:
 
 
 def _union(first: Region, second: Region) -> Region | None:
-    """The union of two regions where it is one: the second is what is left without the first's last condition."""
+    """The union of two regions if it is a region: the second is the remainder without the first's last condition."""
     if not first.hits:
         return None
     *common, hit = first.hits
@@ -182,7 +182,7 @@ class _Rows(Generic[K]):
                 yield self._row(whos, product)
 
     def _rectangles(self) -> list[tuple[frozenset[Who], frozenset[int]]]:
-        """Who asks for which cells: grouped by the one or by the other, whichever gives fewer."""
+        """Who sends requests of which cells: grouped by who or by cells, whichever gives fewer groups."""
         whos_of: dict[int, set[Who]] = defaultdict(set)
         masks_of: dict[Who, set[int]] = defaultdict(set)
         for who, mask in self._asked:

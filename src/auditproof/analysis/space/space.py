@@ -1,4 +1,4 @@
-"""The space of a sequence of rules, and what lists of rules decide in it, first match by first match."""
+"""The space of a sequence of rules, and the decisions of lists of rules in it, by first match."""
 
 from __future__ import annotations
 
@@ -20,10 +20,10 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What is decided about a class of requests.
+    """The decisions about a class of requests.
 
-    Who asks is any user of ``identity`` with groups out of ``region``, what is asked anything in ``cells``; of each
-    list of rules, ``deciding`` has the number of the rule that decides, or None.
+    The requests are sent by any user of ``identity`` with groups in ``region``, for anything in ``cells``; for each
+    list of rules, ``deciding`` has the index of the deciding rule, or None.
     """
 
     identity: IdentityClass
@@ -33,16 +33,16 @@ class Outcome:
 
     @property
     def oddness(self) -> tuple[int, int, bool]:
-        """To sort by, the most ordinary first: by what is asked, by who asks, and failed logins last."""
+        """Sort key, the most ordinary first: by the request, by its user, failed logins last."""
         return self.cells[0].standing, self.identity.standing, self.identity.failed
 
 
-Lists = tuple[tuple[int, int], ...]  # of each list of rules the first and the end, in the space's rules
+Lists = tuple[tuple[int, int], ...]  # for each list of rules its first and end index in the space's rules
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Space:
-    """Every request that ``rules`` can tell apart; ``cells`` are in groups that meet the same rules' conditions."""
+    """Every request that ``rules`` can distinguish; ``cells`` are grouped by the rules whose conditions they meet."""
 
     rules: tuple[PolicyRule, ...]
     identities: Identities
@@ -50,7 +50,7 @@ class Space:
 
     @staticmethod
     def of(rules: Sequence[PolicyRule], served: Served) -> Space:
-        """The space of ``rules`` on a server that serves ``served``."""
+        """The space of ``rules`` on a server with the discovery data ``served``."""
         grouped: dict[int, list[Cell]] = {}
         for cell in cells_of(rules, served):
             grouped.setdefault(cell.mask, []).append(cell)
@@ -58,10 +58,10 @@ class Space:
         return Space(tuple(rules), identities_of(rules), cells)
 
     def outcomes(self, *lists: tuple[int, int], meeting: int = 0) -> Iterator[Outcome]:
-        """The whole space, divided by what each list of rules decides; a list is (first, end) of the rules.
+        """The whole space, divided by the decision of each list of rules; a list is given as (first, end).
 
-        Without a list, all rules are one. ``meeting``, a bitmask of rules, leaves out whatever meets the conditions of
-        none of them.
+        Without a list, all rules form one. ``meeting``, a bitmask of rules, restricts the result to requests that meet
+        the conditions of at least one of them.
         """
         wanted = lists or ((0, len(self.rules)),)
         known: dict[tuple[int, Region], tuple[tuple[tuple[int | None, ...], Region], ...]] = {}
@@ -76,7 +76,7 @@ class Space:
                     yield Outcome(identity, region, cells, deciding)
 
     def together(self, identity: IdentityClass, *masks: int) -> Iterator[tuple[tuple[int | None, ...], Region]]:
-        """What all rules decide about several requests of one identity, each given by the mask of its cell."""
+        """The decisions of all rules about several requests of one identity, each given by the mask of its cell."""
         yield from self._together(identity.region, tuple(mask & identity.mask for mask in masks))
 
     def _together(self, region: Region, masks: tuple[int, ...]) -> Iterator[tuple[tuple[int | None, ...], Region]]:
@@ -88,7 +88,7 @@ class Space:
                 yield (rule, *others), innermost
 
     def _decided(self, mask: int, region: Region, lists: Lists) -> Iterator[tuple[tuple[int | None, ...], Region]]:
-        """All lists' decisions about the rules in ``mask``, with the group sets for which they are these."""
+        """The decisions of all lists for the rules in ``mask``, with the group sets to which they apply."""
         if not lists:
             yield (), region
             return
@@ -97,7 +97,7 @@ class Space:
                 yield (rule, *others), innermost
 
     def _first_matches(self, mask: int, region: Region, rules: tuple[int, int]) -> Iterator[tuple[int | None, Region]]:
-        """Each rule of the list that can decide, with the group sets for which it does; at last None."""
+        """Each rule of the list that can decide, with the group sets for which it does; None last."""
         first, end = rules
         left = mask & ((1 << end) - (1 << first))
         while left and region.possible():
@@ -119,6 +119,6 @@ class Space:
 
 
 def _least_wanted(cell: Cell) -> tuple[int, bool, bool, bool]:
-    """What is served and well known is shown first."""
+    """Sort key: served and well-known requests first."""
     known = not hasattr(cell, "targets") or cell.targets[0].known
     return cell.standing, not cell.answered, not known, cell.verbs[0] in ("", "proxy")

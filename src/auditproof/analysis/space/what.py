@@ -1,7 +1,7 @@
-"""What is asked in some cells, as a few products of verbs, objects and places, in words. Pure.
+"""The requests of some cells in words: a few products of verbs, objects and places. Pure.
 
-What is all that there is, is called so: "all verbs", "every resource", "all of apps". That is always meant among the
-requests that the server serves, or, of cells that it does not serve, among all such; of odd ones, among everything.
+A complete set is named as such: "all verbs", "every resource", "all of apps". It is complete among the requests that
+the server serves; for unserved cells, among the unserved ones; for odd cells, among all.
 """
 
 from __future__ import annotations
@@ -23,14 +23,14 @@ if TYPE_CHECKING:
     from auditproof.analysis.space.where import Place
 
 Targets = tuple["Target", ...]
-_FEW = 6  # so many exceptions are still read
+_FEW = 6  # a list of more exceptions is not readable
 
 
 @dataclass(frozen=True, slots=True)
 class Product:
-    """Requests for any of ``resources`` or ``paths``: with any of ``verbs`` (empty: all that these have).
+    """Requests for any of ``resources`` or ``paths`` with any of ``verbs`` (empty: all that these support).
 
-    ``what`` says the objects and ``where`` the namespaces and names in words, the latter empty for anywhere.
+    ``what`` describes the objects, ``where`` the namespaces and names; an empty ``where`` means anywhere.
     """
 
     verbs: tuple[str, ...]
@@ -48,9 +48,9 @@ class Product:
 
 @dataclass(frozen=True, slots=True)
 class Everything:
-    """All that can be asked in a space; each table by standing, with everything under ODD.
+    """Everything that requests of a space can be for; each table is by standing, with everything under ODD.
 
-    A class of targets is its first one.
+    A class of targets is represented by its first one.
     """
 
     places: dict[int, dict[tuple[Target, str], set[Place]]]
@@ -80,7 +80,7 @@ class Everything:
             self.places[standing].setdefault((first, verb), set()).add((cell.namespaces, cell.name))
 
     def products(self, cells: Sequence[Cell]) -> Iterator[Product]:
-        """The products of cells that are of one standing."""
+        """The products of cells with the same standing."""
         yield from self._of_resources([cell for cell in cells if isinstance(cell, ResourceCell)])
         yield from self._of_paths([cell for cell in cells if isinstance(cell, PathCell)])
 
@@ -110,7 +110,7 @@ class Everything:
                 yield self._of_targets(tuple(sorted(mine, key=_unanswered)), where, some, targets)
 
     def _places(self, target: Target, by_verb: dict[str, list[ResourceCell]]) -> dict[Where, set[str]]:
-        """The verbs by where they are asked; what cannot have a name goes with verbs that are asked beside it."""
+        """The verbs by where they apply; those without object names join the other verbs of the same place."""
         wheres: dict[str, Where] = {}
         nameless: dict[str, Where] = {}
         for verb, cells in by_verb.items():
@@ -151,7 +151,7 @@ T = TypeVar("T", bound="Hashable")
 
 
 def _by_verbs(asked: dict[T, set[str]], known: dict[T, set[str]]) -> dict[frozenset[str], list[T]]:
-    """Objects by verbs, where a list of verbs means those of them that an object has, and an empty one all."""
+    """Objects by verbs; a list of verbs means those that the object supports, an empty list all of them."""
     lists = {frozenset(verbs) for target, verbs in asked.items() if verbs != known[target]}
     ordered = sorted(lists, key=lambda verbs: (-len(verbs), sorted(verbs)))
     merged: dict[frozenset[str], list[T]] = {}
@@ -172,12 +172,12 @@ def _paths_text(paths: list[str], known: list[str]) -> str:
         return "every path"
     others, some = _trees(left, known), _trees(paths, known)
     if len(others) < len(some) and len(others) <= _FEW:
-        return f"every path but {listed(others)}"
+        return f"every path except {listed(others)}"
     return f"{'paths' if len(paths) > 1 else 'path'} {listed(some)}"
 
 
 def _trees(paths: list[str], known: list[str]) -> list[str]:
-    """The paths; where all below one are among them, only that, with ``/…`` behind it."""
+    """The paths; if all paths below one are included, only that one, followed by ``/…``."""
     wanted = set(paths)
     by_head: dict[str, list[str]] = defaultdict(list)
     for path in known:
@@ -191,17 +191,19 @@ def _head(path: str) -> str:
 
 
 def _resources_text(chosen: list[Target], everything: list[Target], all_of_them: str) -> str:
-    """The resources, or those that are left out where these are few."""
+    """The resources, or the exceptions if these are few."""
     wanted = set(chosen)
     left = [target for target in everything if target not in wanted]
     if not left:
         return all_of_them
     others, some = _names(left, everything), _names(chosen, everything)
-    return f"every resource but {listed(others)}" if len(others) < len(some) and len(others) <= _FEW else listed(some)
+    return (
+        f"every resource except {listed(others)}" if len(others) < len(some) and len(others) <= _FEW else listed(some)
+    )
 
 
 def _names(chosen: list[Target], everything: list[Target]) -> list[str]:
-    """Names of resources, of a whole API group its own; what stands for others comes last."""
+    """Names of resources, or of a whole API group; placeholders for others come last."""
     wanted = set(chosen)
     groups: dict[str, list[Target]] = defaultdict(list)
     for target in everything:
@@ -220,7 +222,7 @@ def _names(chosen: list[Target], everything: list[Target]) -> list[str]:
 
 
 def _kind_text(target: Target) -> str:
-    """What a target that nobody mentions stands for."""
+    """What a target that no rule mentions represents."""
     if target.group.endswith("auditproof.dev"):
         return "resources of any other group"
     if target.subresource:

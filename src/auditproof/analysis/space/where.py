@@ -1,4 +1,4 @@
-"""Where something is asked: namespaces and names, in words that leave out what is anywhere. Pure."""
+"""The namespaces and names of requests in words; nothing is said where any will do. Pure."""
 
 from __future__ import annotations
 
@@ -18,14 +18,14 @@ Place = tuple[tuple[str, ...], str]  # namespaces that no rule tells apart, and 
 
 @dataclass(frozen=True, slots=True)
 class Mentioned:
-    """The namespaces and names that rules mention; any other value stands for all the others."""
+    """The namespaces and names that rules mention; any other value represents all others."""
 
     namespaces: tuple[str, ...]
     names: tuple[str, ...]
 
     @staticmethod
     def of(space: Space) -> Mentioned:
-        """Those of the space's rules, in their order."""
+        """Those of the space's rules, in order."""
         namespaces = [name for rule in space.rules for name in rule.namespaces if name]
         names = [name for rule in space.rules for entry in rule.resources for name in entry.resource_names if name]
         return Mentioned(tuple(dict.fromkeys(namespaces)), tuple(dict.fromkeys(names)))
@@ -33,9 +33,9 @@ class Mentioned:
 
 @dataclass(frozen=True, slots=True)
 class Where:
-    """Some of the places where a verb can be asked; ``namespaces`` and ``names`` are None where it is all of them.
+    """Some of the places to which a verb applies; ``namespaces`` and ``names`` are None for all of them.
 
-    ``places`` is None where these two say it all.
+    ``places`` is None if these two describe it completely.
     """
 
     namespaces: frozenset[tuple[str, ...]] | None
@@ -63,8 +63,8 @@ class Where:
 def where_of(places: set[Place], known: set[Place], mentioned: Mentioned) -> Where:
     """Where ``places`` are among all that are ``known`` for the same verb.
 
-    "Any other namespace" takes "across all" with it, and "any other name" no name, where the verb has that at all:
-    so verbs that differ in these come to the same Where.
+    "Any other namespace" includes "across all", and "any other name" includes no name, if the verb has these at all,
+    so that verbs which differ only in these yield the same Where.
     """
     if places == known:
         return Where(None, None)
@@ -87,7 +87,7 @@ def _namespaces_text(namespaces: Collection[tuple[str, ...]], mentioned: Mention
     texts = [f"in {listed(known)}"] if known else []
     if any(name and name not in mentioned.namespaces for name in flat):
         left = [name for name in mentioned.namespaces if name not in flat]
-        texts = [f"in any namespace but {listed(left)}"] if left else ["in a namespace"]
+        texts = [f"in any namespace except {listed(left)}"] if left else ["in a namespace"]
     if "" in flat:
         texts.append("in no namespace or across all")
     return " or ".join(texts)

@@ -1,4 +1,4 @@
-"""Classes of requests in words: who asks, and of what; nothing is left out of what the words say. Pure."""
+"""Who sends the requests of some classes, in exact words. Pure."""
 
 from __future__ import annotations
 
@@ -12,18 +12,18 @@ if TYPE_CHECKING:
     from auditproof.analysis.space.identities import Identities, IdentityClass
 
 Who = tuple["IdentityClass", Region]
-SHOWN = 8  # of a list: more are not read
+SHOWN = 8  # entries of a list; longer ones are not readable
 
 
 def listed(values: Sequence[str], shown: int = SHOWN) -> str:
-    """``a, b and 3 more``."""
+    """The values separated by commas, at most ``shown`` of them, e.g. ``a, b and 3 more``."""
     if len(values) <= shown:
         return ", ".join(values)
     return f"{', '.join(values[: shown - 1])} and {len(values) - shown + 1} more"
 
 
 def who_text(identities: Identities, whos: Iterable[Who]) -> str:
-    """Who asks: one line for any number of identity classes with their group sets."""
+    """One line for any number of identity classes with their group sets."""
     by_groups: dict[str, list[IdentityClass]] = {}
     for identity, region in whos:
         by_groups.setdefault(_groups_text(identities, identity, region), []).append(identity)
@@ -34,18 +34,18 @@ def who_text(identities: Identities, whos: Iterable[Who]) -> str:
 
 
 def _everybody(identities: Identities, some: list[IdentityClass]) -> str:
-    """The classes by name, or those that are left out where these are fewer."""
+    """The classes by name, or the exceptions if these are fewer."""
     if not any(identity.honest for identity in some):
         return listed([name for identity in some for name in identity.names])
     left = [identity for identity in identities.classes if identity.honest and identity not in some]
     if not left:
         return "everybody"
     names, others = _names(some), _names(left)
-    return listed(names) if len(names) <= max(3, len(others)) else f"everybody but {listed(others)}"
+    return listed(names) if len(names) <= max(3, len(others)) else f"everybody except {listed(others)}"
 
 
 def _anybody(identities: Identities, some: list[IdentityClass], whole: list[IdentityClass]) -> str:
-    """Classes whose groups are restricted: "anybody" where all are among them whose groups are as free."""
+    """Classes with restricted groups: "anybody" if they include every class whose groups are as free."""
     free = [identity for identity in identities.classes if identity.honest and identity.region == some[0].region]
     if free and all(identity in some or identity in whole for identity in free):
         return "anybody"
@@ -53,7 +53,7 @@ def _anybody(identities: Identities, some: list[IdentityClass], whole: list[Iden
 
 
 def _names(some: Iterable[IdentityClass]) -> list[str]:
-    """Names, and what stands for the names of others; what is not a name comes last."""
+    """Names, then descriptions of classes without one name."""
     named: list[str] = []
     others: list[str] = []
     for identity in some:
@@ -67,13 +67,13 @@ def _names(some: Iterable[IdentityClass]) -> list[str]:
 
 
 def _groups_text(identities: Identities, identity: IdentityClass, region: Region) -> str:
-    """What the groups must be beyond those that everybody of the class has."""
+    """The conditions on the groups beyond those that every user of the class has."""
     base = identity.region
     avoid = region.avoid & ~base.avoid
     hits = [
         hit & ~region.avoid
         for hit in region.hits
-        if not any(not (known & ~base.avoid) & ~hit for known in base.hits)  # not what the class has anyway
+        if not any(not (known & ~base.avoid) & ~hit for known in base.hits)  # not the groups that the class has anyway
     ]
     texts = [f" in {_any_of(identities.names_of(hit))}" for hit in dict.fromkeys(hits)]
     if avoid:

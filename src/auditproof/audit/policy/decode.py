@@ -1,7 +1,7 @@
-"""An audit policy's text decoded like kube-apiserver decodes it, before it is validated.
+"""Decodes the text of an audit policy as kube-apiserver does, before validation.
 
-Source: staging/src/k8s.io/apiserver/pkg/audit/policy/reader.go. What the server only warns about becomes a warning,
-what it refuses a problem, each with its place; all are gathered before anything is raised.
+Source: staging/src/k8s.io/apiserver/pkg/audit/policy/reader.go. What the server only logs becomes a warning,
+what it refuses a problem, each with its position; all are collected before anything is raised.
 """
 
 from __future__ import annotations
@@ -52,9 +52,9 @@ class RawRule:
 
 @dataclass(frozen=True, slots=True)
 class RawPolicy:
-    """A policy before validation, with what the server would warn about and what its decoder refuses, in file order.
+    """A policy before validation, with the server's warnings and its decoder's errors, in file order.
 
-    ``server_message`` is what the server says of the first thing that it refuses; empty where there is none.
+    ``server_message`` is the server's own message about the first error; empty if there is none.
     """
 
     node: Node
@@ -67,9 +67,9 @@ class RawPolicy:
 
 
 def decode(data: bytes, path: str) -> RawPolicy:
-    """Decode the text of a policy as far as it goes: a value of the wrong type is a problem, and stands as absent.
+    """Decode the text of a policy; a value of the wrong type is a problem and counts as absent.
 
-    Raises PolicyRefused where the text is no YAML or JSON, or no policy at all.
+    Raises PolicyRefused if the text is neither YAML nor JSON, or not a policy.
     """
     document = read_text(data, path)
     check_kind(document.root)
@@ -85,9 +85,9 @@ def decode(data: bytes, path: str) -> RawPolicy:
 
 
 def read_text(data: bytes, path: str) -> Document:
-    """The value in the text; one that begins with ``{`` is taken for JSON.
+    """Parse the text; if it begins with ``{``, it is read as JSON, else as YAML.
 
-    Raises PolicyRefused where it is neither.
+    Raises PolicyRefused if it is neither.
     """
     is_json = data.decode(errors="replace").lstrip(_GO_SPACE).startswith("{")
     try:

@@ -1,7 +1,7 @@
 """The Go types that kube-apiserver decodes a policy into, as data.
 
 Source: staging/src/k8s.io/apiserver/pkg/apis/audit/v1/types.go, and ObjectMeta and what it holds from
-staging/src/k8s.io/apimachinery/pkg/apis/meta/v1/types.go. The names are Go's, since error messages are made of them.
+staging/src/k8s.io/apimachinery/pkg/apis/meta/v1/types.go. The names are Go's, because error messages contain them.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ class Text:
 
 @dataclass(frozen=True, slots=True)
 class Boolean:
-    """A bool, or with ``pointer`` a *bool, which null empties."""
+    """A bool, or with ``pointer`` a *bool, which null sets to nil."""
 
     pointer: bool = False
     go: str = "bool"
@@ -37,7 +37,7 @@ class Integer:
 
 @dataclass(frozen=True, slots=True)
 class Time:
-    """A time as text, RFC 3339; Go decodes it on its own and as a string."""
+    """An RFC 3339 time; Go decodes it as a string with its own unmarshaler."""
 
     go: str = "string"
     words: str = "a time like 2026-01-31T12:00:00Z"
@@ -45,7 +45,7 @@ class Time:
 
 @dataclass(frozen=True, slots=True)
 class Anything:
-    """Raw JSON that is kept as it is."""
+    """Raw JSON, kept as is."""
 
     go: str = "v1.FieldsV1"
     words: str = "anything"
@@ -61,7 +61,7 @@ class Texts:
 
 @dataclass(frozen=True, slots=True)
 class Struct:
-    """An object with known fields; ``name`` is the Go type's without its package."""
+    """An object with known fields; ``name`` is the Go type without its package."""
 
     name: str
     fields: dict[str, GoType]
@@ -86,7 +86,7 @@ class List:
 
     @property
     def words(self) -> str:
-        """What it is called in messages."""
+        """How messages describe it."""
         return "a list of strings" if isinstance(self.of, Text) else "a list of objects"
 
 

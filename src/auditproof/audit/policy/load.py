@@ -1,4 +1,4 @@
-"""An audit policy, as kube-apiserver reads it (audit.k8s.io/v1), each value with its place in the file."""
+"""Loads an audit policy as kube-apiserver does (audit.k8s.io/v1), each value with its position in the file."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class GroupResources:
-    """Resources of one API group; ``group`` "" is core and, since Kubernetes 1.36, "*" is every group."""
+    """Resources of one API group; "" is the core group and, since Kubernetes 1.36, "*" is every group."""
 
     group: str
     resources: tuple[str, ...]
@@ -140,12 +140,12 @@ def parse_policy(data: bytes, path: str, *, kubernetes: str = DEFAULT_VERSION) -
 
 
 def _encoding(data: bytes) -> str:
-    """How a YAML file is encoded: its first bytes say whether it is UTF-16."""
+    """The encoding of a YAML file: UTF-16 if it begins with such a byte order mark, else UTF-8."""
     return "utf-16" if data.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)) else "utf-8-sig"
 
 
 def version_of(kubernetes: str) -> tuple[int, ...]:
-    """Major and minor of a Kubernetes version, to be compared; of an empty text nothing, which is less than any."""
+    """Major and minor of a Kubernetes version, for comparison; for an empty text an empty tuple, less than any."""
     return tuple(int(part) for part in kubernetes.removeprefix("v").split(".")[:2] if part)
 
 

@@ -1,7 +1,7 @@
-"""Whether a text says that it is an audit policy, by its apiVersion and kind.
+"""Checks apiVersion and kind of a policy as kube-apiserver does.
 
-Source: staging/src/k8s.io/apimachinery/pkg/runtime/serializer/json (json.go, meta.go) and the types that are registered
-beside Policy. Here, and here alone, Go looks at keys without regard to their case.
+Source: staging/src/k8s.io/apimachinery/pkg/runtime/serializer/json (json.go, meta.go) and the types registered
+next to Policy. Only here, Go ignores the case of keys.
 """
 
 from __future__ import annotations
@@ -27,9 +27,9 @@ _TARGET = 'struct { APIVersion string "json:\\"apiVersion,omitempty\\""; Kind st
 
 
 def check_kind(root: Node) -> None:
-    """Raise PolicyRefused unless ``root`` is to be decoded as an audit.k8s.io/v1 Policy."""
+    """Raise PolicyRefused unless the server would decode ``root`` as an audit.k8s.io/v1 Policy."""
     if root.value is not None and not isinstance(root.value, Mapping):
-        text = f"a policy must be a mapping with apiVersion, kind and rules, this is {_a(json_type(root))}"
+        text = f"not an audit policy: expected a mapping with apiVersion, kind and rules, found {_a(json_type(root))}"
         message = f"json: cannot unmarshal {json_type(root)} into Go value of type {_TARGET}"
         raise PolicyRefused([Problem(root.position, text)], _PARSE_ERROR + message)
     version_node, kind_node = _fields(root)
@@ -57,7 +57,7 @@ def _fields(root: Node) -> tuple[Node, Node]:
         else:
             field = {"apiversion": "apiVersion", "kind": "kind"}[name]
             message = f"json: cannot unmarshal {json_type(node)} into Go struct field .{field} of type string"
-            problem = Problem(node.position, f"{field} must be a string, it is {_a(json_type(node))}")
+            problem = Problem(node.position, f"{field} must be a string, not {_a(json_type(node))}")
             refused.append((problem, message))
     if refused:
         raise PolicyRefused([problem for problem, _ in refused], _PARSE_ERROR + refused[0][1])
@@ -72,7 +72,7 @@ def _in_order(root: Node) -> list[tuple[str, Node]]:
 
 
 def _folded(key: str) -> str:
-    """Lower case, in Unicode's simple folding, where two more letters are a k and an s."""
+    """Lower case by Unicode simple folding, in which two more letters equal k and s."""
     return key.replace("\u212a", "k").replace("\u017f", "s").lower() if len(key) <= len("apiVersion") else key
 
 
@@ -81,7 +81,7 @@ def _group_version(node: Node) -> tuple[str, str]:
     if text in ("", "/"):
         return "", ""
     if text.count("/") > 1:
-        problem = Problem(node.position, f"apiVersion must be {GROUP}/{VERSION}, it is {text}")
+        problem = Problem(node.position, f"apiVersion must be {GROUP}/{VERSION}, not {text}")
         raise PolicyRefused([problem], f"failed decoding: unexpected GroupVersion string: {text}")
     group, _, version = text.rpartition("/")
     return group, version
@@ -89,7 +89,7 @@ def _group_version(node: Node) -> tuple[str, str]:
 
 def _advice(version_node: Node, kind: str) -> str:
     version = version_node.value
-    text = f"this must say apiVersion: {GROUP}/{VERSION} and kind: Policy, it says"
+    text = f"not an audit policy: expected apiVersion: {GROUP}/{VERSION} and kind: Policy, found"
     said = [f"apiVersion: {version}" if version else "no apiVersion", f"kind: {kind}" if kind else "no kind"]
     return f"{text} {' and '.join(said)}"
 

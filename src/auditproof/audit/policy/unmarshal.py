@@ -1,8 +1,8 @@
-"""A tree of Nodes decoded into Go types, as kube-apiserver's strict decoder does it (sigs.k8s.io/json).
+"""Decodes a tree of Nodes into Go types, as kube-apiserver's strict decoder does (sigs.k8s.io/json).
 
-What it objects to but lets pass (unknown and repeated fields) becomes a warning; what it refuses, a problem. Go
-refuses only with the first of these, in the order of the keys; here all are gathered. A field that JSON repeats is
-decoded again *into the same value*: what an earlier list item says shines through where the later one is silent.
+Unknown and repeated fields, which Go only logs, become warnings; errors become problems. Go reports only the first
+error, in the order of the keys; here all are collected. A field that JSON repeats is decoded again *into the same
+value*: fields that a later list item does not set keep their earlier values.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ class Held:
     node: Node
 
     def field(self, name: str) -> Held:
-        """A field of a struct; the zero value where it was never set."""
+        """A field of a struct; the zero value if it was never set."""
         fields: dict[str, Held] = self.value or {}
         return fields.get(name) or Held(None, self.node)
 
@@ -51,7 +51,7 @@ class Held:
 
 @dataclass(slots=True)
 class Slice:
-    """A Go slice: beyond ``length``, earlier items wait in its array."""
+    """A Go slice: its array may still hold earlier items beyond ``length``."""
 
     items: list[Held] = field(default_factory=list)
     length: int = 0
@@ -59,7 +59,7 @@ class Slice:
 
 @dataclass(slots=True)
 class Findings:
-    """What a decoder has to say: warnings, problems, and beside each problem the server's message."""
+    """The findings of a decoder: warnings, problems, and for each problem the server's message."""
 
     warnings: list[Problem] = field(default_factory=list)
     problems: list[Problem] = field(default_factory=list)
@@ -67,12 +67,12 @@ class Findings:
 
 
 class Abort(Exception):
-    """Go's decoder gives up at once; the findings say why."""
+    """Go's decoder stops immediately; the findings say why."""
 
 
 @dataclass(frozen=True, slots=True)
 class _Place:
-    """Where the decoder is: Go's struct and fields for its messages, and the path for people."""
+    """The position of the decoder: struct and fields for Go's messages, and the path for auditproof's."""
 
     struct: str
     fields: tuple[str, ...]
@@ -86,7 +86,7 @@ class _Place:
 
 
 def unmarshal(root: Node, struct: Struct, findings: Findings) -> Held:
-    """``root`` as a ``struct``; look into ``findings`` for problems before you use it."""
+    """Decode ``root`` as a ``struct``; check ``findings`` for problems before using the result."""
     held = Held(None, root)
     with suppress(Abort):
         _Decoder(findings).decode(root, struct, held, _Place("", (), ""))
@@ -98,7 +98,7 @@ class _Decoder:
         self._findings = findings
 
     def decode(self, node: Node, kind: GoType, held: Held, place: _Place) -> None:
-        """Set ``held`` to what ``node`` is as a ``kind``."""
+        """Decode ``node`` as a ``kind`` into ``held``."""
         if node.value is None:
             self._null(node, kind, held)
         elif isinstance(kind, Struct) and isinstance(node.value, Mapping):
@@ -115,7 +115,7 @@ class _Decoder:
             self._mistyped(node, kind, place)
 
     def _null(self, node: Node, kind: GoType, held: Held) -> None:
-        """Null empties pointers, maps and slices, and leaves all else as it was."""
+        """Null clears pointers, maps and slices, and leaves everything else unchanged."""
         if isinstance(kind, List | Texts) or getattr(kind, "pointer", False):
             held.value, held.node = None, node
 
@@ -158,7 +158,7 @@ class _Decoder:
             raise Abort
 
     def _repeated(self, mapping: Mapping) -> None:
-        """Of JSON alone: YAML's repeated keys are found by its reader, before anything is decoded."""
+        """Only for JSON: the YAML reader finds repeated keys before decoding."""
         if mapping.sequence is None:
             return
         for key, position in mapping.repeated:
@@ -167,9 +167,9 @@ class _Decoder:
     def _unknown(self, key: str, position: Position, struct: Struct, place: _Place) -> None:
         known = sorted(struct.fields)
         meant = closest(key, known, ignore_case=True)
-        advice = f'did you mean "{meant}"?' if meant else f"known here: {', '.join(known)}"
+        advice = f'did you mean "{meant}"?' if meant else f"known keys: {', '.join(known)}"
         where = f" in {place.path}" if place.path else ""
-        text = f'unknown key "{key}"{where}: the server only warns, and ignores it; {advice}'
+        text = f'unknown key "{key}"{where}: the server ignores it and only logs a warning; {advice}'
         self._findings.warnings.append(Problem(position, text))
 
     def _mistyped(self, node: Node, kind: GoType, place: _Place, *, first: bool = False) -> None:
@@ -177,23 +177,23 @@ class _Decoder:
         number = f" {_literal(node.value)}" if isinstance(kind, Integer) and found == "number" else ""
         target = f"struct field {place.struct}.{'.'.join(place.fields)}" if place.fields else "value"
         message = f"json: cannot unmarshal {found}{number} into Go {target} of type {kind.go}"
-        text = f"{place.path or 'the policy'} must be {kind.words}, it is {_called(node)}{_hint(node, kind)}"
+        text = f"{place.path or 'the policy'} must be {kind.words}, not {_called(node)}{_hint(node, kind)}"
         self._refuse(node.position, text, message, first=first)
 
     def _refuse(self, position: Position, text: str, message: str, *, first: bool) -> None:
-        """Note a problem; ``first`` for an error that goes before all others, since Go stops at it."""
+        """Add a problem; ``first`` puts an error at which Go stops before all others."""
         at = 0 if first else len(self._findings.problems)
         self._findings.problems.insert(at, Problem(position, text))
         self._findings.messages.insert(at, message)
 
 
 def repeated_key(key: str) -> str:
-    """The warning for a key that is there twice."""
-    return f'the key "{key}" is there twice: the server only warns, and the last one counts'
+    """The warning about a duplicate key."""
+    return f'duplicate key "{key}": the last one counts, the server only logs a warning'
 
 
 def _in_order(mapping: Mapping) -> Iterator[tuple[str, Node]]:
-    """The entries as Go's decoder meets them: YAML becomes JSON with sorted keys before it is decoded."""
+    """The entries in the order of Go's decoder: YAML becomes JSON with sorted keys before it is decoded."""
     return iter(sorted(mapping.entries.items()) if mapping.sequence is None else mapping.sequence)
 
 
@@ -209,7 +209,7 @@ def _fits(value: Any, kind: GoType) -> bool:
 
 
 def _literal(value: float) -> str:
-    """A number as it stands in JSON; go-yaml's floats are written anew, without a fraction where they have none."""
+    """A number as in JSON; go-yaml's floats are reformatted, without a fraction if they have none."""
     if isinstance(value, JsonNumber):
         return value.literal
     if isinstance(value, int):
@@ -232,7 +232,7 @@ def _is_time(text: str) -> bool:
 
 
 def json_type(node: Node) -> str:
-    """What Go calls the kind of a JSON value."""
+    """Go's name for the kind of a JSON value."""
     value = node.value
     names = {bool: "bool", str: "string", tuple: "array", Mapping: "object"}
     return next(
@@ -241,7 +241,7 @@ def json_type(node: Node) -> str:
 
 
 def _called(node: Node) -> str:
-    """What the value is, for people."""
+    """The value, as messages describe it."""
     if isinstance(node.value, bool):
         return f"the boolean {'true' if node.value else 'false'}"
     if isinstance(node.value, int | float):

@@ -1,7 +1,7 @@
-"""What kube-apiserver refuses in a policy that it can decode.
+"""Validates a decoded policy as kube-apiserver does.
 
-Source: staging/src/k8s.io/apiserver/pkg/apis/audit/validation/validation.go. Each finding is a Problem with its place
-and the server's own message beside it, in the server's order.
+Source: staging/src/k8s.io/apiserver/pkg/apis/audit/validation/validation.go. Each finding is a Problem with its
+position, together with the server's own message, in the server's order.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ _BOTH = "rules cannot apply to both regular resources and non-resource URLs"
 
 
 def validate(policy: RawPolicy, *, any_group: bool) -> list[Finding]:
-    """Everything that the server refuses; ``any_group`` tells whether it knows the group "*" (since 1.36)."""
+    """Return everything that the server refuses; ``any_group``: it knows the group "*" (since 1.36)."""
     findings = list(_stages(policy.omit_stages, "omitStages"))
     for n, rule in enumerate(policy.rules):
         path = f"rules[{n}]"
@@ -82,7 +82,7 @@ def _group_resources(entry: RawGroupResources, path: str, *, any_group: bool) ->
 
 
 def _no_group(group: str) -> str:
-    """Why a text cannot be the name of an API group; empty where it can, and for the core group."""
+    """Why ``group`` is not a valid API group name; empty if it is valid, or the core group."""
     too_long = ["must be no more than 253 characters"] if len(group.encode()) > 253 else []
     misspelt = [_SUBDOMAIN_MESSAGE] if group and not _SUBDOMAIN.fullmatch(group) else []
     return ",".join(too_long + misspelt)
@@ -90,7 +90,7 @@ def _no_group(group: str) -> str:
 
 def _group_advice(group: str) -> str:
     if group == "*":
-        return ' (the group "*" is known since Kubernetes 1.36)'
+        return ' (the group "*" needs Kubernetes 1.36 or newer)'
     if "/" in group:
         return f" (a group has no version: write {group.partition('/')[0]})"
     return ""

@@ -1,1 +1,1 @@
-"""YAML and JSON read by the rules of Kubernetes, each value with its position. Pure."""
+"""Reads YAML and JSON by the rules of Kubernetes, each value with its position. Pure."""

@@ -1,7 +1,7 @@
-"""Whether a YAML document grows so much by its aliases that Kubernetes refuses to read it.
+"""Whether Kubernetes refuses a YAML document because its aliases expand too much.
 
-go.yaml.in/yaml/v2 (decode.go) counts every value that it visits, through aliases again and again, and gives up where
-too great a part of them came out of aliases. This makes the same count, in the same order, over the parser's events.
+go.yaml.in/yaml/v2 (decode.go) counts every value it visits, repeatedly through aliases, and stops if too large a part
+of them came from aliases. This makes the same count, in the same order, over the parser's events.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ import yaml
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-_SMALL, _LARGE = 400_000, 4_000_000  # visits; in between the allowed part shrinks evenly
+_SMALL, _LARGE = 400_000, 4_000_000  # visits; in between, the allowed part shrinks linearly
 _MERGE_TAG = "tag:yaml.org,2002:merge"
 
 
@@ -29,11 +29,11 @@ class _Kind(Enum):
 
 @dataclass(slots=True, eq=False)
 class _Value:
-    """A value and what is visited after it."""
+    """A value and the values that are visited after it."""
 
     kind: _Kind
     then: list[_Value] = field(default_factory=list)
-    open: bool = False  # it is still being read
+    open: bool = False  # not yet read completely
 
 
 _SCALAR = _Value(_Kind.SCALAR)
@@ -41,9 +41,9 @@ _MERGE_KEY = _Value(_Kind.MERGE_KEY)
 
 
 def expands_too_much(events: Iterable[yaml.Event]) -> tuple[int, int] | None:
-    """Where the first document in ``events`` begins (line and column), if it has more aliases than go-yaml bears.
+    """Return line and column of the first document in ``events`` if go-yaml would refuse its aliases, else None.
 
-    What makes an alias one that cannot be read (its anchor is nowhere, or around it) is for the reader of the document.
+    Invalid aliases (without an anchor, or inside it) are left to the reader of the document.
     """
     total, aliased = 1, 0
     place, values = _document(events)
@@ -100,7 +100,7 @@ def _value(event: yaml.NodeEvent, anchors: dict[str | None, _Value]) -> _Value:
 
 
 def _visits(children: list[_Value]) -> list[_Value]:
-    """Keys and values of a mapping; of a merge neither its key nor the list around its sources is visited."""
+    """Keys and values of a mapping; for a merge, neither its key nor the list of its sources is visited."""
     visits: list[_Value] = []
     for key, value in zip(children[::2], children[1::2], strict=True):
         if key.kind is not _Kind.MERGE_KEY:

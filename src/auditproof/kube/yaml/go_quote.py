@@ -1,4 +1,4 @@
-"""Text in quotes as Go writes it, for messages that say the same as the server's."""
+"""Quotes text as Go does, for messages identical to the server's."""
 
 from __future__ import annotations
 
@@ -21,13 +21,13 @@ _NOT_IN_HTML = re.compile("[<>&\u2028\u2029]")
 
 
 def go_json(value: Any) -> str:
-    """Strings and lists of them as encoding/json writes them."""
+    """Return strings and lists of strings as encoding/json writes them."""
     text = json.dumps(value, ensure_ascii=False, separators=(",", ":"))
     return _NOT_IN_HTML.sub(lambda found: f"\\u{ord(found[0]):04x}", text)
 
 
 def go_quoted(text: str) -> str:
-    """A string as %q prints it."""
+    """Return a string as %q prints it."""
     return '"' + "".join(map(_escaped, text)) + '"'
 
 

@@ -1,7 +1,7 @@
-"""JSON text as a tree of values that know their place, read as Go's encoding/json reads it.
+"""Parses JSON as Go's encoding/json does, into a tree of values with positions.
 
-Kubernetes takes a text that begins with ``{`` for JSON, not for YAML. Repeated keys are kept in their order, since Go
-decodes every one of them into the same value; what cannot be UTF-8 or UTF-16 becomes U+FFFD; errors are in Go's words.
+Kubernetes reads a text that begins with ``{`` as JSON, not as YAML. Repeated keys are kept in order, because Go decodes
+all of them into the same value; invalid UTF-8 or UTF-16 becomes U+FFFD; error messages are Go's.
 """
 
 from __future__ import annotations
@@ -26,13 +26,13 @@ _LONE_SURROGATE = re.compile("[\ud800-\udfff]")
 
 
 class JsonNumber(float):
-    """A number that is written with a fraction or an exponent: no integer to Go, whatever its value."""
+    """A number written with a fraction or an exponent: to Go it is not an integer, whatever its value."""
 
     __slots__ = ("literal",)
     literal: str
 
     def __new__(cls, literal: str) -> JsonNumber:
-        """The number that ``literal`` says."""
+        """Create the number from its ``literal``."""
         number = super().__new__(cls, literal)
         number.literal = literal
         return number
@@ -40,7 +40,7 @@ class JsonNumber(float):
 
 @dataclass(slots=True)
 class _Open:
-    """A collection that is being read; ``key`` is the one whose value comes next."""
+    """A collection that is being read."""
 
     position: Position
     mapping: bool
@@ -49,15 +49,15 @@ class _Open:
 
 
 def parse_json(data: bytes, path: str) -> Node:
-    """The value in ``data``.
+    """Return the value in ``data``; ``path`` is the file name for messages.
 
-    Raises NotYaml where it is not JSON.
+    Raises NotYaml if it is not JSON.
     """
     return _Reader(data.decode("utf-8", errors="replace"), path).read()
 
 
 class _Reader:
-    """Reads without recursion, so that no nesting can exhaust the stack."""
+    """Parses without recursion, so that no nesting can exhaust the stack."""
 
     def __init__(self, text: str, path: str) -> None:
         self._text = text
@@ -77,7 +77,7 @@ class _Reader:
         return node
 
     def _next(self, node: Node | None) -> Node | None:
-        """One step: file ``node`` if there is one, then begin what comes next, or end the collection."""
+        """One step: store ``node`` if there is one, then begin the next value, or end the collection."""
         top = self._open[-1]
         if node is not None:
             top.items.append(node)
@@ -104,7 +104,7 @@ class _Reader:
         self._at += 1
 
     def _value(self) -> Node | None:
-        """The value that begins here; None where it is a collection, which is then open."""
+        """The value that begins here; None if it is a collection, which is then open."""
         character = self._skip()
         position = self._position(self._at)
         if character and character in "{[":
@@ -195,12 +195,13 @@ class _Reader:
             message = "unexpected end of JSON input"
         else:
             message = f"invalid character {_quoted(self._text[at])} {context}"
-        text = f"a text that begins with {{ is read as JSON, and this is not JSON: {message}"
+        hint = "; if this is a template, render it first" if self._text.lstrip().startswith("{{") else ""
+        text = f"not valid JSON (a text that begins with {{ is read as JSON): {message}{hint}"
         return NotYaml([Problem(self._position(min(at, len(self._text))), text)], message)
 
 
 def _quoted(character: str) -> str:
-    """A character as Go quotes it: of one that is longer than a byte, the first byte as Latin-1."""
+    """A character as Go quotes it: of a multi-byte character, the first byte as Latin-1."""
     first = chr(character.encode()[0])
     if first in "'\"":
         return "'\\''" if first == "'" else "'\"'"

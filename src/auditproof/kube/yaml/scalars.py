@@ -1,8 +1,7 @@
-"""What a YAML scalar means to Kubernetes: a string, a boolean, a number or null.
+"""Resolves YAML scalars as Kubernetes does: to a string, a boolean, a number or null.
 
-Kubernetes reads YAML with go.yaml.in/yaml/v2, and this is its resolve.go: YAML 1.1, where the plain words ``yes``,
-``on`` and even ``y`` are booleans, a leading 0 makes an octal number, and what does not fit its kind of number stays a
-string. Timestamps stay strings.
+Source: resolve.go of go.yaml.in/yaml/v2. It is YAML 1.1: the plain words ``yes``, ``on`` and even ``y`` are booleans, a
+leading 0 makes an octal number, and a number out of range stays a string. Timestamps stay strings.
 """
 
 from __future__ import annotations
@@ -16,7 +15,7 @@ _RESOLVED = frozenset({"str", "bool", "int", "float", "null", "timestamp"})
 
 
 class MergeKey(str):
-    """The text ``<<`` where it is a merge key: as a value it is but a string."""
+    """The text ``<<`` as a merge key; as a value it is only a string."""
 
     __slots__ = ()
 
@@ -46,9 +45,9 @@ _TIMESTAMP = re.compile(
 
 
 def resolve(text: str, tag: str | None, *, plain: bool) -> Scalar:
-    """The value of a scalar; ``plain`` means that neither quotes nor a tag made it a string, ``tag`` is the full tag.
+    """Return the value of a scalar; ``plain``: it has neither quotes nor a tag; ``tag`` is the full tag, if any.
 
-    Raises ValueError, with Go's own words, where the text does not fit its tag.
+    Raises ValueError with Go's message if the text does not fit its tag.
     """
     if not tag:
         return _untagged(text) if plain else text
@@ -89,7 +88,7 @@ def _kind_and_value(text: str) -> tuple[str, Scalar]:
 
 
 def _number(digits: str, text: str) -> tuple[str, Scalar]:
-    """An integer of 64 bits, else a finite float, else the text itself."""
+    """A 64-bit integer, else a finite float, else the text itself."""
     integer = None if text[0] == "." else _integer(digits)
     if integer is not None:
         return "int", integer
@@ -110,7 +109,7 @@ def _integer(digits: str) -> int | None:
 
 
 def _limited_int(digits: str, base: int) -> int:
-    """``int``, but quick for the absurdly long: what has over 70 significant digits fits no 64 bits in any base."""
+    """``int``, but fast for very long input: more than 70 significant digits exceed 64 bits in any base."""
     significant = digits.lstrip("0") or "0"
     return int(significant, base) if len(significant) <= 70 else 2**64
 

@@ -1,6 +1,6 @@
-"""Files of ours (cases, profiles) held against their pydantic model: every problem with its line and column.
+"""Validates auditproof's own files (cases, profiles, requirements) with pydantic models.
 
-pydantic stays at this edge; what leaves here is checked.
+Every problem has its line and column.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 
 class Strict(BaseModel):
-    """A model that takes no unknown key and converts nothing."""
+    """A model that rejects unknown keys and converts nothing."""
 
     model_config = ConfigDict(strict=True, extra="forbid", frozen=True)
 
@@ -30,9 +30,9 @@ M = TypeVar("M", bound=Strict)
 
 
 def read_model(path: Path, model: type[M]) -> tuple[M, Node]:
-    """The file as a ``model``, and its tree for the places of later findings.
+    """Return the file as a ``model``, and its tree, which has the positions for later findings.
 
-    Raises SourceError with everything that is wrong.
+    Raises SourceError with every problem.
     """
     try:
         data = path.read_bytes()
@@ -58,14 +58,14 @@ def _repeated(root: Node) -> Iterator[Problem]:
         node = pending.pop()
         if isinstance(node.value, Mapping):
             for key, position in node.value.repeated:
-                yield Problem(position, f'the key "{key}" is there twice')
+                yield Problem(position, f'duplicate key "{key}"')
             pending += node.value.entries.values()
         elif isinstance(node.value, tuple):
             pending += node.value
 
 
 def _problem(root: Node, error: ErrorDetails, known: tuple[str, ...]) -> Problem:
-    """One error of pydantic's with its place; ``known`` are the keys of which one may be meant."""
+    """A pydantic error with its position; ``known`` are the keys for suggestions."""
     loc, text = error["loc"], error["msg"]
     last = loc[-1:] if error["type"] in ("extra_forbidden", "missing") else ()
     path = _path(root, loc[: len(loc) - len(last)])
@@ -80,7 +80,7 @@ def _problem(root: Node, error: ErrorDetails, known: tuple[str, ...]) -> Problem
 
 
 def _path(root: Node, steps: tuple[str | int, ...]) -> tuple[str | int, ...]:
-    """Pydantic's steps without those by which it names the alternatives of a union, unless the file has such a key."""
+    """Pydantic's path without the steps that name alternatives of a union, unless the file has such a key."""
     path: tuple[str | int, ...] = ()
     node = root
     for step in steps:

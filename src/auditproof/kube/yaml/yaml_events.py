@@ -1,8 +1,8 @@
-"""The events of a YAML text as go-yaml would give them, out of PyYAML's C parser.
+"""The events of a YAML text as go-yaml would produce them, from PyYAML's C parser.
 
-Both descend from libyaml, and Kubernetes' one (go.yaml.in/yaml/v2) has stayed behind in a few places. Where PyYAML's
-takes more than go-yaml, the event is refused here in go-yaml's words; where it takes less, the character that it trips
-over is covered by a stand-in of the same width, and uncovered again in the scalars.
+Both descend from libyaml; the one in Kubernetes (go.yaml.in/yaml/v2) is older in a few places. What only PyYAML accepts
+is refused here with go-yaml's message; a character that only PyYAML rejects is replaced by a placeholder of the same
+width, and restored in the scalars.
 """
 
 from __future__ import annotations
@@ -19,26 +19,26 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 _BOM = "\ufeff"
-_STAND_INS = {"\U000f0001": ":", "\U000f0002": _BOM}  # private use, in no text; what they stand for
+_STAND_INS = {"\U000f0001": ":", "\U000f0002": _BOM}  # private use characters, and what they replace
 _COLON, _COVERED_BOM = _STAND_INS
 _MOST_COLONS = 100
 _ESCAPED_SLASH = re.compile(r"(?<!\\)(?:\\\\)*(\\/)")
 
 
 def not_yaml(where: Position, text: str, server_text: str = "") -> NotYaml:
-    """The error for one place; ``server_text`` is what Go's parser says, where it is not the same."""
-    return NotYaml([Problem(where, f"this is not YAML: {text}")], server_text or f"yaml: {text}")
+    """The error at one position; ``server_text`` is the message of Go's parser, if it differs."""
+    return NotYaml([Problem(where, f"not valid YAML: {text}")], server_text or f"yaml: {text}")
 
 
 def position_of(mark: Any, path: str) -> Position:
-    """The place of one of PyYAML's marks."""
+    """The position of a PyYAML mark."""
     return Position(path, mark.line + 1, mark.column + 1) if mark else Position(path, 1, 1)
 
 
 def read_first_document(data: bytes, path: str, build: Callable[[Iterator[yaml.Event]], T]) -> T:
-    """What ``build`` makes of the events of the first document; it may be called more than once.
+    """Return the result of ``build`` for the events of the first document; ``build`` may be called repeatedly.
 
-    Raises NotYaml where go-yaml would not read it.
+    Raises NotYaml if go-yaml would not read the document.
     """
     data = _cover_inner_boms(data)
     for _ in range(_MOST_COLONS):
@@ -56,7 +56,7 @@ def read_first_document(data: bytes, path: str, build: Callable[[Iterator[yaml.E
 
 
 def uncovered(text: str) -> str:
-    """A scalar's text without stand-ins."""
+    """A scalar's text with the original characters."""
     for stand_in, original in _STAND_INS.items():
         if stand_in in text:
             text = text.replace(stand_in, original)
@@ -64,7 +64,7 @@ def uncovered(text: str) -> str:
 
 
 def _cover_inner_boms(data: bytes) -> bytes:
-    """To go-yaml a byte order mark is one at the very beginning only, later on it is a letter."""
+    """To go-yaml a byte order mark counts only at the very beginning; later it is an ordinary character."""
     bom = _BOM.encode()
     if data.find(bom, 1) < 0:
         return data
@@ -72,7 +72,7 @@ def _cover_inner_boms(data: bytes) -> bytes:
 
 
 def _cover_colon(data: bytes, index: int) -> bytes:
-    """In brackets, go-yaml takes a colon before another indicator for a letter, PyYAML for an error."""
+    """In brackets, a colon before another indicator is text to go-yaml, an error to PyYAML."""
     text = data.decode("utf-8", errors="surrogateescape")
     index += text.startswith(_BOM)
     covered = text[:index] + _COLON + text[index + 1 :]
@@ -98,12 +98,12 @@ def _syntax(error: yaml.MarkedYAMLError, path: str) -> NotYaml:
 
 
 class _Checked:
-    """The parser's events up to the end of the first document, each held against what go-yaml would not take."""
+    """The parser's events up to the end of the first document; raises on those that go-yaml would refuse."""
 
     def __init__(self, data: bytes, path: str) -> None:
         self._data = data
         self._path = path
-        self._flow: list[bool | None] = []  # of each open collection: True for {}, False for [], None for neither
+        self._flow: list[bool | None] = []  # for each open collection: True for {}, False for [], None for neither
         self._text = data.decode("utf-8-sig", errors="replace") if b"\\/" in data else ""
 
     def events(self) -> Iterator[yaml.Event]:

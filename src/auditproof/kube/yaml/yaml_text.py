@@ -1,8 +1,8 @@
-"""YAML text as a tree of values that know their place, read by the same rules as Kubernetes reads it.
+"""Parses YAML by the rules of Kubernetes, into a tree of values with positions.
 
-Kubernetes reads YAML with go.yaml.in/yaml/v2 by way of sigs.k8s.io/yaml: keys become strings, of a repeated key the
-last counts, and of several documents only the first is read. ``scanning`` gives the events, ``scalars`` says what a
-scalar means, and what becomes of keys, merges and aliases is decided here.
+Kubernetes reads YAML with go.yaml.in/yaml/v2 through sigs.k8s.io/yaml: keys become strings, the last of a repeated key
+counts, and only the first of several documents is read. ``yaml_events`` produces the events, ``scalars`` resolves
+scalars; keys, merges and aliases are handled here.
 """
 
 from __future__ import annotations
@@ -23,18 +23,18 @@ if TYPE_CHECKING:
 
     from auditproof.errors import NotYaml
 
-_DEEPEST = 100  # nothing that is written by hand is nested deeper
+_DEEPEST = 100  # no hand-written file is nested deeper
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Node:
-    """A value with its place: None, bool, int, float, str, a tuple of Nodes, or a Mapping."""
+    """A value with its position: None, bool, int, float, str, a tuple of Nodes, or a Mapping."""
 
     value: Any
     position: Position
 
     def plain(self) -> Any:
-        """The value without places: lists and dicts."""
+        """The value as plain lists and dicts, without positions."""
         if isinstance(self.value, Mapping):
             return {key: entry.plain() for key, entry in self.value.entries.items()}
         if isinstance(self.value, tuple):
@@ -42,7 +42,7 @@ class Node:
         return self.value
 
     def at(self, path: tuple[str | int, ...]) -> Node:
-        """The deepest node on ``path`` that exists: where a problem at ``path`` is best shown."""
+        """The deepest existing node on ``path``: the best position for a problem at ``path``."""
         node = self
         for step in path:
             found = _child(node, step)
@@ -54,9 +54,9 @@ class Node:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Mapping:
-    """The entries of a mapping (of a repeated key the last), the places of its keys, and the repeated keys.
+    """The entries of a mapping (the last of a repeated key), the positions of its keys, and the repeated keys.
 
-    ``sequence`` is set where repetitions matter to the reader: all entries in the order of the text (JSON).
+    ``sequence``: all entries in the order of the text, set only for JSON, where repetitions matter.
     """
 
     entries: dict[str, Node]
@@ -67,7 +67,7 @@ class Mapping:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Document:
-    """A document: its value, and all keys in it that are repeated, those in dropped values too."""
+    """A document: its value and all repeated keys, including those in dropped values."""
 
     root: Node
     repeated: tuple[tuple[str, Position], ...]
@@ -84,18 +84,18 @@ def _child(node: Node, step: str | int) -> Node | None:
 
 
 def parse_yaml(data: bytes, path: str) -> Node:
-    """The first document of ``data`` as a tree; an empty one is a Node with the value None.
+    """Return the first document of ``data`` as a tree; an empty document is a Node with the value None.
 
-    Raises NotYaml where it is not YAML, or nested deeper than anybody writes by hand.
+    ``path`` is the file name for messages. Raises NotYaml if it is not YAML, or nested more than 100 levels deep.
     """
     return parse_document(data, path, deepest=_DEEPEST).root
 
 
 def parse_document(data: bytes, path: str, *, deepest: int) -> Document:
-    """The first document of ``data``, at most ``deepest`` levels deep.
+    """Return the first document of ``data``, at most ``deepest`` levels deep.
 
-    Raises NotYaml where it is not YAML. Aliases are counted before anything is built of them: a few kilobytes could
-    come to gigabytes.
+    Raises NotYaml if it is not YAML. Aliases are counted before they are expanded: a few kilobytes could expand to
+    gigabytes.
     """
     if b"*" in data and (place := read_first_document(data, path, expands_too_much)):
         raise not_yaml(Position(path, *place), "document contains excessive aliasing")
@@ -103,7 +103,7 @@ def parse_document(data: bytes, path: str, *, deepest: int) -> Document:
 
 
 class _UnusableKey(str):
-    """Go's name for the type of a key that JSON cannot express: nothing at all, or an integer above int64."""
+    """Go's type name for a key that JSON cannot express: null, or an integer above int64."""
 
     __slots__ = ()
 
@@ -132,9 +132,9 @@ class _Builder:
         self._root: Node | None = None
 
     def build(self, events: Iterator[yaml.Event]) -> Document:
-        """The document.
+        """Return the document.
 
-        Of several errors the first is raised; what only JSON cannot express is looked for last, and in what is left.
+        Raises the first of several errors; values that only JSON cannot express are searched last.
         """
         for event in events:
             self._take(event)
@@ -197,7 +197,7 @@ class _Builder:
             self._root = node
 
     def _mapping(self, items: list[Node]) -> Mapping:
-        """Entries out of alternating keys and values; whatever comes later wins, be it merged or not."""
+        """Entries from alternating keys and values; later entries win, merged or not."""
         entries: dict[str, Node] = {}
         keys: dict[str, Position] = {}
         repeated: list[tuple[str, Position]] = []
@@ -216,7 +216,7 @@ class _Builder:
                 yield self._key(key), key.position, value
 
     def _merged(self, node: Node) -> Iterator[tuple[str, Position, Node]]:
-        """The entries of one mapping, or of a list of them, of which the first one wins."""
+        """The entries of one mapping, or of a list of mappings, in which earlier ones win."""
         sources = reversed(node.value) if isinstance(node.value, tuple) else (node,)
         for source in sources:
             if not isinstance(source.value, Mapping):
