@@ -31,37 +31,37 @@ $(READY): requirements.lock pyproject.toml
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
 	@touch $@
 
-check: $(READY) ## format, lint, types, layers
+check: $(READY) ## format, lint, types, import layers
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
-test: $(READY) ## everything, the live tests on real servers too; ARGS=tests/audit: one room; WORKERS=0: in one process
+test: $(READY) ## all tests, including the live ones on real servers; ARGS=tests/audit: one room; WORKERS=0: in one process
 	$(BIN)/python -m pytest -n $(WORKERS) $(ARGS)
 
 fuzz: $(READY) ## feed every parser with random inputs for SECONDS (600); SEED=n repeats a run
 	$(BIN)/python -m tests.fuzz $(SECONDS) $(if $(filter command,$(firstword $(origin SEED))),$(SEED))
 
-conformance: $(READY) ## prove POLICY (the baseline policy by default), against BASE if given, and leave the report in REPORT
+conformance: $(READY) ## prove POLICY (default: the baseline policy), compared with BASE if given; write the report to REPORT
 	$(BIN)/auditproof run $(POLICY) --report $(REPORT) --cluster $(CLUSTER) $(if $(BASE),--base $(BASE)) $(if $(KUBERNETES),--kubernetes $(KUBERNETES)) $(if $(IMAGE),--image $(IMAGE)) $(ARGS)
 
-backends: $(READY) ## prove what log and webhook carry to the reader, by mode and fault; leave the report in REPORT
+backends: $(READY) ## test the audit backends, log and webhook, by mode and fault; write the report to REPORT
 	$(BIN)/auditproof run $(POLICY) --backends --coverage none --report $(REPORT) $(if $(KUBERNETES),--kubernetes $(KUBERNETES)) $(ARGS)
 
-bench: $(READY) ## what a proof costs beside the bare request, and how the space grows (ARGS=space: that alone)
+bench: $(READY) ## measure the cost of a proof over the bare request, and of the space (ARGS=space: only the space)
 	$(BIN)/python -m tools.bench $(ARGS)
 
 gauntlet: $(READY) ## let log reader, proxy, kubelet, etcd and pytest misbehave in RUNS runs: no verdict may be wrong
 	$(BIN)/python -m tests.gauntlet --runs $(RUNS) --seed $(SEED) $(ARGS)
 
-served: $(READY) ## record anew what the API servers serve (src/auditproof/kube/discovery.json)
+served: $(READY) ## record the discovery data of the API servers again (src/auditproof/kube/discovery.json)
 	$(BIN)/python -m tools.record_discovery $(ARGS)
 
-catalogue: $(READY) ## write suites/resources anew out of what the API server serves
+catalogue: $(READY) ## generate suites/resources from the discovery data
 	$(BIN)/python -m tools.catalogue
 
-facts: $(READY) ## write docs/coverage.md anew: which case shows which fact of suites/facts.yaml
+facts: $(READY) ## generate docs/coverage.md: which case demonstrates which fact of suites/facts.yaml
 	$(BIN)/python -m tools.facts
 
 options: $(READY) ## write docs/options.md from the table of options
@@ -70,5 +70,5 @@ options: $(READY) ## write docs/options.md from the table of options
 lock: ## renew requirements.lock (needs uv)
 	uv pip compile --generate-hashes --universal --no-annotate --no-header --python-version 3.11 pyproject.toml --group dev -o requirements.lock
 
-clean: ## remove what was made here; the binaries' cache stays
+clean: ## remove generated files; the cache of binaries stays
 	rm -rf .venv build dist reports .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis

@@ -33,4 +33,4 @@ def test_every_other_fact_is_shown_by_a_case_or_a_test() -> None:
 
 
 def test_the_document_is_the_one_that_is_written() -> None:
-    assert DOCUMENT.read_text(encoding="utf-8") == document(), "`make facts` writes docs/coverage.md anew"
+    assert DOCUMENT.read_text(encoding="utf-8") == document(), "run `make facts` to regenerate docs/coverage.md"
