@@ -84,11 +84,11 @@ def test_an_event_as_the_server_writes_it_is_taken_as_it_is() -> None:
         ("responseStatus.code", True, "responseStatus.code is true, not an integer"),
         ("responseStatus.code", 2**31, "responseStatus.code is 2147483648, not an integer"),
         ("responseStatus.details", [], "responseStatus.details is a list, not an object"),
-        ("stageTimestamp", "yesterday", 'stageTimestamp is "yesterday", not a time'),
-        ("stageTimestamp", "2026-02-30T10:00:00.000000Z", "not a time"),
-        ("stageTimestamp", "2026-W48-4T10:00:00.000000Z", "not a time"),
-        ("stageTimestamp", "0001-01-01T00:00:00.000000+01:00", "not a time"),
-        ("requestReceivedTimestamp", 5, "requestReceivedTimestamp is 5, not a time"),
+        ("stageTimestamp", "yesterday", 'stageTimestamp is "yesterday", not an RFC 3339 time'),
+        ("stageTimestamp", "2026-02-30T10:00:00.000000Z", "not an RFC 3339 time"),
+        ("stageTimestamp", "2026-W48-4T10:00:00.000000Z", "not an RFC 3339 time"),
+        ("stageTimestamp", "0001-01-01T00:00:00.000000+01:00", "not an RFC 3339 time"),
+        ("requestReceivedTimestamp", 5, "requestReceivedTimestamp is 5, not an RFC 3339 time"),
         ("annotations", [], "annotations is a list, not an object"),
         ("annotations.x", 1, "annotations.x is 1, not a string"),
         (
@@ -117,11 +117,11 @@ def test_a_field_that_is_null_is_not_there(path: str) -> None:
 @pytest.mark.parametrize(
     ("old", "new", "told"),
     [
-        ('"level":', '"level":"Metadata","level":', 'the line holds the key "level" twice'),
-        ('"username":', '"username":"root","username":', 'user holds the key "username" twice'),
-        ('"scopes":', '"scopes":[],"scopes":', 'user.extra holds the key "scopes" twice'),
-        ('"code":', '"code":200,"code":', 'responseStatus holds the key "code" twice'),
-        ('"verb":', '"x":"\\ud800","verb":"get","verb":', 'the line holds the key "verb" twice'),
+        ('"level":', '"level":"Metadata","level":', 'the line has the duplicate key "level"'),
+        ('"username":', '"username":"root","username":', 'user has the duplicate key "username"'),
+        ('"scopes":', '"scopes":[],"scopes":', 'user.extra has the duplicate key "scopes"'),
+        ('"code":', '"code":200,"code":', 'responseStatus has the duplicate key "code"'),
+        ('"verb":', '"x":"\\ud800","verb":"get","verb":', 'the line has the duplicate key "verb"'),
     ],
 )
 def test_a_key_that_is_there_twice_is_told(old: str, new: str, told: str) -> None:

@@ -73,7 +73,7 @@ def test_what_is_not_there_is_not_found() -> None:
 def test_a_leak_says_where_it_is() -> None:
     who = {"user": {"username": "alice"}, "verb": "get", "objectRef": {"resource": "pods", "subresource": "log"}}
     (leak,) = leaks([event(value="nothing"), event(value=SECRET, **who)], SECRET)
-    said = "Audit-ID id-1 (alice, get pods/log, ResponseComplete at Metadata) holds the secret as it is"
+    said = "Audit-ID id-1 (alice, get pods/log, ResponseComplete at Metadata) contains the secret as it is"
     assert str(leak) == f"audit.log, byte 120: {said}"
 
 

@@ -176,22 +176,22 @@ def test_bodies_and_headers_are_sent_as_they_are_said(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("do", "message"),
     [
-        ("{in: shop}", "10:9 an action has exactly one of"),
-        ("{get: pods/a, list: pods}", "here is both get and list"),
+        ("{in: shop}", "10:9 an action needs exactly one of"),
+        ("{get: pods/a, list: pods}", "found both get and list"),
         ("{get: podz/a, in: shop}", "10:15 'podz' is no built-in resource; did you mean pods?"),
-        ("{get: pods/a}", "pods are in a namespace: say which with in:"),
-        ("{get: nodes/a, in: shop}", "nodes are in no namespace"),
-        ("{list: pods/a}", "list is about all pods: it takes no name"),
+        ("{get: pods/a}", "pods are namespaced: name the namespace with in:"),
+        ("{get: nodes/a, in: shop}", "nodes are cluster-scoped: remove in:"),
+        ("{list: pods/a}", "list applies to all pods and takes no name"),
         ("{get: pods, in: shop}", "get needs a name: pods/<name>"),
-        ("{get: pods/a, in: shop, object: {}}", "object goes with create, update and an apply patch"),
-        ("{create: pods/a, in: shop, object: {}, body: {}}", "say one of object and body"),
-        ("{get: pods/a, in: shop, type: json}", "type is the type of a patch"),
-        ("{get: pods/a, in: shop, method: HEAD}", "method goes with path"),
-        ("{path: /, in: shop}", "in goes with a verb"),
-        ("{path: /, body: {}}", "the body of a raw request is text"),
-        ('{request: "GET /", method: HEAD}', "request begins with its own"),
-        ("{create: widgets.example.com/a, in: shop, version: v1}", "needs its kind:"),
-        ("{list: pods, query: {a: {b: c}}}", "a is a text, a number"),
+        ("{get: pods/a, in: shop, object: {}}", "object applies only to create, update and an apply patch"),
+        ("{create: pods/a, in: shop, object: {}, body: {}}", "use only one of object and body"),
+        ("{get: pods/a, in: shop, type: json}", "type applies only to patch"),
+        ("{get: pods/a, in: shop, method: HEAD}", "method applies only to path"),
+        ("{path: /, in: shop}", "in applies only to verbs"),
+        ("{path: /, body: {}}", "the body of a path or request must be text"),
+        ('{request: "GET /", method: HEAD}', "request begins with its method"),
+        ("{create: widgets.example.com/a, in: shop, version: v1}", "needs kind: to create an object"),
+        ("{list: pods, query: {a: {b: c}}}", "a must be a string, a number"),
         ("{path: /api/v1/watch}", "never consults its audit policy"),
         ("{path: healthz}", "do.path: String should match pattern"),
         ("{gett: pods/a, in: shop}", '10:10 cases.0.do.gett: unknown key "gett"; did you mean "get"?'),
@@ -220,14 +220,14 @@ cases:
     )
     expected = [
         'identity "bob" needs exactly one of',
-        "only a user (x509), an issuer's or a proxy's user brings groups",
-        "needs sabotage",
-        "there is no file",
+        "groups apply only to user, oidc and frontProxy",
+        "needs sabotage:",
+        "no such file: ",
         "lacks apiVersion, metadata.name",
         "no-manifest.yaml",
-        'no identity is called "alise"; did you mean "alice"?',
-        'the id "a" is taken already, in line 11',
-        "an excluded action leaves no event, so present says nothing",
+        'unknown identity "alise"; did you mean "alice"?',
+        'duplicate id "a", first used in line 11',
+        "present does not apply: an excluded action leaves no event",
     ]
     assert len(problems) == len(expected)
     assert all(text in problem for text, problem in zip(expected, problems, strict=True)), problems
@@ -251,7 +251,7 @@ cases:
 """
     assert [problem.split(": ")[0] for problem in _problems(tmp_path, text)] == [
         "1:13 apiVersion",
-        '4:1 the key "title" is there twice',
+        '4:1 duplicate key "title"',
         "5:1 identitys",
         "6:18 identities.a.usr",
         "7:9 given.0",
@@ -282,7 +282,9 @@ def test_a_missing_file_is_told_with_its_neighbour(tmp_path: Path) -> None:
 def test_sabotage_without_a_policy_is_refused(tmp_path: Path) -> None:
     (tmp_path / "p.yaml").write_text("")
 
-    assert "twin of a policy" in _problems(tmp_path, f"{HEAD}sabotage: p.yaml\n{ONE_CASE}")[0]
+    assert (
+        "needs policy:, of which it is the broken copy" in _problems(tmp_path, f"{HEAD}sabotage: p.yaml\n{ONE_CASE}")[0]
+    )
 
 
 def test_manifests_are_read_in_order_relative_to_the_case_file(tmp_path: Path) -> None:
@@ -360,14 +362,14 @@ def test_a_flag_that_a_provider_sets_is_refused(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("identity", "message"),
     [
-        ("{oidc: jane, extra: {example.com/other: [a]}}", "the API server takes example.com/team alone"),
-        ("{oidc: jane, token: legacy}", "there is no legacy token of this kind of identity"),
-        ("{user: jane, token: expired}", "there is no expired token of this kind of identity"),
-        ("{serviceAccount: a/b, token: foreign}", "there is no foreign token of this kind of identity"),
-        ("{serviceAccount: a/b, pod: p1, node: m1}", "a token is bound to a pod or to a node, not to both"),
-        ("{user: jane, node: m1}", "only a service account's token is bound to a node"),
-        ("{serviceAccount: a/b, uid: u}", "only a user (x509) or an issuer's user brings a UID of its own"),
-        ("{user: jane, extra: {example.com/team: [a]}}", "only an issuer's or a proxy's user brings extra of its own"),
+        ("{oidc: jane, extra: {example.com/other: [a]}}", "the API server accepts only the extra key example.com/team"),
+        ("{oidc: jane, token: legacy}", "this kind of identity has no legacy token"),
+        ("{user: jane, token: expired}", "this kind of identity has no expired token"),
+        ("{serviceAccount: a/b, token: foreign}", "this kind of identity has no foreign token"),
+        ("{serviceAccount: a/b, pod: p1, node: m1}", "a token can be bound to a pod or to a node, not to both"),
+        ("{user: jane, node: m1}", "node applies only to serviceAccount tokens"),
+        ("{serviceAccount: a/b, uid: u}", "uid applies only to user and oidc"),
+        ("{user: jane, extra: {example.com/team: [a]}}", "extra applies only to oidc and frontProxy"),
         ("{oidc: jane, user: jane}", "needs exactly one of user, serviceAccount, oidc"),
     ],
 )

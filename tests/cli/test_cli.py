@@ -247,7 +247,7 @@ def test_the_deciding_rule_is_told_with_the_reasons_why_no_earlier_one_decides(
 def test_a_rule_that_comes_too_late_is_told(policy: str, capsys: pytest.CaptureFixture[str]) -> None:
     assert explained(capsys, policy, "--user", "robot", "--verb", "get", "--path", "/healthz") == [
         ":5: rule 1 decides: not recorded (level None)",
-        ":11: rule 3: Metadata: would match too, but the first match wins",
+        ":11: rule 3: Metadata: would also match, but the first match wins",
     ]
 
 

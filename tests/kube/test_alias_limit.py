@@ -29,7 +29,7 @@ def test_merges_are_counted_before_they_are_made() -> None:
     def read() -> None:
         with pytest.raises(SourceError) as refused:
             parse_policy(text.encode(), "policy.yaml")
-        assert "policy.yaml:1:1: this is not YAML: document contains excessive aliasing" in str(refused.value)
+        assert "policy.yaml:1:1: not valid YAML: document contains excessive aliasing" in str(refused.value)
 
     assert seconds(read) < 3  # 0.4; 12 before
 

@@ -299,7 +299,7 @@ def listens(port: int) -> bool:
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        ({"log": ["nowhere.log"]}, "there is no such audit log"),
+        ({"log": ["nowhere.log"]}, "no such audit log"),
         ({"log": []}, "an existing cluster needs its audit log"),
         ({"kubeconfig": "nowhere"}, "there is no such kubeconfig file"),
         ({"kubeconfig": ""}, "an existing cluster needs a kubeconfig"),
@@ -307,7 +307,7 @@ def listens(port: int) -> bool:
         ({"log": ["command:no-such-program"]}, "cannot be run"),
         ({"log": ["command:sh -c 'echo no >&2; exit 3'"]}, "exit code 3"),
         ({"log": ["api:/logs/nowhere.log"]}, "was answered 404"),
-        ({"log": ["webhook:nowhere"]}, "nothing is received there"),
+        ({"log": ["webhook:nowhere"]}, "no events have been received there"),
         ({"kubernetes": "1.36"}, "--audit-kubernetes 1.37"),
     ],
 )

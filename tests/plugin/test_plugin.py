@@ -207,7 +207,7 @@ def test_every_bad_case_file_is_told_with_its_line_and_no_traceback(project: pyt
     result = project.runpytest_inprocess()
 
     assert result.ret == pytest.ExitCode.INTERRUPTED
-    result.stdout.fnmatch_lines(['*a.audit.yaml:9:9: no identity is called "alise"; did you mean "alice"?'])
+    result.stdout.fnmatch_lines(['*a.audit.yaml:9:9: unknown identity "alise"; did you mean "alice"?'])
     result.stdout.fnmatch_lines(["*b.audit.yaml:10:*gett*"])
     result.assert_outcomes(errors=2)
     assert "Traceback" not in result.stdout.str()

@@ -275,4 +275,4 @@ def test_a_run_without_actions_needs_a_log_that_is_there(tmp_path: Path) -> None
     assert "--no-actions needs --log FILE" in run(tmp_path)[2]
     code, _, text = run(tmp_path, "--log", "nowhere.log")
     assert code == 4
-    assert "nowhere.log: there is no such audit log" in text
+    assert "nowhere.log: no such audit log" in text
