@@ -96,12 +96,12 @@ def test_nothing_is_changed_by_a_witness() -> None:
 @pytest.mark.parametrize(
     ("asked", "why"),
     [
-        (get(name="a/b"), "no URL asks for this"),
-        (get(resource="status"), "no URL asks for this"),
-        (get(verb="list", name="a%"), "no URL asks for this"),
+        (get(name="a/b"), "no URL produces this request"),
+        (get(resource="status"), "no URL produces this request"),
+        (get(verb="list", name="a%"), "no URL produces this request"),
         (get(verb="use"), "has the verb 'use'"),
-        (replace(get(), user=UserInfo("alice", ())), "no credential makes alice a member of just no group"),
-        (replace(get(), user=UserInfo("", ("system:authenticated",))), "without a name"),
+        (replace(get(), user=UserInfo("alice", ())), "no credential gives alice exactly these groups: none"),
+        (replace(get(), user=UserInfo("", ("system:authenticated",))), "with an empty name"),
         (
             Attributes(
                 UserInfo("root", ("system:masters", "system:authenticated")),

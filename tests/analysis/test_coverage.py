@@ -87,7 +87,7 @@ def test_why_a_rule_cannot_be_reached() -> None:
 
     assert [covered.reason for covered in coverage.rules] == [
         "",
-        "whatever meets its conditions is decided before, by rule 1 (line 4)",
+        "every request that meets its conditions is decided earlier, by rule 1 (line 4)",
         "no request meets all of its conditions",
         "",
     ]

@@ -273,7 +273,7 @@ def test_what_only_odd_requests_show_is_a_difference_and_says_how_odd_it_is(rule
     assert all(clause in one.row.odd for one in found.differences)
     assert line in [f"{request.method} {request.uri}" for request in sent]
     assert f"  odd      {clause}" in render_text(found)
-    assert "only somebody who tries it sends such a request" in render_text(found)
+    assert "no ordinary client sends such a request" in render_text(found)
     assert markdown(clause) in render_markdown(found)
     assert clause in to_record(found)["changes"][0]["odd"]
     assert not to_record(found)["changes"][0]["forged"]

@@ -91,7 +91,7 @@ def test_every_kind_of_slip_is_tried() -> None:
         "without userGroups",
         "without namespaces",
         "without nonResourceURLs",
-        "moved behind rule 4",
+        "moved after rule 4",
         "omitStages: RequestReceived",
         "omitStages of the policy: ResponseComplete",
     ):

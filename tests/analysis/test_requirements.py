@@ -212,12 +212,12 @@ def test_a_policy_that_does_the_contrary_violates_every_requirement(name: str) -
             "verbs: [lst]",
             '8:17: no request for a resource has the verb "lst"; did you mean "list"?',
         ),
-        ("namespaces: [shop]", "nonResourceURLs: [/x]", "9:26: a path is no resource and in no namespace"),
+        ("namespaces: [shop]", "nonResourceURLs: [/x]", "9:26: a path has no resource or namespace"),
         ("{atLeast: Metadata}", "{atLeast: Metadata, atMost: Request}", "12:12: a level is exactly one of"),
         ("{atLeast: Metadata}", "{}", "12:12: a level is exactly one of atLeast, atMost and exactly; here is none"),
         ("{atLeast: Metadata}", "{atLeast: metadata}", "12:22: "),
         ("    source: ourselves\n", "", "source: Field required"),
-        ("users: [alice]", "failedLogins: true", "failed logins are only meant where for: says so"),
+        ("users: [alice]", "failedLogins: true", "failed logins are covered only if for: selects them"),
     ],
 )
 def test_what_is_wrong_with_a_file_is_told_with_its_place(old: str, new: str, message: str, tmp_path: Path) -> None:
@@ -270,8 +270,8 @@ def test_odd_requests_violate_nothing_and_are_told(tmp_path: Path, capsys: pytes
     assert main(["requirements", str(policy), "--requirements", str(tmp_path / "ours.yaml")]) == 0
     told = capsys.readouterr().out
     assert "HOLDS pods" in told
-    assert "odd requests, which it does not count, are not recorded" in told
-    assert 'it names the namespace "*": only somebody who tries it sends such a request' in told
+    assert "odd requests, which do not count as violations, are not recorded" in told
+    assert 'it names the namespace "*": no ordinary client sends such a request' in told
 
 
 def test_a_requirement_that_selects_odd_requests_alone_is_about_them(tmp_path: Path) -> None:

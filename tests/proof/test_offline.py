@@ -158,7 +158,7 @@ def test_lines_of_a_container_runtime_and_compressed_files_are_read(tmp_path: Pa
 
     file, ids = read(plain)
 
-    assert (ids, file.invalid) == (["a"], [(3, "the file ends within this line")])
+    assert (ids, file.invalid) == (["a"], [(3, "the file ends in the middle of this line")])
     assert read(packed)[1] == ["a"]
 
 
@@ -199,7 +199,7 @@ def test_a_run_without_actions_fails_on_what_is_recorded_otherwise_and_on_broken
     assert code == 1
     assert (report["summary"]["violated"], report["summary"]["unproven"]) == (1, 1)
     assert "VIOLATED policy.yaml:6" in text
-    assert "audit.log:2: no audit event" in text
+    assert "audit.log:2: not an audit event" in text
 
 
 def test_one_hostile_event_is_one_bad_line(tmp_path: Path) -> None:
@@ -220,7 +220,7 @@ def test_one_hostile_event_is_one_bad_line(tmp_path: Path) -> None:
     assert code == 1, text
     assert report["summary"] | {"proven": 1, "unproven": 1, "violated": 0} == report["summary"]
     assert [file["invalid"] for file in report["log"]["files"]] == [7]
-    assert 'audit.log:2: no audit event: responseStatus is "OK", not an object' in text
+    assert 'audit.log:2: not an audit event: responseStatus is "OK", not an object' in text
 
 
 @pytest.mark.parametrize("level", ["Metadata", "Request"])  # proven, and told as a failure

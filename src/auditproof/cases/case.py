@@ -92,7 +92,7 @@ class CaseFile:
     >>> from auditproof import load_case_file
     >>> file = load_case_file("suites/levels/levels.audit.yaml")
     >>> file.title, file.policy.name
-    ('What stands in an event at each level, and the order of rules', 'levels.yaml')
+    ('The content of an event at each level, and the order of rules', 'levels.yaml')
     """
 
     path: Path

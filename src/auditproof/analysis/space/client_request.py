@@ -134,7 +134,9 @@ def identity_of(user: UserInfo | None) -> Identity:
     identity = Identity(IdentityKind.X509, user.name, groups, without_rights=True)
     found = identity.user_info()
     if found is None or set(found.groups) != set(user.groups):
-        raise NotPerformable(f"no credential makes {user.name} a member of only {', '.join(user.groups) or 'no group'}")
+        raise NotPerformable(
+            f"no credential gives {user.name} exactly these groups: {', '.join(user.groups) or 'none'}"
+        )
     return identity
 
 
