@@ -15,7 +15,7 @@ BIN := .venv/bin
 READY := .venv/.ready
 
 .DEFAULT_GOAL := help
-.PHONY: help setup check test fuzz conformance backends bench gauntlet served catalogue facts options lock clean
+.PHONY: help setup check test fuzz conformance backends bench gauntlet served schema catalogue facts options lock clean
 
 help: ## list the targets
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{ printf "  %-12s %s\n", $$1, $$2 }'
@@ -57,6 +57,9 @@ gauntlet: $(READY) ## let log reader, proxy, kubelet, etcd and pytest misbehave 
 
 served: $(READY) ## record the discovery data of the API servers again (src/auditproof/kube/discovery.json)
 	$(BIN)/python -m tools.record_discovery $(ARGS)
+
+schema: $(READY) ## generate results.schema.json from the models of results.json (src/auditproof/report/model.py)
+	$(BIN)/python -m tools.results_schema
 
 catalogue: $(READY) ## generate suites/resources from the discovery data
 	$(BIN)/python -m tools.catalogue

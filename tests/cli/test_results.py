@@ -18,8 +18,9 @@ from auditproof.kube.discovery import load_served
 from auditproof.report.change import change_record
 from auditproof.report.compare import compare
 from auditproof.report.document import conformance_report, write_results
-from auditproof.report.html.page import ticket_document
-from auditproof.report.linting import lint_record
+from auditproof.report.html.page import report_page
+from auditproof.report.model import ClusterRecord, PolicyRecord, ProofRecord, Sections, results_text
+from auditproof.report.policy_sections import lint_record
 from auditproof.report.read import read_results
 from auditproof.report.rule_coverage import coverage_record
 
@@ -64,7 +65,14 @@ def results(path: Path, *proofs: dict[str, Any], planned: tuple[str, ...] = (), 
     """The path of a results.json with these proofs."""
     ids = [*(record["id"] for record in proofs), *planned]
     policy, cluster = POLICY | about.pop("policy", {}), CLUSTER | about.pop("cluster", {})
-    document = conformance_report(proofs, policy=policy, cluster=cluster, planned=ids, started=NOON, finished=NOON)
+    document = conformance_report(
+        [ProofRecord.model_validate(record) for record in proofs],
+        policy=PolicyRecord.model_validate(policy),
+        cluster=ClusterRecord.model_validate(cluster),
+        planned=ids,
+        started=NOON,
+        finished=NOON,
+    )
     write_results(path, document)
     return str(path)
 
@@ -95,7 +103,7 @@ def wrong(path: Path, text: str) -> str:
         ("[]", "a results.json is a JSON object, this is a list"),
         ("{}", "this is apiVersion None and kind None; expected are apiVersion auditproof/v1"),
         ('{"apiVersion": "auditproof/v2", "kind": "ConformanceReport"}', "this is apiVersion auditproof/v2"),
-        ('{"apiVersion": "auditproof/v1", "kind": "ConformanceReport"}', "'policy' is a required property"),
+        ('{"apiVersion": "auditproof/v1", "kind": "ConformanceReport"}', "$.policy: Field required"),
     ],
 )
 @pytest.mark.parametrize("command", ["report", "compare"])
@@ -119,7 +127,7 @@ def test_what_is_wrong_inside_is_told_with_its_place(tmp_path: Path, capsys: pyt
 
     assert main(["report", str(file)]) == 4
 
-    assert "$.proofs[0].verdict: 'FINE' is not one of" in capsys.readouterr().err
+    assert "$.proofs[0].verdict: Input should be 'VIOLATED', 'UNPROVEN'" in capsys.readouterr().err
 
 
 def test_a_page_that_cannot_be_written_is_told(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -195,19 +203,25 @@ def told(tmp_path: Path) -> dict[str, Any]:
     rule = "apiVersion: audit.k8s.io/v1\nkind: Policy\nrules:\n- level: Metadata\n  users: [bob]\n"
     old = parse_policy(rule.encode(), path="old.yaml")
     new = parse_policy(f"{rule}- level: None\n- level: None\n  users: [alice]\n".encode(), path="new.yaml")
-    parts = {
-        "change": change_record(diff(old, parse_policy(rule.replace("bob", "eve").encode(), path="new.yaml"), served)),
-        "lint": lint_record(examine(new, served)),
-        "coverage": coverage_record(plan_coverage(new, served, Depth.CONDITIONS), "new.yaml"),
-    }
-    ids = [item for part in parts["change"]["changes"] for item in part["proofs"].values()]
+    change = change_record(diff(old, parse_policy(rule.replace("bob", "eve").encode(), path="new.yaml"), served))
+    sections = Sections(
+        change=change,
+        lint=lint_record(examine(new, served)),
+        coverage=coverage_record(plan_coverage(new, served, Depth.CONDITIONS), "new.yaml"),
+    )
+    ids = [item for part in change.changes for item in (part.proofs.old, part.proofs.new)]
     document = conformance_report(
-        [proof(name) for name in ids], policy=POLICY, cluster=CLUSTER, planned=[*ids, "s::not"], started=NOON,
-        finished=NOON, parts=parts,
-    )  # fmt: skip
-    document["change"]["changes"] = document["change"]["changes"][:2]
-    document["lint"]["findings"] = document["lint"]["findings"][:2]
-    found: dict[str, Any] = json.loads(json.dumps(document))
+        [ProofRecord.model_validate(proof(name)) for name in ids],
+        policy=PolicyRecord.model_validate(POLICY),
+        cluster=ClusterRecord.model_validate(CLUSTER),
+        planned=[*ids, "s::not"],
+        started=NOON,
+        finished=NOON,
+        sections=sections,
+    )
+    found: dict[str, Any] = json.loads(results_text(document))
+    found["change"]["changes"] = found["change"]["changes"][:2]
+    found["lint"]["findings"] = found["lint"]["findings"][:2]
     return found
 
 
@@ -244,7 +258,7 @@ def test_whatever_is_missing_or_wrong_in_a_file_it_is_rendered_or_told(tmp_path:
         except AuditproofError:
             refused += 1
             continue
-        ticket_document(report)
+        report_page(report)
         assert compare(report, report).same
         rendered += 1
     assert rendered > 20
@@ -257,7 +271,7 @@ def test_a_file_that_does_not_add_up_is_told(tmp_path: Path, capsys: pytest.Capt
 
     file.write_text(json.dumps(document | {"summary": document["summary"] | {"proven": 2, "violated": 0}}))
     assert main(["report", str(file)]) == 4
-    said = "$.summary: it says 2 proven, 0 violated, the proofs come to 1, 1"
+    said = "$.summary: it says 2 proven, 0 violated, but the proofs count 1 proven, 1 violated"
     assert said in capsys.readouterr().err
 
     twice = document["proofs"][:1] * 2

@@ -37,10 +37,13 @@ from auditproof.kube.discovery import load_served
 from auditproof.proof.backends.legacy_format import parse_legacy
 from auditproof.proof.background import measure
 from auditproof.proof.offline import Judgement
-from auditproof.report.ci import troubles as ci
+from auditproof.report.ci.github import step_summary, workflow_commands
+from auditproof.report.ci.gitlab import code_quality
+from auditproof.report.ci.sarif import as_sarif
 from auditproof.report.compare import compare, render_markdown, render_text
 from auditproof.report.findings import FORMATS, Linted
-from auditproof.report.html.page import ticket_document
+from auditproof.report.html.page import report_page
+from auditproof.report.model import plain
 from auditproof.report.offline import file_record, kind_record
 from auditproof.report.read import read_results
 from auditproof.report.terminal import closing_lines
@@ -137,7 +140,8 @@ def _foreign(_data: bytes, path: Path) -> None:
         judgement.add(event)
     judgement.close()
     records = [kind_record(kind, "suite", POLICY) for kind in judgement.kinds.values()]
-    text = json.dumps([*records, file_record(file, "suite", POLICY)], ensure_ascii=False, allow_nan=False)
+    every = [plain(record) for record in (*records, file_record(file, "suite", POLICY))]
+    text = json.dumps(every, ensure_ascii=False, allow_nan=False, default=str)
     text.encode()
 
 
@@ -154,11 +158,11 @@ def _compressed(data: bytes, path: Path) -> None:
 
 def _results(_data: bytes, path: Path) -> None:
     report = read_results(path)
-    ticket_document(report)
+    report_page(report)
     found = compare(report, report)
     render_text(found)
     render_markdown(found)
-    for form in (ci.step_summary, ci.sarif, ci.code_quality, ci.workflow_commands):
+    for form in (step_summary, as_sarif, code_quality, workflow_commands):
         form(report)
     closing_lines(report, 1.0)
 

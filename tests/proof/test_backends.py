@@ -16,8 +16,10 @@ from auditproof.kube.action import Request
 from auditproof.kube.attributes import attributes_of
 from auditproof.kube.identity import Identity
 from auditproof.proof.backends import account_of, legacy_line_of, parse_legacy
-from auditproof.proof.verdict import NOT_STORED, Evidence
-from auditproof.report.backends import backends_line, backends_record, pipe_record
+from auditproof.proof.verdict import NOT_STORED, Evidence, Outcome
+from auditproof.report.backends import backend_test, backends_line, backends_record
+from auditproof.report.model import BackendAccount, BackendTest
+from tests.report.test_report import report
 
 POLICY = parse_policy(b"apiVersion: audit.k8s.io/v1\nkind: Policy\nrules:\n- level: Metadata\n", "policy.yaml")
 ALICE = Identity.x509("alice")
@@ -143,8 +145,8 @@ def test_what_is_no_legacy_line_is_refused(line: str) -> None:
         parse_legacy(line)
 
 
-def record(name: str, verdict: str, *accounts: dict[str, Any]) -> dict[str, Any]:
-    return pipe_record(
+def record(name: str, verdict: Outcome, *accounts: BackendAccount) -> BackendTest:
+    return backend_test(
         id=name,
         title="T",
         suite="s.py",
@@ -154,17 +156,17 @@ def record(name: str, verdict: str, *accounts: dict[str, Any]) -> dict[str, Any]
         reason="",
         accounts=accounts,
         facts=[],
-        load=[],
     )
 
 
 def test_the_report_sums_up_and_names_what_was_not_reached() -> None:
-    account = account_of([evidence(*BOTH), evidence()], counters(4), 2).record()
+    account = BackendAccount.model_validate(account_of([evidence(*BOTH), evidence()], counters(4), 2).record())
 
-    part = backends_record([record("b", "PROVEN", account, account), record("a", "NOT_SUPPORTED")], ["a", "b", "c"])
+    tests = [record("b", Outcome.PROVEN, account, account), record("a", Outcome.NOT_SUPPORTED)]
+    part = backends_record(tests, [], ["a", "b", "c"])
 
-    assert (part["performed"], part["recorded"], part["lost"], part["unproven"]) == (4, 2, 0, 2)
-    assert part["notPerformed"] == ["c"]
-    assert backends_line({"backends": part}) == (
+    assert (part.performed, part.recorded, part.lost, part.unproven) == (4, 2, 0, 2)
+    assert part.not_performed == ("c",)
+    assert backends_line(report(parts={"backends": part})) == (
         "backends: 1 of 3 tests show what they say (1 not supported here); 4 actions: 2 recorded, 0 lost, 2 unproven"
     )

@@ -7,9 +7,11 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from auditproof.audit.event import Level
 from auditproof.audit.policy.load import Policy, load_policy
 from auditproof.proof.background import Noise, Share, is_ours, measure, program
-from auditproof.report.background import noise_record, noise_rows, noise_sentence
+from auditproof.report.background import daily, noise_record, noise_sentence
+from tests.report.test_report import report
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -114,18 +116,17 @@ def test_the_record_has_rates_and_the_rules_places(policy: Policy) -> None:
 
     record = noise_record(noise, policy)
 
-    assert (record["events"], record["bytes"], record["eventsPerSecond"]) == (31, 505, 3.1)
-    assert [row["user"] for row in record["components"]] == ["a", "b"]
-    assert record["rules"][0] | {"rule": 0, "line": 5, "level": "Request"} == record["rules"][0]
-    assert record["rules"][1]["rule"] is None
+    assert (record.events, record.bytes, record.events_per_second) == (31, 505, 3.1)
+    assert [row.user for row in record.components] == ["a", "b"]
+    assert (record.rules[0].rule, record.rules[0].line, record.rules[0].level) == (0, 5, Level.REQUEST)
+    assert record.rules[1].rule is None
     assert "3.1 events and 50.5 B were recorded per second, which would be 4.36 MB a day" in noise_sentence(
-        {"noise": record}
+        report(parts={"noise": record})
     )
-    assert noise_rows({"noise": record}, "components")[0]["daily"] == "4.32 MB"
+    assert daily(record.components[0], record) == "4.32 MB"
 
 
 def test_without_a_measurement_nothing_is_said(policy: Policy) -> None:
-    assert noise_sentence({}) == ""
-    assert noise_rows({}, "rules") == []
-    quiet = {"noise": noise_record(Noise(0.0, {}, {}, Share()), policy)}
+    assert noise_sentence(report()) == ""
+    quiet = report(parts={"noise": noise_record(Noise(0.0, {}, {}, Share()), policy)})
     assert "nothing was recorded" in noise_sentence(quiet)

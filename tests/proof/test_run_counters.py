@@ -6,7 +6,7 @@ A real server's own stand in tests/live/test_counting.py.
 from __future__ import annotations
 
 from datetime import UTC, datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -16,6 +16,11 @@ from auditproof.auditlog.metrics import AuditMetrics
 from auditproof.proof.run_counters import Account, Scrape, balance
 from auditproof.report.headline import verdict_sentence, verdict_word
 from auditproof.report.reconciliation import counting_lines, counting_record, miscounted
+from tests.report.test_report import proof
+from tests.report.test_report import report as report_of
+
+if TYPE_CHECKING:
+    from auditproof.report.model import Report
 
 BEGUN, ENDED = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC), datetime(2026, 1, 2, 3, 4, 6, tzinfo=UTC)
 BEFORE, AMID, AFTER = (f"2026-01-02T03:04:0{second}.500000Z" for second in (4, 5, 6))
@@ -69,18 +74,9 @@ def test_a_line_too_few_and_a_line_too_many_are_told(lines: int, missing: int) -
     assert (found.missing, found.holds) == (missing, False)
 
 
-def report(*accounts: Account) -> dict[str, Any]:
-    summary = {"planned": 2, "performed": 2, "proven": 2, "violated": 0, "unproven": 0, "notSupported": 0}
+def report(*accounts: Account) -> Report:
     counting = counting_record([("policy.yaml", account) for account in accounts])
-    policy = {"path": "policy.yaml", "sha256": "0"}
-    return {
-        "summary": summary,
-        "counting": counting,
-        "policy": policy,
-        "proofs": [],
-        "notPerformed": [],
-        "sabotage": False,
-    }
+    return report_of(proof("one"), proof("two"), parts={"counting": counting})
 
 
 GOOD = Account(events=12, lost=2, lines=10, levels={"None": 3, "Metadata": 5}, holds=True)

@@ -3,15 +3,21 @@
 from __future__ import annotations
 
 import json
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from auditproof.report.ci import troubles as ci
+from auditproof.report.ci.github import step_summary, workflow_commands
+from auditproof.report.ci.gitlab import code_quality
+from auditproof.report.ci.sarif import as_sarif
+from auditproof.report.ci.troubles import troubles
 from tests.report.test_report import OTHER, proof, report
+
+if TYPE_CHECKING:
+    from auditproof.report.model import Report
 
 REASONS = ["not recorded: 100%", "a | b <script>"]
 
 
-def run(**given: Any) -> dict[str, Any]:
+def run(**given: Any) -> Report:
     return report(
         proof("fine"),
         proof("own", "VIOLATED", reasons=REASONS),
@@ -24,7 +30,7 @@ def run(**given: Any) -> dict[str, Any]:
 
 
 def test_what_is_not_proven_is_placed_where_it_is_decided_or_where_the_case_stands() -> None:
-    places = [(trouble.id, trouble.verdict, trouble.path, trouble.line) for trouble in ci.troubles(run())]
+    places = [(trouble.id, trouble.verdict, trouble.path, trouble.line) for trouble in troubles(run())]
     assert places == [
         ("other", "VIOLATED", "suites/a,b:c.audit.yaml", 12),
         ("own", "VIOLATED", "prod.yaml", 2),
@@ -34,7 +40,7 @@ def test_what_is_not_proven_is_placed_where_it_is_decided_or_where_the_case_stan
 
 
 def test_annotations_are_escaped() -> None:
-    second, first, *_ = ci.workflow_commands(run())
+    second, first, *_ = workflow_commands(run())
     assert first == (
         "::error file=prod.yaml,line=2,title=VIOLATED%3A Title of own::not recorded: 100%25%0Aa | b <script>"
     )
@@ -42,11 +48,11 @@ def test_annotations_are_escaped() -> None:
 
 
 def test_no_more_annotations_than_are_shown() -> None:
-    assert len(ci.workflow_commands(report(*(proof(f"p{n}", "VIOLATED") for n in range(50))))) == 10
+    assert len(workflow_commands(report(*(proof(f"p{n}", "VIOLATED") for n in range(50))))) == 10
 
 
 def test_the_step_summary_is_a_page_of_markdown() -> None:
-    lines = ci.step_summary(run()).splitlines()
+    lines = step_summary(run()).splitlines()
     assert lines[0] == "## ❌ 2 actions are not recorded as expected: 1 of 6 actions proven (1 not supported here)."
     assert "| 6 | 3 | 1 | 2 | 2 | 1 |" in lines
     rows = [line for line in lines if line.startswith(("| VIOLATED", "| UNPROVEN"))]
@@ -55,17 +61,17 @@ def test_the_step_summary_is_a_page_of_markdown() -> None:
 
 
 def test_a_green_run_has_a_short_summary() -> None:
-    text = ci.step_summary(report(proof("a")))
+    text = step_summary(report(proof("a")))
     assert text.startswith("## ✅ 1 of 1 actions proven")
     assert "###" not in text
 
 
 def test_a_long_list_is_cut_and_says_so() -> None:
-    assert "… and 15 more, in the report." in ci.step_summary(report(*(proof(f"p{n}", "VIOLATED") for n in range(40))))
+    assert "… and 15 more, in the report." in step_summary(report(*(proof(f"p{n}", "VIOLATED") for n in range(40))))
 
 
 def test_sarif_has_a_result_for_each() -> None:
-    (log,) = json.loads(ci.sarif(run()))["runs"]
+    (log,) = json.loads(as_sarif(run()))["runs"]
     assert [result["ruleId"] for result in log["results"]] == ["VIOLATED", "VIOLATED", "UNPROVEN", "UNPROVEN"]
     assert {rule["id"] for rule in log["tool"]["driver"]["rules"]} == {"VIOLATED", "UNPROVEN"}
     place = log["results"][0]["locations"][0]["physicalLocation"]
@@ -74,18 +80,18 @@ def test_sarif_has_a_result_for_each() -> None:
 
 
 def test_code_quality_has_an_issue_for_each_with_a_fingerprint_of_its_own() -> None:
-    issues = json.loads(ci.code_quality(run()))
+    issues = json.loads(code_quality(run()))
     assert [issue["severity"] for issue in issues] == ["critical", "critical", "major", "major"]
     assert issues[1]["location"] == {"path": "prod.yaml", "lines": {"begin": 2}}
     assert len({issue["fingerprint"] for issue in issues}) == 4
-    assert json.loads(ci.code_quality(run())) == issues
+    assert json.loads(code_quality(run())) == issues
 
 
 def test_a_green_run_has_nothing_to_tell() -> None:
     green = report(proof("a"))
-    assert json.loads(ci.code_quality(green)) == []
-    assert json.loads(ci.sarif(green))["runs"][0]["results"] == []
-    assert ci.workflow_commands(green) == []
+    assert json.loads(code_quality(green)) == []
+    assert json.loads(as_sarif(green))["runs"][0]["results"] == []
+    assert workflow_commands(green) == []
 
 
 HOSTILE = (
@@ -94,7 +100,7 @@ HOSTILE = (
 
 
 def test_nothing_of_others_becomes_markup_in_markdown() -> None:
-    text = ci.step_summary(report(proof("a", "VIOLATED", title=HOSTILE, reasons=[HOSTILE]), policy={"path": HOSTILE}))
+    text = step_summary(report(proof("a", "VIOLATED", title=HOSTILE, reasons=[HOSTILE]), policy={"path": HOSTILE}))
 
     for row in text.splitlines():
         assert not row.startswith(("# ", "::"))

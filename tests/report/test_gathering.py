@@ -9,9 +9,10 @@ from typing import Any
 import pytest
 
 from auditproof.audit.policy.load import parse_policy
-from auditproof.plugin.failures import RECORDS
 from auditproof.plugin.gathering import Gathered
+from auditproof.plugin.item_result import ItemResult, attach
 from auditproof.plugin.planning import Plan
+from auditproof.report.model import ProofRecord
 from tests.report.test_report import proof
 
 POLICY = parse_policy(b"apiVersion: audit.k8s.io/v1\nkind: Policy\nrules:\n- level: Metadata\n", path="prod.yaml")
@@ -27,7 +28,7 @@ def gathered() -> Gathered:
 
 def made_report(outcome: Any, *records: dict[str, Any], longrepr: Any = None) -> pytest.TestReport:
     made = pytest.TestReport(TEST, ("test_it.py", 0, "test_x"), {}, outcome, longrepr, "call")
-    setattr(made, RECORDS, [{**record, "kubernetes": ""} for record in records])
+    attach(made, ItemResult(records=tuple(map(ProofRecord.model_validate, records)), kubernetes="v1.37.2"))
     return made
 
 
@@ -35,9 +36,9 @@ def made_report(outcome: Any, *records: dict[str, Any], longrepr: Any = None) ->
 def test_of_what_was_shown_twice_the_worst_stands(gathered: Gathered, verdicts: tuple[str, ...]) -> None:
     told = [gathered.take(made_report("passed", proof(f"{TEST}#1", verdict))) for verdict in verdicts]
 
-    assert gathered.records[f"{TEST}#1"]["verdict"] == "VIOLATED"
+    assert gathered.records[f"{TEST}#1"].verdict == "VIOLATED"
     assert +gathered.verdicts == {"VIOLATED": 1}
-    assert len(told[1]) == (1 if verdicts[1] == "VIOLATED" else 0), "what is worse than before is told"
+    assert len(told[1][1]) == (1 if verdicts[1] == "VIOLATED" else 0), "what is worse than before is told"
     assert gathered.planned == [f"{TEST}#1"]
 
 
@@ -58,8 +59,8 @@ def test_a_test_whose_worker_crashed_is_unproven_for_that(gathered: Gathered) ->
     gathered.conclude()
 
     (record,) = gathered.records.values()
-    assert (record["id"], record["verdict"], record["reasons"]) == (
-        TEST, "UNPROVEN", ["worker 'gw0' crashed while running it"],
+    assert (record.id, record.verdict, record.reasons) == (
+        TEST, "UNPROVEN", ("worker 'gw0' crashed while running it",),
     )  # fmt: skip
     assert not gathered.unheard_of
 

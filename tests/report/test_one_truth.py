@@ -426,7 +426,7 @@ def test_y(audit, alice):
 
 SMALL = """
 import resource
-resource.setrlimit(resource.RLIMIT_FSIZE, (30_000, 30_000))  # as a disk that is full before report.html is written
+resource.setrlimit(resource.RLIMIT_FSIZE, (9_000, 9_000))  # as a disk that is full before report.html is written
 """
 
 
@@ -439,12 +439,31 @@ def test_a_report_that_cannot_be_written_whole_is_told_and_no_pass(project: pyte
 
     out = project.path / "out"
     assert result.ret == 1
-    assert "out: a file of the report cannot be written: File too large" in result.stdout.str()
+    assert "out/report.html cannot be written: File too large" in result.stdout.str()
     assert "Traceback" not in result.stdout.str() + result.stderr.str()
     assert json.loads((out / "results.json").read_text())["summary"]["proven"] == 1
     assert of_junit(out / "junit.xml") == {"first": PROVEN}
-    assert sorted(path.name for path in out.iterdir()) == ["junit.xml", "report.html", "results.json"]
-    assert '<header class="PROVEN">' in (out / "report.html").read_text()
+    assert sorted(path.name for path in out.iterdir()) == ["junit.xml", "results.json"]
+
+
+def test_the_page_of_pytest_html_is_written_where_it_is_asked_for_with_the_verdict_on_it(
+    project: pytest.Pytester,
+) -> None:
+    """``--html`` is pytest-html's own page in the place that was given; the report is the same as without it."""
+    run = told(project, "--html=own.html", "--self-contained-html", cases=case_file(first="violated"))
+
+    agree(run, VIOLATED)
+    page = (project.path / "own.html").read_text()
+    assert "<strong>VIOLATED: 1 action is not recorded as expected" in page
+    assert "results-table" in page
+    assert "results-table" not in run.page
+
+
+def test_the_report_stays_where_pytest_html_is_told_to_write_over_it(project: pytest.Pytester) -> None:
+    run = told(project, "--html=out/report.html", "--self-contained-html", cases=case_file(first="violated"))
+
+    agree(run, VIOLATED)
+    assert "results-table" not in run.page
 
 
 def test_a_reader_that_goes_away_changes_nothing(project: pytest.Pytester) -> None:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from auditproof.report.model import RunRecord
 from auditproof.report.provenance import policy_state, run_record
 
 if TYPE_CHECKING:
@@ -86,12 +87,12 @@ def test_a_job_of_ci_is_known_by_its_variables() -> None:
         "GITHUB_ACTIONS": "true", "GITHUB_ACTOR": "alice", "GITHUB_SERVER_URL": "https://git.example.test",
         "GITHUB_REPOSITORY": "shop/audit", "GITHUB_RUN_ID": "7",
     }  # fmt: skip
-    assert run_record(["--audit-policy=p.yaml"], variables) == {
-        "by": "alice",
-        "ci": "GitHub Actions",
-        "url": "https://git.example.test/shop/audit/actions/runs/7",
-        "command": ["--audit-policy=p.yaml"],
-    }
+    assert run_record(["--audit-policy=p.yaml"], variables) == RunRecord(
+        by="alice",
+        ci="GitHub Actions",
+        url="https://git.example.test/shop/audit/actions/runs/7",
+        command=("--audit-policy=p.yaml",),
+    )
 
 
 def test_a_job_of_azure_pipelines_is_known_by_its_variables() -> None:
@@ -100,17 +101,17 @@ def test_a_job_of_azure_pipelines_is_known_by_its_variables() -> None:
         "SYSTEM_TEAMPROJECT": "shop", "BUILD_BUILDID": "7",
     }  # fmt: skip
     found = run_record([], variables)
-    assert (found["by"], found["url"]) == ("Alice", "https://ci.example.test/org/shop/_build/results?buildId=7")
+    assert (found.by, found.url) == ("Alice", "https://ci.example.test/org/shop/_build/results?buildId=7")
 
 
 def test_a_variable_that_is_not_set_leaves_its_field_empty() -> None:
     found = run_record([], {"GITLAB_CI": "true", "GITLAB_USER_LOGIN": "bob"})
-    assert (found["by"], found["ci"], found["url"]) == ("bob", "GitLab CI", "")
+    assert (found.by, found.ci, found.url) == ("bob", "GitLab CI", "")
 
 
 def test_elsewhere_it_is_the_user_of_this_machine(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("getpass.getuser", lambda: "carol")
-    assert (run_record([], {})["by"], run_record([], {"CI": "1"})["ci"]) == ("carol", "CI")
+    assert (run_record([], {}).by, run_record([], {"CI": "1"}).ci) == ("carol", "CI")
 
 
 def test_a_user_without_a_name_is_no_error(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -118,7 +119,7 @@ def test_a_user_without_a_name_is_no_error(monkeypatch: pytest.MonkeyPatch) -> N
         raise OSError("No username set in the environment")
 
     monkeypatch.setattr("getpass.getuser", unknown)
-    assert run_record([], {})["by"] == ""
+    assert run_record([], {}).by == ""
 
 
 def test_no_secret_enters() -> None:

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from argparse import ArgumentParser, Namespace
 
 EPILOG = """\
-The page is the report.html of the run, without the list of tests that pytest-html adds below.
+The page is the report.html of the run.
 If there is a lot of evidence, it is written to evidence.html in the same folder.
 
 Exit codes: 0 done; 4 a file cannot be read or written.
@@ -41,20 +41,14 @@ def execute(options: Namespace) -> int:
     Raises AuditproofError if it cannot be written.
     """
     from auditproof.report.document import replace_file
-    from auditproof.report.html.page import (
-        EVIDENCE_FILE,
-        evidence_document,
-        evidence_is_apart,
-        standalone_page,
-        ticket_document,
-    )
+    from auditproof.report.html.page import EVIDENCE_FILE, evidence_is_apart, evidence_page, report_page
     from auditproof.report.read import read_results
 
     report = read_results(options.results)
     try:
         if evidence_is_apart(report):  # first: the page links to it
-            replace_file(options.output.with_name(EVIDENCE_FILE), evidence_document(report))
-        replace_file(options.output, standalone_page(ticket_document(report), report))
+            replace_file(options.output.with_name(EVIDENCE_FILE), evidence_page(report))
+        replace_file(options.output, report_page(report))
     except OSError as error:
         raise AuditproofError(f"{options.output}: cannot be written: {error.strerror}") from None
     output.tell(str(options.output))

@@ -6,18 +6,21 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from auditproof.plugin.failures import PIPE_RECORD, is_left_out
+from auditproof.plugin.failures import is_left_out
 from auditproof.plugin.fixtures import marked
-from auditproof.report.backends import pipe_record
+from auditproof.proof.verdict import Outcome
+from auditproof.report.backends import backend_test
+from auditproof.report.model import BackendAccount, BackendLoad
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from auditproof.proof.backends import Account
+    from auditproof.report.model import BackendTest
 
-ACCOUNTS: pytest.StashKey[list[dict[str, Any]]] = pytest.StashKey()
+ACCOUNTS: pytest.StashKey[list[BackendAccount]] = pytest.StashKey()
 FACTS: pytest.StashKey[list[str]] = pytest.StashKey()
-LOADS: pytest.StashKey[list[dict[str, Any]]] = pytest.StashKey()
+LOADS: pytest.StashKey[list[BackendLoad]] = pytest.StashKey()
 KUBERNETES: pytest.StashKey[str] = pytest.StashKey()
 
 
@@ -28,7 +31,7 @@ def is_pipe(item: pytest.Item) -> bool:
 
 def note_account(item: pytest.Item, account: Account) -> None:
     """Keep the account of a batch for the report."""
-    item.stash.setdefault(ACCOUNTS, []).append(account.record())
+    item.stash.setdefault(ACCOUNTS, []).append(BackendAccount.model_validate(account.record()))
 
 
 def note_fact(item: pytest.Item, fact: str) -> None:
@@ -38,29 +41,36 @@ def note_fact(item: pytest.Item, fact: str) -> None:
 
 def note_load(item: pytest.Item, row: Mapping[str, Any]) -> None:
     """Keep a row of the table of what a backend sustains."""
-    item.stash.setdefault(LOADS, []).append(dict(row))
+    item.stash.setdefault(LOADS, []).append(BackendLoad.model_validate(dict(row)))
 
 
-def note_pipe(item: pytest.Item, call: pytest.CallInfo[None], report: pytest.TestReport) -> None:
-    """Let the report of a phase carry the record of the test, once it has come to its end (see report.backends)."""
-    if call.when == "call" or call.excinfo is not None:
-        verdict = _verdict(call, report)
-        setattr(report, PIPE_RECORD, _record_of(item, verdict, _reason(item, report) if verdict != "PROVEN" else ""))
-        if verdict in ("VIOLATED", "UNPROVEN") and not report.failed:  # xfail, or made over
-            report.outcome = "failed"
-            if hasattr(report, "wasxfail"):
-                del report.wasxfail
+def backend_fields(item: pytest.Item, call: pytest.CallInfo[None], report: pytest.TestReport) -> dict[str, Any]:
+    """What an ItemResult says about a test of backends after a phase of it; nothing while it goes on.
+
+    A report that a marker has excused (xfail) becomes the failure that it is.
+    """
+    if call.when != "call" and call.excinfo is None:
+        return {}
+    verdict = _verdict(call, report)
+    record = _record_of(item, verdict, _reason(item, report) if verdict is not Outcome.PROVEN else "")
+    if verdict.is_trouble and not report.failed:
+        report.outcome = "failed"
+        if hasattr(report, "wasxfail"):
+            del report.wasxfail
+    load: list[BackendLoad] = item.stash.get(LOADS, [])
+    fields: dict[str, Any] = {"backend": record, "load": tuple(load)}
+    version = item.stash.get(KUBERNETES, "")
+    return fields | ({"kubernetes": version} if version else {})
 
 
-def _record_of(item: pytest.Item, verdict: str, reason: str) -> dict[str, Any]:
+def _record_of(item: pytest.Item, verdict: Outcome, reason: str) -> BackendTest:
     path, line, _ = item.location
     doc = getattr(getattr(item, "obj", None), "__doc__", None) or item.name
     settings = marked(item)
     chosen = settings.broken_settings if item.config.getoption("--audit-sabotage") else settings.settings
-    accounts: list[dict[str, Any]] = item.stash.get(ACCOUNTS, [])
+    accounts: list[BackendAccount] = item.stash.get(ACCOUNTS, [])
     facts: list[str] = item.stash.get(FACTS, [])
-    load: list[dict[str, Any]] = item.stash.get(LOADS, [])
-    record = pipe_record(
+    return backend_test(
         id=item.nodeid,
         title=doc.strip().splitlines()[0].rstrip(".") + _parameters(item),
         suite=path,
@@ -70,9 +80,7 @@ def _record_of(item: pytest.Item, verdict: str, reason: str) -> dict[str, Any]:
         reason=reason,
         accounts=accounts,
         facts=facts,
-        load=load,
     )
-    return {**record, "kubernetes": item.stash.get(KUBERNETES, "")}
 
 
 def _parameters(item: pytest.Item) -> str:
@@ -80,13 +88,13 @@ def _parameters(item: pytest.Item) -> str:
     return f" ({called.id})" if called else ""
 
 
-def _verdict(call: pytest.CallInfo[None], report: pytest.TestReport) -> str:
+def _verdict(call: pytest.CallInfo[None], report: pytest.TestReport) -> Outcome:
     """By how the test ended, whatever is made of its report: xfail excuses nothing."""
     if call.excinfo is not None and is_left_out(call.excinfo.value):
-        return "NOT_SUPPORTED"
+        return Outcome.NOT_SUPPORTED
     if call.excinfo is None and not report.failed:
-        return "PROVEN"
-    return "VIOLATED" if call.when == "call" else "UNPROVEN"
+        return Outcome.PROVEN
+    return Outcome.VIOLATED if call.when == "call" else Outcome.UNPROVEN
 
 
 def _reason(item: pytest.Item, report: pytest.TestReport) -> str:

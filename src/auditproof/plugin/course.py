@@ -7,7 +7,7 @@ brought into line with that.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -17,13 +17,14 @@ from auditproof.plugin.failures import NOT_RUN, Story, is_left_out
 from auditproof.plugin.fixtures import FIXTURES, NOT_SUPPORTED, PROOFS, TAKEN, origin_of
 from auditproof.plugin.item_records import properties_of
 from auditproof.plugin.offline import RecordItem
-from auditproof.report.headline import is_trouble
+from auditproof.proof.verdict import Outcome
 from auditproof.report.proof_record import bare_record
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from auditproof.plugin.proving import AuditSession
+    from auditproof.report.model import ProofRecord
 
 NEVER_ACTED = "the test takes the audit fixture and lets nobody act: nothing was shown"
 EARLIER = "in an earlier attempt of this test: a verdict is not retried until it is another one"
@@ -37,7 +38,7 @@ class Course:
     attempts: int = 0
     calling: bool = False
     concluded: bool = False
-    told: list[dict[str, Any]] = field(default_factory=list)
+    told: list[ProofRecord] = field(default_factory=list)
     properties: list[tuple[str, object]] = field(default_factory=list)
 
 
@@ -58,7 +59,7 @@ def proves(item: pytest.Item) -> bool:
 
 def concluded(
     session: AuditSession, item: pytest.Item, call: pytest.CallInfo[None], report: pytest.TestReport
-) -> list[dict[str, Any]]:
+) -> list[ProofRecord]:
     """The records of an item's proofs after a phase of it, where that phase adds to them; else an empty list.
 
     Within a test (a subtest has ended) nothing is answered, but what has gone wrong is noted.
@@ -76,7 +77,7 @@ def concluded(
     _note_end(session, item, call, report, records)
     if course.calling or (call.when == "teardown" and records == course.told):
         return []
-    course.told = [dict(record) for record in records]
+    course.told = list(records)
     return records
 
 
@@ -84,14 +85,15 @@ def _mark_earlier(item: pytest.Item, course: Course) -> None:
     """Say of what an earlier attempt has shown where it is from."""
     if course.attempts < 2 or isinstance(item, CaseItem | RecordItem):
         return  # what is judged once has the same verdict in every attempt
-    for record in item.stash.get(PROOFS, ()):
-        if is_trouble(record) and EARLIER not in record["reasons"]:
-            record["reasons"] = [*record["reasons"], EARLIER]
+    records = item.stash.get(PROOFS, [])
+    for number, record in enumerate(records):
+        if record.verdict.is_trouble and EARLIER not in record.reasons:
+            records[number] = record.model_copy(update={"reasons": (*record.reasons, EARLIER)})
 
 
 def _case_records(
     session: AuditSession, item: CaseItem, call: pytest.CallInfo[None], report: pytest.TestReport
-) -> list[dict[str, Any]]:
+) -> list[ProofRecord]:
     if PROOFS not in item.stash or call.when == "setup":
         failed = _said(item, call, report) if report.failed else ""
         item.stash[PROOFS] = [session.record(item, _why_skipped(session, item, call), failed)]
@@ -110,22 +112,22 @@ def _note_end(
     item: pytest.Item,
     call: pytest.CallInfo[None],
     report: pytest.TestReport,
-    records: list[dict[str, Any]],
+    records: list[ProofRecord],
 ) -> None:
     """Let the records say how the phase has ended, where they do not say it already."""
     error = call.excinfo.value if call.excinfo is not None else None
     if error is not None and is_left_out(error):
         why = item.stash.get(NOT_SUPPORTED, "") or _skip_reason(error)
-        if isinstance(item, RecordItem) and records[-1]["verdict"] == "PROVEN":
-            records[-1] |= {"verdict": "NOT_SUPPORTED", "reasons": [why]}
+        if isinstance(item, RecordItem) and records[-1].verdict is Outcome.PROVEN:
+            records[-1] = _judged(records[-1], Outcome.NOT_SUPPORTED, why)
         elif not isinstance(item, CaseItem | RecordItem):
-            records.append(_bare(session, item, "NOT_SUPPORTED", why, records))
+            records.append(_bare(session, item, Outcome.NOT_SUPPORTED, why, records))
     elif isinstance(error, pytest.xfail.Exception):
-        records.append(_bare(session, item, "UNPROVEN", f"the test gave up (xfail): {error.msg}", records))
+        records.append(_bare(session, item, Outcome.UNPROVEN, f"the test gave up (xfail): {error.msg}", records))
     elif error is None and not report.failed:
         if call.when == "call" and not records and not course_of(item).calling:
-            records.append(_bare(session, item, "UNPROVEN", NEVER_ACTED, records))
-    elif not any(map(is_trouble, records)):
+            records.append(_bare(session, item, Outcome.UNPROVEN, NEVER_ACTED, records))
+    elif not any(record.verdict.is_trouble for record in records):
         _note_failure(session, item, call, report, records)
 
 
@@ -134,28 +136,30 @@ def _note_failure(
     item: pytest.Item,
     call: pytest.CallInfo[None],
     report: pytest.TestReport,
-    records: list[dict[str, Any]],
+    records: list[ProofRecord],
 ) -> None:
     """A proof of a test that failed for something else must not stand as one."""
-    proven = [record for record in records if record["verdict"] == "PROVEN"]
+    proven = [number for number, record in enumerate(records) if record.verdict is Outcome.PROVEN]
+    said = _said(item, call, report)
     if not proven:
-        records.append(_bare(session, item, "UNPROVEN", _said(item, call, report), records))
+        records.append(_bare(session, item, Outcome.UNPROVEN, said, records))
     elif call.when == "call":  # what the test itself asserts beyond level and stages did not hold
-        proven[-1] |= {"verdict": "VIOLATED", "reasons": [_said(item, call, report)]}
+        records[proven[-1]] = _judged(records[proven[-1]], Outcome.VIOLATED, said)
     else:
-        proven[-1] |= {
-            "verdict": "UNPROVEN",
-            "reasons": [f"error in the test's {call.when}: {_said(item, call, report)}"],
-        }
+        reason = f"error in the test's {call.when}: {said}"
+        records[proven[-1]] = _judged(records[proven[-1]], Outcome.UNPROVEN, reason)
+
+
+def _judged(record: ProofRecord, verdict: Outcome, reason: str) -> ProofRecord:
+    return record.model_copy(update={"verdict": verdict, "reasons": (reason,)})
 
 
 def _bare(
-    session: AuditSession, item: pytest.Item, verdict: str, reason: str, records: Sequence[dict[str, Any]]
-) -> dict[str, Any]:
+    session: AuditSession, item: pytest.Item, verdict: Outcome, reason: str, records: Sequence[ProofRecord]
+) -> ProofRecord:
     """A record of what was not performed; it is called as the test where that has performed nothing at all."""
-    origin = origin_of(item)
     name = f"{item.nodeid}#{len(records) + 1}" if records else item.nodeid
-    return {**bare_record(origin, session.options.policy, verdict, reason), "id": name}
+    return bare_record(replace(origin_of(item), id=name), session.options.policy, verdict, reason)
 
 
 def _skip_reason(error: BaseException) -> str:
@@ -172,7 +176,7 @@ def _said(item: pytest.Item, call: pytest.CallInfo[None], report: pytest.TestRep
     return f"the test raised {call.excinfo.typename}" if call.excinfo else "the test failed"
 
 
-def bring_into_line(item: pytest.Item, report: pytest.TestReport, records: Sequence[dict[str, Any]]) -> None:
+def bring_into_line(item: pytest.Item, report: pytest.TestReport, records: Sequence[ProofRecord]) -> None:
     """Let the report of a phase carry the properties of the proofs, and be a failure where one is not PROVEN."""
     course = course_of(item)
     if records:
@@ -184,9 +188,9 @@ def bring_into_line(item: pytest.Item, report: pytest.TestReport, records: Seque
     make_it_fail(report, records, item.name, str(path), (line or 0) + 1)
 
 
-def make_it_fail(report: pytest.TestReport, records: Sequence[dict[str, Any]], name: str, path: str, line: int) -> None:
+def make_it_fail(report: pytest.TestReport, records: Sequence[ProofRecord], name: str, path: str, line: int) -> None:
     """Make a report that passed, or was skipped, the failure that its records say it is."""
-    wrong = [record for record in records if is_trouble(record)]
+    wrong = [record for record in records if record.verdict.is_trouble]
     if not wrong or report.outcome not in ("passed", "skipped"):
         return
     report.outcome = "failed"
@@ -197,5 +201,5 @@ def make_it_fail(report: pytest.TestReport, records: Sequence[dict[str, Any]], n
     report.longrepr = shown
 
 
-def _told(record: dict[str, Any]) -> str:
-    return f"{record['verdict']}: {'; '.join(record['reasons'])}"
+def _told(record: ProofRecord) -> str:
+    return f"{record.verdict}: {'; '.join(record.reasons)}"

@@ -14,8 +14,6 @@ if TYPE_CHECKING:
     from auditproof.proof.verdict import Verdict
 
 NOT_RUN = "[NOTRUN] "  # how pytest begins the reason of xfail(run=False)
-PIPE_RECORD = "auditproof_pipe"  # and the one by which it carries the account of a pipe
-RECORDS = "auditproof_records"  # the attribute by which a test report carries its proofs out of a worker
 
 
 class Violated(AuditproofError, AssertionError):

@@ -28,8 +28,9 @@ if TYPE_CHECKING:
     from auditproof.audit.policy.load import Policy
     from auditproof.kube.identity import Identity
     from auditproof.proof.prover import Proof, Prover
+    from auditproof.report.model import ProofRecord
 
-PROOFS: pytest.StashKey[list[dict[str, Any]]] = pytest.StashKey()
+PROOFS: pytest.StashKey[list[ProofRecord]] = pytest.StashKey()
 NOT_SUPPORTED: pytest.StashKey[str] = pytest.StashKey()
 TAKEN: pytest.StashKey[bool] = pytest.StashKey()  # whoever takes the fixture says that it is going to prove something
 FIXTURES = frozenset({"audit", "audit_beside"})
@@ -144,7 +145,7 @@ class Audit:
         return list(leaks(self._prover.recorded(self._begin), secret))
 
     def _origin(self, case_id: str) -> Origin:
-        return replace(origin_of(self._node), id=case_id, kubernetes=self._prover.kubernetes)
+        return replace(origin_of(self._node), id=case_id)
 
 
 def origin_of(node: pytest.Item) -> Origin:

@@ -9,7 +9,8 @@ from __future__ import annotations
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
-from auditproof.plugin.failures import RECORDS
+from auditproof.plugin.item_result import result_of
+from auditproof.proof.verdict import Outcome
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -48,7 +49,7 @@ def _groups(reports: Sequence[Any]) -> list[list[Any]]:
 
 def _reason(report: Any) -> object:
     """What reports share that are told together; one that is not merely UNPROVEN shares nothing."""
-    records = getattr(report, RECORDS, ())
-    if not records or any(record["verdict"] != "UNPROVEN" for record in records):
+    result = result_of(report)
+    if result is None or {record.verdict for record in result.records} != {Outcome.UNPROVEN}:
         return id(report)
-    return tuple(reason for record in records for reason in record["reasons"])
+    return tuple(reason for record in result.records for reason in record.reasons)

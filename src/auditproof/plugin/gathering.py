@@ -4,23 +4,24 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from auditproof.audit.redact import redact_text
-from auditproof.plugin.failures import PIPE_RECORD, RECORDS
 from auditproof.plugin.fixtures import FIXTURES
+from auditproof.plugin.item_result import result_of
 from auditproof.plugin.planning import REMOVED
-from auditproof.report.headline import worse
+from auditproof.proof.verdict import Outcome
 from auditproof.report.proof_record import Origin, bare_record
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
     from pathlib import Path
 
     import pytest
 
     from auditproof.audit.policy.load import Policy
+    from auditproof.plugin.item_result import ItemResult
     from auditproof.plugin.planning import Plan
+    from auditproof.report.model import BackendLoad, BackendTest, ProofRecord
 
 
 class Gathered:
@@ -31,10 +32,11 @@ class Gathered:
         self.kubernetes = kubernetes
         self.not_running = ""
         self.deselected = 0
-        self.records: dict[str, dict[str, Any]] = {}
-        self.pipes: dict[str, dict[str, Any]] = {}
+        self.records: dict[str, ProofRecord] = {}
+        self.pipes: dict[str, BackendTest] = {}
+        self.loads: dict[str, tuple[BackendLoad, ...]] = {}
         self.planned_pipes: set[str] = set()
-        self.verdicts: Counter[str] = Counter()
+        self.verdicts: Counter[Outcome] = Counter()
         self._planned: set[str] = set()
         self._reached: set[str] = set()
         self._lost: dict[str, str] = {}  # why something has shown nothing
@@ -60,34 +62,35 @@ class Gathered:
         """How many these are; from any thread."""
         return len(self._planned - self._reached) + len(self.records)
 
-    def take(self, report: pytest.TestReport) -> list[dict[str, Any]]:
-        """Take the records that a test report carries; answers those that are worse than what was known."""
-        if pipe := getattr(report, PIPE_RECORD, None):
-            self._take_pipe(dict(pipe))
-        records: Sequence[dict[str, Any]] = getattr(report, RECORDS, ())
+    def take(self, report: pytest.TestReport) -> tuple[tuple[ProofRecord, ...], list[ProofRecord]]:
+        """Take what a test report carries; returns its records, and those that are worse than what was known."""
+        result = result_of(report)
+        if result is not None:
+            self.kubernetes = result.kubernetes or self.kubernetes
+            self.not_running = result.not_running or self.not_running
+            self._take_backend(result)
+        records = result.records if result is not None else ()
         if records:
             self._reached.add(report.nodeid)  # a Python test is planned as one, and proves several
         elif report.failed and report.nodeid in self._planned - self._reached:
             self._lost[report.nodeid] = first_line(str(report.longrepr))  # its worker crashed, say
-        return [record for record in map(dict, records) if self._take(record)]
+        return records, [record for record in records if self._take(record)]
 
-    def _take(self, record: dict[str, Any]) -> bool:
-        self.kubernetes = record.pop("kubernetes") or self.kubernetes
-        self.not_running = record.pop("notRunning", "") or self.not_running
-        known = self.records.get(record["id"])
-        if known is not None and worse(known, record):
+    def _take(self, record: ProofRecord) -> bool:
+        known = self.records.get(record.id)
+        if known is not None and known.verdict.rank < record.verdict.rank:
             return False
         if known is not None:
-            self.verdicts[known["verdict"]] -= 1
-        self.records[record["id"]] = record
-        self.verdicts[record["verdict"]] += 1
-        return known is None or worse(record, known)
+            self.verdicts[known.verdict] -= 1
+        self.records[record.id] = record
+        self.verdicts[record.verdict] += 1
+        return known is None or record.verdict.rank < known.verdict.rank
 
-    def _take_pipe(self, pipe: dict[str, Any]) -> None:
-        self.kubernetes = pipe.pop("kubernetes") or self.kubernetes
-        known = self.pipes.get(pipe["id"])
-        if known is None or not worse(known, pipe):
-            self.pipes[pipe["id"]] = pipe
+    def _take_backend(self, result: ItemResult) -> None:
+        test = result.backend
+        known = self.pipes.get(test.id) if test is not None else None
+        if test is not None and (known is None or known.verdict.rank >= test.verdict.rank):
+            self.pipes[test.id], self.loads[test.id] = test, result.load
 
     def take_collector(self, report: pytest.CollectReport) -> None:
         """Note what could not be collected, or was left out as a whole file."""
@@ -107,12 +110,12 @@ class Gathered:
         """Make records of what has shown nothing where the reason is known."""
         for name, why in self._lost.items():
             if name not in self._reached:
-                self._take(self._bare(name, "UNPROVEN", why))
+                self._take(self._bare(name, Outcome.UNPROVEN, why))
                 self._reached.add(name)
         for name, why in self._left_out.items():
-            self._take(self._bare(name, "NOT_SUPPORTED", why))
+            self._take(self._bare(name, Outcome.NOT_SUPPORTED, why))
 
-    def _bare(self, name: str, verdict: str, why: str) -> dict[str, Any]:
+    def _bare(self, name: str, verdict: Outcome, why: str) -> ProofRecord:
         suite, _, title = name.partition("::")
         return bare_record(Origin(name, title or suite, suite, 1, "", None), self._policy, verdict, why)
 

@@ -18,12 +18,13 @@ from auditproof.plugin import generated as witnesses
 from auditproof.plugin import offline as recordings
 from auditproof.plugin.asked import add_options, asked_for, distributes, has_case_file, is_worker
 from auditproof.plugin.backend_fixtures import close_pipe
-from auditproof.plugin.backend_records import is_pipe, note_pipe
+from auditproof.plugin.backend_records import backend_fields, is_pipe
 from auditproof.plugin.benches import Batching, Wanted
 from auditproof.plugin.course import bring_into_line, concluded, course_of, proves
-from auditproof.plugin.failures import RECORDS, shows_nothing
+from auditproof.plugin.failures import shows_nothing
 from auditproof.plugin.fixtures import marked
 from auditproof.plugin.item_records import story_of
+from auditproof.plugin.item_result import ItemResult, ItemResultTransport, attach
 from auditproof.plugin.markers import MARKERS
 from auditproof.plugin.planning import collection_of, leave_plan, read_plan
 from auditproof.plugin.proving import SESSION, AuditSession
@@ -58,6 +59,7 @@ def pytest_configure(config: pytest.Config) -> None:
     """Read the options where any is given, so that what is wrong is said before anything runs."""
     for marker in MARKERS:
         config.addinivalue_line("markers", marker)
+    config.pluginmanager.register(ItemResultTransport(), "auditproof-item-result")
     if is_worker(config):
         _join(config)
     elif asked_for(config) or (distributes(config) and has_case_file(config)):
@@ -80,8 +82,6 @@ def _set_up(config: pytest.Config) -> AuditSession:
         return session
     reporting = Reporting(session, config.invocation_params.args, terminal_lines(config))
     if read.report is not None:
-        config.option.htmlpath = str(read.report / "report.html")
-        config.option.self_contained_html = True
         config.option.xmlpath = str(read.report / "junit.xml")
     config.pluginmanager.register(reporting, "auditproof-reporting")
     config.stash[REPORTING] = reporting
@@ -253,12 +253,17 @@ def pytest_runtest_makereport(
         report.longrepr = shown
     if session is not None:
         hide_secrets(item, report)
-    if session is not None and proves(item) and not shows_nothing(item.config):
+    if session is None:
+        return report
+    result = ItemResult(kubernetes=session.server_version(), not_running=session.not_running)
+    if proves(item) and not shows_nothing(item.config):
         records = concluded(session, item, call, report)
-        setattr(report, RECORDS, records)
         bring_into_line(item, report, records)
-    if session is not None and is_pipe(item) and not course_of(item).calling:
-        note_pipe(item, call, report)
+        result = result.model_copy(update={"records": tuple(records)})
+    if is_pipe(item) and not course_of(item).calling:
+        result = result.model_copy(update=backend_fields(item, call, report))
+    if result.records or result.backend:
+        attach(report, result)
     return report
 
 

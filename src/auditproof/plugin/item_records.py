@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from auditproof.plugin.collect import CaseItem
 from auditproof.plugin.failures import Story
@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     import pytest
 
     from auditproof.errors import AuditproofError
+    from auditproof.report.model import ProofRecord
 
 
 def story_of(item: pytest.Item, error: AuditproofError) -> Story:
@@ -22,16 +23,15 @@ def story_of(item: pytest.Item, error: AuditproofError) -> Story:
     return Story(f"{item.name}: {error}", str(path), (line or 0) + 1)
 
 
-def properties_of(record: dict[str, Any]) -> list[tuple[str, object]]:
+def properties_of(record: ProofRecord) -> list[tuple[str, object]]:
     """What JUnit is told about a proof."""
-    expected, observed = record["expected"], record["observed"]
     return [
-        ("auditID", record["auditID"]),
-        ("verdict", record["verdict"]),
-        ("expected", expected["level"]),
-        ("observed", str(observed["level"])),
-        ("policyLine", str(expected["line"])),
-        ("evidence", f"report.html#{anchor(record['id'])}"),
-        ("file", record["suite"]),
-        ("line", str(record["line"])),
+        ("auditID", record.audit_id),
+        ("verdict", str(record.verdict)),
+        ("expected", str(record.expected.level)),
+        ("observed", str(record.observed.level)),
+        ("policyLine", str(record.expected.line)),
+        ("evidence", f"report.html#{anchor(record.id)}"),
+        ("file", record.suite),
+        ("line", str(record.line)),
     ]

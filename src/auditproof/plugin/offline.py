@@ -17,7 +17,8 @@ from auditproof.plugin.fixtures import PROOFS
 from auditproof.plugin.options import shown_path
 from auditproof.plugin.proving import SESSION
 from auditproof.proof.offline import Judgement
-from auditproof.report.offline import file_record, kind_record, log_part, requirement_record
+from auditproof.proof.verdict import Outcome
+from auditproof.report.offline import file_record, kind_record, log_record, requirement_record
 from auditproof.text.printable import printable_lines
 
 if TYPE_CHECKING:
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
     from auditproof.audit.event import AuditEvent
     from auditproof.kube.attributes import Attributes
     from auditproof.plugin.options import Options
+    from auditproof.report.model import ProofRecord
 
 KEPT = 50  # violations of one requirement; more would show no more
 
@@ -55,9 +57,9 @@ class LogCollector(pytest.File):
         options = session.options
         reading = _Reading(options)
         reading.read(self.name_of)
-        session.log_part = log_part(reading.files, reading.judgement, options.policy)
+        session.log_part = log_record(reading.files, reading.judgement, options.policy)
         for record in reading.records(self.nodeid):
-            name = record["id"].removeprefix(f"{self.nodeid}::")
+            name = record.id.removeprefix(f"{self.nodeid}::")
             yield RecordItem.from_parent(self, name=name, record=record)
         session.recorded_ids = reading.requirement_ids(self.nodeid)
 
@@ -100,7 +102,7 @@ class _Reading:
         if not found or (wrong and len(found) < KEPT):
             found.append((event, attributes, wrong))
 
-    def records(self, suite: str) -> Iterator[dict[str, Any]]:
+    def records(self, suite: str) -> Iterator[ProofRecord]:
         policy = self._options.policy
         for kind in self.judgement.kinds.values():
             yield kind_record(kind, suite, policy)
@@ -125,21 +127,21 @@ def _is_about(requirement: Requirement, attributes: Attributes) -> bool:
 class RecordItem(pytest.Item):
     """What recorded events come to in one respect; judged when they were read."""
 
-    def __init__(self, *, record: dict[str, Any], **kwargs: Any) -> None:
+    def __init__(self, *, record: ProofRecord, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.record = record
         self.stash[PROOFS] = [record]
 
     def setup(self) -> None:
         """UNPROVEN is an error."""
-        if self.record["verdict"] == "UNPROVEN":
-            raise AuditproofError(f"UNPROVEN: {'; '.join(self.record['reasons'])}")
+        if self.record.verdict is Outcome.UNPROVEN:
+            raise AuditproofError(f"UNPROVEN: {'; '.join(self.record.reasons)}")
 
     def runtest(self) -> None:
         """VIOLATED is a failure."""
-        if self.record["verdict"] == "VIOLATED":
-            raise NotAsDecided(f"VIOLATED: {'; '.join(self.record['reasons'])}")
+        if self.record.verdict is Outcome.VIOLATED:
+            raise NotAsDecided(f"VIOLATED: {'; '.join(self.record.reasons)}")
 
     def reportinfo(self) -> tuple[Path, int, str]:
         """The line of the log that shows it."""
-        return self.path, self.record["line"] - 1, self.name
+        return self.path, self.record.line - 1, self.name

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import time
 from contextlib import suppress
-from dataclasses import replace
 from functools import cached_property
 from typing import TYPE_CHECKING
 
@@ -36,7 +35,6 @@ from auditproof.report.proof_record import Origin, failed_record, proof_record, 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
     from pathlib import Path
-    from typing import Any
 
     from auditproof.analysis.coverage import Coverage
     from auditproof.analysis.diff import PolicyDiff
@@ -47,6 +45,7 @@ if TYPE_CHECKING:
     from auditproof.kube.discovery import Served
     from auditproof.plugin.collect import CaseItem
     from auditproof.plugin.options import Options
+    from auditproof.report.model import LogRecord, ProofRecord
 
 
 class AuditSession:
@@ -74,7 +73,7 @@ class AuditSession:
         self.unusable = ""  # the same, where nothing can be proven there at all
         self.batches = Batches(self)
         self.support = Support(self)
-        self.log_part: dict[str, Any] = {}  # what the recorded events come to, where no actions are performed
+        self.log_part: LogRecord | None = None  # what the recorded events come to, where no actions are performed
         self.recorded_ids: dict[str, str] = {}  # of the proofs of requirements, then
 
     @cached_property
@@ -249,11 +248,11 @@ class AuditSession:
         """How many actions all processes of the run have sent by now."""
         return self._tally.count() if self.begun else 0
 
-    def kubernetes(self, bench: Bench) -> str:
-        """The version that the bench's server calls its own."""
-        return self._provers[bench].kubernetes
+    def server_version(self) -> str:
+        """The Kubernetes version that the servers report; empty where none was started."""
+        return next((prover.kubernetes for prover in self._provers.values()), "")
 
-    def record(self, item: CaseItem, not_supported: str = "", failed: str = "") -> dict[str, Any]:
+    def record(self, item: CaseItem, not_supported: str = "", failed: str = "") -> ProofRecord:
         """What the report says about a case.
 
         ``not_supported`` says why it was left out, ``failed`` what else its test came to. A case that was left out is
@@ -264,12 +263,11 @@ class AuditSession:
         origin = _origin(item)
         outcome = self.batches.outcomes.get(item.nodeid)
         if isinstance(outcome, Proof) and not (not_supported and outcome.verdict.outcome is Outcome.PROVEN):
-            origin = replace(origin, kubernetes=self.kubernetes(bench))
-            return {**proof_record(outcome, origin, policy), "notRunning": self.not_running}
+            return proof_record(outcome, origin, policy)
         failed = str(outcome) if isinstance(outcome, AuditproofError) else failed
         reason = not_supported or failed or "it was not performed"
-        verdict = "NOT_SUPPORTED" if not_supported else "UNPROVEN"
-        return {**failed_record(item.case, origin, policy, verdict, reason), "notRunning": self.not_running}
+        verdict = Outcome.NOT_SUPPORTED if not_supported else Outcome.UNPROVEN
+        return failed_record(item.case, origin, policy, verdict, reason)
 
     def story(self, item: CaseItem, error: AuditproofError) -> str:
         """The failure text of a case: reason first, evidence below."""

@@ -1,4 +1,4 @@
-"""What a report says about the given policy beside its proofs: coverage, change, lint, requirements, strength."""
+"""What a report says about the given policy besides its proofs: coverage, change, lint, requirements, strength."""
 
 from __future__ import annotations
 
@@ -11,45 +11,51 @@ from auditproof.plugin.options import shown_path
 from auditproof.plugin.wholelog import accounts, noise
 from auditproof.report.background import noise_record
 from auditproof.report.change import change_record
-from auditproof.report.linting import lint_record
+from auditproof.report.model import RequirementRecord, Sections
+from auditproof.report.policy_sections import lint_record, strength_record
 from auditproof.report.reconciliation import counting_record
 from auditproof.report.rule_coverage import coverage_record
-from auditproof.report.strength import strength_record
 
 if TYPE_CHECKING:
     from auditproof.clusters.run.run_directory import RunDirectory
     from auditproof.plugin.options import Options
     from auditproof.plugin.proving import AuditSession
+    from auditproof.report.model import BackendsRecord
 
 
-def report_parts(session: AuditSession) -> dict[str, Any]:
-    """The parts of results.json that are there only where a run was asked for them (see results.schema.json)."""
+def report_sections(session: AuditSession, backends: BackendsRecord | None) -> Sections:
+    """The sections that this run was asked for."""
     options = session.options
-    parts: dict[str, Any] = {"lint": lint_record(examine(options.policy, session.served()))}
-    if session.begun:
-        parts |= _of_whole_logs(session.begun, options)
-    if session.log_part:
-        parts["log"] = session.log_part
-    if session.coverage is not None:
-        parts["coverage"] = coverage_record(session.coverage, options.policy.path)
-    if session.change is not None:
-        parts["change"] = change_record(session.change)
-    if session.required:
-        parts["requirements"] = [record for required in session.required for record in required.records()]
-        for record in parts["requirements"] if options.recorded else ():
-            found = session.recorded_ids.get(record["id"])
-            record["proofs"] = [found] if found else []
-        every = [requirement for required in session.required for requirement in required.file.requirements]
-        parts["strength"] = strength_record(strength(options.policy, every, (), load_served(options.kubernetes)))
-    return parts
+    return Sections(
+        backends=backends,
+        lint=lint_record(examine(options.policy, session.served())),
+        log=session.log_part,
+        coverage=coverage_record(session.coverage, options.policy.path) if session.coverage is not None else None,
+        change=change_record(session.change) if session.change is not None else None,
+        **(_whole_logs(session.begun, options) if session.begun else {}),
+        **(_requirements(session) if session.required else {}),
+    )
 
 
-def _of_whole_logs(run: RunDirectory, options: Options) -> dict[str, Any]:
-    parts: dict[str, Any] = {}
+def _requirements(session: AuditSession) -> dict[str, Any]:
+    options = session.options
+    records = tuple(
+        RequirementRecord.model_validate(record) for required in session.required for record in required.records()
+    )
+    if options.recorded:  # an offline log has a proof of each requirement that any event is about
+        found = session.recorded_ids
+        records = tuple(
+            one.model_copy(update={"proofs": (found[one.id],) if one.id in found else ()}) for one in records
+        )
+    every = [requirement for required in session.required for requirement in required.file.requirements]
+    found_by = strength(options.policy, every, (), load_served(options.kubernetes))
+    return {"requirements": records, "strength": strength_record(found_by)}
+
+
+def _whole_logs(run: RunDirectory, options: Options) -> dict[str, Any]:
     counted = [(shown_path(policy, options.folders), account) for policy, account in accounts(run, options)]
-    if counted:
-        parts["counting"] = counting_record(counted)
     at_rest = noise(run, options)
-    if at_rest is not None:
-        parts["noise"] = noise_record(at_rest, options.policy)
-    return parts
+    return {
+        "counting": counting_record(counted),
+        "noise": noise_record(at_rest, options.policy) if at_rest is not None else None,
+    }

@@ -6,6 +6,7 @@ import os
 import time
 from datetime import UTC, datetime
 from functools import cached_property
+from html import escape
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -13,19 +14,20 @@ import pytest
 from auditproof.audit.redact import redact_command, redact_text
 from auditproof.plugin.course import make_it_fail
 from auditproof.plugin.ending import Ending
-from auditproof.plugin.failures import RECORDS
 from auditproof.plugin.folding import folded
 from auditproof.plugin.gathering import Gathered, first_line
 from auditproof.plugin.progress import Progress
 from auditproof.plugin.report_files import ReportFiles
-from auditproof.plugin.report_sections import report_parts
+from auditproof.plugin.report_sections import report_sections
 from auditproof.plugin.screen import Unbroken
+from auditproof.proof.verdict import Outcome
 from auditproof.report.backends import backends_record
-from auditproof.report.ci import troubles as ci
+from auditproof.report.ci.github import workflow_commands
 from auditproof.report.document import conformance_report
-from auditproof.report.headline import Shown, run_outcome
+from auditproof.report.headline import COUNTS, Shown, run_outcome, verdict_sentence, verdict_word
+from auditproof.report.model import ClusterRecord, PolicyRecord, Sections
 from auditproof.report.provenance import policy_state, run_record
-from auditproof.report.terminal import COUNTS, closing_lines
+from auditproof.report.terminal import closing_lines
 from auditproof.text.printable import printable
 
 if TYPE_CHECKING:
@@ -34,10 +36,12 @@ if TYPE_CHECKING:
     from auditproof.clusters.profile import Profile
     from auditproof.plugin.planning import Plan
     from auditproof.plugin.proving import AuditSession
+    from auditproof.report.model import BackendsRecord, ProofRecord, Report
 
 
 TOLD_AT_ONCE = 5
 UNDER_WAY = "is under way, or was killed"
+JUDGED = ("proven", "violated", "unproven", "not_supported")
 
 
 class Reporting:
@@ -75,10 +79,11 @@ class Reporting:
     @pytest.hookimpl(tryfirst=True)
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
         """Take the proofs that a test report carries."""
-        for record in self._gathered.take(report):
+        records, worse = self._gathered.take(report)
+        for record in worse:
             self._tell(record)
         path, line, name = report.location
-        make_it_fail(report, getattr(report, RECORDS, ()), name, path, (line or 0) + 1)
+        make_it_fail(report, records, name, path, (line or 0) + 1)
 
     @pytest.hookimpl
     def pytest_collectreport(self, report: pytest.CollectReport) -> None:
@@ -103,7 +108,7 @@ class Reporting:
     def _leave_word(self) -> None:
         if self._options.report is not None and self._gathered and not self._word_left:
             self._word_left = True
-            self._files.leave_word(self._document(UNDER_WAY, {}))
+            self._files.leave_word(self._document(UNDER_WAY, Sections()))
 
     @pytest.hookimpl
     def pytest_internalerror(self, excinfo: pytest.ExceptionInfo[BaseException]) -> None:
@@ -132,38 +137,38 @@ class Reporting:
         """
         performed = self._session.performed()
         planned = max(performed, self._gathered.planned_count)
-        verdicts = {COUNTS[key]: self._gathered.verdicts[name] for key, name in _VERDICTS.items()}
-        judged = ", ".join(f"{count} {text}" for text, count in verdicts.items() if count or text == "proven")
+        verdicts = {key: self._gathered.verdicts[Outcome[key.upper()]] for key in JUDGED}
+        judged = ", ".join(f"{count} {COUNTS[key]}" for key, count in verdicts.items() if count or key == "proven")
         return f"auditproof: {performed} of {planned} actions performed, {judged}, {seconds:.0f} s" if planned else ""
 
-    def _tell(self, record: dict[str, Any]) -> None:
+    def _tell(self, record: ProofRecord) -> None:
         """Say at once that an action is not proven, of the first few: the run may still take long."""
-        if record["verdict"] in ("VIOLATED", "UNPROVEN") and self._told < TOLD_AT_ONCE:
+        if record.verdict.is_trouble and self._told < TOLD_AT_ONCE:
             self._told += 1
-            reason = redact_text(record["reasons"][0] if record["reasons"] else "")
-            self._say(printable(f"{record['verdict']} {record['id']}: {reason}"))
+            reason = redact_text(record.reasons[0] if record.reasons else "")
+            self._say(printable(f"{record.verdict} {record.id}: {reason}"))
             if self._told == TOLD_AT_ONCE:
                 self._say("auditproof: further ones are told at the end")
 
     @pytest.hookimpl(wrapper=True, tryfirst=True)
     def pytest_sessionfinish(self, session: pytest.Session) -> Generator[None, object, object]:
-        """Write what is for machines first, whatever the run came to, and let pytest end as it came out."""
+        """Write the report first, whatever the result, and let pytest end accordingly."""
         self._ending.hold()
         self._pytest = session
         if self._gathered:
-            self._write_for_machines(session)
+            self._write(session)
         try:
             return (yield)
         except (OSError, UnicodeError) as error:
             self._files.not_written(error)
             return None
 
-    def _write_for_machines(self, session: pytest.Session) -> None:
+    def _write(self, session: pytest.Session) -> None:
         if not self._ended and self._gathered.unheard_of:
             stopped = session.shouldfail or session.shouldstop
             self._ended = f"was stopped: {stopped}" if stopped else ""
         self._settle()
-        self._files.write_for_machines(self.document)
+        self._files.write(self.document)
         self._settle()
 
     def _settle(self) -> None:
@@ -181,7 +186,7 @@ class Reporting:
     def pytest_unconfigure(self, config: pytest.Config) -> None:
         """Finish what pytest has written by now, and tell of a run that came to no summary."""
         if self._gathered:
-            self._files.finish_pages(config, self.document)
+            self._files.finish(config, self.document)
             if not self._closed:
                 self._say("\n".join(self._closing()))
         self._settle()  # once more: any plugin may have set it
@@ -189,52 +194,62 @@ class Reporting:
 
     @pytest.hookimpl(optionalhook=True)
     def pytest_html_report_title(self, report: Any) -> None:
-        """Name the report after the policy."""
+        """Name the page of pytest-html (``--html``) after the policy."""
         report.title = printable(f"auditproof: {self._options.policy.path}")  # the name may be no Unicode
 
+    @pytest.hookimpl(optionalhook=True)
+    def pytest_html_results_summary(self, prefix: list[str]) -> None:
+        """Put the verdict above the tests on the page of pytest-html (``--html``)."""
+        if self._gathered and self._pytest is not None:
+            text = printable(f"{verdict_word(self.document)}: {verdict_sentence(self.document)}")
+            prefix.append(f"<p><strong>{escape(text)}</strong></p>")
+
     @cached_property
-    def document(self) -> dict[str, Any]:
+    def document(self) -> Report:
         """The ConformanceReport of this run (computed once, at its end)."""
         self._gathered.conclude()
-        return self._document(self._ended, {**report_parts(self._session), **self._backends()})
+        return self._document(self._ended, report_sections(self._session, self._backends()))
 
     @cached_property
     def _policy_state(self) -> dict[str, Any]:
         """Asked at the beginning: the file may be another one at the end."""
         return policy_state(self._options.policy_file)
 
-    def _document(self, ended: str, parts: dict[str, Any]) -> dict[str, Any]:
+    def _document(self, ended: str, sections: Sections) -> Report:
         policy = self._options.policy
         return conformance_report(
             list(self._gathered.records.values()),
-            policy={
-                "path": policy.path,
-                "sha256": policy.sha256,
+            policy=PolicyRecord(
+                path=policy.path,
+                sha256=policy.sha256,
                 **self._policy_state,
-                "text": policy.text,
-                "ruleLines": [rule.position.line for rule in policy.rules],
-                "warnings": [str(warning) for warning in policy.warnings],
-            },
-            cluster={
-                "provider": "none: recorded events" if self._options.recorded else self._options.profile.provider,
-                "kubernetes": self._gathered.kubernetes,
-                "startSeconds": round(self._session.start_seconds, 2),
-                "flags": _flags(self._options.profile),
-                **({"notRunning": self._gathered.not_running} if self._gathered.not_running else {}),
-            },
+                text=policy.text,
+                rule_lines=tuple(rule.position.line for rule in policy.rules),
+                warnings=tuple(map(str, policy.warnings)),
+            ),
+            cluster=ClusterRecord(
+                provider="none: recorded events" if self._options.recorded else self._options.profile.provider,
+                kubernetes=self._gathered.kubernetes,
+                start_seconds=round(self._session.start_seconds, 2),
+                flags=_flags(self._options.profile),
+                not_running=self._gathered.not_running,
+            ),
             run=run_record(self._command),
             planned=self._gathered.planned,
             deselected=self._gathered.deselected,
             started=self._started,
             finished=datetime.now(UTC),
             sabotage=self._options.sabotage,
-            parts=parts,
+            sections=sections,
             ended=ended,
         )
 
-    def _backends(self) -> dict[str, Any]:
-        pipes, planned = self._gathered.pipes, self._gathered.planned_pipes
-        return {"backends": backends_record(pipes.values(), planned)} if planned or pipes else {}
+    def _backends(self) -> BackendsRecord | None:
+        gathered = self._gathered
+        if not (gathered.pipes or gathered.planned_pipes):
+            return None
+        load = (row for rows in gathered.loads.values() for row in rows)
+        return backends_record(gathered.pipes.values(), load, gathered.planned_pipes)
 
     @pytest.hookimpl(wrapper=True, tryfirst=True)
     def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter) -> Generator[None, object, object]:
@@ -251,9 +266,7 @@ class Reporting:
         self._closed = True
         lines = closing_lines(self.document, time.monotonic() - self._begun)
         lines += [f"report: {self._options.report / 'report.html'}"] if self._options.report else []
-        return [*map(printable, lines)] + (
-            ci.workflow_commands(self.document) if os.environ.get("GITHUB_ACTIONS") else []
-        )
+        return [*map(printable, lines)] + (workflow_commands(self.document) if os.environ.get("GITHUB_ACTIONS") else [])
 
 
 def _fitting(line: str, reporter: pytest.TerminalReporter) -> str:
@@ -274,4 +287,3 @@ _EXIT_CODES = {
     Shown.NOTHING: pytest.ExitCode.NO_TESTS_COLLECTED,
     Shown.NOT_ALL: pytest.ExitCode.TESTS_FAILED,
 }
-_VERDICTS = {"proven": "PROVEN", "violated": "VIOLATED", "unproven": "UNPROVEN", "notSupported": "NOT_SUPPORTED"}

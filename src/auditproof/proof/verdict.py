@@ -40,19 +40,31 @@ NOT_STORED = b"failed to store audit event"
 
 
 class Outcome(StrEnum):
-    """The three values of a verdict.
+    """What was shown about an action, worst first.
 
     PROVEN: the log shows what is expected, and nothing else. VIOLATED: it shows something else. UNPROVEN: nothing could
-    be shown; an error, never a pass.
+    be shown; an error, never a pass. NOT_SUPPORTED: it was skipped, or cannot be performed here (``judge`` never
+    returns it).
 
     >>> from auditproof import Outcome
     >>> Outcome("PROVEN") is Outcome.PROVEN
     True
     """
 
-    PROVEN = "PROVEN"
     VIOLATED = "VIOLATED"
     UNPROVEN = "UNPROVEN"
+    NOT_SUPPORTED = "NOT_SUPPORTED"
+    PROVEN = "PROVEN"
+
+    @property
+    def rank(self) -> int:
+        """0 for the worst; to sort by, and to find the worst of several."""
+        return list(Outcome).index(self)
+
+    @property
+    def is_trouble(self) -> bool:
+        """Whether it keeps a run from passing."""
+        return self in (Outcome.VIOLATED, Outcome.UNPROVEN)
 
 
 @dataclass(frozen=True, slots=True)

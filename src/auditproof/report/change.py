@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from auditproof.analysis.diff import to_record
+from auditproof.proof.verdict import Outcome
+from auditproof.report.model import ChangeRecord
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
 
     from auditproof.analysis.diff import PolicyDiff
+    from auditproof.report.model import ChangeRow, ProofRecord, Report, RuleRef
 
 
 @dataclass(frozen=True, slots=True)
-class ChangeRow:
+class ChangeShown:
     """A difference; ``old`` and ``new`` are the proofs on a server of either policy, or None with the ``reason``."""
 
     kind: str
@@ -26,8 +29,8 @@ class ChangeRow:
     rules: str
     asked: str
     reason: str
-    old: Mapping[str, Any] | None
-    new: Mapping[str, Any] | None
+    old: ProofRecord | None
+    new: ProofRecord | None
 
 
 def proof_name(number: int) -> str:
@@ -35,67 +38,63 @@ def proof_name(number: int) -> str:
     return f"change-{number:02}"
 
 
-def change_record(diff: PolicyDiff) -> dict[str, Any]:
-    """The differences as plain data, each with the ids of its two proofs."""
+def change_record(diff: PolicyDiff) -> ChangeRecord:
+    """The differences, each with the ids of its two proofs."""
     record = to_record(diff)
     for number, change in enumerate(record["changes"], 1):
         ids = {side: f"{record[side]['path']}::{proof_name(number)}" for side in ("old", "new")}
         change["proofs"] = ids if "uri" in change["witness"] else {}
-    return {key: record[key] for key in ("old", "new", "changes")}
+    return ChangeRecord.model_validate(record)
 
 
-def change_rows(report: Mapping[str, Any]) -> list[ChangeRow]:
+def change_rows(report: Report) -> list[ChangeShown]:
     """The rows of "what this change does", worst first; empty where there is no base or nothing changes."""
-    proofs = {proof["id"]: proof for proof in report["proofs"]}
-    return [_row(change, proofs) for change in report.get("change", {"changes": ()})["changes"]]
+    proofs = {proof.id: proof for proof in report.proofs}
+    return [_row(change, proofs) for change in (report.change.changes if report.change else ())]
 
 
-def _row(change: Mapping[str, Any], proofs: Mapping[str, Mapping[str, Any]]) -> ChangeRow:
-    witness, ids = change["witness"], change["proofs"]
-    asked = f"{witness['method']} {witness['uri']}" if "uri" in witness else ""
-    return ChangeRow(
-        kind=change["kind"],
-        text=change["text"],
-        who=change["who"] + (" (by a forged credential)" if change["forged"] else ""),
-        verbs=change["verbsText"],
-        what=change["what"] + ("" if change["served"] else " (answered 404 or 405)"),
-        where="; ".join(filter(None, [change["where"], *change.get("odd", ())])),
-        rules=f"{_rules(change, 'old')} → {_rules(change, 'new')}",
-        asked=asked,
-        reason=witness.get("reason", "") or "not performed",
-        old=proofs.get(ids.get("old", "")),
-        new=proofs.get(ids.get("new", "")),
+def _row(change: ChangeRow, proofs: Mapping[str, ProofRecord]) -> ChangeShown:
+    witness = change.witness
+    return ChangeShown(
+        kind=change.kind,
+        text=change.text,
+        who=change.who + (" (by a forged credential)" if change.forged else ""),
+        verbs=change.verbs_text,
+        what=change.what + ("" if change.served else " (answered 404 or 405)"),
+        where="; ".join(filter(None, [change.where, *change.odd])),
+        rules=f"{_rules(pair.old for pair in change.rules)} → {_rules(pair.new for pair in change.rules)}",
+        asked=f"{witness.method} {witness.uri}" if witness.uri else "",
+        reason=witness.reason or "not performed",
+        old=proofs.get(change.proofs.old),
+        new=proofs.get(change.proofs.new),
     )
 
 
-def _rules(change: Mapping[str, Any], side: str) -> str:
-    named = dict.fromkeys(
-        f"{pair[side]['rule'] + 1} (line {pair[side]['line']})" if pair[side] else "no rule" for pair in change["rules"]
-    )
-    return ", ".join(named)
+def _rules(rules: Iterable[RuleRef | None]) -> str:
+    return ", ".join(dict.fromkeys(f"{rule.rule + 1} (line {rule.line})" if rule else "no rule" for rule in rules))
 
 
 NAMED = 3  # kinds of request that the sentence names, of each kind of change
 
 
-def change_sentence(report: Mapping[str, Any]) -> str:
+def change_sentence(report: Report) -> str:
     """What the change does, in a sentence; empty without a base policy."""
-    change = report.get("change")
+    change = report.change
     if change is None:
         return ""
     kinds: dict[str, list[str]] = {}
-    for row in change["changes"]:
-        kinds.setdefault(row["kind"], []).append(_kind_of_request(row))
+    for row in change.changes:
+        kinds.setdefault(row.kind, []).append(_kind_of_request(row))
     if not kinds:
-        return f"Nothing is recorded differently from {change['old']['path']}."
+        return f"Nothing is recorded differently from {change.old.path}."
     told = " ".join(f"{kind.capitalize()}: {_named(requests)}." for kind, requests in kinds.items())
-    return f"What changes against {change['old']['path']}? {told}"
+    return f"What changes against {change.old.path}? {told}"
 
 
-def _kind_of_request(row: Mapping[str, Any]) -> str:
+def _kind_of_request(row: ChangeRow) -> str:
     """A difference in a few words: who is left out where it is everybody."""
-    who = "" if row["who"] in ("", "everybody") else f" by {row['who']}"
-    return " ".join(filter(None, (f"{row['verbsText']} of {row['what']}", row["where"]))) + who
+    who = "" if row.who in ("", "everybody") else f" by {row.who}"
+    return " ".join(filter(None, (f"{row.verbs_text} of {row.what}", row.where))) + who
 
 
 def _named(requests: list[str]) -> str:
@@ -103,9 +102,9 @@ def _named(requests: list[str]) -> str:
     return "; ".join(requests[:NAMED]) + (f"; and {unnamed} more" if unnamed > 0 else "")
 
 
-def change_is_shown(report: Mapping[str, Any]) -> bool:
+def change_is_shown(report: Report) -> bool:
     """Whether every difference of the policies was shown on servers of both, and none of it otherwise than computed."""
     rows = change_rows(report)
     return bool(rows) and all(
-        row.old and row.new and row.old["verdict"] == row.new["verdict"] == "PROVEN" for row in rows
+        row.old and row.new and row.old.verdict is row.new.verdict is Outcome.PROVEN for row in rows
     )

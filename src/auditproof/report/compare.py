@@ -5,21 +5,21 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from auditproof.text.markdown import markdown, row
+from auditproof.proof.verdict import Outcome
+from auditproof.text.markdown import markdown, table
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
-_VERDICTS = ("VIOLATED", "UNPROVEN", "NOT_SUPPORTED", "PROVEN")  # worst first
+    from auditproof.audit.event import Stage
+    from auditproof.report.model import ProofRecord, Report
 
 
 @dataclass(frozen=True, slots=True)
 class Seen:
     """What a run says about one action; ``rule`` counts from 1, 0 is none."""
 
-    verdict: str
+    verdict: Outcome
     level: str
-    stages: tuple[str, ...]
+    stages: tuple[Stage, ...]
     rule: int
 
     def __str__(self) -> str:
@@ -40,7 +40,7 @@ class Differing:
     @property
     def rank(self) -> tuple[bool, int, str]:
         """To sort by: other verdicts before other recordings, and the worst of the second run first."""
-        return self.first.verdict == self.second.verdict, _VERDICTS.index(self.second.verdict), self.id
+        return self.first.verdict == self.second.verdict, self.second.verdict.rank, self.id
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +59,7 @@ class Comparison:
         return not (self.differing or self.only_first or self.only_second)
 
 
-def compare(first: Mapping[str, Any], second: Mapping[str, Any]) -> Comparison:
+def compare(first: Report, second: Report) -> Comparison:
     """Compare two ConformanceReports, action by action."""
     one, two = _by_id(first), _by_id(second)
     both = [name for name in one if name in two]
@@ -74,42 +74,33 @@ def compare(first: Mapping[str, Any], second: Mapping[str, Any]) -> Comparison:
     )
 
 
-def _by_id(report: Mapping[str, Any]) -> dict[str, tuple[str, Seen]]:
+def _by_id(report: Report) -> dict[str, tuple[str, Seen]]:
     """Title and outcome of every planned action; an id below the given policy is known without the policy's path."""
-    own = f"{report['policy']['path']}::"
-    found = {_name(proof["id"], own): (str(proof["title"]), _seen(proof)) for proof in report["proofs"]}
-    nothing = Seen("UNPROVEN", "None", (), 0)
-    return found | {_name(name, own): ("not performed", nothing) for name in report["notPerformed"]}
+    own = f"{report.policy.path}::"
+    found = {_name(proof.id, own): (proof.title, _seen(proof)) for proof in report.proofs}
+    nothing = Seen(Outcome.UNPROVEN, "None", (), 0)
+    return found | {_name(name, own): ("not performed", nothing) for name in report.not_performed}
 
 
 def _name(proof_id: str, own: str) -> str:
-    return f"POLICY::{proof_id.removeprefix(own)}" if proof_id.startswith(own) else str(proof_id)
+    return f"POLICY::{proof_id.removeprefix(own)}" if proof_id.startswith(own) else proof_id
 
 
-def _seen(proof: Mapping[str, Any]) -> Seen:
-    rule = proof["expected"]["rule"]
-    observed = proof["observed"]
-    level = observed["level"] or "nothing: it was not performed"
-    return Seen(proof["verdict"], level, tuple(observed["stages"]), 0 if rule is None else rule + 1)
+def _seen(proof: ProofRecord) -> Seen:
+    rule, observed = proof.expected.rule, proof.observed
+    level = "nothing: it was not performed" if observed.level is None else str(observed.level)
+    return Seen(proof.verdict, level, observed.stages, 0 if rule is None else rule + 1)
 
 
-def _about(first: Mapping[str, Any], second: Mapping[str, Any]) -> list[tuple[str, str, str]]:
-    facts = (
-        ("policy", ("policy", "path")),
-        ("policy SHA-256", ("policy", "sha256")),
-        ("Kubernetes", ("cluster", "kubernetes")),
-        ("provider", ("cluster", "provider")),
-        ("auditproof", ("auditproof",)),
+def _about(first: Report, second: Report) -> list[tuple[str, str, str]]:
+    pairs = (
+        ("policy", first.policy.path, second.policy.path),
+        ("policy SHA-256", first.policy.sha256, second.policy.sha256),
+        ("Kubernetes", first.cluster.kubernetes, second.cluster.kubernetes),
+        ("provider", first.cluster.provider, second.cluster.provider),
+        ("auditproof", first.auditproof, second.auditproof),
     )
-    pairs = ((name, _at(first, path), _at(second, path)) for name, path in facts)
     return [(name, one, two) for name, one, two in pairs if one != two]
-
-
-def _at(report: Mapping[str, Any], path: tuple[str, ...]) -> str:
-    value: Any = report
-    for key in path:
-        value = value[key]
-    return str(value)
 
 
 def to_record(comparison: Comparison) -> dict[str, Any]:
@@ -160,10 +151,8 @@ def render_markdown(comparison: Comparison) -> str:
     lines = [f"**{headline(comparison)}**", ""]
     lines += [f"- {name}: {markdown(one)} → {markdown(two)}" for name, one, two in comparison.about]
     if comparison.differing:
-        lines += ["", row(["Action", "First", "Second"]), row(["---"] * 3)]
-        lines += [
-            row([f"{item.title} ({item.id})", str(item.first), str(item.second)]) for item in comparison.differing
-        ]
+        cells = [[f"{item.title} ({item.id})", str(item.first), str(item.second)] for item in comparison.differing]
+        lines += ["", *table(["Action", "First", "Second"], cells)]
     for which, names in (("first", comparison.only_first), ("second", comparison.only_second)):
         lines += ["", f"Only in the {which}:", "", *(f"- {markdown(name)}" for name in names)] if names else []
     return "\n".join(lines) + "\n"

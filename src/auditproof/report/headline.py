@@ -4,19 +4,29 @@ from __future__ import annotations
 
 from datetime import datetime
 from enum import Enum
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
+from auditproof.audit.event import Level
+from auditproof.proof.verdict import Outcome
 from auditproof.report.backends import backend_troubles, backends_line
 from auditproof.report.change import change_is_shown
 from auditproof.report.reconciliation import miscounted
 from auditproof.report.rule_coverage import unmet_requirements
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable
+
+    from auditproof.report.model import BackendTest, LogRecord, ProofRecord, Report
 
 
-_WORST_FIRST = ("VIOLATED", "UNPROVEN", "NOT_SUPPORTED", "PROVEN")
-_LEVELS = ("None", "Metadata", "Request", "RequestResponse")
+COUNTS = {
+    "planned": "planned",
+    "performed": "performed",
+    "proven": "proven",
+    "violated": "violated",
+    "unproven": "unproven",
+    "not_supported": "not supported",
+}  # the fields of Summary, in words
 
 
 class Shown(Enum):
@@ -27,86 +37,78 @@ class Shown(Enum):
     NOTHING = "nothing"  # everything was left out on purpose, and nothing is wrong
 
 
-def run_outcome(report: Mapping[str, Any]) -> Shown:
+def run_outcome(report: Report) -> Shown:
     """Whether a run may pass: only where its headline says PROVEN."""
-    if verdict_word(report) == "PROVEN":
+    if verdict_word(report) is Outcome.PROVEN:
         return Shown.ALL
     return Shown.NOTHING if nothing_shown(report) else Shown.NOT_ALL
 
 
-def nothing_shown(report: Mapping[str, Any]) -> bool:
+def nothing_shown(report: Report) -> bool:
     """Whether everything that was planned was left out on purpose: not supported here, or skipped."""
-    tests = report.get("backends", {"tests": (), "notPerformed": ()})
-    left_out = [*report["proofs"], *tests["tests"]]
-    open_ends = report["notPerformed"] or tests["notPerformed"] or report.get("ended")
-    return bool(left_out) and not open_ends and all(one["verdict"] == "NOT_SUPPORTED" for one in left_out)
+    planned: list[ProofRecord | BackendTest] = [*report.proofs]
+    open_ends = bool(report.not_performed or report.ended)
+    if report.backends:
+        planned += report.backends.tests
+        open_ends = open_ends or bool(report.backends.not_performed)
+    return bool(planned) and not open_ends and all(one.verdict is Outcome.NOT_SUPPORTED for one in planned)
 
 
-def why_not_performed(report: Mapping[str, Any]) -> str:
+def why_not_performed(report: Report) -> str:
     """Why something that was planned has no record of its own."""
-    how = f"the run {report['ended']}" if report.get("ended") else "nothing was reported of it"
+    how = f"the run {report.ended}" if report.ended else "nothing was reported of it"
     return f"it was planned and not performed: {how}"
 
 
-def is_trouble(record: Mapping[str, Any]) -> bool:
-    """Whether a record of a proof, or of a test of backends, says that something is violated or unproven."""
-    return record["verdict"] in ("VIOLATED", "UNPROVEN")
-
-
-def worse(one: Mapping[str, Any], other: Mapping[str, Any]) -> bool:
-    """Whether the first of two records of the same thing is the worse one."""
-    return _WORST_FIRST.index(one["verdict"]) < _WORST_FIRST.index(other["verdict"])
-
-
-def verdict_word(report: Mapping[str, Any]) -> str:
+def verdict_word(report: Report) -> Outcome:
     """The verdict of the whole run: PROVEN only where everything that was planned is."""
-    summary = report["summary"]
-    backends = {test["verdict"] for test in backend_troubles(report)}
-    if summary["violated"] or unmet_requirements(report) or "VIOLATED" in backends:
-        return "VIOLATED"
-    if backends or report.get("backends", {}).get("notPerformed"):
-        return "UNPROVEN"
-    if report.get("backends") and not summary["planned"]:
-        shown = any(test["verdict"] == "PROVEN" for test in report["backends"]["tests"])
-        return "PROVEN" if shown and not report.get("ended") else "UNPROVEN"
-    if summary["unproven"] or not summary["proven"] or miscounted(report) or report.get("ended"):
-        return "UNPROVEN"
-    return "PROVEN"
+    summary, backends = report.summary, report.backends
+    troubles = {test.verdict for test in backend_troubles(report)}
+    if summary.violated or unmet_requirements(report) or Outcome.VIOLATED in troubles:
+        return Outcome.VIOLATED
+    if troubles or report.ended or (backends and backends.not_performed):
+        return Outcome.UNPROVEN
+    if backends and not summary.planned:
+        shown = any(test.verdict is Outcome.PROVEN for test in backends.tests)
+        return Outcome.PROVEN if shown else Outcome.UNPROVEN
+    if summary.unproven or not summary.proven or miscounted(report):
+        return Outcome.UNPROVEN
+    return Outcome.PROVEN
 
 
-def verdict_sentence(report: Mapping[str, Any]) -> str:
+def verdict_sentence(report: Report) -> str:
     """The verdict in words, for somebody in a hurry: never more about the policy than its own actions show."""
     about = _sentence(report)
-    if doubt := report.get("cluster", {}).get("notRunning"):
+    if doubt := report.cluster.not_running:
         about = f"{doubt[0].upper()}{doubt[1:]}. {about}"
-    if ended := report.get("ended"):
-        about = f"The run {ended.partition(':')[0]}. {about}"
-    if report["sabotage"]:
+    if report.ended:
+        about = f"The run {report.ended.partition(':')[0]}. {about}"
+    if report.sabotage:
         return f"Sabotage run, on policies broken on purpose: {about}"
     return about
 
 
-def _sentence(report: Mapping[str, Any]) -> str:
-    summary, path = report["summary"], report["policy"]["path"]
-    planned, proven = summary["planned"], summary["proven"]
-    supported = f" ({summary['notSupported']} not supported here)" if summary["notSupported"] else ""
-    counts = f"{proven} of {planned} actions proven{supported}{_not_selected(report.get('deselected', 0))}"
+def _sentence(report: Report) -> str:
+    summary, path = report.summary, report.policy.path
+    planned, proven = summary.planned, summary.proven
+    supported = f" ({summary.not_supported} not supported here)" if summary.not_supported else ""
+    counts = f"{proven} of {planned} actions proven{supported}{_not_selected(report.deselected)}"
     if nothing_shown(report):
         return f"Nothing was shown: {_all_of(planned)} left out, as not supported here or skipped."
-    if backend_troubles(report) or (report.get("backends") and not planned):
+    if backend_troubles(report) or (report.backends and not planned):
         return f"{backends_line(report).capitalize()}."
-    if summary["violated"] and not report.get("log"):
-        many = "1 action is" if summary["violated"] == 1 else f"{summary['violated']} actions are"
+    if report.log:
+        return _of_a_log(report, report.log)
+    if summary.violated:
+        many = "1 action is" if summary.violated == 1 else f"{summary.violated} actions are"
         return f"{many} not recorded as expected: {counts}."
-    if report.get("log"):
-        return _of_a_log(report)
     if unmet := unmet_requirements(report):
         return f"The policy does not do what is required ({', '.join(unmet)}): {counts}."
     if wrong := miscounted(report):
-        return f"Nothing can be concluded: {wrong[0]['reason']} ({wrong[0]['policy']}). {counts}."
-    if summary["unproven"] or not proven:
+        return f"Nothing can be concluded: {wrong[0].reason} ({wrong[0].policy}). {counts}."
+    if summary.unproven or not proven:
         return f"Nothing can be concluded about {_actions(planned - proven)}: {counts}."
-    own = sum(1 for proof in judged_by_given(report) if proof["verdict"] == "PROVEN")
+    own = sum(1 for proof in judged_by_given(report) if proof.verdict is Outcome.PROVEN)
     if not own:
         return f"{counts}, none of them judged by {path}: nothing is shown about that policy."
     if change_is_shown(report):
@@ -115,19 +117,17 @@ def _sentence(report: Mapping[str, Any]) -> str:
     return f"{counts}{judged}: the API server records what the policy says."
 
 
-def _of_a_log(report: Mapping[str, Any]) -> str:
-    """No action was performed: what was recorded is all that can be spoken of."""
-    summary, log = report["summary"], report["log"]
-    what = f"{log['requests']} recorded requests of {summary['planned']} kinds"
-    if summary["violated"]:
-        return (
-            f"{summary['violated']} kinds of recorded requests are not as {report['policy']['path']} decides: {what}."
-        )
+def _of_a_log(report: Report, log: LogRecord) -> str:
+    """No action was performed: the sentence is about recorded requests only."""
+    summary = report.summary
+    what = f"{log.requests} recorded requests of {summary.planned} kinds"
+    if summary.violated:
+        return f"{summary.violated} kinds of recorded requests are not as {report.policy.path} decides: {what}."
     if unmet := unmet_requirements(report):
         return f"The policy does not do what is required ({', '.join(unmet)}): {what}."
-    if summary["unproven"] or not summary["proven"]:
-        return f"Nothing can be concluded about {summary['unproven']} kinds: {what}."
-    return f"{what} are all as {report['policy']['path']} decides. What is not recorded is not shown."
+    if summary.unproven or not summary.proven:
+        return f"Nothing can be concluded about {summary.unproven} kinds: {what}."
+    return f"{what} are all as {report.policy.path} decides. What is not recorded is not shown."
 
 
 def _not_selected(count: int) -> str:
@@ -142,36 +142,36 @@ def _actions(count: int) -> str:
     return "1 action" if count == 1 else f"{count} actions"
 
 
-def run_time(report: Mapping[str, Any]) -> str:
+def run_time(report: Report) -> str:
     """When the run was made, for people: the day, both times of it in UTC, and how long that is."""
     try:
-        started, finished = (datetime.fromisoformat(report[key]) for key in ("started", "finished"))
+        started, finished = map(datetime.fromisoformat, (report.started, report.finished))
         seconds = round((finished - started).total_seconds())
     except (ValueError, TypeError):  # of a results.json that does not say, or says the zone of one of them only
-        return f"{report['started']} to {report['finished']}" if report["started"] else "at an unknown time"
+        return f"{report.started} to {report.finished}" if report.started else "at an unknown time"
     end = f"{finished:%H:%M:%S}" if started.date() == finished.date() else f"{finished.day} {finished:%B %Y, %H:%M:%S}"
     long = f"{seconds // 60} min {seconds % 60} s" if seconds >= 60 else f"{seconds} s"
     return f"{started.day} {started:%B %Y, %H:%M:%S} to {end} UTC ({long})"
 
 
-def judged_by_given(report: Mapping[str, Any]) -> list[Mapping[str, Any]]:
+def judged_by_given(report: Report) -> list[ProofRecord]:
     """The proofs that are judged by the policy that the run was given."""
-    digest = report["policy"]["sha256"]
-    return [proof for proof in report["proofs"] if proof["policy"]["sha256"] == digest]
+    digest = report.policy.sha256
+    return [proof for proof in report.proofs if proof.policy.sha256 == digest]
 
 
-def worst_first(proofs: Iterable[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
+def worst_first(proofs: Iterable[ProofRecord]) -> list[ProofRecord]:
     """By verdict, then by how much is missing from the log."""
-    return sorted(proofs, key=lambda proof: (_WORST_FIRST.index(proof["verdict"]), _missing(proof), proof["id"]))
+    return sorted(proofs, key=lambda proof: (proof.verdict.rank, _missing(proof), proof.id))
 
 
-def _missing(proof: Mapping[str, Any]) -> tuple[int, int]:
+def _missing(proof: ProofRecord) -> tuple[int, int]:
     """How bad a violation is: first what is not recorded at all, then what lacks most, then what is recorded too much.
 
     An action that was not performed counts as one that differs in nothing.
     """
-    levels = list(_LEVELS)
-    expected = levels.index(proof["expected"]["level"])
-    observed = levels.index(proof["observed"]["level"] or proof["expected"]["level"])
+    levels = list(Level)
+    expected = levels.index(proof.expected.level)
+    observed = levels.index(proof.observed.level or proof.expected.level)
     lost = expected > observed == 0
     return (0 if lost else 1, observed - expected)

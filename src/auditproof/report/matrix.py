@@ -3,14 +3,20 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
+from auditproof.audit.event import Level
 from auditproof.report.headline import judged_by_given
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from auditproof.report.model import IdentityRecord, ProofRecord, Report, RequestRecord
 
-LEVELS = {"None": "-", "Metadata": "M", "Request": "Rq", "RequestResponse": "RR"}  # readable without colour
+SIGNS = {
+    Level.NONE: "-",
+    Level.METADATA: "M",
+    Level.REQUEST: "Rq",
+    Level.REQUEST_RESPONSE: "RR",
+}  # readable without colour
 BUSY = 10  # actions that make a matrix of its own worth reading
 EVERYBODY, OTHERS = "everybody", "everybody else"
 _VERBS = ("get", "list", "watch", "create", "update", "patch", "delete", "deletecollection")
@@ -25,7 +31,7 @@ class MatrixRow:
 
     who: str
     target: str
-    cells: tuple[tuple[str, ...], ...]
+    cells: tuple[tuple[Level, ...], ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,48 +44,47 @@ class Matrix:
     rows: tuple[MatrixRow, ...]
 
 
-def matrices(report: Mapping[str, Any]) -> list[Matrix]:
+def matrices(report: Report) -> list[Matrix]:
     """A matrix an identity, the busiest first: of the performed actions that the given policy is judged by.
 
     Those that did little share the last one, which then says who in every row.
     """
-    performed = [proof for proof in judged_by_given(report) if proof["observed"]["level"] is not None]
-    found: dict[str, list[Mapping[str, Any]]] = {}
+    performed = [proof for proof in judged_by_given(report) if proof.observed.level is not None]
+    found: dict[str, list[ProofRecord]] = {}
     for proof in performed:
-        found.setdefault(identity_text(proof["identity"]), []).append(proof)
+        found.setdefault(identity_text(proof.identity), []).append(proof)
     busy = sorted((name for name in found if len(found[name]) >= BUSY), key=lambda name: (-len(found[name]), name))
     others = [proof for name in found if name not in busy for proof in found[name]]
     shared = [_matrix(OTHERS if busy else EVERYBODY, others, by_whom=True)] if others else []
     return [*(_matrix(name, found[name], by_whom=False) for name in busy), *shared]
 
 
-def identity_text(identity: Mapping[str, Any]) -> str:
+def identity_text(identity: IdentityRecord) -> str:
     """Who acts, in a line."""
-    user = identity["user"] or "nobody (authentication fails)"
-    return f"{user} as {identity['impersonates']}" if identity.get("impersonates") else str(user)
+    user = identity.user or "nobody (authentication fails)"
+    return f"{user} as {identity.impersonates}" if identity.impersonates else user
 
 
-def _matrix(title: str, proofs: list[Mapping[str, Any]], *, by_whom: bool) -> Matrix:
-    found: dict[tuple[str, str], dict[str, set[str]]] = {}
+def _matrix(title: str, proofs: list[ProofRecord], *, by_whom: bool) -> Matrix:
+    found: dict[tuple[str, str], dict[str, set[Level]]] = {}
     for proof in proofs:
-        who = identity_text(proof["identity"]) if by_whom else ""
-        row = found.setdefault((who, _target(proof["request"])), {})
-        row.setdefault(proof["request"]["verb"] or "(none)", set()).add(str(proof["observed"]["level"]))
+        who = identity_text(proof.identity) if by_whom else ""
+        row = found.setdefault((who, _target(proof.request)), {})
+        if proof.observed.level is not None:
+            row.setdefault(proof.request.verb or "(none)", set()).add(proof.observed.level)
     columns = _in_order({verb for row in found.values() for verb in row})
-    rows = (MatrixRow(*key, tuple(_levels(found[key].get(verb, ())) for verb in columns)) for key in sorted(found))
+    rows = (
+        MatrixRow(*key, tuple(tuple(sorted(found[key].get(verb, ()))) for verb in columns)) for key in sorted(found)
+    )
     return Matrix(title, len(proofs), columns, tuple(rows))
 
 
-def _target(request: Mapping[str, str]) -> str:
-    if not request["resource"]:
+def _target(request: RequestRecord) -> str:
+    if not request.resource:
         return "paths"
-    name = f"{request['resource']}.{request['apiGroup']}" if request["apiGroup"] else request["resource"]
-    return f"{name}/{request['subresource']}" if request["subresource"] else name
+    name = f"{request.resource}.{request.api_group}" if request.api_group else request.resource
+    return f"{name}/{request.subresource}" if request.subresource else name
 
 
 def _in_order(verbs: set[str]) -> tuple[str, ...]:
     return (*(verb for verb in _VERBS if verb in verbs), *sorted(verbs - set(_VERBS)))
-
-
-def _levels(levels: Iterable[str]) -> tuple[str, ...]:
-    return tuple(level for level in LEVELS if level in levels)

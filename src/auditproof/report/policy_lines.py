@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections import defaultdict
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
+from auditproof.proof.verdict import Outcome
 from auditproof.report.headline import judged_by_given
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from auditproof.report.model import Report
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,30 +51,30 @@ class PolicyLine:
     state: str
 
 
-def policy_lines(report: Mapping[str, Any]) -> list[PolicyLine]:
+def policy_lines(report: Report) -> list[PolicyLine]:
     """The given policy line by line, with what was shown about each rule."""
     rules = _rules_by_line(report)
     lines, state = [], ""
-    for number, text in enumerate(report["policy"].get("text", "").splitlines(), 1):
+    for number, text in enumerate(report.policy.text.splitlines(), 1):
         begins = tuple(rules.get(number, ()))
         state = begins[-1].state if begins else state
         lines.append(PolicyLine(number, text, begins, state))
     return lines
 
 
-def _rules_by_line(report: Mapping[str, Any]) -> dict[int, list[RuleShown]]:
+def _rules_by_line(report: Report) -> dict[int, list[RuleShown]]:
     verdicts = _verdicts_by_rule(report)
     rules: dict[int, list[RuleShown]] = {}
-    for rule, line in enumerate(report["policy"].get("ruleLines", ())):
-        wrong = sum(1 for verdict in verdicts[rule] if verdict != "PROVEN")
+    for rule, line in enumerate(report.policy.rule_lines):
+        wrong = sum(1 for verdict in verdicts[rule] if verdict is not Outcome.PROVEN)
         rules.setdefault(line, []).append(RuleShown(rule + 1, len(verdicts[rule]), wrong))
     return rules
 
 
-def _verdicts_by_rule(report: Mapping[str, Any]) -> defaultdict[int, list[str]]:
+def _verdicts_by_rule(report: Report) -> defaultdict[int, list[Outcome]]:
     """The verdicts of the performed actions by the rule (from 0) of the given policy that decided about them."""
-    found: defaultdict[int, list[str]] = defaultdict(list)
+    found: defaultdict[int, list[Outcome]] = defaultdict(list)
     for proof in judged_by_given(report):
-        if proof["auditID"] and proof["expected"]["rule"] is not None:
-            found[proof["expected"]["rule"]].append(proof["verdict"])
+        if proof.audit_id and proof.expected.rule is not None:
+            found[proof.expected.rule].append(proof.verdict)
     return found

@@ -1,16 +1,30 @@
-"""A proof as plain data: what results.json, the HTML document and a worker's report carry, and the story in words."""
+"""The records of proofs, as results.json and a worker's message carry them, and the story of a verdict in words."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 from urllib.parse import quote
 
 from auditproof.audit.decide import decide
+from auditproof.audit.event import Level
 from auditproof.audit.explain import effect_of, explain, render
 from auditproof.audit.redact import redact, redact_text
 from auditproof.audit.stages import in_order
+from auditproof.kube.attributes import Attributes
+from auditproof.kube.identity import IdentityKind
+from auditproof.report.model import (
+    ClaimRecord,
+    EarlierRule,
+    Expected,
+    ExplanationRecord,
+    IdentityRecord,
+    Observed,
+    PolicyRef,
+    ProofRecord,
+    RequestRecord,
+)
 
 if TYPE_CHECKING:
     from auditproof.audit.decide import Decision
@@ -18,9 +32,8 @@ if TYPE_CHECKING:
     from auditproof.audit.policy.load import Policy
     from auditproof.cases.case import Case
     from auditproof.cases.expectation import Claim
-    from auditproof.kube.identity import Identity
     from auditproof.proof.prover import Proof
-    from auditproof.proof.verdict import Evidence, Verdict
+    from auditproof.proof.verdict import Evidence, Outcome
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,155 +46,136 @@ class Origin:
     line: int
     because: str
     claim: Claim | None
-    kubernetes: str = ""
 
 
-def proof_record(proof: Proof, origin: Origin, policy: Policy) -> dict[str, Any]:
-    """One judged action, secrets redacted."""
-    verdict = proof.verdict
+def proof_record(proof: Proof, origin: Origin, policy: Policy) -> ProofRecord:
+    """The record of a judged action, secrets redacted."""
+    verdict, case = proof.verdict, proof.case
     evidence = verdict.evidence
     exchange = evidence.exchange
-    return {
-        **_head(proof.case, origin, policy),
-        "auditID": exchange.audit_id,
-        "expected": _expected(proof.case, verdict),
-        "observed": {
-            "level": str(evidence.level),
-            "stages": [str(event.stage) for event in evidence.events],
-            "status": exchange.status,
-        },
-        "verdict": str(verdict.outcome),
-        "reasons": list(verdict.reasons),
-        "claim": _claim(origin, evidence),
-        "events": [redact(event.raw) for event in evidence.events],
-        "fence": evidence.fence,
-        "seconds": round((exchange.finished - exchange.started).total_seconds(), 4),
-    }
+    return ProofRecord(
+        **_origin(origin, policy),
+        **_action(case, policy),
+        audit_id=exchange.audit_id,
+        expected=Expected(
+            **rule_fields(evidence.decision),
+            level=verdict.level,
+            stages=tuple(in_order(verdict.stages)),
+            source=_source(case),
+        ),
+        observed=Observed(
+            level=evidence.level, stages=tuple(event.stage for event in evidence.events), status=exchange.status
+        ),
+        verdict=verdict.outcome,
+        reasons=verdict.reasons,
+        claim=_claim(origin, evidence),
+        events=tuple(redact(event.raw) for event in evidence.events),
+        fence=evidence.fence,
+        seconds=round((exchange.finished - exchange.started).total_seconds(), 4),
+    )
 
 
-def failed_record(case: Case, origin: Origin, policy: Policy, verdict: str, reason: str) -> dict[str, Any]:
-    """One action that was not performed: ``verdict`` is UNPROVEN or NOT_SUPPORTED."""
+def failed_record(case: Case, origin: Origin, policy: Policy, verdict: Outcome, reason: str) -> ProofRecord:
+    """The record of an action that was not performed: ``verdict`` is UNPROVEN or NOT_SUPPORTED."""
     decision = decide(policy, case.attributes)
     level = decision.level if case.expectation.level is None else case.expectation.level
-    return {
-        **_head(case, origin, policy),
-        "auditID": "",
-        "expected": {**_rule(decision), "level": str(level), "stages": [], "source": _source(case)},
-        "observed": {"level": None, "stages": [], "status": 0},
-        "verdict": verdict,
-        "reasons": [reason],
-        "claim": None,
-        "events": [],
-        "fence": "",
-        "seconds": 0.0,
-    }
+    return ProofRecord(
+        **_origin(origin, policy),
+        **_action(case, policy),
+        audit_id="",
+        expected=Expected(**rule_fields(decision), level=level, source=_source(case)),
+        observed=Observed(level=None, stages=()),
+        verdict=verdict,
+        reasons=(reason,),
+    )
 
 
-def bare_record(origin: Origin, policy: Policy, verdict: str, reason: str) -> dict[str, Any]:
-    """What was planned, and not performed, where it is not known what would have been asked.
+def bare_record(origin: Origin, policy: Policy, verdict: Outcome, reason: str) -> ProofRecord:
+    """The record of what was planned and not performed, where the request is not known.
 
     ``verdict`` is UNPROVEN or NOT_SUPPORTED.
     """
-    keys = ("method", "path", "verb", "apiGroup", "resource", "subresource", "namespace", "name")
-    return {
-        **_place(origin, policy),
-        "identity": {"user": None, "groups": [], "kind": "anonymous", "impersonates": None},
-        "request": dict.fromkeys(keys, ""),
-        "because": "",
-        "explanation": {"effect": "", "earlier": [], "shadowed": []},
-        "auditID": "",
-        "expected": {"rule": None, "line": None, "level": "None", "stages": [], "source": "case"},
-        "observed": {"level": None, "stages": [], "status": 0},
-        "verdict": verdict,
-        "reasons": [reason],
-        "claim": None,
-        "events": [],
-        "fence": "",
-        "seconds": 0.0,
-    }
+    return ProofRecord(
+        **_origin(origin, policy),
+        identity=IdentityRecord(user=None, groups=(), kind=IdentityKind.ANONYMOUS),
+        request=request_record(Attributes(user=None, verb=""), "", ""),
+        audit_id="",
+        expected=Expected(rule=None, line=None, level=Level.NONE, source="case"),
+        observed=Observed(level=None, stages=()),
+        verdict=verdict,
+        reasons=(reason,),
+    )
 
 
-def _place(origin: Origin, policy: Policy) -> dict[str, Any]:
+def _origin(origin: Origin, policy: Policy) -> dict[str, Any]:
     return {
         "id": origin.id,
         "title": origin.title,
         "suite": origin.suite,
         "line": origin.line,
-        "policy": {"path": policy.path, "sha256": policy.sha256},
-        "kubernetes": origin.kubernetes,
-    }
-
-
-def _head(case: Case, origin: Origin, policy: Policy) -> dict[str, Any]:
-    return {
-        **_place(origin, policy),
-        "identity": _identity(case.identity),
-        "request": _request(case),
         "because": origin.because,
-        "explanation": explanation_record(explain(policy, case.attributes)),
+        "policy": PolicyRef(path=policy.path, sha256=policy.sha256),
     }
 
 
-def _identity(identity: Identity) -> dict[str, Any]:
-    """The user as the API server's authentication sees it; null where it fails."""
-    info = identity.user_info()
-    return {
-        "user": info.name if info else None,
-        "groups": list(info.groups) if info else [],
-        "kind": str(identity.kind),
-        "impersonates": identity.impersonates.user if identity.impersonates else None,
-    }
-
-
-def _request(case: Case) -> dict[str, Any]:
+def _action(case: Case, policy: Policy) -> dict[str, Any]:
+    """Who asks for what, and why the policy decides about it as it does."""
     attributes = case.attributes
+    info = case.identity.user_info()
     return {
-        "method": case.request.method,
-        "path": case.request.uri,
-        "verb": attributes.verb,
-        "apiGroup": attributes.api_group,
-        "resource": attributes.resource,
-        "subresource": attributes.subresource,
-        "namespace": attributes.namespace,
-        "name": attributes.name,
+        "identity": IdentityRecord(
+            user=info.name if info else None,
+            groups=info.groups if info else (),
+            kind=case.identity.kind,
+            impersonates=case.identity.impersonates.user if case.identity.impersonates else None,
+        ),
+        "request": request_record(attributes, case.request.method, case.request.uri),
+        "explanation": explanation_record(explain(policy, attributes)),
     }
 
 
-def _expected(case: Case, verdict: Verdict) -> dict[str, Any]:
-    return {
-        **_rule(verdict.evidence.decision),
-        "level": str(verdict.level),
-        "stages": [str(stage) for stage in in_order(verdict.stages)],
-        "source": _source(case),
-    }
+def request_record(attributes: Attributes, method: str, uri: str) -> RequestRecord:
+    """A request with the attributes that the API server gives to it."""
+    return RequestRecord(
+        method=method,
+        path=uri,
+        verb=attributes.verb,
+        api_group=attributes.api_group,
+        resource=attributes.resource,
+        subresource=attributes.subresource,
+        namespace=attributes.namespace,
+        name=attributes.name,
+    )
 
 
-def _rule(decision: Decision) -> dict[str, Any]:
+def rule_fields(decision: Decision) -> dict[str, Any]:
+    """Index and line of the deciding rule; None each where no rule matches."""
     rule = decision.rule
     return {"rule": rule.index if rule else None, "line": rule.position.line if rule else None}
 
 
-def explanation_record(explanation: Explanation) -> dict[str, Any]:
-    """Why the rule decides: what it says, which earlier rules (from 0) fail for what, which later ones match, too."""
-    return {
-        "effect": effect_of(explanation.decision),
-        "earlier": [
-            {"rule": rule.index, "line": rule.position.line, "condition": reason.condition, "reason": reason.text}
+def explanation_record(explanation: Explanation) -> ExplanationRecord:
+    """Why the rule decides: its effect, which condition fails in each earlier rule, which later rules match as well."""
+    return ExplanationRecord(
+        effect=effect_of(explanation.decision),
+        earlier=tuple(
+            EarlierRule.model_validate(
+                {"rule": rule.index, "line": rule.position.line, "condition": reason.condition, "reason": reason.text}
+            )
             for rule, reason in explanation.earlier
-        ],
-        "shadowed": [rule.index for rule in explanation.shadowed],
-    }
+        ),
+        shadowed=tuple(rule.index for rule in explanation.shadowed),
+    )
 
 
-def _source(case: Case) -> str:
+def _source(case: Case) -> Literal["case", "policy"]:
     return "policy" if case.expectation.level is None else "case"
 
 
-def _claim(origin: Origin, evidence: Evidence) -> dict[str, Any] | None:
-    if origin.claim is None:
+def _claim(origin: Origin, evidence: Evidence) -> ClaimRecord | None:
+    if (claim := origin.claim) is None:
         return None
-    holds = origin.claim.level is evidence.level
-    return {"text": origin.claim.text, "level": str(origin.claim.level), "holds": holds}
+    return ClaimRecord(text=claim.text, level=claim.level, holds=claim.level is evidence.level)
 
 
 def anchor(proof_id: str) -> str:

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from auditproof.audit.redact import redact_command, redact_text
+from auditproof.report.model import RunRecord
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -44,7 +45,7 @@ _SYSTEMS = (
 )  # fmt: skip
 
 
-def run_record(command: Sequence[str], environment: Mapping[str, str] = os.environ) -> dict[str, Any]:
+def run_record(command: Sequence[str], environment: Mapping[str, str] = os.environ) -> RunRecord:
     """By whom and where this run was made: ``by``, ``ci`` and ``url`` (empty where unknown), and the ``command``.
 
     What looks like a secret is taken out.
@@ -54,7 +55,7 @@ def run_record(command: Sequence[str], environment: Mapping[str, str] = os.envir
         by, ci, url = _login(), "CI" if environment.get("CI") else "", ""
     else:
         by, ci, url = _filled(system.by, environment), system.name, _filled(system.url, environment)
-    return {"by": by, "ci": ci, "url": redact_text(url), "command": redact_command(command)}
+    return RunRecord(by=by, ci=ci, url=redact_text(url), command=tuple(redact_command(command)))
 
 
 def _filled(template: str, environment: Mapping[str, str]) -> str:

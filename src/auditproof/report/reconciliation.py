@@ -2,44 +2,47 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from auditproof.report.model import ServerCount
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Sequence
 
     from auditproof.proof.run_counters import Account
+    from auditproof.report.model import Report
 
 
-def counting_record(accounts: Sequence[tuple[str, Account]]) -> list[dict[str, Any]]:
+def counting_record(accounts: Sequence[tuple[str, Account]]) -> tuple[ServerCount, ...]:
     """An entry for each API server, given with the policy that it runs."""
-    return [
-        {
-            "policy": policy,
-            "events": account.events,
-            "lost": account.lost,
-            "lines": account.lines,
-            "levels": dict(sorted(account.levels.items())),
-            "holds": account.holds,
-            "reason": account.reason,
-        }
+    return tuple(
+        ServerCount(
+            policy=policy,
+            events=account.events,
+            lost=account.lost,
+            lines=account.lines,
+            levels=dict(sorted(account.levels.items())),
+            holds=account.holds,
+            reason=account.reason,
+        )
         for policy, account in accounts
-    ]
+    )
 
 
-def miscounted(report: Mapping[str, Any]) -> list[Mapping[str, Any]]:
+def miscounted(report: Report) -> list[ServerCount]:
     """The API servers whose log does not hold what they counted: nothing is proven by such a log."""
-    return [entry for entry in report.get("counting", ()) if entry["holds"] is False]
+    return [entry for entry in report.counting if entry.holds is False]
 
 
-def counting_lines(report: Mapping[str, Any]) -> list[str]:
+def counting_lines(report: Report) -> list[str]:
     """What all servers come to, and each whose counters and log do not agree; nothing where nothing was counted."""
-    entries = report.get("counting", ())
-    holding = [entry for entry in entries if entry["holds"]]
+    entries = report.counting
+    holding = [entry for entry in entries if entry.holds]
     if not entries:
         return []
-    events = sum(entry["lines"] for entry in holding)
+    events = sum(entry.lines for entry in holding)
     servers = "1 API server" if len(entries) == 1 else f"{len(entries)} API servers"
     agree = "" if len(holding) == len(entries) else f"{len(holding)} of "
     total = f"counted by {agree}{servers} and found in the logs: {events} events"
-    others = [entry for entry in entries if not entry["holds"]]
-    return [total, *(f"{entry['policy']}: {entry['reason']}" for entry in others)]
+    others = [entry for entry in entries if not entry.holds]
+    return [total, *(f"{entry.policy}: {entry.reason}" for entry in others)]

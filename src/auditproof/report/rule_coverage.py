@@ -3,21 +3,26 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from auditproof.proof.verdict import Outcome
+from auditproof.report.model import CoverageRecord, RuleCoverage, Unperformed
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from auditproof.analysis.coverage import Coverage
+    from auditproof.audit.event import Level
+    from auditproof.report.model import ProofRecord, Report, RequirementRecord
 
 
 @dataclass(frozen=True, slots=True)
-class Shown:
-    """A proof of a rule: a few words, its id, and its verdict (empty where it was not performed)."""
+class ShownProof:
+    """A proof of a rule: a few words, its id, and its verdict (None where it was not reached)."""
 
     text: str
     id: str
-    verdict: str
+    verdict: Outcome | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,60 +31,60 @@ class RuleWitnessed:
 
     number: int
     line: int
-    level: str
-    witnesses: tuple[Shown, ...]
-    near_misses: tuple[Shown, ...]
+    level: Level
+    witnesses: tuple[ShownProof, ...]
+    near_misses: tuple[ShownProof, ...]
     reason: str
 
     @property
     def state(self) -> str:
         """In a word, as RuleShown.state."""
         verdicts = {shown.verdict for shown in self.witnesses + self.near_misses}
-        if verdicts <= {""}:
+        if verdicts <= {None}:
             return "open"
-        return "proven" if verdicts == {"PROVEN"} else "wrong"
+        return "proven" if verdicts == {Outcome.PROVEN} else "wrong"
 
 
-def coverage_record(coverage: Coverage, suite: str) -> dict[str, Any]:
-    """The coverage as plain data; ``suite`` is what the ids of its proofs begin with."""
-    return {
-        "depth": str(coverage.depth),
-        "rules": [
-            {
-                "rule": covered.rule.index,
-                "line": covered.rule.position.line,
-                "level": str(covered.rule.level),
-                "witnesses": [f"{suite}::{name}" for name in covered.witnesses],
-                "nearMisses": [f"{suite}::{name}" for name in covered.near_misses],
-                "reason": covered.reason,
-            }
+def coverage_record(coverage: Coverage, suite: str) -> CoverageRecord:
+    """The section ``coverage``; ``suite`` is what the ids of its proofs begin with."""
+    return CoverageRecord(
+        depth=coverage.depth,
+        rules=tuple(
+            RuleCoverage(
+                rule=covered.rule.index,
+                line=covered.rule.position.line,
+                level=covered.rule.level,
+                witnesses=tuple(f"{suite}::{name}" for name in covered.witnesses),
+                near_misses=tuple(f"{suite}::{name}" for name in covered.near_misses),
+                reason=covered.reason,
+            )
             for covered in coverage.rules
-        ],
-        "unperformed": [{"what": one.text, "reason": one.reason} for one in coverage.unperformed],
-    }
+        ),
+        unperformed=tuple(Unperformed(what=one.text, reason=one.reason) for one in coverage.unperformed),
+    )
 
 
-def rules_witnessed(report: Mapping[str, Any]) -> list[RuleWitnessed]:
-    """The rows of the table of rules; empty where the run was to witness nothing."""
-    proofs = {proof["id"]: proof for proof in report["proofs"]}
+def rules_witnessed(report: Report) -> list[RuleWitnessed]:
+    """The rows of the table of rules; empty where no witness was planned."""
+    proofs = {proof.id: proof for proof in report.proofs}
     return [
         RuleWitnessed(
-            rule["rule"] + 1,
-            rule["line"],
-            rule["level"],
-            tuple(_shown(proof_id, proofs, _request) for proof_id in rule["witnesses"]),
-            tuple(_shown(proof_id, proofs, _condition) for proof_id in rule["nearMisses"]),
-            rule["reason"],
+            rule.rule + 1,
+            rule.line,
+            rule.level,
+            tuple(_shown(proof_id, proofs, _request) for proof_id in rule.witnesses),
+            tuple(_shown(proof_id, proofs, _condition) for proof_id in rule.near_misses),
+            rule.reason,
         )
-        for rule in report.get("coverage", {"rules": ()})["rules"]
+        for rule in (report.coverage.rules if report.coverage else ())
     ]
 
 
-def _shown(proof_id: str, proofs: Mapping[str, Mapping[str, Any]], text: Callable[[str, str], str]) -> Shown:
+def _shown(proof_id: str, proofs: Mapping[str, ProofRecord], text: Callable[[str, str], str]) -> ShownProof:
     proof = proofs.get(proof_id)
     if proof is None:
-        return Shown(text(proof_id, "not performed"), proof_id, "")
-    return Shown(text(proof_id, str(proof["title"])), proof_id, str(proof["verdict"]))
+        return ShownProof(text(proof_id, "not performed"), proof_id, None)
+    return ShownProof(text(proof_id, proof.title), proof_id, proof.verdict)
 
 
 def _request(_id: str, title: str) -> str:
@@ -97,34 +102,33 @@ def _condition(proof_id: str, _title: str) -> str:
 class RequirementShown:
     """A row of the table of requirements: its record, and what the run has shown of it."""
 
-    record: Mapping[str, Any]
-    verdict: str
+    record: RequirementRecord
+    verdict: Outcome
     performed: int
     proven: int
 
 
-def requirements_shown(report: Mapping[str, Any]) -> list[RequirementShown]:
+def requirements_shown(report: Report) -> list[RequirementShown]:
     """The requirements, those that do not hold first."""
-    verdicts = {proof["id"]: proof["verdict"] for proof in report["proofs"]}
-    rows = [_requirement(record, verdicts) for record in report.get("requirements", ())]
-    return sorted(rows, key=lambda row: ("VIOLATED", "UNPROVEN", "PROVEN").index(row.verdict))
+    verdicts = {proof.id: proof.verdict for proof in report.proofs}
+    rows = [_requirement(record, verdicts) for record in report.requirements]
+    return sorted(rows, key=lambda row: row.verdict.rank)
 
 
-def unmet_requirements(report: Mapping[str, Any]) -> list[str]:
+def unmet_requirements(report: Report) -> list[str]:
     """The ids of requirements that the run was to show and that the policy violates, whoever could perform that.
 
-    Where no client of this cluster can perform what violates one, no proof does: it must not pass for that.
+    Where no client of this cluster can send what violates one, no proof shows it: it must not pass for that.
     """
-    planned = {proof["id"] for proof in report["proofs"]} | set(report["notPerformed"])
-    records = report.get("requirements", ())
-    return [record["id"] for record in records if record["violations"] and planned.intersection(record["proofs"])]
+    planned = {proof.id for proof in report.proofs} | set(report.not_performed)
+    return [record.id for record in report.requirements if record.violations and planned.intersection(record.proofs)]
 
 
-def _requirement(record: Mapping[str, Any], verdicts: Mapping[str, str]) -> RequirementShown:
-    found = [verdicts[name] for name in record["proofs"] if name in verdicts]
-    proven = found.count("PROVEN")
-    if record["violations"] or "VIOLATED" in found:
-        verdict = "VIOLATED"
+def _requirement(record: RequirementRecord, verdicts: Mapping[str, Outcome]) -> RequirementShown:
+    found = [verdicts[name] for name in record.proofs if name in verdicts]
+    proven = found.count(Outcome.PROVEN)
+    if record.violations or Outcome.VIOLATED in found:
+        verdict = Outcome.VIOLATED
     else:
-        verdict = "PROVEN" if proven == len(record["proofs"]) > 0 else "UNPROVEN"
+        verdict = Outcome.PROVEN if proven == len(record.proofs) > 0 else Outcome.UNPROVEN
     return RequirementShown(record, verdict, len(found), proven)

@@ -2,57 +2,55 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from auditproof.report.backends import backends_line
 from auditproof.report.ci.troubles import troubles
-from auditproof.report.headline import nothing_shown
+from auditproof.report.headline import COUNTS, nothing_shown
 from auditproof.report.reconciliation import counting_lines
 from auditproof.report.rule_coverage import unmet_requirements
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterator
+
+    from auditproof.report.model import Report
 
 TOLD = 12  # so that a screen of 24 lines holds them and the counts
-COUNTS = {
-    "planned": "planned",
-    "performed": "performed",
-    "proven": "proven",
-    "violated": "VIOLATED",
-    "unproven": "UNPROVEN",
-    "notSupported": "not supported",
-}
 NOTHING = "nothing was shown: everything was left out, as not supported here or skipped"
-_ALWAYS = ("planned", "performed", "proven")
+_ALWAYS, _LOUD = ("planned", "performed", "proven"), ("violated", "unproven")
 
 
-def closing_lines(report: Mapping[str, Any], seconds: float) -> list[str]:
+def closing_lines(report: Report, seconds: float) -> list[str]:
     """The worst of what is not proven, the counts, and how the run ended."""
     wrong = list(_wrong(report))
     if len(wrong) > TOLD:
         wrong = list(_alike(wrong))
     lines = [f"{place}: {reason}" for place, reason in wrong[:TOLD]]
     lines += [f"... and more, for {len(wrong) - TOLD} other reasons"] if len(wrong) > TOLD else []
-    lines += [f"the run {report['ended']}"] if report.get("ended") else []
+    lines += [f"the run {report.ended}"] if report.ended else []
     lines += [NOTHING] if nothing_shown(report) else []
-    lines += report.get("log", {}).get("notSeen", ())
+    lines += report.log.not_seen if report.log else ()
     lines += _sums(report, f" in {seconds:.0f} s")
     if unmet := unmet_requirements(report):
         lines += [f"requirements that do not hold: {', '.join(unmet)}"]
     return [*lines, *counting_lines(report)]
 
 
-def _sums(report: Mapping[str, Any], lasted: str) -> Iterator[str]:
+def _sums(report: Report, lasted: str) -> Iterator[str]:
     """What was planned came to; a run that only tests backends has planned no actions but theirs."""
-    summary, backends = report["summary"], backends_line(report)
-    if summary["planned"] or not backends:
-        counts = ", ".join(f"{summary[key]} {text}" for key, text in COUNTS.items() if summary[key] or key in _ALWAYS)
-        yield f"{report['policy']['path']}: {counts}{lasted}"
+    summary, backends = report.summary, backends_line(report)
+    if summary.planned or not backends:
+        counts = ", ".join(
+            f"{getattr(summary, key)} {text.upper() if key in _LOUD else text}"
+            for key, text in COUNTS.items()
+            if getattr(summary, key) or key in _ALWAYS
+        )
+        yield f"{report.policy.path}: {counts}{lasted}"
     if backends:
-        yield backends if summary["planned"] else backends + lasted
+        yield backends if summary.planned else backends + lasted
 
 
-def _wrong(report: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+def _wrong(report: Report) -> Iterator[tuple[str, str]]:
     """What is not proven, worst first: verdict, place and title; and the first reason."""
     for trouble in troubles(report):
         yield f"{trouble.verdict} {trouble.path}:{trouble.line}: {trouble.title}", trouble.text.partition("\n")[0]

@@ -33,3 +33,8 @@ def _reference(found: re.Match[str]) -> str:
 def row(cells: list[str]) -> str:
     """Return a table row."""
     return "| " + " | ".join(map(markdown, cells)) + " |"
+
+
+def table(header: list[str], rows: list[list[str]], align: str = "---") -> list[str]:
+    """The lines of a table; ``align`` is the second line's cell, ``---:`` for numbers."""
+    return [row(header), row([align] * len(header)), *map(row, rows)]

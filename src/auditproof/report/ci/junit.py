@@ -8,24 +8,28 @@ because it was never performed or a plugin has taken it out, gets one. Pure.
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING, Any
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
 from xml.etree import ElementTree
 
+from auditproof.proof.verdict import Outcome
 from auditproof.report.headline import why_not_performed, worst_first
 from auditproof.report.proof_record import anchor
 from auditproof.text.printable import printable_lines
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping
+    from collections.abc import Iterable, Iterator, Sequence
+
+    from auditproof.report.model import ProofRecord, Report
 
 PLACE = ("file", "line")
 EVIDENCE = "report.html#"  # what the property begins with by which a test case says whose verdict it tells
-_KINDS = {"VIOLATED": "failure", "UNPROVEN": "error", "NOT_SUPPORTED": "skipped"}
+_KINDS = {Outcome.VIOLATED: "failure", Outcome.UNPROVEN: "error", Outcome.NOT_SUPPORTED: "skipped"}
 _COUNTS = {"failures": "failure", "errors": "error", "skipped": "skipped"}
 EMPTY = '<testsuites name="auditproof"><testsuite name="auditproof"/></testsuites>'
 
 
-def told_in_full(text: str, report: Mapping[str, Any]) -> str:
+def told_in_full(text: str, report: Report) -> str:
     """The file that pytest wrote, or EMPTY, with places, and with every verdict of the report.
 
     Raises ParseError where the text is no XML.
@@ -34,19 +38,19 @@ def told_in_full(text: str, report: Mapping[str, Any]) -> str:
     suite = root if root.tag == "testsuite" else root.find("testsuite")
     if suite is None:
         raise ElementTree.ParseError("there is no testsuite in it")
-    known = {anchor(proof["id"]): proof for proof in report["proofs"]}
+    known = {anchor(proof.id): proof for proof in report.proofs}
     told: set[str] = set()
     for case in [case for case in suite.iter("testcase") if "name" not in case.attrib]:
         suite.remove(case)  # of a test during which pytest was ended: it may have passed, for all that it says
     for case in suite.iter("testcase"):
         _place(case)
         proofs = [known[name] for name in _anchors(case) if name in known]
-        told |= {str(proof["id"]) for proof in proofs}
+        told |= {proof.id for proof in proofs}
         if proofs:
             _agree(case, worst_first(proofs)[0])
     cases = {(case.get("classname"), case.get("name")): case for case in suite.iter("testcase")}
     for record in _untold(report, told, every=text == EMPTY):
-        known_case = cases.get(_address(record["id"]))
+        known_case = cases.get(_address(record.id))
         _agree(_new_case(suite, record) if known_case is None else known_case, record)
     _count(suite)
     return '<?xml version="1.0" encoding="utf-8"?>' + ElementTree.tostring(root, encoding="unicode")
@@ -64,9 +68,9 @@ def _anchors(case: ElementTree.Element) -> Iterator[str]:
         yield found.get("value", "").removeprefix(EVIDENCE)
 
 
-def _agree(case: ElementTree.Element, proof: Mapping[str, Any]) -> None:
+def _agree(case: ElementTree.Element, proof: ProofRecord | _Untold) -> None:
     """Let a test case be what the worst of its verdicts is; where it is so already, in pytest's words."""
-    kind = _KINDS.get(proof["verdict"])
+    kind = _KINDS.get(proof.verdict)
     wrong = [*case.findall("failure"), *case.findall("error")]
     if kind in ("failure", "error"):
         for element in wrong:  # a test in Python that is UNPROVEN fails for pytest
@@ -75,29 +79,40 @@ def _agree(case: ElementTree.Element, proof: Mapping[str, Any]) -> None:
         return
     for skipped in case.findall("skipped"):
         case.remove(skipped)
-    reasons = printable_lines("\n".join(proof["reasons"]))
-    said = {"message": f"{proof['verdict']}: {reasons.partition(chr(10))[0]}"}
+    reasons = printable_lines("\n".join(proof.reasons))
+    said = {"message": f"{proof.verdict}: {reasons.partition(chr(10))[0]}"}
     element = ElementTree.SubElement(case, kind, said | ({"type": "pytest.skip"} if kind == "skipped" else {}))
     element.text = reasons
 
 
-def _untold(report: Mapping[str, Any], told: set[str], *, every: bool) -> Iterator[Mapping[str, Any]]:
+@dataclass(frozen=True, slots=True)
+class _Untold:
+    """A verdict that has no test case in the file; without ``place`` (file and line) it was never reached."""
+
+    id: str
+    verdict: Outcome
+    reasons: Sequence[str]
+    place: tuple[str, int] | None = None
+
+
+def _untold(report: Report, told: set[str], *, every: bool) -> Iterator[_Untold]:
     """What the file must have and has not: all that is wrong, and where pytest wrote nothing, everything."""
-    for proof in report["proofs"]:
-        if proof["id"] not in told and (every or proof["verdict"] in ("VIOLATED", "UNPROVEN")):
-            yield proof
-    tests = report.get("backends", {"notPerformed": ()})
-    for name in (*report["notPerformed"], *tests["notPerformed"]):
-        yield {"id": name, "verdict": "UNPROVEN", "reasons": [why_not_performed(report)]}
-    if every:
-        yield from report.get("backends", {}).get("tests", ())
+    for proof in report.proofs:
+        if proof.id not in told and (every or proof.verdict.is_trouble):
+            yield _Untold(proof.id, proof.verdict, proof.reasons, (proof.suite, proof.line))
+    backends = report.backends
+    for name in (*report.not_performed, *(backends.not_performed if backends else ())):
+        yield _Untold(name, Outcome.UNPROVEN, [why_not_performed(report)])
+    for test in backends.tests if backends and every else ():
+        yield _Untold(test.id, test.verdict, [test.reason] if test.reason else [], (test.suite, test.line))
 
 
-def _new_case(suite: ElementTree.Element, record: Mapping[str, Any]) -> ElementTree.Element:
-    place, name = _address(record["id"])
+def _new_case(suite: ElementTree.Element, untold: _Untold) -> ElementTree.Element:
+    place, name = _address(untold.id)
     case = ElementTree.SubElement(suite, "testcase", {"classname": place, "name": name, "time": "0.000"})
-    if "line" in record:
-        case.attrib.update({"file": printable_lines(record["suite"]), "line": str(record["line"])})
+    if untold.place is not None:
+        file, line = untold.place
+        case.attrib.update({"file": printable_lines(file), "line": str(line)})
     return case
 
 

@@ -1,0 +1,68 @@
+"""A run as GitHub Actions shows it: a step summary in Markdown, and annotations. Pure.
+
+Sources: the workflow commands and job summaries of GitHub Actions (packages/core/src of actions/toolkit).
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from auditproof.proof.verdict import Outcome
+from auditproof.report.change import change_rows, change_sentence
+from auditproof.report.ci.troubles import troubles
+from auditproof.report.github_command import github_command
+from auditproof.report.headline import COUNTS, verdict_sentence, verdict_word
+from auditproof.text.markdown import markdown, table
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from auditproof.report.model import Report
+
+MAX_ANNOTATIONS = 10  # GitHub shows no more of a kind in a step
+MAX_ROWS = 25
+_MARKS = {Outcome.PROVEN: "✅", Outcome.VIOLATED: "❌", Outcome.UNPROVEN: "❓"}
+
+
+def step_summary(report: Report) -> str:
+    """The run as Markdown: the sentence, the counts, what the change does, and what is not proven."""
+    version, digest = markdown(report.cluster.kubernetes), markdown(report.policy.sha256)
+    counts = [str(getattr(report.summary, name)) for name in COUNTS]
+    lines = [
+        f"## {_MARKS[verdict_word(report)]} {markdown(verdict_sentence(report))}",
+        "",
+        f"Kubernetes {version}, policy SHA-256 {digest}",
+        "",
+        *table(list(COUNTS.values()), [counts], align="---:"),
+    ]
+    return "\n".join([*lines, *_change_lines(report), *_trouble_lines(report)]) + "\n"
+
+
+def _change_lines(report: Report) -> Iterator[str]:
+    if sentence := change_sentence(report):
+        yield from ("", "### What this change does", "", markdown(sentence))
+    if rows := change_rows(report):
+        cells = [[f"{one.kind}: {one.text}", one.who, one.verbs, f"{one.what} {one.where}"] for one in rows[:MAX_ROWS]]
+        yield from ("", *table(["Change", "Who", "Verbs", "What"], cells))
+        yield from _more(len(rows))
+
+
+def _trouble_lines(report: Report) -> Iterator[str]:
+    if found := troubles(report):
+        cells = [[one.verdict, one.title, f"{one.path}:{one.line}", one.text] for one in found[:MAX_ROWS]]
+        yield from ("", "### Problems", "", *table(["Verdict", "Action", "Place", "Reason"], cells))
+        yield from _more(len(found))
+
+
+def _more(count: int) -> Iterator[str]:
+    if count > MAX_ROWS:
+        yield from ("", f"… and {count - MAX_ROWS} more, in the report.")
+
+
+def workflow_commands(report: Report) -> list[str]:
+    """An annotation for each problem, as many as GitHub shows."""
+    return [
+        github_command("error", one.text or title, file=one.path, line=one.line, title=title)
+        for one in troubles(report)[:MAX_ANNOTATIONS]
+        for title in [f"{one.verdict}: {one.title}"]
+    ]

@@ -1,0 +1,31 @@
+"""The problems of a run as a Code Quality report of GitLab. Pure.
+
+Source: the Code Quality report format of GitLab, a subset of the Code Climate specification.
+"""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING
+
+from auditproof.proof.verdict import Outcome
+from auditproof.report.ci.troubles import troubles
+from auditproof.text.printable import printable, printable_lines
+
+if TYPE_CHECKING:
+    from auditproof.report.model import Report
+
+
+def code_quality(report: Report) -> str:
+    """A JSON list with an issue for each problem."""
+    issues = [
+        {
+            "check_name": f"auditproof/{one.verdict.lower()}",
+            "description": printable_lines(f"{one.verdict}: {one.title}: {one.text}"),
+            "fingerprint": one.fingerprint,
+            "severity": "critical" if one.verdict is Outcome.VIOLATED else "major",
+            "location": {"path": printable(one.path), "lines": {"begin": one.line}},
+        }
+        for one in troubles(report)
+    ]
+    return json.dumps(issues, indent=1) + "\n"

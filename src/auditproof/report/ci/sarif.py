@@ -1,0 +1,34 @@
+"""The problems of a run as SARIF 2.1.0, for code scanning. Pure."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from auditproof.proof.verdict import Outcome
+from auditproof.report.ci.troubles import troubles
+from auditproof.report.sarif_log import location, sarif_log
+from auditproof.text.printable import printable_lines
+
+if TYPE_CHECKING:
+    from auditproof.report.model import Report
+
+_RULES = {
+    Outcome.VIOLATED: "An action is not recorded as expected.",
+    Outcome.UNPROVEN: "What is recorded of an action could not be shown.",
+}
+
+
+def as_sarif(report: Report) -> str:
+    """A log with one run; a result for each problem."""
+    results = [
+        {
+            "ruleId": one.verdict,
+            "level": "error",
+            "message": {"text": printable_lines(f"{one.title}: {one.text}")},
+            "locations": [location(one.path, startLine=one.line)],
+            "partialFingerprints": {"action/v1": one.fingerprint},
+        }
+        for one in troubles(report)
+    ]
+    rules = [{"id": name, "shortDescription": {"text": text}} for name, text in _RULES.items()]
+    return sarif_log(rules, results, {"executionSuccessful": not report.not_performed}) + "\n"

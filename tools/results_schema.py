@@ -1,0 +1,34 @@
+"""Writes src/auditproof/report/results.schema.json out of the models of results.json (``make schema``)."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from pydantic.json_schema import GenerateJsonSchema
+
+from auditproof import content
+from auditproof.report.model import Report
+
+SCHEMA = content.root() / "src/auditproof/report/results.schema.json"
+
+
+class _Untitled(GenerateJsonSchema):
+    """Without a title for each key, which would only repeat it."""
+
+    def field_title_should_be_set(self, schema: Any) -> bool:  # noqa: ARG002 - as the base class has it
+        return False
+
+
+def schema_text() -> str:
+    """The JSON Schema (2020-12) of a report; nothing is forbidden that a later version may add."""
+    schema = Report.model_json_schema(by_alias=True, mode="validation", schema_generator=_Untitled)
+    for definition in schema["$defs"].values():
+        del definition["title"]
+    # A proof that names no policy is judged by the given one.
+    schema["$defs"]["ProofRecord"]["required"].remove("policy")
+    return json.dumps({"$schema": GenerateJsonSchema.schema_dialect, **schema}, indent=1, ensure_ascii=False) + "\n"
+
+
+if __name__ == "__main__":
+    SCHEMA.write_text(schema_text(), encoding="utf-8")
