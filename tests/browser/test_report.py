@@ -106,8 +106,8 @@ REPORTS = {
 SENTENCES = {
     "green": "10 of 10 actions proven: the API server records what the policy says.",
     "violated": "1 action is not recorded as expected: 9 of 10 actions proven.",
-    "unproven": "Nothing can be concluded about 2 actions: 8 of 10 actions proven (1 not supported here).",
-    "crashed": "Nothing can be concluded about 28 actions: 3 of 31 actions proven.",
+    "unproven": "2 actions were inconclusive: 8 of 10 actions proven (1 not supported here).",
+    "crashed": "28 actions were inconclusive: 3 of 31 actions proven.",
 }
 
 
@@ -178,8 +178,8 @@ def test_the_first_screen_tells_the_truth_without_scripts(browser: Browser, writ
     box = heading.bounding_box()
     assert box is not None
     assert box["y"] + box["height"] < 720
-    assert page.locator("main header").get_by_text("What changes against policies/old.yaml").is_visible()
-    assert page.locator("main").get_by_text("What is not proven").count() == (
+    assert page.locator("main header").get_by_text("Compared with policies/old.yaml").is_visible()
+    assert page.locator("main").get_by_text("Problems", exact=True).count() == (
         0 if name == "green" else 2
     )  # the link and the heading
     context.close()

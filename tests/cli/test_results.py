@@ -139,7 +139,7 @@ def test_a_page_that_cannot_be_written_is_told(tmp_path: Path, capsys: pytest.Ca
 def test_a_run_is_the_same_as_itself(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     source = results(tmp_path / "r.json", proof("s::one"), proof("s::two"))
     assert main(["compare", source, source]) == 0
-    assert capsys.readouterr().out == "the same: 2 alike, 0 different, 0 in one run only\n"
+    assert capsys.readouterr().out == "no difference: 2 the same, 0 different, 0 in one run only\n"
 
 
 @pytest.fixture
@@ -164,7 +164,7 @@ def two(tmp_path: Path) -> list[str]:
 def test_two_runs_are_told_apart_the_worst_first(two: list[str], capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["compare", *two]) == 1
     assert capsys.readouterr().out.splitlines() == [
-        "not the same: 2 alike, 2 different, 2 in one run only",
+        "different: 2 the same, 2 different, 2 in one run only",
         "  policy: prod.yaml → new.yaml",
         "  Kubernetes: v1.37.2 → v1.38.0",
         "",
@@ -176,10 +176,10 @@ def test_two_runs_are_told_apart_the_worst_first(two: list[str], capsys: pytest.
         "  first   PROVEN, recorded Metadata at ResponseComplete, by rule 1",
         "  second  PROVEN, recorded Metadata at ResponseComplete, by rule 2",
         "",
-        "only in the first:",
+        "only in the first run:",
         "  s::gone",
         "",
-        "only in the second:",
+        "only in the second run:",
         "  s::new",
     ]
 

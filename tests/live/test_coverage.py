@@ -66,7 +66,7 @@ def test_every_rule_and_condition_is_proven_and_reported(policy: Path, tmp_path:
         assert bool(rule["witnesses"]) != bool(rule["reason"])
     assert sum(len(rule["nearMisses"]) for rule in rules) >= 10
     assert results["summary"]["planned"] == len(proven) == len(results["proofs"])
-    assert "Each rule, proven from both sides" in (tmp_path / "report.html").read_text()
+    assert "Rules: matching and near-miss requests" in (tmp_path / "report.html").read_text()
 
 
 def test_the_whole_space_is_proven_and_a_server_with_another_policy_is_found_out(
@@ -118,7 +118,7 @@ def test_what_a_change_does_is_shown_on_a_server_of_either_policy(policy: Path, 
         "new": "None",
     }
     assert results["summary"]["proven"] == results["summary"]["planned"] == len(proofs)
-    assert "What changes against" in (tmp_path / "out" / "report.html").read_text()
+    assert "Compared with " in (tmp_path / "out" / "report.html").read_text()
 
 
 OURS = """\

@@ -173,7 +173,7 @@ def test_of_many_violations_the_first_are_told_at_once_and_the_worst_at_the_end(
 ) -> None:
     output, _, _ = sabotage
 
-    first, _, rest = output.partition("auditproof: further ones are told at the end")
+    first, _, rest = output.partition("auditproof: more problems are listed at the end")
     assert first.count("\nVIOLATED suites/") == 5, "the first ones are told at once"
     end = rest.partition("= audit proofs =")[2].splitlines()[1:]
     assert all(line.startswith("VIOLATED ") for line in end[:12])

@@ -120,7 +120,7 @@ def test_the_record_has_rates_and_the_rules_places(policy: Policy) -> None:
     assert [row.user for row in record.components] == ["a", "b"]
     assert (record.rules[0].rule, record.rules[0].line, record.rules[0].level) == (0, 5, Level.REQUEST)
     assert record.rules[1].rule is None
-    assert "3.1 events and 50.5 B were recorded per second, which would be 4.36 MB a day" in noise_sentence(
+    assert "3.1 events and 50.5 B were recorded per second: 4.36 MB a day" in noise_sentence(
         report(parts={"noise": record})
     )
     assert daily(record.components[0], record) == "4.32 MB"

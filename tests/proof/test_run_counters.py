@@ -93,9 +93,9 @@ def test_no_run_is_proven_whose_log_is_not_what_was_counted() -> None:
 
 def test_the_lines_tell_the_sum_and_each_that_does_not_agree() -> None:
     assert counting_lines(report()) == []
-    assert counting_lines(report(GOOD, GOOD)) == ["counted by 2 API servers and found in the logs: 20 events"]
+    assert counting_lines(report(GOOD, GOOD)) == ["counters of all 2 API servers match the log (20 events)"]
     assert counting_lines(report(GOOD, SHORT, OPEN)) == [
-        "counted by 1 of 3 API servers and found in the logs: 10 events",
+        "counters of 1 of 3 API servers match the log (10 events)",
         "policy.yaml: the log holds 1 fewer events than the server counted",
         "policy.yaml: could not be counted: no answer",
     ]

@@ -351,7 +351,7 @@ def test_what_was_not_selected_is_said(project: pytest.Pytester) -> None:
 
     agree(run, PROVEN, code=0)
     assert run.report["deselected"] == 1
-    assert "1 of 1 actions proven, 1 more was not selected" in run.page
+    assert "1 of 1 actions proven: the API server records what the policy says. 1 more was not selected." in run.page
 
 
 @pytest.mark.parametrize("plugin", ["html", "junitxml", "terminal", "skipping"])

@@ -122,12 +122,12 @@ def test_a_token_in_a_path_or_a_reason_does_not_reach_the_report() -> None:
     [
         ([proof("a")], (), "PROVEN", "1 of 1 actions proven: the API server records what the policy says."),
         ([proof("a", "VIOLATED"), proof("b")], (), "VIOLATED", "1 action is not recorded as expected: 1 of 2"),
-        ([proof("a")], ("b",), "UNPROVEN", "Nothing can be concluded about 1 action: 1 of 2 actions proven."),
+        ([proof("a")], ("b",), "UNPROVEN", "1 action was inconclusive: 1 of 2 actions proven."),
         (
             [proof("a", "NOT_SUPPORTED")],
             (),
             "UNPROVEN",
-            "Nothing was shown: the only action was left out, as",
+            "Nothing was shown: the only action was skipped or not supported here.",
         ),
         ([], ("a",), "UNPROVEN", "0 of 1 actions proven"),
         ([proof("a", policy=OTHER)], (), "PROVEN", "none of them judged by prod.yaml: nothing is shown about that"),
@@ -308,9 +308,7 @@ def test_what_a_change_does_is_told_with_the_proofs_on_both_servers() -> None:
     assert row.old is not None
     assert row.new is not None
     assert [row.old.id, row.new.id] == ["old.yaml::change-01", "new.yaml::change-01"]
-    said = (
-        "What changes against old.yaml? Stops being recorded: all verbs of every resource by alice; all verbs of every"
-    )
+    said = "Compared with old.yaml, this policy no longer records all verbs of every resource by alice; all verbs of"
     assert change_sentence(found).startswith(said)
     assert change_sentence(found) in page
     assert page.count("<strong>after</strong>: no event") == 1
@@ -320,7 +318,7 @@ def test_a_change_that_no_server_has_shown_says_so() -> None:
     old, new = policy_of("old.yaml", "- level: Metadata\n"), policy_of("new.yaml", "- level: Request\n")
     found = report(proof("a"), parts={"change": change_record(diff(old, new, load_served("1.37")))})
     assert all(row.old is None and row.new is None for row in change_rows(found))
-    assert "not shown on a server: not performed" in report_page(found)
+    assert "not tested on a server: not performed" in report_page(found)
 
 
 def test_a_base_that_records_the_same_is_told_to() -> None:
@@ -358,7 +356,7 @@ def test_a_requirement_that_is_violated_passes_nowhere_even_if_nobody_can_perfor
     made = report(proof("s::a", "NOT_SUPPORTED"), proof("s::b"), parts=parts)
 
     assert verdict_word(made) == "VIOLATED"
-    assert "does not do what is required (one)" in verdict_sentence(made)
+    assert "violates requirements (one)" in verdict_sentence(made)
     assert "&lt;everybody&gt;: get: pods" in report_page(made)
 
 
@@ -394,7 +392,7 @@ def test_the_end_of_three_hundred_failures_fits_on_a_screen() -> None:
     assert lines[0] == "VIOLATED prod.yaml:2: Title of p000, and 199 more: the reason"
     assert lines[1] == "VIOLATED prod.yaml:2: Title of q000: reason 0"
     assert lines[-3:] == [
-        "... and more, for 89 other reasons", "the run was interrupted",
+        "... and 89 more reasons", "the run was interrupted",
         "prod.yaml: 300 planned, 300 performed, 0 proven, 300 VIOLATED in 12 s",
     ]  # fmt: skip
 
@@ -414,10 +412,12 @@ def test_a_change_is_said_to_do_what_it_says_only_where_servers_have_shown_all_o
     ids = [name for change in record.changes for name in (change.proofs.old, change.proofs.new)]
     every = [proof(name) for name in ids]
 
-    assert verdict_sentence(report(*every, parts={"change": record})).startswith("The change to prod.yaml does what")
-    assert "does what it says" not in verdict_sentence(report(*every[1:], parts={"change": record}))
+    assert verdict_sentence(report(*every, parts={"change": record})).startswith(
+        "The change to prod.yaml behaves as computed"
+    )
+    assert "behaves as computed" not in verdict_sentence(report(*every[1:], parts={"change": record}))
     worse = proof(ids[0], "NOT_SUPPORTED")
-    assert "does what it says" not in verdict_sentence(report(worse, *every[1:], parts={"change": record}))
+    assert "behaves as computed" not in verdict_sentence(report(worse, *every[1:], parts={"change": record}))
 
 
 def test_junit_has_places_as_attributes_where_they_are_properties() -> None:

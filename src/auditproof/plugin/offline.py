@@ -98,7 +98,7 @@ class _Reading:
 
     def _hold(self, requirement: Requirement, event: AuditEvent, attributes: Attributes) -> None:
         bound, found = requirement.bound, self._found.setdefault(requirement.id, [])
-        wrong = "" if bound.allows(event.level) else f"recorded at {event.level}, required is {bound}: {event.audit_id}"
+        wrong = "" if bound.allows(event.level) else f"recorded at {event.level} (required: {bound}): {event.audit_id}"
         if not found or (wrong and len(found) < KEPT):
             found.append((event, attributes, wrong))
 

@@ -148,7 +148,7 @@ class Reporting:
             reason = redact_text(record.reasons[0] if record.reasons else "")
             self._say(printable(f"{record.verdict} {record.id}: {reason}"))
             if self._told == TOLD_AT_ONCE:
-                self._say("auditproof: further ones are told at the end")
+                self._say("auditproof: more problems are listed at the end")
 
     @pytest.hookimpl(wrapper=True, tryfirst=True)
     def pytest_sessionfinish(self, session: pytest.Session) -> Generator[None, object, object]:

@@ -1,4 +1,4 @@
-"""What the given policy records when nobody acts, for the report: the key ``noise`` of results.json, and its tables."""
+"""The background volume of the given policy: the section ``noise`` of the report."""
 
 from __future__ import annotations
 
@@ -42,15 +42,15 @@ def _rule(index: int | None, policy: Policy) -> dict[str, Any]:
 
 
 def noise_sentence(report: Report) -> str:
-    """What the policy costs at rest, in a sentence; empty where the run has not measured it."""
+    """The background volume in a sentence; empty where the run has not measured it."""
     noise = report.noise
     if not noise:
         return ""
     if not noise.events:
-        return "Beside the actions of this run nothing was recorded by this policy."
+        return "Besides the requests of this run, nothing was recorded."
     return (
-        f"Beside the actions of this run, {noise.events_per_second:.2g} events and "
-        f"{_size(noise.bytes / noise.seconds)} were recorded per second, which would be {daily(noise, noise)} a day."
+        f"Besides the requests of this run, {noise.events_per_second:.2g} events and "
+        f"{_size(noise.bytes / noise.seconds)} were recorded per second: {daily(noise, noise)} a day."
     )
 
 

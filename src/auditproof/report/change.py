@@ -1,4 +1,4 @@
-"""What a change of the policy does: the differences from the base policy, each shown on a server of either."""
+"""What a change of the policy does: the differences from the base policy, each tested on two servers."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from auditproof.analysis.diff import to_record
+from auditproof.analysis.diff.change import Kind
 from auditproof.proof.verdict import Outcome
 from auditproof.report.model import ChangeRecord
 
@@ -60,7 +61,7 @@ def _row(change: ChangeRow, proofs: Mapping[str, ProofRecord]) -> ChangeShown:
         text=change.text,
         who=change.who + (" (by a forged credential)" if change.forged else ""),
         verbs=change.verbs_text,
-        what=change.what + ("" if change.served else " (answered 404 or 405)"),
+        what=change.what + ("" if change.served else " (response 404 or 405)"),
         where="; ".join(filter(None, [change.where, *change.odd])),
         rules=f"{_rules(pair.old for pair in change.rules)} → {_rules(pair.new for pair in change.rules)}",
         asked=f"{witness.method} {witness.uri}" if witness.uri else "",
@@ -74,11 +75,21 @@ def _rules(rules: Iterable[RuleRef | None]) -> str:
     return ", ".join(dict.fromkeys(f"{rule.rule + 1} (line {rule.line})" if rule else "no rule" for rule in rules))
 
 
-NAMED = 3  # kinds of request that the sentence names, of each kind of change
+NAMED = 3  # kinds of requests that the sentence names, for each kind of change
+LONGEST = 400  # characters of a sentence that names them; a longer one counts them instead
+_VERBS = {
+    Kind.STOPS: "no longer records",
+    Kind.LOSES_BODIES: "records fewer bodies of",
+    Kind.STARTS_BODIES: "records more bodies of",
+    Kind.LOSES_STAGES: "records fewer stages of",
+    Kind.STARTS: "newly records",
+    Kind.GAINS_STAGES: "records more stages of",
+    Kind.MANAGED_FIELDS: "changes managedFields in bodies of",
+}
 
 
 def change_sentence(report: Report) -> str:
-    """What the change does, in a sentence; empty without a base policy."""
+    """What the change does, in a few words; empty without a base policy."""
     change = report.change
     if change is None:
         return ""
@@ -87,8 +98,19 @@ def change_sentence(report: Report) -> str:
         kinds.setdefault(row.kind, []).append(_kind_of_request(row))
     if not kinds:
         return f"Nothing is recorded differently from {change.old.path}."
-    told = " ".join(f"{kind.capitalize()}: {_named(requests)}." for kind, requests in kinds.items())
-    return f"What changes against {change.old.path}? {told}"
+    begin = f"Compared with {change.old.path}, this policy "
+    named = begin + ". It ".join(f"{_verb(kind)} {_named(requests)}" for kind, requests in kinds.items()) + "."
+    if len(named) <= LONGEST:
+        return named
+    return begin + ", ".join(f"{_verb(kind)} {_counted(len(requests))}" for kind, requests in kinds.items()) + "."
+
+
+def _verb(kind: str) -> str:
+    return _VERBS[Kind(kind)] if kind in set(Kind) else f"({kind})"
+
+
+def _counted(requests: int) -> str:
+    return "1 kind of request" if requests == 1 else f"{requests} kinds of requests"
 
 
 def _kind_of_request(row: ChangeRow) -> str:

@@ -1,4 +1,4 @@
-"""Two runs held against each other: what is proven of one and not of the other, and what was recorded differently."""
+"""Compares two runs: different verdicts, different recordings, and actions of one run only."""
 
 from __future__ import annotations
 
@@ -88,7 +88,7 @@ def _name(proof_id: str, own: str) -> str:
 
 def _seen(proof: ProofRecord) -> Seen:
     rule, observed = proof.expected.rule, proof.observed
-    level = "nothing: it was not performed" if observed.level is None else str(observed.level)
+    level = "nothing (not performed)" if observed.level is None else str(observed.level)
     return Seen(proof.verdict, level, observed.stages, 0 if rule is None else rule + 1)
 
 
@@ -135,15 +135,15 @@ def render_text(comparison: Comparison) -> str:
     for item in comparison.differing:
         lines += [f"\n{item.id}  {item.title}", f"  first   {item.first}", f"  second  {item.second}"]
     for which, names in (("first", comparison.only_first), ("second", comparison.only_second)):
-        lines += [f"\nonly in the {which}:", *(f"  {name}" for name in names)] if names else []
+        lines += [f"\nonly in the {which} run:", *(f"  {name}" for name in names)] if names else []
     return "\n".join(lines) + "\n"
 
 
 def headline(comparison: Comparison) -> str:
     """The comparison in a line."""
     single = len(comparison.only_first) + len(comparison.only_second)
-    counts = f"{comparison.alike} alike, {len(comparison.differing)} different, {single} in one run only"
-    return f"{'the same' if comparison.same else 'not the same'}: {counts}"
+    counts = f"{comparison.alike} the same, {len(comparison.differing)} different, {single} in one run only"
+    return f"{'no difference' if comparison.same else 'different'}: {counts}"
 
 
 def render_markdown(comparison: Comparison) -> str:
@@ -154,5 +154,5 @@ def render_markdown(comparison: Comparison) -> str:
         cells = [[f"{item.title} ({item.id})", str(item.first), str(item.second)] for item in comparison.differing]
         lines += ["", *table(["Action", "First", "Second"], cells)]
     for which, names in (("first", comparison.only_first), ("second", comparison.only_second)):
-        lines += ["", f"Only in the {which}:", "", *(f"- {markdown(name)}" for name in names)] if names else []
+        lines += ["", f"Only in the {which} run:", "", *(f"- {markdown(name)}" for name in names)] if names else []
     return "\n".join(lines) + "\n"

@@ -56,8 +56,7 @@ def nothing_shown(report: Report) -> bool:
 
 def why_not_performed(report: Report) -> str:
     """Why something that was planned has no record of its own."""
-    how = f"the run {report.ended}" if report.ended else "nothing was reported of it"
-    return f"it was planned and not performed: {how}"
+    return "not run: " + (f"the run {report.ended}" if report.ended else "no result was reported")
 
 
 def verdict_word(report: Report) -> Outcome:
@@ -77,12 +76,16 @@ def verdict_word(report: Report) -> Outcome:
 
 
 def verdict_sentence(report: Report) -> str:
-    """The verdict in words, for somebody in a hurry: never more about the policy than its own actions show."""
+    """The verdict in a few sentences that say no more about the policy than its own actions show."""
     about = _sentence(report)
     if doubt := report.cluster.not_running:
         about = f"{doubt[0].upper()}{doubt[1:]}. {about}"
     if report.ended:
         about = f"The run {report.ended.partition(':')[0]}. {about}"
+    if report.deselected:
+        about += (
+            " 1 more was not selected." if report.deselected == 1 else f" {report.deselected} more were not selected."
+        )
     if report.sabotage:
         return f"Sabotage run, on policies broken on purpose: {about}"
     return about
@@ -92,9 +95,9 @@ def _sentence(report: Report) -> str:
     summary, path = report.summary, report.policy.path
     planned, proven = summary.planned, summary.proven
     supported = f" ({summary.not_supported} not supported here)" if summary.not_supported else ""
-    counts = f"{proven} of {planned} actions proven{supported}{_not_selected(report.deselected)}"
+    counts = f"{proven} of {planned} actions proven{supported}"
     if nothing_shown(report):
-        return f"Nothing was shown: {_all_of(planned)} left out, as not supported here or skipped."
+        return f"Nothing was shown: {_all_of(planned)} skipped or not supported here."
     if backend_troubles(report) or (report.backends and not planned):
         return f"{backends_line(report).capitalize()}."
     if report.log:
@@ -103,16 +106,16 @@ def _sentence(report: Report) -> str:
         many = "1 action is" if summary.violated == 1 else f"{summary.violated} actions are"
         return f"{many} not recorded as expected: {counts}."
     if unmet := unmet_requirements(report):
-        return f"The policy does not do what is required ({', '.join(unmet)}): {counts}."
+        return f"The policy violates requirements ({', '.join(unmet)}): {counts}."
     if wrong := miscounted(report):
-        return f"Nothing can be concluded: {wrong[0].reason} ({wrong[0].policy}). {counts}."
+        return f"Inconclusive: {wrong[0].reason} ({wrong[0].policy}). {counts}."
     if summary.unproven or not proven:
-        return f"Nothing can be concluded about {_actions(planned - proven)}: {counts}."
+        return f"{_inconclusive(planned - proven)}: {counts}."
     own = sum(1 for proof in judged_by_given(report) if proof.verdict is Outcome.PROVEN)
     if not own:
         return f"{counts}, none of them judged by {path}: nothing is shown about that policy."
     if change_is_shown(report):
-        return f"The change to {path} does what it says: {counts}, {own} of them judged by it."
+        return f"The change to {path} behaves as computed: {counts}, {own} of them judged by it."
     judged = "" if own == planned else f", {own} of them judged by {path}"
     return f"{counts}{judged}: the API server records what the policy says."
 
@@ -124,22 +127,18 @@ def _of_a_log(report: Report, log: LogRecord) -> str:
     if summary.violated:
         return f"{summary.violated} kinds of recorded requests are not as {report.policy.path} decides: {what}."
     if unmet := unmet_requirements(report):
-        return f"The policy does not do what is required ({', '.join(unmet)}): {what}."
+        return f"The policy violates requirements ({', '.join(unmet)}): {what}."
     if summary.unproven or not summary.proven:
-        return f"Nothing can be concluded about {summary.unproven} kinds: {what}."
+        return f"{summary.unproven} kinds were inconclusive: {what}."
     return f"{what} are all as {report.policy.path} decides. What is not recorded is not shown."
-
-
-def _not_selected(count: int) -> str:
-    return "" if not count else ", 1 more was not selected" if count == 1 else f", {count} more were not selected"
 
 
 def _all_of(count: int) -> str:
     return "the only action was" if count == 1 else f"all {count} actions were" if count else "all tests were"
 
 
-def _actions(count: int) -> str:
-    return "1 action" if count == 1 else f"{count} actions"
+def _inconclusive(count: int) -> str:
+    return "1 action was inconclusive" if count == 1 else f"{count} actions were inconclusive"
 
 
 def run_time(report: Report) -> str:

@@ -1,4 +1,4 @@
-"""What recorded events come to, as records of a report: a kind of requests, a requirement or a file is a proof."""
+"""An offline log as records of a report: each kind of requests, requirement and file is a proof."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ _NO_ATTRIBUTES = Attributes(user=None, verb="")
 def kind_record(kind: Kind, suite: str, policy: Policy) -> ProofRecord:
     """Requests of one kind: all that are recorded otherwise than the policy decides, or that none is."""
     wrong = [f"{count} times: {text}" if count > 1 else text for text, count in kind.wrong.most_common(SHOWN)]
-    open_ones = kind.incomplete[:SHOWN] or ([] if kind.complete else ["no request of this kind stands there complete"])
+    open_ones = kind.incomplete[:SHOWN] or ([] if kind.complete else ["no request of this kind is complete in the log"])
     verdict = Outcome.VIOLATED if wrong else Outcome.UNPROVEN if open_ones else Outcome.PROVEN
     users = f"{len(kind.users)} users" if len(kind.users) > 1 else next(iter(kind.users), "") or "nobody"
     requests = "1 request" if kind.requests == 1 else f"{kind.requests} requests"
@@ -102,17 +102,17 @@ def log_record(files: Sequence[ForeignFile], judgement: Judgement, policy: Polic
 
 def _not_seen(files: Sequence[ForeignFile], judgement: Judgement, policy: Policy, lines: Sequence[int]) -> list[str]:
     excluded = sum(rule.level is Level.NONE for rule in policy.rules)
-    told = [
-        "What is excluded, or was lost, leaves no event: that something is not recorded is not shown by any log"
+    notes = [
+        "Excluded and lost requests leave no event: no log can show that something is not recorded"
         + (f" (rules that exclude: {excluded})" if excluded else ""),
     ]
     if lines:
-        told.append(f"Nothing was recorded by the rules of the lines {', '.join(map(str, lines))}: nobody met them")
+        notes.append(f"Rules without any event: lines {', '.join(map(str, lines))}")
     if invalid := sum(file.invalid_lines for file in files):
-        told.append(f"{invalid} lines are no events, and may be any")
+        notes.append(f"{invalid} lines are not valid events")
     if judgement.truncated:
-        told.append(f"{judgement.truncated} events were truncated: their bodies are not there")
-    return told
+        notes.append(f"{judgement.truncated} events were truncated and lack their bodies")
+    return notes
 
 
 def _record(

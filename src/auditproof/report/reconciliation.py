@@ -1,4 +1,4 @@
-"""What the servers counted, for the report: the key ``counting`` of results.json, and its sentence."""
+"""What the servers counted: the section ``counting`` of the report, and its lines."""
 
 from __future__ import annotations
 
@@ -35,14 +35,17 @@ def miscounted(report: Report) -> list[ServerCount]:
 
 
 def counting_lines(report: Report) -> list[str]:
-    """What all servers come to, and each whose counters and log do not agree; nothing where nothing was counted."""
+    """How many servers' counters match the log, then each that does not; empty where nothing was counted."""
     entries = report.counting
     holding = [entry for entry in entries if entry.holds]
     if not entries:
         return []
     events = sum(entry.lines for entry in holding)
-    servers = "1 API server" if len(entries) == 1 else f"{len(entries)} API servers"
-    agree = "" if len(holding) == len(entries) else f"{len(holding)} of "
-    total = f"counted by {agree}{servers} and found in the logs: {events} events"
+    servers = f"of {len(holding)} of {len(entries)} API servers" if len(entries) > 1 else "of the API server"
+    if len(holding) == len(entries) > 1:
+        servers = f"of all {len(entries)} API servers"
+    if not holding:
+        return [f"{entry.policy}: {entry.reason}" for entry in entries]
+    total = f"counters {servers} match the log ({events} events)"
     others = [entry for entry in entries if not entry.holds]
     return [total, *(f"{entry.policy}: {entry.reason}" for entry in others)]

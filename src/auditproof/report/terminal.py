@@ -1,4 +1,4 @@
-"""What a terminal tells at the end of a run: no more than a screen holds, and where the rest is."""
+"""The end of a run on a terminal: no more lines than a screen holds."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from auditproof.report.model import Report
 
 TOLD = 12  # so that a screen of 24 lines holds them and the counts
-NOTHING = "nothing was shown: everything was left out, as not supported here or skipped"
+NOTHING = "nothing was shown: everything was skipped or is not supported here"
 _ALWAYS, _LOUD = ("planned", "performed", "proven"), ("violated", "unproven")
 
 
@@ -26,18 +26,18 @@ def closing_lines(report: Report, seconds: float) -> list[str]:
     if len(wrong) > TOLD:
         wrong = list(_alike(wrong))
     lines = [f"{place}: {reason}" for place, reason in wrong[:TOLD]]
-    lines += [f"... and more, for {len(wrong) - TOLD} other reasons"] if len(wrong) > TOLD else []
+    lines += [f"... and {len(wrong) - TOLD} more reasons"] if len(wrong) > TOLD else []
     lines += [f"the run {report.ended}"] if report.ended else []
     lines += [NOTHING] if nothing_shown(report) else []
     lines += report.log.not_seen if report.log else ()
     lines += _sums(report, f" in {seconds:.0f} s")
     if unmet := unmet_requirements(report):
-        lines += [f"requirements that do not hold: {', '.join(unmet)}"]
+        lines += [f"violated requirements: {', '.join(unmet)}"]
     return [*lines, *counting_lines(report)]
 
 
 def _sums(report: Report, lasted: str) -> Iterator[str]:
-    """What was planned came to; a run that only tests backends has planned no actions but theirs."""
+    """The counts; a run that only tests backends has no actions but theirs."""
     summary, backends = report.summary, backends_line(report)
     if summary.planned or not backends:
         counts = ", ".join(

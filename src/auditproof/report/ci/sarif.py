@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 _RULES = {
     Outcome.VIOLATED: "An action is not recorded as expected.",
-    Outcome.UNPROVEN: "What is recorded of an action could not be shown.",
+    Outcome.UNPROVEN: "What was recorded for an action could not be determined.",
 }
 
 
