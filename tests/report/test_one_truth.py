@@ -219,7 +219,7 @@ def test_what_is_left_out_on_purpose_is_not_supported_and_alone_no_pass(project:
     assert run.junit == {"test_x": NOT_SUPPORTED}
     assert run.reasons == ["skipped: no time"]
     assert "Nothing was shown" in run.page
-    assert "nothing was shown: everything was left out" in run.terminal
+    assert "nothing was shown: everything was skipped" in run.terminal
 
 
 def test_a_whole_file_that_is_skipped_is_told(project: pytest.Pytester) -> None:
