@@ -25,8 +25,8 @@ def schema_text() -> str:
     schema = Report.model_json_schema(by_alias=True, mode="validation", schema_generator=_Untitled)
     for definition in schema["$defs"].values():
         del definition["title"]
-        if "description" in definition:  # the docstring of a class: what it is, without its examples
-            definition["description"] = definition["description"].partition("\n\n")[0]
+        if "enum" in definition:  # its docstring belongs to another room
+            definition.pop("description", None)
     # A proof that names no policy is judged by the given one.
     schema["$defs"]["ProofRecord"]["required"].remove("policy")
     return json.dumps({"$schema": GenerateJsonSchema.schema_dialect, **schema}, indent=1, ensure_ascii=False) + "\n"
