@@ -96,7 +96,7 @@ def test_every_kind_of_slip_is_tried() -> None:
         "omitStages of the policy: ResponseComplete",
     ):
         assert text in texts
-    assert not any(text.startswith("moved behind rule 2") for text in texts)  # nothing comes of that
+    assert not any(text.startswith("moved after rule 2") for text in texts)  # it changes nothing
 
 
 def test_a_case_notices_what_it_states() -> None:
