@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
     import pytest
 
+WORKER_KEY = "auditproof"  # of what the controller hands to its workers
 CASE_FILE = ".audit.yaml"  # what the name of a case file ends with
 _SEPARATED = {Kind.LINES: "; several: one per line", Kind.LIST: "; several: separated by commas"}
 

@@ -28,9 +28,8 @@ if TYPE_CHECKING:
 OPEN: pytest.StashKey[tuple[Bench, Pipe]] = pytest.StashKey()
 
 
-@pytest.fixture
-def start_pipe(request: pytest.FixtureRequest) -> Iterator[Callable[[], Pipe]]:
-    """Starts the pipe when the test wants it: for servers that must not come up. Raises ClusterError then."""
+def pipes_of(request: pytest.FixtureRequest) -> Iterator[Callable[[], Pipe]]:
+    """The value of the fixture ``start_pipe``, until the test has ended."""
     session = request.config.stash[SESSION]
     if session.options.profile.provider != "embedded":
         pytest.skip("not supported: only the embedded cluster gives an API server to each test")
@@ -39,12 +38,6 @@ def start_pipe(request: pytest.FixtureRequest) -> Iterator[Callable[[], Pipe]]:
         request.config.stash[OPEN][1].stage.restore()
     else:
         close_pipe(request.config)
-
-
-@pytest.fixture
-def pipe(start_pipe: Callable[[], Pipe]) -> Pipe:
-    """An API server with the flags of ``@pytest.mark.audit_server(...)``."""
-    return start_pipe()
 
 
 def _open(session: AuditSession, node: pytest.Item) -> Pipe:

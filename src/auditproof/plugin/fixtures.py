@@ -1,4 +1,4 @@
-"""The fixtures for Python tests: ``audit_policy`` names the policy, ``audit`` lets an identity act and proves it."""
+"""What the fixtures for Python tests do: ``audit`` lets an identity act and proves it. ``entry`` declares them."""
 
 from __future__ import annotations
 
@@ -154,30 +154,19 @@ def origin_of(node: pytest.Item) -> Origin:
     return Origin(node.nodeid, doc.strip().splitlines()[0], node.location[0], (node.location[1] or 0) + 1, "", None)
 
 
-@pytest.fixture(scope="session")
-def audit_policy(pytestconfig: pytest.Config) -> Path:
-    """The policy under proof; override it in a conftest.py to choose another one for the tests below it."""
-    return pytestconfig.stash[SESSION].given_policy()
+def given_policy(config: pytest.Config) -> Path:
+    """The value of the fixture ``audit_policy``."""
+    return config.stash[SESSION].given_policy()
 
 
-@pytest.fixture
-def audit(request: pytest.FixtureRequest, audit_policy: Path) -> Audit:
-    """Lets identities act on a cluster that runs the policy: ``audit(identity, action)``.
-
-    ``@pytest.mark.audit_policy("path", sabotage="path")`` (relative to the test's file) chooses the policy of a test,
-    ``@pytest.mark.audit_server(audit_log={...}, flags={...}, sabotage={"audit_log": ..., "flags": ...})`` the flags of
-    its API server; a flag that is None is taken away. ``sabotage`` is what a run with --audit-sabotage takes instead.
-    """
-    wanted = replace(marked(request.node), policy=marked(request.node).policy or audit_policy)
-    return _audit(request, wanted)
+def audit_of(request: pytest.FixtureRequest, policy: Path) -> Audit:
+    """The value of the fixture ``audit``."""
+    wanted = marked(request.node)
+    return _audit(request, replace(wanted, policy=wanted.policy or policy))
 
 
-@pytest.fixture
-def audit_beside(request: pytest.FixtureRequest) -> Callable[[str], Audit]:
-    """As ``audit``, on another API server with objects of its own: ``audit_beside("path")``, the path of its policy.
-
-    It runs this policy in a sabotage run as well.
-    """
+def audit_beside_of(request: pytest.FixtureRequest) -> Callable[[str], Audit]:
+    """The value of the fixture ``audit_beside``."""
     session = request.config.stash[SESSION]
     _skip(request.node, sorted({Capability.AGGREGATES} - session.provider.capabilities))
     return lambda path: _audit(request, Wanted(policy=(request.path.parent / path).resolve()))

@@ -1,4 +1,6 @@
-"""The pytest hooks: when things happen. What happens stands in options, collect, proving and reporting.
+"""The pytest hooks of a run that concerns auditproof, loaded by ``entry``: when things happen.
+
+What happens is in options, collect, proving and reporting.
 
 Nothing is started at collection, and nothing at all in a project that has no case file and gives no option of ours.
 The controller owns the run directory; workers join it, and only the controller ends it.
@@ -16,7 +18,7 @@ from auditproof.errors import AuditproofError
 from auditproof.plugin import collect, options
 from auditproof.plugin import generated as witnesses
 from auditproof.plugin import offline as recordings
-from auditproof.plugin.asked import add_options, asked_for, distributes, has_case_file, is_worker
+from auditproof.plugin.asked import WORKER_KEY, asked_for, distributes, has_case_file, is_worker
 from auditproof.plugin.backend_fixtures import close_pipe
 from auditproof.plugin.backend_records import backend_fields, is_pipe
 from auditproof.plugin.benches import Batching, Wanted
@@ -25,7 +27,6 @@ from auditproof.plugin.failures import shows_nothing
 from auditproof.plugin.fixtures import marked
 from auditproof.plugin.item_records import story_of
 from auditproof.plugin.item_result import ItemResult, ItemResultTransport, attach
-from auditproof.plugin.markers import MARKERS
 from auditproof.plugin.planning import collection_of, leave_plan, read_plan
 from auditproof.plugin.proving import SESSION, AuditSession
 from auditproof.plugin.redaction import hide_secrets, hide_variables
@@ -39,26 +40,11 @@ if TYPE_CHECKING:
     from auditproof.plugin.reporting import Reporting
 
 REPORTING: pytest.StashKey[Reporting] = pytest.StashKey()
-WORKER_KEY = "auditproof"
-
-
-def pytest_addoption(parser: pytest.Parser) -> None:
-    """Declare the options."""
-    add_options(parser)
-
-
-@pytest.hookimpl(tryfirst=True)
-def pytest_cmdline_main(config: pytest.Config) -> None:
-    """Let xdist hand out whole files, so that a file's cases are fenced together; --dist still has the last word."""
-    if getattr(config.option, "numprocesses", None) and config.option.dist == "no":
-        config.option.dist = "loadfile"
 
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_configure(config: pytest.Config) -> None:
     """Read the options where any is given, so that what is wrong is said before anything runs."""
-    for marker in MARKERS:
-        config.addinivalue_line("markers", marker)
     config.pluginmanager.register(ItemResultTransport(), "auditproof-item-result")
     if is_worker(config):
         _join(config)

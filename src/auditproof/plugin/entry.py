@@ -1,0 +1,130 @@
+"""What every pytest process in the installation loads: options, marks and fixtures, and when to load the rest.
+
+The rest is the plugin ``hooks``. It is loaded as soon as the run concerns auditproof: an option is given, a case file
+is collected, or a test takes one of the fixtures. Until then, nothing is imported but pytest and the standard library.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from auditproof.plugin.asked import (
+    CASE_FILE,
+    WORKER_KEY,
+    add_options,
+    asked_for,
+    distributes,
+    has_case_file,
+    is_worker,
+)
+from auditproof.plugin.markers import MARKERS
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from pathlib import Path
+
+    from auditproof.plugin.fixtures import Audit
+    from auditproof.plugin.pipe import Pipe
+
+HOOKS = "auditproof-hooks"
+FIXTURES = frozenset({"audit", "audit_beside", "audit_policy", "pipe", "start_pipe"})
+
+
+def load(config: pytest.Config) -> None:
+    """Load the other hooks, unless they are; their pytest_configure is called at once."""
+    if not config.pluginmanager.has_plugin(HOOKS):
+        from auditproof.plugin import hooks
+
+        config.pluginmanager.register(hooks, HOOKS)
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Declare the options."""
+    add_options(parser)
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_cmdline_main(config: pytest.Config) -> None:
+    """Let xdist distribute whole files, so that a file's cases share a fence; an explicit --dist wins."""
+    if getattr(config.option, "numprocesses", None) and config.option.dist == "no":
+        config.option.dist = "loadfile"
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_configure(config: pytest.Config) -> None:
+    """Load the hooks if an option is given, so that a wrong one is reported before anything runs.
+
+    A controller does not collect: it needs the hooks if its workers will find a case file.
+    """
+    for marker in MARKERS:
+        config.addinivalue_line("markers", marker)
+    if is_worker(config):
+        concerned = WORKER_KEY in config.workerinput  # type: ignore[attr-defined]
+    else:
+        concerned = asked_for(config) or (distributes(config) and has_case_file(config))
+    if concerned:
+        load(config)
+
+
+def pytest_collect_file(file_path: Path, parent: pytest.Collector) -> pytest.Collector | None:
+    """Collect the first case file, if the hooks are not loaded: they were not there when this call began."""
+    if not file_path.name.endswith(CASE_FILE) or parent.config.pluginmanager.has_plugin(HOOKS):
+        return None
+    load(parent.config)
+    from auditproof.plugin.collect import collect_file
+
+    return collect_file(file_path, parent)
+
+
+def pytest_itemcollected(item: pytest.Item) -> None:
+    """Load the hooks for a test that takes one of the fixtures."""
+    if not FIXTURES.isdisjoint(getattr(item, "fixturenames", ())):
+        load(item.config)
+
+
+@pytest.fixture(scope="session")
+def audit_policy(pytestconfig: pytest.Config) -> Path:
+    """The path of the policy to test; override it in a conftest.py to choose another one for the tests below it."""
+    from auditproof.plugin.fixtures import given_policy
+
+    return given_policy(pytestconfig)
+
+
+@pytest.fixture
+def audit(request: pytest.FixtureRequest, audit_policy: Path) -> Audit:
+    """Sends requests to an API server with the policy, and checks what it records: ``audit(identity, action)``.
+
+    ``@pytest.mark.audit_policy("path", sabotage="path")`` (relative to the test's file) chooses the policy of a test,
+    ``@pytest.mark.audit_server(audit_log={...}, flags={...}, sabotage={"audit_log": ..., "flags": ...})`` the flags of
+    its API server; the value None removes a flag. A run with --audit-sabotage uses ``sabotage`` instead.
+    """
+    from auditproof.plugin.fixtures import audit_of
+
+    return audit_of(request, audit_policy)
+
+
+@pytest.fixture
+def audit_beside(request: pytest.FixtureRequest) -> Callable[[str], Audit]:
+    """Returns an ``audit`` for a second API server with objects of its own: ``audit_beside("path of its policy")``.
+
+    A run with --audit-sabotage uses the same policy.
+    """
+    from auditproof.plugin.fixtures import audit_beside_of
+
+    return audit_beside_of(request)
+
+
+@pytest.fixture
+def start_pipe(request: pytest.FixtureRequest) -> Iterator[Callable[[], Pipe]]:
+    """Starts the API server of ``pipe`` when called, for servers that must not start: it raises ClusterError then."""
+    from auditproof.plugin.backend_fixtures import pipes_of
+
+    yield from pipes_of(request)
+
+
+@pytest.fixture
+def pipe(start_pipe: Callable[[], Pipe]) -> Pipe:
+    """An API server with the flags of ``@pytest.mark.audit_server(...)``, and what its backends carry to the reader."""
+    return start_pipe()
