@@ -49,7 +49,7 @@ conformance: $(READY) ## prove POLICY (default: the baseline policy), compared w
 backends: $(READY) ## test the audit backends, log and webhook, by mode and fault; write the report to REPORT
 	$(BIN)/auditproof run $(POLICY) --backends --coverage none --report $(REPORT) $(if $(KUBERNETES),--kubernetes $(KUBERNETES)) $(ARGS)
 
-bench: $(READY) ## measure the cost of a proof over the bare request, and of the space (ARGS=space: only the space)
+bench: $(READY) ## measure the cost of a proof over the bare request, and of the space (ARGS=space or ARGS=startup: only that)
 	$(BIN)/python -m tools.bench $(ARGS)
 
 gauntlet: $(READY) ## let log reader, proxy, kubelet, etcd and pytest misbehave in RUNS runs: no verdict may be wrong

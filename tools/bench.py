@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import os
+import resource
 import statistics
 import subprocess
 import sys
@@ -42,6 +43,7 @@ if TYPE_CHECKING:
 
 ACTIONS = 1000
 ROUNDS = 5
+STARTS = 7
 RULES = (25, 50, 100, 200)
 POLICY = content.root() / "fixtures" / "policies" / "baseline.yaml"
 ALICE = Identity.x509("alice", "developers")
@@ -190,8 +192,43 @@ def space_part() -> None:
         print(f"{size:4} rules  {took}  {grown} ({size / least:.0f} times the rules)")
 
 
+def startup_part() -> None:
+    """CPU time to start, as ratios to ``python -c pass``: the least of several processes, which take turns."""
+    python, plugin = (
+        [sys.executable],
+        ["-m", "pytest", "--collect-only", "-q", "-p", "no:cacheprovider", "-p", "no:hypothesispytest"],
+    )
+    with tempfile.TemporaryDirectory() as folder:
+        commands = {
+            "python -c pass": [*python, "-c", "pass"],
+            "import auditproof": [*python, "-c", "import auditproof"],
+            "auditproof --version": [*python, "-m", "auditproof", "--version"],
+            "auditproof --help": [*python, "-m", "auditproof", "--help"],
+            "auditproof lint --help": [*python, "-m", "auditproof", "lint", "--help"],
+            "auditproof lint POLICY": [*python, "-m", "auditproof", "lint", str(POLICY)],
+            "auditproof explain": [*python, "-m", "auditproof", "explain", str(POLICY), "--verb=get", "--path=/livez"],
+            "pytest without plugin": [*python, *plugin, "-p", "no:auditproof.plugin"],
+            "pytest with plugin": [*python, *plugin],
+        }
+        rounds = [{name: cpu_seconds(command, folder) for name, command in commands.items()} for _ in range(STARTS)]
+    least = {name: min(spent[name] for spent in rounds) for name in commands}
+    for name, spent in least.items():
+        print(f"{name:23} {spent * 1000:6.0f} ms  {spent / least['python -c pass']:6.1f} times python -c pass")
+
+
+def cpu_seconds(command: list[str], folder: str) -> float:
+    """The CPU time, user and system, of a process and its children."""
+    before = resource.getrusage(resource.RUSAGE_CHILDREN)
+    subprocess.run(command, capture_output=True, check=False, cwd=folder)
+    after = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
+
+
 def main() -> None:
-    """Measure and print; ``space`` as an argument measures that part alone."""
+    """Measure and print; ``space`` or ``startup`` as an argument measures that part alone."""
+    if sys.argv[1:] == ["startup"]:
+        startup_part()
+        return
     space_part()
     if sys.argv[1:] == ["space"]:
         return

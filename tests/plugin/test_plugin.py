@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+import auditproof.plugin.hooks  # noqa: F401 - here, and not again in every pytest within this process
 from auditproof.clusters.run.run_directory import RunDirectory
 from auditproof.options import OPTIONS
 from auditproof.plugin.options import REPORT_FILES
@@ -395,3 +396,30 @@ def test_a_case_of_a_newer_kubernetes_is_not_supported_and_starts_nothing(projec
 
     result.assert_outcomes(skipped=1)
     result.stdout.fnmatch_lines(["*not supported: this cluster lacks Kubernetes 1.99"])
+
+
+NOTES_MODULES = """
+import sys
+
+def pytest_unconfigure():
+    names = sorted(name for name in sys.modules if name.startswith("auditproof") or name in ("yaml", "pydantic"))
+    print("imported:", *names)
+"""
+
+
+@pytest.mark.parametrize(
+    ("test", "loads"), [("def test_one(): ...", False), ("def test_one(audit): ...", True), ("", False)]
+)
+def test_a_project_without_cases_pays_for_the_options_alone(pytester: pytest.Pytester, test: str, loads: bool) -> None:
+    """Every pytest process in the installation loads the plugin, whatever it is about."""
+    pytester.makepyfile(test_other=test)
+    pytester.makeconftest(NOTES_MODULES)
+
+    result = pytester.runpytest_subprocess("--collect-only", "-q")
+
+    (line,) = [line for line in result.outlines if "imported: " in line]
+    imported = line.partition("imported: ")[2].split()
+    assert ("auditproof.plugin.hooks" in imported) == loads
+    if not loads:
+        plugin = {f"auditproof.plugin{name}" for name in ("", ".asked", ".entry", ".markers")}
+        assert set(imported) == {"auditproof", "auditproof.options", *plugin}

@@ -13,6 +13,7 @@ from xml.etree import ElementTree
 
 import pytest
 
+import auditproof.plugin.hooks  # noqa: F401 - here, and not again in every pytest within this process
 from auditproof.options import OPTIONS
 from tests.support.fakes import CONFTEST, POLICY, TEST, case_file, put_in_place
 
