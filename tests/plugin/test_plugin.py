@@ -398,6 +398,14 @@ def test_a_case_of_a_newer_kubernetes_is_not_supported_and_starts_nothing(projec
     result.stdout.fnmatch_lines(["*not supported: this cluster lacks Kubernetes 1.99"])
 
 
+def test_the_fixtures_are_there_whatever_is_imported(project: pytest.Pytester) -> None:
+    """A module of the package must not take the place of a fixture of its name."""
+    shown = project.runpytest_subprocess("--fixtures", "--audit-policy=policy.yaml", "-p", "no:hypothesispytest")
+
+    known = {line.partition(" ")[0] for line in shown.outlines}
+    assert known >= {"audit", "audit_beside", "audit_policy", "pipe", "start_pipe"}
+
+
 NOTES_MODULES = """
 import sys
 

@@ -124,7 +124,7 @@ def start_pipe(request: pytest.FixtureRequest) -> Iterator[Callable[[], Pipe]]:
     yield from pipes_of(request)
 
 
-@pytest.fixture
-def pipe(start_pipe: Callable[[], Pipe]) -> Pipe:
+@pytest.fixture(name="pipe")  # auditproof.plugin.pipe is a module
+def open_pipe(start_pipe: Callable[[], Pipe]) -> Pipe:
     """An API server with the flags of ``@pytest.mark.audit_server(...)``, and what its backends carry to the reader."""
     return start_pipe()
