@@ -107,13 +107,17 @@ def attributes_of(method: str, uri: str, user: UserInfo | None) -> Attributes:
 
 
 def is_long_running(attributes: Attributes) -> bool:
-    """Whether the server treats the request as long-running; only verb and path count, not the answer.
+    """Return whether the server treats the request as long-running; only verb and path count, not the response.
 
-    Source: BuildGenericConfig in pkg/controlplane/apiserver/config.go.
+    A verb counts on any path: the HTTP method PROXY on /metrics is long-running.
+    Source: BuildGenericConfig in pkg/controlplane/apiserver/config.go, BasicLongRunningRequestCheck in
+    staging/src/k8s.io/apiserver/pkg/server/filters/longrunning.go.
     """
-    if not attributes.resource_request:
-        return attributes.path.startswith("/debug/pprof/")
-    return attributes.verb in _LONG_RUNNING_VERBS or attributes.subresource in _LONG_RUNNING_SUBRESOURCES
+    if attributes.verb in _LONG_RUNNING_VERBS:
+        return True
+    if attributes.resource_request:
+        return attributes.subresource in _LONG_RUNNING_SUBRESOURCES
+    return attributes.path.startswith("/debug/pprof/")
 
 
 def _has_bad_timeout(uri: str) -> bool:
