@@ -7,14 +7,14 @@ brought into line with that.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from auditproof.plugin.collect import CaseItem
 from auditproof.plugin.failures import NOT_RUN, Story, is_left_out
-from auditproof.plugin.fixtures import FIXTURES, NOT_SUPPORTED, PROOFS, TAKEN, origin_of
+from auditproof.plugin.fixtures import FIXTURES, NOT_SUPPORTED, PROOFS, TAKEN, source_of, title_of
 from auditproof.plugin.item_records import properties_of
 from auditproof.plugin.offline import RecordItem
 from auditproof.proof.verdict import Outcome
@@ -159,7 +159,7 @@ def _bare(
 ) -> ProofRecord:
     """A record of what was not performed; it is called as the test where that has performed nothing at all."""
     name = f"{item.nodeid}#{len(records) + 1}" if records else item.nodeid
-    return bare_record(replace(origin_of(item), id=name), session.options.policy, verdict, reason)
+    return bare_record(name, title_of(item), source_of(item), session.options.policy, verdict, reason)
 
 
 def _skip_reason(error: BaseException) -> str:

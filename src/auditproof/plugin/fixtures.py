@@ -9,8 +9,9 @@ import pytest
 
 from auditproof.audit.leaks import Leak, disguises, leaks
 from auditproof.audit.server_flags import Settings
-from auditproof.cases.case import Case
+from auditproof.cases.case import Case, Source
 from auditproof.cases.expectation import Expectation
+from auditproof.errors import Position
 from auditproof.kube.action import Action, Request, to_request
 from auditproof.kube.capability import Capability
 from auditproof.plugin.benches import Wanted
@@ -18,7 +19,7 @@ from auditproof.plugin.failures import Unproven, Violated
 from auditproof.plugin.proving import SESSION
 from auditproof.plugin.redaction import note_events, note_secrets
 from auditproof.proof.verdict import Outcome
-from auditproof.report.proof_record import Origin, proof_record
+from auditproof.report.proof_record import proof_record
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -118,13 +119,21 @@ class Audit:
         records = self._node.stash.setdefault(PROOFS, [])
         case_id = f"{self._node.nodeid}#{len(records) + 1}"
         request = to_request(action) if isinstance(action, Action) else action
-        case = Case(case_id, identity, request, expect or Expectation(), self._given)
+        case = Case(
+            case_id,
+            identity,
+            request,
+            expect or Expectation(),
+            self._given,
+            title=title_of(self._node),
+            source=source_of(self._node),
+        )
         self._made = (*self._made, *self._given)
         _skip(self._node, self._lacking(replace(case, given=self._made)))
         (proof,) = self._prover.prove([case])
         self._given = ()
         note_events(self._node, proof.verdict.evidence.events)
-        records.append(proof_record(proof, self._origin(case_id), self._policy))
+        records.append(proof_record(proof, self._policy))
         return proof
 
     def events(self) -> tuple[AuditEvent, ...]:
@@ -144,14 +153,17 @@ class Audit:
         note_secrets(self._node, (form for written in disguises(secret).values() for form in written))
         return list(leaks(self._prover.recorded(self._begin), secret))
 
-    def _origin(self, case_id: str) -> Origin:
-        return replace(origin_of(self._node), id=case_id)
 
-
-def origin_of(node: pytest.Item) -> Origin:
-    """Where the proofs of a test in Python come from."""
+def title_of(node: pytest.Item) -> str:
+    """The first line of a test's docstring, else its name."""
     doc = getattr(getattr(node, "obj", None), "__doc__", None) or node.name
-    return Origin(node.nodeid, doc.strip().splitlines()[0], node.location[0], (node.location[1] or 0) + 1, "", None)
+    return str(doc.strip().splitlines()[0])
+
+
+def source_of(node: pytest.Item) -> Source:
+    """Where a test in Python is written."""
+    file, line, _ = node.location
+    return Source(Position(file, (line or 0) + 1, 1))
 
 
 def given_policy(config: pytest.Config) -> Path:

@@ -7,11 +7,13 @@ from collections import Counter
 from typing import TYPE_CHECKING
 
 from auditproof.audit.redact import redact_text
+from auditproof.cases.case import Source
+from auditproof.errors import Position
 from auditproof.plugin.fixtures import FIXTURES
 from auditproof.plugin.item_result import result_of
 from auditproof.plugin.planning import REMOVED
 from auditproof.proof.verdict import Outcome
-from auditproof.report.proof_record import Origin, bare_record
+from auditproof.report.proof_record import bare_record
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -117,7 +119,7 @@ class Gathered:
 
     def _bare(self, name: str, verdict: Outcome, why: str) -> ProofRecord:
         suite, _, title = name.partition("::")
-        return bare_record(Origin(name, title or suite, suite, 1, "", None), self._policy, verdict, why)
+        return bare_record(name, title or suite, Source(Position(suite, 1, 1)), self._policy, verdict, why)
 
 
 def first_line(text: str) -> str:

@@ -30,7 +30,7 @@ from auditproof.plugin.support import Support
 from auditproof.proof.policy_check import doubt_that_it_runs
 from auditproof.proof.prover import Proof, Prover
 from auditproof.proof.verdict import Outcome
-from auditproof.report.proof_record import Origin, failed_record, proof_record, story
+from auditproof.report.proof_record import failed_record, proof_record, story
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -260,14 +260,13 @@ class AuditSession:
         """
         bench = self.bench_of(item)
         policy = self.policy(bench.policy, item.case.since)
-        origin = _origin(item)
         outcome = self.batches.outcomes.get(item.nodeid)
         if isinstance(outcome, Proof) and not (not_supported and outcome.verdict.outcome is Outcome.PROVEN):
-            return proof_record(outcome, origin, policy)
+            return proof_record(outcome, policy)
         failed = str(outcome) if isinstance(outcome, AuditproofError) else failed
         reason = not_supported or failed or "it was not performed"
         verdict = Outcome.NOT_SUPPORTED if not_supported else Outcome.UNPROVEN
-        return failed_record(item.case, origin, policy, verdict, reason)
+        return failed_record(item.case, policy, verdict, reason)
 
     def story(self, item: CaseItem, error: AuditproofError) -> str:
         """The failure text of a case: reason first, evidence below."""
@@ -275,7 +274,7 @@ class AuditSession:
         if not isinstance(outcome, Proof):
             return f"UNPROVEN: {error}"
         bench = self.bench_of(item)
-        return story(outcome, _origin(item), self.policy(bench.policy))
+        return story(outcome, self.policy(bench.policy))
 
     def close(self) -> None:
         """Close every connection of this process; the servers are ended by whoever owns the run directory."""
@@ -288,8 +287,3 @@ class AuditSession:
 
 
 SESSION: pytest.StashKey[AuditSession] = pytest.StashKey()
-
-
-def _origin(item: CaseItem) -> Origin:
-    case = item.case
-    return Origin(case.id, case.title, case.source.file, case.source.line, case.because, case.claim)

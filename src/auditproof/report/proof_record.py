@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 from urllib.parse import quote
@@ -30,31 +29,17 @@ if TYPE_CHECKING:
     from auditproof.audit.decide import Decision
     from auditproof.audit.explain import Explanation
     from auditproof.audit.policy.load import Policy
-    from auditproof.cases.case import Case
-    from auditproof.cases.expectation import Claim
+    from auditproof.cases.case import Case, Source
     from auditproof.proof.prover import Proof
     from auditproof.proof.verdict import Evidence, Outcome
 
 
-@dataclass(frozen=True, slots=True)
-class Origin:
-    """Where a proof comes from: its id, its sentence, the suite's file and line, and what the suite says about it."""
-
-    id: str
-    title: str
-    suite: str
-    line: int
-    because: str
-    claim: Claim | None
-
-
-def proof_record(proof: Proof, origin: Origin, policy: Policy) -> ProofRecord:
+def proof_record(proof: Proof, policy: Policy) -> ProofRecord:
     """The record of a judged action, secrets redacted."""
     verdict, case = proof.verdict, proof.case
     evidence = verdict.evidence
     exchange = evidence.exchange
     return ProofRecord(
-        **_origin(origin, policy),
         **_action(case, policy),
         audit_id=exchange.audit_id,
         expected=Expected(
@@ -68,19 +53,18 @@ def proof_record(proof: Proof, origin: Origin, policy: Policy) -> ProofRecord:
         ),
         verdict=verdict.outcome,
         reasons=verdict.reasons,
-        claim=_claim(origin, evidence),
+        claim=_claim(case, evidence),
         events=tuple(redact(event.raw) for event in evidence.events),
         fence=evidence.fence,
         seconds=round((exchange.finished - exchange.started).total_seconds(), 4),
     )
 
 
-def failed_record(case: Case, origin: Origin, policy: Policy, verdict: Outcome, reason: str) -> ProofRecord:
+def failed_record(case: Case, policy: Policy, verdict: Outcome, reason: str) -> ProofRecord:
     """The record of an action that was not performed: ``verdict`` is UNPROVEN or NOT_SUPPORTED."""
     decision = decide(policy, case.attributes)
     level = decision.level if case.expectation.level is None else case.expectation.level
     return ProofRecord(
-        **_origin(origin, policy),
         **_action(case, policy),
         audit_id="",
         expected=Expected(**rule_fields(decision), level=level, source=_source(case)),
@@ -90,13 +74,13 @@ def failed_record(case: Case, origin: Origin, policy: Policy, verdict: Outcome, 
     )
 
 
-def bare_record(origin: Origin, policy: Policy, verdict: Outcome, reason: str) -> ProofRecord:
+def bare_record(name: str, title: str, source: Source, policy: Policy, verdict: Outcome, reason: str) -> ProofRecord:
     """The record of what was planned and not performed, where the request is not known.
 
     ``verdict`` is UNPROVEN or NOT_SUPPORTED.
     """
     return ProofRecord(
-        **_origin(origin, policy),
+        **_head(name, title, source, policy),
         identity=IdentityRecord(user=None, groups=(), kind=IdentityKind.ANONYMOUS),
         request=request_record(Attributes(user=None, verb=""), "", ""),
         audit_id="",
@@ -107,22 +91,23 @@ def bare_record(origin: Origin, policy: Policy, verdict: Outcome, reason: str) -
     )
 
 
-def _origin(origin: Origin, policy: Policy) -> dict[str, Any]:
+def _head(name: str, title: str, source: Source, policy: Policy) -> dict[str, Any]:
     return {
-        "id": origin.id,
-        "title": origin.title,
-        "suite": origin.suite,
-        "line": origin.line,
-        "because": origin.because,
+        "id": name,
+        "title": title,
+        "suite": source.file,
+        "line": source.line,
         "policy": PolicyRef(path=policy.path, sha256=policy.sha256),
     }
 
 
 def _action(case: Case, policy: Policy) -> dict[str, Any]:
-    """Who asks for what, and why the policy decides about it as it does."""
+    """Who asks for what, where that is written, and why the policy decides about it as it does."""
     attributes = case.attributes
     info = case.identity.user_info()
     return {
+        **_head(case.id, case.title, case.source, policy),
+        "because": case.because,
         "identity": IdentityRecord(
             user=info.name if info else None,
             groups=info.groups if info else (),
@@ -172,8 +157,8 @@ def _source(case: Case) -> Literal["case", "policy"]:
     return "policy" if case.expectation.level is None else "case"
 
 
-def _claim(origin: Origin, evidence: Evidence) -> ClaimRecord | None:
-    if (claim := origin.claim) is None:
+def _claim(case: Case, evidence: Evidence) -> ClaimRecord | None:
+    if (claim := case.claim) is None:
         return None
     return ClaimRecord(text=claim.text, level=claim.level, holds=claim.level is evidence.level)
 
@@ -183,9 +168,9 @@ def anchor(proof_id: str) -> str:
     return "proof-" + quote(proof_id, safe="/:._~@,=+")
 
 
-def story(proof: Proof, origin: Origin, policy: Policy) -> str:
+def story(proof: Proof, policy: Policy) -> str:
     """The whole story of one verdict: the reason in the first line, then everything a reader needs to believe it."""
-    verdict = proof.verdict
+    case, verdict = proof.case, proof.verdict
     evidence = verdict.evidence
     exchange, attributes = evidence.exchange, evidence.exchange.attributes
     stages = ", ".join(str(event.stage) for event in evidence.events) or "none"
@@ -198,10 +183,10 @@ def story(proof: Proof, origin: Origin, policy: Policy) -> str:
         ("evidence", _places(evidence)),
         ("fence", evidence.fence or "not seen"),
     ]
-    lines = [f"{verdict.outcome}: {first}", f"  {origin.title}"] if origin.title else [f"{verdict.outcome}: {first}"]
+    lines = [f"{verdict.outcome}: {first}", f"  {case.title}"] if case.title else [f"{verdict.outcome}: {first}"]
     lines += [f"  also      {reason}" for reason in others]
     lines += [f"  {name:<9} {text}" for name, text in rows]
-    lines += [f"  because   {origin.because}"] if origin.because else []
+    lines += [f"  because   {case.because}"] if case.because else []
     lines += [f"  policy    {line}" for line in render(explain(policy, attributes)).splitlines()]
     return redact_text("\n".join(lines))
 
