@@ -33,6 +33,7 @@ from auditproof.kube.action import act, to_request
 from auditproof.kube.discovery import Served, load_served
 from auditproof.kube.identity import Identity
 from auditproof.proof.prover import Prover
+from auditproof.proof.server_view import ServerView
 from auditproof.proof.verdict import Outcome
 
 if TYPE_CHECKING:
@@ -240,7 +241,7 @@ def main() -> None:
         cluster = embedded.cluster(POLICY)
         print(f"cluster start           {time.perf_counter() - begun:6.2f} s")
         policy, folder = load_policy(POLICY), directory.private_folder()
-        prover = Prover(cluster, policy, running=policy, folder=folder, died=lambda: "")
+        prover = Prover(ServerView(cluster, embedded), policy, running=policy, folder=folder)
         proven_loop(prover)  # rights, connections and caches are warm from here on
         rounds = [(bare_loop(cluster, prover), proven_loop(prover)) for _ in range(ROUNDS)]
         prover.close()

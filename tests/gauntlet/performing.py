@@ -73,15 +73,7 @@ def perform(plan: Plan, station: Station) -> Performed:
             cluster = _disturbed(plan, station, folder, done, stack)
             patience = CONTROL_PATIENCE_S if done.control else PATIENCE_S
             judged = station.judged
-            prover = Prover(
-                cluster,
-                judged,
-                running=judged,
-                folder=station.keys,
-                died=station.died,
-                request_log=station.request_log,
-                patience_s=patience,
-            )
+            prover = Prover(station.view(cluster), judged, running=judged, folder=station.keys, patience_s=patience)
             stack.callback(prover.close)
             pods = station.kind.part == "kubelet"
             done.proofs = prover.prove(steps(Random(f"{plan.seed}:steps"), plan.number, judged, ACTIONS, pods=pods))

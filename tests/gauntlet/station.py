@@ -13,12 +13,12 @@ from auditproof.clusters.embedded import Embedded
 from auditproof.clusters.profile import load_profile
 from auditproof.clusters.run.run_directory import RunDirectory
 from auditproof.clusters.stand_ins.node_network import SOCKET
+from auditproof.proof.server_view import ServerView
 from tests.gauntlet.cases import policy_text
 from tests.gauntlet.kubelet import Way, selection
 from tests.gauntlet.proxy import Proxy
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
     from pathlib import Path
 
     from auditproof.audit.policy.load import Policy
@@ -84,8 +84,7 @@ class Station:
     directory: RunDirectory
     proxy: Proxy
     way: Way
-    died: Callable[[], str | None]
-    request_log: Callable[[], str]
+    embedded: Embedded
 
     @staticmethod
     def start(kind: Kind, seed: int, folder: Path) -> Station:
@@ -108,8 +107,11 @@ class Station:
                 shared_run_id="gauntlet",
             )
         proxy = Proxy(cluster, folder, [keys])
-        said: Callable[[], str] = lambda: "" if kind.guest else embedded.request_log(cluster)  # noqa: E731
-        return Station(kind, cluster, judged, folder, directory, proxy, way, lambda: embedded.failure(cluster), said)
+        return Station(kind, cluster, judged, folder, directory, proxy, way, embedded)
+
+    def view(self, cluster: Cluster) -> ServerView:
+        """What a prover sees of ``cluster``, which is this station's with another address or another log."""
+        return _View(cluster, self.embedded, station=self)
 
     @property
     def keys(self) -> Path:
@@ -121,3 +123,18 @@ class Station:
         self.proxy.close()
         self.way.close()
         self.directory.close()
+
+
+@dataclass(frozen=True)
+class _View(ServerView):
+    """The provider is asked about the station's own cluster; the log of a guest's server is not for us to read."""
+
+    station: Station | None = None
+
+    def failure(self) -> str | None:
+        assert self.station is not None
+        return self.provider.failure(self.station.cluster)
+
+    def request_log(self) -> str:
+        assert self.station is not None
+        return "" if self.station.kind.guest else self.provider.request_log(self.station.cluster)

@@ -18,6 +18,7 @@ from auditproof.cases.expectation import Expectation
 from auditproof.kube.discovery import load_served
 from auditproof.proof.prover import Prover
 from auditproof.proof.verdict import Outcome
+from tests.support.views import silent
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -80,11 +81,10 @@ def test_the_whole_space_is_proven_and_a_server_with_another_policy_is_found_out
 
     for path, wrong in ((policy, 0), (broken, 10)):
         prover = Prover(
-            embedded.cluster(path),
+            silent(embedded.cluster(path)),
             judged,
             running=load_policy(path),
             folder=run_directory.private_folder(),
-            died=lambda: "",
         )
         outcomes = {proof.case.id: proof.verdict for proof in prover.prove(steps)}
         prover.close()

@@ -28,6 +28,7 @@ from auditproof.kube.action import act, to_request
 from auditproof.kube.identity import Identity
 from auditproof.proof.prover import Prover
 from auditproof.proof.run_counters import count
+from auditproof.proof.server_view import ServerView
 from auditproof.proof.verdict import Outcome
 from auditproof.wait import wait_until
 
@@ -62,10 +63,8 @@ def servers(run: RunDirectory) -> Embedded:
 
 def prover_of(servers: Embedded, run: RunDirectory, path: Path, performed: Callable[[], None]) -> Prover:
     cluster, policy = servers.cluster(path), load_policy(path)
-    died = lambda: servers.failure(cluster)  # noqa: E731
-    return Prover(
-        cluster, policy, running=policy, folder=run.private_folder(), died=died, performed=performed, patience_s=10
-    )
+    view, folder = ServerView(cluster, servers), run.private_folder()
+    return Prover(view, policy, running=policy, folder=folder, performed=performed, patience_s=10)
 
 
 def steps(count: int) -> list[Case]:

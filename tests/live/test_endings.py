@@ -13,7 +13,9 @@ from auditproof.cases.expectation import Expectation
 from auditproof.kube.action import act, path_request, to_request
 from auditproof.kube.identity import Identity
 from auditproof.proof.prover import Prover
+from auditproof.proof.server_view import ServerView
 from auditproof.proof.verdict import Outcome
+from tests.support.views import silent
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -48,12 +50,10 @@ def prover(embedded: Embedded, policy: Path, run_directory: RunDirectory) -> Ite
     cluster = embedded.cluster(policy)
     loaded = load_policy(policy)
     prover = Prover(
-        cluster,
+        ServerView(cluster, embedded),
         loaded,
         running=loaded,
         folder=run_directory.private_folder(),
-        died=lambda: embedded.failure(cluster),
-        request_log=lambda: embedded.request_log(cluster),
     )
     yield prover
     prover.close()
@@ -97,7 +97,7 @@ def test_what_is_not_recorded_of_a_stream_is_proven_by_the_servers_own_log(prove
 def test_without_the_servers_own_log_it_is_not(embedded: Embedded, policy: Path, run_directory: RunDirectory) -> None:
     cluster, loaded = embedded.cluster(policy), load_policy(policy)
     folder = run_directory.private_folder()
-    prover = Prover(cluster, loaded, running=loaded, folder=folder, died=lambda: "")
+    prover = Prover(silent(cluster), loaded, running=loaded, folder=folder)
 
     verdict = prove(prover, stream("unseen"), namespace="unseen", status=101)
 

@@ -32,6 +32,7 @@ from auditproof.errors import ClusterError
 from auditproof.kube.action import act, to_request
 from auditproof.kube.identity import Identity
 from auditproof.proof.prover import Prover
+from auditproof.proof.server_view import ServerView
 from auditproof.proof.verdict import Outcome
 from auditproof.wait import wait_until
 
@@ -120,7 +121,7 @@ def step(name: str = "step", verb: str = "get", what: str = "namespaces/default"
 def prover_on(kind: KindProvider, cluster: Cluster, policy: Path, directory: RunDirectory) -> Prover:
     judged = load_policy(policy)
     folder = directory.private_folder()
-    return Prover(cluster, judged, running=judged, folder=folder, died=lambda: kind.failure(cluster))
+    return Prover(ServerView(cluster, kind), judged, running=judged, folder=folder)
 
 
 def test_actions_are_proven_beside_the_noise_of_controllers_and_kubelet(

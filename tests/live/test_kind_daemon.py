@@ -26,6 +26,7 @@ from auditproof.clusters.run.run_directory import RunDirectory
 from auditproof.kube.action import act, to_request
 from auditproof.kube.identity import Identity
 from auditproof.proof.prover import Prover
+from auditproof.proof.server_view import ServerView
 from auditproof.proof.verdict import Outcome
 from auditproof.wait import wait_until
 
@@ -115,9 +116,7 @@ def test_a_killed_daemon_leaves_cases_unproven_and_a_way_to_remove_what_is_left(
         load_profile("kind"), directory, kubernetes="1.37", image=IMAGE, policy=everything, report=print
     )
     cluster, policy = kind.cluster(everything), load_policy(everything)
-    prover = Prover(
-        cluster, policy, running=policy, folder=directory.private_folder(), died=lambda: kind.failure(cluster)
-    )
+    prover = Prover(ServerView(cluster, kind), policy, running=policy, folder=directory.private_folder())
     (before,) = prover.prove([Case("before", ALICE, to_request(act("get", "namespaces/default")), Expectation())])
     timer = threading.Timer(0.4, daemon.kill)
     timer.start()

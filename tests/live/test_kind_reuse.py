@@ -26,6 +26,7 @@ from auditproof.kube.action import act, to_request
 from auditproof.kube.identity import Identity
 from auditproof.proof.prover import Prover
 from auditproof.proof.run_counters import count
+from auditproof.proof.server_view import ServerView
 from auditproof.proof.verdict import Outcome
 from auditproof.setup.admin import AdminClient
 from auditproof.setup.objects import Objects
@@ -71,7 +72,7 @@ def level_of(kind: KindProvider, cluster: Cluster, policy: Path, directory: RunD
     """The level at which an action is recorded, proven by what ``policy`` decides."""
     judged = load_policy(policy)
     folder = directory.private_folder()
-    prover = Prover(cluster, judged, running=judged, folder=folder, died=lambda: kind.failure(cluster))
+    prover = Prover(ServerView(cluster, kind), judged, running=judged, folder=folder)
     request = to_request(act("get", "namespaces/default"))
     (proof,) = prover.prove([Case("step", Identity.x509("alice"), request, Expectation())])
     prover.close()

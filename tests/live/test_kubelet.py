@@ -12,6 +12,7 @@ from auditproof.cases.expectation import Expectation
 from auditproof.kube.action import act, to_request
 from auditproof.kube.identity import Identity
 from auditproof.proof.prover import Prover
+from auditproof.proof.server_view import ServerView
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -55,7 +56,7 @@ def prover(embedded: Embedded, everything: Path, run_directory: RunDirectory) ->
     cluster: Cluster = embedded.cluster(everything)
     policy = load_policy(everything)
     folder = run_directory.private_folder()
-    prover = Prover(cluster, policy, running=policy, folder=folder, died=lambda: embedded.failure(cluster))
+    prover = Prover(ServerView(cluster, embedded), policy, running=policy, folder=folder)
     yield prover
     prover.close()
 

@@ -13,6 +13,7 @@ from auditproof.cases.expectation import Expectation
 from auditproof.kube.action import act, to_request
 from auditproof.kube.identity import Identity
 from auditproof.proof.prover import Prover
+from auditproof.proof.server_view import ServerView
 from auditproof.proof.verdict import Outcome
 
 if TYPE_CHECKING:
@@ -39,7 +40,7 @@ def prover(embedded: Embedded, write_policy: Callable[[str], Path], run_director
     path = write_policy(POLICY)
     policy, cluster = load_policy(path), embedded.cluster(path)
     folder = run_directory.private_folder()
-    prover = Prover(cluster, policy, running=policy, folder=folder, died=lambda: embedded.failure(cluster))
+    prover = Prover(ServerView(cluster, embedded), policy, running=policy, folder=folder)
     yield prover
     prover.close()
 

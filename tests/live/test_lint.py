@@ -32,6 +32,7 @@ from auditproof.proof.verdict import Outcome
 from auditproof.setup.admin import AdminClient
 from auditproof.setup.objects import Objects
 from tests.support.documented import SECTIONS
+from tests.support.views import silent
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -77,7 +78,7 @@ def servers(paths: Sequence[Path]) -> Iterator[dict[Path, Prover]]:
 
 def prover_of(cluster: Cluster, path: Path, folder: Path) -> Prover:
     policy = load_policy(path)
-    return Prover(cluster, policy, running=policy, folder=folder, died=lambda: "")
+    return Prover(silent(cluster), policy, running=policy, folder=folder)
 
 
 @pytest.fixture(scope="module")

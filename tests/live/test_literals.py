@@ -13,6 +13,7 @@ from auditproof.cases.case import Case
 from auditproof.cases.expectation import Expectation
 from auditproof.kube.attributes import Attributes, UserInfo
 from auditproof.proof.prover import Prover
+from auditproof.proof.server_view import ServerView
 from auditproof.proof.verdict import Outcome
 
 if TYPE_CHECKING:
@@ -89,7 +90,7 @@ def test_a_server_records_letter_by_letter_what_it_is_asked_for(
         Case(str(number), sent.identity, sent.request, Expectation())
         for number, sent in enumerate(map(performable, ASKED[kind]))
     ]
-    prover = Prover(cluster, policy, running=policy, folder=folder, died=lambda: embedded.failure(cluster))
+    prover = Prover(ServerView(cluster, embedded), policy, running=policy, folder=folder)
     try:
         proofs = prover.prove(steps)
     finally:

@@ -13,6 +13,7 @@ from auditproof.kube.action import act, to_request
 from auditproof.kube.identity import Identity
 from auditproof.proof.prover import Prover
 from auditproof.proof.verdict import Outcome
+from tests.support.views import silent
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -33,7 +34,7 @@ def apply(level: str, body: bytes, cluster: tuple[Embedded, RunDirectory, Callab
     path = write(f"{head}rules:\n- {{level: {level}, namespaces: [lost]}}\n- {{level: Metadata}}\n")
     running = load_policy(path)
     folder = directory.private_folder()
-    prover = Prover(embedded.cluster(path), running, running=running, folder=folder, died=lambda: "")
+    prover = Prover(silent(embedded.cluster(path)), running, running=running, folder=folder)
     request = to_request(act("patch", "configmaps/flow", "lost", patch="apply", raw=body))
     (proof,) = prover.prove([Case("step", ALICE, request, Expectation(status=201), GIVEN)])
     prover.close()

@@ -18,6 +18,7 @@ from auditproof.errors import ClusterError
 from auditproof.kube.action import act, to_request
 from auditproof.kube.identity import Identity
 from auditproof.proof.prover import Prover
+from tests.support.views import silent
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -73,7 +74,7 @@ def test_nothing_is_proven_where_the_servers_own_file_is_changed(
     path = write_policy(JUDGED + "# changed below the server\n")
     policy = load_policy(path)
     cluster = embedded.cluster(path)
-    prover = Prover(cluster, policy, running=policy, folder=run_directory.private_folder(), died=lambda: "")
+    prover = Prover(silent(cluster), policy, running=policy, folder=run_directory.private_folder())
     step = Case("step", Identity.x509("alice"), to_request(act("get", "namespaces/default")), Expectation())
     steps = prover.begin([step])
     sent = prover.perform(steps)

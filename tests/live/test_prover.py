@@ -21,6 +21,7 @@ from auditproof.kube.action import Action, act, path_request, to_request
 from auditproof.kube.identity import Identity, IdentityKind, Impersonation
 from auditproof.proof.prover import Prover
 from auditproof.proof.verdict import Outcome
+from tests.support.views import silent
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -46,7 +47,7 @@ def cluster(embedded: Embedded, everything: Path) -> Cluster:
 @pytest.fixture
 def prover(cluster: Cluster, everything: Path, run_directory: RunDirectory) -> Iterator[Prover]:
     policy = load_policy(everything)
-    prover = Prover(cluster, policy, running=policy, folder=run_directory.private_folder(), died=lambda: "")
+    prover = Prover(silent(cluster), policy, running=policy, folder=run_directory.private_folder())
     yield prover
     prover.close()
 
@@ -59,7 +60,7 @@ def own(everything: Path) -> Iterator[tuple[RunDirectory, Cluster, Prover]]:
     cluster = embedded.cluster(everything)
     policy = load_policy(everything)
     folder = directory.private_folder()
-    prover = Prover(cluster, policy, running=policy, folder=folder, died=lambda: embedded.failure(cluster))
+    prover = Prover(cluster, policy, running=policy, folder=folder)
     yield directory, cluster, prover
     prover.close()
     directory.close()
@@ -113,7 +114,7 @@ def test_a_server_that_runs_another_policy_is_found_out(
 ) -> None:
     judged = parse_policy(b"apiVersion: audit.k8s.io/v1\nkind: Policy\nrules:\n- level: Request\n", "judged.yaml")
     running, folder = load_policy(everything), run_directory.private_folder()
-    prover = Prover(cluster, judged, running=running, folder=folder, died=lambda: "")
+    prover = Prover(silent(cluster), judged, running=running, folder=folder)
 
     verdict = only(prover.prove([step(READ)])).verdict
     prover.close()

@@ -14,6 +14,7 @@ from auditproof.cases.expectation import Expectation
 from auditproof.kube.action import path_request
 from auditproof.kube.identity import Identity, IdentityKind
 from auditproof.proof.prover import Prover
+from auditproof.proof.server_view import ServerView
 from auditproof.proof.verdict import Outcome
 from tests.support.properties import examples
 
@@ -147,7 +148,7 @@ def test_a_real_server_records_what_decide_says_on_random_policies(
         policy = parse_policy(path.read_bytes(), "random.json")
         cluster = embedded.cluster(path)
         folder = run_directory.private_folder()
-        prover = Prover(cluster, policy, running=policy, folder=folder, died=lambda: embedded.failure(cluster))
+        prover = Prover(ServerView(cluster, embedded), policy, running=policy, folder=folder)
         try:
             proofs = prover.prove(steps())
         finally:

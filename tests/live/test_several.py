@@ -19,7 +19,9 @@ from auditproof.clusters.profile import load_profile
 from auditproof.clusters.run.run_directory import RunDirectory
 from auditproof.kube.action import act, to_request
 from auditproof.kube.identity import Identity
+from auditproof.proof.fence.fence import FENCE_TIMEOUT_S
 from auditproof.proof.prover import Prover
+from auditproof.proof.server_view import ServerView
 from auditproof.proof.verdict import Outcome
 from auditproof.setup.admin import AdminClient
 
@@ -63,10 +65,12 @@ def cluster(provider: Embedded, policy: Path) -> Cluster:
     return provider.cluster(policy)
 
 
-def prover_of(cluster: Cluster, policy: Path, directory: RunDirectory, provider: Embedded) -> Prover:
+def prover_of(
+    cluster: Cluster, policy: Path, directory: RunDirectory, provider: Embedded, patience_s: float = FENCE_TIMEOUT_S
+) -> Prover:
     loaded = load_policy(policy)
     folder = directory.private_folder()
-    return Prover(cluster, loaded, running=loaded, folder=folder, died=lambda: provider.failure(cluster))
+    return Prover(ServerView(cluster, provider), loaded, running=loaded, folder=folder, patience_s=patience_s)
 
 
 def steps(resource: str, expectation: Expectation, namespace: str = "several") -> list[Case]:
@@ -108,9 +112,7 @@ def test_the_log_of_one_server_alone_proves_nothing_to_be_absent(
     """The sabotage twin: who reads one log only must not take the other server's events for excluded ones."""
     loaded = load_policy(policy)
     folder, log = directory.private_folder(), FileLog(cluster.log)
-    prover = Prover(
-        cluster, loaded, running=loaded, folder=folder, died=lambda: provider.failure(cluster), log=log, patience_s=2
-    )
+    prover = Prover(ServerView(cluster, provider, log), loaded, running=loaded, folder=folder, patience_s=2)
     found = verdicts(prover, steps("configmaps", Expectation(level=Level.NONE, status=200)))
     prover.close()
 
@@ -121,11 +123,8 @@ def test_a_server_that_nobody_spoke_of_is_noticed_and_what_is_absent_is_unproven
     cluster: Cluster, policy: Path, directory: RunDirectory, provider: Embedded
 ) -> None:
     """Somebody else's cluster of two servers, of which one log is given."""
-    guest = replace(
-        cluster, log_place=with_sources(cluster, *cluster.log_place.sources[:1]), shared_run_id="another-team"
-    )
-    prover = prover_of(guest, policy, directory, provider)
-    prover.patience_s = 2
+    guest = replace(cluster, sources=cluster.sources[:1], guest="somebody")
+    prover = prover_of(guest, policy, directory, provider, patience_s=2)
     excluded = verdicts(prover, steps("configmaps", Expectation(level=Level.NONE, status=200), "guests"))
     recorded = verdicts(prover, steps("secrets", Expectation(level=Level.METADATA, status=200), "guests"))
     prover.close()
@@ -142,9 +141,8 @@ def test_a_log_that_is_of_neither_server_is_noticed(
 ) -> None:
     stale = tmp_path / "audit.log"
     stale.write_bytes(cluster.log.read_bytes())
-    wrong = with_sources(cluster, *cluster.log_place.sources[1:2], f"file:{stale}")
-    prover = prover_of(replace(cluster, log_place=wrong), policy, directory, provider)
-    prover.patience_s = 2
+    wrong = replace(cluster, sources=(cluster.sources[0], cluster.sources[1], f"file:{stale}"))
+    prover = prover_of(replace(wrong, sources=wrong.sources[1:]), policy, directory, provider, patience_s=2)
     found = verdicts(prover, steps("configmaps", Expectation(level=Level.NONE, status=200)))
     prover.close()
 

@@ -20,6 +20,7 @@ from auditproof.kube.action import path_request
 from auditproof.kube.identity import Identity
 from auditproof.proof.prover import Prover
 from auditproof.proof.verdict import Outcome
+from tests.support.views import silent
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -87,12 +88,10 @@ def prove(
     ) -> tuple[Verdict, ...]:
         log = TamperedLog(cluster.log, tmp_path / "audit.log", tamper) if tamper else None
         prover = Prover(
-            replace(cluster, **changed),
+            silent(replace(cluster, **changed), log),
             loaded,
             running=loaded,
             folder=run_directory.private_folder(),
-            died=lambda: "",
-            log=log,
             patience_s=2,
         )
         steps = [
@@ -178,12 +177,10 @@ def test_a_user_who_is_filtered_out_on_somebody_elses_cluster_is_not_taken_for_e
     log = TamperedLog(cluster.log, tmp_path / "audit.log", lambda _: [])
     somebodys = replace(cluster, shared_run_id="run", policy=file)
     prover = Prover(
-        somebodys,
+        silent(somebodys, log),
         believed,
         running=believed,
         folder=run_directory.private_folder(),
-        died=lambda: "",
-        log=log,
         patience_s=2,
     )
     try:

@@ -10,6 +10,7 @@ import json
 import re
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
+from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any, cast
 
 import pytest
@@ -23,7 +24,7 @@ from auditproof.errors import AuditproofError, LogUnreadable, WireError
 from auditproof.kube.action import Request
 from auditproof.kube.attributes import UserInfo, attributes_of
 from auditproof.kube.identity import Identity
-from auditproof.proof.fence.fence import FOLLOW_UP, Enclosure
+from auditproof.proof.fence.fence import FOLLOW_UP, ServerFence
 from auditproof.proof.fence.result import Fence, Sent
 from auditproof.proof.fence.sentinel import Sentinel
 
@@ -138,22 +139,24 @@ def server(tmp_path: Path) -> FakeServer:
 
 
 @pytest.fixture
-def make(server: FakeServer, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Enclosure]:
-    """Makes an enclosure on the fake server; a sentinel that is not recorded is given up at once."""
-    close = Enclosure.close
-    monkeypatch.setattr(Enclosure, "close", lambda self, sent: close(self, sent, patience_s=0.05))
-    numbers = iter(range(1000))
+def make(server: FakeServer, monkeypatch: pytest.MonkeyPatch) -> Callable[..., ServerFence]:
+    """Makes a fence on the fake server; a sentinel that is not recorded is given up at once."""
+    close = ServerFence.close
+    monkeypatch.setattr(ServerFence, "close", lambda self, sent: close(self, sent, patience_s=0.05))
+    decided = lambda _, attributes: decided_by(POLICY, POLICY.rules[attributes.path not in server.silent])  # noqa: E731
+    monkeypatch.setattr("auditproof.proof.fence.fence.decide", decided)
 
-    def make(sentinel: Sentinel | None = SENTINEL, *, in_order: bool = True) -> Enclosure:
-        return Enclosure(
-            FileLog(server.log, in_order=in_order),
-            cast("Any", FakeAdmin(server)),
-            sentinel,
-            cast("Any", lambda _: FakeWire(server)),
-            lambda: f"fence-{next(numbers)}",
-            lambda: f"kube-apiserver has ended: {server.dead}" if server.dead else "",
-            lambda attributes: decided_by(POLICY, POLICY.rules[attributes.path not in server.silent]),
-            lambda: "",
+    def make(sentinel: Sentinel | None = SENTINEL, *, in_order: bool = True) -> ServerFence:
+        numbers = iter(range(1000))
+        view = SimpleNamespace(
+            log=FileLog(server.log, in_order=in_order),
+            cluster=SimpleNamespace(servers=1, is_shared=False),
+            failure=lambda: f"kube-apiserver has ended: {server.dead}" if server.dead else None,
+            request_log=lambda: "",
+        )
+        connections = SimpleNamespace(new=lambda _: FakeWire(server), next_id=lambda: f"fence-{next(numbers)}")
+        return ServerFence(
+            cast("Any", view), cast("Any", FakeAdmin(server)), POLICY, sentinel, cast("Any", connections)
         )
 
     return make
@@ -171,11 +174,13 @@ def act(server: FakeServer, audit_id: str = "id-1", request: Request = READ, **c
     return Sent(exchange, wire, answer.connection)
 
 
-def close(enclosure: Enclosure, *sent: Sent) -> Fence:
-    return enclosure.close(sent)
+def close(fence: ServerFence, *sent: Sent) -> Fence:
+    return fence.close(sent)
 
 
-def test_what_was_recorded_is_found_and_nothing_is_in_doubt(server: FakeServer, make: Callable[..., Enclosure]) -> None:
+def test_what_was_recorded_is_found_and_nothing_is_in_doubt(
+    server: FakeServer, make: Callable[..., ServerFence]
+) -> None:
     server.silent.add("/api/v1/quiet")
     fence_of = make()
     fence_of.open()
@@ -190,7 +195,7 @@ def test_what_was_recorded_is_found_and_nothing_is_in_doubt(server: FakeServer, 
 
 
 def test_the_follow_up_comes_after_the_actions_and_the_sentinel_last(
-    server: FakeServer, make: Callable[..., Enclosure]
+    server: FakeServer, make: Callable[..., ServerFence]
 ) -> None:
     fence_of = make()
     fence_of.open()
@@ -201,7 +206,7 @@ def test_the_follow_up_comes_after_the_actions_and_the_sentinel_last(
     assert len({audit_id for _, audit_id in server.sent}) == 3
 
 
-def test_a_wire_is_followed_up_once(server: FakeServer, make: Callable[..., Enclosure]) -> None:
+def test_a_wire_is_followed_up_once(server: FakeServer, make: Callable[..., ServerFence]) -> None:
     fence_of = make()
     fence_of.open()
     first = act(server)
@@ -213,7 +218,7 @@ def test_a_wire_is_followed_up_once(server: FakeServer, make: Callable[..., Encl
     assert fence.doubts_about(second) == ()
 
 
-def test_events_of_before_are_not_this_batchs(server: FakeServer, make: Callable[..., Enclosure]) -> None:
+def test_events_of_before_are_not_this_batchs(server: FakeServer, make: Callable[..., ServerFence]) -> None:
     server.record("id-1")
     server.silent.add(READ.uri)
     fence_of = make()
@@ -222,7 +227,7 @@ def test_events_of_before_are_not_this_batchs(server: FakeServer, make: Callable
     assert close(fence_of, act(server)).events.get("id-1", ()) == ()
 
 
-def test_a_sentinel_that_is_not_recorded_is_a_doubt(server: FakeServer, make: Callable[..., Enclosure]) -> None:
+def test_a_sentinel_that_is_not_recorded_is_a_doubt(server: FakeServer, make: Callable[..., ServerFence]) -> None:
     server.silent.add(SENTINEL.request.uri)
     fence_of = make()
     fence_of.open()
@@ -246,7 +251,7 @@ def test_a_sentinel_that_is_not_recorded_is_a_doubt(server: FakeServer, make: Ca
     ],
 )
 def test_what_the_counters_say_is_a_doubt(
-    server: FakeServer, make: Callable[..., Enclosure], change: dict[str, Any], doubt: str
+    server: FakeServer, make: Callable[..., ServerFence], change: dict[str, Any], doubt: str
 ) -> None:
     fence_of = make()
     fence_of.open()
@@ -261,7 +266,7 @@ def test_what_the_counters_say_is_a_doubt(
 
 
 def test_an_exclusion_that_the_server_has_not_counted_is_in_doubt(
-    server: FakeServer, make: Callable[..., Enclosure]
+    server: FakeServer, make: Callable[..., ServerFence]
 ) -> None:
     server.silent.add("/api/v1/quiet")
     fence_of = make()
@@ -276,7 +281,7 @@ def test_an_exclusion_that_the_server_has_not_counted_is_in_doubt(
     assert fence.doubts_about(recorded) == ()
 
 
-def test_a_doubt_of_one_batch_is_not_the_next_ones(server: FakeServer, make: Callable[..., Enclosure]) -> None:
+def test_a_doubt_of_one_batch_is_not_the_next_ones(server: FakeServer, make: Callable[..., ServerFence]) -> None:
     fence_of = make()
     fence_of.open()
     server.lost = 1
@@ -287,7 +292,9 @@ def test_a_doubt_of_one_batch_is_not_the_next_ones(server: FakeServer, make: Cal
     assert close(fence_of, act(server, "id-2")).doubts == ()
 
 
-def test_a_server_that_dies_is_a_doubt_with_its_last_words(server: FakeServer, make: Callable[..., Enclosure]) -> None:
+def test_a_server_that_dies_is_a_doubt_with_its_last_words(
+    server: FakeServer, make: Callable[..., ServerFence]
+) -> None:
     fence_of = make()
     fence_of.open()
     sent = act(server)
@@ -302,21 +309,21 @@ def test_a_server_that_dies_is_a_doubt_with_its_last_words(server: FakeServer, m
     assert fence.closed == frozenset()
 
 
-def test_nothing_begins_on_a_server_that_does_not_answer(server: FakeServer, make: Callable[..., Enclosure]) -> None:
+def test_nothing_begins_on_a_server_that_does_not_answer(server: FakeServer, make: Callable[..., ServerFence]) -> None:
     server.dead = "connection refused"
 
     with pytest.raises(WireError, match="connection refused"):
         make().open()
 
 
-def test_nothing_begins_without_a_log(server: FakeServer, make: Callable[..., Enclosure]) -> None:
+def test_nothing_begins_without_a_log(server: FakeServer, make: Callable[..., ServerFence]) -> None:
     server.log.unlink()
 
     with pytest.raises(LogUnreadable):
         make().open()
 
 
-def test_nothing_begins_where_the_counters_cannot_be_read(server: FakeServer, make: Callable[..., Enclosure]) -> None:
+def test_nothing_begins_where_the_counters_cannot_be_read(server: FakeServer, make: Callable[..., ServerFence]) -> None:
     server.metrics_status = 401
 
     with pytest.raises(AuditproofError, match="GET /metrics was answered 401"):
@@ -324,7 +331,7 @@ def test_nothing_begins_where_the_counters_cannot_be_read(server: FakeServer, ma
 
 
 def test_what_may_stand_in_another_log_is_in_doubt_where_it_is_absent(
-    server: FakeServer, make: Callable[..., Enclosure]
+    server: FakeServer, make: Callable[..., ServerFence]
 ) -> None:
     server.unread = "more API servers answer"
     server.silent.add("/excluded")
@@ -338,7 +345,7 @@ def test_what_may_stand_in_another_log_is_in_doubt_where_it_is_absent(
     assert (fence.doubts_about(absent), fence.unclear) == ((), "more API servers answer")
 
 
-def test_a_line_that_is_no_event_is_a_doubt(server: FakeServer, make: Callable[..., Enclosure]) -> None:
+def test_a_line_that_is_no_event_is_a_doubt(server: FakeServer, make: Callable[..., ServerFence]) -> None:
     fence_of = make()
     fence_of.open()
     sent = act(server)
@@ -350,7 +357,7 @@ def test_a_line_that_is_no_event_is_a_doubt(server: FakeServer, make: Callable[.
     assert "this line is not an audit event" in doubt
 
 
-def test_a_log_that_is_cut_is_a_doubt(server: FakeServer, make: Callable[..., Enclosure]) -> None:
+def test_a_log_that_is_cut_is_a_doubt(server: FakeServer, make: Callable[..., ServerFence]) -> None:
     server.record("earlier")
     fence_of = make()
     fence_of.open()
@@ -375,7 +382,7 @@ def test_a_log_that_is_cut_is_a_doubt(server: FakeServer, make: Callable[..., En
     ],
 )
 def test_a_connection_that_was_not_followed_up_needs_an_answer_that_shows_its_end(
-    server: FakeServer, make: Callable[..., Enclosure], changed: dict[str, Any], method: str, sure: bool
+    server: FakeServer, make: Callable[..., ServerFence], changed: dict[str, Any], method: str, sure: bool
 ) -> None:
     server.silent.add(READ.uri)  # no last event shows it
     fence_of = make()
@@ -389,7 +396,7 @@ def test_a_connection_that_was_not_followed_up_needs_an_answer_that_shows_its_en
 
 
 def test_an_answer_to_a_request_for_another_protocol_does_not_show_the_end(
-    server: FakeServer, make: Callable[..., Enclosure]
+    server: FakeServer, make: Callable[..., ServerFence]
 ) -> None:
     server.silent.add(READ.uri)
     fence_of = make()
@@ -403,7 +410,7 @@ def test_an_answer_to_a_request_for_another_protocol_does_not_show_the_end(
 
 
 def test_the_last_event_of_a_request_shows_its_end_whatever_became_of_its_connection(
-    server: FakeServer, make: Callable[..., Enclosure]
+    server: FakeServer, make: Callable[..., ServerFence]
 ) -> None:
     fence_of = make()
     fence_of.open()
@@ -414,7 +421,7 @@ def test_the_last_event_of_a_request_shows_its_end_whatever_became_of_its_connec
 
 
 def test_a_policy_that_records_nothing_is_fenced_by_the_counter(
-    server: FakeServer, make: Callable[..., Enclosure]
+    server: FakeServer, make: Callable[..., ServerFence]
 ) -> None:
     server.silent |= {READ.uri, FOLLOW_UP.uri}
     fence_of = make(None)
@@ -428,11 +435,11 @@ def test_a_policy_that_records_nothing_is_fenced_by_the_counter(
 
 
 def test_the_sentinels_connection_is_kept_and_closed_at_the_end(
-    server: FakeServer, make: Callable[..., Enclosure], monkeypatch: pytest.MonkeyPatch
+    server: FakeServer, make: Callable[..., ServerFence], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     wires: list[FakeWire] = []
     fence_of = make()
-    monkeypatch.setattr(fence_of, "_new_wire", lambda _: wires.append(FakeWire(server)) or wires[-1])
+    monkeypatch.setattr(fence_of._connections, "new", lambda _: wires.append(FakeWire(server)) or wires[-1])
     for _ in range(2):
         fence_of.open()
         close(fence_of)
@@ -442,7 +449,7 @@ def test_the_sentinels_connection_is_kept_and_closed_at_the_end(
     assert [wire.closed for wire in wires] == [True]
 
 
-def test_nothing_begins_on_a_server_that_audits_nothing(server: FakeServer, make: Callable[..., Enclosure]) -> None:
+def test_nothing_begins_on_a_server_that_audits_nothing(server: FakeServer, make: Callable[..., ServerFence]) -> None:
     server.excluded = 0
 
     with pytest.raises(AuditproofError, match="audit is off: this API server has no policy"):
@@ -450,7 +457,7 @@ def test_nothing_begins_on_a_server_that_audits_nothing(server: FakeServer, make
 
 
 def test_a_log_in_no_order_is_complete_when_it_holds_all_that_the_server_counts(
-    server: FakeServer, make: Callable[..., Enclosure]
+    server: FakeServer, make: Callable[..., ServerFence]
 ) -> None:
     server.record("before")
     fence = make(in_order=False)
@@ -466,7 +473,7 @@ def test_a_log_in_no_order_is_complete_when_it_holds_all_that_the_server_counts(
 
 
 def test_an_event_that_may_still_come_is_a_doubt_though_the_sentinel_is_there(
-    server: FakeServer, make: Callable[..., Enclosure]
+    server: FakeServer, make: Callable[..., ServerFence]
 ) -> None:
     fence = make(in_order=False)
     fence.open()
@@ -480,7 +487,7 @@ def test_an_event_that_may_still_come_is_a_doubt_though_the_sentinel_is_there(
     )
 
 
-def test_without_counters_what_is_absent_is_in_doubt(server: FakeServer, make: Callable[..., Enclosure]) -> None:
+def test_without_counters_what_is_absent_is_in_doubt(server: FakeServer, make: Callable[..., ServerFence]) -> None:
     server.metrics_status = 403
     server.silent.add("/excluded")
     fence_of = make()
@@ -496,7 +503,7 @@ def test_without_counters_what_is_absent_is_in_doubt(server: FakeServer, make: C
 
 @pytest.mark.parametrize(("more", "words"), [(2, "holds 2 fewer events"), (-1, "holds 1 more events")])
 def test_a_log_that_does_not_hold_what_was_counted_is_not_sound(
-    server: FakeServer, make: Callable[..., Enclosure], more: int, words: str
+    server: FakeServer, make: Callable[..., ServerFence], more: int, words: str
 ) -> None:
     fence_of = make()
     fence_of.open()
@@ -509,7 +516,7 @@ def test_a_log_that_does_not_hold_what_was_counted_is_not_sound(
 
 
 def test_a_follow_up_that_somebody_else_answers_closes_nothing(
-    server: FakeServer, make: Callable[..., Enclosure], monkeypatch: pytest.MonkeyPatch
+    server: FakeServer, make: Callable[..., ServerFence], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     fence_of = make()
     fence_of.open()

@@ -14,7 +14,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from auditproof.auditlog.file_log import FileLog
-from auditproof.auditlog.metrics import AuditMetrics, parse_metrics
 from auditproof.clusters.stand_ins.small_disk import fill
 from auditproof.errors import AuditproofError, LogUnreadable
 from auditproof.kube.action import Action, act
@@ -22,7 +21,7 @@ from auditproof.plugin.backend_records import KUBERNETES, note_account, note_fac
 from auditproof.plugin.pipe_actions import LOADER, cases_of, reads
 from auditproof.proof.backends import Account, Load, account_of, load_of
 from auditproof.proof.prover import Prover
-from auditproof.setup.admin import AdminClient
+from auditproof.proof.server_view import ServerView
 from auditproof.wait import TimedOut, wait_until
 
 if TYPE_CHECKING:
@@ -32,6 +31,7 @@ if TYPE_CHECKING:
 
     from auditproof.audit.event import AuditEvent
     from auditproof.audit.server_flags import Settings
+    from auditproof.auditlog.metrics import AuditMetrics
     from auditproof.clusters.cluster import Cluster
     from auditproof.clusters.stand_ins.event_receiver import EventReceiver
     from auditproof.kube.identity import Identity
@@ -68,19 +68,12 @@ class Pipe:
         self._session = session
         self.cluster = session.provider.cluster(policy, settings)
         node.stash[KUBERNETES] = self.cluster.kubernetes
-        self._admin = AdminClient(self.cluster)
         self.path = _log_path(settings, self.cluster)
         self._flags = settings.over({})
         parsed = session.policy(policy)
-        self._prover = Prover(
-            self.cluster,
-            parsed,
-            running=parsed,
-            folder=session.run_directory.private_folder(),
-            died=lambda: session.provider.failure(self.cluster),
-            log=self._reader(),
-            patience_s=PATIENCE_S,
-        )
+        self._view = ServerView(self.cluster, session.provider, self._reader())
+        folder = session.run_directory.private_folder()
+        self._prover = Prover(self._view, parsed, running=parsed, folder=folder, patience_s=PATIENCE_S)
         self._proofs: tuple[Proof, ...] = ()
 
     def _reader(self) -> FileLog:
@@ -145,26 +138,24 @@ class Pipe:
         ``patience_s`` seconds to the reader.
         """
         cases = cases_of(identity, actions or reads(count))
-        self._prover.patience_s = patience_s
         cases = self._prover.begin(cases)
         sent = self._prover.perform(cases[: len(cases) // 2])
         midway()
         sent += self._prover.perform(cases[len(cases) // 2 :])
         then()
-        self._proofs = self._prover.finish(cases, sent)
+        self._proofs = self._prover.finish(cases, sent, patience_s)
         return self._account(self._proofs)
 
     def load(self, count: int, connections: int = 4) -> tuple[Account, Load]:
         """Perform ``count`` harmless actions as fast as they are served, and measure how fast their events arrive."""
         cases = cases_of(LOADER, reads(count))
-        self._prover.patience_s = LOAD_TIMEOUT_S
         cases = self._prover.begin(cases)
         due = self._count_lines() + EVENTS_EACH * count
         begun = time.monotonic()
         sent = self._prover.perform_beside(cases, connections)
         served = time.monotonic() - begun
         arrived = self._wait_for_lines(due) - begun
-        proofs = self._prover.finish(cases, sent)
+        proofs = self._prover.finish(cases, sent, LOAD_TIMEOUT_S)
         account = self._account(proofs)
         return account, load_of([item.exchange for item in sent], EVENTS_EACH, served, arrived)
 
@@ -224,7 +215,7 @@ class Pipe:
     def _whole_log(self, evidence: list[Evidence]) -> tuple[list[Evidence], int | None]:
         """The evidence with every event that the log holds now, and its lines; None where it is not whole."""
         wanted = {one.exchange.audit_id for one in evidence}
-        reader = self._prover.log
+        reader = self._view.log
         try:
             part = reader.read(reader.beginning(), lambda event: event.audit_id in wanted)
         except LogUnreadable:
@@ -243,10 +234,8 @@ class Pipe:
         return found.events
 
     def counters(self) -> AuditMetrics | None:
-        """What the server counts; None where it cannot be asked."""
-        with suppress(AuditproofError):
-            return parse_metrics(self._admin.send("GET", "/metrics").body)
-        return None
+        """The audit counters now; None where the server does not show them."""
+        return self._view.metrics()
 
     def terminate(self) -> None:
         """End the server as an administrator does, by SIGTERM, and wait for its end."""
@@ -273,7 +262,6 @@ class Pipe:
     def close(self) -> None:
         """End the server and close all connections."""
         self._prover.close()
-        self._admin.close()
         if not self.ended:
             self.kill()
         self.stage.close()

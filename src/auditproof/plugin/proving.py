@@ -29,6 +29,7 @@ from auditproof.plugin.requiring import Required, require
 from auditproof.plugin.support import Support
 from auditproof.proof.policy_check import doubt_that_it_runs
 from auditproof.proof.prover import Proof, Prover
+from auditproof.proof.server_view import ServerView
 from auditproof.proof.verdict import Outcome
 from auditproof.report.proof_record import failed_record, proof_record, story
 
@@ -39,7 +40,7 @@ if TYPE_CHECKING:
     from auditproof.analysis.coverage import Coverage
     from auditproof.analysis.diff import PolicyDiff
     from auditproof.audit.server_flags import Settings
-    from auditproof.clusters.cluster import Cluster, Provider
+    from auditproof.clusters.cluster import Provider
     from auditproof.clusters.policy_files import PolicyFiles
     from auditproof.clusters.run.run_directory import RunDirectory
     from auditproof.kube.discovery import Served
@@ -223,23 +224,22 @@ class AuditSession:
         cluster = self.provider.cluster(bench.running, bench.settings)
         self.start_seconds += time.monotonic() - begun
         prover = Prover(
-            cluster,
+            ServerView(cluster, self.provider),
             policy,
             running=running,
             folder=self.run_directory.private_folder(),
-            died=lambda: self.provider.failure(cluster),
-            request_log=lambda: self.provider.request_log(cluster),
             performed=self._tally.add,
         )
         if Capability.SETS_POLICY not in cluster.capabilities:
-            self._identify(prover, policy, cluster)
+            self._identify(prover, policy)
         return prover
 
-    def _identify(self, prover: Prover, policy: Policy, cluster: Cluster) -> None:
+    def _identify(self, prover: Prover, policy: Policy) -> None:
         """The first thing to be shown about a server that we have not started: that it runs this policy."""
         served = load_served(self.options.kubernetes)
-        self.not_running, sure = doubt_that_it_runs(prover, policy, served, cluster.capabilities)
-        if self.not_running:
+        doubt, sure = doubt_that_it_runs(prover, policy, served)
+        if doubt is not None:
+            self.not_running = doubt
             self._report(f"auditproof: {self.not_running}")
             prover.doubt(self.not_running)
             self.unusable = "" if sure else self.not_running

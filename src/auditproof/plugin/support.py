@@ -62,7 +62,7 @@ class Support:
 
     def _somebody_elses(self, case: Case, wanted: Wanted) -> tuple[str, ...]:
         try:
-            text = self._session.prover(self._session.bench(wanted)).cannot(case.identity, case.given)
+            text = self._session.prover(self._session.bench(wanted)).unsupported(case.identity, case.given)
         except AuditproofError:
             return ()  # whoever proves the case is told
         return (f"a cluster of its own: there is {text}",) if text else ()

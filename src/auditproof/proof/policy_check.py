@@ -18,23 +18,19 @@ if TYPE_CHECKING:
 
     from auditproof.analysis.space.client_request import Performable
     from auditproof.audit.policy.load import Policy
-    from auditproof.kube.capability import Capability
     from auditproof.kube.discovery import Served
     from auditproof.kube.identity import Identity
     from auditproof.proof.prover import Prover
 
 
-def doubt_that_it_runs(
-    prover: Prover, policy: Policy, served: Served, capabilities: frozenset[Capability]
-) -> tuple[str, bool]:
-    """Why the server seems not to run ``policy``, or an empty text; and whether that is sure, seen in the log.
+def doubt_that_it_runs(prover: Prover, policy: Policy, served: Served) -> tuple[str | None, bool]:
+    """Why the server seems not to run ``policy``, None where it does; and whether that is sure, seen in the log.
 
     Raises AuditproofError where nothing can be performed.
     """
-    can = lambda who: who.needs <= capabilities and not prover.cannot(who)  # noqa: E731
     cases = [
         Case(f"identification-{n}", sent.identity, sent.request)
-        for n, sent in enumerate(_of_every_rule(policy, served, can))
+        for n, sent in enumerate(_of_every_rule(policy, served, prover.can_act))
     ]
     proofs = prover.prove(cases)
     wrong = [proof for proof in proofs if proof.verdict.outcome is Outcome.VIOLATED]
@@ -45,7 +41,7 @@ def doubt_that_it_runs(
     if len(unproven) == len(proofs):
         reason = unproven[0].verdict.reasons[0] if unproven else "no request that its rules decide can be made here"
         return f"nothing shows that the server runs this policy, and that this is its log: {reason}", False
-    return "", False
+    return None, False
 
 
 def _of_every_rule(policy: Policy, served: Served, can: Callable[[Identity], bool]) -> Iterator[Performable]:

@@ -6,24 +6,22 @@ and every action is judged. So a proof costs little more than its request.
 
 from __future__ import annotations
 
-import secrets
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from auditproof.audit.decide import decide
-from auditproof.auditlog.merged_log import MergedLog
-from auditproof.client.connection import Connection, sent_agent
+from auditproof.client.connection import sent_agent
 from auditproof.client.exchange import Exchange
-from auditproof.clusters.logs import open_logs
 from auditproof.clusters.policy_files import check_given
 from auditproof.errors import AuditproofError, ClusterError, LogUnreadable
 from auditproof.kube.discovery import load_served
 from auditproof.kube.identity import MASTERS, IdentityKind
-from auditproof.proof.fence.fence import FENCE_TIMEOUT_S, Enclosure
+from auditproof.proof.connections import Connections
+from auditproof.proof.fence.fence import FENCE_TIMEOUT_S, ServerFence
 from auditproof.proof.fence.result import Sent
 from auditproof.proof.fence.sentinel import choose_sentinel
-from auditproof.proof.server_watch import Vigil
+from auditproof.proof.server_watch import ServerWatch
 from auditproof.proof.verdict import Evidence, Verdict, judge
 from auditproof.setup.admin import AdminClient
 from auditproof.setup.credentials import Credentials
@@ -36,12 +34,14 @@ if TYPE_CHECKING:
 
     from auditproof.audit.event import AuditEvent
     from auditproof.audit.policy.load import Policy
-    from auditproof.auditlog.file_log import AuditLog, Mark
+    from auditproof.auditlog.file_log import Mark
     from auditproof.cases.case import Case
+    from auditproof.client.connection import Connection
     from auditproof.client.credential import Credential
-    from auditproof.clusters.cluster import Cluster
     from auditproof.kube.identity import Identity
+    from auditproof.proof.fence.result import Fence
     from auditproof.proof.fence.sentinel import Sentinel
+    from auditproof.proof.server_view import ServerView
 
 MAX_WATCHES = 64  # sent beside each other, because each lasts a second or more
 
@@ -55,57 +55,50 @@ class Proof:
 
 
 class Prover:
-    """Proves actions on one cluster; not to be shared between threads.
+    """Proves cases on one cluster; not to be shared between threads.
 
-    ``policy`` is what the actions are judged by, ``running`` what the server was started with: the same, but for a
-    sabotage run. ``died`` returns what happened to the servers, None while they run. ``folder`` is
-    private and takes the credentials. ``log`` is where the events are read, the cluster's log file unless it is given;
-    ``request_log`` answers the text of the server's own log, empty where it says nothing of requests; ``patience_s`` is
-    how long the end of a batch may take to get into the audit log. ``performed`` is called whenever an action was
-    sent, from any thread.
+    ``policy`` is what the cases are judged by, ``running`` what the server was started with: the same, but for a
+    sabotage run. ``folder`` is private and takes the credentials. ``performed`` is called whenever a request was sent,
+    from any thread.
+
+    Raises ClusterError where the policy records something, but no request that can be sent to this cluster.
     """
 
     def __init__(
         self,
-        cluster: Cluster,
+        view: ServerView,
         policy: Policy,
         *,
         running: Policy,
         folder: Path,
-        died: Callable[[], str | None],
-        log: AuditLog | None = None,
-        request_log: Callable[[], str] = lambda: "",
         patience_s: float = FENCE_TIMEOUT_S,
         performed: Callable[[], None] = lambda: None,
     ) -> None:
-        self._vigil = Vigil(died, performed)
-        self._cluster, self.kubernetes = cluster, cluster.kubernetes
+        """``patience_s`` is how long the end of a batch may take to get into the audit log."""
+        self._view, self._cluster = view, view.cluster
         self._policy, self._running = policy, running
-        self._admin = AdminClient(cluster)
-        self._objects = Objects(cluster, self._admin)
-        self._rights = Rights(cluster, self._admin, self._objects)
-        self._credentials = Credentials(cluster, self._admin, self._objects, folder)
-        self._wires: dict[Identity, Connection] = {}
+        self._patience_s = patience_s
+        self._watch = ServerWatch(view, performed)
+        self._admin = AdminClient(view.cluster)
+        self._objects = Objects(view.cluster, self._admin)
+        self._rights = Rights(view.cluster, self._admin, self._objects)
+        self._credentials = Credentials(view.cluster, self._admin, self._objects, folder)
+        self._connections = Connections(view.cluster, self._credentials)
         self._owners: dict[str, str | None] = {}
-        self._run, self._count = f"auditproof-{secrets.token_hex(6)}", 0
-        self.patience_s = patience_s
-        logs = open_logs(cluster)
-        self.log = log or (logs[0] if len(logs) == 1 else MergedLog(logs))
         self._doubts: tuple[str, ...] = ()
         self._own_groups = load_served(self.kubernetes.removeprefix("v")).groups
         self._foreign_groups: set[str] = set()  # for which another server answers
-        self._enclosure = Enclosure(
-            self.log,
-            self._admin,
-            self._sentinel(running),
-            self._new_wire,
-            self._next_id,
-            died,
-            lambda attributes: decide(running, attributes),
-            request_log,
-            cluster.servers,
-            own=not cluster.is_shared,
-        )
+        self._fence = ServerFence(view, self._admin, running, self._sentinel(), self._connections)
+
+    @property
+    def kubernetes(self) -> str:
+        """The version that the server reports."""
+        return self._cluster.kubernetes
+
+    @property
+    def url(self) -> str:
+        """The https base address of the API server."""
+        return self._cluster.url
 
     def prove(self, cases: Sequence[Case]) -> tuple[Proof, ...]:
         """Perform all ``cases`` in order, fence them, and judge each.
@@ -121,14 +114,14 @@ class Prover:
 
         Raises AuditproofError where that fails, or where the server was given another policy than it is said to run.
         """
-        self._vigil.begin()
+        self._watch.begin()
         check_given(self._cluster, self._running)
         located = [self._located(case) for case in cases]
         try:
             self._prepare(located)
-            self._enclosure.open()
+            self._fence.open()
         except AuditproofError:
-            self._vigil.look()
+            self._watch.look()
             raise
         return located
 
@@ -140,67 +133,75 @@ class Prover:
         """
         with ThreadPoolExecutor(max_workers=MAX_WATCHES) as pool:
             watches = {
-                case.id: pool.submit(self._send, case, self._new_wire(case.identity), self._next_id())
+                case.id: pool.submit(
+                    self._send, case, self._connections.new(case.identity), self._connections.next_id()
+                )
                 for case in cases
                 if case.attributes.verb == "watch" or case.request.client
             }
             return [
-                watches[case.id].result() if case.id in watches else self._send(case, self._wire(case), self._next_id())
+                watches[case.id].result()
+                if case.id in watches
+                else self._send(case, self._connection(case), self._connections.next_id())
                 for case in cases
             ]
 
     def perform_beside(self, cases: Sequence[Case], connections: int) -> list[Sent]:
         """Send everything once, on so many connections beside each other; all cases have the same identity."""
-        parts = [[(case, self._next_id()) for case in cases[n::connections]] for n in range(connections)]
-        wires = [self._new_wire(cases[0].identity) for _ in parts]
+        parts = [[(case, self._connections.next_id()) for case in cases[n::connections]] for n in range(connections)]
+        wires = [self._connections.new(cases[0].identity) for _ in parts]
         with ThreadPoolExecutor(max_workers=connections) as pool:
             sent = list(
                 pool.map(lambda wire, part: [self._send(case, wire, name) for case, name in part], wires, parts)
             )
         return [sent[n % connections][n // connections] for n in range(len(cases))]
 
-    def finish(self, cases: Sequence[Case], sent: Sequence[Sent]) -> tuple[Proof, ...]:
-        """Fence what was ``sent`` for ``cases``, in the same order, and judge each. Raises as check_given does."""
-        fence = self._enclosure.close(sent, 0.0 if self._vigil.doubts else self.patience_s)
+    def finish(self, cases: Sequence[Case], sent: Sequence[Sent], patience_s: float | None = None) -> tuple[Proof, ...]:
+        """Fence what was ``sent`` for ``cases``, in the same order, and judge each.
+
+        ``patience_s`` is how long the fence may take into the log, the prover's own patience if None. Raises as
+        check_given does.
+        """
+        patience_s = self._patience_s if patience_s is None else patience_s
+        fence = self._fence.close(sent, 0.0 if self._watch.doubts else patience_s)
         check_given(self._cluster, self._running)
-        for wire in {item.wire for item in sent} - set(self._wires.values()):
-            wire.close()
+        self._connections.drop({item.wire for item in sent})
         return tuple(self._judge(case, item, fence) for case, item in zip(cases, sent, strict=True))
 
     def doubt(self, text: str) -> None:
         """Let nothing be proven from now on that is not seen to be wrong, because of ``text``."""
         self._doubts = (text,)
 
-    def cannot(self, identity: Identity, given: Iterable[Mapping[str, Any]] = ()) -> str:
-        """What an action of ``identity`` with ``given`` needs and this cluster does not give; mostly nothing."""
+    def unsupported(self, identity: Identity, given: Iterable[Mapping[str, Any]] = ()) -> str | None:
+        """What stands in the way of an action of ``identity`` with ``given`` on this cluster; None where nothing does.
+
+        Only a cluster that is not the run's own can have something: a namespace, say, that another team has made.
+        """
         if not self._cluster.is_shared:
-            return ""
+            return None
         if MASTERS in identity.groups and self._cluster.authorities.client is None:
             return f"a signer that makes no certificate for {MASTERS}"
         paths = [f"/api/v1/namespaces/{each['metadata']['name']}" for each in given if each["kind"] == "Namespace"]
         if identity.kind is IdentityKind.SERVICE_ACCOUNT:
             namespace, name = identity.user.split(":")[2:]
             paths.append(f"/api/v1/namespaces/{namespace}/serviceaccounts/{name}")
-        return next((f"{path}, made by {whose}" for path in paths if (whose := self._whose(path))), "")
+        return next((f"{path}, made by {owner}" for path in paths if (owner := self._owner(path))), None)
 
-    def _whose(self, path: str) -> str | None:
+    def _owner(self, path: str) -> str | None:
         if path not in self._owners:
             self._owners[path] = self._objects.owner(path)
         return self._owners[path]
 
-    def _sentinel(self, running: Policy) -> Sentinel | None:
-        """The sentinel by somebody as whom one can act here.
+    def can_act(self, identity: Identity) -> bool:
+        """Whether requests of ``identity`` can be sent to this cluster."""
+        return identity.needs <= self._cluster.capabilities and self.unsupported(identity) is None
 
-        Raises ClusterError where the policy records something, but nothing that can be asked for here.
-        """
-        can: Callable[[Identity], bool] = lambda who: (  # noqa: E731
-            who.needs <= self._cluster.capabilities and not self.cannot(who)
-        )
-        sentinel = choose_sentinel(running, can)
-        if sentinel is None and choose_sentinel(running) is not None:
+    def _sentinel(self) -> Sentinel | None:
+        sentinel = choose_sentinel(self._running, self.can_act)
+        if sentinel is None and choose_sentinel(self._running) is not None:
             raise ClusterError(
-                f"{running.path}: nobody as whom one can act on this cluster makes a request that this policy records: "
-                "nothing can be proven there"
+                f"{self._running.path}: nobody as whom one can act on this cluster makes a request that this policy "
+                "records: nothing can be proven there"
             )
         return sentinel
 
@@ -208,30 +209,24 @@ class Prover:
         """The credential by which ``identity`` acts on this cluster."""
         return self._credentials.of(identity)
 
-    @property
-    def url(self) -> str:
-        """The https base address of the API server."""
-        return self._cluster.url
-
     def mark(self) -> Mark:
         """The present end of the log. Raises LogUnreadable."""
-        return self.log.mark()
+        return self._view.log.mark()
 
     def recorded(self, since: Mark) -> tuple[AuditEvent, ...]:
         """Every event that the log holds after ``since``, whoever caused it.
 
         Raises LogUnreadable, also where a line is no event: nobody knows what it was.
         """
-        found = self.log.read(since, lambda _: True)
+        found = self._view.log.read(since, lambda _: True)
         if found.problems:
             raise LogUnreadable("; ".join(found.problems))
         return found.events
 
     def close(self) -> None:
         """Close every connection."""
-        for wire in self._wires.values():
-            wire.close()
-        self._enclosure.end()
+        self._connections.close()
+        self._fence.end()
         self._admin.close()
 
     def _located(self, case: Case) -> Case:
@@ -247,23 +242,15 @@ class Prover:
             self._foreign_groups |= self._objects.aggregated(groups)
         self._rights.grant((case.identity, case.attributes) for case in cases)
         for identity in dict.fromkeys(case.identity for case in cases):
-            if identity not in self._wires:
-                self._wires[identity] = self._new_wire(identity)
+            self._connections.of(identity)  # before the fence opens: its credential may cost requests
 
-    def _new_wire(self, identity: Identity) -> Connection:
-        return Connection(self._cluster.url, self._cluster.ca, self._credentials.of(identity))
-
-    def _next_id(self) -> str:
-        self._count += 1
-        return f"{self._run}-{self._count}"
-
-    def _wire(self, case: Case) -> Connection:
+    def _connection(self, case: Case) -> Connection:
         own = case.request.upgrade or case.request.client
-        return self._new_wire(case.identity) if own else self._wires[case.identity]
+        return self._connections.new(case.identity) if own else self._connections.of(case.identity)
 
     def _send(self, case: Case, wire: Connection, audit_id: str) -> Sent:
-        agent = f"auditproof/{case.id} ({self._run})"
-        response = self._vigil.send(wire, case.request, audit_id=audit_id, user_agent=agent)
+        agent = f"auditproof/{case.id} ({self._connections.run})"
+        response = self._watch.send(wire, case.request, audit_id=audit_id, user_agent=agent)
         exchange = Exchange(
             audit_id=audit_id if response.was_sent else "",
             identity=case.identity,
@@ -281,13 +268,13 @@ class Prover:
         )
         return Sent(exchange, wire, response.connection)
 
-    def _judge(self, case: Case, sent: Sent, fence: Any) -> Proof:
+    def _judge(self, case: Case, sent: Sent, fence: Fence) -> Proof:
         exchange = sent.exchange
         evidence = Evidence(
             exchange=exchange,
             events=fence.events.get(exchange.audit_id, ()),
             decision=decide(self._policy, exchange.attributes),
-            doubts=tuple(dict.fromkeys((*self._vigil.doubts, *self._doubts, *fence.doubts_about(sent)))),
+            doubts=tuple(dict.fromkeys((*self._watch.doubts, *self._doubts, *fence.doubts_about(sent)))),
             fence=fence.text,
             unsound=fence.faults_of(exchange),
             unclear=fence.unclear,

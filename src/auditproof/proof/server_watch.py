@@ -14,19 +14,19 @@ if TYPE_CHECKING:
 
     from auditproof.client.connection import Connection
     from auditproof.kube.action import Request
+    from auditproof.proof.server_view import ServerView
 
 SLOW_S = 2.0  # whoever gets no answer, or waits longer for it, asks whether the servers run
 
 
-class Vigil:
-    """Remembers that a server has ended; ``died`` returns what has ended, None while all run.
+class ServerWatch:
+    """Remembers that a server has ended; ``performed`` is called whenever a request was sent, from the sending thread.
 
-    ``performed`` is called whenever a request was sent, from the thread that has sent it.
     There is one error for all that cannot be done any more, so that a thousand actions cost what one does.
     """
 
-    def __init__(self, died: Callable[[], str | None], performed: Callable[[], None] = lambda: None) -> None:
-        self._died, self._performed = died, performed
+    def __init__(self, view: ServerView, performed: Callable[[], None] = lambda: None) -> None:
+        self._view, self._performed = view, performed
         self._known: ServerDied | None = None
 
     @property
@@ -36,7 +36,7 @@ class Vigil:
 
     def begin(self) -> None:
         """Raises ServerDied where a server had ended before, and still does not run."""
-        if self._known is not None and self._died():
+        if self._known is not None and self._view.failure():
             raise self._known.with_traceback(None)
         self._known = None
 
@@ -59,5 +59,5 @@ class Vigil:
         return response
 
     def _note(self) -> None:
-        if self._known is None and (ended := self._died()):
+        if self._known is None and (ended := self._view.failure()):
             self._known = ServerDied(ended)

@@ -11,6 +11,7 @@ from auditproof.cases.case import Case
 from auditproof.clusters import start_provider
 from auditproof.clusters.run.run_directory import RunDirectory
 from auditproof.proof.prover import Prover
+from auditproof.proof.server_view import ServerView
 from auditproof.proof.verdict import Outcome
 
 if TYPE_CHECKING:
@@ -93,10 +94,8 @@ def _perform(
         proofs = []
         for path, policy in policies.items():
             cluster = provider.cluster(path)
-            died = lambda cluster=cluster: provider.failure(cluster)  # noqa: E731 - bound to this cluster
             folder = directory.private_folder()
-            served = lambda cluster=cluster: provider.request_log(cluster)  # noqa: E731
-            prover = Prover(cluster, policy, running=policy, folder=folder, died=died, request_log=served)
+            prover = Prover(ServerView(cluster, provider), policy, running=policy, folder=folder)
             stack.enter_context(closing(prover))
             proofs.append({proof.case.id: proof.verdict for proof in prover.prove(cases)})
     old, new = proofs

@@ -13,8 +13,10 @@ counted since it started, and none was written off: the sentinel's event alone w
 from __future__ import annotations
 
 from contextlib import suppress
+from functools import partial
 from typing import TYPE_CHECKING
 
+from auditproof.audit.decide import decide
 from auditproof.errors import AuditproofError
 from auditproof.kube.action import Request
 from auditproof.kube.attributes import attributes_of
@@ -27,14 +29,13 @@ from auditproof.proof.verdict import NOT_STORED
 from auditproof.wait import TimedOut, wait_until
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Sequence
 
-    from auditproof.audit.decide import Decision
-    from auditproof.auditlog.file_log import AuditLog
+    from auditproof.audit.policy.load import Policy
     from auditproof.client.connection import Connection, Response
-    from auditproof.kube.attributes import Attributes
-    from auditproof.kube.identity import Identity
+    from auditproof.proof.connections import Connections
     from auditproof.proof.fence.sentinel import Sentinel
+    from auditproof.proof.server_view import ServerView
     from auditproof.setup.admin import AdminClient
 
 DEATH_TIMEOUT_S = 1.0
@@ -44,33 +45,23 @@ FOLLOW_UP = Request("GET", "/version")
 USER_AGENT = f"{AGENT}fence"
 
 
-class Enclosure:
-    """Opens and closes fences on one server; a fence's end is the next one's beginning."""
+class ServerFence:
+    """Opens and closes fences on one server; a fence's end is the next one's beginning.
+
+    ``running`` is the policy of the server, ``sentinel`` a request that it records: None where it records nothing.
+    """
 
     def __init__(
-        self,
-        log: AuditLog,
-        admin: AdminClient,
-        sentinel: Sentinel | None,
-        new_wire: Callable[[Identity], Connection],
-        next_id: Callable[[], str],
-        died: Callable[[], str | None],
-        decide: Callable[[Attributes], Decision],
-        request_log: Callable[[], str],
-        servers: int = 1,
-        *,
-        own: bool = True,
+        self, view: ServerView, admin: AdminClient, running: Policy, sentinel: Sentinel | None, connections: Connections
     ) -> None:
-        self._log = BatchLog(log)
-        self._servers = servers
-        self._request_log = request_log
+        self._view = view
+        self._log = BatchLog(view.log)
+        self._servers = view.cluster.servers
+        self._decide = partial(decide, running)
         self._sentinel = sentinel
-        self._new_wire = new_wire
-        self._next_id = next_id
-        self._died = died
+        self._connections = connections
         self._patience_s = FENCE_TIMEOUT_S
-        self._decide = decide
-        self._agreement = Agreement(self._log, admin, servers, own=own)
+        self._agreement = Agreement(self._log, admin, self._servers, own=not view.cluster.is_shared)
         self._asked = Asked()
         self._wires: dict[int, Connection] = {}  # of the sentinel, to the server of each log
 
@@ -134,7 +125,7 @@ class Enclosure:
         """What ended, if anything did: a process that is killed closes its connections a moment before it is gone."""
         try:
             what = "the end of a server that does not answer"
-            return [wait_until(lambda: self._died() or None, what=what, timeout_s=DEATH_TIMEOUT_S)]
+            return [wait_until(lambda: self._view.failure(), what=what, timeout_s=DEATH_TIMEOUT_S)]
         except TimedOut:
             return []
 
@@ -147,7 +138,7 @@ class Enclosure:
         """One more request on every wire; where it came over the same connection, what was before it is done."""
         closed = set()
         for wire, identity in {item.wire: item.exchange.identity for item in sent}.items():
-            audit_id = self._next_id()
+            audit_id = self._connections.next_id()
             self._asked.ids.add(audit_id)
             answer = wire.send(FOLLOW_UP, audit_id=audit_id, user_agent=USER_AGENT)
             if not answer.error and answer.header("Audit-Id") == audit_id:
@@ -166,7 +157,7 @@ class Enclosure:
 
         def look() -> bool | None:
             self._log.read()
-            log = self._request_log() if still_open else ""
+            log = self._view.request_log() if still_open else ""
             over.update(
                 name for name, item in still_open.items() if is_over(item.exchange, self._log.events.get(name, ()), log)
             )
@@ -187,7 +178,7 @@ class Enclosure:
         missing, known, audit_id = set(range(self._servers)), dict(self._wires), ""
         for _ in range(self._servers * (REACH if self._servers > 1 else 1)):
             place = next((n for n in sorted(missing) if n in known), None)
-            wire = self._new_wire(self._sentinel.identity) if place is None else known.pop(place)
+            wire = self._connections.new(self._sentinel.identity) if place is None else known.pop(place)
             answer = self._send_sentinel(wire)
             audit_id = answer.audit_id
             what = f"the event of the sentinel {audit_id} in the audit log"
@@ -203,7 +194,7 @@ class Enclosure:
 
     def _send_sentinel(self, wire: Connection) -> Response:
         assert self._sentinel is not None
-        audit_id, request = self._next_id(), self._sentinel.request
+        audit_id, request = self._connections.next_id(), self._sentinel.request
         self._asked.ids.add(audit_id)
         response = wire.send(request, audit_id=audit_id, user_agent=USER_AGENT)
         if response.error:

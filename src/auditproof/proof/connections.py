@@ -1,0 +1,50 @@
+"""The connections of a prover: one kept for each identity, and further ones where a request needs its own."""
+
+from __future__ import annotations
+
+import secrets
+from typing import TYPE_CHECKING
+
+from auditproof.client.connection import Connection
+
+if TYPE_CHECKING:
+    from auditproof.clusters.cluster import Cluster
+    from auditproof.kube.identity import Identity
+    from auditproof.setup.credentials import Credentials
+
+
+class Connections:
+    """Opens connections to one cluster, and names the requests that are sent over them.
+
+    ``run`` is in every Audit-ID and User-Agent, so that no two provers ever send the same.
+    """
+
+    def __init__(self, cluster: Cluster, credentials: Credentials) -> None:
+        self._cluster, self._credentials = cluster, credentials
+        self._kept: dict[Identity, Connection] = {}
+        self.run, self._count = f"auditproof-{secrets.token_hex(6)}", 0
+
+    def new(self, identity: Identity) -> Connection:
+        """A connection for the caller alone, who closes it."""
+        return Connection(self._cluster.url, self._cluster.ca, self._credentials.of(identity))
+
+    def of(self, identity: Identity) -> Connection:
+        """The connection that is kept for ``identity``; opened by the first call."""
+        if identity not in self._kept:
+            self._kept[identity] = self.new(identity)
+        return self._kept[identity]
+
+    def next_id(self) -> str:
+        """An Audit-ID that no other request has."""
+        self._count += 1
+        return f"{self.run}-{self._count}"
+
+    def drop(self, used: set[Connection]) -> None:
+        """Close those of the connections that are not kept."""
+        for wire in used - set(self._kept.values()):
+            wire.close()
+
+    def close(self) -> None:
+        """Close every connection that is kept."""
+        for wire in self._kept.values():
+            wire.close()
