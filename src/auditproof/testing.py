@@ -1,7 +1,7 @@
 """For authors of Python tests: the types of the fixtures, and what a test needs beside the public API.
 
 The fixtures themselves come with the pytest plugin: ``audit`` is an Audit, ``audit(identity, action)`` returns
-Recorded, and ``pipe`` is a Pipe.
+Recorded, and ``backend`` is a BackendServer.
 """
 
 from __future__ import annotations
@@ -15,9 +15,9 @@ from auditproof.kube.identity import AccessRule, IdentityKind, Impersonation
 from auditproof.kube.manifest import load_manifest
 from auditproof.kube.resources import Resource
 from auditproof.plugin.fixtures import Audit, Recorded
-from auditproof.plugin.pipe import NotSo, Pipe, require
-from auditproof.plugin.pipe_actions import WRITER, large
 from auditproof.proof.backends import legacy_line_of, parse_legacy
+from auditproof.proof.backends.actions import WRITER, large
+from auditproof.proof.backends.server import BackendServer, UnexpectedDelivery, require
 from auditproof.proof.fence.agreement import AUDIT_OFF
 from auditproof.wait import wait_until
 
@@ -27,16 +27,16 @@ __all__ = [
     "WRITER",
     "AccessRule",
     "Audit",
+    "BackendServer",
     "Behaviour",
     "ClusterError",
     "FileLog",
     "IdentityKind",
     "Impersonation",
-    "NotSo",
-    "Pipe",
     "Recorded",
     "Resource",
     "Target",
+    "UnexpectedDelivery",
     "large",
     "legacy_line_of",
     "load_manifest",

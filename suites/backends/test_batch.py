@@ -10,7 +10,7 @@ import pytest
 from auditproof.testing import require
 
 if TYPE_CHECKING:
-    from auditproof.testing import Pipe
+    from auditproof.testing import BackendServer
 
 pytestmark = [pytest.mark.backends, pytest.mark.audit_policy("../../fixtures/policies/backends.yaml")]
 
@@ -25,7 +25,7 @@ THROTTLED = {
 
 
 @pytest.mark.audit_server(audit_log={**PROMPT, "batch-max-wait": "1s"}, sabotage={"audit_log": WAITING})
-def test_the_fence_waits_for_a_batch_and_proves_by_its_order(pipe: Pipe) -> None:
+def test_the_fence_waits_for_a_batch_and_proves_by_its_order(pipe: BackendServer) -> None:
     """batch-max-wait: events come late, but in order, so the sentinel's event shows that all earlier ones are there."""
     begun = time.monotonic()
     account = pipe.perform(20, patience_s=5)
@@ -37,7 +37,7 @@ def test_the_fence_waits_for_a_batch_and_proves_by_its_order(pipe: Pipe) -> None
 
 @pytest.mark.spoils
 @pytest.mark.audit_server(audit_log=WAITING, sabotage={"audit_log": PROMPT})
-def test_sigterm_flushes_what_waits(pipe: Pipe) -> None:
+def test_sigterm_flushes_what_waits(pipe: BackendServer) -> None:
     """SIGTERM: what waits is unproven, never a pass by waiting; the end of the server writes it all."""
     waiting = pipe.perform(20, patience_s=0.5)
     pipe.terminate()
@@ -50,7 +50,7 @@ def test_sigterm_flushes_what_waits(pipe: Pipe) -> None:
 
 @pytest.mark.spoils
 @pytest.mark.audit_server(audit_log=WAITING, sabotage={"audit_log": {"mode": "blocking"}})
-def test_sigkill_loses_what_waits(pipe: Pipe) -> None:
+def test_sigkill_loses_what_waits(pipe: BackendServer) -> None:
     """SIGKILL: what waits in the buffer is lost, and the counters that could say so die with the server."""
     account = pipe.perform(20, then=pipe.kill, patience_s=0.5)
 
@@ -63,7 +63,7 @@ def test_sigkill_loses_what_waits(pipe: Pipe) -> None:
     audit_log={**THROTTLED, "batch-buffer-size": "10"},
     sabotage={"audit_log": {**THROTTLED, "batch-throttle-enable": "false"}},
 )
-def test_an_overflow_loses_events_and_counts_every_one(pipe: Pipe) -> None:
+def test_an_overflow_loses_events_and_counts_every_one(pipe: BackendServer) -> None:
     """Buffer full: what finds no room is lost, every event is counted, no request notices, and nothing is proven."""
     meanwhile = pipe.perform(40, patience_s=0.5)
     pipe.wait_until_settled()
@@ -78,7 +78,7 @@ def test_an_overflow_loses_events_and_counts_every_one(pipe: Pipe) -> None:
 
 
 @pytest.mark.audit_server(audit_log=THROTTLED, sabotage={"audit_log": {**THROTTLED, "batch-throttle-enable": "false"}})
-def test_a_throttle_delays_events_and_no_request(pipe: Pipe) -> None:
+def test_a_throttle_delays_events_and_no_request(pipe: BackendServer) -> None:
     """Throttle (20 batches of one event a second): everything arrives, later; no request waits."""
     begun = time.monotonic()
     account = pipe.perform(20, patience_s=10)
@@ -98,7 +98,7 @@ WEBHOOK = {"audit-webhook-config-file": "{receiver}", "audit-webhook-batch-max-w
     flags={**WEBHOOK, "audit-webhook-batch-max-size": "3", "audit-webhook-batch-throttle-qps": "1000"},
     sabotage={"audit_log": {"path": None}, "flags": {**WEBHOOK, "audit-webhook-batch-max-size": "400"}},
 )
-def test_a_full_batch_does_not_wait(pipe: Pipe) -> None:
+def test_a_full_batch_does_not_wait(pipe: BackendServer) -> None:
     """batch-max-size (webhook): a batch goes when it has 3 events, or when batch-max-wait is over."""
     account = pipe.perform(20, patience_s=10)
 

@@ -9,7 +9,7 @@ import pytest
 from auditproof.testing import require
 
 if TYPE_CHECKING:
-    from auditproof.testing import Pipe
+    from auditproof.testing import BackendServer
 
 pytestmark = [pytest.mark.backends, pytest.mark.audit_policy("../../fixtures/policies/backends.yaml")]
 
@@ -38,7 +38,7 @@ def webhook(mode: str, **flags: str) -> pytest.MarkDecorator:
         *(pytest.param("webhook", mode, marks=webhook(mode)) for mode in ("batch", "blocking")),
     ],
 )
-def test_a_bounded_load_arrives_without_loss(pipe: Pipe, backend: str, mode: str) -> None:
+def test_a_bounded_load_arrives_without_loss(pipe: BackendServer, backend: str, mode: str) -> None:
     """A bounded load arrives without loss."""
     requests = REQUESTS if (backend, mode) != ("webhook", "blocking") else REQUESTS // 4
     account, load = pipe.load(requests)

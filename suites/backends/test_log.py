@@ -8,12 +8,20 @@ from typing import TYPE_CHECKING
 import pytest
 
 from auditproof import act
-from auditproof.testing import NO_LEVEL, ClusterError, FileLog, NotSo, legacy_line_of, parse_legacy, require
+from auditproof.testing import (
+    NO_LEVEL,
+    ClusterError,
+    FileLog,
+    UnexpectedDelivery,
+    legacy_line_of,
+    parse_legacy,
+    require,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from auditproof.testing import Pipe
+    from auditproof.testing import BackendServer
 
 pytestmark = [pytest.mark.backends, pytest.mark.audit_policy("../../fixtures/policies/backends.yaml")]
 
@@ -29,7 +37,7 @@ UNHARMED = {"v": "0{unharmed}"}
         for mode in ("blocking", "blocking-strict", "batch")
     ],
 )
-def test_every_mode_carries_everything_to_the_file(pipe: Pipe, mode: str) -> None:
+def test_every_mode_carries_everything_to_the_file(pipe: BackendServer, mode: str) -> None:
     """Every event is in the file, which nobody else may read, and the fence shows that it is."""
     account = pipe.perform(20)
 
@@ -39,7 +47,7 @@ def test_every_mode_carries_everything_to_the_file(pipe: Pipe, mode: str) -> Non
 
 
 @pytest.mark.audit_server(audit_log={"path": "-"}, sabotage=NOWHERE)
-def test_what_goes_to_standard_output_is_read_between_the_servers_own_words(pipe: Pipe) -> None:
+def test_what_goes_to_standard_output_is_read_between_the_servers_own_words(pipe: BackendServer) -> None:
     """--audit-log-path=-: every event is in the server's output, between its own words."""
     account = pipe.perform(20)
 
@@ -57,7 +65,7 @@ def test_what_goes_to_standard_output_is_read_between_the_servers_own_words(pipe
         "flags": {"audit-webhook-config-file": "{receiver}", "audit-webhook-mode": "blocking"},
     },
 )
-def test_the_legacy_format_shows_who_and_what_but_no_level(pipe: Pipe) -> None:
+def test_the_legacy_format_shows_who_and_what_but_no_level(pipe: BackendServer) -> None:
     """Legacy: every line says of its event what it can say, and nothing is proven by it, for it has no level."""
     account = pipe.perform(20)
 
@@ -73,7 +81,7 @@ def test_the_legacy_format_shows_who_and_what_but_no_level(pipe: Pipe) -> None:
 @pytest.mark.audit_server(
     audit_log={"mode": "blocking", **FULL}, sabotage={"audit_log": {"mode": "blocking-strict", **FULL}}
 )
-def test_a_full_disk_loses_events_in_blocking_mode_and_no_request_notices(pipe: Pipe) -> None:
+def test_a_full_disk_loses_events_in_blocking_mode_and_no_request_notices(pipe: BackendServer) -> None:
     """Full disk, blocking: requests are served, their events are lost, every loss is counted."""
     account = pipe.perform(20, midway=pipe.fill_disk)
 
@@ -85,7 +93,7 @@ def test_a_full_disk_loses_events_in_blocking_mode_and_no_request_notices(pipe: 
 @pytest.mark.audit_server(
     audit_log={"mode": "batch", **FULL}, sabotage={"audit_log": {"mode": "blocking-strict", **FULL}}
 )
-def test_a_full_disk_loses_events_in_batch_mode_and_no_request_notices(pipe: Pipe) -> None:
+def test_a_full_disk_loses_events_in_batch_mode_and_no_request_notices(pipe: BackendServer) -> None:
     """Full disk, batch: requests are served, their events are lost, every loss is counted."""
     account = pipe.perform(20, midway=pipe.fill_disk)
 
@@ -98,7 +106,9 @@ def test_a_full_disk_loses_events_in_batch_mode_and_no_request_notices(pipe: Pip
 @pytest.mark.audit_server(
     audit_log={"mode": "blocking-strict", **FULL}, sabotage={"audit_log": {"mode": "blocking", **FULL}}
 )
-def test_a_full_disk_stops_requests_in_strict_mode_but_not_those_whose_beginning_is_not_recorded(pipe: Pipe) -> None:
+def test_a_full_disk_stops_requests_in_strict_mode_but_not_those_whose_beginning_is_not_recorded(
+    pipe: BackendServer,
+) -> None:
     """Full disk, blocking-strict: requests are refused, but where RequestReceived is omitted they are served unseen."""
     refused = pipe.perform(20, midway=pipe.fill_disk)
     omitted = pipe.perform(actions=[act("get", f"secrets/number-{n}", "pipe") for n in range(10)])
@@ -116,7 +126,7 @@ def test_a_full_disk_stops_requests_in_strict_mode_but_not_those_whose_beginning
 
 @pytest.mark.spoils
 @pytest.mark.audit_server(sabotage={"flags": UNHARMED})
-def test_a_deleted_log_is_written_on_and_no_counter_says_so(pipe: Pipe) -> None:
+def test_a_deleted_log_is_written_on_and_no_counter_says_so(pipe: BackendServer) -> None:
     """Log deleted: the server writes on where nobody can read, and counts no error; nothing is proven."""
     account = pipe.perform(20, midway=pipe.harm(pipe.log.unlink))
 
@@ -126,7 +136,7 @@ def test_a_deleted_log_is_written_on_and_no_counter_says_so(pipe: Pipe) -> None:
 
 @pytest.mark.spoils
 @pytest.mark.audit_server(sabotage={"flags": UNHARMED})
-def test_a_truncated_log_has_lost_what_stood_there_and_no_counter_says_so(pipe: Pipe) -> None:
+def test_a_truncated_log_has_lost_what_stood_there_and_no_counter_says_so(pipe: BackendServer) -> None:
     """Log truncated: what stood there is gone, and no counter says so; nothing is proven."""
     pipe.perform(2)
     account = pipe.perform(20, midway=pipe.harm(lambda: os.truncate(pipe.log, 0)))
@@ -138,14 +148,14 @@ def test_a_truncated_log_has_lost_what_stood_there_and_no_counter_says_so(pipe: 
 
 
 @pytest.mark.audit_server(audit_log={"path": "/proc/audit.log"}, sabotage={"audit_log": {}})
-def test_a_log_that_cannot_be_opened_keeps_the_server_down(start_pipe: Callable[[], Pipe]) -> None:
+def test_a_log_that_cannot_be_opened_keeps_the_server_down(start_pipe: Callable[[], BackendServer]) -> None:
     """Log cannot be opened: the API server does not start, and says why."""
     try:
         start_pipe()
     except ClusterError as error:
         assert "ensureLogFile: open /proc/audit.log" in str(error), error
     else:
-        raise NotSo("the API server started, although its log cannot be opened")
+        raise UnexpectedDelivery("the API server started, although its log cannot be opened")
 
 
 BOTH = {"audit-webhook-config-file": "{receiver}", "audit-webhook-mode": "blocking"}
@@ -156,7 +166,7 @@ SMALL_EVENTS = {"audit-webhook-truncate-enabled": "true", "audit-webhook-truncat
     flags=BOTH,
     sabotage={"flags": {**BOTH, **SMALL_EVENTS}},
 )
-def test_log_and_webhook_get_the_same_events(pipe: Pipe) -> None:
+def test_log_and_webhook_get_the_same_events(pipe: BackendServer) -> None:
     """Log and webhook at once: the same events, field by field, in the same order."""
     account = pipe.perform(20)
 

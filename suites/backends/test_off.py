@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING
 import pytest
 
 from auditproof import AuditproofError
-from auditproof.testing import AUDIT_OFF, NotSo
+from auditproof.testing import AUDIT_OFF, UnexpectedDelivery
 
 if TYPE_CHECKING:
-    from auditproof.testing import Pipe
+    from auditproof.testing import BackendServer
 
 pytestmark = [pytest.mark.backends, pytest.mark.audit_policy("../../fixtures/policies/backends.yaml")]
 
@@ -24,11 +24,13 @@ ON = {"audit_log": {}, "flags": {"v": "1"}}
         pytest.param("backend", marks=pytest.mark.audit_server(audit_log={"path": None}, sabotage=ON)),
     ],
 )
-def test_a_server_that_audits_nothing_is_found_out_before_anything_is_performed(pipe: Pipe, missing: str) -> None:
+def test_a_server_that_audits_nothing_is_found_out_before_anything_is_performed(
+    pipe: BackendServer, missing: str
+) -> None:
     """Audit off: nothing is performed, and one line says what is missing."""
     try:
         account = pipe.perform(5)
     except AuditproofError as error:
         assert str(error) == AUDIT_OFF, error
     else:
-        raise NotSo(f"{account.text()}: audit is on")
+        raise UnexpectedDelivery(f"{account.text()}: audit is on")

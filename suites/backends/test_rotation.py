@@ -11,7 +11,7 @@ from auditproof.testing import WRITER, large, require, wait_until
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from auditproof.testing import Pipe
+    from auditproof.testing import BackendServer
 
 pytestmark = [
     pytest.mark.backends,
@@ -23,13 +23,15 @@ SMALL = {"maxsize": "1", "maxbackup": "0", "maxage": "0"}
 OLD = "audit-2020-01-01T00-00-00.000.log"
 
 
-def rotated(pipe: Pipe) -> list[Path]:
+def rotated(pipe: BackendServer) -> list[Path]:
     return sorted(pipe.log.parent.glob("audit-*"))
 
 
 @pytest.mark.covers("T31")
 @pytest.mark.audit_server(audit_log=SMALL, sabotage={"audit_log": {**SMALL, "maxsize": "0"}})
-def test_reading_across_rotations_loses_nothing_but_an_event_larger_than_a_file_is_not_written(pipe: Pipe) -> None:
+def test_reading_across_rotations_loses_nothing_but_an_event_larger_than_a_file_is_not_written(
+    pipe: BackendServer,
+) -> None:
     """maxsize: reading across rotations loses nothing; an event larger than a file is not written, and counted."""
     across = pipe.perform(actions=large(40), identity=WRITER)
     too_large = pipe.perform(actions=large(2, size=600_000), identity=WRITER)
@@ -44,7 +46,7 @@ def test_reading_across_rotations_loses_nothing_but_an_event_larger_than_a_file_
 @pytest.mark.audit_server(
     audit_log={**SMALL, "compress": "true"}, sabotage={"audit_log": {**SMALL, "compress": "false"}}
 )
-def test_compressed_files_are_read_too(pipe: Pipe) -> None:
+def test_compressed_files_are_read_too(pipe: BackendServer) -> None:
     """compress: nothing is lost while files are compressed, and afterwards they are read, too."""
     meanwhile = pipe.perform(actions=large(40), identity=WRITER)
     packed = lambda: all(path.suffix == ".gz" for path in rotated(pipe)) or None  # noqa: E731
@@ -58,7 +60,7 @@ def test_compressed_files_are_read_too(pipe: Pipe) -> None:
 
 
 @pytest.mark.audit_server(audit_log={**SMALL, "maxbackup": "1"}, sabotage={"audit_log": SMALL})
-def test_what_rotation_removes_is_gone_and_no_counter_says_so(pipe: Pipe) -> None:
+def test_what_rotation_removes_is_gone_and_no_counter_says_so(pipe: BackendServer) -> None:
     """maxbackup: older files are removed, no counter says that their events are gone, and nothing is proven."""
     account = pipe.perform(actions=large(60), identity=WRITER)
 
@@ -72,7 +74,7 @@ def test_what_rotation_removes_is_gone_and_no_counter_says_so(pipe: Pipe) -> Non
     audit_log={**SMALL, "path": "{disk:16m}/audit.log", "maxage": "1"},
     sabotage={"audit_log": {**SMALL, "path": "{disk:16m}/audit.log"}},
 )
-def test_a_file_older_than_maxage_is_removed_at_the_next_rotation(pipe: Pipe) -> None:
+def test_a_file_older_than_maxage_is_removed_at_the_next_rotation(pipe: BackendServer) -> None:
     """maxage: a file from 2020 is removed at the next rotation, by the time in its name."""
     old = pipe.disk / OLD
     old.write_text("{}\n")
@@ -85,7 +87,7 @@ def test_a_file_older_than_maxage_is_removed_at_the_next_rotation(pipe: Pipe) ->
 @pytest.mark.audit_server(
     audit_log={"maxage": "30", "maxbackup": "10", "maxsize": "100"}, sabotage={"audit_log": {"path": "/dev/null"}}
 )
-def test_the_flags_of_the_tutorial_carry_everything(pipe: Pipe) -> None:
+def test_the_flags_of_the_tutorial_carry_everything(pipe: BackendServer) -> None:
     """The tutorial's flags (maxage 30, maxbackup 10, maxsize 100): everything arrives, until 1.1 GB are written."""
     account = pipe.perform(actions=large(20), identity=WRITER)
 
@@ -96,7 +98,7 @@ def test_the_flags_of_the_tutorial_carry_everything(pipe: Pipe) -> None:
 
 
 @pytest.mark.audit_server(audit_log=SMALL, sabotage={"audit_log": SMALL, "flags": {"v": "0{unharmed}"}})
-def test_a_folder_that_cannot_be_written_stops_the_log_at_the_next_rotation(pipe: Pipe) -> None:
+def test_a_folder_that_cannot_be_written_stops_the_log_at_the_next_rotation(pipe: BackendServer) -> None:
     """Folder unwritable: the open file is written on until the next rotation, then events are lost, and counted."""
 
     def replace_folder() -> None:

@@ -10,7 +10,7 @@ from auditproof import Stage, act
 from auditproof.testing import WRITER, FileLog, large, require
 
 if TYPE_CHECKING:
-    from auditproof.testing import Pipe
+    from auditproof.testing import BackendServer
 
 pytestmark = [pytest.mark.backends, pytest.mark.audit_policy("../../fixtures/policies/backends.yaml")]
 
@@ -22,7 +22,7 @@ def truncate(largest: int, mode: str = "blocking-strict") -> dict[str, str]:
 
 
 @pytest.mark.audit_server(audit_log=truncate(10_000), sabotage={"audit_log": truncate(1_000_000)})
-def test_both_objects_go_first_and_the_event_says_so(pipe: Pipe) -> None:
+def test_both_objects_go_first_and_the_event_says_so(pipe: BackendServer) -> None:
     """Event too large: request and response object go, both, the annotation says so, and no counter does."""
     account = pipe.perform(actions=large(5, size=10_000), identity=WRITER)
 
@@ -39,7 +39,7 @@ def test_both_objects_go_first_and_the_event_says_so(pipe: Pipe) -> None:
 
 @pytest.mark.covers("T31")
 @pytest.mark.audit_server(audit_log=truncate(2_000), sabotage={"audit_log": truncate(10_000)})
-def test_an_event_that_is_too_large_without_objects_vanishes_even_in_strict_mode(pipe: Pipe) -> None:
+def test_an_event_that_is_too_large_without_objects_vanishes_even_in_strict_mode(pipe: BackendServer) -> None:
     """Event too large without its objects (a long URI): it vanishes, and is counted; even strict mode serves."""
     long = {"labelSelector": ",".join(f"label-{n}=x" for n in range(300))}
     account = pipe.perform(actions=[act("list", "configmaps", "pipe", query=long) for _ in range(5)])
@@ -62,7 +62,7 @@ BATCH = {
     flags=BATCH,
     sabotage={"audit_log": {"path": None}, "flags": {**BATCH, "audit-webhook-batch-max-size": "1"}},
 )
-def test_the_largest_batch_size_does_not_bound_the_batches_of_batch_mode(pipe: Pipe) -> None:
+def test_the_largest_batch_size_does_not_bound_the_batches_of_batch_mode(pipe: BackendServer) -> None:
     """truncate-max-batch-size does not bound what batch mode sends: it looks at events before they are batched."""
     account = pipe.perform(actions=large(10, size=20_000), identity=WRITER, patience_s=10)
 

@@ -12,7 +12,7 @@ from auditproof import act
 from auditproof.testing import Behaviour, FileLog, require
 
 if TYPE_CHECKING:
-    from auditproof.testing import Pipe
+    from auditproof.testing import BackendServer
 
 pytestmark = [pytest.mark.backends, pytest.mark.audit_policy("../../fixtures/policies/backends.yaml")]
 
@@ -46,7 +46,7 @@ UNHARMED = {**webhook("blocking"), "v": "0{unharmed}"}
         for mode in ("batch", "blocking-strict", "blocking")
     ],
 )
-def test_every_mode_carries_everything_to_the_receiver(pipe: Pipe, mode: str) -> None:
+def test_every_mode_carries_everything_to_the_receiver(pipe: BackendServer, mode: str) -> None:
     """Every event is delivered; in batch mode, where they come in no order, the fence is that all counted ones came."""
     account = pipe.perform(20)
 
@@ -55,7 +55,7 @@ def test_every_mode_carries_everything_to_the_receiver(pipe: Pipe, mode: str) ->
 
 
 @server("blocking", twin=UNHARMED)
-def test_a_refusal_is_repeated_four_times(pipe: Pipe) -> None:
+def test_a_refusal_is_repeated_four_times(pipe: BackendServer) -> None:
     """Receiver answers 503 four times, blocking: the event is delivered at the fifth attempt, the request waits."""
     before = len(list(pipe.receiver.attempts()))
     pipe.harm(lambda: pipe.receiver.behave(Behaviour(status=503, first=ATTEMPTS - 1)))()
@@ -70,7 +70,7 @@ def test_a_refusal_is_repeated_four_times(pipe: Pipe) -> None:
 
 @pytest.mark.parametrize("status", [400, 503])
 @server("blocking", twin=UNHARMED)
-def test_what_is_refused_five_times_is_lost_and_no_request_fails(pipe: Pipe, status: int) -> None:
+def test_what_is_refused_five_times_is_lost_and_no_request_fails(pipe: BackendServer, status: int) -> None:
     """Receiver refuses, blocking: each event is lost after five attempts, and counted; requests wait."""
     before = len(list(pipe.receiver.attempts()))
     account = pipe.perform(4, midway=pipe.harm(lambda: pipe.receiver.behave(Behaviour(status=status))))
@@ -82,7 +82,7 @@ def test_what_is_refused_five_times_is_lost_and_no_request_fails(pipe: Pipe, sta
 
 
 @server("blocking", twin=UNHARMED)
-def test_a_receiver_that_hangs_up_loses_events(pipe: Pipe) -> None:
+def test_a_receiver_that_hangs_up_loses_events(pipe: BackendServer) -> None:
     """Receiver hangs up, blocking: events are lost after five attempts, and counted."""
     account = pipe.perform(4, midway=pipe.harm(lambda: pipe.receiver.behave(Behaviour(hang_up=True))))
 
@@ -90,7 +90,7 @@ def test_a_receiver_that_hangs_up_loses_events(pipe: Pipe) -> None:
 
 
 @server("blocking", twin=UNHARMED)
-def test_a_receiver_that_dies_in_between_loses_events_until_it_is_back(pipe: Pipe) -> None:
+def test_a_receiver_that_dies_in_between_loses_events_until_it_is_back(pipe: BackendServer) -> None:
     """Receiver killed in between, blocking: events are lost and counted until it is back."""
     down = pipe.perform(10, midway=pipe.harm(pipe.receiver.kill))
     pipe.receiver.start_again()
@@ -101,7 +101,7 @@ def test_a_receiver_that_dies_in_between_loses_events_until_it_is_back(pipe: Pip
 
 
 @server("blocking", twin=webhook("batch"))
-def test_a_slow_receiver_slows_every_request_down_in_blocking_mode(pipe: Pipe) -> None:
+def test_a_slow_receiver_slows_every_request_down_in_blocking_mode(pipe: BackendServer) -> None:
     """Receiver slow (0.2 s), blocking: every request waits once for each of its events."""
     pipe.receiver.behave(Behaviour(delay=0.2))
     account = pipe.perform(3)
@@ -111,7 +111,7 @@ def test_a_slow_receiver_slows_every_request_down_in_blocking_mode(pipe: Pipe) -
 
 
 @server("blocking-strict", twin=webhook("blocking"))
-def test_a_receiver_that_refuses_stops_requests_in_strict_mode(pipe: Pipe) -> None:
+def test_a_receiver_that_refuses_stops_requests_in_strict_mode(pipe: BackendServer) -> None:
     """Receiver refuses, blocking-strict: requests are refused, but where RequestReceived is omitted they are served."""
     pipe.receiver.behave(Behaviour(status=503))
     refused = pipe.perform(4)
@@ -122,7 +122,7 @@ def test_a_receiver_that_refuses_stops_requests_in_strict_mode(pipe: Pipe) -> No
 
 
 @server("batch", twin=webhook("blocking"), initial_backoff="300ms")
-def test_a_slow_receiver_slows_nothing_down_in_batch_mode(pipe: Pipe) -> None:
+def test_a_slow_receiver_slows_nothing_down_in_batch_mode(pipe: BackendServer) -> None:
     """Receiver slow (0.5 s), batch: no request waits, and everything arrives later."""
     pipe.receiver.behave(Behaviour(delay=0.5))
     account = pipe.perform(5, patience_s=10)
@@ -132,7 +132,7 @@ def test_a_slow_receiver_slows_nothing_down_in_batch_mode(pipe: Pipe) -> None:
 
 
 @server("batch", twin={**webhook("batch", initial_backoff="10m"), "v": "1"}, initial_backoff="300ms")
-def test_a_receiver_that_is_down_for_a_while_gets_everything_later(pipe: Pipe) -> None:
+def test_a_receiver_that_is_down_for_a_while_gets_everything_later(pipe: BackendServer) -> None:
     """Receiver killed and back in time, batch: nothing is proven meanwhile, everything is delivered later."""
     require(pipe.perform(10), recorded=10)
     pipe.receiver.kill()
@@ -148,7 +148,7 @@ def test_a_receiver_that_is_down_for_a_while_gets_everything_later(pipe: Pipe) -
 
 
 @server("batch", receiver="{receiver:down}", twin=webhook("batch"), initial_backoff="20ms")
-def test_a_receiver_that_is_down_at_the_start_does_not_keep_the_server_from_starting(pipe: Pipe) -> None:
+def test_a_receiver_that_is_down_at_the_start_does_not_keep_the_server_from_starting(pipe: BackendServer) -> None:
     """Receiver down from the start, batch: the server starts; after five attempts events are lost, and counted."""
     lost = pipe.perform(10)
     pipe.receiver.start_again()
@@ -162,7 +162,7 @@ TOKEN = "{receiver:token}"
 
 
 @server("blocking", receiver=TOKEN, twin=webhook("blocking", "{receiver:wrong}"))
-def test_a_token_lets_the_server_in(pipe: Pipe) -> None:
+def test_a_token_lets_the_server_in(pipe: BackendServer) -> None:
     """Token instead of a client certificate: every event is delivered; with another token each is lost, and counted."""
     require(pipe.perform(3), recorded=3, lost=0)
 
@@ -171,7 +171,7 @@ SMALL_EVENTS = {"audit-webhook-truncate-enabled": "true", "audit-webhook-truncat
 
 
 @pytest.mark.audit_server(flags=webhook("batch"), sabotage={"flags": {**webhook("batch"), **SMALL_EVENTS}})
-def test_log_and_webhook_in_batch_mode_get_the_same_events(pipe: Pipe) -> None:
+def test_log_and_webhook_in_batch_mode_get_the_same_events(pipe: BackendServer) -> None:
     """Log and webhook in batch mode at once: the same events, field by field, in whatever order."""
     account = pipe.perform(20)
 

@@ -122,7 +122,7 @@ def test_every_excluded_request_is_counted_as_one(embedded: Embedded, write_poli
 
 CONFTEST = """
 import pytest
-from auditproof.plugin.proving import SESSION
+from auditproof.plugin.session import SESSION
 
 def pytest_configure(config):
     config.pluginmanager.register(Thief(config))

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from auditproof.plugin.progress import Tally
+from auditproof.proof.tally import Tally
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

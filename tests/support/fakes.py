@@ -15,7 +15,8 @@ from auditproof.client.exchange import Exchange
 from auditproof.errors import ClusterError
 from auditproof.kube.capability import Capability
 from auditproof.kube.discovery import load_served
-from auditproof.plugin.proving import AuditSession
+from auditproof.plugin.session import AuditSession
+from auditproof.proof.placement import GIVEN
 from auditproof.proof.prover import Proof
 from auditproof.proof.verdict import Evidence, Outcome, Verdict
 
@@ -58,9 +59,10 @@ class FakeProver:
     def close(self) -> None: ...
 
 
-def prover(session: Any, bench: Any) -> Any:
+def prover(session: Any, placement: Any = GIVEN) -> Any:
     """In the place of AuditSession.prover."""
-    return session._provers.setdefault(bench, FakeProver(session.policy(bench.policy)))
+    placed = session.place(placement)
+    return session._provers.setdefault(placed, FakeProver(session.policy(placed.policy)))
 
 
 def put_in_place(put: Callable[[object, str, object], object] = setattr) -> None:

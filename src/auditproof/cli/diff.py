@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
     from auditproof.analysis.diff import PolicyDiff
     from auditproof.clusters.policy_files import PolicyFiles
-    from auditproof.proof.side_by_side import Shown
+    from auditproof.proof.side_by_side import SideBySide
 
 EPILOG = """\
 diff compares every class of requests that the two policies distinguish, not a sample, on the resources that an API
@@ -67,17 +67,17 @@ def execute(options: Namespace) -> int:
     return 1 if found.differences else 0
 
 
-def _show(found: PolicyDiff, options: Namespace, files: PolicyFiles) -> Sequence[Shown]:
+def _show(found: PolicyDiff, options: Namespace, files: PolicyFiles) -> Sequence[SideBySide]:
     from auditproof.clusters.profile import load_profile
+    from auditproof.proof.run_options import RunOptions
     from auditproof.proof.side_by_side import show
 
-    old, new = Path(options.old).absolute(), Path(options.new).absolute()
-    return show(
-        found,
-        old,
-        new,
-        files=files,
+    run = RunOptions(
+        policy_file=Path(options.new).absolute(),
+        policy=found.new,
+        base_file=Path(options.old).absolute(),
+        base=found.old,
         profile=load_profile("embedded"),
         kubernetes=options.kubernetes,
-        report=output.complain,
     )
+    return show(found, run, files, output.complain)

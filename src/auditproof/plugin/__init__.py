@@ -7,12 +7,14 @@ from auditproof.plugin.entry import (
     audit,
     audit_beside,
     audit_policy,
+    backend,
     open_pipe,
     pytest_addoption,
     pytest_cmdline_main,
     pytest_collect_file,
     pytest_configure,
     pytest_itemcollected,
+    start_backend,
     start_pipe,
 )
 
@@ -20,11 +22,13 @@ __all__ = [
     "audit",
     "audit_beside",
     "audit_policy",
+    "backend",
     "open_pipe",
     "pytest_addoption",
     "pytest_cmdline_main",
     "pytest_collect_file",
     "pytest_configure",
     "pytest_itemcollected",
+    "start_backend",
     "start_pipe",
 ]

@@ -1,7 +1,8 @@
-"""The fixtures of pipes: ``pipe`` is an API server with the flags that stand in the mark ``audit_server`` of the test.
+"""The fixtures for backends: ``backend`` is an API server with the flags of the test's mark ``audit_server``.
 
-See ``stage`` for what the flags can name. Neighbouring tests with the same flags and policy share a server while none
-of them has ended it; the receiver behaves for each as its flags say.
+See ``proof.backends.flag_resources`` for what the flags can name. ``pipe`` is the former name. Neighbouring tests with
+the same flags and policy share a server while none of them has ended it; the receiver behaves for each as its flags
+say.
 """
 
 from __future__ import annotations
@@ -13,74 +14,76 @@ import pytest
 
 from auditproof.clusters.pki.x509 import write_private
 from auditproof.clusters.stand_ins.small_disk import CannotMount
-from auditproof.plugin.backend_records import KUBERNETES, is_pipe
+from auditproof.plugin.backend_records import KUBERNETES, is_backend_test, noting
 from auditproof.plugin.fixtures import marked
-from auditproof.plugin.pipe import Pipe
-from auditproof.plugin.proving import SESSION
-from auditproof.plugin.stage import Stage
+from auditproof.plugin.session import SESSION
+from auditproof.proof.backends.flag_resources import FlagResources
+from auditproof.proof.backends.server import BackendServer
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from auditproof.plugin.benches import Bench
-    from auditproof.plugin.proving import AuditSession
+    from auditproof.plugin.session import AuditSession
+    from auditproof.proof.placement import Placement
 
-OPEN: pytest.StashKey[tuple[Bench, Pipe]] = pytest.StashKey()
+OPEN: pytest.StashKey[tuple[Placement, BackendServer]] = pytest.StashKey()
 
 
-def pipes_of(request: pytest.FixtureRequest) -> Iterator[Callable[[], Pipe]]:
-    """The value of the fixture ``start_pipe``, until the test has ended."""
+def backends_of(request: pytest.FixtureRequest) -> Iterator[Callable[[], BackendServer]]:
+    """The value of the fixture ``start_backend``, until the test has ended."""
     session = request.config.stash[SESSION]
     if session.options.profile.provider != "embedded":
         pytest.skip("not supported: only the embedded cluster gives an API server to each test")
     yield lambda: _open(session, request.node)
     if _shared_by_next(session, request.node):
-        request.config.stash[OPEN][1].stage.restore()
+        request.config.stash[OPEN][1].resources.restore()
     else:
-        close_pipe(request.config)
+        close_backend(request.config)
 
 
-def _open(session: AuditSession, node: pytest.Item) -> Pipe:
-    """The pipe that the test before has left open, where it is the same; else a new one."""
-    bench = session.bench(marked(node))
-    left, pipe = node.config.stash.get(OPEN, (None, None))
-    if pipe is not None and left == bench and not pipe.ended and not _spoils(node):
-        pipe.node = node
-        node.stash[KUBERNETES] = pipe.cluster.kubernetes
-        return pipe
-    close_pipe(node.config)
-    stage = Stage(session.run_directory, secrets.token_hex(4))
+def _open(session: AuditSession, node: pytest.Item) -> BackendServer:
+    """The server that the test before has left open, where it is the same; else a new one."""
+    placement = session.place(marked(node))
+    left, server = node.config.stash.get(OPEN, (None, None))
+    if server is not None and left == placement and not server.ended and not _spoils(node):
+        server.note = noting(node)
+        node.stash[KUBERNETES] = server.cluster.kubernetes
+        return server
+    close_backend(node.config)
+    resources = FlagResources(session.run_directory, secrets.token_hex(4))
     policy = session.run_directory.private_folder() / "policy.yaml"
-    write_private(policy, session.bytes_of(bench.running) + f"# {policy}\n".encode())  # nobody else shares its server
+    text = session.bytes_of(placement.running) + f"# {policy}\n".encode()  # no other test shares its server
+    write_private(policy, text)
     try:
-        pipe = Pipe(session, node, stage, stage.set(bench.settings), policy)
+        server = BackendServer(session, resources, resources.set(placement.settings), policy, noting(node))
     except CannotMount as error:
         pytest.skip(f"not supported: {error}")
     except BaseException:
-        stage.close()
+        resources.close()
         raise
-    node.config.stash[OPEN] = (bench, pipe)
-    return pipe
+    node.stash[KUBERNETES] = server.cluster.kubernetes
+    node.config.stash[OPEN] = (placement, server)
+    return server
 
 
 def _spoils(node: pytest.Item) -> bool:
-    """Whether a test wants a server that nobody has used, and leaves one that nobody can use."""
+    """Whether the test needs a fresh server and leaves it unusable (mark ``spoils``)."""
     return node.get_closest_marker("spoils") is not None
 
 
 def _shared_by_next(session: AuditSession, node: pytest.Item) -> bool:
-    """Whether the next test can use the pipe that is open."""
-    bench, pipe = node.config.stash.get(OPEN, (None, None))
+    """Whether the next test can use the server that is open."""
+    placement, server = node.config.stash.get(OPEN, (None, None))
     items = node.session.items
     following = items[items.index(node) + 1 :][:1]
-    if pipe is None or pipe.ended or _spoils(node) or not following or not is_pipe(following[0]):
+    if server is None or server.ended or _spoils(node) or not following or not is_backend_test(following[0]):
         return False
-    return session.bench(marked(following[0])) == bench
+    return session.place(marked(following[0])) == placement
 
 
-def close_pipe(config: pytest.Config) -> None:
-    """End the pipe that is open, if one is."""
-    _, pipe = config.stash.get(OPEN, (None, None))
-    if pipe is not None:
+def close_backend(config: pytest.Config) -> None:
+    """End the server that is open, if one is."""
+    _, server = config.stash.get(OPEN, (None, None))
+    if server is not None:
         del config.stash[OPEN]
-        pipe.close()
+        server.close()

@@ -1,4 +1,4 @@
-"""What a test of a pipe leaves for the report: its flags, its accounts, and whether it showed what it says."""
+"""What a test of backends leaves for the report: its flags, its accounts, and whether it showed what it says."""
 
 from __future__ import annotations
 
@@ -8,14 +8,15 @@ import pytest
 
 from auditproof.plugin.failures import is_left_out
 from auditproof.plugin.fixtures import marked
+from auditproof.proof.backends import Account
 from auditproof.proof.verdict import Outcome
 from auditproof.report.backends import backend_test
 from auditproof.report.model import BackendAccount, BackendLoad
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable
 
-    from auditproof.proof.backends import Account
+    from auditproof.proof.backends.server import Note
     from auditproof.report.model import BackendTest
 
 ACCOUNTS: pytest.StashKey[list[BackendAccount]] = pytest.StashKey()
@@ -24,24 +25,23 @@ LOADS: pytest.StashKey[list[BackendLoad]] = pytest.StashKey()
 KUBERNETES: pytest.StashKey[str] = pytest.StashKey()
 
 
-def is_pipe(item: pytest.Item) -> bool:
+def is_backend_test(item: pytest.Item) -> bool:
     """Whether a test has an API server with backends of its own."""
-    return "start_pipe" in getattr(item, "fixturenames", ())
+    return "start_backend" in getattr(item, "fixturenames", ())
 
 
-def note_account(item: pytest.Item, account: Account) -> None:
-    """Keep the account of a batch for the report."""
-    item.stash.setdefault(ACCOUNTS, []).append(BackendAccount.model_validate(account.record()))
+def noting(item: pytest.Item) -> Callable[[Note], None]:
+    """What keeps the notes of a server for the report of a test."""
 
+    def note(found: Note) -> None:
+        if isinstance(found, Account):
+            item.stash.setdefault(ACCOUNTS, []).append(BackendAccount.model_validate(found.record()))
+        elif isinstance(found, str):
+            item.stash.setdefault(FACTS, []).append(found)
+        else:
+            item.stash.setdefault(LOADS, []).append(BackendLoad.model_validate(dict(found)))
 
-def note_fact(item: pytest.Item, fact: str) -> None:
-    """Keep something that was measured for the report."""
-    item.stash.setdefault(FACTS, []).append(fact)
-
-
-def note_load(item: pytest.Item, row: Mapping[str, Any]) -> None:
-    """Keep a row of the table of what a backend sustains."""
-    item.stash.setdefault(LOADS, []).append(BackendLoad.model_validate(dict(row)))
+    return note
 
 
 def backend_fields(item: pytest.Item, call: pytest.CallInfo[None], report: pytest.TestReport) -> dict[str, Any]:
@@ -66,8 +66,7 @@ def backend_fields(item: pytest.Item, call: pytest.CallInfo[None], report: pytes
 def _record_of(item: pytest.Item, verdict: Outcome, reason: str) -> BackendTest:
     path, line, _ = item.location
     doc = getattr(getattr(item, "obj", None), "__doc__", None) or item.name
-    settings = marked(item)
-    chosen = settings.broken_settings if item.config.getoption("--audit-sabotage") else settings.settings
+    chosen = marked(item).settings_in(sabotage=bool(item.config.getoption("--audit-sabotage")))
     accounts: list[BackendAccount] = item.stash.get(ACCOUNTS, [])
     facts: list[str] = item.stash.get(FACTS, [])
     return backend_test(

@@ -10,10 +10,12 @@ import pytest
 from auditproof.cases.load import load_case_file
 from auditproof.errors import SourceError
 from auditproof.plugin.asked import CASE_FILE
-from auditproof.plugin.benches import Wanted
 from auditproof.plugin.failures import Story, Unproven, Violated, shows_nothing
-from auditproof.plugin.proving import SESSION
+from auditproof.plugin.session import SESSION
+from auditproof.proof.placement import Placement
+from auditproof.proof.prover import Proof
 from auditproof.proof.verdict import Outcome
+from auditproof.report.proof_record import story
 from auditproof.text.printable import printable_lines
 
 if TYPE_CHECKING:
@@ -78,26 +80,26 @@ class CaseItem(pytest.Function):
         return self.parent.cases
 
     @property
-    def wanted(self) -> Wanted:
+    def placement(self) -> Placement:
         """Where it is to be proven."""
         file = self.case_file
-        return Wanted(file.policy, file.sabotage, file.settings, file.broken_settings)
+        return Placement.of(file.policy, file.sabotage, file.settings, file.broken_settings)
 
     def setup(self) -> None:
         """Perform the action and judge it, together with the other cases of the file."""
         super().setup()
         if shows_nothing(self.config):
             return
-        missing = self.config.stash[SESSION].support.missing(self)
+        missing = self.config.stash[SESSION].support.missing(self.case, self.placement)
         if missing:
             pytest.skip(f"not supported: this cluster lacks {', '.join(missing)}")
-        verdict = self.config.stash[SESSION].batches.proof(self).verdict
+        verdict = self.config.stash[SESSION].batches.proof(self.case).verdict
         if verdict.outcome is Outcome.UNPROVEN:
             raise Unproven(verdict)
 
     def runtest(self) -> None:
         """Tell the verdict."""
-        verdict = self.config.stash[SESSION].batches.proof(self).verdict
+        verdict = self.config.stash[SESSION].batches.proof(self.case).verdict
         if verdict.outcome is Outcome.VIOLATED:
             raise Violated(verdict)
 
@@ -110,10 +112,13 @@ class CaseItem(pytest.Function):
 
         Of what is UNPROVEN for the same reason only the first has it, the others say which that is.
         """
-        place = f"{self.path.name}:{self.case.source.line}: {self.name}"
-        text = f"{place}: {self.config.stash[SESSION].story(self, error)}"
+        session = self.config.stash[SESSION]
+        outcome = session.batches.outcomes.get(self.case.id)
+        judging = session.place(self.placement).policy
+        told = story(outcome, session.policy(judging)) if isinstance(outcome, Proof) else f"UNPROVEN: {error}"
+        text = f"{self.path.name}:{self.case.source.line}: {self.name}: {told}"
         if not isinstance(error, Violated):
-            first = self.config.stash[SESSION].batches.first_with(str(error), self.nodeid)
+            first = session.batches.first_with(str(error), self.nodeid)
             if first != self.nodeid:  # what a whole batch came to is told once
                 text = f"{text.partition(chr(10))[0]}\n  as of {first}, where the whole is told"
         return Story(text, str(self.path), self.case.source.line)

@@ -15,7 +15,7 @@ import pytest
 from auditproof.plugin.collect import CaseItem
 from auditproof.plugin.failures import NOT_RUN, Story, is_left_out
 from auditproof.plugin.fixtures import FIXTURES, NOT_SUPPORTED, PROOFS, TAKEN, source_of, title_of
-from auditproof.plugin.item_records import properties_of
+from auditproof.plugin.item_records import properties_of, record_of
 from auditproof.plugin.offline import RecordItem
 from auditproof.proof.verdict import Outcome
 from auditproof.report.proof_record import bare_record
@@ -23,7 +23,7 @@ from auditproof.report.proof_record import bare_record
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from auditproof.plugin.proving import AuditSession
+    from auditproof.plugin.session import AuditSession
     from auditproof.report.model import ProofRecord
 
 NEVER_ACTED = "the test takes the audit fixture and lets nobody act: nothing was shown"
@@ -96,7 +96,7 @@ def _case_records(
 ) -> list[ProofRecord]:
     if PROOFS not in item.stash or call.when == "setup":
         failed = _said(item, call, report) if report.failed else ""
-        item.stash[PROOFS] = [session.record(item, _why_skipped(session, item, call), failed)]
+        item.stash[PROOFS] = [record_of(session, item, _why_skipped(session, item, call), failed)]
     return item.stash[PROOFS]
 
 
@@ -104,7 +104,7 @@ def _why_skipped(session: AuditSession, item: CaseItem, call: pytest.CallInfo[No
     """Why a case was not performed, where that was on purpose."""
     if call.excinfo is None or not is_left_out(call.excinfo.value):
         return ""
-    return ", ".join(session.support.missing(item)) or _skip_reason(call.excinfo.value)
+    return ", ".join(session.support.missing(item.case, item.placement)) or _skip_reason(call.excinfo.value)
 
 
 def _note_end(

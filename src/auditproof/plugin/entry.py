@@ -26,10 +26,10 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from auditproof.plugin.fixtures import Audit
-    from auditproof.plugin.pipe import Pipe
+    from auditproof.proof.backends.server import BackendServer
 
 HOOKS = "auditproof-hooks"
-FIXTURES = frozenset({"audit", "audit_beside", "audit_policy", "pipe", "start_pipe"})
+FIXTURES = frozenset({"audit", "audit_beside", "audit_policy", "start_backend"})
 
 
 def load(config: pytest.Config) -> None:
@@ -117,14 +117,26 @@ def audit_beside(request: pytest.FixtureRequest) -> Callable[[str], Audit]:
 
 
 @pytest.fixture
-def start_pipe(request: pytest.FixtureRequest) -> Iterator[Callable[[], Pipe]]:
-    """Starts the API server of ``pipe`` when called, for servers that must not start: it raises ClusterError then."""
-    from auditproof.plugin.backend_fixtures import pipes_of
+def start_backend(request: pytest.FixtureRequest) -> Iterator[Callable[[], BackendServer]]:
+    """Starts the server of ``backend`` when called, for servers that must not start: it raises ClusterError then."""
+    from auditproof.plugin.backend_fixtures import backends_of
 
-    yield from pipes_of(request)
+    yield from backends_of(request)
 
 
-@pytest.fixture(name="pipe")  # auditproof.plugin.pipe is a module
-def open_pipe(start_pipe: Callable[[], Pipe]) -> Pipe:
-    """An API server with the flags of ``@pytest.mark.audit_server(...)``, and what its backends carry to the reader."""
+@pytest.fixture
+def backend(start_backend: Callable[[], BackendServer]) -> BackendServer:
+    """An API server with the flags of ``@pytest.mark.audit_server(...)``, and what its backends deliver."""
+    return start_backend()
+
+
+@pytest.fixture
+def start_pipe(start_backend: Callable[[], BackendServer]) -> Callable[[], BackendServer]:
+    """The former name of ``start_backend``."""
+    return start_backend
+
+
+@pytest.fixture(name="pipe")
+def open_pipe(start_pipe: Callable[[], BackendServer]) -> BackendServer:
+    """The former name of ``backend``; a test may have a parameter of the new name."""
     return start_pipe()

@@ -14,10 +14,10 @@ from auditproof.cases.expectation import Expectation
 from auditproof.errors import Position
 from auditproof.kube.action import Action, Request, to_request
 from auditproof.kube.capability import Capability
-from auditproof.plugin.benches import Wanted
 from auditproof.plugin.failures import Unproven, Violated
-from auditproof.plugin.proving import SESSION
 from auditproof.plugin.redaction import note_events, note_secrets
+from auditproof.plugin.session import SESSION
+from auditproof.proof.placement import Placement
 from auditproof.proof.verdict import Outcome
 from auditproof.report.proof_record import proof_record
 
@@ -168,32 +168,31 @@ def source_of(node: pytest.Item) -> Source:
 
 def given_policy(config: pytest.Config) -> Path:
     """The value of the fixture ``audit_policy``."""
-    return config.stash[SESSION].given_policy()
+    return config.stash[SESSION].options.policy_file
 
 
 def audit_of(request: pytest.FixtureRequest, policy: Path) -> Audit:
     """The value of the fixture ``audit``."""
-    wanted = marked(request.node)
-    return _audit(request, replace(wanted, policy=wanted.policy or policy))
+    placement = marked(request.node)
+    return _audit(request, replace(placement, policy=placement.policy or policy))
 
 
 def audit_beside_of(request: pytest.FixtureRequest) -> Callable[[str], Audit]:
     """The value of the fixture ``audit_beside``."""
     session = request.config.stash[SESSION]
     _skip(request.node, sorted({Capability.AGGREGATES} - session.provider.capabilities))
-    return lambda path: _audit(request, Wanted(policy=(request.path.parent / path).resolve()))
+    return lambda path: _audit(request, Placement((request.path.parent / path).resolve()))
 
 
-def _audit(request: pytest.FixtureRequest, wanted: Wanted) -> Audit:
+def _audit(request: pytest.FixtureRequest, placement: Placement) -> Audit:
     session = request.config.stash[SESSION]
     request.node.stash[TAKEN] = True
-    _skip(request.node, sorted(session.support.needed_of_server(wanted) - session.provider.capabilities))
-    bench = session.bench(wanted)
+    _skip(request.node, sorted(session.support.needed_of_server(placement) - session.provider.capabilities))
 
     def lacking(case: Case) -> Sequence[str]:
-        return session.support.lacking(case, wanted, needs=case.identity.needs, states_more=True)
+        return session.support.lacking(case, placement, needs=case.identity.needs, states_more=True)
 
-    return Audit(session.prover(bench), session.policy(bench.policy), request.node, lacking)
+    return Audit(session.prover(placement), session.policy(placement.policy), request.node, lacking)
 
 
 def _skip(node: pytest.Item, lacking: Sequence[str]) -> None:
@@ -203,16 +202,15 @@ def _skip(node: pytest.Item, lacking: Sequence[str]) -> None:
         pytest.skip(f"not supported: this cluster lacks {node.stash[NOT_SUPPORTED]}")
 
 
-def marked(node: pytest.Item) -> Wanted:
-    """What the marks ``audit_policy`` and ``audit_server`` of a test name."""
+def marked(node: pytest.Item) -> Placement:
+    """The placement that the marks ``audit_policy`` and ``audit_server`` of a test name."""
     policies, server = node.get_closest_marker("audit_policy"), node.get_closest_marker("audit_server")
-    wanted = Wanted()
+    policy = sabotage = None
     if policies is not None:
         named = (*policies.args[:1], policies.kwargs.get("sabotage"))
         policy, sabotage = ((node.path.parent / name).resolve() if name else None for name in named)
-        wanted = replace(wanted, policy=policy, sabotage=sabotage)
-    if server is not None:
-        flags = {key: value for key, value in server.kwargs.items() if key != "sabotage"}
-        broken = server.kwargs.get("sabotage", flags)
-        wanted = replace(wanted, settings=Settings.of(**flags), broken_settings=Settings.of(**broken))
-    return wanted
+    if server is None:
+        return Placement.of(policy, sabotage)
+    flags = {key: value for key, value in server.kwargs.items() if key != "sabotage"}
+    broken = server.kwargs.get("sabotage", flags)
+    return Placement.of(policy, sabotage, Settings.of(**flags), Settings.of(**broken))

@@ -1,6 +1,6 @@
 """The pytest hooks of a run that concerns auditproof, loaded by ``entry``: when things happen.
 
-What happens is in options, collect, proving and reporting.
+What happens is in options, collect, reporting and proof.session.
 
 Nothing is started at collection, and nothing at all in a project that has no case file and gives no option of ours.
 The controller owns the run directory; workers join it, and only the controller ends it.
@@ -16,21 +16,21 @@ from auditproof.clusters.policy_files import PolicyFiles
 from auditproof.clusters.run.run_directory import RunDirectory
 from auditproof.errors import AuditproofError
 from auditproof.plugin import collect, options
-from auditproof.plugin import generated as witnesses
 from auditproof.plugin import offline as recordings
 from auditproof.plugin.asked import WORKER_KEY, asked_for, distributes, has_case_file, is_worker
-from auditproof.plugin.backend_fixtures import close_pipe
-from auditproof.plugin.backend_records import backend_fields, is_pipe
-from auditproof.plugin.benches import Batching, Wanted
+from auditproof.plugin.backend_fixtures import close_backend
+from auditproof.plugin.backend_records import backend_fields, is_backend_test
 from auditproof.plugin.course import bring_into_line, concluded, course_of, proves
 from auditproof.plugin.failures import shows_nothing
 from auditproof.plugin.fixtures import marked
+from auditproof.plugin.generated import collect_made
 from auditproof.plugin.item_records import story_of
 from auditproof.plugin.item_result import ItemResult, ItemResultTransport, attach
 from auditproof.plugin.planning import collection_of, leave_plan, read_plan
-from auditproof.plugin.proving import SESSION, AuditSession
 from auditproof.plugin.redaction import hide_secrets, hide_variables
 from auditproof.plugin.screen import terminal_lines
+from auditproof.plugin.session import SESSION, AuditSession
+from auditproof.proof.batches import Batching
 from auditproof.text.printable import printable, printable_lines
 
 if TYPE_CHECKING:
@@ -38,6 +38,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from auditproof.plugin.reporting import Reporting
+    from auditproof.proof.placement import Placement
 
 REPORTING: pytest.StashKey[Reporting] = pytest.StashKey()
 
@@ -62,7 +63,7 @@ def _set_up(config: pytest.Config) -> AuditSession:
         prepare_folder(folder)  # before anything else can be wrong
     files = PolicyFiles()
     read = options.read_options(config, files.read)
-    session = AuditSession(read, lambda: RunDirectory.create(keep=read.keep_cluster), terminal_lines(config), files)
+    session = AuditSession(read, terminal_lines(config), files)
     config.stash[SESSION] = session
     if shows_nothing(config):
         return session
@@ -80,7 +81,7 @@ def _join(config: pytest.Config) -> None:
     if given:
         files = PolicyFiles(RunDirectory.open(given["run"]))
         read = options.read_options(config, files.read)
-        session = AuditSession(read, lambda: RunDirectory.open(given["run"]), lambda _: None, files)
+        session = AuditSession(read, lambda _: None, files, joined=given["run"])
         session.batches.batching = Batching(given["batching"])
         config.stash[SESSION] = session
 
@@ -113,7 +114,7 @@ def pytest_collect_file(file_path: Path, parent: pytest.Collector) -> pytest.Col
 def pytest_collection_modifyitems(session: pytest.Session, config: pytest.Config, items: list[pytest.Item]) -> None:
     """Add the witnesses of the given policy; in a sabotage run keep only what can have something broken on purpose."""
     if SESSION in config.stash and not config.stash[SESSION].options.recorded:
-        items += witnesses.collect_witnesses(session)
+        items += collect_made(session)
     collection_of(config).found(items)
     if not config.getoption("--audit-sabotage"):
         return
@@ -145,7 +146,8 @@ def pytest_collection_finish(session: pytest.Session) -> None:
         _set_up(config)
     proving = config.stash[SESSION]
     proving.selected = [item for item in session.items if proves(item)]
-    proving.batches.cases = [item for item in proving.selected if isinstance(item, collect.CaseItem)]
+    items = (item for item in proving.selected if isinstance(item, collect.CaseItem))
+    proving.batches.plan((item.parent, item.case, item.placement) for item in items)
     if REPORTING in config.stash:
         config.stash[REPORTING].plan(plan)
     elif is_worker(config):
@@ -153,7 +155,7 @@ def pytest_collection_finish(session: pytest.Session) -> None:
 
 
 def _can_be_broken(item: pytest.Item) -> bool:
-    return proves(item) or _wanted(item).has_twin
+    return proves(item) or _placement(item).twin is not None
 
 
 def pytest_report_header(config: pytest.Config) -> list[str]:
@@ -191,20 +193,17 @@ def pytest_runtestloop(session: pytest.Session) -> None:
         return
     if session.testsfailed and not config.option.continue_on_collection_errors:
         return
-    possible = (item for item in proving.selected if not _too_new(proving, item))
-    benches = (proving.bench(_wanted(item)) for item in possible)
-    servers = list(dict.fromkeys((bench.running, bench.settings) for bench in benches))
-    if servers:
-        _or_exit(lambda: proving.start_servers(servers))
+    placements = [_placement(item) for item in proving.selected if not _too_new(proving, item)]
+    _or_exit(lambda: proving.start_servers(placements))
 
 
 def _too_new(proving: AuditSession, item: pytest.Item) -> bool:
-    return isinstance(item, collect.CaseItem) and proving.support.too_old(item)
+    return isinstance(item, collect.CaseItem) and proving.support.too_old(item.case)
 
 
-def _wanted(item: pytest.Item) -> Wanted:
+def _placement(item: pytest.Item) -> Placement:
     """Where an item is to be proven."""
-    return item.wanted if isinstance(item, collect.CaseItem) else marked(item)
+    return item.placement if isinstance(item, collect.CaseItem) else marked(item)
 
 
 def _or_exit(start: Any) -> None:
@@ -241,12 +240,12 @@ def pytest_runtest_makereport(
         hide_secrets(item, report)
     if session is None:
         return report
-    result = ItemResult(kubernetes=session.server_version(), not_running=session.not_running)
+    result = ItemResult(kubernetes=session.server_version(), not_running=session.not_running or "")
     if proves(item) and not shows_nothing(item.config):
         records = concluded(session, item, call, report)
         bring_into_line(item, report, records)
         result = result.model_copy(update={"records": tuple(records)})
-    if is_pipe(item) and not course_of(item).calling:
+    if is_backend_test(item) and not course_of(item).calling:
         result = result.model_copy(update=backend_fields(item, call, report))
     if result.records or result.backend:
         attach(report, result)
@@ -263,7 +262,7 @@ def pytest_metadata(metadata: dict[str, Any], config: pytest.Config) -> None:
 @pytest.hookimpl(wrapper=True, tryfirst=True)
 def pytest_sessionfinish(session: pytest.Session) -> Generator[None]:
     """End the server that the last test of backends may have left open; let no run pass that performed nothing."""
-    close_pipe(session.config)
+    close_backend(session.config)
     option = shows_nothing(session.config)
     idle = SESSION in session.config.stash and option in ("--setup-only", "--setup-plan")
     if idle:
@@ -281,7 +280,7 @@ def pytest_unconfigure(config: pytest.Config) -> None:
     session = config.stash.get(SESSION, None)
     if session is None:
         return
-    close_pipe(config)
+    close_backend(config)
     session.close()
     if not is_worker(config):
         left = session.end()

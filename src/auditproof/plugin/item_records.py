@@ -1,17 +1,20 @@
-"""What is told of an item: the properties of its proofs in JUnit, its failure in words."""
+"""What is reported about an item: the record of a case, the properties of proofs in JUnit, a failure in words."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from auditproof.errors import AuditproofError
 from auditproof.plugin.collect import CaseItem
 from auditproof.plugin.failures import Story
-from auditproof.report.proof_record import anchor
+from auditproof.proof.prover import Proof
+from auditproof.proof.verdict import Outcome
+from auditproof.report.proof_record import anchor, failed_record, proof_record
 
 if TYPE_CHECKING:
     import pytest
 
-    from auditproof.errors import AuditproofError
+    from auditproof.plugin.session import AuditSession
     from auditproof.report.model import ProofRecord
 
 
@@ -21,6 +24,22 @@ def story_of(item: pytest.Item, error: AuditproofError) -> Story:
         return item.story(error)
     path, line, _ = item.reportinfo()
     return Story(f"{item.name}: {error}", str(path), (line or 0) + 1)
+
+
+def record_of(session: AuditSession, item: CaseItem, not_supported: str = "", failed: str = "") -> ProofRecord:
+    """The record of a case.
+
+    ``not_supported`` says why it was left out, ``failed`` how else its test has failed. A case that was left out is not
+    proven, though others have performed it with theirs; but a fault that they have found stays.
+    """
+    case = item.case
+    policy = session.policy(session.place(item.placement).policy, case.since)
+    outcome = session.batches.outcomes.get(case.id)
+    if isinstance(outcome, Proof) and not (not_supported and outcome.verdict.outcome is Outcome.PROVEN):
+        return proof_record(outcome, policy)
+    failed = str(outcome) if isinstance(outcome, AuditproofError) else failed
+    reason = not_supported or failed or "it was not performed"
+    return failed_record(case, policy, Outcome.NOT_SUPPORTED if not_supported else Outcome.UNPROVEN, reason)
 
 
 def properties_of(record: ProofRecord) -> list[tuple[str, object]]:

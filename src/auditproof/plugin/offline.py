@@ -14,11 +14,11 @@ from auditproof.audit.decide import no_match
 from auditproof.auditlog.offline_log import ForeignFile
 from auditproof.errors import AuditproofError
 from auditproof.plugin.fixtures import PROOFS
-from auditproof.plugin.options import shown_path
-from auditproof.plugin.proving import SESSION
+from auditproof.plugin.session import SESSION
 from auditproof.proof.offline import Judgement
 from auditproof.proof.verdict import Outcome
 from auditproof.report.offline import file_record, kind_record, log_record, requirement_record
+from auditproof.text.paths import shown_path
 from auditproof.text.printable import printable_lines
 
 if TYPE_CHECKING:

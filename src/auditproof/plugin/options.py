@@ -17,10 +17,11 @@ from auditproof.auditlog.sources import parse_source
 from auditproof.clusters.existing.kubeconfig import DEFAULT
 from auditproof.clusters.profile import Profile, load_profile
 from auditproof.errors import AuditproofError
-from auditproof.kube.versions import KUBERNETES_VERSION
+from auditproof.kube.versions import KUBERNETES_VERSION, minor
 from auditproof.options import option_named
 from auditproof.plugin.asked import effective
-from auditproof.text.paths import path_of
+from auditproof.proof.run_options import RunOptions
+from auditproof.text.paths import path_of, shown_path
 from auditproof.text.printable import printable_lines
 from auditproof.text.suggestion import did_you_mean
 
@@ -37,26 +38,11 @@ REPORT_FILES = ("report.html", "evidence.html", "results.json", "junit.xml", *FO
 
 
 @dataclass(frozen=True, slots=True)
-class Options:
-    """The effective options of a run; paths are absolute."""
+class Options(RunOptions):
+    """The effective options of a pytest run: those of the engine, and where the report goes."""
 
-    policy_file: Path
-    policy: Policy
-    base_file: Path | None
-    base: Policy | None
-    folders: tuple[Path, ...]
-    profile: Profile
-    kubernetes: str
-    assets: Path | None
-    image: str
-    coverage: Depth | None
-    requirements: tuple[RequirementsFile, ...]
-    report: Path | None
-    formats: tuple[str, ...]
-    sabotage: bool
-    keep_cluster: bool
-    reuse_cluster: bool
-    recorded: tuple[Path, ...]
+    report: Path | None = None
+    formats: tuple[str, ...] = ()
 
 
 def read_options(config: pytest.Config, read: Callable[[Path], bytes] = Path.read_bytes) -> Options:
@@ -200,16 +186,6 @@ def policy_path(config: pytest.Config) -> Path:
 def report_folder(config: pytest.Config) -> Path | None:
     """The folder for the report, or None if no report is written."""
     return _folder(config, "report")
-
-
-def shown_path(path: Path, folders: tuple[Path, ...]) -> str:
-    """A path as messages show it: relative to the first of ``folders`` that contains it."""
-    return next((str(path.relative_to(folder)) for folder in folders if path.is_relative_to(folder)), str(path))
-
-
-def minor(version: str) -> str:
-    """The minor version: 1.37 for v1.37.2."""
-    return ".".join(version.removeprefix("v").split(".")[:2])
 
 
 def _folder(config: pytest.Config, name: str) -> Path | None:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from auditproof.plugin.backend_records import is_pipe
+from auditproof.plugin.backend_records import is_backend_test
 from auditproof.plugin.course import proves
 
 if TYPE_CHECKING:
@@ -60,7 +60,7 @@ class Collection:
         removed = [item for item in self._found if id(item) not in left and item.nodeid not in names]
         return Plan(
             [item.nodeid for item in kept if proves(item)],
-            [item.nodeid for item in kept if is_pipe(item)],
+            [item.nodeid for item in kept if is_backend_test(item)],
             [item.nodeid for item in removed],
             len({id(item) for item in self._deselected}),
         )
@@ -70,7 +70,7 @@ COLLECTION: pytest.StashKey[Collection] = pytest.StashKey()
 
 
 def _is_ours(item: pytest.Item) -> bool:
-    return proves(item) or is_pipe(item)
+    return proves(item) or is_backend_test(item)
 
 
 def collection_of(config: pytest.Config) -> Collection:

@@ -6,38 +6,18 @@ counted, by every process of the run, and not the tests that are done.
 
 from __future__ import annotations
 
-import os
 import threading
 import time
-from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from auditproof.plugin.screen import Screen
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from pathlib import Path
 
     import pytest
 
 REDRAWN_EVERY_S, TOLD_EVERY_S = 0.2, 10.0
-
-
-class Tally:
-    """How many actions all processes of a run have sent: a file that each of them makes longer by a byte an action."""
-
-    def __init__(self, path: Path) -> None:
-        self._path = path
-        self._file = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o600)
-
-    def add(self) -> None:
-        """Count one more; from any thread. Where the disk is full, nobody is told how far the run is."""
-        with suppress(OSError):
-            os.write(self._file, b".")
-
-    def count(self) -> int:
-        """How many there are by now."""
-        return os.fstat(self._file).st_size
 
 
 class Progress:

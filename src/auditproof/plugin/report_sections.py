@@ -7,47 +7,47 @@ from typing import TYPE_CHECKING, Any
 from auditproof.analysis.lint import examine
 from auditproof.analysis.mutation import strength
 from auditproof.kube.discovery import load_served
-from auditproof.plugin.options import shown_path
-from auditproof.plugin.wholelog import accounts, noise
+from auditproof.proof.whole_log import accounts, noise
 from auditproof.report.background import noise_record
 from auditproof.report.change import change_record
 from auditproof.report.model import RequirementRecord, Sections
 from auditproof.report.policy_sections import lint_record, strength_record
 from auditproof.report.reconciliation import counting_record
 from auditproof.report.rule_coverage import coverage_record
+from auditproof.text.paths import shown_path
 
 if TYPE_CHECKING:
     from auditproof.clusters.run.run_directory import RunDirectory
     from auditproof.plugin.options import Options
-    from auditproof.plugin.proving import AuditSession
+    from auditproof.plugin.session import AuditSession
     from auditproof.report.model import BackendsRecord
 
 
 def report_sections(session: AuditSession, backends: BackendsRecord | None) -> Sections:
     """The sections that this run was asked for."""
-    options = session.options
+    options, plan = session.options, session.plan
     return Sections(
         backends=backends,
         lint=lint_record(examine(options.policy, session.served())),
         log=session.log_part,
-        coverage=coverage_record(session.coverage, options.policy.path) if session.coverage is not None else None,
-        change=change_record(session.change) if session.change is not None else None,
+        coverage=coverage_record(plan.coverage, options.policy.path) if plan.coverage is not None else None,
+        change=change_record(plan.change) if plan.change is not None else None,
         **(_whole_logs(session.begun, options) if session.begun else {}),
-        **(_requirements(session) if session.required else {}),
+        **(_requirements(session) if plan.required else {}),
     )
 
 
 def _requirements(session: AuditSession) -> dict[str, Any]:
     options = session.options
     records = tuple(
-        RequirementRecord.model_validate(record) for required in session.required for record in required.records()
+        RequirementRecord.model_validate(record) for required in session.plan.required for record in required.records()
     )
     if options.recorded:  # an offline log has a proof of each requirement that any event is about
         found = session.recorded_ids
         records = tuple(
             one.model_copy(update={"proofs": (found[one.id],) if one.id in found else ()}) for one in records
         )
-    every = [requirement for required in session.required for requirement in required.file.requirements]
+    every = [requirement for required in session.plan.required for requirement in required.file.requirements]
     found_by = strength(options.policy, every, (), load_served(options.kubernetes))
     return {"requirements": records, "strength": strength_record(found_by)}
 

@@ -35,7 +35,7 @@ if TYPE_CHECKING:
 
     from auditproof.clusters.profile import Profile
     from auditproof.plugin.planning import Plan
-    from auditproof.plugin.proving import AuditSession
+    from auditproof.plugin.session import AuditSession
     from auditproof.report.model import BackendsRecord, ProofRecord, Report
 
 

@@ -1,1 +1,40 @@
-"""The proof: plan, perform, fence, judge."""
+"""Plan, perform, fence, judge: cases are performed on real servers, and a verdict comes of each.
+
+::
+
+    from auditproof.proof import RunOptions, Session
+
+    with Session(RunOptions.of(Path("policy.yaml"))) as session:
+        proofs = session.prove(cases)
+
+Each name is imported when it is first used: what starts servers is not needed to judge recorded events.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from auditproof.client.exchange import Exchange
+    from auditproof.proof.prover import Proof, Prover
+    from auditproof.proof.run_options import RunOptions
+    from auditproof.proof.session import Session
+    from auditproof.proof.verdict import Evidence, Outcome, Verdict, judge
+
+__all__ = ["Evidence", "Exchange", "Outcome", "Proof", "Prover", "RunOptions", "Session", "Verdict", "judge"]
+
+_HOMES = {
+    "auditproof.client.exchange": ("Exchange",),
+    "auditproof.proof.prover": ("Proof", "Prover"),
+    "auditproof.proof.run_options": ("RunOptions",),
+    "auditproof.proof.session": ("Session",),
+    "auditproof.proof.verdict": ("Evidence", "Outcome", "Verdict", "judge"),
+}
+
+
+def __getattr__(name: str) -> object:
+    for home, names in _HOMES.items():
+        if name in names:
+            return getattr(import_module(home), name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

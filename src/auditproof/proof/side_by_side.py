@@ -2,32 +2,25 @@
 
 from __future__ import annotations
 
-from contextlib import ExitStack, closing
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from auditproof.audit.server_flags import NO_SETTINGS
-from auditproof.cases.case import Case
-from auditproof.clusters import start_provider
-from auditproof.clusters.run.run_directory import RunDirectory
-from auditproof.proof.prover import Prover
-from auditproof.proof.server_view import ServerView
+from auditproof.proof.generated import NEW, OLD, change_id, changes
+from auditproof.proof.placement import Placement
+from auditproof.proof.session import Session
 from auditproof.proof.verdict import Outcome
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from pathlib import Path
 
     from auditproof.analysis.diff import PolicyDiff
-    from auditproof.audit.policy.load import Policy
-    from auditproof.clusters.cluster import Provider
     from auditproof.clusters.policy_files import PolicyFiles
-    from auditproof.clusters.profile import Profile
+    from auditproof.proof.run_options import RunOptions
     from auditproof.proof.verdict import Verdict
 
 
 @dataclass(frozen=True, slots=True)
-class Shown:
+class SideBySide:
     """What the two servers have shown of a difference; without verdicts where its witness cannot be performed."""
 
     old: Verdict | None = None
@@ -55,51 +48,22 @@ def _recorded(verdict: Verdict) -> str:
 
 
 def show(
-    diff: PolicyDiff,
-    old: Path,
-    new: Path,
-    *,
-    files: PolicyFiles,
-    profile: Profile,
-    kubernetes: str,
-    report: Callable[[str], None],
-) -> tuple[Shown, ...]:
-    """Perform the witness of every difference on a server with each policy file; the results in the same order.
+    diff: PolicyDiff, options: RunOptions, policy_files: PolicyFiles, report: Callable[[str], None]
+) -> tuple[SideBySide, ...]:
+    """Perform the witness of every difference on two servers, with the base and with the policy of ``options``.
 
-    ``files`` has read both.
-    Raises ClusterError where the servers cannot be had. They are ended in any case.
+    The results are in the order of the differences. Raises AuditproofError where the servers cannot be had. They are
+    ended in any case.
     """
-    directory = files.share(RunDirectory.create())
-    try:
-        provider = start_provider(
-            profile, directory, kubernetes=kubernetes, assets=None, image="", policy=new, report=report
-        )
-        provider.prepare()
-        report(f"auditproof: starting 2 API servers (Kubernetes {kubernetes})")
-        provider.start_all([(old, NO_SETTINGS), (new, NO_SETTINGS)])
-        return _perform(diff, provider, {old: diff.old, new: diff.new}, directory)
-    finally:
-        directory.close()
-
-
-def _perform(
-    diff: PolicyDiff, provider: Provider, policies: dict[Path, Policy], directory: RunDirectory
-) -> tuple[Shown, ...]:
-    cases = [
-        Case(f"change-{number}", found.identity, found.request)
-        for number, difference in enumerate(diff.differences, 1)
-        if (found := difference.witness.performable)
-    ]
-    with ExitStack() as stack:
-        proofs = []
-        for path, policy in policies.items():
-            cluster = provider.cluster(path)
-            folder = directory.private_folder()
-            prover = Prover(ServerView(cluster, provider), policy, running=policy, folder=folder)
-            stack.enter_context(closing(prover))
-            proofs.append({proof.case.id: proof.verdict for proof in prover.prove(cases)})
-    old, new = proofs
+    old, new = Placement(options.base_file), Placement(options.policy_file)
+    with Session(options, report=report, policy_files=policy_files) as session:
+        session.start_servers([old, new])
+        before = session.prove(changes(diff, diff.old, OLD), old)
+        after = session.prove(changes(diff, diff.new, NEW), new)
+    verdicts = {one.case.id: (one.verdict, other.verdict) for one, other in zip(before, after, strict=True)}
     return tuple(
-        Shown(old[name], new[name]) if (name := f"change-{number}") in old else Shown(reason=difference.witness.reason)
+        SideBySide(*verdicts[name])
+        if (name := change_id(number)) in verdicts
+        else SideBySide(reason=difference.witness.reason)
         for number, difference in enumerate(diff.differences, 1)
     )

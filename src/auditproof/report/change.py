@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from auditproof.analysis.diff import to_record
 from auditproof.analysis.diff.change import Kind
+from auditproof.proof.generated import change_id
 from auditproof.proof.verdict import Outcome
 from auditproof.report.model import ChangeRecord
 
@@ -34,16 +35,11 @@ class ChangeShown:
     new: ProofRecord | None
 
 
-def proof_name(number: int) -> str:
-    """What the proof of a difference is called, below either policy; differences are counted from 1."""
-    return f"change-{number:02}"
-
-
 def change_record(diff: PolicyDiff) -> ChangeRecord:
     """The differences, each with the ids of its two proofs."""
     record = to_record(diff)
     for number, change in enumerate(record["changes"], 1):
-        ids = {side: f"{record[side]['path']}::{proof_name(number)}" for side in ("old", "new")}
+        ids = {side: f"{record[side]['path']}::{change_id(number)}" for side in ("old", "new")}
         change["proofs"] = ids if "uri" in change["witness"] else {}
     return ChangeRecord.model_validate(record)
 

@@ -23,3 +23,8 @@ def names_beside(path: Path) -> list[str]:
         return [entry.name for entry in path.parent.iterdir()]
     except OSError:
         return []
+
+
+def shown_path(path: Path, folders: tuple[Path, ...]) -> str:
+    """A path as messages show it: relative to the first of ``folders`` that contains it."""
+    return next((str(path.relative_to(folder)) for folder in folders if path.is_relative_to(folder)), str(path))

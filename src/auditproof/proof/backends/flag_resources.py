@@ -1,4 +1,4 @@
-"""What the flags of a pipe's server can name that must be there before it starts: receivers and small disks.
+"""What the flags of a server can name that must exist before it starts: receivers of events and small disks.
 
 In the mark ``audit_server`` a value may hold ``{receiver}`` or ``{receiver:status=503,first=2}``: the kubeconfig of a
 receiver of events that runs and answers so (``delay``, ``hang_up``, ``first``; ``down``: it does not run; ``token``: it
@@ -24,8 +24,8 @@ if TYPE_CHECKING:
 _PLACE = re.compile(r"\{(receiver|disk|unharmed)(?::([^}]*))?\}")
 
 
-class Stage:
-    """The receiver and the disk of one server."""
+class FlagResources:
+    """The receiver and the disk that the flags of one server name."""
 
     def __init__(self, run: RunDirectory, name: str) -> None:
         self._run = run

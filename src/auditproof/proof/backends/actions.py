@@ -1,4 +1,4 @@
-"""Who acts through a pipe, and what: harmless actions, one like the other, small and large."""
+"""Who acts on a server of backends, and how: harmless actions, one like the other, small and large."""
 
 from __future__ import annotations
 

@@ -1,4 +1,8 @@
-"""Requirements in a run: what the space says about them, and the cases that show it on the server."""
+"""The cases that are made from policies and requirements, and what requirements say about the policy.
+
+The given policy has the witnesses of its own rules, and the requests that it records differently from the base; the
+base has these, too, judged by itself. A requirements file has a request of each class that it is about.
+"""
 
 from __future__ import annotations
 
@@ -7,17 +11,69 @@ from typing import TYPE_CHECKING, Any
 
 from auditproof.analysis.requirements import check_requirement, required_steps, to_data
 from auditproof.analysis.space.client_request import asked_text
+from auditproof.cases.case import Case, Source
 from auditproof.cases.expectation import Expectation
-from auditproof.proof.made_case import case_of
+from auditproof.errors import Position
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from auditproof.analysis.coverage import Coverage
+    from auditproof.analysis.diff import PolicyDiff
     from auditproof.analysis.requirements import Checked, Requirement, RequirementsFile
     from auditproof.analysis.space.client_request import Performable
-    from auditproof.audit.policy.load import Policy
-    from auditproof.cases.case import Case
+    from auditproof.audit.policy.load import Policy, PolicyRule
     from auditproof.kube.discovery import Served
+
+
+NEW, OLD = 1, 0  # of a pair of deciding rules
+AS_DECIDED = Expectation()  # what the policy decides is what must be recorded
+
+
+def case_of(
+    name: str,
+    sent: Performable,
+    *,
+    title: str,
+    position: Position,
+    because: str = "",
+    expectation: Expectation = AS_DECIDED,
+) -> Case:
+    """The case with the id ``name`` that performs ``sent``; ``position`` is the rule or requirement that it shows."""
+    return Case(
+        name,
+        sent.identity,
+        sent.request,
+        expectation,
+        title=title,
+        because=because,
+        needs=sent.identity.needs,
+        source=Source(position, made=True),
+    )
+
+
+def change_id(number: int) -> str:
+    """The id of the case that shows a difference, below either policy; differences are counted from 1."""
+    return f"change-{number:02}"
+
+
+def witnesses(policy: Policy, coverage: Coverage) -> Iterator[Case]:
+    """A case for each witness of the policy's own rules."""
+    for planned in coverage.planned:
+        yield case_of(planned.id, planned.performable, title=planned.title, position=_position(policy, planned.rule))
+
+
+def changes(diff: PolicyDiff, policy: Policy, side: int) -> Iterator[Case]:
+    """A case for each difference whose witness can be performed, as ``policy``, the OLD or the NEW one, decides it."""
+    for number, difference in enumerate(diff.differences, 1):
+        sent = difference.witness.performable
+        if sent is not None:
+            title = f"{difference.change.kind}: {difference.change.text}: {sent}"
+            yield case_of(change_id(number), sent, title=title, position=_position(policy, difference.rules[0][side]))
+
+
+def _position(policy: Policy, rule: PolicyRule | None) -> Position:
+    return rule.position if rule else Position(policy.path, 1, 1)
 
 
 @dataclass(frozen=True, slots=True)

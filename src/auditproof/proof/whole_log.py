@@ -16,10 +16,10 @@ if TYPE_CHECKING:
 
     from auditproof.clusters.cluster import Cluster
     from auditproof.clusters.run.run_directory import RunDirectory
-    from auditproof.plugin.options import Options
+    from auditproof.proof.run_options import RunOptions
 
 
-def accounts(run: RunDirectory, options: Options) -> list[tuple[Path, Account]]:
+def accounts(run: RunDirectory, options: RunOptions) -> list[tuple[Path, Account]]:
     """The counters of every API server of the run held against its log, with the policy that it runs."""
     servers = started_servers(run.path)
     of_profile = Settings.of(options.profile.audit_log)
@@ -38,7 +38,7 @@ def _account(cluster: Cluster, settings: Settings, of_profile: Settings) -> Acco
     return Account(reason="could not be counted: this API server removes what it has written")
 
 
-def noise(run: RunDirectory, options: Options) -> Noise | None:
+def noise(run: RunDirectory, options: RunOptions) -> Noise | None:
     """What the server with the given policy recorded beside the run's own requests; None where that is not known.
 
     A cluster that is somebody else's has a log that is not ours to read as a whole.

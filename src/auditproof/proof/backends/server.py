@@ -1,6 +1,6 @@
-"""A pipe: an API server with flags of its own, and what its audit backends carry to the reader.
+"""An API server with audit backends of its own, and what these deliver to the reader.
 
-A test performs actions, lets something go wrong, and holds the account of them against what must become of them.
+A test performs actions, lets something go wrong, and compares the account of the actions with what it must be.
 """
 
 from __future__ import annotations
@@ -17,17 +17,16 @@ from auditproof.auditlog.file_log import FileLog
 from auditproof.clusters.stand_ins.small_disk import fill
 from auditproof.errors import AuditproofError, LogUnreadable
 from auditproof.kube.action import Action, act
-from auditproof.plugin.backend_records import KUBERNETES, note_account, note_fact, note_load
-from auditproof.plugin.pipe_actions import LOADER, cases_of, reads
-from auditproof.proof.backends import Account, Load, account_of, load_of
+from auditproof.proof.backends.account import Account, account_of
+from auditproof.proof.backends.actions import LOADER, cases_of, reads
+from auditproof.proof.backends.load import Load, load_of
 from auditproof.proof.prover import Prover
 from auditproof.proof.server_view import ServerView
 from auditproof.wait import TimedOut, wait_until
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
-
-    import pytest
+    from collections.abc import Callable, Mapping, Sequence
+    from typing import Any
 
     from auditproof.audit.event import AuditEvent
     from auditproof.audit.server_flags import Settings
@@ -35,10 +34,12 @@ if TYPE_CHECKING:
     from auditproof.clusters.cluster import Cluster
     from auditproof.clusters.stand_ins.event_receiver import EventReceiver
     from auditproof.kube.identity import Identity
-    from auditproof.plugin.proving import AuditSession
-    from auditproof.plugin.stage import Stage
+    from auditproof.proof.backends.flag_resources import FlagResources
     from auditproof.proof.prover import Proof
+    from auditproof.proof.session import Session
     from auditproof.proof.verdict import Evidence
+
+    Note = Account | str | Mapping[str, Any]
 
 EVENTS_EACH = 2  # RequestReceived and ResponseComplete
 LOAD_TIMEOUT_S = 8.0
@@ -48,36 +49,42 @@ END_TIMEOUT_S = 30.0
 MOST_FILLERS = 20  # requests until a page of the log is full
 
 
-class NotSo(AuditproofError, AssertionError):
-    """The account is another one than the test says."""
+class UnexpectedDelivery(AuditproofError, AssertionError):
+    """The backends have delivered something else than the test says."""
 
 
-class Pipe:
+class BackendServer:
     """An API server with audit backends of its own, and the reader at their end.
 
-    ``settings`` are its flags, with everything on the ``stage`` that they name; ``policy`` is the file of its policy.
-    ``node`` is the test that uses it now.
+    ``settings`` are its flags, with everything in ``resources`` that they name; ``policy`` is the file of its policy.
+    ``note`` is called with everything that a report may show: accounts, measured facts (text) and rows of the table of
+    loads; it may be replaced when another test goes on with the server.
+
+    Raises ClusterError where the server does not start.
     """
 
     def __init__(
-        self, session: AuditSession, node: pytest.Item, stage: Stage, settings: Settings, policy: Path
+        self,
+        session: Session,
+        resources: FlagResources,
+        settings: Settings,
+        policy: Path,
+        note: Callable[[Note], None] = lambda _: None,
     ) -> None:
-        self.node = node
-        self.stage = stage
+        self.note = note
+        self.resources = resources
         self.ended = ""
-        self._session = session
+        self._run = session.run_directory
         self.cluster = session.provider.cluster(policy, settings)
-        node.stash[KUBERNETES] = self.cluster.kubernetes
         self.path = _log_path(settings, self.cluster)
         self._flags = settings.over({})
-        parsed = session.policy(policy)
         self._view = ServerView(self.cluster, session.provider, self._reader())
-        folder = session.run_directory.private_folder()
+        parsed, folder = session.policy(policy), self._run.private_folder()
         self._prover = Prover(self._view, parsed, running=parsed, folder=folder, patience_s=PATIENCE_S)
         self._proofs: tuple[Proof, ...] = ()
 
     def _reader(self) -> FileLog:
-        if self.path is None and self.stage.receiver is not None:
+        if self.path is None and self.resources.receiver is not None:
             return self.receiver.log(in_order=self._flags.get("audit-webhook-mode", "batch") != "batch")
         path = self.path or self.cluster.log
         return FileLog(path, foreign=is_servers_own) if path.name == SERVER_LOG else FileLog(path)
@@ -85,27 +92,27 @@ class Pipe:
     @property
     def receiver(self) -> EventReceiver:
         """The receiver that the flags name."""
-        if self.stage.receiver is None:
-            raise NotSo("the flags of this server name no {receiver}")
-        return self.stage.receiver
+        if self.resources.receiver is None:
+            raise UnexpectedDelivery("the flags of this server name no {receiver}")
+        return self.resources.receiver
 
     @property
     def disk(self) -> Path:
         """The disk that the flags name."""
-        if self.stage.disk is None:
-            raise NotSo("the flags of this server name no {disk}")
-        return self.stage.disk
+        if self.resources.disk is None:
+            raise UnexpectedDelivery("the flags of this server name no {disk}")
+        return self.resources.disk
 
     @property
     def log(self) -> Path:
         """The log file."""
         if self.path is None:
-            raise NotSo("this server writes no log")
+            raise UnexpectedDelivery("this server writes no log")
         return self.path
 
     def harm(self, fault: Callable[[], object]) -> Callable[[], object]:
         """``fault``, or nothing where the flags say ``{unharmed}``: for ``midway`` and ``then`` of perform."""
-        return fault if self.stage.harmed else lambda: None
+        return fault if self.resources.harmed else lambda: None
 
     def fill_disk(self) -> None:
         """Let nothing more be written on the disk, not even into the last page of the log that is begun already.
@@ -120,7 +127,7 @@ class Pipe:
             self.wait_until_settled()
             if self._count_lines() == lines:
                 return
-        raise NotSo("the disk is full, and the server still writes to its log")
+        raise UnexpectedDelivery("the disk is full, and the server still writes to its log")
 
     def perform(
         self,
@@ -193,7 +200,7 @@ class Pipe:
     def note_load(self, load: Load, backend: str, mode: str, account: Account | None = None) -> None:
         """Let the report have a row of the table of what a backend sustains; without an account nothing is recorded."""
         events = account.performed * EVENTS_EACH if account else 0
-        note_load(self.node, load.record(backend, mode, events, account.written_off if account else 0))
+        self.note(load.record(backend, mode, events, account.written_off if account else 0))
 
     def _count_lines(self) -> int:
         path = self.path or self.receiver.events
@@ -209,7 +216,7 @@ class Pipe:
         evidence, lines = self._whole_log([proof.verdict.evidence for proof in proofs])
         other = "webhook" if self.path else "log"
         account = account_of(evidence, counters, lines, ended=self.ended, other=other)
-        note_account(self.node, account)
+        self.note(account)
         return account
 
     def _whole_log(self, evidence: list[Evidence]) -> tuple[list[Evidence], int | None]:
@@ -246,7 +253,7 @@ class Pipe:
         self._end(signal.SIGKILL, "the server was killed")
 
     def _end(self, how: signal.Signals, words: str) -> None:
-        pid, _ = self._session.run_directory.entry(self.cluster.name)
+        pid, _ = self._run.entry(self.cluster.name)
         os.kill(pid, how)
         wait_until(
             lambda: os.waitpid(pid, os.WNOHANG)[0] or None,
@@ -257,27 +264,27 @@ class Pipe:
 
     def say(self, fact: str) -> None:
         """Let the report tell something that was measured here."""
-        note_fact(self.node, fact)
+        self.note(fact)
 
     def close(self) -> None:
         """End the server and close all connections."""
         self._prover.close()
         if not self.ended:
             self.kill()
-        self.stage.close()
+        self.resources.close()
         (self.cluster.policy.parent / "cluster.json").unlink()  # it is over: nobody must ask it for its counters
 
 
 def require(account: Account, **wanted: int) -> None:
     """Hold an account against numbers: ``require(account, recorded=20, lost=0)``.
 
-    Raises NotSo, which says the whole account in its first line.
+    Raises UnexpectedDelivery, which says the whole account in its first line.
     """
     __tracebackhide__ = True
     wrong = [f"{value} {name}" for name, value in wanted.items() if getattr(account, name) != value]
     if wrong:
         why = f" ({account.why})" if account.why else ""
-        raise NotSo(f"{account.text()}{why}; expected {', '.join(wrong)}")
+        raise UnexpectedDelivery(f"{account.text()}{why}; expected {', '.join(wrong)}")
 
 
 def is_servers_own(line: bytes) -> bool:

@@ -1,0 +1,116 @@
+"""Which cases are performed together, and the outcome of each.
+
+Cases are performed in batches, each when the first of its cases is asked for: whole files, several where they are
+proven on the same server.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import TYPE_CHECKING
+
+from auditproof.errors import AuditproofError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Hashable, Iterable, Iterator, Sequence
+
+    from auditproof.cases.case import Case
+    from auditproof.proof.placement import Placement
+    from auditproof.proof.prover import Proof
+
+# Files are added to a batch while it has fewer actions than this. A fence and the watches, a second each, cost the same
+# for one action as for hundreds; but what disturbs a batch leaves all of it unproven.
+BATCH = 192
+
+
+class Batching(StrEnum):
+    """Which cases a process may perform together: those that it is sure to run itself."""
+
+    CASE = "case"
+    FILE = "file"
+    POLICY = "policy"
+
+
+@dataclass(slots=True, eq=False)
+class _File:
+    placement: Placement
+    cases: list[Case] = field(default_factory=list)
+
+
+class Batches:
+    """Performs cases: each once, its outcome is kept by its id.
+
+    ``prove`` proves some of them at a placement, ``possible`` says which the cluster can perform, ``place`` resolves a
+    placement: those on the same server are equal then. ``batching`` says how many are performed together.
+    """
+
+    def __init__(
+        self,
+        prove: Callable[[Placement, Sequence[Case]], Sequence[Proof]],
+        possible: Callable[[Case, Placement], bool],
+        place: Callable[[Placement], Placement],
+    ) -> None:
+        self._prove_at = prove
+        self._possible = possible
+        self._place = place
+        self._files: dict[Hashable, _File] = {}
+        self._file_of: dict[str, Hashable] = {}
+        self._firsts: dict[str, str] = {}
+        self.batching = Batching.POLICY
+        self.outcomes: dict[str, Proof | AuditproofError] = {}
+
+    def plan(self, cases: Iterable[tuple[Hashable, Case, Placement]]) -> None:
+        """Note all cases that are to be performed, in their order, each with its file and its placement.
+
+        The cases of a file have the same placement.
+        """
+        for file, case, placement in cases:
+            self._files.setdefault(file, _File(placement)).cases.append(case)
+            self._file_of[case.id] = file
+
+    def proof(self, case: Case) -> Proof:
+        """The proof of a planned case, performed at the first call together with the other cases of its batch.
+
+        Raises AuditproofError where the action could not be performed at all.
+        """
+        if case.id not in self.outcomes:
+            self._prove(self._files[self._file_of[case.id]].placement, self._batch(case))
+        outcome = self.outcomes[case.id]
+        if isinstance(outcome, AuditproofError):
+            raise outcome.with_traceback(None)  # the same error for all cases of a batch: its traceback must not grow
+        return outcome
+
+    def first_with(self, reason: str, case_id: str) -> str:
+        """The first case of this process that was UNPROVEN for ``reason``: ``case_id``, if there was none before."""
+        return self._firsts.setdefault(reason, case_id)
+
+    def _batch(self, case: Case) -> list[Case]:
+        """The cases to perform now, in their order."""
+        if self.batching is Batching.CASE:
+            return [case]
+        file = self._files[self._file_of[case.id]]
+        files = self._from(file) if self.batching is Batching.POLICY else iter([file])
+        batch: list[Case] = []
+        for each in files:
+            batch += [one for one in each.cases if self._possible(one, each.placement)]
+            if len(batch) >= BATCH:
+                break
+        return batch
+
+    def _from(self, file: _File) -> Iterator[_File]:
+        """The file, and every later one that is proven on the same server."""
+        files, placed = list(self._files.values()), self._place(file.placement)
+        return (each for each in files[files.index(file) :] if self._place(each.placement) == placed)
+
+    def _prove(self, placement: Placement, cases: Sequence[Case]) -> None:
+        try:
+            proofs = self._prove_at(placement, cases)
+        except AuditproofError as error:
+            self.outcomes.update({case.id: error for case in cases})
+        except Exception as error:  # a fault of ours; the actions may have been sent, and are not to be sent again
+            fault = AuditproofError(f"a fault in auditproof, nothing is shown: {type(error).__name__}: {error}")
+            fault.__cause__ = error
+            self.outcomes.update({case.id: fault for case in cases})
+        else:
+            self.outcomes.update({proof.case.id: proof for proof in proofs})

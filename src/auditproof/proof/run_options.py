@@ -1,0 +1,55 @@
+"""What a session needs to know about a run; read by the plugin from pytest's options, or given by a program."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from auditproof.audit.policy.load import Policy, load_policy
+from auditproof.clusters.profile import Profile, load_profile
+from auditproof.kube.versions import minor
+
+if TYPE_CHECKING:
+    from auditproof.analysis.coverage import Depth
+    from auditproof.analysis.requirements import RequirementsFile
+
+
+@dataclass(frozen=True, slots=True)
+class RunOptions:
+    """The options of a run; all paths are absolute.
+
+    ``policy`` is what ``policy_file`` holds, ``base`` the policy that it is to replace. ``folders`` are those to which
+    paths are shown relative, the first that fits. ``kubernetes`` is a version, with or without a patch release.
+    ``assets`` is a folder with etcd and kube-apiserver, ``image`` the node image of a kind cluster. ``coverage`` is how
+    much of the policy is to be witnessed, None for nothing. ``sabotage``: each server runs its policy broken on
+    purpose. ``recorded`` are logs whose events are judged, where nothing is performed.
+    """
+
+    policy_file: Path
+    policy: Policy
+    profile: Profile
+    kubernetes: str
+    base_file: Path | None = None
+    base: Policy | None = None
+    folders: tuple[Path, ...] = ()
+    assets: Path | None = None
+    image: str = ""
+    coverage: Depth | None = None
+    requirements: tuple[RequirementsFile, ...] = ()
+    sabotage: bool = False
+    keep_cluster: bool = False
+    reuse_cluster: bool = False
+    recorded: tuple[Path, ...] = ()
+
+    @staticmethod
+    def of(policy_file: Path, *, cluster: str = "embedded", kubernetes: str = "") -> RunOptions:
+        """The options of a run that proves what ``policy_file`` records.
+
+        ``cluster`` is the name or the file of a cluster profile, ``kubernetes`` a version, empty for the profile's.
+        Raises SourceError where a file cannot be used, PolicyRefused where the API server would refuse the policy.
+        """
+        profile = load_profile(cluster)
+        version, file = kubernetes or profile.kubernetes, policy_file.absolute()
+        policy = load_policy(file, kubernetes=minor(version), name=str(policy_file))
+        return RunOptions(file, policy, profile, version, folders=(Path.cwd(),), image=profile.image)

@@ -1,0 +1,291 @@
+"""A run: which cluster runs which policy, and the proof of every case. Nothing here knows who asks for it.
+
+::
+
+    with Session(RunOptions.of(Path("policy.yaml"))) as session:
+        proofs = session.prove(load_case_file(Path("secrets.audit.yaml")).cases)
+
+One process owns the run directory and ends the servers; others may join it (``joined``), and only use them.
+"""
+
+from __future__ import annotations
+
+import time
+from contextlib import suppress
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+from auditproof.analysis.mutation.twin import twin_of
+from auditproof.audit.policy.load import Policy, load_policy, version_of
+from auditproof.audit.server_flags import NO_SETTINGS
+from auditproof.clusters import start_provider
+from auditproof.clusters.discovery import discover
+from auditproof.clusters.machine import cannot
+from auditproof.clusters.policy_files import PolicyFiles
+from auditproof.clusters.run.run_directory import RunDirectory
+from auditproof.errors import AuditproofError
+from auditproof.kube.capability import Capability
+from auditproof.kube.discovery import load_served
+from auditproof.kube.versions import minor
+from auditproof.proof.batches import Batches
+from auditproof.proof.placement import GIVEN, Placement
+from auditproof.proof.plan import RunPlan
+from auditproof.proof.policy_check import doubt_that_it_runs
+from auditproof.proof.prover import Prover
+from auditproof.proof.server_view import ServerView
+from auditproof.proof.support import Support
+from auditproof.proof.tally import Tally
+from auditproof.text.paths import shown_path
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+    from pathlib import Path
+    from types import TracebackType
+    from typing import Self
+
+    from auditproof.cases.case import Case
+    from auditproof.clusters.cluster import Cluster, Provider
+    from auditproof.kube.discovery import Served
+    from auditproof.proof.prover import Proof
+    from auditproof.proof.run_options import RunOptions
+
+
+class Session:
+    """Starts servers where they are needed first, proves cases on them, and ends everything that it has started.
+
+    ``report`` is called with lines that tell a user what happens, such as that a server is started. ``policy_files``
+    has read the policies of ``options`` (each file is read once in a run). ``joined`` is the run directory of the
+    process that owns the run, for a process that only takes part in it.
+    """
+
+    def __init__(
+        self,
+        options: RunOptions,
+        *,
+        report: Callable[[str], None] = lambda _: None,
+        policy_files: PolicyFiles | None = None,
+        joined: str | None = None,
+    ) -> None:
+        self.options = options
+        self._report = report
+        self._policy_files = policy_files or PolicyFiles()
+        self._joined = joined
+        self._policies = {options.policy_file: options.policy}
+        if options.base_file is not None and options.base is not None:
+            self._policies[options.base_file] = options.base
+        self._twins: dict[Path, Path] = {}
+        self._provers: dict[Placement, Prover] = {}
+        self._failed: dict[Placement, AuditproofError] = {}
+        self._unusable: str | None = None
+        self._launched: float | None = None
+        self.start_seconds = 0.0  # from the launch of the servers, and in later waits for one
+        self.not_running: str | None = None  # why the server seems not to run the policy that it is said to run
+        self.plan = RunPlan(options)
+        self.support = Support(
+            options.kubernetes, lambda: self.provider.capabilities, self._is_given, self._unsupported
+        )
+        self.batches = Batches(
+            lambda placement, cases: self.prove(cases, placement),
+            lambda case, placement: not self.support.missing(case, placement),
+            self.place,
+        )
+
+    def __enter__(self) -> Self:
+        """The session itself; nothing is started yet."""
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """Close the connections and end the servers, whatever has happened."""
+        try:
+            self.close()
+        finally:
+            if left := self.end():
+                self._report(left)
+
+    def prove(self, cases: Iterable[Case], placement: Placement = GIVEN) -> tuple[Proof, ...]:
+        """Perform the cases in order, on one server, and judge each.
+
+        Raises AuditproofError where no server can be had or the set-up fails, so that nothing was performed. What goes
+        wrong later makes verdicts UNPROVEN.
+        """
+        wanted = list(cases)
+        try:
+            return self.prover(placement).prove(wanted) if wanted else ()
+        except OSError as error:  # a full disk, say
+            raise cannot("the actions cannot be prepared", error, self.run_directory.path) from None
+
+    @cached_property
+    def run_directory(self) -> RunDirectory:
+        """The folder of this run, made or joined when it is first needed. Raises ClusterError."""
+        if self._joined is None:
+            return self._policy_files.share(RunDirectory.create(keep=self.options.keep_cluster))
+        return self._policy_files.share(RunDirectory.open(self._joined))
+
+    @property
+    def begun(self) -> RunDirectory | None:
+        """The folder of this run; None while it was not needed."""
+        return self.run_directory if "run_directory" in vars(self) else None
+
+    @cached_property
+    def provider(self) -> Provider:
+        """The provider of the profile."""
+        options = self.options
+        return start_provider(
+            options.profile,
+            self.run_directory,
+            kubernetes=options.kubernetes,
+            assets=options.assets,
+            image=options.image,
+            policy=options.policy_file,
+            report=self._report,
+            reuse=options.reuse_cluster,
+        )
+
+    @cached_property
+    def _tally(self) -> Tally:
+        return Tally(self.run_directory.path / "performed")
+
+    def performed(self) -> int:
+        """How many requests all processes of the run have sent by now."""
+        return self._tally.count() if self.begun else 0
+
+    def served(self) -> Served:
+        """What the server with the given policy serves, asked of itself while it runs, else of the record."""
+        given = self._given
+        if given in self._provers:
+            with suppress(AuditproofError):
+                return discover(self._cluster(given))
+        return load_served(self.options.kubernetes)
+
+    def server_version(self) -> str:
+        """The Kubernetes version that the servers report; empty where none was started."""
+        return next((prover.kubernetes for prover in self._provers.values()), "")
+
+    def find_servers(self) -> None:
+        """Find (or download, or build) the servers' binaries, with progress.
+
+        Raises ClusterError where they cannot be had.
+        """
+        self.provider.prepare()
+
+    def start_servers(self, placements: Iterable[Placement]) -> None:
+        """Start every server that the placements need, in parallel; does not wait until they are ready.
+
+        A cluster that exists already runs, and what needs another policy is not supported there.
+        Raises ClusterError where the binaries cannot be had.
+        """
+        placed = map(self.place, placements)
+        servers = list(dict.fromkeys((self._file(each.running), each.settings) for each in placed))
+        if not servers:
+            return
+        self.find_servers()
+        self._launched = time.monotonic()
+        if Capability.SETS_POLICY not in self.provider.capabilities:
+            return
+        count = f"{len(servers)} API servers" if len(servers) > 1 else "the API server"
+        self._report(f"auditproof: starting {count} (Kubernetes {self.options.kubernetes})")
+        self.provider.start_all(servers)
+
+    def policy(self, path: Path | None = None, since: str = "") -> Policy:
+        """A policy of this run, the given one if None, as the run's Kubernetes reads it, or a newer one, ``since``.
+
+        Raises PolicyRefused where the API server would refuse it.
+        """
+        file = self._file(path)
+        if file not in self._policies:
+            name = shown_path(file, self.options.folders)
+            version = max(minor(self.options.kubernetes), since, key=version_of)
+            self._policies[file] = load_policy(file, kubernetes=version, name=name, read=self._policy_files.read)
+        return self._policies[file]
+
+    def bytes_of(self, path: Path | None) -> bytes:
+        """A policy file as the run read it first. Raises OSError."""
+        return self._policy_files.read(self._file(path))
+
+    def place(self, placement: Placement) -> Placement:
+        """The placement in this run: with the files of both policies, and its twin's server in a sabotage run.
+
+        Two placements are on the same server, judged alike, exactly where this returns the same for both.
+        """
+        judging = self._file(placement.policy)
+        if not self.options.sabotage:
+            return Placement(judging, placement.running or judging, placement.settings)
+        if placement.twin is not None:
+            return Placement(judging, placement.twin.running or judging, placement.twin.settings)
+        return Placement(judging, self._broken(judging), placement.settings)
+
+    def _file(self, path: Path | None) -> Path:
+        return self.options.policy_file if path is None else path
+
+    @property
+    def _given(self) -> Placement:
+        given = self.options.policy_file
+        return Placement(given, given)
+
+    def _is_given(self, placement: Placement) -> bool:
+        placed = self.place(placement)
+        return placed.running == self.options.policy_file and placed.settings == NO_SETTINGS
+
+    def _broken(self, path: Path) -> Path:
+        """A file with a twin of a policy that names none."""
+        if path not in self._twins:
+            self._twins[path] = self.run_directory.private_folder() / path.name
+            self._twins[path].write_text(twin_of(self.policy(path)))
+        return self._twins[path]
+
+    def prover(self, placement: Placement = GIVEN) -> Prover:
+        """The prover of a placement; its cluster is started now, or joined.
+
+        Raises AuditproofError where that fails; it is tried once.
+        """
+        placed = self.place(placement)
+        if placed in self._failed:
+            raise self._failed[placed].with_traceback(None)
+        if placed not in self._provers:
+            try:
+                self._provers[placed] = self._new_prover(placed)
+            except AuditproofError as error:
+                self._failed[placed] = error
+                raise
+        if self._unusable is not None:
+            raise AuditproofError(self._unusable)
+        return self._provers[placed]
+
+    def _cluster(self, placed: Placement) -> Cluster:
+        return self.provider.cluster(self._file(placed.running), placed.settings)
+
+    def _new_prover(self, placed: Placement) -> Prover:
+        policy, running = self.policy(placed.policy), self.policy(placed.running)
+        begun, self._launched = self._launched or time.monotonic(), None
+        cluster = self._cluster(placed)
+        self.start_seconds += time.monotonic() - begun
+        view, folder = ServerView(cluster, self.provider), self.run_directory.private_folder()
+        prover = Prover(view, policy, running=running, folder=folder, performed=self._tally.add)
+        if Capability.SETS_POLICY not in cluster.capabilities:
+            self._check_policy(prover, policy)
+        return prover
+
+    def _check_policy(self, prover: Prover, policy: Policy) -> None:
+        """The first thing to be shown about a server that this run has not started: that it runs this policy."""
+        self.not_running, sure = doubt_that_it_runs(prover, policy, load_served(self.options.kubernetes))
+        if self.not_running is not None:
+            self._report(f"auditproof: {self.not_running}")
+            prover.doubt(self.not_running)
+            self._unusable = None if sure else self.not_running
+
+    def _unsupported(self, case: Case, placement: Placement) -> str | None:
+        return self.prover(placement).unsupported(case.identity, case.given)
+
+    def close(self) -> None:
+        """Close every connection of this process; the servers go on."""
+        for prover in self._provers.values():
+            prover.close()
+
+    def end(self) -> str:
+        """End the servers and remove the run directory; returns what the user should know about what is left.
+
+        A process that has joined the run ends nothing.
+        """
+        return self.begun.close() if self.begun else ""

@@ -1,0 +1,75 @@
+"""What a case needs that the cluster of the run does not give: then it is not supported, never faked."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from auditproof.audit.policy.load import version_of
+from auditproof.errors import AuditproofError
+from auditproof.kube.capability import Capability
+from auditproof.setup.shared_cluster import needs_cluster_rights
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from auditproof.cases.case import Case
+    from auditproof.proof.placement import Placement
+
+
+class Support:
+    """Returns what cases need and the run's cluster lacks.
+
+    ``kubernetes`` is the version of the run, ``capabilities`` what its clusters can do. ``is_given`` says whether a
+    placement is the given policy on a server without flags of its own. ``unsupported`` says what else stands in the way
+    of a case at a placement, None where nothing does; it may raise AuditproofError, where no server can be had.
+    """
+
+    def __init__(
+        self,
+        kubernetes: str,
+        capabilities: Callable[[], frozenset[Capability]],
+        is_given: Callable[[Placement], bool],
+        unsupported: Callable[[Case, Placement], str | None],
+    ) -> None:
+        self._kubernetes = kubernetes
+        self._capabilities = capabilities
+        self._is_given = is_given
+        self._unsupported = unsupported
+        self._missing: dict[str, tuple[str, ...]] = {}
+
+    def missing(self, case: Case, placement: Placement) -> tuple[str, ...]:
+        """What a case needs and this cluster lacks: a newer Kubernetes, capabilities, or a cluster of its own."""
+        if self.too_old(case):
+            return (f"Kubernetes {case.since}",)
+        if case.id not in self._missing:
+            needs = case.needs | self.needed_of_server(placement)
+            self._missing[case.id] = self.lacking(case, placement, needs=needs)
+        return self._missing[case.id]
+
+    def too_old(self, case: Case) -> bool:
+        """Whether this run's Kubernetes is older than the first version for which the case holds."""
+        return case.since != "" and version_of(self._kubernetes) < version_of(case.since)
+
+    def lacking(
+        self, case: Case, placement: Placement, *, needs: frozenset[Capability], states_more: bool = False
+    ) -> tuple[str, ...]:
+        """What a case needs, besides ``needs``, that the cluster does not give.
+
+        ``states_more``: more is expected than what the policy decides.
+        """
+        if needs_cluster_rights(
+            case.identity, case.request, case.attributes, case.expectation, case.given, states_more
+        ):
+            needs |= {Capability.GRANTS_CLUSTER_RIGHTS}
+        lacking = tuple(sorted(needs - self._capabilities())) if needs else ()
+        if lacking or Capability.SETS_POLICY in self._capabilities():
+            return lacking
+        try:
+            reason = self._unsupported(case, placement)
+        except AuditproofError:
+            return ()  # the same error is the outcome of the case
+        return (f"a cluster of its own: there is {reason}",) if reason else ()
+
+    def needed_of_server(self, placement: Placement) -> frozenset[Capability]:
+        """What a case needs that is proven on a server with this policy and these flags."""
+        return frozenset() if self._is_given(placement) else frozenset({Capability.SETS_POLICY})
