@@ -133,4 +133,6 @@ def _is_about_us(file: Path) -> bool:
         text = file.read_text(encoding="utf-8", errors="replace")
     except OSError:
         return False
-    return re.search(rf"\b(?:{'|'.join(sorted(FIXTURES))}|backend|start_backend|pipe|start_pipe)\b", text) is not None
+    return (
+        re.search(rf"\b(?:{'|'.join(sorted(FIXTURES))}|audit_server|start_backend|pipe|start_pipe)\b", text) is not None
+    )
