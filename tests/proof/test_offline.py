@@ -15,6 +15,8 @@ from auditproof.auditlog.file_log import event_of
 from auditproof.auditlog.offline_log import ForeignFile
 from auditproof.kube.attributes import UserInfo
 from auditproof.proof.offline import Judgement, asked_by
+from auditproof.proof.verdict import Outcome
+from auditproof.report.offline import kind_record, log_record
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -183,7 +185,7 @@ def test_a_run_without_actions_judges_the_log_and_says_what_it_cannot_see(tmp_pa
     assert report["summary"]["planned"] == report["summary"]["proven"] == 2
     assert report["log"]["requests"] == 2
     assert "leave no event" in text
-    assert "Rules without any event: lines 7, 8" in text
+    assert "Rules without any event: lines 7 and 8" in text
     page = (tmp_path / "out" / "report.html").read_text()
     assert "What is not recorded is not shown." in page
     assert report["log"]["notSeen"][0] in page
@@ -276,3 +278,153 @@ def test_a_run_without_actions_needs_a_log_that_is_there(tmp_path: Path) -> None
     code, _, text = run(tmp_path, "--log", "nowhere.log")
     assert code == 4
     assert "nowhere.log: no such audit log" in text
+
+
+WATCH = "/api/v1/configmaps?watch=true"
+
+
+def watch(audit_id: str, stage: str, received: str, at: str) -> dict[str, Any]:
+    times = {"requestReceivedTimestamp": f"2026-11-23T{received}Z", "stageTimestamp": f"2026-11-23T{at}Z"}
+    reference = {"resource": "configmaps", "apiVersion": "v1"}
+    return event(audit_id, "watch", WATCH, stage=stage, objectRef=reference, **times)
+
+
+@pytest.mark.parametrize(
+    ("excerpt", "before", "after"),
+    [
+        (watch("a", "ResponseStarted", "10:00:00", "10:00:00.004"), 0, 1),
+        (watch("a", "ResponseComplete", "09:52:00", "10:00:00.004"), 1, 0),
+    ],
+)
+def test_a_request_of_which_a_part_lies_outside_of_the_log_is_judged_by_what_is_there(
+    excerpt: dict[str, Any], before: int, after: int
+) -> None:
+    """Any excerpt has watches that began before it or go on after it; it passes, and says how many there are."""
+    judgement = judge(excerpt)
+    kind = kind_of(judgement)
+    record = kind_record(kind, "suite", parse_policy(POLICY.encode(), "policy.yaml"))
+
+    assert (record.verdict, record.reasons) == (Outcome.PROVEN, ())
+    assert (judgement.began_before, judgement.go_on) == (before, after)
+    told = log_record([], judgement, parse_policy(POLICY.encode(), "policy.yaml")).not_seen
+    assert any("1 request " in line and "only the stages that are there were judged" in line for line in told)
+
+
+def test_a_watch_whose_start_was_lost_within_the_log_is_not_at_its_edge() -> None:
+    late = watch("b", "ResponseComplete", "10:20:00", "10:30:00")
+
+    judgement = judge(event("a"), late)
+
+    incomplete = [text for kind in judgement.kinds.values() for text in kind.incomplete]
+    assert incomplete == ["Audit-ID b is not recorded at stage ResponseStarted"]
+
+
+def test_requests_with_the_same_audit_id_are_told_apart_by_what_they_are() -> None:
+    judgement = judge(
+        event("a"),
+        event("a", "delete", user={"username": "bob"}),
+        event("a", requestReceivedTimestamp="2026-11-23T10:00:01Z"),
+        event("a", user={"username": "carol"}),
+    )
+
+    assert {kind.name: kind.requests for kind in judgement.kinds.values()} == {
+        "rule-02-get-secrets": 3,
+        "rule-02-delete-secrets": 1,
+    }
+
+
+def test_the_same_event_twice_is_judged_once_and_reported() -> None:
+    policy = parse_policy(POLICY.encode(), "policy.yaml")
+    judgement = judge(event("a", level="Request"), event("b"), event("a", level="Request"))
+
+    assert (kind_of(judgement).requests, judgement.repeated) == (2, 1)
+    assert list(kind_of(judgement).wrong.values()) == [1]
+    part = log_record([], judgement, policy)
+    assert part.repeated == 1
+    assert "1 event came again (files that overlap?): each was judged once" in part.not_seen
+
+
+def test_an_event_that_differs_from_one_before_it_is_no_repetition() -> None:
+    """A level that was changed on the way must not hide behind the right one."""
+    judgement = judge(event("a"), event("a", level="Request"), event("a", requestObject={"a": 1}))
+
+    assert judgement.repeated == 0
+    assert len(kind_of(judgement).wrong) == 2
+
+
+def unusual(tmp_path: Path, **more: Any) -> ForeignFile:
+    path = tmp_path / "audit.log"
+    write(path, {key: value for key, value in event("a", **more).items() if value != "absent"})
+    file = ForeignFile(path, path.name)
+    list(file.read())
+    return file
+
+
+@pytest.mark.parametrize("value", ["absent", None])
+@pytest.mark.parametrize("key", ["auditID", "level", "stage", "verb", "requestURI", "user", "objectRef"])
+def test_a_key_that_is_always_written_and_missing_is_named_and_never_empty(
+    tmp_path: Path, key: str, value: str | None
+) -> None:
+    file = unusual(tmp_path, **{key: value})
+
+    assert (file.events, file.invalid_lines) == (0, 1)
+    assert f"the key {key} is missing, which an API server always writes" in file.invalid[0][1]
+
+
+def test_several_missing_keys_and_renamed_ones_are_named_in_one_sentence(tmp_path: Path) -> None:
+    both = unusual(tmp_path, verb="absent", user="absent")
+    renamed = unusual(tmp_path, requestURI="absent", request_uri="/x")
+
+    assert "the keys verb and user are missing" in both.invalid[0][1]
+    assert "a pipeline has renamed it (requestURI is now request_uri)" in renamed.invalid[0][1]
+
+
+@pytest.mark.parametrize(
+    "more",
+    [
+        {"user": {}},
+        {"verb": ""},
+        {"kind": "absent", "apiVersion": "absent"},
+        {"impersonatedUser": None},
+        {"responseStatus": None},
+        {"requestObject": None},
+        {"user": {"username": "alice", "groups": None}},
+        {"annotations": None},
+        {"objectRef": {"resource": "secrets", "namespace": None, "name": None, "apiGroup": None}},
+    ],
+)
+def test_null_is_as_absent_and_what_may_be_absent_or_empty_is_no_fault(tmp_path: Path, more: dict[str, Any]) -> None:
+    """Go leaves such keys out; exporters and YAML write null for them."""
+    write(tmp_path / "audit.log", {k: v for k, v in event("a", **more).items() if v != "absent"})
+    file = ForeignFile(tmp_path / "audit.log", "audit.log")
+
+    judgement = Judgement(parse_policy(POLICY.encode(), "policy.yaml"))
+    for each in file.read():
+        judgement.add(each)
+    judgement.close()
+
+    assert file.invalid == []
+    kind = kind_of(judgement)
+    record = kind_record(kind, "suite", parse_policy(POLICY.encode(), "policy.yaml"))
+    assert (record.verdict, record.identity.impersonates) == (Outcome.PROVEN, None)
+    assert "None" not in kind.name
+
+
+def test_a_folder_is_one_log_and_what_was_read_is_printed(tmp_path: Path) -> None:
+    """Rotated files that overlap, one of them compressed under a name that does not say so, blank lines."""
+    folder = tmp_path / "logs"
+    folder.mkdir()
+    write(folder / "audit.log", event("b"), event("c"))
+    text = json.dumps(event("a")) + "\n\n" + json.dumps(event("b")) + "\n"
+    (folder / "audit-2026-11-23T06-17-08.714.log").write_bytes(gzip.compress(text.encode()))
+    (folder / ".hidden").write_text("no log")
+
+    code, report, text = run(tmp_path, "--log", "logs")
+
+    assert code == 0, text
+    assert [file["events"] for file in report["log"]["files"]] == [2, 2]
+    assert (report["log"]["requests"], report["log"]["repeated"], report["log"]["kinds"]) == (3, 1, 1)
+    assert "read: 2 files, 5 lines, 4 events (JSON lines; gzip)" in text
+    assert "passed over: 1 blank line" in text
+    assert "1 event came again (files that overlap?): each was judged once" in text
+    assert "policy.yaml: 3 requests of 1 kind in 2 files: 3 proven" in text

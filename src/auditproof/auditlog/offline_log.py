@@ -1,18 +1,20 @@
-"""Reads an existing log file to its end: every line is an event or is reported, none is skipped.
+"""A log that another system wrote, read to its end: every line is an event, surely of another log, or is reported.
 
-Lines may be wrapped by a container runtime (CRI: time, stream, P or F, text), and the file may be compressed.
+What form it has is found out by the package ``forms``. A line number is always that of the file as it is on disk,
+decompressed.
 """
 
 from __future__ import annotations
 
-import gzip
-import re
+from collections import Counter
 from dataclasses import dataclass, field
-from typing import IO, TYPE_CHECKING, cast
+from typing import TYPE_CHECKING
 
-from auditproof.audit.event_form import decode
-from auditproof.auditlog.file_log import DAMAGED, event_of
+from auditproof.auditlog.file_log import event_of
+from auditproof.auditlog.forms import Held, Opening, Passed
+from auditproof.auditlog.forms.fields import what_is_missing
 from auditproof.errors import LogUnreadable
+from auditproof.text.paths import is_folder
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -20,66 +22,77 @@ if TYPE_CHECKING:
 
     from auditproof.audit.event import AuditEvent
 
-CUT = 16 * 1024  # length at which container runtimes and syslog cut a line
-NAMED = 20  # invalid lines that are reported one by one
-_CRI = re.compile(rb"^\d{4}-\d\d-\d\dT\S+ (?:stdout|stderr) ([PF]) ")
+NAMED = 20  # reasons that are reported one by one
+
+
+def files_of(path: Path) -> list[Path]:
+    """The files of a log: those of a folder by name, but none that begins with a dot; else the file itself."""
+    if not is_folder(path):
+        return [path]
+    return sorted(each for each in path.iterdir() if each.is_file() and not each.name.startswith("."))
 
 
 @dataclass(slots=True)
 class ForeignFile:
-    """One file and the statistics of its lines; ``invalid`` has the first NAMED invalid lines with the reason."""
+    """One file and what it holds.
+
+    ``invalid`` are the reasons for which something is no event, each with the first line that has it, as many as are
+    named; ``alike`` says how many have the same reason. ``forms`` and ``others`` count events by the form in which
+    they were found, and what surely is of another log by which.
+    """
 
     path: Path
     name: str
     lines: int = 0
+    blank: int = 0
     events: int = 0
     invalid_lines: int = 0
     invalid: list[tuple[int, str]] = field(default_factory=list)
+    alike: Counter[str] = field(default_factory=Counter)
+    forms: Counter[str] = field(default_factory=Counter)
+    others: Counter[str] = field(default_factory=Counter)
+    encodings: tuple[str, ...] = ()
 
     def read(self) -> Iterator[AuditEvent]:
-        """Yield every event of the file, in order.
+        """Every event of the file, in its order.
 
-        Raises LogUnreadable if the file cannot be opened or is damaged.
+        Raises LogUnreadable where the file cannot be read.
         """
-        begun, first = b"", 0
-        for number, line in enumerate(self._lines(), 1):
-            self.lines = number
-            wrapped = _CRI.match(line)
-            begun, first = begun + (line[wrapped.end() :] if wrapped else line), first or number
-            if wrapped and wrapped.group(1) == b"P":
-                begun = begun.rstrip(b"\n")
-                continue
-            yield from self._event(begun, first)
-            begun, first = b"", 0
-        if begun:
-            self.reject(first, "the file ends in the middle of this line")
-
-    def _event(self, line: bytes, number: int) -> Iterator[AuditEvent]:
         try:
-            event = event_of(decode(line), self.name, number)
+            with self.path.open("rb") as file:
+                opening = Opening(file)
+                for found in opening.read():
+                    if isinstance(found, Held):
+                        yield from self._event(found)
+                    elif isinstance(found, Passed):
+                        self.others[found.log] += 1
+                    else:
+                        self.reject(found.line, found.reason)
+                self.lines, self.blank, self.encodings = opening.lines, opening.blank, tuple(opening.encodings)
+        except OSError as error:
+            raise LogUnreadable(
+                f"{self.path}: cannot be read to its end: {error.strerror or 'unknown error'}"
+            ) from None
+
+    def _event(self, found: Held) -> Iterator[AuditEvent]:
+        if missing := what_is_missing(found.raw):
+            self.reject(found.line, f"not judged: {missing}")
+            return
+        if found.raw.get("kind") is None:
+            found.raw["kind"] = "Event"  # an EventList leaves it out
+        try:
+            event = event_of(found.raw, self.name, found.line)
         except ValueError as error:
-            cut = " (cut at 16 KiB, as container runtimes and syslog do)" if _is_cut(line) else ""
-            self.reject(number, f"not an audit event: {error}{cut}")
+            self.reject(found.line, f"no audit event: {error}")
             return
         self.events += 1
+        self.forms[found.form] += 1
         yield event
 
     def reject(self, number: int, text: str) -> None:
-        """Record that a line is not an event, and why."""
+        """Note that something is no event that can be judged, and why."""
         self.invalid_lines += 1
-        if len(self.invalid) < NAMED:
-            self.invalid.append((number, text))
-
-    def _lines(self) -> Iterator[bytes]:
-        try:
-            with self._open() as file:
-                yield from file
-        except DAMAGED as error:
-            raise LogUnreadable(f"{self.path}: cannot be read to its end: {error}") from None
-
-    def _open(self) -> IO[bytes]:
-        return cast("IO[bytes]", gzip.open(self.path)) if self.path.suffix == ".gz" else self.path.open("rb")
-
-
-def _is_cut(line: bytes) -> bool:
-    return CUT - 256 <= len(line.rstrip(b"\n")) <= CUT
+        if text in self.alike or len(self.invalid) < NAMED:
+            self.alike[text] += 1
+            if self.alike[text] == 1:
+                self.invalid.append((number, text))

@@ -12,8 +12,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from auditproof import content
+from auditproof.auditlog.offline_log import files_of
 from auditproof.errors import AuditproofError
 from auditproof.options import OPTIONS, Kind
+from auditproof.text.paths import path_of
 
 if TYPE_CHECKING:
     from argparse import ArgumentParser, Namespace
@@ -80,7 +82,7 @@ def execute(options: Namespace) -> int:
     root = content.root()
     backends = root / "suites" / "backends"
     if options.no_actions:
-        suites = options.log[:1]
+        suites = [str(file) for file in files_of(path_of(options.log[0]))][:1]
     elif options.backends:
         suites = [str(backends)]
     else:

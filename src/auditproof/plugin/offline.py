@@ -91,7 +91,10 @@ class _Reading:
         self.judgement.close()
 
     def _judge(self, event: AuditEvent) -> None:
-        attributes, _ = self.judgement.add(event)
+        judged = self.judgement.add(event)
+        if judged is None:
+            return
+        attributes, _ = judged
         for requirement in self._requirements:
             if _is_about(requirement, attributes):
                 self._hold(requirement, event, attributes)

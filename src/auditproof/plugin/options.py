@@ -13,6 +13,7 @@ from auditproof import content
 from auditproof.analysis.coverage import Depth
 from auditproof.analysis.requirements import load_requirements
 from auditproof.audit.policy.load import Policy, load_policy
+from auditproof.auditlog.offline_log import files_of
 from auditproof.auditlog.sources import parse_source
 from auditproof.clusters.existing.kubeconfig import DEFAULT
 from auditproof.clusters.profile import Profile, load_profile
@@ -21,7 +22,7 @@ from auditproof.kube.versions import KUBERNETES_VERSION, minor
 from auditproof.options import option_named
 from auditproof.plugin.asked import effective
 from auditproof.proof.run_options import RunOptions
-from auditproof.text.paths import path_of, shown_path
+from auditproof.text.paths import is_folder, path_of, shown_path
 from auditproof.text.printable import printable_lines
 from auditproof.text.suggestion import did_you_mean
 
@@ -127,15 +128,22 @@ def _recorded(config: pytest.Config) -> tuple[Path, ...]:
     if not config.getoption("--audit-no-actions"):
         return ()
     folder = config.invocation_params.dir
-    sources = [_usable(lambda s=s: parse_source(s, folder)) for s in effective(config, "log").splitlines()]  # type: ignore[misc]
-    if not sources:
+    paths: list[Path] = []
+    for spec in effective(config, "log").splitlines():
+        files = files_of(folder / path_of(spec)) if is_folder(folder / path_of(spec)) else None
+        if files is None:
+            source = _usable(lambda spec=spec: parse_source(spec, folder))  # type: ignore[misc]
+            if source.kind != "file":
+                raise pytest.UsageError(
+                    f"--audit-log: {source}: --audit-no-actions reads files only; save the log to a file first"
+                )
+            files = [Path(source.place)]
+        if not files:
+            raise pytest.UsageError(f"--audit-log: {spec}: there is no file in this folder")
+        paths += [file.resolve() for file in files]
+    if not paths:
         raise pytest.UsageError("--audit-no-actions needs --audit-log FILE: the file with the recorded events to check")
-    for source in sources:
-        if source.kind != "file":
-            raise pytest.UsageError(
-                f"--audit-log: {source}: --audit-no-actions reads files only; save the log to a file first"
-            )
-    return tuple(Path(source.place) for source in sources)
+    return tuple(dict.fromkeys(paths))
 
 
 def _depth(text: str) -> Depth | None:

@@ -1,8 +1,8 @@
-"""Recorded events of somebody else's API server held against a policy. Pure.
+"""Compares the events that another system recorded with a policy. Pure.
 
-An event says who asked for what, and at which level and stage that was recorded; so the policy's Decision about this
-very request can be held against it. What left no event cannot be judged: an excluded request, a lost one, a rule that
-nobody met.
+An event says who asked for what, and at which level and stage that was recorded; so it can be compared with what the
+policy decides about this very request. What left no event cannot be judged: an excluded request, a lost one, a rule
+that decided no request. Each event is judged by itself, also where the rest of its request is outside of the log.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from auditproof.kube.attributes import (
 from auditproof.text.printable import printable
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Hashable, Iterator, Mapping
 
     from auditproof.audit.decide import Decision
     from auditproof.audit.event import AuditEvent
@@ -35,6 +35,9 @@ if TYPE_CHECKING:
 TRUNCATED = "audit.k8s.io/truncated"  # k8s.io/apiserver plugin/pkg/audit/truncate/truncate.go
 AT_THE_BEGINNING = timedelta(seconds=1)
 SETTLED = timedelta(seconds=120)  # twice the --request-timeout that an API server has without being told
+REMEMBERED = 500_000  # events of which a repetition is found, at least: some 100 MB
+DECISIONS = 100_000  # that are kept, since most requests come again
+NAMED = 5  # requests of a kind of which it is said what they lack
 
 
 def asked_by(raw: Mapping[str, Any]) -> Attributes:
@@ -76,6 +79,7 @@ class Kind:
     users: set[str] = field(default_factory=set)
     wrong: Counter[str] = field(default_factory=Counter)
     incomplete: list[str] = field(default_factory=list)
+    more_incomplete: int = 0
 
 
 @dataclass(slots=True)
@@ -84,25 +88,56 @@ class _Open:
 
     kind: Kind
     attributes: Attributes
-    event: AuditEvent
+    audit_id: str
+    begin: datetime | None
+    code: int
     seen: set[Stage]
 
 
+class _Recent:
+    """What was seen last, as hashes: REMEMBERED of them at least, and at most twice as many."""
+
+    def __init__(self) -> None:
+        self._new: set[int] = set()
+        self._old: set[int] = set()
+
+    def __contains__(self, what: Hashable) -> bool:
+        number = hash(what)
+        return number in self._new or number in self._old
+
+    def add(self, what: Hashable) -> None:
+        self._new.add(hash(what))
+        if len(self._new) >= REMEMBERED:
+            self._old, self._new = self._new, set()
+
+
 class Judgement:
-    """Takes events in any order and holds each against the policy; then says what they come to."""
+    """Takes events in any order and compares each with the policy; ``close`` then judges what is incomplete.
+
+    ``repeated`` counts events that were there before (each is judged once), ``began_before`` and ``go_on`` requests of
+    which a part lies outside of the log, ``undated`` incomplete ones that do not say when they began.
+    """
 
     def __init__(self, policy: Policy) -> None:
         self._policy = policy
         self._decisions: dict[Attributes, Decision] = {}
-        self._open: dict[str, _Open] = {}
-        self._done: set[str] = set()
+        self._open: dict[tuple[Any, ...], _Open] = {}
+        self._complete = _Recent()
+        self._seen = _Recent()
         self.kinds: dict[tuple[Any, ...], Kind] = {}
         self.truncated = 0
+        self.repeated = 0
+        self.began_before = 0
+        self.go_on = 0
+        self.undated = 0
         self.first: datetime | None = None
         self.last: datetime | None = None
 
-    def add(self, event: AuditEvent) -> tuple[Attributes, Decision]:
-        """Judge one event; answers what the policy saw, and decides."""
+    def add(self, event: AuditEvent) -> tuple[Attributes, Decision] | None:
+        """Judge one event; returns what the policy saw, and decides, or None where the event was there before."""
+        request = _request_of(event)
+        if self._is_repeated(event, request):
+            return None
         attributes = asked_by(event.raw)
         decision = self._decide(attributes)
         kind = self._kind(event, attributes, decision)
@@ -112,19 +147,35 @@ class Judgement:
             kind.wrong[problem] += 1
         self.truncated += TRUNCATED in event.raw.get("annotations", {})
         self._note_time(_time(event.raw.get("stageTimestamp")))
-        self._follow(event, attributes, kind)
+        self._follow(event, request, attributes, kind)
         return attributes, decision
 
     def close(self) -> None:
         """Say of what is not complete whether it must be: it may have begun before the log, or go on after it."""
-        for audit_id, request in self._open.items():
-            missing = self._missing(request.event, request.attributes, request.seen)
+        for request in self._open.values():
+            missing = self._missing(request)
             if missing and not self._at_an_edge(request, missing):
                 names = ", ".join(stage for stage in Stage if stage in missing)
-                request.kind.incomplete.append(f"Audit-ID {audit_id} is not recorded at stage {names}")
+                if len(request.kind.incomplete) < NAMED:
+                    text = f"Audit-ID {request.audit_id} is not recorded at stage {names}"
+                    request.kind.incomplete.append(text)
+                else:
+                    request.kind.more_incomplete += 1
+
+    def _is_repeated(self, event: AuditEvent, request: tuple[Any, ...]) -> bool:
+        raw = event.raw
+        bodies = [raw.get(body) is not None for body in ("requestObject", "responseObject")]
+        what = (request, event.stage, raw.get("stageTimestamp"), event.level, *bodies)
+        if what in self._seen:
+            self.repeated += 1
+            return True
+        self._seen.add(what)
+        return False
 
     def _decide(self, attributes: Attributes) -> Decision:
         if attributes not in self._decisions:
+            if len(self._decisions) >= DECISIONS:
+                self._decisions.clear()
             self._decisions[attributes] = decide(self._policy, attributes)
         return self._decisions[attributes]
 
@@ -138,33 +189,40 @@ class Judgement:
             self.kinds[key] = Kind(name, decision, attributes, event)
         return self.kinds[key]
 
-    def _follow(self, event: AuditEvent, attributes: Attributes, kind: Kind) -> None:
+    def _follow(self, event: AuditEvent, request: tuple[Any, ...], attributes: Attributes, kind: Kind) -> None:
         """Put the stages of a request together."""
-        request = self._open.get(event.audit_id)
-        if request is None:
-            kind.requests += event.audit_id not in self._done
+        if request in self._complete:
+            return
+        found = self._open.get(request)
+        if found is None:
+            kind.requests += 1
             kind.users.add(event.username)
-            request = self._open[event.audit_id] = _Open(kind, attributes, event, set())
-        request.seen.add(event.stage)
-        if event.code is not None:
-            request.event = event
-        if not self._missing(request.event, attributes, request.seen):
+            begin = _time(event.raw.get("requestReceivedTimestamp"))
+            found = self._open[request] = _Open(kind, attributes, event.audit_id, begin, 0, set())
+        found.seen.add(event.stage)
+        found.code = event.code or found.code
+        if not self._missing(found):
             kind.complete += 1
-            self._done.add(event.audit_id)
-            del self._open[event.audit_id]
+            self._complete.add(request)
+            del self._open[request]
 
-    def _missing(self, event: AuditEvent, attributes: Attributes, seen: set[Stage]) -> set[Stage]:
-        due = emitted_stages(attributes, event.code or 0) - self._decide(attributes).omit_stages
-        return set() if Stage.PANIC in seen else set(due) - seen
+    def _missing(self, request: _Open) -> set[Stage]:
+        due = emitted_stages(request.attributes, request.code) - self._decide(request.attributes).omit_stages
+        return set() if Stage.PANIC in request.seen else set(due) - request.seen
 
     def _at_an_edge(self, request: _Open, missing: set[Stage]) -> bool:
-        begin = _time(request.event.raw.get("requestReceivedTimestamp"))
-        if begin is None or self.first is None or self.last is None:
+        """Whether the log need not hold what is missing: it was before its first event, or is after its last one."""
+        if request.begin is None or self.first is None or self.last is None:
+            self.undated += 1
             return True
-        if Stage.REQUEST_RECEIVED in missing and begin <= self.first + AT_THE_BEGINNING:
-            return True
-        goes_on = is_long_running(request.attributes) or begin >= self.last - SETTLED
-        return Stage.REQUEST_RECEIVED not in missing and goes_on
+        before = request.begin <= self.first + AT_THE_BEGINNING
+        goes_on = is_long_running(request.attributes) or request.begin >= self.last - SETTLED
+        early, late = missing - {Stage.RESPONSE_COMPLETE}, Stage.RESPONSE_COMPLETE in missing
+        if (early and not before) or (late and not goes_on):
+            return False
+        self.began_before += bool(early)
+        self.go_on += late
+        return True
 
     def _note_time(self, time: datetime | None) -> None:
         if time is not None:
@@ -175,6 +233,12 @@ class Judgement:
         seen = {kind.decision.rule.index for kind in self.kinds.values() if kind.decision.rule}
         recording = (rule for rule in self._policy.rules if rule.level is not Level.NONE)
         return [rule.index for rule in recording if rule.index not in seen]
+
+
+def _request_of(event: AuditEvent) -> tuple[Any, ...]:
+    """What tells a request from others: a client may send the Audit-ID of another one."""
+    raw = event.raw
+    return event.audit_id, raw.get("requestReceivedTimestamp"), raw.get("verb"), raw.get("requestURI"), event.username
 
 
 def _what(attributes: Attributes) -> str:
@@ -193,7 +257,7 @@ def _problems(event: AuditEvent, decision: Decision) -> Iterator[str]:
     elif event.stage in decision.omit_stages:
         yield f"recorded at stage {event.stage}, which the policy omits by {by}"
     for body, needed in (("requestObject", Level.REQUEST), ("responseObject", Level.REQUEST_RESPONSE)):
-        if body in event.raw and event.level < needed:
+        if event.raw.get(body) is not None and event.level < needed:
             yield f"the event at level {event.level} holds a {body}"
 
 

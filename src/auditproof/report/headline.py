@@ -10,6 +10,7 @@ from auditproof.audit.event import Level
 from auditproof.proof.verdict import Outcome
 from auditproof.report.backends import backend_troubles, backends_line
 from auditproof.report.change import change_is_shown
+from auditproof.report.log_lines import counted
 from auditproof.report.reconciliation import miscounted
 from auditproof.report.rule_coverage import unmet_requirements
 
@@ -123,14 +124,16 @@ def _sentence(report: Report) -> str:
 def _of_a_log(report: Report, log: LogRecord) -> str:
     """No action was performed: the sentence is about recorded requests only."""
     summary = report.summary
-    what = f"{log.requests} recorded requests of {summary.planned} kinds"
-    if summary.violated:
-        return f"{summary.violated} kinds of recorded requests are not as {report.policy.path} decides: {what}."
+    what = f"{counted(log.requests, 'recorded request')} of {counted(log.kinds or summary.planned, 'kind')}"
+    if wrong := summary.violated:
+        some = "1 kind of recorded requests is" if wrong == 1 else f"{wrong} kinds of recorded requests are"
+        return f"{some} not as {report.policy.path} decides: {what}."
     if unmet := unmet_requirements(report):
         return f"The policy violates requirements ({', '.join(unmet)}): {what}."
     if summary.unproven or not summary.proven:
-        return f"{summary.unproven} kinds were inconclusive: {what}."
-    return f"{what} are all as {report.policy.path} decides. What is not recorded is not shown."
+        return f"Not all of this log can be judged: {what}, {summary.unproven} UNPROVEN."
+    be = "is" if log.requests == 1 else "are all"
+    return f"{what} {be} as {report.policy.path} decides. What is not recorded is not shown."
 
 
 def _all_of(count: int) -> str:

@@ -457,7 +457,11 @@ class LogFile(Record):
     path: str
     lines: Count
     events: Count
-    invalid: Count = Field(description="lines that are no events")
+    invalid: Count = Field(description="what is no event that can be judged, and may be any")
+    blank: Count = Field(default=0, description="blank lines")
+    forms: dict[str, Count] = Field(default={}, description="events by the form in which they were found")
+    others: dict[str, Count] = Field(default={}, description="what is surely of another log, by which")
+    encodings: Texts = Field(default=(), description="what was decompressed or decoded")
 
 
 class LogRecord(Record):
@@ -467,6 +471,8 @@ class LogRecord(Record):
     first: str = Field(description="time of the first event")
     last: str
     requests: Count
+    kinds: Count = Field(default=0, description="of requests")
+    repeated: Count = Field(default=0, description="events that came again, and were judged once")
     not_seen: Texts = Field(description="what these files cannot show, in words")
 
 

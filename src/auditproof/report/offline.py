@@ -10,11 +10,12 @@ from auditproof.audit.redact import redact
 from auditproof.audit.stages import emitted_stages, in_order
 from auditproof.kube.attributes import Attributes
 from auditproof.proof.verdict import Outcome
+from auditproof.report.log_lines import counted
 from auditproof.report.model import Expected, IdentityRecord, LogFile, LogRecord, Observed, PolicyRef, ProofRecord
 from auditproof.report.proof_record import explanation_record, request_record, rule_fields
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
     from auditproof.audit.decide import Decision
     from auditproof.audit.event import AuditEvent
@@ -27,9 +28,9 @@ _NO_ATTRIBUTES = Attributes(user=None, verb="")
 
 
 def kind_record(kind: Kind, suite: str, policy: Policy) -> ProofRecord:
-    """Requests of one kind: all that are recorded otherwise than the policy decides, or that none is."""
+    """Requests of one kind: every way in which one is recorded otherwise than the policy decides, or that none is."""
     wrong = [f"{count} times: {text}" if count > 1 else text for text, count in kind.wrong.most_common(SHOWN)]
-    open_ones = kind.incomplete[:SHOWN] or ([] if kind.complete else ["no request of this kind is complete in the log"])
+    open_ones = kind.incomplete + ([f"... and {kind.more_incomplete} more requests"] if kind.more_incomplete else [])
     verdict = Outcome.VIOLATED if wrong else Outcome.UNPROVEN if open_ones else Outcome.PROVEN
     users = f"{len(kind.users)} users" if len(kind.users) > 1 else next(iter(kind.users), "") or "nobody"
     requests = "1 request" if kind.requests == 1 else f"{kind.requests} requests"
@@ -49,12 +50,17 @@ def kind_record(kind: Kind, suite: str, policy: Policy) -> ProofRecord:
 
 
 def file_record(file: ForeignFile, suite: str, policy: Policy) -> ProofRecord:
-    """One file: whether every line of it is an event; one that is not may be any event."""
-    reasons = [f"{file.name}:{number}: {text}" for number, text in file.invalid]
-    if file.invalid_lines > len(reasons):
-        reasons.append(f"... and {file.invalid_lines - len(reasons)} more lines")
+    """One file: whether all that it holds are events, or is surely of another log; what is neither may be any event."""
+    reasons = []
+    for number, text in file.invalid:
+        more = file.alike[text] - 1
+        reasons.append(f"{file.name}:{number}: {text}" + (f" (and {more} more)" if more else ""))
+    if unnamed := file.invalid_lines - file.alike.total():
+        reasons.append(f"... and {counted(unnamed, 'more line')}")
     if not file.lines:
         reasons = [f"{file.name} is empty"]
+    elif not reasons and not file.events:
+        reasons = [f"{file.name} holds no audit event"]
     return _record(
         f"{suite}::lines-of-{file.name}",
         f"Every line of {file.name} is an event",
@@ -62,6 +68,7 @@ def file_record(file: ForeignFile, suite: str, policy: Policy) -> ProofRecord:
         None,
         None,
         policy,
+        line=file.invalid[0][0] if file.invalid else 1,
         verdict=Outcome.UNPROVEN if reasons else Outcome.PROVEN,
         reasons=tuple(reasons),
     )
@@ -88,31 +95,61 @@ def requirement_record(
 
 def log_record(files: Sequence[ForeignFile], judgement: Judgement, policy: Policy) -> LogRecord:
     """The section ``log``: what the recorded logs hold, and what cannot be seen in them."""
-    lines = [policy.rules[number].position.line for number in judgement.rules_not_seen()]
     return LogRecord(
-        files=tuple(
-            LogFile(path=file.name, lines=file.lines, events=file.events, invalid=file.invalid_lines) for file in files
-        ),
+        files=tuple(map(_log_file, files)),
         first=judgement.first.isoformat() if judgement.first else "",
         last=judgement.last.isoformat() if judgement.last else "",
         requests=sum(kind.requests for kind in judgement.kinds.values()),
-        not_seen=tuple(_not_seen(files, judgement, policy, lines)),
+        kinds=len(judgement.kinds),
+        repeated=judgement.repeated,
+        not_seen=tuple(_not_seen(files, judgement, policy)),
     )
 
 
-def _not_seen(files: Sequence[ForeignFile], judgement: Judgement, policy: Policy, lines: Sequence[int]) -> list[str]:
+def _log_file(file: ForeignFile) -> LogFile:
+    return LogFile(
+        path=file.name,
+        lines=file.lines,
+        blank=file.blank,
+        events=file.events,
+        invalid=file.invalid_lines,
+        forms=dict(file.forms),
+        others=dict(file.others),
+        encodings=file.encodings,
+    )
+
+
+def _not_seen(files: Sequence[ForeignFile], judgement: Judgement, policy: Policy) -> list[str]:
     excluded = sum(rule.level is Level.NONE for rule in policy.rules)
     notes = [
         "Excluded and lost requests leave no event: no log can show that something is not recorded"
         + (f" (rules that exclude: {excluded})" if excluded else ""),
     ]
+    lines = [str(policy.rules[number].position.line) for number in judgement.rules_not_seen()]
     if lines:
-        notes.append(f"Rules without any event: lines {', '.join(map(str, lines))}")
+        named = f"s {', '.join(lines[:-1])} and {lines[-1]}" if len(lines) > 1 else f" {lines[0]}"
+        notes.append(f"Rule{'s' * (len(lines) > 1)} without any event: line{named}")
     if invalid := sum(file.invalid_lines for file in files):
-        notes.append(f"{invalid} lines are not valid events")
+        some = "1 line is not a valid event" if invalid == 1 else f"{invalid} lines are not valid events"
+        notes.append(f"{some}, and may be any")
+    notes += _partial(judgement)
+    if judgement.repeated:
+        notes.append(f"{counted(judgement.repeated, 'event')} came again (files that overlap?): each was judged once")
     if judgement.truncated:
-        notes.append(f"{judgement.truncated} events were truncated and lack their bodies")
+        be = "was" if judgement.truncated == 1 else "were"
+        notes.append(f"{counted(judgement.truncated, 'event')} {be} truncated and lack their bodies")
     return notes
+
+
+def _partial(judgement: Judgement) -> Iterator[str]:
+    """The requests of which a part lies outside of the log."""
+    for number, how in (
+        (judgement.began_before, "began before the first event"),
+        (judgement.go_on, "did not end before the last event"),
+        (judgement.undated, "incomplete, without a requestReceivedTimestamp"),
+    ):
+        if number:
+            yield f"{counted(number, 'request')} {how}: only the stages that are there were judged"
 
 
 def _record(

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from auditproof.report.backends import backends_line
 from auditproof.report.ci.troubles import troubles
 from auditproof.report.headline import COUNTS, nothing_shown
+from auditproof.report.log_lines import counted, log_lines
 from auditproof.report.reconciliation import counting_lines
 from auditproof.report.rule_coverage import unmet_requirements
 
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
 
 TOLD = 12  # so that a screen of 24 lines holds them and the counts
 NOTHING = "nothing was shown: everything was skipped or is not supported here"
+_ACTIONS = ("planned", "performed")  # nothing is performed where a log is judged
 _ALWAYS, _LOUD = ("planned", "performed", "proven"), ("violated", "unproven")
 
 
@@ -29,7 +31,7 @@ def closing_lines(report: Report, seconds: float) -> list[str]:
     lines += [f"... and {len(wrong) - TOLD} more reasons"] if len(wrong) > TOLD else []
     lines += [f"the run {report.ended}"] if report.ended else []
     lines += [NOTHING] if nothing_shown(report) else []
-    lines += report.log.not_seen if report.log else ()
+    lines += log_lines(report)
     lines += _sums(report, f" in {seconds:.0f} s")
     if unmet := unmet_requirements(report):
         lines += [f"violated requirements: {', '.join(unmet)}"]
@@ -39,6 +41,17 @@ def closing_lines(report: Report, seconds: float) -> list[str]:
 def _sums(report: Report, lasted: str) -> Iterator[str]:
     """The counts; a run that only tests backends has no actions but theirs."""
     summary, backends = report.summary, backends_line(report)
+    if log := report.log:
+        what = (
+            f"{counted(log.requests, 'request')} of {counted(log.kinds, 'kind')} in {counted(len(log.files), 'file')}"
+        )
+        shown = [
+            f"{getattr(summary, key)} {text.upper() if key in _LOUD else text}"
+            for key, text in COUNTS.items()
+            if getattr(summary, key) and key not in _ACTIONS
+        ]
+        yield f"{report.policy.path}: {what}: {', '.join(shown) or 'nothing proven'}{lasted}"
+        return
     if summary.planned or not backends:
         counts = ", ".join(
             f"{getattr(summary, key)} {text.upper() if key in _LOUD else text}"

@@ -17,6 +17,11 @@ def is_file(path: Path) -> bool:
     return os.path.isfile(path)  # noqa: PTH113
 
 
+def is_folder(path: Path) -> bool:
+    """Whether there is a folder; a name that is too long is none."""
+    return os.path.isdir(path)  # noqa: PTH112
+
+
 def names_beside(path: Path) -> list[str]:
     """Return the names in the folder of ``path``; empty if the folder does not exist or cannot be read."""
     try:

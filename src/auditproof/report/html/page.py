@@ -28,6 +28,7 @@ from auditproof.report.headline import (
     why_not_performed,
     worst_first,
 )
+from auditproof.report.log_lines import log_lines
 from auditproof.report.matrix import SIGNS, identity_text, matrices
 from auditproof.report.policy_lines import policy_lines
 from auditproof.report.proof_record import anchor
@@ -83,7 +84,7 @@ def _render(template: str, report: Report, *, apart: bool) -> str:
             attention=attention,
             told=_told_above(attention),
             changes=change_rows(report),
-            counted=[*counting_lines(report), *(report.log.not_seen if report.log else ())],
+            counted=[*counting_lines(report), *log_lines(report)],
             change_sentence=change_sentence(report),
             claims=[proof for proof in report.proofs if proof.claim],
             lines=policy_lines(report),

@@ -1,0 +1,34 @@
+"""What a file holds, piece by piece: an event, what is surely of another log, or what is neither."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, TypeAlias
+
+
+@dataclass(frozen=True, slots=True)
+class Held:
+    """An audit event: the line of the file in which it begins, the form in which it was found, and its JSON."""
+
+    line: int
+    form: str
+    raw: dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Passed:
+    """What surely belongs to another log, such as the API server's own messages: of which."""
+
+    line: int
+    log: str
+
+
+@dataclass(frozen=True, slots=True)
+class Refused:
+    """What may be any event and cannot be read as one: why, and what to do where that is known."""
+
+    line: int
+    reason: str
+
+
+Opened: TypeAlias = Held | Passed | Refused
