@@ -14,7 +14,6 @@ from auditproof.auditlog.file_log import event_of
 from auditproof.auditlog.forms import Held, Opening, Passed
 from auditproof.auditlog.forms.fields import what_is_missing
 from auditproof.errors import LogUnreadable
-from auditproof.text.paths import is_folder
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -23,13 +22,6 @@ if TYPE_CHECKING:
     from auditproof.audit.event import AuditEvent
 
 NAMED = 20  # reasons that are reported one by one
-
-
-def files_of(path: Path) -> list[Path]:
-    """The files of a log: those of a folder by name, but none that begins with a dot; else the file itself."""
-    if not is_folder(path):
-        return [path]
-    return sorted(each for each in path.iterdir() if each.is_file() and not each.name.startswith("."))
 
 
 @dataclass(slots=True)

@@ -12,10 +12,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from auditproof import content
-from auditproof.auditlog.offline_log import files_of
 from auditproof.errors import AuditproofError
 from auditproof.options import OPTIONS, Kind
-from auditproof.text.paths import path_of
+from auditproof.text.paths import files_of, path_of
 
 if TYPE_CHECKING:
     from argparse import ArgumentParser, Namespace

@@ -13,7 +13,6 @@ from auditproof import content
 from auditproof.analysis.coverage import Depth
 from auditproof.analysis.requirements import load_requirements
 from auditproof.audit.policy.load import Policy, load_policy
-from auditproof.auditlog.offline_log import files_of
 from auditproof.auditlog.sources import parse_source
 from auditproof.clusters.existing.kubeconfig import DEFAULT
 from auditproof.clusters.profile import Profile, load_profile
@@ -22,7 +21,7 @@ from auditproof.kube.versions import KUBERNETES_VERSION, minor
 from auditproof.options import option_named
 from auditproof.plugin.asked import effective
 from auditproof.proof.run_options import RunOptions
-from auditproof.text.paths import is_folder, path_of, shown_path
+from auditproof.text.paths import files_of, is_folder, path_of, shown_path
 from auditproof.text.printable import printable_lines
 from auditproof.text.suggestion import did_you_mean
 

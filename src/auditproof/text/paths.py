@@ -22,6 +22,19 @@ def is_folder(path: Path) -> bool:
     return os.path.isdir(path)  # noqa: PTH112
 
 
+def files_of(path: Path) -> list[Path]:
+    """The files behind a path: those of a folder by name, but none that begins with a dot; else the file itself.
+
+    There are none in a folder that cannot be read.
+    """
+    if not is_folder(path):
+        return [path]
+    try:
+        return sorted(each for each in path.iterdir() if each.is_file() and not each.name.startswith("."))
+    except OSError:
+        return []
+
+
 def names_beside(path: Path) -> list[str]:
     """Return the names in the folder of ``path``; empty if the folder does not exist or cannot be read."""
     try:

@@ -20,10 +20,10 @@ if TYPE_CHECKING:
 
 DEEPEST = 100
 LONGEST = 64 << 20  # characters of one event
-_BEGINS = re.compile(
-    rb"(?:\s*(?:#[^\n]*)?\n)*"
-    rb"(?:---|apiVersion:|kind:|items:|metadata:|- *(?:apiVersion|kind|level|auditID|annotations):)"
+_KEYS = (
+    rb"(?:annotations|apiVersion|auditID|authenticationMetadata|kind|level|items|metadata|objectRef|stage|verb|user):"
 )
+_BEGINS = re.compile(rb"(?:[ \t\r]*(?:#[^\n]*)?\n)*(?:---\s|(?:- *)?" + _KEYS + rb")")
 _LOOKED_AT = 8192
 _NUMBER = re.compile(r"-?(?:0|[1-9]\d*)(\.\d+)?([eE][-+]?\d+)?")
 _KEYWORDS = dict.fromkeys(("", "~", "null", "Null", "NULL")) | {
