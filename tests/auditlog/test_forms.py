@@ -86,7 +86,7 @@ def test_what_is_surely_of_another_log_is_passed_over_and_counted() -> None:
 
 
 def test_a_message_that_holds_an_audit_id_is_not_passed_over() -> None:
-    assert reasons(f"I1123 10:00:00.000000       1 x.go:1] {EVENT}\n") == [(1, "no audit event: it is not JSON")]
+    assert reasons(f"I1123 10:00:00.000000       1 x.go:1] {EVENT}\n") == [(1, "not an audit event: it is not JSON")]
 
 
 LINE = EVENT[:-1] + ',"requestObject":{"data":"' + "x" * 400_000
@@ -153,7 +153,7 @@ def test_one_hostile_line_costs_one_bad_line(hostile: str) -> None:
 def test_bytes_that_are_not_utf_8_cost_their_line() -> None:
     ((line, reason),) = reasons(EVENT.encode() + b'\n{"a":"\xff"}\n' + EVENT.encode())
 
-    assert (line, reason) == (2, "no audit event: it is not UTF-8")
+    assert (line, reason) == (2, "not an audit event: it is not UTF-8")
 
 
 def test_a_broken_element_of_a_list_over_many_lines_costs_itself() -> None:
@@ -178,7 +178,7 @@ def test_a_key_that_is_twice_in_an_event_is_refused_in_every_shape(tmp_path: Pat
         path.write_text(text.replace('"level"', '"level": "Request", "level"'))
         file = ForeignFile(path, name)
         assert list(file.read()) == []
-        assert "twice" in file.invalid[0][1]
+        assert 'duplicate key "level"' in file.invalid[0][1]
 
 
 @pytest.mark.parametrize(

@@ -262,6 +262,14 @@ def _report() -> bytes:
     return json.dumps(document).encode()
 
 
+def _samples(*names: str) -> list[bytes]:
+    return [(ROOT / "tests/auditlog/forms" / name).read_bytes() for name in names]
+
+
+def _prefixed(prefix: bytes) -> Callable[[Any], bytes]:
+    return lambda document: b"".join(prefix + json.dumps(each).encode() + b"\n" for each in (_EVENT, document, _EVENT))
+
+
 _CASES = [data for data in _files("suites/standard/*.audit.yaml") if b".yaml" not in data]  # those that need no other
 
 TARGETS = (
@@ -286,6 +294,44 @@ TARGETS = (
         lambda each: b"2026-11-23T10:00:00.1Z stdout F " + json.dumps(each).encode() + b"\n",
         "cri.log",
     ),
+    Target(
+        "log-in-envelopes",
+        _foreign,
+        _samples(
+            "azure-aksaudit-table.json",
+            "azure-event-hub.json",
+            "cloudwatch-insights.json",
+            "cloudwatch.jsonl",
+            "docker-json-file.log",
+            "elastic-search.json",
+            "event-list.json",
+            "fluent-bit.jsonl",
+            "loki-query.json",
+            "none-google.json",
+            "openshift-viaq.jsonl",
+            "strings.txt",
+        ),
+        150,
+        file="export.json",
+    ),
+    Target(
+        "log-over-many-lines",
+        _foreign,
+        _samples("pretty.json", "pretty-list.json", "list.json", "cloudwatch-filter.json"),
+        100,
+        lambda each: json.dumps([_EVENT, each, _EVENT], indent=2).encode(),
+        "pretty.json",
+    ),
+    Target(
+        "log-with-prefixes",
+        _foreign,
+        _samples("syslog-5424.log", "syslog-3164.log", "logcli.txt", "kubectl-logs.txt", "aws-logs-tail.txt"),
+        60,
+        _prefixed(b'<134>1 2026-11-23T10:00:00Z cp1 kube-apiserver - - [a b="c"] '),
+        "syslog.log",
+    ),
+    Target("log-in-yaml", _foreign, _samples("event-list.yaml"), 60, as_yaml, "events.yaml"),
+    Target("log-in-utf-16", _foreign, _samples("utf-16.log", "byte-order-mark.log"), 40, file="utf-16.log"),
     Target("compressed-log", _compressed, [gzip.compress(_lines(_EVENTS)(_EVENT), mtime=0)], 100, file="packed.log.gz"),
     Target("results", _results, [_report()], 200, file="results.json"),
     Target("kubeconfig", _kubeconfig, [as_yaml(_KUBECONFIG), as_json(_KUBECONFIG)], 60, as_yaml, "kubeconfig"),

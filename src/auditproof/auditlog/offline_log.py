@@ -75,7 +75,7 @@ class ForeignFile:
         try:
             event = event_of(found.raw, self.name, found.line)
         except ValueError as error:
-            self.reject(found.line, f"no audit event: {error}")
+            self.reject(found.line, f"not an audit event: {error}")
             return
         self.events += 1
         self.forms[found.form] += 1

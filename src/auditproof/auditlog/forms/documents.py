@@ -138,7 +138,7 @@ class Walk:
             if self._next() != b":":
                 raise Broken("it is not JSON") if self._text.byte() else self._ended()
             if key in members:
-                raise Broken(f"it holds the key {shown(key)} twice")
+                raise Broken(f"it has the duplicate key {shown(key)}")
             self._text.skip(1)
             inner, byte = (*path, key), self._next()
             if inner in LISTS and byte == b"[":

@@ -134,7 +134,7 @@ class Envelopes:
                 why = why_cut(text, around)
             else:
                 why = other_logs.name_of_line(stripped) or reason_of(error)
-            yield Refused(line, f"no audit event: {why}")
+            yield Refused(line, f"not an audit event: {why}")
             return
         yield from self.open_value(value, line, form, deep)
 
@@ -161,13 +161,13 @@ class Envelopes:
     def close(self) -> Iterator[Opened]:
         """What was begun and not ended."""
         for line, _ in sorted(self._begun.values()):
-            yield Refused(line, "the file ends within this line")
+            yield Refused(line, "the file ends in the middle of this line")
         self._begun.clear()
 
     def open_value(self, value: Any, line: int, form: str, deep: int = 0) -> Iterator[Opened]:
         """What a decoded value holds."""
         if not isinstance(value, dict):
-            yield Refused(line, f"no audit event: {_article(value)}, no object")
+            yield Refused(line, f"not an audit event: {_article(value)}, no object")
         elif is_event(value):
             form = "OpenShift's collector (ViaQ)" if restore_level(value) else form
             yield Held(line, form, value)
@@ -193,7 +193,7 @@ class Envelopes:
                 if isinstance(text, str):
                     yield from self.open_text(text.encode(errors="replace"), line, form, deep + 1)
                 else:
-                    yield Refused(line, "no audit event: an entry of Loki that has no line")
+                    yield Refused(line, "not an audit event: an entry of Loki that has no line")
         else:
             yield from self.open_value(value, line, form, deep)
 
@@ -225,13 +225,13 @@ class Envelopes:
     def _nothing_carried(self, value: dict[str, Any], line: int) -> Opened:
         text = next((each for path in _CARRIERS if isinstance(each := _at(value, path), str) and each.strip()), None)
         if name := other_logs.name_of_object(value):
-            return Refused(line, f"no audit event: {name}")
+            return Refused(line, f"not an audit event: {name}")
         if text is not None:
             return self._no_json(text.encode(errors="replace").strip(), line)
         keys = ", ".join(str(key)[:30] for key in list(value)[:6]) or "none"
         return Refused(
             line,
-            f"no audit event, and none in a key that a known product uses (its keys: {keys}): "
+            f"not an audit event, and none in a key that a known product uses (its keys: {keys}): "
             "if it holds one, take it out, as with jq -c .KEY",
         )
 
@@ -239,11 +239,11 @@ class Envelopes:
         if log := other_logs.log_of_line(text):
             return Passed(line, log)
         if name := other_logs.name_of_line(text):
-            return Refused(line, f"no audit event: {name}")
+            return Refused(line, f"not an audit event: {name}")
         try:
-            return Refused(line, f"no audit event: {_article(decode(text))}, no object")
+            return Refused(line, f"not an audit event: {_article(decode(text))}, no object")
         except ValueError as error:
-            return Refused(line, f"no audit event: {reason_of(error)}")
+            return Refused(line, f"not an audit event: {reason_of(error)}")
 
 
 _DOCKER = {"log", "stream", "time", "attrs"}
@@ -336,4 +336,4 @@ def _article(value: Any) -> str:
 
 
 def _too_deep(line: int) -> Refused:
-    return Refused(line, "no audit event: envelopes within envelopes, too deep to be read")
+    return Refused(line, "not an audit event: envelopes within envelopes, too deep to be read")

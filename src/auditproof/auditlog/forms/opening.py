@@ -51,7 +51,7 @@ class Opening:
         self.lines = text.lines
         yield from self._envelopes.close()
         if text.damage:
-            yield Refused(max(self.lines, 1), f"no audit event: {text.damage}")
+            yield Refused(max(self.lines, 1), f"not an audit event: {text.damage}")
 
     def _values(self, text: Text) -> Iterator[Opened]:
         if text.byte() and is_yaml(bytes(text.window[:BLOCK])):
@@ -70,7 +70,7 @@ class Opening:
         elif not _begins_json(stripped) or prefix_of(line):
             number = text.line
             if len(line) >= LONGEST_LINE:
-                yield Refused(number, f"no audit event: a line of more than {LONGEST_LINE >> 20} MiB is not read")
+                yield Refused(number, f"not an audit event: a line of more than {LONGEST_LINE >> 20} MiB is not read")
                 text.skip_line()
                 return
             text.skip(len(line))
@@ -94,8 +94,8 @@ class Opening:
     def _open(self, found: Found, form: str) -> Iterator[Opened]:
         if isinstance(found, Refused):
             yield (
-                Refused(found.line, f"no audit event: {found.reason}")
-                if not found.reason.startswith("no audit")
+                Refused(found.line, f"not an audit event: {found.reason}")
+                if not found.reason.startswith("not an audit")
                 else found
             )
         elif found.path is not None:

@@ -52,15 +52,15 @@ def yaml_values(text: Text) -> Iterator[Found]:
             elif isinstance(event, yaml.SequenceStartEvent):
                 yield from _elements(events, (), base)
             elif isinstance(event, yaml.ScalarEvent) and event.value:
-                yield Refused(line, "no audit event: a text, no object")
+                yield Refused(line, "not an audit event: a text, no object")
             elif isinstance(event, yaml.AliasEvent):
                 raise _Strange("an alias stands for it, and aliases are not read")
     except _Strange as strange:
-        yield Refused(line, f"no audit event: {strange}; the rest of the file is not read")
+        yield Refused(line, f"not an audit event: {strange}; the rest of the file is not read")
     except yaml.YAMLError as error:
         mark = getattr(error, "problem_mark", None)
         at = base + mark.line if mark else line
-        yield Refused(at, "no audit event: it is not YAML from here on, and the rest of the file is not read")
+        yield Refused(at, "not an audit event: it is not YAML from here on, and the rest of the file is not read")
 
 
 def _document(events: Iterator[Any], base: int, line: int) -> Iterator[Found]:
