@@ -1,8 +1,9 @@
 """auditproof shows, on a real API server, what a Kubernetes audit policy actually records.
 
 The public API: what a policy decides (load_policy, decide, explain), what can be known about it without a server (lint,
-diff, plan_coverage, check_requirement), and the nouns of a test (Identity, Action, Case, Expectation, Verdict). Each
-name is imported on first use (PEP 562), so that ``import auditproof`` costs nothing and needs no other package.
+diff, plan_coverage, check_requirement), the nouns of a test (Identity, Action, Case, Expectation, Verdict), a Session
+that proves cases on real servers, and the Report that a run has left. Each name is imported on first use (PEP 562), so
+that ``import auditproof`` costs nothing and needs no other package.
 
 >>> from auditproof import Identity, act, attributes_of, decide, load_policy, to_request
 >>> policy = load_policy("fixtures/policies/baseline.yaml")
@@ -35,7 +36,12 @@ if TYPE_CHECKING:
     from auditproof.kube.attributes import Attributes, UserInfo, attributes_of
     from auditproof.kube.discovery import Served, load_served
     from auditproof.kube.identity import Identity
-    from auditproof.proof.verdict import Outcome, Verdict
+    from auditproof.proof.prover import Proof
+    from auditproof.proof.run_options import RunOptions
+    from auditproof.proof.session import Session
+    from auditproof.proof.verdict import Evidence, Outcome, Verdict
+    from auditproof.report.model import Report
+    from auditproof.report.read import load_report
 
 __version__ = "0.1.0"
 __all__ = [
@@ -48,6 +54,7 @@ __all__ = [
     "Coverage",
     "Decision",
     "Depth",
+    "Evidence",
     "Expectation",
     "Explanation",
     "Finding",
@@ -58,8 +65,12 @@ __all__ = [
     "PolicyDiff",
     "PolicyRefused",
     "PolicyRule",
+    "Proof",
+    "Report",
     "Request",
+    "RunOptions",
     "Served",
+    "Session",
     "SourceError",
     "Stage",
     "UserInfo",
@@ -74,6 +85,7 @@ __all__ = [
     "lint",
     "load_case_file",
     "load_policy",
+    "load_report",
     "load_requirements",
     "load_served",
     "parse_policy",
@@ -100,7 +112,12 @@ _MODULES = {  # the same names as above, for the interpreter
     "kube.attributes": ("Attributes", "UserInfo", "attributes_of"),
     "kube.discovery": ("Served", "load_served"),
     "kube.identity": ("Identity",),
-    "proof.verdict": ("Outcome", "Verdict"),
+    "proof.prover": ("Proof",),
+    "proof.run_options": ("RunOptions",),
+    "proof.session": ("Session",),
+    "proof.verdict": ("Evidence", "Outcome", "Verdict"),
+    "report.model": ("Report",),
+    "report.read": ("load_report",),
 }
 
 

@@ -21,7 +21,7 @@ from auditproof.report.document import conformance_report, write_results
 from auditproof.report.html.page import report_page
 from auditproof.report.model import ClusterRecord, PolicyRecord, ProofRecord, Sections, results_text
 from auditproof.report.policy_sections import lint_record
-from auditproof.report.read import read_results
+from auditproof.report.read import load_report
 from auditproof.report.rule_coverage import coverage_record
 
 if TYPE_CHECKING:
@@ -254,7 +254,7 @@ def test_whatever_is_missing_or_wrong_in_a_file_it_is_rendered_or_told(tmp_path:
     for document in damaged(told):
         file.write_text(json.dumps(document))
         try:
-            report = read_results(file)
+            report = load_report(file)
         except AuditproofError:
             refused += 1
             continue

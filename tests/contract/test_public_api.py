@@ -19,7 +19,7 @@ NAMES = {
     "decide explain Decision Explanation Attributes UserInfo attributes_of",
     "lint Finding diff PolicyDiff plan_coverage Coverage Depth load_requirements check_requirement load_served Served",
     "Identity Action Request act path_request to_request",
-    "Case CaseFile Expectation load_case_file Verdict Outcome",
+    "Case CaseFile Expectation load_case_file Session RunOptions Proof Verdict Evidence Outcome Report load_report",
     "AuditproofError SourceError PolicyRefused __version__",
 }
 SUITES = [*ROOT.glob("suites/**/*.py"), *ROOT.glob("fixtures/*.py"), ROOT / "conftest.py"]

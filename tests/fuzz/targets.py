@@ -45,7 +45,7 @@ from auditproof.report.findings import FORMATS, Linted
 from auditproof.report.html.page import report_page
 from auditproof.report.model import plain
 from auditproof.report.offline import file_record, kind_record
-from auditproof.report.read import read_results
+from auditproof.report.read import load_report
 from auditproof.report.terminal import closing_lines
 from tests.fuzz.inputs import as_json, as_yaml, inputs
 
@@ -157,7 +157,7 @@ def _compressed(data: bytes, path: Path) -> None:
 
 
 def _results(_data: bytes, path: Path) -> None:
-    report = read_results(path)
+    report = load_report(path)
     report_page(report)
     found = compare(report, report)
     render_text(found)

@@ -14,7 +14,7 @@ import pytest
 
 from auditproof import content
 from auditproof.audit.leaks import disguises
-from auditproof.report.read import read_results
+from auditproof.report.read import load_report
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -143,7 +143,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def test_the_canaries_were_performed(folder: Path) -> None:
-    summary = read_results(folder / "results.json")["summary"]  # by its schema
+    summary = load_report(folder / "results.json")["summary"]  # by its schema
     text = (folder / "terminal.txt").read_text()
     assert summary["performed"] == summary["planned"] == len(case_file()["cases"]) + 3, text
     assert summary["unproven"] == 0, text

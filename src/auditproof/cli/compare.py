@@ -36,9 +36,9 @@ def declare(parser: ArgumentParser) -> None:
 def execute(options: Namespace) -> int:
     """Compare, and write the differences."""
     from auditproof.report.compare import compare, render_markdown, render_text, to_record
-    from auditproof.report.read import read_results
+    from auditproof.report.read import load_report
 
-    found = compare(read_results(options.first), read_results(options.second))
+    found = compare(load_report(options.first), load_report(options.second))
     if options.format == "json":
         output.tell_json(json.dumps(to_record(found), indent=1, ensure_ascii=False))
     else:

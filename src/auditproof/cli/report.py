@@ -42,9 +42,9 @@ def execute(options: Namespace) -> int:
     """
     from auditproof.report.document import replace_file
     from auditproof.report.html.page import EVIDENCE_FILE, evidence_is_apart, evidence_page, report_page
-    from auditproof.report.read import read_results
+    from auditproof.report.read import load_report
 
-    report = read_results(options.results)
+    report = load_report(options.results)
     try:
         if evidence_is_apart(report):  # first: the page links to it
             replace_file(options.output.with_name(EVIDENCE_FILE), evidence_page(report))

@@ -48,7 +48,13 @@ MAX_WATCHES = 64  # sent beside each other, because each lasts a second or more
 
 @dataclass(frozen=True, slots=True)
 class Proof:
-    """A case with its verdict."""
+    """A case with its verdict.
+
+    >>> from dataclasses import fields
+    >>> from auditproof import Proof
+    >>> [field.name for field in fields(Proof)]
+    ['case', 'verdict']
+    """
 
     case: Case
     verdict: Verdict

@@ -24,6 +24,12 @@ class RunOptions:
     ``assets`` is a folder with etcd and kube-apiserver, ``image`` the node image of a kind cluster. ``coverage`` is how
     much of the policy is to be witnessed, None for nothing. ``sabotage``: each server runs its policy broken on
     purpose. ``recorded`` are logs whose events are judged, where nothing is performed.
+
+    >>> from pathlib import Path
+    >>> from auditproof import RunOptions
+    >>> options = RunOptions.of(Path("fixtures/policies/baseline.yaml"), kubernetes="1.37")
+    >>> options.kubernetes, len(options.policy.rules)
+    ('1.37', 10)
     """
 
     policy_file: Path

@@ -56,6 +56,16 @@ class Session:
     ``report`` is called with lines that tell a user what happens, such as that a server is started. ``policy_files``
     has read the policies of ``options`` (each file is read once in a run). ``joined`` is the run directory of the
     process that owns the run, for a process that only takes part in it.
+
+    Nothing is started before the first case is proven, and everything has ended when the ``with`` block is left.
+
+    >>> from pathlib import Path
+    >>> from auditproof import RunOptions, Session, load_case_file
+    >>> cases = load_case_file(Path("suites/standard/identities.audit.yaml")).cases
+    >>> with Session(RunOptions.of(Path("fixtures/policies/baseline.yaml"))) as session:
+    ...     proofs = session.prove(cases[:0])  # all of them on a real server: session.prove(cases)
+    >>> proofs
+    ()
     """
 
     def __init__(

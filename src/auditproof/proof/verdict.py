@@ -69,7 +69,12 @@ class Outcome(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Evidence:
-    """All that is known about one action.
+    """All that is known about one action; a Verdict carries it.
+
+    >>> from dataclasses import fields
+    >>> from auditproof import Evidence
+    >>> [field.name for field in fields(Evidence)][:3]
+    ['exchange', 'events', 'decision']
 
     ``decision`` is the policy's, ``doubts`` say why the absence of an event would prove nothing (fence not seen, lines
     that are no events, lost events, a dead server); ``fence`` says in words what closed the scan.

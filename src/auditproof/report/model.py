@@ -553,9 +553,19 @@ class Sections(Record):
 
 
 class Report(Sections):
-    """What a run has shown. Keys may be added within auditproof/v1; none is removed or changed."""
+    """What a run has shown: results.json as typed, frozen data.
 
-    model_config = ConfigDict(title="ConformanceReport of auditproof/v1")
+    >>> from auditproof import Report
+    >>> Report.model_fields["summary"].annotation.__name__
+    'Summary'
+    """
+
+    model_config = ConfigDict(
+        title="ConformanceReport of auditproof/v1",
+        json_schema_extra={
+            "description": "What a run has shown. Keys may be added within auditproof/v1; none is removed or changed."
+        },
+    )
 
     api_version: Literal["auditproof/v1"]
     kind: Literal["ConformanceReport"]

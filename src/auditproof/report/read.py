@@ -15,11 +15,19 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 
-def read_results(path: Path) -> Report:
+def load_report(path: Path) -> Report:
     """The report in a file; what is optional and absent has its default.
 
     Raises AuditproofError where the file cannot be read, is no results.json, is of another version of the format, or
     does not add up.
+
+    >>> from pathlib import Path
+    >>> from auditproof import AuditproofError, load_report
+    >>> try:
+    ...     load_report(Path("reports/none.json"))
+    ... except AuditproofError as error:
+    ...     print(error)
+    reports/none.json: cannot be read: No such file or directory
     """
     data = _parsed(path)
     said = data.get("apiVersion"), data.get("kind")
