@@ -40,6 +40,7 @@ _OUTER = frozenset(path[:depth] for path in LISTS for depth in range(1, len(path
 
 _POINT = re.compile(rb'["\\{}\[\]\n]')
 _QUOTE = re.compile(rb'["\\\n]')
+_STRING = re.compile(rb'"[^"\\\n]*+(?:\\[^\n][^"\\\n]*+)*+"')  # one that is in the window as a whole
 _BLANKS = re.compile(rb"[ \t\r]*")
 _SCALAR = re.compile(rb"[^\s,\]}]+")
 _BEGINNINGS = (b'"', b"{", b"[")
@@ -201,7 +202,9 @@ class Walk:
             looked = point.end() - text.at
             match point[0]:
                 case b'"':
-                    in_string = not in_string
+                    whole = None if in_string else _STRING.match(text.window, text.at + looked - 1)
+                    in_string = not in_string and whole is None
+                    looked = whole.end() - text.at if whole else looked
                 case b"\\":
                     if looked >= len(text.window) - text.at:
                         text.fill()
