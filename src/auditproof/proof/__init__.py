@@ -1,4 +1,4 @@
-"""Plan, perform, fence, judge: cases are performed on real servers, and a verdict comes of each.
+"""Plan, perform, fence, judge: performs cases on real servers and returns a verdict for each.
 
 ::
 
@@ -7,7 +7,7 @@
     with Session(RunOptions.of(Path("policy.yaml"))) as session:
         proofs = session.prove(cases)
 
-Each name is imported when it is first used: what starts servers is not needed to judge recorded events.
+Each name is imported when it is first used: judging recorded events does not need the code that starts servers.
 """
 
 from __future__ import annotations

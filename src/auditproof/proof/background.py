@@ -1,7 +1,7 @@
-"""What a server records beside the actions of a run: controllers, kubelets, the server itself. Pure.
+"""The background traffic that a server records: controllers, kubelets, the server itself. Pure.
 
-That is what a policy costs when nobody does anything. What controllers do because of the run, in the namespaces that
-it makes, is told apart from it.
+It is the volume that a policy produces on an idle cluster. Reactions of controllers to the run, in its own namespaces,
+are counted separately.
 """
 
 from __future__ import annotations
@@ -25,13 +25,13 @@ K = TypeVar("K")
 # Audit-IDs and User-Agents of everything that auditproof sends.
 OURS = ("auditproof-", "setup-", "count-", "leftovers-")
 AGENT = "auditproof"
-# Namespaces that a cluster has by itself; every other one was made by the run.
+# Namespaces of every cluster; all others were created by the run.
 SYSTEM = frozenset({"", "default", "kube-node-lease", "kube-public", "kube-system", "local-path-storage"})
 
 
 @dataclass(frozen=True, slots=True)
 class Share:
-    """How many events somebody or something has, and how many bytes of the log they take."""
+    """The number of events of one origin, and how many bytes of the log they take."""
 
     events: int = 0
     size: int = 0
@@ -39,10 +39,10 @@ class Share:
 
 @dataclass(frozen=True, slots=True)
 class Noise:
-    """Events that no action of the run caused, over ``seconds``.
+    """The events that no action of the run caused, over ``seconds``.
 
-    ``components`` are by user and program (the first word of the User-Agent), ``rules`` by the index of the rule that
-    decides (None where none can be told); ``reactions`` are about what the run has made, and stand in neither.
+    ``components`` are by user and program (the first word of the User-Agent), ``rules`` by the index of the deciding
+    rule (None if it is unknown); ``reactions`` are about objects of the run, and in neither of them.
     """
 
     seconds: float
@@ -52,16 +52,16 @@ class Noise:
 
     @property
     def total(self) -> Share:
-        """All events but the reactions."""
+        """All events except the reactions."""
         shares = self.components.values()
         return Share(sum(share.events for share in shares), sum(share.size for share in shares))
 
 
 def measure(lines: Iterable[bytes], policy: Policy) -> Noise:
-    """What others left in the log of a server that runs ``policy``, from the first of our requests to the last event.
+    """Measure the background in the log of a server with ``policy``, from auditproof's first request to the last event.
 
-    A server's first seconds, in which all controllers ask for everything, are so left out. Lines that are no events
-    are passed over: where they could change a verdict they are told.
+    This leaves out a server's first seconds, in which all controllers list everything. Lines that are not events are
+    ignored here; where they could change a verdict, they are reported.
     """
     events = [(event, len(line)) for line in lines if (event := _event(line)) is not None]
     first = next((_time(event) for event, _ in events if is_ours(event)), None)
@@ -92,12 +92,12 @@ def _component(event: Mapping[str, Any]) -> tuple[str, str]:
 
 
 def is_ours(event: Mapping[str, Any]) -> bool:
-    """Whether auditproof itself sent what is recorded."""
+    """Whether auditproof itself sent the recorded request."""
     return str(event.get("auditID", "")).startswith(OURS) or str(event.get("userAgent", "")).startswith(AGENT)
 
 
 def program(agent: str) -> str:
-    """The program that a User-Agent names: ``kubelet`` out of ``kubelet/v1.37.2 (linux/amd64) kubernetes/abc``."""
+    """The program in a User-Agent: ``kubelet`` in ``kubelet/v1.37.2 (linux/amd64) kubernetes/abc``."""
     return agent.partition(" ")[0].partition("/")[0]
 
 
@@ -116,14 +116,14 @@ def _time(event: Mapping[str, Any]) -> datetime:
 
 
 def _about(event: Mapping[str, Any]) -> str:
-    """The namespace that an event is about, or that it is in."""
+    """The namespace of the event's object, or the namespace that is its object."""
     reference = event.get("objectRef") or {}
     named = reference.get("name", "") if reference.get("resource") == "namespaces" else ""
     return str(reference.get("namespace") or named)
 
 
 class _Decided:
-    """Which rule decides about an event; what the same component asks again and again is decided once."""
+    """Finds the rule that decides an event; repeated requests of a component are decided once."""
 
     def __init__(self, policy: Policy) -> None:
         self._policy = policy

@@ -1,7 +1,7 @@
 """Which cases are performed together, and the outcome of each.
 
-Cases are performed in batches, each when the first of its cases is asked for: whole files, several where they are
-proven on the same server.
+Cases are performed in batches of whole files, several of them if they share a server. A batch is performed when the
+first of its cases is requested.
 """
 
 from __future__ import annotations
@@ -20,12 +20,12 @@ if TYPE_CHECKING:
     from auditproof.proof.prover import Proof
 
 # Files are added to a batch while it has fewer actions than this. A fence and the watches, a second each, cost the same
-# for one action as for hundreds; but what disturbs a batch leaves all of it unproven.
+# for one action as for hundreds; but a disturbance leaves the whole batch unproven.
 BATCH = 192
 
 
 class Batching(StrEnum):
-    """Which cases a process may perform together: those that it is sure to run itself."""
+    """Which cases a process may perform together: only those that it is certain to run itself."""
 
     CASE = "case"
     FILE = "file"
@@ -39,10 +39,10 @@ class _File:
 
 
 class Batches:
-    """Performs cases: each once, its outcome is kept by its id.
+    """Performs each case once and keeps its outcome by its id.
 
-    ``prove`` proves some of them at a placement, ``possible`` says which the cluster can perform, ``place`` resolves a
-    placement: those on the same server are equal then. ``batching`` says how many are performed together.
+    ``prove`` proves some of them at a placement, ``possible`` returns whether the cluster can perform a case, ``place``
+    resolves a placement, so that those on the same server are equal. ``batching`` limits which cases share a batch.
     """
 
     def __init__(
@@ -61,7 +61,7 @@ class Batches:
         self.outcomes: dict[str, Proof | AuditproofError] = {}
 
     def plan(self, cases: Iterable[tuple[Hashable, Case, Placement]]) -> None:
-        """Note all cases that are to be performed, in their order, each with its file and its placement.
+        """Note all cases to perform, in their order, each with its file and its placement.
 
         The cases of a file have the same placement.
         """
@@ -70,9 +70,9 @@ class Batches:
             self._file_of[case.id] = file
 
     def proof(self, case: Case) -> Proof:
-        """The proof of a planned case, performed at the first call together with the other cases of its batch.
+        """The proof of a planned case; the first call performs the whole batch.
 
-        Raises AuditproofError where the action could not be performed at all.
+        Raises AuditproofError if the action could not be performed at all.
         """
         if case.id not in self.outcomes:
             self._prove(self._files[self._file_of[case.id]].placement, self._batch(case))
@@ -82,7 +82,7 @@ class Batches:
         return outcome
 
     def first_with(self, reason: str, case_id: str) -> str:
-        """The first case of this process that was UNPROVEN for ``reason``: ``case_id``, if there was none before."""
+        """The first case of this process that was UNPROVEN for ``reason``: ``case_id``, if there was none before it."""
         return self._firsts.setdefault(reason, case_id)
 
     def _batch(self, case: Case) -> list[Case]:
@@ -99,7 +99,7 @@ class Batches:
         return batch
 
     def _from(self, file: _File) -> Iterator[_File]:
-        """The file, and every later one that is proven on the same server."""
+        """The file, and every later one on the same server."""
         files, placed = list(self._files.values()), self._place(file.placement)
         return (each for each in files[files.index(file) :] if self._place(each.placement) == placed)
 
@@ -108,7 +108,7 @@ class Batches:
             proofs = self._prove_at(placement, cases)
         except AuditproofError as error:
             self.outcomes.update({case.id: error for case in cases})
-        except Exception as error:  # a fault of ours; the actions may have been sent, and are not to be sent again
+        except Exception as error:  # a bug in auditproof; the actions may have been sent, and must not be sent again
             fault = AuditproofError(f"a fault in auditproof, nothing is shown: {type(error).__name__}: {error}")
             fault.__cause__ = error
             self.outcomes.update({case.id: fault for case in cases})

@@ -1,4 +1,4 @@
-"""How far a server's clock is ahead of ours: known where both are one machine, else measured by the events. Pure."""
+"""How far a server's clock is ahead of the client's: zero on the same machine, else measured by the events. Pure."""
 
 from __future__ import annotations
 
@@ -11,22 +11,22 @@ if TYPE_CHECKING:
 
     Offsets = Sequence[tuple[timedelta, timedelta]]
 
-TOLERANCE = timedelta(milliseconds=50)  # what a clock that is slewed may drift in the minutes of a batch
+TOLERANCE = timedelta(milliseconds=50)  # how far a slewed clock may drift in the minutes of a batch
 PRECISION = timedelta(milliseconds=2)  # of one clock, read by two programs
 _EVER = timedelta(days=36500)
 
 
 @dataclass(frozen=True, slots=True)
 class Clock:
-    """The server's clock is ahead of ours by ``least`` to ``most``; a clock that is behind has negative ones."""
+    """The server's clock is ahead by ``least`` to ``most``; both are negative for a clock that is behind."""
 
     least: timedelta = -PRECISION
     most: timedelta = PRECISION
 
     def text(self) -> str:
-        """The offset in words; empty where both clocks are as good as one."""
+        """The offset in words; empty if the clocks agree."""
         if self.least <= timedelta() <= self.most:
-            return ""  # UNKNOWN, too: then nothing was compared
+            return ""  # also for UNKNOWN: nothing was compared
         middle = (self.least + self.most) / 2
         way = "ahead of" if middle > timedelta() else "behind"
         apart = (self.most - self.least) / 2
@@ -38,10 +38,11 @@ UNKNOWN = Clock(-_EVER, _EVER)
 
 
 def measured(offsets: Offsets, tolerance: timedelta = TOLERANCE) -> Clock:
-    """The offset on which most exchanges agree; each says between what it must be. UNKNOWN without any.
+    """The offset on which most exchanges agree, widened by ``tolerance``; UNKNOWN without any exchange.
 
-    A request was received after it was sent and before its answer had ended, by the server's clock: so every exchange
-    bounds the offset. Those that do not agree with the others are not of their exchange, or the clock has jumped.
+    Each offset is the least and the most that one exchange allows: the server received the request after it was sent
+    and before its response had ended. An exchange that disagrees with the majority has events of another request, or
+    the clock has jumped.
     """
     if not offsets:
         return UNKNOWN

@@ -1,11 +1,11 @@
-"""When a request is over, so that no further event of it can come: what its answer shows, the log, or the server. Pure.
+"""Whether a request is over, so that no further event of it can follow: shown by its response, the log or the server.
 
-Most requests are over when their answer ends, or when a follow-up request on their connection is answered. Not these:
-a stream that was switched to or hung up on, whose connection is gone; a request that was answered 504 while its handler
-goes on (k8s.io/apiserver pkg/server/filters/timeout.go). Two things show their end all the same. ResponseComplete (or
-Panic) is the last event of any request, so where it stands in the log there will be no other. And the server's own
-request log has a line about a request once everything below that filter, the audit included, has returned (pkg/server/
-httplog; of a request that is not long-running only once the time-out filter has, which does not wait for the rest).
+Most requests are over when their response ends, or when a follow-up request on their connection is answered. Exceptions
+are streams that were switched to or hung up on, whose connection is gone, and requests answered with 504 while the
+handler continues (k8s.io/apiserver pkg/server/filters/timeout.go). Two things show the end of these. ResponseComplete
+(or Panic) is the last event of any request. And the server's own request log gets a line about a request once
+everything behind that filter, the audit included, has returned (pkg/server/httplog; for requests that are not
+long-running only once the time-out filter has returned, which does not wait for the handler). Pure.
 """
 
 from __future__ import annotations
@@ -23,19 +23,18 @@ if TYPE_CHECKING:
     from auditproof.audit.event import AuditEvent
     from auditproof.client.exchange import Exchange
 
-# A body of up to this size gets its Content-Length from net/http itself, after the handler has returned; a longer one
-# was declared by the handler, which then still runs (net/http server.go: bufferBeforeChunkingSize).
+# Up to this size net/http itself sets Content-Length, after the handler has returned. A larger one was declared by the
+# handler, which may then still run (net/http server.go: bufferBeforeChunkingSize).
 OWN_CONTENT_LENGTH = 2048
 LAST = {Stage.RESPONSE_COMPLETE, Stage.PANIC}
 
 
 def ended_by_server(exchange: Exchange) -> bool:
-    """Whether the end of the answer itself shows that the server was done with the request.
+    """Whether the end of the response itself shows that the server has finished the request.
 
-    True for an answer that net/http ended after the handler had returned: chunked, or short enough for net/http to
-    count it itself; not for a time-out, and not where another protocol was switched to or asked for: that answer may
-    be the kubelet's, which the handler passes on before it returns (apimachinery pkg/util/proxy/upgradeaware.go
-    tryUpgrade).
+    True for a response that net/http ended after the handler had returned: chunked, or so short that net/http counted
+    it itself. False for a time-out, and if another protocol was requested or switched to: that response may be the
+    kubelet's, which the handler passes on before it returns (apimachinery pkg/util/proxy/upgradeaware.go tryUpgrade).
     """
     request = exchange.request
     if exchange.error or request.hangs_up or request.upgrade or request.method == "HEAD":
@@ -47,7 +46,7 @@ def ended_by_server(exchange: Exchange) -> bool:
 
 
 def runs_on(exchange: Exchange) -> bool:
-    """Whether the request may still run although the server is ready for another one on its connection."""
+    """Whether the request may still run although the server accepts another one on its connection."""
     return exchange.status == 504
 
 
@@ -60,7 +59,7 @@ def is_over(exchange: Exchange, events: Iterable[AuditEvent], request_log: str) 
 
 
 def end_shows(exchange: Exchange, decision: Decision, *, logs: bool) -> bool:
-    """Whether the end of a request can show at all; ``logs``: there is a request log."""
+    """Whether the end of a request can be seen at all; ``logs``: there is a request log."""
     if exchange.error:
         return False
     recorded = decision.level is not Level.NONE and Stage.RESPONSE_COMPLETE not in decision.omit_stages
@@ -68,7 +67,7 @@ def end_shows(exchange: Exchange, decision: Decision, *, logs: bool) -> bool:
 
 
 def why_open(exchange: Exchange) -> str:
-    """Why nothing that is absent can be relied on while the request is not seen to be over."""
+    """Why the absence of events proves nothing while the request is not seen to be over."""
     if exchange.status == 504:
         return "it was answered 504, and its handler may still run: its last event may come later"
     if exchange.request.hangs_up:

@@ -1,4 +1,4 @@
-"""The connections of a prover: one kept for each identity, and further ones where a request needs its own."""
+"""The connections of a prover: one kept per identity, and further ones for requests that need a separate one."""
 
 from __future__ import annotations
 
@@ -25,11 +25,11 @@ class Connections:
         self.run, self._count = f"auditproof-{secrets.token_hex(6)}", 0
 
     def new(self, identity: Identity) -> Connection:
-        """A connection for the caller alone, who closes it."""
+        """A separate connection, which the caller closes."""
         return Connection(self._cluster.url, self._cluster.ca, self._credentials.of(identity))
 
     def of(self, identity: Identity) -> Connection:
-        """The connection that is kept for ``identity``; opened by the first call."""
+        """The connection kept for ``identity``; opened by the first call."""
         if identity not in self._kept:
             self._kept[identity] = self.new(identity)
         return self._kept[identity]
@@ -40,11 +40,11 @@ class Connections:
         return f"{self.run}-{self._count}"
 
     def drop(self, used: set[Connection]) -> None:
-        """Close those of the connections that are not kept."""
+        """Close the connections in ``used`` that are not kept."""
         for wire in used - set(self._kept.values()):
             wire.close()
 
     def close(self) -> None:
-        """Close every connection that is kept."""
+        """Close every kept connection."""
         for wire in self._kept.values():
             wire.close()

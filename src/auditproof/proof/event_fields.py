@@ -1,4 +1,4 @@
-"""An event's fields against those that are expected of it."""
+"""Compares an event's fields with the expected ones."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _Path = tuple[str | int, ...]
 
 
 def unlike(expectation: Expectation, event: AuditEvent) -> Iterator[str]:
-    """What an event has, lacks or says otherwise than is expected, in words; no secret stands in them."""
+    """Extra, missing and different fields of an event, as sentences that contain no secret."""
     for field in expectation.present:
         if _at(event.raw, field) is None:
             yield f"the event has no {field}, expected one"
@@ -35,7 +35,7 @@ def unlike(expectation: Expectation, event: AuditEvent) -> Iterator[str]:
 
 
 def _differences(value: Any, expected: Any, path: _Path) -> Iterator[tuple[_Path, str]]:
-    """Where ``value`` does not hold the part of an event that is expected, and what is expected there, in words."""
+    """The paths at which ``value`` differs from the expected part of an event, with the expected value in words."""
     pattern = pattern_of(expected)
     if pattern is not None and isinstance(value, str):
         if not re.fullmatch(pattern, value):
@@ -51,7 +51,7 @@ def _differences(value: Any, expected: Any, path: _Path) -> Iterator[tuple[_Path
 
 
 def _is_secret(event: Mapping[str, Any], path: _Path) -> bool:
-    """Whether the value at the path is one that does not get into a report, as a reason does."""
+    """Whether the value at the path must not appear in a report (reasons do)."""
     return bool(_within(event, path) != _within(redact(event), path))
 
 
@@ -60,7 +60,7 @@ def _dotted(path: _Path) -> str:
 
 
 def _within(value: Any, path: _Path) -> Any:
-    """The value at a path; None where there is none."""
+    """The value at a path; None if there is none."""
     for step in path:
         try:
             value = value[step]

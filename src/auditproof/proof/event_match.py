@@ -1,7 +1,7 @@
-"""An event held against the request that was sent: every field of it that the request decides. Pure.
+"""Compares an event with the request that was sent: every field that the request determines. Pure.
 
-``contradictions`` are what an honest server would never write about this request. ``out_of_time`` is told apart,
-because a clock may jump: it casts doubt on the event, and shows nothing about the server.
+``contradictions`` are values that an honest server never writes about this request. ``out_of_time`` is separate,
+because a clock may jump: it casts doubt on the event and shows nothing about the server.
 """
 
 from __future__ import annotations
@@ -21,14 +21,14 @@ if TYPE_CHECKING:
     from auditproof.client.exchange import Exchange
     from auditproof.proof.clock import Clock
 
-# Where the path has none, the server takes them from the body (k8s.io/apiserver pkg/audit/request.go LogRequestObject).
+# If the path has none, the server takes them from the body (k8s.io/apiserver pkg/audit/request.go LogRequestObject).
 _FILLED_IN = {"namespace", "name"}
 USER_AGENT_LIMIT = 1024  # pkg/audit/request.go, maxUserAgentLength
 _CUT = "...TRUNCATED"
 
 
 def contradictions(event: AuditEvent, exchange: Exchange) -> Iterator[str]:
-    """What the event says otherwise than the request that was sent, in words."""
+    """The differences between the event and the request that was sent, as sentences."""
     yield from _user(event, exchange)
     yield from _impersonated(event, exchange)
     yield from _target(event, exchange)
@@ -47,7 +47,7 @@ def _user(event: AuditEvent, exchange: Exchange) -> Iterator[str]:
     if found.get("username", "") != name:
         yield _differs("user", found.get("username", ""), name)
         return
-    if sent is None or attributes.user is None:  # it is not known what else the credential says, or nobody is known
+    if sent is None or attributes.user is None:  # the other claims of the credential are unknown, or there is no user
         return
     extra = {key: tuple(values) for key, values in (found.get("extra") or {}).items()}
     for what, recorded, wanted in (
@@ -60,7 +60,7 @@ def _user(event: AuditEvent, exchange: Exchange) -> Iterator[str]:
 
 
 def _impersonated(event: AuditEvent, exchange: Exchange) -> Iterator[str]:
-    """The user that was asked for, where the event has one: only an impersonation that was allowed is recorded."""
+    """Compare the impersonated user, if the event has one: only an impersonation that was allowed is recorded."""
     asked, found = exchange.identity.impersonates, event.raw.get("impersonatedUser")
     if found is None:
         return
@@ -102,12 +102,12 @@ def _client(event: AuditEvent, exchange: Exchange) -> Iterator[str]:
         wanted = claimed if claimed[-1:] == [exchange.client] else [*claimed, exchange.client]
         if found != wanted:
             yield _differs("sourceIPs", found, wanted)
-    elif found[: len(claimed)] != claimed:  # what stands between may have addresses of its own
+    elif found[: len(claimed)] != claimed:  # a proxy or balancer in between may add its own addresses
         yield _differs("sourceIPs", found, [*claimed, "..."])
 
 
 def claimed_addresses(headers: Sequence[tuple[str, str]]) -> list[str]:
-    """The addresses that a request itself names, as the server takes them.
+    """The addresses in the headers of a request, as the server reads them.
 
     Source: SourceIPs in k8s.io/apimachinery pkg/util/net/http.go.
     """
@@ -123,7 +123,7 @@ def _header(headers: Sequence[tuple[str, str]], name: str) -> str:
 
 
 def _address(text: str) -> str:
-    """An address as Go prints it, or an empty text where it is none; zeros that lead a number are allowed there."""
+    """An address as Go prints it, or an empty text if it is not one; unlike Python, Go allows leading zeros."""
     if "." in text and ":" not in text:
         text = ".".join(part.lstrip("0") or part[:1] for part in text.split("."))
     try:
@@ -135,10 +135,10 @@ def _address(text: str) -> str:
 
 
 def _answer(event: AuditEvent, exchange: Exchange) -> Iterator[str]:
-    """The code of the answer, where the client has seen the server's own.
+    """Compare the status code, if the client has seen the server's own response.
 
-    Not of a time-out, whose handler goes on; not where a protocol was switched to, because then the answer is the
-    kubelet's, and 101 is recorded before it is known. A panic is recorded with 500, whatever was sent before it
+    A time-out is not compared, because its handler goes on; nor is a switch of protocol, because then the response is
+    the kubelet's, and 101 is recorded before it is known. A panic is recorded with 500, whatever was sent before it
     (staging/src/k8s.io/apiserver/pkg/endpoints/filters/audit.go).
     """
     status = event.raw.get("responseStatus") or {}
@@ -156,9 +156,9 @@ def _answer(event: AuditEvent, exchange: Exchange) -> Iterator[str]:
 
 
 def out_of_time(events: Sequence[AuditEvent], exchange: Exchange, clock: Clock) -> Iterator[str]:
-    """What the events' timestamps say against their being of this exchange.
+    """Why the events' timestamps do not fit this exchange.
 
-    ``clock`` says how far the server's clock may be ahead of ours. A stage is reached after the one before it.
+    ``clock`` bounds how far the server's clock is ahead of the client's. A stage is reached after the one before it.
     """
     begun, ended = exchange.started + clock.least, exchange.finished + clock.most
     before: datetime | None = None
@@ -180,7 +180,7 @@ def out_of_time(events: Sequence[AuditEvent], exchange: Exchange, clock: Clock) 
 
 
 def time_of(event: AuditEvent, field: str) -> datetime | None:
-    """A timestamp of the event (RFC 3339 in UTC with microseconds); None where there is none."""
+    """A timestamp of the event (RFC 3339 in UTC with microseconds); None if there is none."""
     try:
         found = datetime.fromisoformat(str(event.raw[field]))
     except (KeyError, ValueError):
@@ -189,6 +189,6 @@ def time_of(event: AuditEvent, field: str) -> datetime | None:
 
 
 def offset_of(event: AuditEvent, sent: datetime, answered: datetime) -> tuple[timedelta, timedelta] | None:
-    """Between what the server's clock is ahead of ours, by one event of a request; None where it tells no time."""
+    """The least and most that the server's clock is ahead, by one event of a request; None without a timestamp."""
     received = time_of(event, "requestReceivedTimestamp")
     return (received - answered, received - sent) if received else None

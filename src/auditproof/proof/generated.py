@@ -1,7 +1,7 @@
-"""The cases that are made from policies and requirements, and what requirements say about the policy.
+"""Cases generated from policies and requirements, and the results of checking requirements against the policy.
 
-The given policy has the witnesses of its own rules, and the requests that it records differently from the base; the
-base has these, too, judged by itself. A requirements file has a request of each class that it is about.
+The given policy gets the witnesses of its own rules and the requests that it records differently from the base. The
+base gets the latter, too, judged by its own rules. A requirements file gets one request per class that it covers.
 """
 
 from __future__ import annotations
@@ -26,8 +26,8 @@ if TYPE_CHECKING:
     from auditproof.kube.discovery import Served
 
 
-NEW, OLD = 1, 0  # of a pair of deciding rules
-AS_DECIDED = Expectation()  # what the policy decides is what must be recorded
+NEW, OLD = 1, 0  # index in a pair of deciding rules
+AS_DECIDED = Expectation()  # the policy's own decision must be recorded
 
 
 def case_of(
@@ -53,7 +53,7 @@ def case_of(
 
 
 def change_id(number: int) -> str:
-    """The id of the case that shows a difference, below either policy; differences are counted from 1."""
+    """The id of the case for a difference, the same for both policies; differences are counted from 1."""
     return f"change-{number:02}"
 
 
@@ -64,7 +64,7 @@ def witnesses(policy: Policy, coverage: Coverage) -> Iterator[Case]:
 
 
 def changes(diff: PolicyDiff, policy: Policy, side: int) -> Iterator[Case]:
-    """A case for each difference whose witness can be performed, as ``policy``, the OLD or the NEW one, decides it."""
+    """A case for each difference whose witness can be performed; ``policy`` is the one on ``side``, OLD or NEW."""
     for number, difference in enumerate(diff.differences, 1):
         sent = difference.witness.performable
         if sent is not None:
@@ -78,7 +78,7 @@ def _position(policy: Policy, rule: PolicyRule | None) -> Position:
 
 @dataclass(frozen=True, slots=True)
 class Required:
-    """A requirements file with what has come of it; ``suite`` is what the ids of its items begin with."""
+    """A requirements file with its results; ``suite`` is the prefix of its items' ids."""
 
     file: RequirementsFile
     suite: str
@@ -86,7 +86,7 @@ class Required:
     performed: tuple[tuple[Requirement, Performable], ...]
 
     def cases(self) -> Iterator[Case]:
-        """A case for every class that a requirement is about."""
+        """A case for every class that a requirement covers."""
         for name, (requirement, sent) in zip(self._names(), self.performed, strict=True):
             bound = requirement.bound
             yield case_of(
@@ -106,7 +106,7 @@ class Required:
             yield f"{requirement.id}-{counted[requirement.id]:03}"
 
     def records(self) -> Iterator[dict[str, Any]]:
-        """The requirements as the report tells of them, with the ids of their proofs."""
+        """The requirements as results.json has them, with the ids of their proofs."""
         names = list(zip(self._names(), self.performed, strict=True))
         for result in self.checked:
             mine = [f"{self.suite}::{name}" for name, (requirement, _) in names if requirement is result.requirement]
@@ -114,7 +114,7 @@ class Required:
 
 
 def require(policy: Policy, file: RequirementsFile, suite: str, served: Served) -> Required:
-    """Hold ``policy`` against the requirements of a file."""
+    """Check ``policy`` against the requirements of a file."""
     checked = tuple(check_requirement(policy, requirement, served) for requirement in file.requirements)
     performed = (
         (requirement, sent)

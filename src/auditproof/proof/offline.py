@@ -1,8 +1,8 @@
 """Compares the events that another system recorded with a policy. Pure.
 
-An event says who asked for what, and at which level and stage that was recorded; so it can be compared with what the
-policy decides about this very request. What left no event cannot be judged: an excluded request, a lost one, a rule
-that decided no request. Each event is judged by itself, also where the rest of its request is outside of the log.
+An event names user, request, level and stage, so it can be compared with the policy's decision about this request.
+Nothing can be judged without an event: excluded requests, lost ones, rules that decided no request. Each event is
+judged by itself, even if the rest of its request is outside the log.
 """
 
 from __future__ import annotations
@@ -34,17 +34,17 @@ if TYPE_CHECKING:
 
 TRUNCATED = "audit.k8s.io/truncated"  # k8s.io/apiserver plugin/pkg/audit/truncate/truncate.go
 AT_THE_BEGINNING = timedelta(seconds=1)
-SETTLED = timedelta(seconds=120)  # twice the --request-timeout that an API server has without being told
-REMEMBERED = 500_000  # events of which a repetition is found, at least: some 100 MB
-DECISIONS = 100_000  # that are kept, since most requests come again
-NAMED = 5  # requests of a kind of which it is said what they lack
+SETTLED = timedelta(seconds=120)  # twice the default --request-timeout of an API server
+REMEMBERED = 500_000  # repetitions are found among at least so many latest events; about 100 MB
+DECISIONS = 100_000  # cached, because most requests are repeated
+NAMED = 5  # incomplete requests of a kind that are named
 
 
 def asked_by(raw: Mapping[str, Any]) -> Attributes:
-    """What the policy saw of the request that an event is about.
+    """The attributes of an event's request, as the policy saw them.
 
-    The name in objectRef may come from the body, which the policy does not see; so the request line is read again, and
-    objectRef is believed only where that gives another verb (a proxy's method is not in the event).
+    The name in objectRef may come from the body, which the policy does not see. So the request line is parsed again,
+    and objectRef is used only if that gives another verb (the event does not contain the method of a proxied request).
     """
     user = raw.get("user") or {}
     info = UserInfo(user.get("username", ""), tuple(user.get("groups", ()))) if user else None
@@ -65,9 +65,9 @@ def asked_by(raw: Mapping[str, Any]) -> Attributes:
 
 @dataclass(slots=True)
 class Kind:
-    """Requests that a rule decides and that ask for the same thing: how many there were, and what was wrong with any.
+    """Requests with the same rule, verb and resource: how many there were, and the problems of their events.
 
-    ``example`` is the event that shows most: the first that is wrong, else the first of all.
+    ``example`` is the first event with a problem, otherwise the first of all.
     """
 
     name: str
@@ -84,7 +84,7 @@ class Kind:
 
 @dataclass(slots=True)
 class _Open:
-    """A request of which some stage has not been read yet."""
+    """A request with a stage that has not been read yet."""
 
     kind: Kind
     attributes: Attributes
@@ -95,7 +95,7 @@ class _Open:
 
 
 class _Recent:
-    """What was seen last, as hashes: REMEMBERED of them at least, and at most twice as many."""
+    """The hashes of the latest items: at least REMEMBERED of them, and at most twice as many."""
 
     def __init__(self) -> None:
         self._new: set[int] = set()
@@ -112,10 +112,10 @@ class _Recent:
 
 
 class Judgement:
-    """Takes events in any order and compares each with the policy; ``close`` then judges what is incomplete.
+    """Takes events in any order and compares each with the policy; ``close`` then judges incomplete requests.
 
-    ``repeated`` counts events that were there before (each is judged once), ``began_before`` and ``go_on`` requests of
-    which a part lies outside of the log, ``undated`` incomplete ones that do not say when they began.
+    ``repeated`` counts repeated events (each is judged once), ``began_before`` and ``go_on`` count requests that began
+    before the log or continue after it, ``undated`` incomplete requests without a timestamp.
     """
 
     def __init__(self, policy: Policy) -> None:
@@ -134,7 +134,7 @@ class Judgement:
         self.last: datetime | None = None
 
     def add(self, event: AuditEvent) -> tuple[Attributes, Decision] | None:
-        """Judge one event; returns what the policy saw, and decides, or None where the event was there before."""
+        """Judge one event; returns its attributes and the policy's decision, or None for a repeated event."""
         request = _request_of(event)
         if self._is_repeated(event, request):
             return None
@@ -151,7 +151,7 @@ class Judgement:
         return attributes, decision
 
     def close(self) -> None:
-        """Say of what is not complete whether it must be: it may have begun before the log, or go on after it."""
+        """Report incomplete requests, except those that may have begun before the log or continue after it."""
         for request in self._open.values():
             missing = self._missing(request)
             if missing and not self._at_an_edge(request, missing):
@@ -190,7 +190,7 @@ class Judgement:
         return self.kinds[key]
 
     def _follow(self, event: AuditEvent, request: tuple[Any, ...], attributes: Attributes, kind: Kind) -> None:
-        """Put the stages of a request together."""
+        """Collect the stages of a request."""
         if request in self._complete:
             return
         found = self._open.get(request)
@@ -211,7 +211,7 @@ class Judgement:
         return set() if Stage.PANIC in request.seen else set(due) - request.seen
 
     def _at_an_edge(self, request: _Open, missing: set[Stage]) -> bool:
-        """Whether the log need not hold what is missing: it was before its first event, or is after its last one."""
+        """Whether the missing stages may be outside the log: before its first event, or after its last one."""
         if request.begin is None or self.first is None or self.last is None:
             self.undated += 1
             return True
@@ -229,14 +229,14 @@ class Judgement:
             self.first, self.last = min(self.first or time, time), max(self.last or time, time)
 
     def rules_not_seen(self) -> list[int]:
-        """The rules that record something, and by which no event was recorded."""
+        """The indices of the rules that record something, but have no event in the log."""
         seen = {kind.decision.rule.index for kind in self.kinds.values() if kind.decision.rule}
         recording = (rule for rule in self._policy.rules if rule.level is not Level.NONE)
         return [rule.index for rule in recording if rule.index not in seen]
 
 
 def _request_of(event: AuditEvent) -> tuple[Any, ...]:
-    """What tells a request from others: a client may send the Audit-ID of another one."""
+    """The identity of a request; its Audit-ID is not enough, because a client may reuse another request's."""
     raw = event.raw
     return event.audit_id, raw.get("requestReceivedTimestamp"), raw.get("verb"), raw.get("requestURI"), event.username
 
@@ -249,7 +249,7 @@ def _what(attributes: Attributes) -> str:
 
 
 def _problems(event: AuditEvent, decision: Decision) -> Iterator[str]:
-    """What in one event is not as the policy decides."""
+    """The differences between one event and the policy's decision."""
     rule = decision.rule
     by = f"rule {rule.index + 1} (line {rule.position.line})" if rule else "no rule, which excludes it"
     if event.level is not decision.level:
@@ -262,7 +262,7 @@ def _problems(event: AuditEvent, decision: Decision) -> Iterator[str]:
 
 
 def _time(text: object) -> datetime | None:
-    """A metav1.MicroTime; None where it is none."""
+    """Parse a metav1.MicroTime; None if it is not one."""
     try:
         return datetime.fromisoformat(str(text)).astimezone(UTC)
     except ValueError:

@@ -1,4 +1,4 @@
-"""Where cases are proven: which policy judges them, and what their API server runs."""
+"""Where cases are proven: which policy judges them, and which policy and flags their API server runs."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Placement:
-    """A policy file to judge by, and what the API server runs.
+    """The policy file that judges, and the policy and flags of the API server.
 
-    ``policy`` None is the policy that the run was given; ``running`` is the policy of the server, None for the one that
-    judges, and ``settings`` are its flags. ``twin`` is the placement in a sabotage run, whose server is broken on
-    purpose; without one the session breaks the policy itself.
+    ``policy`` None is the run's given policy. ``running`` is the server's policy, None for the one that judges;
+    ``settings`` are its flags. ``twin`` is the placement in a sabotage run, whose server is deliberately broken;
+    without a twin, the session derives a broken policy.
     """
 
     policy: Path | None = None
@@ -32,13 +32,13 @@ class Placement:
         settings: Settings = NO_SETTINGS,
         broken_settings: Settings = NO_SETTINGS,
     ) -> Placement:
-        """A placement with the twin that ``sabotage`` (a policy file) and ``broken_settings`` make, if they do."""
+        """A placement, with a twin if ``sabotage`` (a policy file) or other ``broken_settings`` are given."""
         has_twin = sabotage is not None or broken_settings != settings
         twin = Placement(policy, sabotage, broken_settings) if has_twin else None
         return Placement(policy, None, settings, twin)
 
     def settings_in(self, *, sabotage: bool) -> Settings:
-        """The flags of the API server, in a run that is a sabotage run or not."""
+        """The flags of the API server, in a sabotage run or a normal one."""
         return self.twin.settings if sabotage and self.twin else self.settings
 
 

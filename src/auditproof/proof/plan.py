@@ -1,4 +1,4 @@
-"""What a run is to prove besides the cases that are written: witnesses, the change of the policy, requirements."""
+"""What a run proves besides the written cases: witnesses, the change of the policy, requirements."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class MadeCases:
-    """Cases that are made from one file; ``suite`` is the name of the file in reports, ``mark`` what they are for."""
+    """Cases generated from one file; ``suite`` is the file's name in reports, ``mark`` the mark of the items."""
 
     suite: str
     file: Path
@@ -36,9 +36,9 @@ class MadeCases:
 
 
 class RunPlan:
-    """Everything that is computed from the options before anything is performed; each part when it is first needed.
+    """Everything that is computed from the options before requests are sent; each part when it is first needed.
 
-    Where the servers run broken policies (``sabotage``) there is nothing of it.
+    A sabotage run, whose servers run broken policies, generates nothing.
     """
 
     def __init__(self, options: RunOptions) -> None:
@@ -46,7 +46,7 @@ class RunPlan:
 
     @cached_property
     def coverage(self) -> Coverage | None:
-        """The witnesses that the run performs; None where none were asked for."""
+        """The witnesses that the run performs; None if none were requested."""
         options = self._options
         if options.coverage is None or options.sabotage:
             return None
@@ -54,7 +54,7 @@ class RunPlan:
 
     @cached_property
     def change(self) -> PolicyDiff | None:
-        """What the given policy changes; None without a base."""
+        """The differences between the base and the given policy; None without a base."""
         options = self._options
         if options.base is None or options.sabotage:
             return None
@@ -62,7 +62,7 @@ class RunPlan:
 
     @cached_property
     def required(self) -> tuple[Required, ...]:
-        """What the run's requirements say about the policy."""
+        """The results of checking the run's requirements against the policy."""
         options = self._options
         if options.sabotage:
             return ()
@@ -73,7 +73,7 @@ class RunPlan:
         )
 
     def made(self) -> Iterator[MadeCases]:
-        """The cases that all of this makes, by the file that they are made from."""
+        """All generated cases, by the file that they are generated from."""
         options, policy = self._options, self._options.policy
         if self.change is not None and options.base is not None and options.base_file is not None:
             cases = tuple(changes(self.change, options.base, OLD))
@@ -88,6 +88,6 @@ class RunPlan:
             yield MadeCases(required.suite, required.file.path.resolve(), cases, "requirement")
 
     def prefixes(self) -> tuple[str, ...]:
-        """What the ids of these cases begin with."""
+        """The prefixes of these cases' ids."""
         policies = (policy.path for policy in (self._options.policy, self._options.base) if policy is not None)
         return tuple(f"{name}::" for name in (*policies, *(required.suite for required in self.required)))

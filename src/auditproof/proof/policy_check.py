@@ -1,6 +1,6 @@
-"""Whether a server runs the policy that it is said to run: a request of every rule tells, before all other proofs.
+"""Checks that a server runs the given policy, with a request for every rule, before all other proofs.
 
-Where we start the server that is no question; somebody else's may run an older file, or another one.
+A server that this run has started certainly runs it; an existing one may run an older file, or another one.
 """
 
 from __future__ import annotations
@@ -24,9 +24,9 @@ if TYPE_CHECKING:
 
 
 def doubt_that_it_runs(prover: Prover, policy: Policy, served: Served) -> tuple[str | None, bool]:
-    """Why the server seems not to run ``policy``, None where it does; and whether that is sure, seen in the log.
+    """Why the server seems not to run ``policy``, None if it does; and whether an event in the log shows that.
 
-    Raises AuditproofError where nothing can be performed.
+    Raises AuditproofError if nothing can be performed.
     """
     cases = [
         Case(f"identification-{n}", sent.identity, sent.request)
@@ -45,7 +45,7 @@ def doubt_that_it_runs(prover: Prover, policy: Policy, served: Served) -> tuple[
 
 
 def _of_every_rule(policy: Policy, served: Served, can: Callable[[Identity], bool]) -> Iterator[Performable]:
-    """A request that each rule decides, and one that none does, by somebody as whom one can act here."""
+    """A request for each rule, and one that no rule matches, by identities that ``can`` allows."""
     space = Space.of(policy.rules, served)
     decided: set[int | None] = set()
     for outcome in sorted(space.outcomes(), key=lambda outcome: outcome.oddness):

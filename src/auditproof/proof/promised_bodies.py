@@ -1,9 +1,9 @@
-"""The bodies that a level promises: what an event must hold of request and answer, and what it must not. Pure.
+"""The bodies that a level promises: which request and response objects an event must have, and must not have. Pure.
 
 Sources: LogRequestObject, LogRequestPatch and LogResponseObject in staging/src/k8s.io/apiserver/pkg/audit/request.go,
-and their callers in pkg/endpoints/handlers. A body is recorded once it was decoded, so that of a refused request nobody
-can say from outside whether there was one; of an accepted one there was. What another server answers for, an aggregated
-API or a kubelet, passes by unread.
+and their callers in pkg/endpoints/handlers. A body is recorded once it is decoded. So an accepted request has one; for
+a refused request this cannot be known from outside. The API server does not read the bodies of requests that another
+server handles (an aggregated API, a kubelet).
 """
 
 from __future__ import annotations
@@ -28,9 +28,9 @@ _LEVELS = {"requestObject": Level.REQUEST, "responseObject": Level.REQUEST_RESPO
 
 
 def impossible_bodies(event: AuditEvent, exchange: Exchange, *, own_api: bool) -> Iterator[str]:
-    """What no API server writes about this request, whatever its policy: bodies too many or too few.
+    """Extra or missing bodies, as no API server writes them about this request, whatever its policy.
 
-    ``own_api``: the server itself answers for the resource, not an aggregated one.
+    ``own_api``: the API server itself serves the resource, not an aggregated one.
     """
     for field, needed in _LEVELS.items():
         if field not in event.raw:
@@ -49,9 +49,9 @@ def impossible_bodies(event: AuditEvent, exchange: Exchange, *, own_api: bool) -
 def broken_promises(
     event: AuditEvent, exchange: Exchange, decision: Decision, *, own_api: bool, unwanted: Collection[str] = ()
 ) -> Iterator[str]:
-    """What policy and flags of a server can do to the bodies of an event, and must not have done.
+    """Deviations in the bodies that another policy or other flags can cause: managedFields, and truncation.
 
-    ``unwanted`` are fields that the case says are absent, which then is what is to be shown.
+    ``unwanted`` are fields that the case expects to be absent; these may be truncated.
     """
     for field in _LEVELS:
         if field in event.raw and _keeps_managed_fields(event.raw[field], field, exchange, decision):
@@ -66,12 +66,12 @@ def broken_promises(
 
 
 def is_truncated(event: AuditEvent) -> bool:
-    """Whether the server says that it has taken the bodies out, because they were too large."""
+    """Whether the server has marked the event as truncated: it removed the bodies because they were too large."""
     return TRUNCATED in (event.raw.get("annotations") or {})
 
 
 def _lacking(event: AuditEvent, exchange: Exchange, *, own_api: bool) -> Iterator[str]:
-    """The bodies that the last event of a request that was accepted must have and has not."""
+    """The bodies that are missing in the last event of an accepted request."""
     if not own_api or not 200 <= exchange.status < 300 or event.stage is not Stage.RESPONSE_COMPLETE:
         return
     attributes = exchange.attributes
@@ -85,12 +85,12 @@ def _lacking(event: AuditEvent, exchange: Exchange, *, own_api: bool) -> Iterato
 
 
 def _can_send_object(exchange: Exchange) -> bool:
-    """Whether the server may have read an object out of the request's body."""
+    """Whether the server may have read an object from the request's body."""
     return exchange.attributes.resource_request and exchange.attributes.verb in WRITES
 
 
 def _keeps_managed_fields(body: Any, field: str, exchange: Exchange, decision: Decision) -> bool:
-    """Whether managedFields are there although they are omitted; a patch is recorded as it was sent."""
+    """Whether the body has managedFields although the policy omits them; a patch is recorded as it was sent."""
     if not decision.omit_managed_fields or (field == "requestObject" and exchange.attributes.verb == "patch"):
         return False
     items = body.get("items") if isinstance(body, dict) else None

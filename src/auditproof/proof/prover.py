@@ -1,7 +1,7 @@
-"""Plan, perform, fence, judge: the whole story of a batch of actions on one cluster.
+"""Proves a batch of cases on one cluster: prepare, send, fence, judge.
 
-All actions of a batch are sent first, one after the other; then one fence closes them all; then the log is read once
-and every action is judged. So a proof costs little more than its request.
+All actions of a batch are sent first, one after the other; then one fence closes them all; then every action is judged
+by the events read so far. So a proof costs little more than its request.
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ if TYPE_CHECKING:
     from auditproof.proof.fence.sentinel import Sentinel
     from auditproof.proof.server_view import ServerView
 
-MAX_WATCHES = 64  # sent beside each other, because each lasts a second or more
+MAX_WATCHES = 64  # sent in parallel, because each lasts a second or more
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,13 +61,12 @@ class Proof:
 
 
 class Prover:
-    """Proves cases on one cluster; not to be shared between threads.
+    """Proves cases on one cluster; must not be shared between threads.
 
-    ``policy`` is what the cases are judged by, ``running`` what the server was started with: the same, but for a
-    sabotage run. ``folder`` is private and takes the credentials. ``performed`` is called whenever a request was sent,
-    from any thread.
+    ``policy`` judges the cases, ``running`` is the server's policy; they differ only in a sabotage run. ``folder`` is a
+    private folder for the credentials. ``performed`` is called after each request, from any thread.
 
-    Raises ClusterError where the policy records something, but no request that can be sent to this cluster.
+    Raises ClusterError if the policy records something, but no request that can be sent to this cluster.
     """
 
     def __init__(
@@ -80,7 +79,7 @@ class Prover:
         patience_s: float = FENCE_TIMEOUT_S,
         performed: Callable[[], None] = lambda: None,
     ) -> None:
-        """``patience_s`` is how long the end of a batch may take to get into the audit log."""
+        """``patience_s`` is how long the end of a batch may take to reach the audit log, in seconds."""
         self._view, self._cluster = view, view.cluster
         self._policy, self._running = policy, running
         self._patience_s = patience_s
@@ -93,7 +92,7 @@ class Prover:
         self._owners: dict[str, str | None] = {}
         self._doubts: tuple[str, ...] = ()
         self._own_groups = load_served(self.kubernetes.removeprefix("v")).groups
-        self._foreign_groups: set[str] = set()  # for which another server answers
+        self._foreign_groups: set[str] = set()  # served by an aggregated API server
         self._fence = ServerFence(view, self._admin, running, self._sentinel(), self._connections)
 
     @property
@@ -109,16 +108,16 @@ class Prover:
     def prove(self, cases: Sequence[Case]) -> tuple[Proof, ...]:
         """Perform all ``cases`` in order, fence them, and judge each.
 
-        Raises AuditproofError where the set-up fails, so that nothing was performed. What goes wrong later makes
-        verdicts UNPROVEN.
+        Raises AuditproofError if the set-up fails: then nothing was performed. Later errors make verdicts UNPROVEN.
         """
         cases = self.begin(cases)
         return self.finish(cases, self.perform(cases))
 
     def begin(self, cases: Sequence[Case]) -> list[Case]:
-        """Make what ``cases`` need, and note the end of the log; returns the cases as this cluster performs them.
+        """Create the objects, rights and credentials that ``cases`` need, and open the fence.
 
-        Raises AuditproofError where that fails, or where the server was given another policy than it is said to run.
+        Returns the cases with the cluster's node in place of ``<node>``. Raises AuditproofError if that fails, or if
+        the server's policy file is not the expected one.
         """
         self._watch.begin()
         check_given(self._cluster, self._running)
@@ -132,10 +131,10 @@ class Prover:
         return located
 
     def perform(self, cases: Sequence[Case]) -> list[Sent]:
-        """Send everything once, in order; only watches, and clients that do not just wait, run beside the rest.
+        """Send every case once, in order; watches, and clients that do not just wait, run in parallel to the rest.
 
-        Watches have a connection of their own, and so has what asks for another protocol: the server may end that
-        connection whatever it answers, and nothing else must be on it then.
+        Watches and requests for another protocol have a separate connection each: the server may close it whatever its
+        response, and no other request must be on it then.
         """
         with ThreadPoolExecutor(max_workers=MAX_WATCHES) as pool:
             watches = {
@@ -153,7 +152,7 @@ class Prover:
             ]
 
     def perform_beside(self, cases: Sequence[Case], connections: int) -> list[Sent]:
-        """Send everything once, on so many connections beside each other; all cases have the same identity."""
+        """Send every case once, on several connections in parallel; all cases have the same identity."""
         parts = [[(case, self._connections.next_id()) for case in cases[n::connections]] for n in range(connections)]
         wires = [self._connections.new(cases[0].identity) for _ in parts]
         with ThreadPoolExecutor(max_workers=connections) as pool:
@@ -163,10 +162,10 @@ class Prover:
         return [sent[n % connections][n // connections] for n in range(len(cases))]
 
     def finish(self, cases: Sequence[Case], sent: Sequence[Sent], patience_s: float | None = None) -> tuple[Proof, ...]:
-        """Fence what was ``sent`` for ``cases``, in the same order, and judge each.
+        """Fence the exchanges ``sent`` for ``cases``, in the same order, and judge each.
 
-        ``patience_s`` is how long the fence may take into the log, the prover's own patience if None. Raises as
-        check_given does.
+        ``patience_s`` is how long the sentinel's event may take to reach the log, in seconds; the prover's own patience
+        if None. Raises as check_given does.
         """
         patience_s = self._patience_s if patience_s is None else patience_s
         fence = self._fence.close(sent, 0.0 if self._watch.doubts else patience_s)
@@ -175,13 +174,13 @@ class Prover:
         return tuple(self._judge(case, item, fence) for case, item in zip(cases, sent, strict=True))
 
     def doubt(self, text: str) -> None:
-        """Let nothing be proven from now on that is not seen to be wrong, because of ``text``."""
+        """Make every verdict UNPROVEN from now on because of ``text``, unless an event violates the expectation."""
         self._doubts = (text,)
 
     def unsupported(self, identity: Identity, given: Iterable[Mapping[str, Any]] = ()) -> str | None:
-        """What stands in the way of an action of ``identity`` with ``given`` on this cluster; None where nothing does.
+        """Why this cluster cannot perform actions of ``identity`` with the objects ``given``; None if it can.
 
-        Only a cluster that is not the run's own can have something: a namespace, say, that another team has made.
+        Only an existing cluster can have a reason: a namespace, for example, that another team created.
         """
         if not self._cluster.is_shared:
             return None
@@ -212,7 +211,7 @@ class Prover:
         return sentinel
 
     def credential(self, identity: Identity) -> Credential:
-        """The credential by which ``identity`` acts on this cluster."""
+        """The credential of ``identity`` on this cluster."""
         return self._credentials.of(identity)
 
     def mark(self) -> Mark:
@@ -220,9 +219,9 @@ class Prover:
         return self._view.log.mark()
 
     def recorded(self, since: Mark) -> tuple[AuditEvent, ...]:
-        """Every event that the log holds after ``since``, whoever caused it.
+        """Every event in the log after ``since``, whatever client caused it.
 
-        Raises LogUnreadable, also where a line is no event: nobody knows what it was.
+        Raises LogUnreadable, also if a line is not an event: it may have been any event.
         """
         found = self._view.log.read(since, lambda _: True)
         if found.problems:
@@ -236,7 +235,7 @@ class Prover:
         self._admin.close()
 
     def _located(self, case: Case) -> Case:
-        """The case with the cluster's node in the place of ``<node>``."""
+        """The case with the cluster's node in place of ``<node>``."""
         return replace(case, request=case.request.on(self._objects.node)) if case.request.names_node else case
 
     def _prepare(self, cases: Sequence[Case]) -> None:
@@ -248,7 +247,7 @@ class Prover:
             self._foreign_groups |= self._objects.aggregated(groups)
         self._rights.grant((case.identity, case.attributes) for case in cases)
         for identity in dict.fromkeys(case.identity for case in cases):
-            self._connections.of(identity)  # before the fence opens: its credential may cost requests
+            self._connections.of(identity)  # before the fence opens: a credential may need requests
 
     def _connection(self, case: Case) -> Connection:
         own = case.request.upgrade or case.request.client

@@ -1,9 +1,9 @@
-"""The third oracle: a server's own audit counters held against its whole log, after everything else.
+"""The third oracle: compares a server's audit counters with its whole log, at the end of a run.
 
-Nothing is judged by it; it shows whether the log that everything was judged by is the whole log. The law holds for one
-log of one process: lines = apiserver_audit_event_total - the sum of apiserver_audit_error_total
-(staging/src/k8s.io/apiserver/pkg/audit/metrics.go). The server's own requests are in both. A counter is read at a
-moment, a log over a while: what is recorded while the counters are read may be in them or not, so they are read again.
+It judges no action; it shows whether the log by which the actions were judged is complete. For one log of one process:
+lines = apiserver_audit_event_total - the sum of apiserver_audit_error_total
+(staging/src/k8s.io/apiserver/pkg/audit/metrics.go). Both include the server's own requests. Counters are read in an
+instant, a log is not: an event recorded meanwhile may be counted or not, so the reading is repeated.
 """
 
 from __future__ import annotations
@@ -33,16 +33,16 @@ if TYPE_CHECKING:
 
 SCRAPE = Request("GET", "/metrics")
 USER_AGENT = "auditproof/counting"
-QUIET_TIMEOUT_S = 10.0  # until no foreign event falls into a reading, and the log has caught up with the counters
-CLOCK_S = 1.0  # between the start of a process and what it says of it
+QUIET_TIMEOUT_S = 10.0  # until no other event falls into a reading, and the log has caught up with the counters
+CLOCK_S = 1.0  # difference between the start of a process and the start time that it reports
 
 
 @dataclass(frozen=True, slots=True)
 class Account:
-    """What one server counted and what its log holds.
+    """The counters of one server and the lines of its log.
 
-    ``holds`` is None where nothing could be concluded; ``reason`` says why, or what does not add up. ``events`` and
-    ``lost`` are counters, ``lines`` those of the log at the same moment, ``levels`` the evaluations by level.
+    ``holds`` is whether they agree, None if that is unknown; ``reason`` says why, or what does not add up. ``events``
+    and ``lost`` are counters, ``lines`` those of the log at the same moment, ``levels`` the evaluations by level.
     """
 
     events: int = 0
@@ -54,7 +54,7 @@ class Account:
 
 
 def count(cluster: Cluster) -> Account:
-    """Hold the counters of ``cluster`` against its log; never raises: what goes wrong is the reason of an Account."""
+    """Compare the counters of ``cluster`` with its log; never raises: an error is the ``reason`` of the Account."""
     wire = Connection(cluster.url, cluster.ca, cluster.admin)
     try:
         return _Reading(FileLog(cluster.log), wire).account()
@@ -66,7 +66,7 @@ def count(cluster: Cluster) -> Account:
 
 @dataclass(frozen=True, slots=True)
 class Scrape:
-    """One reading of the counters: when it was begun and ended, and the Audit-ID of its own events."""
+    """One reading of the counters: its start and end, and the Audit-ID of its own events."""
 
     counters: AuditMetrics
     audit_id: str
@@ -76,9 +76,9 @@ class Scrape:
 
 @dataclass(frozen=True, slots=True)
 class Balance:
-    """One reading held against the log: ``missing`` lines (negative: too many), ``unclear`` ones beside them.
+    """One reading compared with the log: the ``missing`` lines (negative: too many), and the ``unclear`` ones.
 
-    Unclear is what was recorded while the counters were read: it may be in them or not.
+    Events recorded while the counters were read are unclear: they may be counted or not.
     """
 
     lines: int
@@ -87,20 +87,20 @@ class Balance:
 
     @property
     def holds(self) -> bool:
-        """Whether the log holds exactly what was counted."""
+        """Whether the log holds exactly the counted events."""
         return not self.missing and not self.unclear
 
     @property
     def on_its_way(self) -> bool:
-        """Whether all that speaks against it is that an event is not in the log yet."""
+        """Whether events are missing only because they may not have reached the log yet."""
         return self.missing > 0 and not self.unclear
 
 
 def balance(lines: int, tail: Sequence[AuditEvent], scrape: Scrape) -> Balance:
-    """Hold one reading of the counters against the log. Pure.
+    """Compare one reading of the counters with the log. Pure.
 
-    ``lines`` is how many lines stood in the log before the reading began, ``tail`` what came after them. The reading's
-    own RequestReceived is in the counters, its ResponseComplete is not.
+    ``lines`` is the number of lines in the log before the reading began, ``tail`` the events after them. The counters
+    include the reading's own RequestReceived, but not its ResponseComplete.
     """
     own = [event for event in tail if event.audit_id == scrape.audit_id]
     times = [time_of(event, "stageTimestamp") for event in tail if event.audit_id != scrape.audit_id]
@@ -111,7 +111,7 @@ def balance(lines: int, tail: Sequence[AuditEvent], scrape: Scrape) -> Balance:
 
 
 class _Reading:
-    """One counting of one server."""
+    """Compares the counters and the log of one server."""
 
     def __init__(self, log: FileLog, wire: Connection) -> None:
         self._log = log
@@ -119,9 +119,9 @@ class _Reading:
         self._account = Account(reason="could not be counted")
 
     def account(self) -> Account:
-        """Read the whole log, then the counters, until nothing foreign falls in between.
+        """Read the whole log, then the counters, until no other client's event falls in between.
 
-        Raises AuditproofError where log or counters cannot be read.
+        Raises AuditproofError if log or counters cannot be read.
         """
         first = iter([True])
         base = self._log.read(self._log.beginning(), lambda _: next(first, False))
@@ -129,13 +129,13 @@ class _Reading:
         begun = time_of(base.events[0], "stageTimestamp") if base.events else None
         if begun is not None and begun.timestamp() < self._scrape.counters.process_start - CLOCK_S:
             return Account(reason="the log begins before the process that counts: the API server was restarted")
-        with suppress(TimedOut):  # then the last account says what is wrong
+        with suppress(TimedOut):  # then the last account has the reason
             what = "a quiet moment of the API server"
             wait_until(lambda: self._look(base) or None, what=what, timeout_s=QUIET_TIMEOUT_S)
         return self._account
 
     def _look(self, base: LogSlice) -> bool:
-        """Hold the last reading against the log as it is now; one that cannot come out even any more is made anew."""
+        """Compare the last reading with the present log; read the counters again if the two can no longer agree."""
         tail = self._log.read(base.end, lambda _: True).events
         found = balance(base.lines, tail, self._scrape)
         self._account = _account(found, self._scrape.counters)

@@ -1,4 +1,4 @@
-"""What a session needs to know about a run; read by the plugin from pytest's options, or given by a program."""
+"""The options of a run; the plugin reads them from pytest's options, a program passes them directly."""
 
 from __future__ import annotations
 
@@ -19,11 +19,11 @@ if TYPE_CHECKING:
 class RunOptions:
     """The options of a run; all paths are absolute.
 
-    ``policy`` is what ``policy_file`` holds, ``base`` the policy that it is to replace. ``folders`` are those to which
-    paths are shown relative, the first that fits. ``kubernetes`` is a version, with or without a patch release.
+    ``policy`` is the content of ``policy_file``, ``base`` the policy that it replaces. Paths are shown relative to the
+    first of the ``folders`` that contains them. ``kubernetes`` is a version, with or without a patch release.
     ``assets`` is a folder with etcd and kube-apiserver, ``image`` the node image of a kind cluster. ``coverage`` is how
-    much of the policy is to be witnessed, None for nothing. ``sabotage``: each server runs its policy broken on
-    purpose. ``recorded`` are logs whose events are judged, where nothing is performed.
+    much of the policy gets witnesses, None for none. ``sabotage``: each server runs a deliberately broken policy.
+    ``recorded`` are logs to judge offline, without sending requests.
 
     >>> from pathlib import Path
     >>> from auditproof import RunOptions
@@ -53,7 +53,7 @@ class RunOptions:
         """The options of a run that proves what ``policy_file`` records.
 
         ``cluster`` is the name or the file of a cluster profile, ``kubernetes`` a version, empty for the profile's.
-        Raises SourceError where a file cannot be used, PolicyRefused where the API server would refuse the policy.
+        Raises SourceError if a file cannot be used, PolicyRefused if the API server would refuse the policy.
         """
         profile = load_profile(cluster)
         version, file = kubernetes or profile.kubernetes, policy_file.absolute()

@@ -1,4 +1,4 @@
-"""What is read of a server besides its responses: whether it runs, its own log, its counters and its audit log."""
+"""What is known of a server besides its responses: whether it runs, its own log, its counters and its audit log."""
 
 from __future__ import annotations
 
@@ -33,22 +33,22 @@ class ServerView:
 
     @cached_property
     def log(self) -> AuditLog:
-        """Where the audit events are read; of several API servers, all of their logs as one."""
+        """The audit log to read; the logs of several API servers are read as one."""
         if self.other_log is not None:
             return self.other_log
         logs = open_logs(self.cluster)
         return logs[0] if len(logs) == 1 else MergedLog(logs)
 
     def failure(self) -> str | None:
-        """Which of the cluster's servers has ended, with its last words; None while all of them run."""
+        """Which of the cluster's servers has exited, with its last log lines; None while all of them run."""
         return self.provider.failure(self.cluster)
 
     def request_log(self) -> str:
-        """The server's own log, where it has a line about each request that is over; empty where it has none."""
+        """The server's own log, if it has a line for each finished request; otherwise an empty text."""
         return self.provider.request_log(self.cluster)
 
     def metrics(self) -> AuditMetrics | None:
-        """The audit counters now, read over a connection of its own; None where the server does not show them."""
+        """The audit counters now, read over a separate connection; None if the server does not provide them."""
         with suppress(AuditproofError):
             return parse_metrics(self.cluster.probe().request("GET", METRICS).body)
         return None

@@ -1,4 +1,4 @@
-"""Whether the servers still run, asked when an answer makes one doubt it: nobody waits for a server that has ended."""
+"""Checks whether the servers still run when a response is missing or slow, so none waits for a dead server."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ if TYPE_CHECKING:
     from auditproof.kube.action import Request
     from auditproof.proof.server_view import ServerView
 
-SLOW_S = 2.0  # whoever gets no answer, or waits longer for it, asks whether the servers run
+SLOW_S = 2.0  # after an error, or a response slower than this, check whether the servers run
 
 
 class ServerWatch:
-    """Remembers that a server has ended; ``performed`` is called whenever a request was sent, from the sending thread.
+    """Remembers that a server has exited; ``performed`` is called after each request, in the sending thread.
 
-    There is one error for all that cannot be done any more, so that a thousand actions cost what one does.
+    All requests after that fail with the same error, so a thousand of them cost no more than one.
     """
 
     def __init__(self, view: ServerView, performed: Callable[[], None] = lambda: None) -> None:
@@ -31,23 +31,23 @@ class ServerWatch:
 
     @property
     def doubts(self) -> tuple[str, ...]:
-        """Why nothing can be proven any more: a server was seen to have ended; mostly nothing."""
+        """Why nothing can be proven any more: a server has exited. Usually empty."""
         return (str(self._known),) if self._known is not None else ()
 
     def begin(self) -> None:
-        """Raises ServerDied where a server had ended before, and still does not run."""
+        """Raises ServerDied if a server has exited before, and still does not run."""
         if self._known is not None and self._view.failure():
             raise self._known.with_traceback(None)
         self._known = None
 
     def look(self) -> None:
-        """Raises ServerDied where a server has ended."""
+        """Raises ServerDied if a server has exited."""
         self._note()
         if self._known is not None:
             raise self._known
 
     def send(self, wire: Connection, request: Request, *, audit_id: str, user_agent: str) -> Response:
-        """Send a request, but not where a server has ended: then the answer is an error that says so."""
+        """Send a request, unless a server has exited; then the response is an error that says so."""
         if self._known is not None:
             now = datetime.now(UTC)
             return Response(0, (), b"", NOT_SENT, now, now, f"it was not sent, because {self._known}")

@@ -1,11 +1,11 @@
-"""A run: which cluster runs which policy, and the proof of every case. Nothing here knows who asks for it.
+"""A run: which cluster runs which policy, and the proof of every case. Independent of pytest.
 
 ::
 
     with Session(RunOptions.of(Path("policy.yaml"))) as session:
         proofs = session.prove(load_case_file(Path("secrets.audit.yaml")).cases)
 
-One process owns the run directory and ends the servers; others may join it (``joined``), and only use them.
+One process owns the run directory and stops the servers; others may join it (``joined``) and only use them.
 """
 
 from __future__ import annotations
@@ -51,13 +51,13 @@ if TYPE_CHECKING:
 
 
 class Session:
-    """Starts servers where they are needed first, proves cases on them, and ends everything that it has started.
+    """Starts servers when they are first needed, proves cases on them, and stops everything that it has started.
 
-    ``report`` is called with lines that tell a user what happens, such as that a server is started. ``policy_files``
-    has read the policies of ``options`` (each file is read once in a run). ``joined`` is the run directory of the
-    process that owns the run, for a process that only takes part in it.
+    ``report`` is called with progress lines for the user, such as that a server is being started. ``policy_files`` has
+    read the policies of ``options`` (each file is read once in a run). ``joined`` is the run directory of the process
+    that owns the run, for a process that only joins it.
 
-    Nothing is started before the first case is proven, and everything has ended when the ``with`` block is left.
+    No server starts before the first case is proven; all of them are stopped at the end of the ``with`` block.
 
     >>> from pathlib import Path
     >>> from auditproof import RunOptions, Session, load_case_file
@@ -88,8 +88,8 @@ class Session:
         self._failed: dict[Placement, AuditproofError] = {}
         self._unusable: str | None = None
         self._launched: float | None = None
-        self.start_seconds = 0.0  # from the launch of the servers, and in later waits for one
-        self.not_running: str | None = None  # why the server seems not to run the policy that it is said to run
+        self.start_seconds = 0.0  # seconds from the launch of the servers, plus later waits for one
+        self.not_running: str | None = None  # why the server seems not to run the given policy
         self.plan = RunPlan(options)
         self.support = Support(
             options.kubernetes, lambda: self.provider.capabilities, self._is_given, self._unsupported
@@ -107,7 +107,7 @@ class Session:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        """Close the connections and end the servers, whatever has happened."""
+        """Close the connections and stop the servers, whatever has happened."""
         try:
             self.close()
         finally:
@@ -117,25 +117,25 @@ class Session:
     def prove(self, cases: Iterable[Case], placement: Placement = GIVEN) -> tuple[Proof, ...]:
         """Perform the cases in order, on one server, and judge each.
 
-        Raises AuditproofError where no server can be had or the set-up fails, so that nothing was performed. What goes
-        wrong later makes verdicts UNPROVEN.
+        Raises AuditproofError if no server can be started or the set-up fails: then nothing was performed. Later errors
+        make verdicts UNPROVEN.
         """
         wanted = list(cases)
         try:
             return self.prover(placement).prove(wanted) if wanted else ()
-        except OSError as error:  # a full disk, say
+        except OSError as error:  # for example, a full disk
             raise cannot("the actions cannot be prepared", error, self.run_directory.path) from None
 
     @cached_property
     def run_directory(self) -> RunDirectory:
-        """The folder of this run, made or joined when it is first needed. Raises ClusterError."""
+        """The folder of this run, created or joined when it is first needed. Raises ClusterError."""
         if self._joined is None:
             return self._policy_files.share(RunDirectory.create(keep=self.options.keep_cluster))
         return self._policy_files.share(RunDirectory.open(self._joined))
 
     @property
     def begun(self) -> RunDirectory | None:
-        """The folder of this run; None while it was not needed."""
+        """The folder of this run; None until it is needed."""
         return self.run_directory if "run_directory" in vars(self) else None
 
     @cached_property
@@ -158,11 +158,11 @@ class Session:
         return Tally(self.run_directory.path / "performed")
 
     def performed(self) -> int:
-        """How many requests all processes of the run have sent by now."""
+        """How many requests all processes of the run have sent so far."""
         return self._tally.count() if self.begun else 0
 
     def served(self) -> Served:
-        """What the server with the given policy serves, asked of itself while it runs, else of the record."""
+        """The resources of the server with the given policy: discovered while it runs, else the recorded ones."""
         given = self._given
         if given in self._provers:
             with suppress(AuditproofError):
@@ -170,21 +170,21 @@ class Session:
         return load_served(self.options.kubernetes)
 
     def server_version(self) -> str:
-        """The Kubernetes version that the servers report; empty where none was started."""
+        """The Kubernetes version that the servers report; empty if none was started."""
         return next((prover.kubernetes for prover in self._provers.values()), "")
 
     def find_servers(self) -> None:
         """Find (or download, or build) the servers' binaries, with progress.
 
-        Raises ClusterError where they cannot be had.
+        Raises ClusterError if they are not available.
         """
         self.provider.prepare()
 
     def start_servers(self, placements: Iterable[Placement]) -> None:
         """Start every server that the placements need, in parallel; does not wait until they are ready.
 
-        A cluster that exists already runs, and what needs another policy is not supported there.
-        Raises ClusterError where the binaries cannot be had.
+        An existing cluster starts nothing; cases that need another policy are not supported there.
+        Raises ClusterError if the binaries are not available.
         """
         placed = map(self.place, placements)
         servers = list(dict.fromkeys((self._file(each.running), each.settings) for each in placed))
@@ -199,9 +199,10 @@ class Session:
         self.provider.start_all(servers)
 
     def policy(self, path: Path | None = None, since: str = "") -> Policy:
-        """A policy of this run, the given one if None, as the run's Kubernetes reads it, or a newer one, ``since``.
+        """A policy of this run, the given one if ``path`` is None.
 
-        Raises PolicyRefused where the API server would refuse it.
+        It is read as the run's Kubernetes version reads it, or as version ``since``, if that is newer. Raises
+        PolicyRefused if the API server would refuse it.
         """
         file = self._file(path)
         if file not in self._policies:
@@ -211,13 +212,13 @@ class Session:
         return self._policies[file]
 
     def bytes_of(self, path: Path | None) -> bytes:
-        """A policy file as the run read it first. Raises OSError."""
+        """The content of a policy file when the run first read it. Raises OSError."""
         return self._policy_files.read(self._file(path))
 
     def place(self, placement: Placement) -> Placement:
         """The placement in this run: with the files of both policies, and its twin's server in a sabotage run.
 
-        Two placements are on the same server, judged alike, exactly where this returns the same for both.
+        Two placements share a server and a judging policy exactly if this returns the same for both.
         """
         judging = self._file(placement.policy)
         if not self.options.sabotage:
@@ -239,7 +240,7 @@ class Session:
         return placed.running == self.options.policy_file and placed.settings == NO_SETTINGS
 
     def _broken(self, path: Path) -> Path:
-        """A file with a twin of a policy that names none."""
+        """A file with a derived twin of a policy that names none."""
         if path not in self._twins:
             self._twins[path] = self.run_directory.private_folder() / path.name
             self._twins[path].write_text(twin_of(self.policy(path)))
@@ -248,7 +249,7 @@ class Session:
     def prover(self, placement: Placement = GIVEN) -> Prover:
         """The prover of a placement; its cluster is started now, or joined.
 
-        Raises AuditproofError where that fails; it is tried once.
+        Raises AuditproofError if that fails; it is tried only once.
         """
         placed = self.place(placement)
         if placed in self._failed:
@@ -278,7 +279,7 @@ class Session:
         return prover
 
     def _check_policy(self, prover: Prover, policy: Policy) -> None:
-        """The first thing to be shown about a server that this run has not started: that it runs this policy."""
+        """Check first that an existing server runs this policy; otherwise no verdict about it would mean anything."""
         self.not_running, sure = doubt_that_it_runs(prover, policy, load_served(self.options.kubernetes))
         if self.not_running is not None:
             self._report(f"auditproof: {self.not_running}")
@@ -289,13 +290,13 @@ class Session:
         return self.prover(placement).unsupported(case.identity, case.given)
 
     def close(self) -> None:
-        """Close every connection of this process; the servers go on."""
+        """Close every connection of this process; the servers keep running."""
         for prover in self._provers.values():
             prover.close()
 
     def end(self) -> str:
-        """End the servers and remove the run directory; returns what the user should know about what is left.
+        """Stop the servers and remove the run directory; returns a message for the user about anything left behind.
 
-        A process that has joined the run ends nothing.
+        A process that has joined the run stops nothing.
         """
         return self.begun.close() if self.begun else ""

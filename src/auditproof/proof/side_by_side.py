@@ -1,4 +1,4 @@
-"""A diff shown on two real API servers side by side: each witness is performed on both, and judged on both."""
+"""Demonstrates a diff on two real API servers: each witness is performed and judged on both."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class SideBySide:
-    """What the two servers have shown of a difference; without verdicts where its witness cannot be performed."""
+    """The verdicts of both servers about a difference; none, and a ``reason``, if its witness cannot be performed."""
 
     old: Verdict | None = None
     new: Verdict | None = None
@@ -29,7 +29,7 @@ class SideBySide:
 
     @property
     def outcome(self) -> Outcome | None:
-        """PROVEN where both are; else the worse one. None: not performed."""
+        """PROVEN if both are; otherwise the worse one. None if it was not performed."""
         verdicts = [verdict.outcome for verdict in (self.old, self.new) if verdict]
         return next((some for some in (Outcome.VIOLATED, Outcome.UNPROVEN, Outcome.PROVEN) if some in verdicts), None)
 
@@ -52,8 +52,8 @@ def show(
 ) -> tuple[SideBySide, ...]:
     """Perform the witness of every difference on two servers, with the base and with the policy of ``options``.
 
-    The results are in the order of the differences. Raises AuditproofError where the servers cannot be had. They are
-    ended in any case.
+    The results are in the order of the differences. The servers are stopped in any case. Raises AuditproofError if the
+    servers cannot be started.
     """
     old, new = Placement(options.base_file), Placement(options.policy_file)
     with Session(options, report=report, policy_files=policy_files) as session:

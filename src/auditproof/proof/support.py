@@ -1,4 +1,4 @@
-"""What a case needs that the cluster of the run does not give: then it is not supported, never faked."""
+"""What a case needs and the run's cluster lacks: such a case is reported as not supported, never faked."""
 
 from __future__ import annotations
 
@@ -19,9 +19,9 @@ if TYPE_CHECKING:
 class Support:
     """Returns what cases need and the run's cluster lacks.
 
-    ``kubernetes`` is the version of the run, ``capabilities`` what its clusters can do. ``is_given`` says whether a
-    placement is the given policy on a server without flags of its own. ``unsupported`` says what else stands in the way
-    of a case at a placement, None where nothing does; it may raise AuditproofError, where no server can be had.
+    ``kubernetes`` is the version of the run, ``capabilities`` returns what its clusters can do. ``is_given`` returns
+    whether a placement is the given policy on a server with default flags. ``unsupported`` returns what else prevents a
+    case at a placement, None if nothing does; it may raise AuditproofError, if no server can be started.
     """
 
     def __init__(
@@ -53,9 +53,9 @@ class Support:
     def lacking(
         self, case: Case, placement: Placement, *, needs: frozenset[Capability], states_more: bool = False
     ) -> tuple[str, ...]:
-        """What a case needs, besides ``needs``, that the cluster does not give.
+        """What the cluster lacks of ``needs`` and of the other needs of a case.
 
-        ``states_more``: more is expected than what the policy decides.
+        ``states_more``: the case expects more than the policy's decision.
         """
         if needs_cluster_rights(
             case.identity, case.request, case.attributes, case.expectation, case.given, states_more
@@ -71,5 +71,5 @@ class Support:
         return (f"a cluster of its own: there is {reason}",) if reason else ()
 
     def needed_of_server(self, placement: Placement) -> frozenset[Capability]:
-        """What a case needs that is proven on a server with this policy and these flags."""
+        """The capabilities that a server with this policy and these flags needs."""
         return frozenset() if self._is_given(placement) else frozenset({Capability.SETS_POLICY})

@@ -1,4 +1,4 @@
-"""How many requests a run has sent by now."""
+"""How many requests a run has sent so far."""
 
 from __future__ import annotations
 
@@ -11,17 +11,17 @@ if TYPE_CHECKING:
 
 
 class Tally:
-    """How many actions all processes of a run have sent: a file that each of them makes longer by a byte an action."""
+    """Counts the actions that all processes of a run have sent: a file to which each appends one byte per action."""
 
     def __init__(self, path: Path) -> None:
         self._path = path
         self._file = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o600)
 
     def add(self) -> None:
-        """Count one more; from any thread. A full disk is ignored: only the progress would show less."""
+        """Count one more action; from any thread. A full disk is ignored: only the progress display suffers."""
         with suppress(OSError):
             os.write(self._file, b".")
 
     def count(self) -> int:
-        """How many there are by now."""
+        """The number of actions so far."""
         return os.fstat(self._file).st_size

@@ -1,10 +1,9 @@
 """judge(expectation, evidence): PROVEN, VIOLATED or UNPROVEN, with reasons. Pure.
 
-Three things are told apart. An exchange or a log that is not *sound* shows nothing at all: no Audit-ID came back, the
-log is not what the server has counted, or an event is such as no API server writes about this request, whatever its
-policy. What was seen in a sound log can violate an expectation at any time. What
-was *not* seen counts only where nothing casts doubt on the log's being complete: with a doubt, absence is neither a
-proof nor a violation, but UNPROVEN.
+There are three cases. An exchange or a log that is not *sound* shows nothing: no Audit-ID came back, the log differs
+from the server's counters, or no API server writes such an event about this request, whatever its policy. An event in a
+sound log can violate an expectation at any time. A *missing* event counts only if nothing casts doubt on the
+completeness of the log: with a doubt, absence is neither a proof nor a violation, but UNPROVEN.
 """
 
 from __future__ import annotations
@@ -30,11 +29,11 @@ if TYPE_CHECKING:
     from auditproof.client.exchange import Exchange
     from auditproof.proof.clock import Clock
 
-# Answers that can come from the filters above the one that consults the policy, or (504) before the request has ended:
-# the absence of an event says nothing then (k8s.io/apiserver pkg/server/config.go, DefaultBuildHandlerChain).
+# Responses that can come from a filter that runs before the policy is consulted, or (504) before the request has ended:
+# then the absence of an event shows nothing (k8s.io/apiserver pkg/server/config.go, DefaultBuildHandlerChain).
 UNSETTLED = {429, 503, 504}
-# Set by the filter of priority and fairness, which stands below the one that consults the policy, on every request that
-# is not long-running and on watches (pkg/server/filters/priority-and-fairness.go).
+# Set by the priority and fairness filter, which runs after the policy was consulted, on every request that is not
+# long-running and on watches (pkg/server/filters/priority-and-fairness.go).
 FLOW_SCHEMA = "X-Kubernetes-Pf-Flowschema-Uid"
 NOT_STORED = b"failed to store audit event"
 
@@ -42,8 +41,8 @@ NOT_STORED = b"failed to store audit event"
 class Outcome(StrEnum):
     """What was shown about an action, worst first.
 
-    PROVEN: the log shows what is expected, and nothing else. VIOLATED: it shows something else. UNPROVEN: nothing could
-    be shown; an error, never a pass. NOT_SUPPORTED: it was skipped, or cannot be performed here (``judge`` never
+    PROVEN: the log shows exactly what is expected. VIOLATED: it shows something else. UNPROVEN: nothing could be shown;
+    an error, never a pass. NOT_SUPPORTED: it was skipped, or cannot be performed on this cluster (``judge`` never
     returns it).
 
     >>> from auditproof import Outcome
@@ -58,12 +57,12 @@ class Outcome(StrEnum):
 
     @property
     def rank(self) -> int:
-        """0 for the worst; to sort by, and to find the worst of several."""
+        """The position in the order from worst (0) to best; use it to sort, or to find the worst of several."""
         return list(Outcome).index(self)
 
     @property
     def is_trouble(self) -> bool:
-        """Whether it keeps a run from passing."""
+        """Whether this outcome keeps a run from passing."""
         return self in (Outcome.VIOLATED, Outcome.UNPROVEN)
 
 
@@ -76,12 +75,12 @@ class Evidence:
     >>> [field.name for field in fields(Evidence)][:3]
     ['exchange', 'events', 'decision']
 
-    ``decision`` is the policy's, ``doubts`` say why the absence of an event would prove nothing (fence not seen, lines
-    that are no events, lost events, a dead server); ``fence`` says in words what closed the scan.
-    ``unsound`` say why not even what is there can be relied on (the log holds more or fewer events than were counted),
-    ``unclear`` why nobody can say whether anything was lost; both are mostly empty. ``over``: events or the server's
-    own log name the Audit-ID. ``clock`` is how far the server's is ahead of ours, ``own_api`` says that no other server
-    answers for the resource.
+    ``decision`` is the policy's decision. ``doubts`` are reasons why the absence of an event would prove nothing (fence
+    not seen, lines that are not events, lost events, a dead server). ``fence`` describes the fence that closed the
+    batch. ``unsound`` are reasons why even the events in the log are unreliable (the log holds more or fewer events
+    than were counted). ``unclear`` is why it is unknown whether events were lost. Both are usually empty. ``over``:
+    events or the server's own log contain the Audit-ID. ``clock`` is the offset of the server's clock. ``own_api``: the
+    API server itself serves the resource, not an aggregated one.
     """
 
     exchange: Exchange
@@ -97,7 +96,7 @@ class Evidence:
 
     @property
     def level(self) -> Level:
-        """The highest level at which the action was recorded; NONE where it was not."""
+        """The highest level at which the action was recorded; NONE if it was not recorded."""
         return max((event.level for event in self.events), default=Level.NONE)
 
     @property
@@ -110,8 +109,8 @@ class Evidence:
 class Verdict:
     """What was shown about one action.
 
-    ``reasons`` are empty for PROVEN; else the first one is the most important. ``level`` and ``stages`` are those that
-    were expected, ``evidence`` is all that is known about the action.
+    ``reasons`` are empty for PROVEN; otherwise the first one is the most important. ``level`` and ``stages`` are the
+    expected ones, ``evidence`` is all that is known about the action.
 
     >>> from auditproof import Outcome, Verdict
     >>> [field for field in Verdict.__slots__]
@@ -126,7 +125,11 @@ class Verdict:
 
 
 def judge(expectation: Expectation, evidence: Evidence) -> Verdict:
-    """Hold the evidence of one action against what is expected of it, and against the policy's own Decision."""
+    """Compare the evidence of one action with the expectation, and with the policy's own Decision.
+
+    The order of the checks matters: an unsound log outweighs everything, and an event that contradicts the expectation
+    needs no fence, unlike a missing one.
+    """
     level = evidence.decision.level if expectation.level is None else expectation.level
     stages = expected_stages(expectation, evidence, level)
     unsound = (*_unsound_exchange(evidence), *evidence.unsound, *_unsound_events(evidence))
@@ -137,7 +140,7 @@ def judge(expectation: Expectation, evidence: Evidence) -> Verdict:
     doubts = (*answer, *evidence.doubts, *([evidence.unclear] if evidence.unclear and absent else []))
     if unsound:
         return Verdict(Outcome.UNPROVEN, _once(*unsound, *doubts, *seen, *missing), level, stages, evidence)
-    if seen or (missing and not doubts):  # an answer that was not meant may be why
+    if seen or (missing and not doubts):  # an unexpected response may be the cause, so it is among the reasons
         return Verdict(Outcome.VIOLATED, seen + missing + answer, level, stages, evidence)
     if doubts:
         return Verdict(Outcome.UNPROVEN, doubts + missing, level, stages, evidence)
@@ -149,7 +152,7 @@ def _once(*reasons: str) -> tuple[str, ...]:
 
 
 def expected_stages(expectation: Expectation, evidence: Evidence, level: Level) -> frozenset[Stage]:
-    """The stages at which an event must stand: stated by the case, else all that are emitted and not omitted."""
+    """The stages at which an event is expected: those of the case, otherwise all that are emitted and not omitted."""
     if level is Level.NONE:
         return frozenset()
     return _kept_stages(evidence) if expectation.stages is None else expectation.stages
@@ -164,7 +167,7 @@ def is_refused(exchange: Exchange) -> bool:
 
 
 def decided_stages(evidence: Evidence) -> frozenset[Stage]:
-    """The stages at which the policy itself, whatever the case says, has the action recorded."""
+    """The stages at which the policy itself records the action, whatever the case says."""
     return frozenset() if evidence.decision.level is Level.NONE else _kept_stages(evidence)
 
 
@@ -174,7 +177,7 @@ def _kept_stages(evidence: Evidence) -> frozenset[Stage]:
 
 
 def _seen_wrong(expectation: Expectation, evidence: Evidence, level: Level, stages: frozenset[Stage]) -> Iterator[str]:
-    """Everything that an event in the log shows to be wrong: no fence is needed for what is there."""
+    """Every contradiction between the expectation and the events that are in the log; needs no fence."""
     yield from _out_of_bounds(expectation, evidence) if evidence.events else ()
     if evidence.events and not stages:
         yield f"recorded at {evidence.level}, expected {_excluded(level)}"
@@ -186,12 +189,12 @@ def _seen_wrong(expectation: Expectation, evidence: Evidence, level: Level, stag
         yield from broken_promises(
             event, evidence.exchange, evidence.decision, own_api=evidence.own_api, unwanted=expectation.absent
         )
-    if evidence.events and stages <= evidence.stages:  # else the last event may be the one that is not there
+    if evidence.events and stages <= evidence.stages:  # otherwise the last event may be the missing one
         yield from unlike(expectation, evidence.events[-1])
 
 
 def _out_of_bounds(expectation: Expectation, evidence: Evidence) -> Iterator[str]:
-    """What a requirement does not allow."""
+    """The limits of a requirement that are not met."""
     found = f"recorded at {evidence.level}" if evidence.events else "not recorded"
     if expectation.least is not None and evidence.level < expectation.least:
         yield f"{found}, required is at least {expectation.least}"
@@ -204,7 +207,7 @@ def _excluded(level: Level) -> str:
 
 
 def _against_decision(evidence: Evidence, stages: frozenset[Stage]) -> Iterator[str]:
-    """What the case allows and the policy does not; what neither does is told already."""
+    """What the case allows and the policy does not; other differences are reported already."""
     decided = evidence.decision.level
     beyond = (evidence.stages & stages) - decided_stages(evidence)
     if evidence.events and evidence.level is not decided:
@@ -230,7 +233,7 @@ def _wrong_stages(evidence: Evidence, stages: frozenset[Stage]) -> Iterator[str]
 
 
 def _missing(expectation: Expectation, evidence: Evidence, level: Level, stages: frozenset[Stage]) -> Iterator[str]:
-    """Everything that should stand in the log and does not: worth something only behind a fence."""
+    """Every event that is missing in the log; it counts only if a fence shows that the log is complete."""
     absent, unstated = stages - evidence.stages, decided_stages(evidence) - evidence.stages - stages
     if not evidence.events:
         yield from _out_of_bounds(expectation, evidence)
@@ -249,17 +252,17 @@ def _missing(expectation: Expectation, evidence: Evidence, level: Level, stages:
 
 
 def _stated(expectation: Expectation) -> Iterator[str]:
-    """What the case says that an event must have, by its keys; what it must not have holds where there is none."""
+    """The keys of the case that need an event. ``absent`` is not one of them: it holds without any event."""
     for key in ("present", "event", "stages"):
         if getattr(expectation, key):
             yield key
 
 
 def _unsound_exchange(evidence: Evidence) -> Iterator[str]:
-    """Why the answer shows nothing: it did not come, or not from the API server that took the request.
+    """Why the response shows nothing: there is none, or it is not from the API server that handled the request.
 
-    A client that hung up saw no answer, and one that asked for another protocol sees the kubelet's, which has no
-    Audit-ID: there events, or a line of the server's own log, must name it (``over``).
+    A client that hung up saw no response, and one that asked for another protocol sees the kubelet's, which has no
+    Audit-ID: then events, or a line of the server's own log, must contain it (``over``).
     """
     exchange = evidence.exchange
     echo = exchange.header("Audit-Id")
@@ -277,7 +280,7 @@ def _unsound_exchange(evidence: Evidence) -> Iterator[str]:
 
 
 def _unsound_events(evidence: Evidence) -> Iterator[str]:
-    """Why the events that stand under this Audit-ID may not be those that the server has written."""
+    """Why the events with this Audit-ID may not be the ones that the server wrote."""
     for (stage, _), count in Counter(_key(event) for event in evidence.events).items():
         if count > 1:
             yield f"the log holds the same event {count} times (stage {stage}): a server writes each once"
@@ -300,7 +303,7 @@ def _key(event: AuditEvent) -> tuple[Stage, str]:
 
 
 def _doubts(expectation: Expectation, evidence: Evidence) -> Iterator[str]:
-    """What in the answer keeps the absence of an event from proving anything."""
+    """Why, judging by the response, the absence of an event proves nothing."""
     exchange = evidence.exchange
     if not exchange.status:
         return
@@ -313,7 +316,7 @@ def _doubts(expectation: Expectation, evidence: Evidence) -> Iterator[str]:
 
 
 def _may_come_before_the_policy(exchange: Exchange) -> bool:
-    """Whether a filter above the audit may have answered: a path that is none (500), a CORS preflight (204).
+    """Whether a filter that runs before the audit may have responded: an invalid path (500), a CORS preflight (204).
 
     staging/src/k8s.io/apiserver/pkg/server/filters/cors.go ends an OPTIONS request with 204 and no other status.
     """

@@ -1,4 +1,4 @@
-"""What the whole log of each server comes to when a run ends: its counters, and what is recorded at rest."""
+"""Evaluates the whole log of each server at the end of a run: its counters, and the background traffic."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 
 def accounts(run: RunDirectory, options: RunOptions) -> list[tuple[Path, Account]]:
-    """The counters of every API server of the run held against its log, with the policy that it runs."""
+    """Compare the counters of every API server of the run with its log; each with the policy that the server runs."""
     servers = started_servers(run.path)
     of_profile = Settings.of(options.profile.audit_log)
     with ThreadPoolExecutor(max_workers=cpu_count()) as pool:
@@ -39,9 +39,9 @@ def _account(cluster: Cluster, settings: Settings, of_profile: Settings) -> Acco
 
 
 def noise(run: RunDirectory, options: RunOptions) -> Noise | None:
-    """What the server with the given policy recorded beside the run's own requests; None where that is not known.
+    """The background traffic that the server with the given policy recorded; None if it is unknown.
 
-    A cluster that is somebody else's has a log that is not ours to read as a whole.
+    It is not measured on an existing cluster, whose log belongs to another team and is not read as a whole.
     """
     if options.sabotage:
         return None

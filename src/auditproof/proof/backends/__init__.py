@@ -1,4 +1,4 @@
-"""What the audit backends carry from the API server to the reader: recorded, lost, or unproven. Pure."""
+"""Which events reach the reader through the audit backends: recorded, lost, or unproven. Pure."""
 
 from auditproof.proof.backends.account import Account, account_of
 from auditproof.proof.backends.legacy_format import LegacyLine, legacy_line_of, parse_legacy

@@ -1,12 +1,12 @@
 """The account of a batch of actions: what became of the events of each one. Pure.
 
-Every action is in one of three: *recorded* (all its events are there), *lost* (one is missing, and will surely never
-come), *unproven* (one is missing, and nobody can say). They add up to what was performed.
+Every action is one of three: *recorded* (all its events are in the log), *lost* (an event is missing and will certainly
+never arrive), *unproven* (an event is missing and may still arrive). They add up to the performed actions.
 
-What makes a loss certain is the conservation law of the server's own counters: every event that it has emitted
-(apiserver_audit_event_total) is a line, or was written off and counted (apiserver_audit_error_total); source:
-staging/src/k8s.io/apiserver/pkg/audit/metrics.go. Where both sides agree, nothing is on its way, and what is missing is
-among what was written off. A server that has ended can send nothing any more either.
+The server's counters make a loss certain: every event that it has emitted (apiserver_audit_event_total) is a line, or
+was counted as an error (apiserver_audit_error_total); source: staging/src/k8s.io/apiserver/pkg/audit/metrics.go. If
+both sides agree, no event is on its way, and the missing ones are among the errors. A server that has exited can send
+nothing any more either.
 """
 
 from __future__ import annotations
@@ -30,9 +30,9 @@ class Account:
     """What became of ``performed`` actions: ``recorded`` + ``lost`` + ``unproven``, always.
 
     ``refused`` of them were not served, because they could not be recorded (mode blocking-strict). ``events`` and
-    ``errors`` (by plugin) are what the server has counted since it started, ``lines`` what the reader has found;
-    None where nobody can say. ``answers`` counts HTTP statuses, 0 for no answer; ``slowest`` is in seconds.
-    ``why`` says what makes the lost ones certain, or why others are not proven.
+    ``errors`` (by plugin) are the server's counters since its start, ``lines`` the lines that the reader found; None if
+    unknown. ``answers`` counts HTTP statuses, 0 for no response; ``slowest`` is in seconds. ``why`` says what makes the
+    loss certain, or why others are not proven.
     """
 
     performed: int
@@ -50,7 +50,7 @@ class Account:
 
     @property
     def written_off(self) -> int:
-        """Events that the server counts as lost, of all plugins."""
+        """The events that the server counts as lost, in all plugins."""
         return sum(self.errors.values())
 
     def text(self) -> str:
@@ -60,7 +60,7 @@ class Account:
         return f"{parts} of {self.performed} actions{refused}"
 
     def record(self) -> dict[str, Any]:
-        """As results.json has it."""
+        """The record in results.json."""
         return {
             "performed": self.performed,
             "recorded": self.recorded,
@@ -86,9 +86,9 @@ def account_of(
 ) -> Account:
     """Account for every action of a batch.
 
-    ``counters`` are the server's after the last action, None where they cannot be read; ``lines`` all that stand in
-    the log, None where it cannot be read to its end. ``ended`` says that the server has ended, which makes the log
-    final. ``other`` is the plugin of another backend, whose losses are none here. The server must record nothing else
+    ``counters`` are the server's after the last action, None if they cannot be read; ``lines`` are all lines of the
+    log, None if it cannot be read to its end. ``ended`` says that the server has exited, which makes the log final.
+    ``other`` is the plugin of another backend, whose losses do not count here. The server must record no other events
     that the reader does not see.
     """
     refused = [one for one in evidence if is_refused(one.exchange)]
@@ -113,14 +113,14 @@ def account_of(
 
 
 def missing_stages(evidence: Evidence) -> frozenset[Stage]:
-    """The stages at which an event of this action should be there and is not."""
+    """The stages at which an event of this action is missing."""
     if is_refused(evidence.exchange):
         return frozenset({Stage.REQUEST_RECEIVED}) - evidence.stages
     return decided_stages(evidence) - evidence.stages
 
 
 def _certainty(counters: AuditMetrics | None, lines: int | None, ended: str, other: str) -> tuple[bool, str]:
-    """Whether what is missing is lost for good, and what shows it."""
+    """Whether the missing events are certainly lost, and what shows it."""
     if lines is None:
         return False, "the log cannot be read to its end"
     if ended:

@@ -1,9 +1,9 @@
-"""What the flags of a server can name that must exist before it starts: receivers of events and small disks.
+"""Resources that the flags of a server can name and that must exist before it starts: event receivers, small disks.
 
-In the mark ``audit_server`` a value may hold ``{receiver}`` or ``{receiver:status=503,first=2}``: the kubeconfig of a
-receiver of events that runs and answers so (``delay``, ``hang_up``, ``first``; ``down``: it does not run; ``token``: it
-wants a token, ``wrong``: and is shown another one), and ``{disk:1m}``: a folder on a file system of its own.
-``{unharmed}`` stands for nothing: with it the test's fault does not happen, which is what a sabotage twin may want.
+A value in the mark ``audit_server`` may contain ``{receiver}`` or ``{receiver:status=503,first=2}``: the kubeconfig of
+an event receiver that responds so (``delay``, ``hang_up``, ``first``; ``down``: it does not run; ``token``: it requires
+a token; ``wrong``: the kubeconfig has another token). ``{disk:1m}`` is a folder on a separate small file system.
+``{unharmed}`` is replaced by nothing, and prevents the test's fault from happening, as a sabotage twin may need.
 """
 
 from __future__ import annotations
@@ -36,15 +36,15 @@ class FlagResources:
         self._behaviour = Behaviour()
 
     def set(self, settings: Settings) -> Settings:
-        """``settings`` with everything in its place, which is up by then.
+        """``settings`` with every placeholder replaced; the resources are running when it returns.
 
-        Raises ClusterError where it cannot be had here.
+        Raises ClusterError if a resource cannot be created on this machine.
         """
         audit_log = {key: self._fill(value) for key, value in settings.audit_log}
         return Settings.of(audit_log, {key: self._fill(value) for key, value in settings.flags})
 
     def close(self) -> None:
-        """End the receiver."""
+        """Stop the receiver."""
         if self.receiver is not None:
             self.receiver.close()
 
@@ -78,7 +78,7 @@ class FlagResources:
         return self.receiver.kubeconfig
 
     def restore(self) -> None:
-        """Let the receiver run and behave as the flags say."""
+        """Restart the receiver with the behaviour in the flags."""
         if self.receiver is not None:
             self.receiver.behave(self._behaviour)
             self.receiver.start_again()

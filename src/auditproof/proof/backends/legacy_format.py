@@ -1,8 +1,7 @@
-"""The legacy format of the audit log (--audit-log-format=legacy): a line of text an event. Pure.
+"""The legacy format of the audit log (--audit-log-format=legacy): one line of text per event. Pure.
 
-Source: EventString in staging/src/k8s.io/apiserver/pkg/audit/format.go. A line holds neither the level nor what was
-asked for beyond its URI, so it proves no level: what it can show is that a request was recorded, when, by whom, and how
-it was answered.
+Source: EventString in staging/src/k8s.io/apiserver/pkg/audit/format.go. A line has neither the level nor the resource,
+only the URI. So it proves no level, only that a request was recorded, with time, user and status code.
 """
 
 from __future__ import annotations
@@ -41,7 +40,7 @@ _NOBODY, _SELF, _LOOKUP, _UNKNOWN, _DEFERRED = "<none>", "<self>", "<lookup>", "
 
 @dataclass(frozen=True, slots=True)
 class LegacyLine:
-    """What one line says; empty where the server has written that there is nothing."""
+    """The fields of one line, with the server's placeholders (``<none>``, ``<deferred>``) for missing values."""
 
     audit_id: str
     stage: Stage
@@ -49,9 +48,9 @@ class LegacyLine:
 
 
 def parse_legacy(line: str) -> LegacyLine:
-    """One line of the legacy format.
+    """Parse one line of the legacy format.
 
-    Raises ValueError where it is none.
+    Raises ValueError if it is not one.
     """
     found = _LINE.fullmatch(line.rstrip("\n"))
     if found is None:
@@ -61,7 +60,7 @@ def parse_legacy(line: str) -> LegacyLine:
 
 
 def legacy_line_of(event: Mapping[str, Any]) -> dict[str, str]:
-    """The fields of the line that the server writes of an event in the legacy format."""
+    """The fields of the line that the server writes for an event in the legacy format."""
     user, other = event.get("user", {}), event.get("impersonatedUser")
     groups = _list(user["groups"]) if user.get("username") and user.get("groups") else _NOBODY
     asked = _list(other["groups"]) if other and other.get("groups") is not None else _LOOKUP

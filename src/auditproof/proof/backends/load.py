@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Load:
-    """What was measured: rates a second, latencies in milliseconds as the client saw them."""
+    """Measured rates per second, and latencies in milliseconds as the client saw them."""
 
     events_per_second: float
     requests_per_second: float
@@ -36,7 +36,7 @@ class Load:
 
 
 def load_of(exchanges: Sequence[Exchange], events_each: int, served_s: float, arrived_s: float) -> Load:
-    """The rates of a load: ``served_s`` is when all requests were answered, ``arrived_s`` when all events had come."""
+    """The rates of a load: ``served_s`` is the time until all responses, ``arrived_s`` the time until all events."""
     latencies = [(one.finished - one.started).total_seconds() * 1000 for one in exchanges]
     return Load(
         events_per_second=len(exchanges) * events_each / arrived_s,

@@ -1,6 +1,6 @@
-"""An API server with audit backends of its own, and what these deliver to the reader.
+"""An API server with chosen audit backends, and the events that these deliver to the reader.
 
-A test performs actions, lets something go wrong, and compares the account of the actions with what it must be.
+A test performs actions, injects a fault, and compares the account of the actions with the expected numbers.
 """
 
 from __future__ import annotations
@@ -44,23 +44,23 @@ if TYPE_CHECKING:
 EVENTS_EACH = 2  # RequestReceived and ResponseComplete
 LOAD_TIMEOUT_S = 8.0
 SERVER_LOG = "server.log"
-PATIENCE_S = 2.0  # how long the end of a batch may take to the reader before it counts as not seen
+PATIENCE_S = 2.0  # how long the end of a batch may take to reach the reader before it counts as not seen
 END_TIMEOUT_S = 30.0
-MOST_FILLERS = 20  # requests until a page of the log is full
+MOST_FILLERS = 20  # requests to fill the last page of the log
 
 
 class UnexpectedDelivery(AuditproofError, AssertionError):
-    """The backends have delivered something else than the test says."""
+    """The backends have not delivered what the test expects."""
 
 
 class BackendServer:
-    """An API server with audit backends of its own, and the reader at their end.
+    """An API server with chosen audit backends, and the reader of their events.
 
-    ``settings`` are its flags, with everything in ``resources`` that they name; ``policy`` is the file of its policy.
-    ``note`` is called with everything that a report may show: accounts, measured facts (text) and rows of the table of
-    loads; it may be replaced when another test goes on with the server.
+    ``settings`` are its flags; ``resources`` has everything that they name; ``policy`` is its policy file. ``note`` is
+    called with everything that a report may show: accounts, measured facts (text) and rows of the load table; it is
+    replaced when another test continues with the server.
 
-    Raises ClusterError where the server does not start.
+    Raises ClusterError if the server does not start.
     """
 
     def __init__(
@@ -91,14 +91,14 @@ class BackendServer:
 
     @property
     def receiver(self) -> EventReceiver:
-        """The receiver that the flags name."""
+        """The event receiver in the flags."""
         if self.resources.receiver is None:
             raise UnexpectedDelivery("the flags of this server name no {receiver}")
         return self.resources.receiver
 
     @property
     def disk(self) -> Path:
-        """The disk that the flags name."""
+        """The small disk in the flags."""
         if self.resources.disk is None:
             raise UnexpectedDelivery("the flags of this server name no {disk}")
         return self.resources.disk
@@ -111,13 +111,14 @@ class BackendServer:
         return self.path
 
     def harm(self, fault: Callable[[], object]) -> Callable[[], object]:
-        """``fault``, or nothing where the flags say ``{unharmed}``: for ``midway`` and ``then`` of perform."""
+        """``fault``, or a function that does nothing if the flags have ``{unharmed}``; for ``midway`` and ``then``."""
         return fault if self.resources.harmed else lambda: None
 
     def fill_disk(self) -> None:
-        """Let nothing more be written on the disk, not even into the last page of the log that is begun already.
+        """Fill the disk, including the rest of the last page of the log.
 
-        Harmless requests beside the actions are sent until one leaves no line.
+        A full disk still accepts writes to a page that is already allocated, so harmless requests are sent until one
+        leaves no line.
         """
         fill(self.disk)
         case = replace(cases_of(LOADER, reads(1))[0], id="filler")
@@ -141,8 +142,8 @@ class BackendServer:
     ) -> Account:
         """Perform ``count`` harmless actions, or ``actions``, and account for them.
 
-        ``midway`` is called after the first half, ``then`` after the last one and before the fence, which may take
-        ``patience_s`` seconds to the reader.
+        ``midway`` is called after the first half of the actions, ``then`` after the last one and before the fence,
+        whose event may take ``patience_s`` seconds to reach the reader.
         """
         cases = cases_of(identity, actions or reads(count))
         cases = self._prover.begin(cases)
@@ -154,7 +155,7 @@ class BackendServer:
         return self._account(self._proofs)
 
     def load(self, count: int, connections: int = 4) -> tuple[Account, Load]:
-        """Perform ``count`` harmless actions as fast as they are served, and measure how fast their events arrive."""
+        """Perform ``count`` harmless actions as fast as possible, and measure how fast their events arrive."""
         cases = cases_of(LOADER, reads(count))
         cases = self._prover.begin(cases)
         due = self._count_lines() + EVENTS_EACH * count
@@ -167,7 +168,7 @@ class BackendServer:
         return account, load_of([item.exchange for item in sent], EVENTS_EACH, served, arrived)
 
     def unrecorded_load(self, count: int, connections: int = 4) -> Load:
-        """The same with actions that the policy excludes: what requests take where no event is made of them."""
+        """Measure the same with actions that the policy excludes: latencies and rates without any event."""
         cases = self._prover.begin(cases_of(LOADER, [act("get", f"services/number-{n}", "pipe") for n in range(count)]))
         begun = time.monotonic()
         sent = self._prover.perform_beside(cases, connections)
@@ -176,20 +177,20 @@ class BackendServer:
         return load_of([item.exchange for item in sent], 0, served, served)
 
     def _wait_for_lines(self, due: int) -> float:
-        """When as many lines had arrived, or when that was given up."""
+        """Wait until ``due`` lines have arrived; returns the monotonic time then, or at the time-out."""
         with suppress(TimedOut):
             look = lambda: self._count_lines() >= due or None  # noqa: E731
             wait_until(look, what="the events of the load", timeout_s=LOAD_TIMEOUT_S)
         return time.monotonic()
 
     def wait_for_receiver(self, count: int) -> None:
-        """Give the receiver of a second backend a while to get as many events; the caller counts them."""
+        """Wait, up to a limit, until the receiver of a second backend has ``count`` events; the caller counts them."""
         with suppress(TimedOut):
             enough = lambda: self.receiver.events.read_bytes().count(b"\n") >= count or None  # noqa: E731
             wait_until(enough, what=f"{count} events at the receiver", timeout_s=LOAD_TIMEOUT_S)
 
     def wait_until_settled(self) -> None:
-        """Give the server a while to write what it has accepted: until the log holds all that was not written off."""
+        """Wait, up to a limit, until the server has written everything: the log holds all events that were not lost."""
         with suppress(TimedOut):
             wait_until(self._is_settled, what="the buffer to be empty", timeout_s=LOAD_TIMEOUT_S)
 
@@ -198,7 +199,7 @@ class BackendServer:
         return True if counters and counters.events - counters.lost == self._count_lines() else None
 
     def note_load(self, load: Load, backend: str, mode: str, account: Account | None = None) -> None:
-        """Let the report have a row of the table of what a backend sustains; without an account nothing is recorded."""
+        """Add a row to the report's load table; without an account, no events were recorded."""
         events = account.performed * EVENTS_EACH if account else 0
         self.note(load.record(backend, mode, events, account.written_off if account else 0))
 
@@ -207,11 +208,11 @@ class BackendServer:
         return path.read_bytes().count(b"\n") if path.is_file() else 0
 
     def again(self) -> Account:
-        """Account once more for the last actions: for what may have come since."""
+        """Account once more for the last actions, including events that have arrived since."""
         return self._account(self._proofs)
 
     def _account(self, proofs: Sequence[Proof]) -> Account:
-        """Counters first, then the whole log, so that lines and events are those of one reading."""
+        """Read the counters first, then the whole log, so that lines and events are from one reading."""
         counters = self.counters()
         evidence, lines = self._whole_log([proof.verdict.evidence for proof in proofs])
         other = "webhook" if self.path else "log"
@@ -220,7 +221,7 @@ class BackendServer:
         return account
 
     def _whole_log(self, evidence: list[Evidence]) -> tuple[list[Evidence], int | None]:
-        """The evidence with every event that the log holds now, and its lines; None where it is not whole."""
+        """The evidence with every event in the log now, and its lines; None instead of lines if it is not complete."""
         wanted = {one.exchange.audit_id for one in evidence}
         reader = self._view.log
         try:
@@ -234,22 +235,22 @@ class BackendServer:
         return whole, None if part.problems else part.lines
 
     def read(self, reader: FileLog) -> tuple[AuditEvent, ...]:
-        """Every event that stands in a log, from its beginning. Raises LogUnreadable, also for what is no event."""
+        """Every event in a log. Raises LogUnreadable, also if a line is not an event."""
         found = reader.read(reader.beginning(), lambda _: True)
         if found.problems:
             raise LogUnreadable(found.problems[0])
         return found.events
 
     def counters(self) -> AuditMetrics | None:
-        """The audit counters now; None where the server does not show them."""
+        """The audit counters now; None if the server does not provide them."""
         return self._view.metrics()
 
     def terminate(self) -> None:
-        """End the server as an administrator does, by SIGTERM, and wait for its end."""
+        """Stop the server as an administrator does, with SIGTERM, and wait until it has exited."""
         self._end(signal.SIGTERM, "the server was ended")
 
     def kill(self) -> None:
-        """End the server as a crash does, by SIGKILL."""
+        """Stop the server as a crash does, with SIGKILL."""
         self._end(signal.SIGKILL, "the server was killed")
 
     def _end(self, how: signal.Signals, words: str) -> None:
@@ -263,22 +264,22 @@ class BackendServer:
         self.ended = words
 
     def say(self, fact: str) -> None:
-        """Let the report tell something that was measured here."""
+        """Add a measured fact to the report."""
         self.note(fact)
 
     def close(self) -> None:
-        """End the server and close all connections."""
+        """Stop the server and close all connections."""
         self._prover.close()
         if not self.ended:
             self.kill()
         self.resources.close()
-        (self.cluster.policy.parent / "cluster.json").unlink()  # it is over: nobody must ask it for its counters
+        (self.cluster.policy.parent / "cluster.json").unlink()  # or the end of the run would read its counters
 
 
 def require(account: Account, **wanted: int) -> None:
-    """Hold an account against numbers: ``require(account, recorded=20, lost=0)``.
+    """Compare an account with numbers: ``require(account, recorded=20, lost=0)``.
 
-    Raises UnexpectedDelivery, which says the whole account in its first line.
+    Raises UnexpectedDelivery, whose first line has the whole account.
     """
     __tracebackhide__ = True
     wrong = [f"{value} {name}" for name, value in wanted.items() if getattr(account, name) != value]
@@ -288,12 +289,12 @@ def require(account: Account, **wanted: int) -> None:
 
 
 def is_servers_own(line: bytes) -> bool:
-    """Whether a line of the API server's output is its own talk and no audit event (--audit-log-path=-)."""
+    """Whether a line of the API server's output is its own log and not an audit event (--audit-log-path=-)."""
     return b'"auditID"' not in line and not line.startswith(b'{"kind":"Event"')
 
 
 def _log_path(settings: Settings, cluster: Cluster) -> Path | None:
-    """Where the server's log is; None where the settings take it away."""
+    """The path of the server's audit log; None if the settings remove it."""
     given = dict(settings.audit_log).get("path", str(cluster.log))
     if given == "-":
         return cluster.policy.parent / SERVER_LOG

@@ -1,4 +1,4 @@
-"""Whether the log that is read is all that the server has recorded: its counters held against it, batch by batch."""
+"""Compares the server's counters with its log, batch by batch, to show that the log is complete."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
 BASE_TIMEOUT_S = 10.0  # how long a log may take to agree with the counters before anything is performed
 MOST_OFFSETS, FEW_OFFSETS = 512, 8
-# The policy is evaluated for every request, the very first ones of /readyz too, unless the filter is not installed.
+# The policy is evaluated for every request, including the first ones to /readyz, unless the filter is not installed.
 AUDIT_OFF = (
     "audit is off: this API server has no policy (--audit-policy-file) or no backend "
     "(--audit-log-path, --audit-webhook-config-file), so it records nothing at all"
@@ -43,10 +43,10 @@ TOO_BUSY = (
 
 @dataclass(frozen=True, slots=True)
 class Agreed:
-    """What a batch came to.
+    """The result of comparing log and counters after a batch.
 
-    ``unsound`` say why nothing that the log holds can be relied on, ``doubts`` that something was lost, and ``unclear``
-    why nobody can say whether anything was.
+    ``unsound`` are reasons why nothing in the log can be relied on, ``doubts`` say that events were lost, ``unclear``
+    is why it is unknown whether events were lost.
     """
 
     after: Scrape | None
@@ -56,10 +56,11 @@ class Agreed:
 
 
 class Agreement:
-    """Holds a log against the counters of its server or servers.
+    """Compares a log with the counters of its server or servers.
 
-    ``own``: the server is ours, begun with its log, and its clock is our clock. ``blind`` says why the counters cannot
-    be read, ``unread`` why events may be in a log that nobody reads; both are mostly empty.
+    ``own``: this run started the server together with its log, on the same machine and so with the same clock.
+    ``blind`` is why the counters cannot be read, ``unread`` why events may be in a log that is not read; both are
+    usually empty.
     """
 
     def __init__(self, log: BatchLog, admin: AdminClient, servers: int, *, own: bool) -> None:
@@ -67,10 +68,10 @@ class Agreement:
         self._metrics = Metrics(admin, servers)
         self._before: Scrape | None = None
         self._asker: UserInfo | None = None
-        self._base: int | None = None  # how many counted events no line is known of, from before the first batch
+        self._base: int | None = None  # counted events without a known line, from before the first batch
         self._busy = self._unread = ""
         self._offsets: list[tuple[timedelta, timedelta]] = []
-        self._last: Scrape | None = None  # the reading by which the last batch ended
+        self._last: Scrape | None = None  # the reading that closed the last batch
         self.asked = Asked()
 
     @property
@@ -80,12 +81,12 @@ class Agreement:
 
     @property
     def clock(self) -> Clock:
-        """How far the server's clock is ahead."""
+        """The offset of the server's clock."""
         return SAME if self._own else measured(self._offsets)
 
     @property
     def _clock_now(self) -> Clock:
-        """As exact as it is known at the moment."""
+        """The offset by the latest exchanges only, without an allowance for drift."""
         return SAME if self._own else measured(self._offsets[-FEW_OFFSETS:], PRECISION)
 
     @property
@@ -94,15 +95,15 @@ class Agreement:
         return self._log.in_order and not self.blind and not self._unread
 
     def note_clock(self, events: Sequence[AuditEvent], sent: datetime, answered: datetime) -> None:
-        """Note what an exchange says of the server's clock, where it is not ours."""
+        """Note what an exchange shows about the server's clock, if that is another machine's."""
         offset = offset_of(events[0], sent, answered) if events and not self._own else None
         if offset is not None:
             self._offsets = [*self._offsets[-MOST_OFFSETS:], offset]
 
     def open(self, asked: Asked, settle: Callable[[], object]) -> None:
-        """Read the log to its end and the counters, before a batch; ``settle`` lets what comes late come first.
+        """Read the log to its end and the counters, before a batch; ``settle`` waits for late events first.
 
-        Raises AuditproofError where either cannot be read, or nothing is counted at all.
+        Raises AuditproofError if either cannot be read, or if the server has evaluated no policy at all.
         """
         self.asked = asked
         if self._before is None and not self.blind and (first := self._metrics.first()) is not None:
@@ -115,7 +116,7 @@ class Agreement:
         if self.blind:
             return
         set_up = self._admin.take_asked()
-        if self._own and self._last is not None and self._asker is not None:  # another reading would say nothing new
+        if self._own and self._last is not None and self._asker is not None:  # another reading would show nothing new
             self._before = self._last
             asked.beside += [attributes_of(method, uri, self._asker) for method, uri, _ in set_up]
             asked.ids.update(audit_id for _, _, audit_id in set_up)
@@ -126,10 +127,10 @@ class Agreement:
             asked.beside.clear()
 
     def _find_base(self, settle: Callable[[], object]) -> None:
-        """Find how many events were counted of which no line is known, before anything is performed.
+        """Find how many counted events have no known line, before anything is performed.
 
-        That is none where the log began with the server, and was not rotated away; else all that stood before the
-        place where we began to read.
+        That is none if the log began with the server and was not rotated; otherwise all events before the place at
+        which reading began.
         """
         patient = time.monotonic() + BASE_TIMEOUT_S / 2
 
@@ -149,7 +150,7 @@ class Agreement:
             self._busy = TOO_BUSY
 
     def ask(self) -> Scrape:
-        """Read the counters, which is a request like any other. Raises AuditproofError."""
+        """Read the counters, which is itself an audited request. Raises AuditproofError."""
         scrape = self._metrics.read()
         self.asked.ids.update(scrape.audit_ids)
         if self._asker is not None:
@@ -172,11 +173,11 @@ class Agreement:
         return scrape
 
     def close(self, patience_s: float) -> Agreed:
-        """Wait until log and counters agree about the batch, for so many seconds. Raises AuditproofError."""
+        """Wait up to ``patience_s`` seconds until log and counters agree about the batch. Raises AuditproofError."""
         self._last = None
         agreed = self._agree(patience_s)
         self._last = agreed.after
-        self._admin.take_asked()  # it is in that reading
+        self._admin.take_asked()  # the last reading contains them
         return agreed
 
     def _agree(self, patience_s: float) -> Agreed:
@@ -189,13 +190,13 @@ class Agreement:
         reconciler.keep()
 
         def look() -> tuple[int, int] | None:
-            """What is missing now, and what was before; None while the two are not seen to agree."""
+            """How many events are missing now and were before the batch; None while log and counters do not agree."""
             nonlocal last
             last = self._scrape()
             base = self._base_now()
-            if self._log.problems or self._lost(last):  # then it is known anyway that something is missing
+            if self._log.problems or self._lost(last):  # then events are known to be missing anyway
                 return base, base
-            whole = {base, 0} if self._own else {base}  # what is late at the beginning of a log of ours may have come
+            whole = {base, 0} if self._own else {base}  # events that were late when an own log began may have arrived
             if (too_many := reconciler.too_many(min(whole))) > 0:
                 return min(whole) - too_many, min(whole)
             return next(((missing, missing) for missing in whole if reconciler.says(missing, self._clock_now)), None)
@@ -215,11 +216,11 @@ class Agreement:
             self._base = None
             why = f"the log holds {base - missing} more events than the server has counted: something adds to it"
             return Agreed(last, (why,), doubts)
-        self._base = None if doubts else missing  # what was lost has no line
+        self._base = None if doubts else missing  # lost events have no line, so count them again
         return Agreed(last, (), doubts)
 
     def _base_now(self) -> int:
-        """What was missing before the first batch, as far as is known by now: lines may have come late."""
+        """How many events were missing before the first batch, as known now: lines may have arrived late."""
         assert self._base is not None
         if self._own and self._base == 0:
             return 0
@@ -227,7 +228,7 @@ class Agreement:
         return min((reading.missing(self._clock_now)[1] for reading in kept), default=self._base)
 
     def _lost(self, scrape: Scrape | None) -> tuple[str, ...]:
-        """Doubts out of the counters: events that the server wrote off, or another process that answers now."""
+        """Doubts from the counters: the server lost events, or another process responds now."""
         if scrape is None or self._before is None:
             return ()
         before, after = self._before.counters, scrape.counters
@@ -241,10 +242,10 @@ class Agreement:
     def decisions(
         self, sent: Sequence[Exchange], agreed: Agreed, decide: Callable[[Attributes], Decision]
     ) -> tuple[dict[str, str], str]:
-        """What the counters say of the policy's decisions.
+        """Compare the counted decisions of the policy with the requests that were sent.
 
-        A doubt, by Audit-ID, about each action without an event that the server may never have seen; and why the levels
-        in the log cannot be the server's own, mostly an empty text.
+        Returns a doubt, by Audit-ID, about each action without an event that the server may never have seen; and why
+        the levels in the log cannot be the server's own, usually an empty text.
         """
         recorded = self._log.events.keys()
         if agreed.after is None:

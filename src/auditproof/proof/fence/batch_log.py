@@ -1,4 +1,4 @@
-"""The log as a batch of actions reads it: their events, what is no event, and what fits nothing that was sent."""
+"""Reads a log for a batch of actions: their events, invalid lines, and events that fit no request of the batch."""
 
 from __future__ import annotations
 
@@ -21,16 +21,16 @@ if TYPE_CHECKING:
 
 @dataclass(slots=True)
 class Asked:
-    """All that we have asked the server in a batch: the Audit-IDs, and what was asked beside the actions."""
+    """All requests of auditproof in a batch: their Audit-IDs, and (``beside``) the requests that are not actions."""
 
     ids: set[str] = field(default_factory=set)
     beside: list[Attributes] = field(default_factory=list)
 
 
 class BatchLog:
-    """Reads a log on and on; what is kept of it is a batch's.
+    """Reads a log continuously and keeps the events of the present batch.
 
-    ``lines`` counts all lines since the first place; ``reconciler`` takes each of them.
+    ``lines`` counts all lines since reading began; ``reconciler`` takes each of them.
     """
 
     def __init__(self, log: AuditLog) -> None:
@@ -42,25 +42,25 @@ class BatchLog:
         self.forget()
 
     def forget(self) -> None:
-        """Begin another batch where the last one has ended."""
+        """Begin another batch at the end of the last one."""
         self.events: dict[str, list[AuditEvent]] = defaultdict(list)
         self.problems: list[str] = []
-        self.places: dict[str, int] = {}  # of several logs, the one in which an event of a request was read last
-        self.strangers: dict[str, str] = {}  # an Audit-ID that is not the action's, by the action's User-Agent
+        self.places: dict[str, int] = {}  # index of the log in which an event of a request was read last
+        self.strangers: dict[str, str] = {}  # a wrong Audit-ID, by the action's User-Agent
         self._wanted: set[str] = set()
         self._agents: Mapping[str, str] = {}
         self.reconciler.forget()
 
     def want(self, audit_ids: Iterable[str], agents: Mapping[str, str] | None = None) -> None:
-        """Keep the events of these Audit-IDs, too; ``agents`` has that of each action by its User-Agent."""
+        """Also keep the events of these Audit-IDs; ``agents`` maps each action's User-Agent to its Audit-ID."""
         self._wanted.update(audit_ids)
         self._agents = agents or self._agents
 
     def catch_up(self, *, anew: bool, whole: bool) -> bool:
-        """Read to the present end; answers whether nothing was lost on the way.
+        """Read to the present end; returns whether no line was lost on the way.
 
-        ``anew``: from another place than before, the beginning of the log where it is to be read as a ``whole``, else
-        its end. A log in no order is always kept from its beginning, and read when a batch ends.
+        ``anew``: start over, at the beginning of the log for a ``whole`` one, otherwise at its end. An unordered log is
+        always kept from its beginning, and read when a batch ends.
         """
         if self._mark is None or (anew and self.in_order):
             self.reconciler, self.lines = Reconciler(), 0
@@ -73,11 +73,11 @@ class BatchLog:
             self.reconciler, self._mark = Reconciler(), self._log.mark()
             return False
         finally:
-            self.problems = []  # of before this batch
+            self.problems = []  # from before this batch
         return True
 
     def read(self) -> None:
-        """Read what is new. Raises LogUnreadable."""
+        """Read the new lines. Raises LogUnreadable."""
         assert self._mark is not None, "nothing was caught up with"
         events = 0
 
@@ -101,12 +101,12 @@ class BatchLog:
                 self.places[event.audit_id] = place
 
     def read_what_is_there(self) -> None:
-        """What was recorded is evidence without a fence, too: only absence needs one."""
+        """Read as far as possible: recorded events are evidence even without a fence; only absence needs one."""
         with suppress(LogUnreadable):
             self.read()
 
     def found(self) -> dict[str, tuple[AuditEvent, ...]]:
-        """The events by Audit-ID, as the log has them; as they happened, where it keeps no order."""
+        """The events by Audit-ID, in the order of the log, or of their stages if the log is unordered."""
         if self.in_order:
             return {audit_id: tuple(events) for audit_id, events in self.events.items()}
         order = list(Stage)

@@ -1,13 +1,13 @@
-"""The fence around a batch of actions, at work on a real server and its log.
+"""The fence around a batch of actions on a real server and its log.
 
-``open`` notes where the log ends and what the server's counters say. ``close`` sends the follow-up requests and the
-sentinel (see ``fence``), reads the log up to the sentinel's event, and answers with everything found and every doubt.
+``open`` notes the end of the log and the server's counters. ``close`` sends the follow-up requests and the sentinel
+(see ``sentinel``), reads the log up to the sentinel's event, and returns all events and every doubt.
 
-Nothing rests on the log alone: it must hold exactly as many events as the server has counted (see ``reconcile``), and
-the policy must have been asked about as many requests as were sent (see ``uncounted``).
+The log alone proves nothing: it must hold exactly as many events as the server has counted (see ``reconcile``), and the
+policy must have been evaluated for as many requests as were sent (see ``uncounted``).
 
-A log that is in no order (a webhook in batch mode) is complete only when it holds as many events as the server has
-counted since it started, and none was written off: the sentinel's event alone would show nothing about earlier ones.
+An unordered log (a webhook in batch mode) is complete only if it holds as many events as the server has counted since
+it started, and none was lost: the sentinel's event alone would show nothing about earlier ones.
 """
 
 from __future__ import annotations
@@ -39,16 +39,16 @@ if TYPE_CHECKING:
     from auditproof.setup.admin import AdminClient
 
 DEATH_TIMEOUT_S = 1.0
-FENCE_TIMEOUT_S = 10.0  # how long the sentinel's event may take into the log; in blocking mode it is there at once
-REACH = 16  # sentinels that are tried for each log, until each has seen one
+FENCE_TIMEOUT_S = 10.0  # how long the sentinel's event may take to reach the log; in blocking mode it is there at once
+REACH = 16  # attempts per log: behind a balancer each sentinel reaches a server at random
 FOLLOW_UP = Request("GET", "/version")
 USER_AGENT = f"{AGENT}fence"
 
 
 class ServerFence:
-    """Opens and closes fences on one server; a fence's end is the next one's beginning.
+    """Opens and closes fences on one server; the end of a fence is the beginning of the next one.
 
-    ``running`` is the policy of the server, ``sentinel`` a request that it records: None where it records nothing.
+    ``running`` is the policy of the server, ``sentinel`` a request that it records, None if it records nothing.
     """
 
     def __init__(
@@ -63,21 +63,21 @@ class ServerFence:
         self._patience_s = FENCE_TIMEOUT_S
         self._agreement = Agreement(self._log, admin, self._servers, own=not view.cluster.is_shared)
         self._asked = Asked()
-        self._wires: dict[int, Connection] = {}  # of the sentinel, to the server of each log
+        self._wires: dict[int, Connection] = {}  # the sentinel's connection to the server of each log
 
     def open(self) -> None:
         """Note the end of the log and the counters.
 
-        Raises AuditproofError where either cannot be read: then nothing should be performed.
+        Raises AuditproofError if either cannot be read: then nothing should be performed.
         """
         self._log.forget()
         self._asked = Asked()
         self._agreement.open(self._asked, lambda: self._sentinel and self._read_to_sentinel())
 
     def close(self, sent: Sequence[Sent], patience_s: float = FENCE_TIMEOUT_S) -> Fence:
-        """Fence everything in ``sent``; never raises: what goes wrong is a doubt.
+        """Fence all exchanges in ``sent``; never raises: every error becomes a doubt.
 
-        ``patience_s`` is how long the fence may take into the log.
+        ``patience_s`` is how long the sentinel's event may take to reach the log, in seconds.
         """
         self._patience_s = patience_s
         exchanges = [item.exchange for item in sent]
@@ -122,7 +122,7 @@ class ServerFence:
         )
 
     def _death(self) -> list[str]:
-        """What ended, if anything did: a process that is killed closes its connections a moment before it is gone."""
+        """Which server exited, if one did: a killed process closes its connections a moment before it is gone."""
         try:
             what = "the end of a server that does not answer"
             return [wait_until(lambda: self._view.failure(), what=what, timeout_s=DEATH_TIMEOUT_S)]
@@ -135,7 +135,10 @@ class ServerFence:
             wire.close()
 
     def _follow_up(self, sent: Sequence[Sent]) -> frozenset[tuple[Connection, int]]:
-        """One more request on every wire; where it came over the same connection, what was before it is done."""
+        """Send one more request on every connection; returns those on which it was answered.
+
+        An HTTP/1.1 server starts on it only after it has finished the earlier requests of the connection.
+        """
         closed = set()
         for wire, identity in {item.wire: item.exchange.identity for item in sent}.items():
             audit_id = self._connections.next_id()
@@ -149,7 +152,7 @@ class ServerFence:
     def _settle(self, sent: Sequence[Sent], closed: frozenset[tuple[Connection, int]]) -> frozenset[str]:
         """The Audit-IDs of requests that are seen to be over although their connection does not show it.
 
-        It is waited for those whose end can show at all; what does not show is a doubt, not an error.
+        Waits only for those whose end can be seen at all; a request whose end is not seen is a doubt, not an error.
         """
         fence = Fence("", (), closed, {})
         still_open = {item.exchange.audit_id: item for item in sent if not fence.settles(item)}
@@ -173,7 +176,7 @@ class ServerFence:
         return frozenset(over)
 
     def _read_to_sentinel(self) -> str:
-        """Send sentinels until one has been read back from each log; mostly there is one log."""
+        """Send sentinels until one has been read back from each log; usually there is one log."""
         assert self._sentinel is not None
         missing, known, audit_id = set(range(self._servers)), dict(self._wires), ""
         for _ in range(self._servers * (REACH if self._servers > 1 else 1)):
@@ -213,9 +216,9 @@ class ServerFence:
         return f"{request.method} {request.uri} by {who}, Audit-ID {audit_id}, read back from {where}"
 
     def _wait_for_all(self) -> str:
-        """The rest of the fence of a log in no order: every event that the server has counted must be there.
+        """Complete the fence of an unordered log: it must hold every event that the server has counted.
 
-        Raises AuditproofError where one is missing, which may still come, or may be one that the server wrote off.
+        Raises AuditproofError if one is missing: it may still arrive, or the server may have lost it.
         """
         if self._log.in_order:
             return ""
@@ -244,7 +247,7 @@ class ServerFence:
         return True if audit_id in self._log.events else None
 
     def _read_to_end(self) -> str:
-        """The fence of a policy that records nothing: the server must not have counted a single event."""
+        """Fence a policy that records nothing: the server must not have counted a single event."""
         counted = self._agreement.counted_since()
         self._log.read()
         if counted:

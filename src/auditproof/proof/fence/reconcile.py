@@ -1,10 +1,10 @@
-"""The log that is read, reconciled with what the API server has counted: whether it is the server's whole log. Pure.
+"""Reconciles a log with the API server's counters, to show whether it is the server's whole log. Pure.
 
-The law: of one process, the lines of its log are apiserver_audit_event_total less what it has lost (staging/src/k8s.io/
-apiserver/pkg/audit/metrics.go). The two are never read at one moment, so a reading of the counters only bounds what is
-missing: lines that stood in the log before the reading began are counted for sure, and so are those that are older by
-their own timestamps; lines that came while it lasted may be. An event is counted just before it is written
-(pkg/audit/context.go), so what is missing on a quiet server is missing for good.
+The law: the log of a process has as many lines as apiserver_audit_event_total minus the lost events
+(staging/src/k8s.io/ apiserver/pkg/audit/metrics.go). The two are never read at the same moment, so a reading of the
+counters only bounds how many lines are missing. Lines that were in the log before the reading began are certainly
+counted, and so are lines with older timestamps; lines that arrived during the reading may be. An event is counted just
+before it is written (pkg/audit/context.go), so on a quiet server a missing line stays missing.
 """
 
 from __future__ import annotations
@@ -24,14 +24,14 @@ if TYPE_CHECKING:
     from auditproof.proof.clock import Clock
 
 
-AGENT = "auditproof/"  # our own requests: they have ended, and were counted, before we read the counters
-# An event is stamped, then counted; on a processor with much to do some time may pass in between.
+AGENT = "auditproof/"  # auditproof's own requests: they have ended, and were counted, before the counters are read
+# An event is stamped, then counted; on a busy processor some time may pass in between.
 COUNTED_S = timedelta(milliseconds=20)
 
 
 @dataclass(slots=True)
 class Reading:
-    """A scrape with how many lines were known when it began, and the events that were read since."""
+    """A scrape, the number of lines known when it began, and the events read since."""
 
     scrape: Scrape
     known: int
@@ -39,17 +39,17 @@ class Reading:
 
     @property
     def most_by_order(self) -> int:
-        """At most how many are missing, by nothing but what stood in the log before: too many lines are so for sure."""
+        """An upper bound of missing events, without timestamps; if negative, there are certainly too many lines."""
         own = sum(
             event.audit_id in self.scrape.audit_ids and event.stage is Stage.REQUEST_RECEIVED for event in self.later
         )
         return self.scrape.counters.events - self.known - own
 
     def missing(self, clock: Clock) -> tuple[int, int]:
-        """At least and at most how many counted events no line was seen of; negative where there are too many lines.
+        """The least and the most counted events without a line; negative if there are too many lines.
 
-        Of its own requests, RequestReceived was counted by then, and nothing later. Where they are recorded, they say
-        when it was, by the server's own clock.
+        Of the scrape's own requests, RequestReceived was counted by then, and nothing later. If they are recorded,
+        their timestamps show when the counters were read, by the server's own clock.
         """
         own = [event for event in self.later if event.audit_id in self.scrape.audit_ids]
         begun = _earliest(own, Stage.REQUEST_RECEIVED) or self.scrape.started + clock.least
@@ -89,10 +89,10 @@ class Reconciler:
         self._seen: set[tuple[str, str, str]] = set()
         self._requests: dict[str, AuditEvent] = {}
         self.readings: list[Reading] = []
-        self.kept: list[Reading] = []  # earlier ones, that what comes late still belongs to
+        self.kept: list[Reading] = []  # earlier ones; late events are still assigned to them
 
     def take(self, event: AuditEvent) -> None:
-        """Take a line that is an event; one that repeats another is none of the server's."""
+        """Take a line that is an event; a repetition is ignored, because the server writes each event once."""
         key = event.audit_id, str(event.stage), str(event.raw.get("stageTimestamp"))
         if key in self._seen:
             return
@@ -103,22 +103,22 @@ class Reconciler:
             reading.later.append(event)
 
     def take_others(self, lines: int) -> None:
-        """Take lines that are no events."""
+        """Take lines that are not events."""
         self._lines += lines
 
     def scraped(self, scrape: Scrape) -> None:
-        """Take a reading of the counters, all lines before which were taken already."""
+        """Take a reading of the counters; all lines before it must have been taken already."""
         self.readings.append(Reading(scrape, self._lines))
 
     def forget(self) -> None:
-        """Forget all readings, and which lines there were: what comes is another batch."""
+        """Forget all readings and lines: another batch begins."""
         self.readings.clear()
         self.kept.clear()
         self._seen.clear()
         self._requests.clear()
 
     def requests(self, begun: datetime, ended: datetime) -> dict[str, Level]:
-        """The level of each request in the log that came between, by the server's clock, by its Audit-ID."""
+        """The level, by Audit-ID, of each request that the server received between two times of its clock."""
         return {
             name: event.level
             for name, event in self._requests.items()
@@ -126,27 +126,27 @@ class Reconciler:
         }
 
     def keep(self) -> None:
-        """Set the readings so far apart: what comes late still belongs to them."""
+        """Set the present readings apart: late events are still assigned to them."""
         self.kept, self.readings = self.readings, []
 
     def least_missing(self, clock: Clock) -> int:
-        """How many counted events are missing at least, by the reading that says most."""
+        """The least number of missing events: the highest lower bound of all readings."""
         return max(reading.missing(clock)[0] for reading in self.readings)
 
     def says(self, missing: int, clock: Clock) -> bool:
-        """Whether a reading says that no more are missing."""
+        """Whether a reading shows that at most ``missing`` events are missing."""
         return any(reading.missing(clock)[1] == missing for reading in self.readings)
 
     def too_many(self, base: int) -> int:
-        """How many lines there are for sure that were never counted, where ``base`` events were missing before."""
+        """How many lines were certainly never counted, if ``base`` events were missing before."""
         return max(base - reading.most_by_order for reading in self.readings)
 
     def most_missing(self, clock: Clock) -> int:
-        """How many counted events are missing at most, by the reading that says least."""
+        """The most events that can be missing: the lowest upper bound of all readings."""
         return min(reading.missing(clock)[1] for reading in self.readings)
 
     def missing(self, clock: Clock) -> int | None:
-        """How many are missing exactly, by all readings together, two at least; None where that is not sure."""
+        """Exactly how many are missing, by at least two readings together; None if the bounds differ."""
         bounds = [reading.missing(clock) for reading in self.readings]
         least, most = max(low for low, _ in bounds), min(high for _, high in bounds)
         return least if least == most and len(bounds) > 1 else None

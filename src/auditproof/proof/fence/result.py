@@ -1,4 +1,4 @@
-"""What was sent within a fence, and what the fence around it shows."""
+"""The exchanges within a fence, and what the fence shows about them."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Sent:
-    """An exchange with the wire that carried it, and the number of its connection on that wire."""
+    """An exchange with the ``Connection`` that carried it, and the number of its TCP connection then."""
 
     exchange: Exchange
     wire: Connection
@@ -27,13 +27,14 @@ class Sent:
 
 @dataclass(frozen=True, slots=True)
 class Fence:
-    """What closed a batch: the events by audit ID, what was done in words, and why absence would prove nothing.
+    """A closed fence: a description, the events by Audit-ID, and the reasons why absence would prove nothing.
 
-    ``over`` are the Audit-IDs of requests whose end showed elsewhere than on their connection (see ``settling``).
-    ``uncounted`` has a doubt for each Audit-ID whose request leaves no event, where the server has not counted as many
-    such requests as were sent. ``unsound`` say why not even what the log holds can be relied on; ``clock`` is how far
-    the server's is ahead of ours. ``strangers`` has an Audit-ID that is not the action's, by the action's User-Agent.
-    ``unclear`` is why nobody can say whether the log is whole.
+    ``closed`` are the connections on which a follow-up request was answered. ``over`` are the Audit-IDs of requests
+    whose end was seen elsewhere than on their connection (see ``proof.completion``). ``uncounted`` has a doubt by
+    Audit-ID for requests without an event, if the server has counted fewer such requests than were sent. ``unsound``
+    are reasons why not even the events in the log can be relied on; ``clock`` is the offset of the server's clock.
+    ``strangers`` has a wrong Audit-ID by the action's User-Agent. ``unclear`` is why it is unknown whether the log is
+    complete.
     """
 
     text: str
@@ -48,7 +49,7 @@ class Fence:
     unclear: str = ""
 
     def doubts_about(self, sent: Sent) -> tuple[str, ...]:
-        """Why the absence of an event of this exchange would prove nothing; empty where nothing does."""
+        """Why the absence of an event of this exchange would prove nothing; empty without any doubt."""
         uncounted = self.uncounted.get(sent.exchange.audit_id)
         doubts = (*self.doubts, *([uncounted] if uncounted else []))
         if sent.exchange.audit_id in self.over or self.settles(sent):
@@ -56,7 +57,7 @@ class Fence:
         return (*doubts, why_open(sent.exchange))
 
     def faults_of(self, exchange: Exchange) -> tuple[str, ...]:
-        """Why not even what the log holds of this exchange can be relied on."""
+        """Why not even the events of this exchange in the log can be relied on."""
         stranger = self.strangers.get(exchange.user_agent or "")
         if stranger is None:
             return self.unsound
@@ -64,6 +65,6 @@ class Fence:
         return (*self.unsound, f"{why}: something has sent it again, or changed its Audit-ID")
 
     def settles(self, sent: Sent) -> bool:
-        """Whether the connection of an exchange shows that the server was done with it."""
+        """Whether the connection of an exchange shows that the server has finished it."""
         followed = (sent.wire, sent.connection) in self.closed and not runs_on(sent.exchange)
         return followed or ended_by_server(sent.exchange)

@@ -1,10 +1,10 @@
-"""The sentinel of a fence: a harmless request that a policy is sure to record. Pure.
+"""The sentinel of a fence: a harmless request that a policy certainly records. Pure.
 
-A fence proves that an event is absent. It has two steps, both sent after the actions: on every connection that carried
-an action a follow-up request, which the server only begins when all events of the earlier ones were handed to the log
-(one HTTP/1.1 connection serves one request at a time); then one sentinel, whose own event, read back, shows that the
-log which was read is this server's, live and complete up to there. The policy is not touched: the sentinel is a
-request that the policy itself records. A policy that records nothing at all has none.
+A fence proves that an event is absent, in two steps after the actions. First a follow-up request goes out on every
+connection that carried an action; the server begins it only when all events of the earlier requests were handed to the
+log (an HTTP/1.1 connection serves one request at a time). Then a sentinel is sent; its event, read back, shows that the
+log is this server's, live and complete up to there. The policy is not modified: the sentinel is a request that the
+policy itself records. A policy that records nothing has none.
 """
 
 from __future__ import annotations
@@ -25,8 +25,8 @@ if TYPE_CHECKING:
 
     from auditproof.audit.policy.load import GroupResources, Policy, PolicyRule
 
-NAME = "auditproof-fence"  # user, object and path segment: nothing of this name exists
-# A rule may name a user with every right: what would write is a dry run, and a collection is that of the one name.
+NAME = "auditproof-fence"  # user, object and path segment; no object has this name
+# A rule may name a user with every right, so writes are dry runs, and collections are limited to the one name.
 _QUERIES = {
     "get": "",
     "list": "",
@@ -41,17 +41,17 @@ _QUERIES = {
 
 @dataclass(frozen=True, slots=True)
 class Sentinel:
-    """Who sends what so that an event is surely written."""
+    """An identity and a request that together produce an event."""
 
     identity: Identity
     request: Request
 
 
 def choose_sentinel(policy: Policy, can: Callable[[Identity], bool] = lambda _: True) -> Sentinel | None:
-    """The first harmless request that ``policy`` records at some stage; None where there is none to be found.
+    """The first harmless request that ``policy`` records at some stage; None if there is none.
 
     It needs no rights (a refused request is recorded all the same) and names an object that does not exist. ``can``
-    tells as whom somebody can act on the server.
+    returns whether an identity can be used on the server.
     """
     found = (s for rule in policy.rules for s in _candidates(rule) if _is_recorded(policy, s))
     return next((sentinel for sentinel in found if can(sentinel.identity)), None)
@@ -73,7 +73,7 @@ def _candidates(rule: PolicyRule) -> Iterator[Sentinel]:
 
 
 def _identities(rule: PolicyRule) -> Iterator[Identity]:
-    for user in filter(None, rule.users or (NAME,)):  # nobody is called by an empty name
+    for user in filter(None, rule.users or (NAME,)):  # no user has an empty name
         for group in rule.user_groups or ("",):
             if user == "system:anonymous" or group == "system:unauthenticated":
                 yield Identity.anonymous()
@@ -85,7 +85,7 @@ def _identities(rule: PolicyRule) -> Iterator[Identity]:
 
 
 def _service_accounts(rule: PolicyRule) -> Iterator[Identity]:
-    """Where no certificate can be had, it may be a service account: one of the rule's, or one of our own."""
+    """Service accounts, for clusters that issue no certificates: those of the rule, or auditproof's own."""
     for user in rule.users or (f"system:serviceaccount:{NAME}:{NAME}",):
         if len(user.split(":")) == 4 and user.startswith("system:serviceaccount:"):
             yield Identity.service_account(*user.split(":")[2:])

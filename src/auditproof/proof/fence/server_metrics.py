@@ -1,4 +1,4 @@
-"""What the API servers behind an address say of themselves: their audit counters, as they stand now."""
+"""The current audit counters of the API servers behind an address."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ METRICS = "/metrics"
 
 
 class Metrics:
-    """Reads the counters of ``servers`` API servers; ``blind`` says why that cannot be, once ``first`` has tried."""
+    """Reads the counters of ``servers`` API servers; ``blind`` is why they cannot be read, once ``first`` has tried."""
 
     def __init__(self, admin: AdminClient, servers: int) -> None:
         self._admin = admin
@@ -23,7 +23,7 @@ class Metrics:
         self.blind = ""
 
     def first(self) -> Scrape | None:
-        """The counters when a run begins; None where the admin is not allowed to see them, for the whole run."""
+        """The counters at the start of a run; None if the admin may not read them, for the whole run."""
         response = self._admin.send("GET", METRICS)
         if response.status != 403:
             return self.read()
@@ -31,9 +31,9 @@ class Metrics:
         return None
 
     def read(self) -> Scrape:
-        """The counters of all servers together. Raises AuditproofError where a server does not tell them."""
+        """The counters of all servers together. Raises AuditproofError if a server does not return them."""
         found = self._by_process()
-        if len(found) < self._servers:  # a connection was lost, and has come to another server
+        if len(found) < self._servers:  # a connection was lost and now leads to another server
             self._admin.reach_again()
             found = self._by_process()
         answers = [answer for answer, _ in found.values()]

@@ -1,8 +1,8 @@
-"""What the server has counted of the policy's decisions, held against what was sent and what the log shows.
+"""Compares the policy decisions that the server has counted with the requests that were sent, and with the log.
 
-The policy is evaluated once a request, and each evaluation counted by the level that it came to, also one that excludes
-the request (apiserver_audit_level_total; staging/src/k8s.io/apiserver/pkg/endpoints/filters/audit.go): what is not
-counted has not come so far, whoever has answered it.
+The policy is evaluated once per request, and each evaluation is counted by its level, including None
+(apiserver_audit_level_total; staging/src/k8s.io/apiserver/pkg/endpoints/filters/audit.go). A request that is not
+counted has not reached the policy, whatever responded to it.
 """
 
 from __future__ import annotations
@@ -26,10 +26,10 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Counted:
-    """The evaluations between two readings of the counters, and all that is known to have been evaluated meanwhile.
+    """The evaluations between two readings of the counters, and the requests known to have been evaluated meanwhile.
 
-    ``beside`` are the requests of ours that were answered and are no actions: each could make up for an action that has
-    not come so far. ``others`` are the levels of requests in the log that are not ours.
+    ``beside`` are auditproof's own requests that were answered and are not actions: each could hide an action that has
+    not reached the policy. ``others`` are the levels of other clients' requests in the log.
     """
 
     before: AuditMetrics
@@ -38,7 +38,7 @@ class Counted:
     others: Collection[Level] = ()
 
     def at(self, level: str) -> int:
-        """How many evaluations came to a level."""
+        """How many evaluations resulted in a level."""
         return self.after.levels.get(level, 0) - self.before.levels.get(level, 0)
 
     @property
@@ -75,7 +75,7 @@ def uncounted(
 
 
 def miscounted(shown: Mapping[str, Level], counted: Counted) -> str:
-    """Why the levels in the log cannot be the server's own: it decided so less often; mostly an empty text."""
+    """Why the levels in the log cannot be the server's own: it decided so less often. Usually an empty text."""
     for level, count in sorted(Counter(map(str, shown.values())).items()):
         if counted.at(level) < count:
             return (
@@ -86,11 +86,11 @@ def miscounted(shown: Mapping[str, Level], counted: Counted) -> str:
 
 
 def _reaches_the_policy(exchange: Exchange) -> bool:
-    """Whether the answer surely came from below the filter that evaluates the policy."""
+    """Whether the response certainly comes from behind the filter that evaluates the policy."""
     return exchange.echoed and not exchange.error and exchange.status not in (0, *UNSETTLED)
 
 
 def _leaves_events(exchange: Exchange, decision: Decision) -> bool:
-    """Whether the policy that the server runs has the action recorded at any stage."""
+    """Whether the policy that the server runs records the action at any stage."""
     kept = emitted_stages(exchange.attributes, exchange.status) - decision.omit_stages
     return decision.level is not Level.NONE and bool(kept)
