@@ -1,4 +1,4 @@
-"""What a pytest process was called with: the options of a run, and whether it concerns auditproof at all.
+"""Reads the options of a pytest process, and whether the run concerns auditproof at all.
 
 Every pytest process in the installation imports this module: standard library and pytest only.
 """
@@ -15,8 +15,8 @@ if TYPE_CHECKING:
 
     import pytest
 
-WORKER_KEY = "auditproof"  # of what the controller hands to its workers
-CASE_FILE = ".audit.yaml"  # what the name of a case file ends with
+WORKER_KEY = "auditproof"  # in the workerinput that the controller passes to its workers
+CASE_FILE = ".audit.yaml"  # the suffix of case files
 _SEPARATED = {Kind.LINES: "; several: one per line", Kind.LIST: "; several: separated by commas"}
 
 

@@ -1,8 +1,8 @@
 """The fixtures for backends: ``backend`` is an API server with the flags of the test's mark ``audit_server``.
 
-See ``proof.backends.flag_resources`` for what the flags can name. ``pipe`` is the former name. Neighbouring tests with
-the same flags and policy share a server while none of them has ended it; the receiver behaves for each as its flags
-say.
+See ``proof.backends.flag_resources`` for the resources that flags can name. ``pipe`` is the former name of ``backend``.
+Neighbouring tests with the same flags and policy share a server until one of them stops it; the receiver is reset to
+the behaviour in the flags for each of them.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ OPEN: pytest.StashKey[tuple[Placement, BackendServer]] = pytest.StashKey()
 
 
 def backends_of(request: pytest.FixtureRequest) -> Iterator[Callable[[], BackendServer]]:
-    """The value of the fixture ``start_backend``, until the test has ended."""
+    """The value of the fixture ``start_backend``; afterwards the server is kept for the next test, or stopped."""
     session = request.config.stash[SESSION]
     if session.options.profile.provider != "embedded":
         pytest.skip("not supported: only the embedded cluster gives an API server to each test")
@@ -42,7 +42,7 @@ def backends_of(request: pytest.FixtureRequest) -> Iterator[Callable[[], Backend
 
 
 def _open(session: AuditSession, node: pytest.Item) -> BackendServer:
-    """The server that the test before has left open, where it is the same; else a new one."""
+    """The server that the previous test has left open, if this test can use it; otherwise a new one."""
     placement = session.place(marked(node))
     left, server = node.config.stash.get(OPEN, (None, None))
     if server is not None and left == placement and not server.ended and not _spoils(node):
@@ -82,7 +82,7 @@ def _shared_by_next(session: AuditSession, node: pytest.Item) -> bool:
 
 
 def close_backend(config: pytest.Config) -> None:
-    """End the server that is open, if one is."""
+    """Stop the open server, if there is one."""
     _, server = config.stash.get(OPEN, (None, None))
     if server is not None:
         del config.stash[OPEN]

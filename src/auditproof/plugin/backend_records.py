@@ -1,4 +1,4 @@
-"""What a test of backends leaves for the report: its flags, its accounts, and whether it showed what it says."""
+"""The record of a backend test for the report: its flags, its accounts, and its verdict."""
 
 from __future__ import annotations
 
@@ -26,12 +26,12 @@ KUBERNETES: pytest.StashKey[str] = pytest.StashKey()
 
 
 def is_backend_test(item: pytest.Item) -> bool:
-    """Whether a test has an API server with backends of its own."""
+    """Whether a test uses an API server with chosen backends."""
     return "start_backend" in getattr(item, "fixturenames", ())
 
 
 def noting(item: pytest.Item) -> Callable[[Note], None]:
-    """What keeps the notes of a server for the report of a test."""
+    """Return the ``note`` of a BackendServer that keeps its notes for the report of this test."""
 
     def note(found: Note) -> None:
         if isinstance(found, Account):
@@ -45,9 +45,9 @@ def noting(item: pytest.Item) -> Callable[[Note], None]:
 
 
 def backend_fields(item: pytest.Item, call: pytest.CallInfo[None], report: pytest.TestReport) -> dict[str, Any]:
-    """What an ItemResult says about a test of backends after a phase of it; nothing while it goes on.
+    """The fields of an ItemResult for a backend test after a phase; none while the test continues.
 
-    A report that a marker has excused (xfail) becomes the failure that it is.
+    A report that a marker has excused (xfail) becomes a failure again.
     """
     if call.when != "call" and call.excinfo is None:
         return {}
@@ -88,7 +88,7 @@ def _parameters(item: pytest.Item) -> str:
 
 
 def _verdict(call: pytest.CallInfo[None], report: pytest.TestReport) -> Outcome:
-    """By how the test ended, whatever is made of its report: xfail excuses nothing."""
+    """The verdict by how the test ended, whatever happens to its report: xfail excuses nothing."""
     if call.excinfo is not None and is_left_out(call.excinfo.value):
         return Outcome.NOT_SUPPORTED
     if call.excinfo is None and not report.failed:

@@ -1,4 +1,4 @@
-"""``*.audit.yaml`` files as pytest items: an item a case, with id, marks, line number and the failure's story."""
+"""Collects ``*.audit.yaml`` files: one pytest item per case, with id, marks, line number and failure text."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 
 def collect_file(file_path: Path, parent: pytest.Collector) -> CaseFileCollector | None:
-    """Collect ``file_path`` where it is a case file."""
+    """Collect ``file_path`` if it is a case file."""
     if file_path.name.endswith(CASE_FILE):
         return CaseFileCollector.from_parent(parent, path=file_path)
     return None
@@ -39,29 +39,29 @@ class CaseFileCollector(pytest.File):
     cases: CaseFile
 
     def collect(self) -> Iterator[CaseItem]:
-        """Read the file and make an item of every case."""
+        """Read the file and yield one item per case."""
         self.cases = load_case_file(self.path)
         yield from self.items()
 
     @property
     def mark(self) -> str:
-        """The mark of its items: what they are judged by."""
+        """The mark of its items: whether they are judged by the given policy or by one of their own."""
         return "own_policy" if self.cases.policy else "standard"
 
     def items(self) -> Iterator[CaseItem]:
-        """An item of every case."""
+        """One item per case."""
         for case in self.cases.cases:
             yield CaseItem.from_parent(self, name=case.id, callobj=lambda: None, case=case)
 
     def repr_failure(self, excinfo: pytest.ExceptionInfo[BaseException], *args: Any, **kwargs: Any) -> Any:
-        """Show what is wrong with the file, without a traceback."""
+        """Show the problems of the file, without a traceback."""
         if isinstance(excinfo.value, SourceError):
             return printable_lines(str(excinfo.value))
         return super().repr_failure(excinfo, *args, **kwargs)
 
 
 class CaseItem(pytest.Function):
-    """One case. The action is performed in the set-up phase, so that UNPROVEN is an error and VIOLATED a failure."""
+    """One case. Its request is sent in the set-up phase, so that UNPROVEN is an error and VIOLATED a failure."""
 
     def __init__(self, *, case: Case, **kwargs: Any) -> None:
         super().__init__(**kwargs)
@@ -75,18 +75,18 @@ class CaseItem(pytest.Function):
 
     @property
     def case_file(self) -> CaseFile:
-        """The file that this case stands in."""
+        """The file of this case."""
         assert isinstance(self.parent, CaseFileCollector)
         return self.parent.cases
 
     @property
     def placement(self) -> Placement:
-        """Where it is to be proven."""
+        """The placement of its file."""
         file = self.case_file
         return Placement.of(file.policy, file.sabotage, file.settings, file.broken_settings)
 
     def setup(self) -> None:
-        """Perform the action and judge it, together with the other cases of the file."""
+        """Perform and judge the case, together with the other cases of its batch."""
         super().setup()
         if shows_nothing(self.config):
             return
@@ -98,7 +98,7 @@ class CaseItem(pytest.Function):
             raise Unproven(verdict)
 
     def runtest(self) -> None:
-        """Tell the verdict."""
+        """Fail if the verdict is VIOLATED."""
         verdict = self.config.stash[SESSION].batches.proof(self.case).verdict
         if verdict.outcome is Outcome.VIOLATED:
             raise Violated(verdict)
@@ -108,9 +108,9 @@ class CaseItem(pytest.Function):
         return self.path, self.case.source.line - 1, self.name
 
     def story(self, error: AuditproofError) -> Story:
-        """The whole story of a verdict: first the place and the reason, then the evidence.
+        """The failure text of a verdict: first the place and the reason, then the evidence.
 
-        Of what is UNPROVEN for the same reason only the first has it, the others say which that is.
+        Of several cases that are UNPROVEN for the same reason, only the first has the evidence; the others refer to it.
         """
         session = self.config.stash[SESSION]
         outcome = session.batches.outcomes.get(self.case.id)
@@ -119,6 +119,6 @@ class CaseItem(pytest.Function):
         text = f"{self.path.name}:{self.case.source.line}: {self.name}: {told}"
         if not isinstance(error, Violated):
             first = session.batches.first_with(str(error), self.nodeid)
-            if first != self.nodeid:  # what a whole batch came to is told once
+            if first != self.nodeid:  # the reason of a whole batch is explained once
                 text = f"{text.partition(chr(10))[0]}\n  as of {first}, where the whole is told"
         return Story(text, str(self.path), self.case.source.line)

@@ -1,8 +1,7 @@
-"""What an item has shown: by how its actions and its phases ended, whatever is made of its reports afterwards.
+"""The result of an item: determined by how its actions and phases ended, whatever happens to its reports later.
 
-A verdict that is not PROVEN stands: whether the test has swallowed the exception, is expected to fail (xfail), is
-skipped later, or is performed again by a plugin until it passes. Everything else that pytest tells of the item is
-brought into line with that.
+A verdict that is not PROVEN is final, even if the test swallows the exception, is expected to fail (xfail), skips
+afterwards, or is repeated by a plugin until it passes. pytest's reports of the item are changed to agree with it.
 """
 
 from __future__ import annotations
@@ -33,7 +32,7 @@ STANDS = "  note      pytest would have called this no failure; a verdict stands
 
 @dataclass(slots=True)
 class Course:
-    """How an item has gone so far, over all its attempts; ``calling`` while its test function runs."""
+    """The state of an item over all its attempts; ``calling`` while its test function runs."""
 
     attempts: int = 0
     calling: bool = False
@@ -51,7 +50,7 @@ def course_of(item: pytest.Item) -> Course:
 
 
 def proves(item: pytest.Item) -> bool:
-    """Whether an item is to show something about the audit log."""
+    """Whether an item is expected to have a proof."""
     if isinstance(item, CaseItem | RecordItem) or TAKEN in item.stash:
         return True
     return not FIXTURES.isdisjoint(getattr(item, "fixturenames", ()))
@@ -60,9 +59,9 @@ def proves(item: pytest.Item) -> bool:
 def concluded(
     session: AuditSession, item: pytest.Item, call: pytest.CallInfo[None], report: pytest.TestReport
 ) -> list[ProofRecord]:
-    """The records of an item's proofs after a phase of it, where that phase adds to them; else an empty list.
+    """The records of an item's proofs after a phase, if that phase changes them; otherwise an empty list.
 
-    Within a test (a subtest has ended) nothing is answered, but what has gone wrong is noted.
+    During a test (when a subtest has ended) the list is empty, too, but a failure is noted.
     """
     course = course_of(item)
     if call.when == "setup":
@@ -82,9 +81,9 @@ def concluded(
 
 
 def _mark_earlier(item: pytest.Item, course: Course) -> None:
-    """Say of what an earlier attempt has shown where it is from."""
+    """Add a note to the failed records of an earlier attempt."""
     if course.attempts < 2 or isinstance(item, CaseItem | RecordItem):
-        return  # what is judged once has the same verdict in every attempt
+        return  # these are judged once, so their verdict is the same in every attempt
     records = item.stash.get(PROOFS, [])
     for number, record in enumerate(records):
         if record.verdict.is_trouble and EARLIER not in record.reasons:
@@ -101,7 +100,7 @@ def _case_records(
 
 
 def _why_skipped(session: AuditSession, item: CaseItem, call: pytest.CallInfo[None]) -> str:
-    """Why a case was not performed, where that was on purpose."""
+    """Why a case was left out on purpose; otherwise an empty text."""
     if call.excinfo is None or not is_left_out(call.excinfo.value):
         return ""
     return ", ".join(session.support.missing(item.case, item.placement)) or _skip_reason(call.excinfo.value)
@@ -114,7 +113,7 @@ def _note_end(
     report: pytest.TestReport,
     records: list[ProofRecord],
 ) -> None:
-    """Let the records say how the phase has ended, where they do not say it already."""
+    """Add the result of the phase to the records, unless they have it already."""
     error = call.excinfo.value if call.excinfo is not None else None
     if error is not None and is_left_out(error):
         why = item.stash.get(NOT_SUPPORTED, "") or _skip_reason(error)
@@ -138,12 +137,12 @@ def _note_failure(
     report: pytest.TestReport,
     records: list[ProofRecord],
 ) -> None:
-    """A proof of a test that failed for something else must not stand as one."""
+    """Change a PROVEN record of a test that failed for another reason."""
     proven = [number for number, record in enumerate(records) if record.verdict is Outcome.PROVEN]
     said = _said(item, call, report)
     if not proven:
         records.append(_bare(session, item, Outcome.UNPROVEN, said, records))
-    elif call.when == "call":  # what the test itself asserts beyond level and stages did not hold
+    elif call.when == "call":  # an assertion of the test itself, beyond level and stages, failed
         records[proven[-1]] = _judged(records[proven[-1]], Outcome.VIOLATED, said)
     else:
         reason = f"error in the test's {call.when}: {said}"
@@ -157,7 +156,7 @@ def _judged(record: ProofRecord, verdict: Outcome, reason: str) -> ProofRecord:
 def _bare(
     session: AuditSession, item: pytest.Item, verdict: Outcome, reason: str, records: Sequence[ProofRecord]
 ) -> ProofRecord:
-    """A record of what was not performed; it is called as the test where that has performed nothing at all."""
+    """A record of an action that was not performed, named after the test if that has no other record."""
     name = f"{item.nodeid}#{len(records) + 1}" if records else item.nodeid
     return bare_record(name, title_of(item), source_of(item), session.options.policy, verdict, reason)
 
@@ -168,7 +167,7 @@ def _skip_reason(error: BaseException) -> str:
 
 
 def _said(item: pytest.Item, call: pytest.CallInfo[None], report: pytest.TestReport) -> str:
-    """What a failure comes to, in a line."""
+    """A failure in one line."""
     crash = getattr(report.longrepr, "reprcrash", None)
     lines = (crash.message if crash else report.longreprtext).strip().splitlines()
     if lines and report.failed:
@@ -177,7 +176,7 @@ def _said(item: pytest.Item, call: pytest.CallInfo[None], report: pytest.TestRep
 
 
 def bring_into_line(item: pytest.Item, report: pytest.TestReport, records: Sequence[ProofRecord]) -> None:
-    """Let the report of a phase carry the properties of the proofs, and be a failure where one is not PROVEN."""
+    """Add the properties of the proofs to the report of a phase, and make it a failure if one is not PROVEN."""
     course = course_of(item)
     if records:
         others = [pair for pair in item.user_properties if pair not in course.properties]
@@ -189,7 +188,7 @@ def bring_into_line(item: pytest.Item, report: pytest.TestReport, records: Seque
 
 
 def make_it_fail(report: pytest.TestReport, records: Sequence[ProofRecord], name: str, path: str, line: int) -> None:
-    """Make a report that passed, or was skipped, the failure that its records say it is."""
+    """Make a passed or skipped report a failure if one of its records is VIOLATED or UNPROVEN."""
     wrong = [record for record in records if record.verdict.is_trouble]
     if not wrong or report.outcome not in ("passed", "skipped"):
         return

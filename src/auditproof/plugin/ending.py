@@ -1,4 +1,4 @@
-"""A run that is told to end by SIGTERM or SIGHUP ends as by Ctrl-C: with a report of what was shown so far."""
+"""Ends a run on SIGTERM or SIGHUP as on Ctrl-C: with a report of the results so far."""
 
 from __future__ import annotations
 
@@ -8,24 +8,24 @@ import threading
 from contextlib import suppress
 from typing import Any, NoReturn
 
-EXIT_CODE = 128  # and the number of the signal, as a shell has it
+EXIT_CODE = 128  # plus the number of the signal, as in a shell
 SIGNALS = (signal.SIGTERM, signal.SIGHUP)
 
 
 class Ending:
-    """Turns the first signal into a KeyboardInterrupt; while a report is written it is only noted, for the exit code.
+    """Turns the first signal into a KeyboardInterrupt; while the report is written, it only sets the exit code.
 
-    The second one ends the process at once.
+    The second signal ends the process at once.
     """
 
     def __init__(self) -> None:
         self._received: signal.Signals | None = None
-        self.workers: dict[str, int] = {}  # their process ids: a terminal tells them of Ctrl-C itself
+        self.workers: dict[str, int] = {}  # their process ids; on Ctrl-C the terminal signals them itself
         self._writing = False
         self._installed: list[signal.Signals] = []
 
     def install(self) -> None:
-        """Take the signals, where nobody else does; only in the main thread, as Python wants it."""
+        """Handle the signals that have no other handler; only in the main thread, as Python requires."""
         if threading.current_thread() is not threading.main_thread():
             return
         for number in SIGNALS:
@@ -34,23 +34,23 @@ class Ending:
                 self._installed.append(number)
 
     def restore(self) -> None:
-        """Leave the signals as they were."""
+        """Restore the default handlers."""
         for number in self._installed:
             signal.signal(number, signal.SIG_DFL)
         self._installed.clear()
 
     def hold(self) -> None:
-        """From now on the report is written: nothing is to interrupt that."""
+        """Let no signal interrupt from now on: the report is being written."""
         self._writing = True
 
     @property
     def text(self) -> str:
-        """How it ended the run; empty where it did not."""
+        """How a signal ended the run; empty if none did."""
         return f"was terminated ({self._received.name})" if self._received else ""
 
     @property
     def exit_code(self) -> int:
-        """What the process ends with for it; 0 where no signal came."""
+        """The exit code for the signal; 0 if there was none."""
         return EXIT_CODE + self._received if self._received else 0
 
     def _end(self, number: int, _frame: Any) -> None:
@@ -66,4 +66,4 @@ class Ending:
     def _end_at_once(self, number: int) -> NoReturn:
         signal.signal(number, signal.SIG_DFL)
         os.kill(os.getpid(), number)
-        raise KeyboardInterrupt  # where it was blocked
+        raise KeyboardInterrupt  # if the signal is blocked

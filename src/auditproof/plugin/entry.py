@@ -1,4 +1,4 @@
-"""What every pytest process in the installation loads: options, marks and fixtures, and when to load the rest.
+"""The entry point that every pytest process in the installation loads: options, marks and fixtures.
 
 The rest is the plugin ``hooks``. It is loaded as soon as the run concerns auditproof: an option is given, a case file
 is collected, or a test takes one of the fixtures. Until then, nothing is imported but pytest and the standard library.
@@ -33,7 +33,7 @@ FIXTURES = frozenset({"audit", "audit_beside", "audit_policy", "start_backend"})
 
 
 def load(config: pytest.Config) -> None:
-    """Load the other hooks, unless they are; their pytest_configure is called at once."""
+    """Load the other hooks, if they are not loaded yet; their pytest_configure is called at once."""
     if not config.pluginmanager.has_plugin(HOOKS):
         from auditproof.plugin import hooks
 
@@ -69,7 +69,7 @@ def pytest_configure(config: pytest.Config) -> None:
 
 
 def pytest_collect_file(file_path: Path, parent: pytest.Collector) -> pytest.Collector | None:
-    """Collect the first case file, if the hooks are not loaded: they were not there when this call began."""
+    """Collect the first case file, if the hooks are not loaded: pytest does not call hooks registered during a call."""
     if not file_path.name.endswith(CASE_FILE) or parent.config.pluginmanager.has_plugin(HOOKS):
         return None
     load(parent.config)
@@ -118,7 +118,7 @@ def audit_beside(request: pytest.FixtureRequest) -> Callable[[str], Audit]:
 
 @pytest.fixture
 def start_backend(request: pytest.FixtureRequest) -> Iterator[Callable[[], BackendServer]]:
-    """Starts the server of ``backend`` when called, for servers that must not start: it raises ClusterError then."""
+    """Starts the server of ``backend`` when called, for tests of servers that must not start: raises ClusterError."""
     from auditproof.plugin.backend_fixtures import backends_of
 
     yield from backends_of(request)
@@ -126,7 +126,7 @@ def start_backend(request: pytest.FixtureRequest) -> Iterator[Callable[[], Backe
 
 @pytest.fixture
 def backend(start_backend: Callable[[], BackendServer]) -> BackendServer:
-    """An API server with the flags of ``@pytest.mark.audit_server(...)``, and what its backends deliver."""
+    """An API server with the flags of ``@pytest.mark.audit_server(...)``, and the reader of its audit backends."""
     return start_backend()
 
 

@@ -1,4 +1,4 @@
-"""What a verdict other than PROVEN is to pytest."""
+"""How verdicts other than PROVEN appear in pytest."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ NOT_RUN = "[NOTRUN] "  # how pytest begins the reason of xfail(run=False)
 
 
 class Violated(AuditproofError, AssertionError):
-    """The log shows something else than is expected: a failed test."""
+    """The log differs from the expectation: a failed test."""
 
     def __init__(self, verdict: Verdict) -> None:
         self.verdict = verdict
@@ -34,7 +34,7 @@ class Unproven(AuditproofError):
 
 @dataclass(frozen=True, slots=True)
 class Crash:
-    """Where a failure is and what it says: what pytest's short summary and JUnit's message show."""
+    """The place and message of a failure, for pytest's short summary and JUnit."""
 
     path: str
     lineno: int
@@ -42,7 +42,7 @@ class Crash:
 
 
 class Story:
-    """A failure in our words, in the place of pytest's own representation (report.longrepr)."""
+    """A failure text in place of pytest's own representation (report.longrepr)."""
 
     def __init__(self, text: str, path: str, line: int) -> None:
         self.text = printable_lines(text)
@@ -52,13 +52,13 @@ class Story:
         return self.text
 
     def toterminal(self, tw: Any) -> None:
-        """Write the story."""
-        for line in self.text.splitlines():  # a terminal that cannot show all of it has line breaks escaped, else
+        """Write the text."""
+        for line in self.text.splitlines():  # line by line: else line breaks are escaped for a limited terminal
             tw.line(line)
 
 
 def shows_nothing(config: pytest.Config) -> str:
-    """The option by which pytest performs no test at all; empty where it does."""
+    """The option that keeps pytest from performing any test; empty if there is none."""
     options = {"collectonly": "--collect-only", "setupplan": "--setup-plan", "setuponly": "--setup-only"}
     return next((flag for name, flag in options.items() if getattr(config.option, name, False)), "")
 

@@ -1,4 +1,4 @@
-"""What the fixtures for Python tests do: ``audit`` lets an identity act and proves it. ``entry`` declares them."""
+"""The fixtures for Python tests: ``audit`` sends requests and proves them. ``entry`` declares the fixtures."""
 
 from __future__ import annotations
 
@@ -33,13 +33,13 @@ if TYPE_CHECKING:
 
 PROOFS: pytest.StashKey[list[ProofRecord]] = pytest.StashKey()
 NOT_SUPPORTED: pytest.StashKey[str] = pytest.StashKey()
-TAKEN: pytest.StashKey[bool] = pytest.StashKey()  # whoever takes the fixture says that it is going to prove something
+TAKEN: pytest.StashKey[bool] = pytest.StashKey()  # a test that takes the fixture is expected to prove something
 FIXTURES = frozenset({"audit", "audit_beside"})
 
 
 @dataclass(frozen=True, slots=True)
 class Recorded:
-    """What an action left in the log, proven: ``level`` NONE means that it is surely not there."""
+    """The proven events of an action in the log; ``level`` NONE means that they are certainly absent."""
 
     proof: Proof
 
@@ -75,7 +75,7 @@ class Recorded:
 
 
 class Audit:
-    """Performs and proves actions for one test; each has a fence of its own."""
+    """Performs and proves actions for one test, each with a separate fence."""
 
     def __init__(
         self, prover: Prover, policy: Policy, node: pytest.Item, lacking: Callable[[Case], Sequence[str]]
@@ -94,19 +94,19 @@ class Audit:
         return self._prover.url
 
     def given(self, *manifests: Mapping[str, Any]) -> None:
-        """Let the admin create objects before the next action; they are never judged."""
+        """Let the admin create objects before the next action; these requests are never judged."""
         self._given = (*self._given, *manifests)
 
     def __call__(self, identity: Identity, action: Action | Request, expect: Expectation | None = None) -> Recorded:
         """Let ``identity`` perform ``action`` and judge it by ``expect``, or by the policy's Decision.
 
-        Raises Violated and Unproven (both AuditproofError) where it is not PROVEN.
+        Raises Violated or Unproven (both AuditproofError) if it is not PROVEN.
         """
         __tracebackhide__ = True
         return self.judge(self.attempt(identity, action, expect))
 
     def judge(self, proof: Proof) -> Recorded:
-        """What a proven action left in the log. Raises Violated and Unproven where it is not PROVEN."""
+        """Return the events of a proven action. Raises Violated or Unproven if it is not PROVEN."""
         __tracebackhide__ = True
         if proof.verdict.outcome is Outcome.VIOLATED:
             raise Violated(proof.verdict)
@@ -115,7 +115,7 @@ class Audit:
         return Recorded(proof)
 
     def attempt(self, identity: Identity, action: Action | Request, expect: Expectation | None = None) -> Proof:
-        """As a call, but answer with the proof whatever its verdict is."""
+        """Like a call, but returns the proof whatever its verdict is."""
         records = self._node.stash.setdefault(PROOFS, [])
         case_id = f"{self._node.nodeid}#{len(records) + 1}"
         request = to_request(action) if isinstance(action, Action) else action
@@ -137,7 +137,7 @@ class Audit:
         return proof
 
     def events(self) -> tuple[AuditEvent, ...]:
-        """Every event of anybody that this server recorded since the test began; proven actions are complete in it.
+        """Every event that this server recorded since the test began, of all clients; proven actions are complete.
 
         Raises LogUnreadable.
         """
@@ -146,22 +146,22 @@ class Audit:
         return events
 
     def leaks(self, secret: str) -> list[Leak]:
-        """Every event of anybody in which ``secret`` stands, of all that this server recorded since the test began.
+        """Every event that contains ``secret``, of all that this server recorded since the test began.
 
-        Proven actions are complete in it. Raises ValueError where the secret is too short, LogUnreadable.
+        Proven actions are complete in it. Raises ValueError if the secret is too short, and LogUnreadable.
         """
         note_secrets(self._node, (form for written in disguises(secret).values() for form in written))
         return list(leaks(self._prover.recorded(self._begin), secret))
 
 
 def title_of(node: pytest.Item) -> str:
-    """The first line of a test's docstring, else its name."""
+    """The first line of a test's docstring, otherwise its name."""
     doc = getattr(getattr(node, "obj", None), "__doc__", None) or node.name
     return str(doc.strip().splitlines()[0])
 
 
 def source_of(node: pytest.Item) -> Source:
-    """Where a test in Python is written."""
+    """The file and line of a Python test."""
     file, line, _ = node.location
     return Source(Position(file, (line or 0) + 1, 1))
 
@@ -203,7 +203,7 @@ def _skip(node: pytest.Item, lacking: Sequence[str]) -> None:
 
 
 def marked(node: pytest.Item) -> Placement:
-    """The placement that the marks ``audit_policy`` and ``audit_server`` of a test name."""
+    """The placement that a test's marks ``audit_policy`` and ``audit_server`` name."""
     policies, server = node.get_closest_marker("audit_policy"), node.get_closest_marker("audit_server")
     policy = sabotage = None
     if policies is not None:

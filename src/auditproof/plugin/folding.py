@@ -1,7 +1,7 @@
-"""The same error of many tests is told once on the terminal: a server that died would fill it otherwise.
+"""Shows the same error of many tests only once on the terminal; otherwise a dead server would fill it.
 
-pytest writes a section for each report that it counts; it sees only the first of those that are UNPROVEN for the same
-reason, with the number of the others, and counts them all afterwards.
+pytest writes a section for each report. While it does, it gets only the first of the reports that are UNPROVEN for the
+same reason, with the number of the others; afterwards it counts all of them.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ SECTION = "auditproof"
 
 @contextmanager
 def folded(reporter: pytest.TerminalReporter) -> Iterator[None]:
-    """Meanwhile the reporter knows one report of each reason."""
+    """Within this context the reporter has one report per reason."""
     whole = {name: reporter.stats[name] for name in CATEGORIES if name in reporter.stats}
     firsts = []
     for name, reports in whole.items():
@@ -48,7 +48,7 @@ def _groups(reports: Sequence[Any]) -> list[list[Any]]:
 
 
 def _reason(report: Any) -> object:
-    """What reports share that are told together; one that is not merely UNPROVEN shares nothing."""
+    """The key of reports that are shown together; a report with another verdict than UNPROVEN has a unique one."""
     result = result_of(report)
     if result is None or {record.verdict for record in result.records} != {Outcome.UNPROVEN}:
         return id(report)

@@ -1,4 +1,4 @@
-"""What has come back of what a run has planned, in the controller: of everything, the worst that was ever said."""
+"""Compares the results of a run with its plan, in the controller; of several verdicts, the worst counts."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 
 class Gathered:
-    """The plan of a run, and the records that its tests have left; ``kubernetes`` is the version told first."""
+    """The plan of a run, and the records of its tests; ``kubernetes`` is the version until a server reports one."""
 
     def __init__(self, policy: Policy, root: Path, kubernetes: str) -> None:
         self._policy, self._root = policy, root
@@ -41,14 +41,14 @@ class Gathered:
         self.verdicts: Counter[Outcome] = Counter()
         self._planned: set[str] = set()
         self._reached: set[str] = set()
-        self._lost: dict[str, str] = {}  # why something has shown nothing
+        self._lost: dict[str, str] = {}  # why an item has no result, by its id
         self._left_out: dict[str, str] = {}
 
     def __bool__(self) -> bool:
         return any((self._planned, self.records, self.planned_pipes, self.pipes, self._lost, self._left_out))
 
     def plan(self, plan: Plan) -> None:
-        """Note what the run is to perform; every worker says so for itself."""
+        """Note the plan of this process or of a worker."""
         self._planned.update(plan.proofs, plan.removed)
         self.planned_pipes.update(plan.pipes)
         self._lost.update(dict.fromkeys(plan.removed, REMOVED))
@@ -56,16 +56,16 @@ class Gathered:
 
     @property
     def planned(self) -> list[str]:
-        """Ids of all that is planned: of the records, and of the items that have none so far."""
+        """The ids of all records, and of the planned items that have none so far."""
         return sorted((self._planned - self._reached) | self.records.keys())
 
     @property
     def planned_count(self) -> int:
-        """How many these are; from any thread."""
+        """How many ids are planned; callable from any thread."""
         return len(self._planned - self._reached) + len(self.records)
 
     def take(self, report: pytest.TestReport) -> tuple[tuple[ProofRecord, ...], list[ProofRecord]]:
-        """Take what a test report carries; returns its records, and those that are worse than what was known."""
+        """Take the result of a test report; returns its records, and those that are worse than the known ones."""
         result = result_of(report)
         if result is not None:
             self.kubernetes = result.kubernetes or self.kubernetes
@@ -73,9 +73,9 @@ class Gathered:
             self._take_backend(result)
         records = result.records if result is not None else ()
         if records:
-            self._reached.add(report.nodeid)  # a Python test is planned as one, and proves several
+            self._reached.add(report.nodeid)  # a Python test is planned as one item, and may have several proofs
         elif report.failed and report.nodeid in self._planned - self._reached:
-            self._lost[report.nodeid] = first_line(str(report.longrepr))  # its worker crashed, say
+            self._lost[report.nodeid] = first_line(str(report.longrepr))  # for example, its worker crashed
         return records, [record for record in records if self._take(record)]
 
     def _take(self, record: ProofRecord) -> bool:
@@ -95,7 +95,7 @@ class Gathered:
             self.pipes[test.id], self.loads[test.id] = test, result.load
 
     def take_collector(self, report: pytest.CollectReport) -> None:
-        """Note what could not be collected, or was left out as a whole file."""
+        """Note files that could not be collected, or were skipped as a whole."""
         name = report.nodeid or "the collection"
         if report.failed:
             self._lost[name] = f"it could not be collected: {first_line(str(report.longrepr))}"
@@ -105,11 +105,11 @@ class Gathered:
 
     @property
     def unheard_of(self) -> bool:
-        """Whether there is something planned of which it is not known why it has shown nothing."""
+        """Whether a planned item has no result, and no known reason for that."""
         return bool(self._planned - self._reached - self._lost.keys())
 
     def conclude(self) -> None:
-        """Make records of what has shown nothing where the reason is known."""
+        """Add a record for every item without a result whose reason is known."""
         for name, why in self._lost.items():
             if name not in self._reached:
                 self._take(self._bare(name, Outcome.UNPROVEN, why))
@@ -123,12 +123,12 @@ class Gathered:
 
 
 def first_line(text: str) -> str:
-    """What stands in the first line, without secrets."""
+    """The first line of ``text``, without secrets."""
     return redact_text(text.strip().partition("\n")[0])[:300]
 
 
 def _is_about_us(file: Path) -> bool:
-    """Whether a file that was not imported names a fixture of ours."""
+    """Whether a file that was not imported mentions one of auditproof's fixtures."""
     try:
         text = file.read_text(encoding="utf-8", errors="replace")
     except OSError:

@@ -1,4 +1,4 @@
-"""Cases that are made from policies and requirements as pytest items, collected as if they were files of cases."""
+"""Collects the cases generated from policies and requirements, like the cases of a file."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 def collect_made(session: pytest.Session) -> list[pytest.Item]:
-    """The items that coverage, base and requirements ask for; reported as collected, like those of any other file."""
+    """The items for coverage, base and requirements; reported as collected, like those of any other file."""
     return [item for made in session.config.stash[SESSION].plan.made() for item in _collect(session, made)]
 
 
@@ -31,7 +31,7 @@ def _collect(session: pytest.Session, made: MadeCases) -> list[pytest.Item]:
 
 
 class MadeCollector(CaseFileCollector):
-    """A policy, or a requirements file, with cases made from it."""
+    """A policy, or a requirements file, with the cases generated from it."""
 
     mark = ""
 
@@ -41,5 +41,5 @@ class MadeCollector(CaseFileCollector):
         self.mark = made.mark
 
     def collect(self) -> Iterator[CaseItem]:
-        """Make an item of every case."""
+        """Yield one item per case."""
         yield from self.items()

@@ -1,9 +1,7 @@
-"""The pytest hooks of a run that concerns auditproof, loaded by ``entry``: when things happen.
+"""The pytest hooks of a run that concerns auditproof, loaded by ``entry``.
 
-What happens is in options, collect, reporting and proof.session.
-
-Nothing is started at collection, and nothing at all in a project that has no case file and gives no option of ours.
-The controller owns the run directory; workers join it, and only the controller ends it.
+The hooks decide when things happen; options, collect, reporting and proof.session do them. No server is started during
+collection. The controller owns the run directory; workers join it, and only the controller removes it.
 """
 
 from __future__ import annotations
@@ -45,7 +43,7 @@ REPORTING: pytest.StashKey[Reporting] = pytest.StashKey()
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_configure(config: pytest.Config) -> None:
-    """Read the options where any is given, so that what is wrong is said before anything runs."""
+    """Read the options if any is given, so that errors are reported before anything runs."""
     config.pluginmanager.register(ItemResultTransport(), "auditproof-item-result")
     if is_worker(config):
         _join(config)
@@ -60,7 +58,7 @@ def _set_up(config: pytest.Config) -> AuditSession:
 
     folder = options.report_folder(config)
     if folder is not None and not shows_nothing(config):
-        prepare_folder(folder)  # before anything else can be wrong
+        prepare_folder(folder)  # first, so that an old report is gone even if an option is wrong
     files = PolicyFiles()
     read = options.read_options(config, files.read)
     session = AuditSession(read, terminal_lines(config), files)
@@ -76,7 +74,7 @@ def _set_up(config: pytest.Config) -> AuditSession:
 
 
 def _join(config: pytest.Config) -> None:
-    """Prepare a worker: the same options, the controller's run directory, and the policies that it has read."""
+    """Prepare a worker, with the controller's options, run directory and policies."""
     given: dict[str, Any] = config.workerinput.get(WORKER_KEY, {})  # type: ignore[attr-defined]
     if given:
         files = PolicyFiles(RunDirectory.open(given["run"]))
@@ -88,7 +86,7 @@ def _join(config: pytest.Config) -> None:
 
 @pytest.hookimpl(optionalhook=True)
 def pytest_configure_node(node: Any) -> None:
-    """Hand the run directory to a worker, and find the servers' binaries before any worker needs them."""
+    """Pass the run directory to a worker, and find the servers' binaries before any worker needs them."""
     session = node.config.stash.get(SESSION, None)
     if session is not None:
         _or_exit(session.find_servers)
@@ -98,7 +96,7 @@ def pytest_configure_node(node: Any) -> None:
 
 @pytest.hookimpl(optionalhook=True)
 def pytest_xdist_node_collection_finished(node: Any) -> None:
-    """Note in the controller what the workers are going to prove."""
+    """Note the plans of the workers in the controller."""
     reporting = node.config.stash.get(REPORTING, None)
     if reporting is not None:
         run = node.config.stash[SESSION].run_directory
@@ -106,13 +104,13 @@ def pytest_xdist_node_collection_finished(node: Any) -> None:
 
 
 def pytest_collect_file(file_path: Path, parent: pytest.Collector) -> pytest.Collector | None:
-    """Collect ``*.audit.yaml``, and logs whose events are to be judged."""
+    """Collect ``*.audit.yaml`` files, and offline logs."""
     return collect.collect_file(file_path, parent) or recordings.collect_log(file_path, parent)
 
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(session: pytest.Session, config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Add the witnesses of the given policy; in a sabotage run keep only what can have something broken on purpose."""
+    """Add the generated cases; in a sabotage run keep only the items whose server can be broken on purpose."""
     if SESSION in config.stash and not config.stash[SESSION].options.recorded:
         items += collect_made(session)
     collection_of(config).found(items)
@@ -126,14 +124,14 @@ def pytest_collection_modifyitems(session: pytest.Session, config: pytest.Config
 
 
 def pytest_deselected(items: Sequence[pytest.Item]) -> None:
-    """Note what is not to be proven."""
+    """Note the deselected items."""
     if items:
         collection_of(items[0].config).deselected(items)
 
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_finish(session: pytest.Session) -> None:
-    """Note what is selected, once it is known."""
+    """Plan the selected items, once they are known."""
     config = session.config
     plan = collection_of(config).plan(session.items)
     if not plan.proofs and not plan.pipes and not plan.removed:
@@ -159,7 +157,7 @@ def _can_be_broken(item: pytest.Item) -> bool:
 
 
 def pytest_report_header(config: pytest.Config) -> list[str]:
-    """Say what is going to be proven, and where."""
+    """The policy and the cluster of the run."""
     session = config.stash.get(SESSION, None)
     if session is None:
         return []
@@ -179,7 +177,7 @@ def _where(read: options.Options) -> str:
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_runtestloop(session: pytest.Session) -> None:
-    """Start every API server that is needed, beside each other, before the first test asks for one."""
+    """Start every API server that is needed, in parallel, before the first test needs one."""
     config = session.config
     proving = config.stash.get(SESSION, None)
     if (
@@ -202,7 +200,7 @@ def _too_new(proving: AuditSession, item: pytest.Item) -> bool:
 
 
 def _placement(item: pytest.Item) -> Placement:
-    """Where an item is to be proven."""
+    """The placement of an item."""
     return item.placement if isinstance(item, collect.CaseItem) else marked(item)
 
 
@@ -215,7 +213,7 @@ def _or_exit(start: Any) -> None:
 
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_call(item: pytest.Item) -> Generator[None]:
-    """Note that the test runs: what is reported of it meanwhile is a part of it."""
+    """Note that the test runs: reports made meanwhile are of a part of it (a subtest)."""
     course_of(item).calling = True
     try:
         return (yield)
@@ -227,9 +225,9 @@ def pytest_runtest_call(item: pytest.Item) -> Generator[None]:
 def pytest_runtest_makereport(
     item: pytest.Item, call: pytest.CallInfo[None]
 ) -> Generator[None, pytest.TestReport, pytest.TestReport]:
-    """Let the test report carry its proofs, and say what they say, after whatever other plugins make of it.
+    """Attach the proofs to the test report and make it agree with them, after all other plugins have changed it.
 
-    They travel with it from a worker to the controller.
+    The proofs travel with the report from a worker to the controller.
     """
     report = yield
     session = item.config.stash.get(SESSION, None)
@@ -254,14 +252,14 @@ def pytest_runtest_makereport(
 
 @pytest.hookimpl(optionalhook=True, trylast=True)
 def pytest_metadata(metadata: dict[str, Any], config: pytest.Config) -> None:
-    """Let the table of the environment in report.html hold no secret."""
+    """Remove secrets from the environment table of pytest-html (``--html``)."""
     if asked_for(config):
         hide_variables(metadata)
 
 
 @pytest.hookimpl(wrapper=True, tryfirst=True)
 def pytest_sessionfinish(session: pytest.Session) -> Generator[None]:
-    """End the server that the last test of backends may have left open; let no run pass that performed nothing."""
+    """Stop the server that the last backend test may have left open; let no run pass that performed nothing."""
     close_backend(session.config)
     option = shows_nothing(session.config)
     idle = SESSION in session.config.stash and option in ("--setup-only", "--setup-plan")
@@ -270,13 +268,13 @@ def pytest_sessionfinish(session: pytest.Session) -> Generator[None]:
     try:
         return (yield)
     finally:
-        if idle and session.exitstatus == pytest.ExitCode.OK:  # at last: any plugin may have set it
+        if idle and session.exitstatus == pytest.ExitCode.OK:  # last, because any plugin may set it
             session.exitstatus = pytest.ExitCode.NO_TESTS_COLLECTED
 
 
 @pytest.hookimpl(trylast=True)
 def pytest_unconfigure(config: pytest.Config) -> None:
-    """End what was started, in the controller; a worker only closes its connections."""
+    """Stop everything that was started, in the controller; a worker only closes its connections."""
     session = config.stash.get(SESSION, None)
     if session is None:
         return

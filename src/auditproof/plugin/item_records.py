@@ -1,4 +1,4 @@
-"""What is reported about an item: the record of a case, the properties of proofs in JUnit, a failure in words."""
+"""What is reported about an item: the record of a case, the JUnit properties of proofs, the failure text."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 
 def story_of(item: pytest.Item, error: AuditproofError) -> Story:
-    """The failure of an item in our words."""
+    """The failure text of an item, in place of pytest's traceback."""
     if isinstance(item, CaseItem):
         return item.story(error)
     path, line, _ = item.reportinfo()
@@ -29,8 +29,8 @@ def story_of(item: pytest.Item, error: AuditproofError) -> Story:
 def record_of(session: AuditSession, item: CaseItem, not_supported: str = "", failed: str = "") -> ProofRecord:
     """The record of a case.
 
-    ``not_supported`` says why it was left out, ``failed`` how else its test has failed. A case that was left out is not
-    proven, though others have performed it with theirs; but a fault that they have found stays.
+    ``not_supported`` is why it was left out, ``failed`` how else its test failed. A case that was left out is not
+    PROVEN, even if another case's batch has performed it; but a failure found there remains.
     """
     case = item.case
     policy = session.policy(session.place(item.placement).policy, case.since)
@@ -43,7 +43,7 @@ def record_of(session: AuditSession, item: CaseItem, not_supported: str = "", fa
 
 
 def properties_of(record: ProofRecord) -> list[tuple[str, object]]:
-    """What JUnit is told about a proof."""
+    """The properties of a proof in the JUnit file."""
     return [
         ("auditID", record.audit_id),
         ("verdict", str(record.verdict)),

@@ -1,4 +1,4 @@
-"""The message by which a test report carries what an item has shown from a worker to the controller."""
+"""The result of an item, attached to its test report on the way from a worker to the controller."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ _ATTRIBUTE = "auditproof_result"
 
 
 class ItemResult(Record):
-    """What one phase of an item has shown, and what its process knows about the server.
+    """The result of one phase of an item, and the state of the server.
 
-    ``backend`` is the record of a test of backends, with its rows of the table of loads. ``kubernetes`` is the version
-    that the server reports (empty: none was asked), ``not_running`` why it seems not to run the policy.
+    ``backend`` is the record of a backend test, ``load`` its rows of the load table. ``kubernetes`` is the version that
+    the server reports (empty: none was asked), ``not_running`` why it seems not to run the policy.
     """
 
     records: tuple[ProofRecord, ...] = ()
@@ -30,29 +30,29 @@ class ItemResult(Record):
 
 
 def attach(report: pytest.TestReport, result: ItemResult) -> None:
-    """Let a report carry a result."""
+    """Attach a result to a report."""
     setattr(report, _ATTRIBUTE, result)
 
 
 def result_of(report: object) -> ItemResult | None:
-    """The result that a report carries; None where it carries none."""
+    """The result attached to a report; None if there is none."""
     result = getattr(report, _ATTRIBUTE, None)
     return result if isinstance(result, ItemResult) else None
 
 
 class ItemResultTransport:
-    """Turns the result of a report into text and back where a report goes from process to process."""
+    """Serializes the attached result when xdist sends a report from a worker to the controller."""
 
     @pytest.hookimpl(wrapper=True)
     def pytest_report_to_serializable(self, report: object) -> Generator[None, dict[str, Any], dict[str, Any]]:
-        """ASCII text, because only plain values can be sent, and no half of a surrogate pair."""
+        """Add the result as ASCII JSON: xdist sends only plain values, and no lone surrogates."""
         data = yield
         result = result_of(report)
         return data if result is None else {**data, _ATTRIBUTE: json.dumps(plain(result), default=str)}
 
     @pytest.hookimpl(wrapper=True)
     def pytest_report_from_serializable(self, data: dict[str, Any]) -> Generator[None, object, object]:
-        """The result again."""
+        """Restore the result."""
         report = yield
         if isinstance(report, pytest.TestReport) and _ATTRIBUTE in data:
             attach(report, ItemResult.model_validate(json.loads(data[_ATTRIBUTE])))

@@ -1,4 +1,4 @@
-"""The marks that tests may have, and that we give to items, as pytest is to know them."""
+"""The marks of tests and of collected items, as registered in pytest."""
 
 from __future__ import annotations
 

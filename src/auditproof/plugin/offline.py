@@ -1,7 +1,7 @@
-"""Recorded events as pytest items (``--audit-no-actions``): nothing is started, and nothing is sent.
+"""Collects offline logs (``--audit-no-actions``): no server is started, and no request is sent.
 
-The first log is collected as if it were a test file; its items are the kinds of requests that stand in all of the logs,
-the requirements that any of them is about, and the files themselves.
+The first log is collected like a test file. Its items are the kinds of requests in all of the logs, the requirements
+that apply to any of them, and the files themselves.
 """
 
 from __future__ import annotations
@@ -31,15 +31,15 @@ if TYPE_CHECKING:
     from auditproof.plugin.options import Options
     from auditproof.report.model import ProofRecord
 
-KEPT = 50  # violations of one requirement; more would show no more
+KEPT = 50  # violations of one requirement; further ones would add nothing
 
 
 class NotAsDecided(AuditproofError, AssertionError):
-    """Recorded events are not what the policy decides, or a requirement demands."""
+    """Recorded events differ from the policy's decision, or from a requirement."""
 
 
 def collect_log(file_path: Path, parent: pytest.Collector) -> pytest.Collector | None:
-    """Collect ``file_path`` where it is the first of the logs that are to be judged."""
+    """Collect ``file_path`` if it is the first of the offline logs."""
     session = parent.config.stash.get(SESSION, None)
     if session is None or not session.options.recorded or file_path != session.options.recorded[0]:
         return None
@@ -52,7 +52,7 @@ class LogCollector(pytest.File):
     """All logs of the run, under the name of the first."""
 
     def collect(self) -> Iterator[RecordItem]:
-        """Read every line, and make an item of all that it comes to. Raises LogUnreadable."""
+        """Judge every event of the logs and yield one item per result. Raises LogUnreadable."""
         session = self.config.stash[SESSION]
         options = session.options
         reading = _Reading(options)
@@ -64,11 +64,11 @@ class LogCollector(pytest.File):
         session.recorded_ids = reading.requirement_ids(self.nodeid)
 
     def name_of(self, path: Path) -> str:
-        """A log as a reader knows it."""
+        """The name of a log in reports."""
         return shown_path(path, self.config.stash[SESSION].options.folders)
 
     def repr_failure(self, excinfo: pytest.ExceptionInfo[BaseException], *args: Any, **kwargs: Any) -> Any:
-        """Say what is wrong with a log, without a traceback."""
+        """Show the error of a log, without a traceback."""
         if isinstance(excinfo.value, AuditproofError):
             return printable_lines(str(excinfo.value))
         return super().repr_failure(excinfo, *args, **kwargs)
@@ -128,7 +128,7 @@ def _is_about(requirement: Requirement, attributes: Attributes) -> bool:
 
 
 class RecordItem(pytest.Item):
-    """What recorded events come to in one respect; judged when they were read."""
+    """One result of an offline log, judged when the log was read."""
 
     def __init__(self, *, record: ProofRecord, **kwargs: Any) -> None:
         super().__init__(**kwargs)

@@ -1,6 +1,6 @@
-"""What a run is to prove: every item that was collected and not deselected, whatever becomes of it afterwards.
+"""The plan of a run: every item that was collected and not deselected, whatever happens to it afterwards.
 
-With workers, each of them collects; they leave what they plan in the run directory, where the controller reads it.
+With workers, each of them collects and leaves its plan in the run directory, where the controller reads it.
 """
 
 from __future__ import annotations
@@ -24,39 +24,39 @@ REMOVED = "it was taken out of the run after the collection, without being desel
 
 @dataclass(slots=True)
 class Plan:
-    """The ids of what is to be proven, and of the tests of backends; ``deselected`` says how many were left out.
+    """The ids of the items with proofs and (``pipes``) of the backend tests; ``deselected`` is how many were left out.
 
-    ``removed`` were collected and are gone, though nobody has deselected them.
+    ``removed`` were collected and then disappeared without being deselected.
     """
 
     proofs: list[str] = field(default_factory=list)
     pipes: list[str] = field(default_factory=list)
     removed: list[str] = field(default_factory=list)
     deselected: int = 0
-    worker: str = ""  # who plans it, where that is a worker, and its process id
+    worker: str = ""  # the id of a worker, if this is its plan, and its process id
     process: int = 0
 
 
 class Collection:
-    """What a process has collected and what was deselected of it; items are known by themselves, not by their ids."""
+    """The collected and the deselected items of a process; items are compared by identity, not by their ids."""
 
     def __init__(self) -> None:
         self._found: list[pytest.Item] = []
         self._deselected: list[pytest.Item] = []
 
     def found(self, items: Iterable[pytest.Item]) -> None:
-        """Note what was collected."""
+        """Note collected items."""
         self._found += filter(_is_ours, items)
 
     def deselected(self, items: Iterable[pytest.Item]) -> None:
-        """Note what pytest, or a plugin, says to have deselected."""
+        """Note items that pytest, or a plugin, has deselected."""
         self._deselected += filter(_is_ours, items)
 
     def plan(self, selected: Iterable[pytest.Item]) -> Plan:
         """The plan of a run that performs ``selected``."""
         kept = list(selected)
         left = {id(item) for item in (*kept, *self._deselected)}
-        names = {item.nodeid for item in kept}  # a plugin may put another item in the place of one
+        names = {item.nodeid for item in kept}  # a plugin may replace an item
         removed = [item for item in self._found if id(item) not in left and item.nodeid not in names]
         return Plan(
             [item.nodeid for item in kept if proves(item)],
@@ -74,18 +74,18 @@ def _is_ours(item: pytest.Item) -> bool:
 
 
 def collection_of(config: pytest.Config) -> Collection:
-    """What this process has collected."""
+    """The collection of this process."""
     return config.stash.setdefault(COLLECTION, Collection())
 
 
 def leave_plan(folder: Path, worker: str, plan: Plan) -> None:
-    """Let the controller know what a worker plans."""
+    """Write a worker's plan for the controller."""
     data = asdict(plan) | {"worker": worker, "process": os.getpid()}
     (folder / f"plan-{worker}.json").write_text(json.dumps(data), encoding="utf-8")
 
 
 def read_plan(folder: Path, worker: str) -> Plan:
-    """What a worker plans; nothing where it has not left anything."""
+    """Read a worker's plan; an empty one if it has left none."""
     file = folder / f"plan-{worker}.json"
     data: dict[str, Any] = json.loads(file.read_text(encoding="utf-8")) if file.is_file() else {}
     return Plan(**data)

@@ -1,7 +1,7 @@
-"""How far a run is, while it is under way: a line that is drawn anew on a terminal, plain lines elsewhere.
+"""Progress of a run: a line that is redrawn on a terminal, plain lines elsewhere.
 
-Cases are performed some two hundred at a time before pytest tells the first of them, so the actions that are sent are
-counted, by every process of the run, and not the tests that are done.
+About two hundred cases are performed before pytest reports the first of them, so progress counts the requests that all
+processes of the run have sent, not the finished tests.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ REDRAWN_EVERY_S, TOLD_EVERY_S = 0.2, 10.0
 
 
 class Progress:
-    """Tells ``text(seconds)``, unless it is empty, again and again, from a thread of its own, until it is stopped."""
+    """Shows ``text(seconds)``, unless it is empty, at intervals from a separate thread, until it is stopped."""
 
     def __init__(self, config: pytest.Config, text: Callable[[float], str]) -> None:
         self._text = text
@@ -34,7 +34,7 @@ class Progress:
             self._thread.start()
 
     def stop(self) -> None:
-        """Leave the terminal as if nothing had been told on it; may be called again."""
+        """Stop, and erase the line; may be called again."""
         self._stopped.set()
         if self._thread.is_alive():
             self._thread.join()
@@ -51,7 +51,7 @@ class Progress:
 
 
 def _screen(config: pytest.Config) -> Screen | None:
-    """The terminal reporter's screen; None where it does not write to a file, or a debugger is to have the terminal."""
+    """The terminal reporter's screen; None if it does not write to a file, or a debugger needs the terminal."""
     reporter = config.pluginmanager.get_plugin("terminalreporter")
     if reporter is None or config.getoption("usepdb") or config.get_verbosity() < -1:
         return None

@@ -1,7 +1,7 @@
-"""No secret in what pytest itself tells of a test: its failure, what it printed, the variables of the CI system.
+"""Removes secrets from pytest's own reports: failures, captured output, variables of the CI system.
 
-Actions are redacted where they are recorded; a Python test may say anything about them, and everything that it says
-gets into the HTML page and the JUnit file.
+auditproof's records are redacted when they are made. But a Python test can print anything about its actions, and its
+output gets into the HTML page and the JUnit file.
 """
 
 from __future__ import annotations
@@ -23,20 +23,20 @@ REMOVED: pytest.StashKey[frozenset[str]] = pytest.StashKey()
 
 
 def note_secrets(item: pytest.Item, texts: Iterable[str]) -> None:
-    """Remember texts that must not stand in what is told of this test."""
+    """Remember texts that must not appear in the reports of this test."""
     item.stash[REMOVED] = item.stash.get(REMOVED, frozenset()) | frozenset(texts)
 
 
 def note_events(item: pytest.Item, events: Iterable[AuditEvent]) -> None:
-    """Remember what is secret in events that this test can see."""
+    """Remember the secrets in events that this test can see."""
     for event in events:
         note_secrets(item, removed_texts(event.raw))
 
 
 def hide_secrets(item: pytest.Item, report: pytest.TestReport) -> None:
-    """Take secrets and control characters out of the failure and of the captured output.
+    """Remove secrets and control characters from the failure and the captured output.
 
-    A failure without any keeps its form.
+    A failure without any keeps pytest's own representation.
     """
     removed = item.stash.get(REMOVED, frozenset())
     report.sections = [(name, printable_lines(redact_failure(text, removed))) for name, text in report.sections]
@@ -48,7 +48,7 @@ def hide_secrets(item: pytest.Item, report: pytest.TestReport) -> None:
 
 
 class _Hidden(Story):
-    """A failure in pytest's words without its secrets, summed up by what stands first after an E, or at the end."""
+    """pytest's failure text without its secrets; its summary is the first line after an E, or the last line."""
 
     def __init__(self, text: str, path: str, line: int) -> None:
         super().__init__(text, path, line)
@@ -58,7 +58,7 @@ class _Hidden(Story):
 
 
 def hide_variables(metadata: dict[str, Any]) -> None:
-    """Take secrets out of the table of the environment: the URL of a repository may have a token in it."""
+    """Remove secrets from the environment table: for example, the URL of a repository may contain a token."""
     for name, value in metadata.items():
         if isinstance(value, str):
             metadata[name] = redact_text(value)

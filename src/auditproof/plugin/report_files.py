@@ -1,4 +1,4 @@
-"""The report folder: an earlier run's files are removed, then a page says that nothing is shown yet, then all is."""
+"""The report folder: removes an earlier run's files, then writes a preliminary report, and the final one at the end."""
 
 from __future__ import annotations
 
@@ -28,9 +28,9 @@ _FORMATS = {"sarif": sarif.as_sarif, "code-quality": code_quality}
 
 
 def prepare_folder(folder: Path) -> None:
-    """Make the report folder and remove an earlier run's files: they must not pass for this one's.
+    """Create the report folder and remove an earlier run's files: they must not be mistaken for this run's.
 
-    Raises pytest.UsageError where nothing can be written there.
+    Raises pytest.UsageError if nothing can be written there.
     """
     try:
         folder.mkdir(parents=True, exist_ok=True)
@@ -42,7 +42,7 @@ def prepare_folder(folder: Path) -> None:
 
 
 class ReportFiles:
-    """Writes the files of a report; what cannot be written is reported, and the others are written all the same."""
+    """Writes the files of a report; a file that cannot be written is reported, and the others are still written."""
 
     def __init__(self, options: Options, say: Callable[[str], None]) -> None:
         self._options = options
@@ -50,7 +50,7 @@ class ReportFiles:
         self.lost = False
 
     def leave_word(self, document: Report) -> None:
-        """Write a report of a run that has shown nothing yet: a run that is killed leaves no other."""
+        """Write a report without any result yet: a run that is killed leaves no other."""
         self._write(document)
 
     def write(self, document: Report) -> None:
@@ -81,15 +81,15 @@ class ReportFiles:
             self._say(f"auditproof: no step summary: {summary} cannot be written: {error.strerror}")
 
     def not_written(self, error: OSError | UnicodeError) -> None:
-        """Report that pytest, or a plugin of it, could not write a file of its own."""
+        """Report that pytest, or one of its plugins, could not write a file."""
         self.lost = True
         place = getattr(error, "filename", None) or f"{self._options.report}: a file of the report"
         self._say(f"auditproof: {place} cannot be written: {getattr(error, 'strerror', error)}")
 
     def finish(self, config: pytest.Config, document: Report) -> None:
-        """Put every verdict into the JUnit file, which is complete by now, or write our own where it is not.
+        """Add every verdict to the JUnit file, which is complete by now, or write a new one if it is not.
 
-        Where pytest-html was told to write into the folder under the name of our page, ours is the one that stays.
+        If ``--html`` names report.html in this folder, auditproof's page replaces pytest-html's.
         """
         junit, page = (getattr(config.option, name, None) for name in ("xmlpath", "htmlpath"))
         if junit:
@@ -111,5 +111,5 @@ class ReportFiles:
 def _junit(junit: Path, document: Report) -> str:
     try:
         return told_in_full(junit.read_text(encoding="utf-8") if junit.is_file() else EMPTY, document)
-    except (ParseError, UnicodeDecodeError):  # half a file
+    except (ParseError, UnicodeDecodeError):  # an incomplete file
         return told_in_full(EMPTY, document)

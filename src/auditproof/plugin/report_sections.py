@@ -1,4 +1,4 @@
-"""What a report says about the given policy besides its proofs: coverage, change, lint, requirements, strength."""
+"""The sections of a report besides its proofs: coverage, change, lint, requirements, mutation strength."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 
 def report_sections(session: AuditSession, backends: BackendsRecord | None) -> Sections:
-    """The sections that this run was asked for."""
+    """The sections that the options of this run request."""
     options, plan = session.options, session.plan
     return Sections(
         backends=backends,

@@ -1,4 +1,4 @@
-"""The reporting side of a run: gathers every proof in the controller, writes the report files, tells the counts."""
+"""Reporting: gathers every proof in the controller, writes the report files, prints the counts."""
 
 from __future__ import annotations
 
@@ -64,7 +64,7 @@ class Reporting:
         self._started, self._begun = datetime.now(UTC), time.monotonic()
 
     def plan(self, plan: Plan) -> None:
-        """Note what the run is to perform; every worker says so for itself."""
+        """Note the plan of this process or of a worker."""
         self._gathered.plan(plan)
         if plan.worker:
             self._ending.workers[plan.worker] = plan.process
@@ -73,12 +73,12 @@ class Reporting:
 
     @pytest.hookimpl(optionalhook=True)
     def pytest_testnodedown(self, node: Any) -> None:
-        """Forget a worker that has ended: its process id may be another's by now."""
+        """Forget a worker that has exited: its process id may be reused by now."""
         self._ending.workers.pop(node.gateway.id, None)
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
-        """Take the proofs that a test report carries."""
+        """Take the proofs that are attached to a test report."""
         records, worse = self._gathered.take(report)
         for record in worse:
             self._tell(record)
@@ -87,17 +87,17 @@ class Reporting:
 
     @pytest.hookimpl
     def pytest_collectreport(self, report: pytest.CollectReport) -> None:
-        """Note what could not be collected, or was left out with a whole file."""
+        """Note files that could not be collected, or were skipped as a whole."""
         self._gathered.take_collector(report)
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_sessionstart(self, session: pytest.Session) -> None:
-        """Let the run go on where nobody reads what it tells (``| head``)."""
+        """Keep the run going if the reader of its output goes away (``| head``)."""
         Unbroken.stand_in_for(session.config.pluginmanager.get_plugin("terminalreporter"))
 
     @pytest.hookimpl(wrapper=True, tryfirst=True)
     def pytest_runtestloop(self, session: pytest.Session) -> Generator[None, object, object]:
-        """Tell how far the run is while it is under way."""
+        """Show progress while the tests run."""
         self._leave_word()
         self._progress = Progress(session.config, self._so_far)
         try:
@@ -117,7 +117,7 @@ class Reporting:
 
     @pytest.hookimpl
     def pytest_keyboard_interrupt(self, excinfo: pytest.ExceptionInfo[BaseException]) -> None:
-        """Note that the run was interrupted, or that a part of it ended it with a reason."""
+        """Note that the run was interrupted, or was ended with a reason (``pytest.exit``)."""
         reason = str(excinfo.value)
         self._ended = self._ending.text or (f"was ended: {first_line(reason)}" if reason else "was interrupted")
 
@@ -131,9 +131,9 @@ class Reporting:
         self._stop_progress()
 
     def _so_far(self, seconds: float) -> str:
-        """The counts by now, in a line; what was performed last is judged only when its batch is fenced.
+        """The counts so far, in one line; the latest actions are judged only when their batch is fenced.
 
-        Nothing before it is known what there is to prove: workers collect by themselves.
+        Empty until the first plan is known: workers collect by themselves.
         """
         performed = self._session.performed()
         planned = max(performed, self._gathered.planned_count)
@@ -142,7 +142,7 @@ class Reporting:
         return f"auditproof: {performed} of {planned} actions performed, {judged}, {seconds:.0f} s" if planned else ""
 
     def _tell(self, record: ProofRecord) -> None:
-        """Say at once that an action is not proven, of the first few: the run may still take long."""
+        """Print the first few problems at once, because the run may still take long."""
         if record.verdict.is_trouble and self._told < TOLD_AT_ONCE:
             self._told += 1
             reason = redact_text(record.reasons[0] if record.reasons else "")
@@ -172,7 +172,7 @@ class Reporting:
         self._settle()
 
     def _settle(self) -> None:
-        """No run passes of which the report does not say that everything is PROVEN."""
+        """Set the exit code: a run passes only if its report says that everything is PROVEN."""
         session = self._pytest
         if session is None:
             return
@@ -184,18 +184,18 @@ class Reporting:
 
     @pytest.hookimpl(trylast=True)
     def pytest_unconfigure(self, config: pytest.Config) -> None:
-        """Finish what pytest has written by now, and tell of a run that came to no summary."""
+        """Finish the files that pytest has written by now, and print the counts if there was no summary."""
         if self._gathered:
             self._files.finish(config, self.document)
             if not self._closed:
                 self._say("\n".join(self._closing()))
-        self._settle()  # once more: any plugin may have set it
+        self._settle()  # again, because any plugin may have set it
         self._ending.restore()
 
     @pytest.hookimpl(optionalhook=True)
     def pytest_html_report_title(self, report: Any) -> None:
         """Name the page of pytest-html (``--html``) after the policy."""
-        report.title = printable(f"auditproof: {self._options.policy.path}")  # the name may be no Unicode
+        report.title = printable(f"auditproof: {self._options.policy.path}")  # the path may not be valid Unicode
 
     @pytest.hookimpl(optionalhook=True)
     def pytest_html_results_summary(self, prefix: list[str]) -> None:
@@ -212,7 +212,7 @@ class Reporting:
 
     @cached_property
     def _policy_state(self) -> dict[str, Any]:
-        """Asked at the beginning: the file may be another one at the end."""
+        """The state of the policy file, read at the beginning: it may have changed by the end."""
         return policy_state(self._options.policy_file)
 
     def _document(self, ended: str, sections: Sections) -> Report:
@@ -253,7 +253,7 @@ class Reporting:
 
     @pytest.hookimpl(wrapper=True, tryfirst=True)
     def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter) -> Generator[None, object, object]:
-        """Tell the counts, and where the report is, below everything else that pytest tells."""
+        """Print the counts and the path of the report below pytest's own summary."""
         with folded(terminalreporter):
             result = yield
         if self._gathered:
@@ -270,13 +270,13 @@ class Reporting:
 
 
 def _fitting(line: str, reporter: pytest.TerminalReporter) -> str:
-    """The line, on a terminal as much of it as fits: all are to be seen at once, the report has the rest."""
+    """The line, cut to the width of a terminal so that all lines are visible; the report has the rest."""
     width = reporter._tw.fullwidth if reporter.isatty() else 0
     return line if line.startswith("report: ") or not 0 < width < len(line) else f"{line[: width - 1]}…"
 
 
 def _flags(profile: Profile) -> dict[str, str]:
-    """The flags of the API server that a profile sets, without what is secret by its name or its looks."""
+    """The API server's flags in a profile, without values that are secret by their name or form."""
     flags = {**{f"audit-log-{key}": value for key, value in profile.audit_log.items()}, **profile.flags}
     shown = redact_command([f"{name}={value}" for name, value in flags.items()])
     return dict(zip(flags, (word.partition("=")[2] for word in shown), strict=True))

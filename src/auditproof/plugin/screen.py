@@ -1,6 +1,6 @@
-"""The terminal that pytest writes to, with one more line below what it writes.
+"""pytest's terminal, with one more line below its output.
 
-While a test runs, pytest has its own standard output caught; what is drawn meanwhile goes to a copy of the terminal.
+While a test runs, pytest captures standard output, so the line is drawn through a copy of the terminal's descriptor.
 """
 
 from __future__ import annotations
@@ -23,24 +23,24 @@ _CONTROL = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]|\x1b\][^\x07\x1b]*(?:\x07|\x1b\\)
 
 
 class Unbroken:
-    """Stands in the place of a file whose reader may go away: what is written then goes nowhere, and nothing fails."""
+    """Replaces a file whose reader may go away (``| head``): later output is discarded, and no write fails."""
 
     def __init__(self, file: TextIO) -> None:
         self._file = file
 
     @classmethod
     def stand_in_for(cls, reporter: pytest.TerminalReporter | None) -> None:
-        """Take the place of the file of a terminal reporter, where there is one."""
+        """Replace the file of a terminal reporter, if there is one."""
         if reporter is not None:
             writer: Any = reporter._tw
             writer._file = cls(writer._file)
 
     def write(self, text: str) -> int:
-        """Write, to whoever reads it."""
+        """Write ``text``, or discard it."""
         return self._try(lambda: self._file.write(text)) or len(text)
 
     def flush(self) -> None:
-        """Flush, to whoever reads it."""
+        """Flush the file, or discard its buffer."""
         self._try(self._file.flush)
 
     def close(self) -> None:
@@ -54,14 +54,14 @@ class Unbroken:
             nowhere = os.open(os.devnull, os.O_WRONLY)
             os.dup2(nowhere, self._file.fileno())
             os.close(nowhere)
-            self._file.flush()  # what was on its way
+            self._file.flush()  # discards the buffered text
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._file, name)
 
 
 class Screen:
-    """Stands in the place of the file of pytest's terminal writer: erases the line before anything else is written."""
+    """Replaces the file of pytest's terminal writer: erases the drawn line before any other output."""
 
     def __init__(self, file: TextIO, out: TextIO, reporter: pytest.TerminalReporter) -> None:
         self._file, self._out = file, out
@@ -69,11 +69,11 @@ class Screen:
         self._writer: Any = reporter._tw
         self._lock = threading.Lock()
         self._drawn = False
-        self._line = ""  # what pytest has written since it began the line
+        self._line = ""  # pytest's output in the present line
 
     @classmethod
     def below(cls, reporter: pytest.TerminalReporter) -> Screen | None:
-        """Take the place of the reporter's file; None where that is no file of the operating system."""
+        """Replace the reporter's file; None if that has no file descriptor."""
         writer: Any = reporter._tw
         file = writer._file
         try:
@@ -86,12 +86,12 @@ class Screen:
         return writer._file  # type: ignore[no-any-return]
 
     def can_redraw(self, capture: str) -> bool:
-        """Whether a line can be drawn and taken back: on a terminal that knows how, and no test writes to it itself."""
+        """Whether a line can be drawn and erased: on a capable terminal to which no test writes directly."""
         able = self._out.isatty() and os.environ.get("TERM", "dumb") != "dumb"
         return able and capture != "no" and not os.environ.get("CI")
 
     def write(self, text: str) -> int:
-        """Write what pytest writes."""
+        """Write pytest's output, after erasing the drawn line."""
         with self._lock:
             self._erase()
             self._out.write(text)
@@ -100,7 +100,7 @@ class Screen:
         return len(text)
 
     def draw(self, text: str) -> None:
-        """Show ``text`` in the line below, in the place of what is there; the cursor stays where it was."""
+        """Show ``text`` in the line below, replacing its content; the cursor stays in place."""
         with self._lock, suppress(OSError):
             width = os.get_terminal_size(self._out.fileno()).columns or self._writer.fullwidth
             column = TO_COLUMN.format(_columns(self._line) % width + 1)
@@ -109,7 +109,7 @@ class Screen:
             self._drawn = True
 
     def insert(self, text: str) -> None:
-        """Write ``text`` in a line of its own; what pytest writes next begins a line."""
+        """Write ``text`` in a separate line; pytest's next output begins a new line."""
         with self._lock, suppress(OSError):
             begun = "\n" if self._line else ""
             self._line, self._writer._current_line, self._reporter.currentfspath = "", "", None
@@ -117,7 +117,7 @@ class Screen:
             self._out.flush()
 
     def close(self) -> None:
-        """Erase the line, and give the file its place back."""
+        """Erase the drawn line, and restore the file."""
         with self._lock:
             self._erase()
             self._out.close()
@@ -139,13 +139,13 @@ def _columns(text: str) -> int:
 
 
 def terminal_lines(config: pytest.Config) -> Callable[[str], None]:
-    """Where what a reader is told goes while a run is under way: plain lines of pytest's terminal reporter."""
+    """Return a function that prints one line through pytest's terminal reporter."""
 
     def write(line: str) -> None:
         reporter = config.pluginmanager.get_plugin("terminalreporter")
         if reporter is not None:
             reporter.ensure_newline()
-            if reporter._tw.width_of_current_line:  # a line of progress came between a file's name and its results
+            if reporter._tw.width_of_current_line:  # a progress line came between a file's name and its results
                 reporter._tw.line()
             reporter.write_line(line)
             reporter.flush()

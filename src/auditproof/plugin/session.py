@@ -1,4 +1,4 @@
-"""The session of a pytest process: the engine's, with what only pytest knows."""
+"""The session of a pytest process: the engine's session, with pytest's options and selected items."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ SESSION: pytest.StashKey[AuditSession] = pytest.StashKey()
 class AuditSession(Session):
     """Everything that one pytest process needs to prove its items.
 
-    The controller (or a run without workers) owns the run directory and ends it; workers join it.
+    The controller (or a run without workers) owns the run directory and removes it; workers join it.
     """
 
     options: Options
@@ -31,5 +31,5 @@ class AuditSession(Session):
     ) -> None:
         super().__init__(options, report=report, policy_files=policy_files, joined=joined)
         self.selected: Sequence[pytest.Item] = ()
-        self.log_part: LogRecord | None = None  # what recorded events amount to, where no actions are performed
-        self.recorded_ids: dict[str, str] = {}  # of the proofs of requirements, then
+        self.log_part: LogRecord | None = None  # the report of an offline log, if no actions are performed
+        self.recorded_ids: dict[str, str] = {}  # then: the ids of the proofs of requirements
