@@ -250,7 +250,10 @@ def test_a_skip_after_a_proof_is_told_beside_it(project: pytest.Pytester) -> Non
 @pytest.mark.parametrize(
     ("test", "verdict", "says"),
     [
-        ("    raise ValueError('odd')", VIOLATED, "ValueError: odd"),
+        ("    assert 1 == 2, 'odd'", VIOLATED, "AssertionError: odd"),
+        ("    pytest.fail('odd')", VIOLATED, "odd"),
+        ("    raise ValueError('odd')", UNPROVEN, "failed itself, which says nothing about the policy: ValueError: odd"),
+        ("    {}['odd']", UNPROVEN, "failed itself, which says nothing about the policy: KeyError: 'odd'"),
         ("    pytest.xfail('later')", UNPROVEN, "the test gave up (xfail): later"),
         ("    pytest.exit('enough', returncode=0)", UNPROVEN, "the run was ended: enough"),
     ],
@@ -275,7 +278,7 @@ def test_x(audit, alice, broken):
     run = told(project, test=test)
 
     agree(run, UNPROVEN)
-    assert "error in the test's teardown: ValueError: odd" in run.reasons
+    assert "the test failed in its teardown, which says nothing about the policy: ValueError: odd" in run.reasons
 
 
 REWRITERS = {

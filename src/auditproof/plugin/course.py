@@ -137,16 +137,26 @@ def _note_failure(
     report: pytest.TestReport,
     records: list[ProofRecord],
 ) -> None:
-    """Change a PROVEN record of a test that failed for another reason."""
+    """Change a PROVEN record of a test that failed for another reason.
+
+    An assertion that fails says that what the policy records is not what the test states: VIOLATED. Any other error is
+    one of the test itself, and shows nothing about the policy: UNPROVEN.
+    """
     proven = [number for number, record in enumerate(records) if record.verdict is Outcome.PROVEN]
     said = _said(item, call, report)
     if not proven:
         records.append(_bare(session, item, Outcome.UNPROVEN, said, records))
-    elif call.when == "call":  # an assertion of the test itself, beyond level and stages, failed
+    elif call.when == "call" and _is_assertion(call):  # beyond level and stages
         records[proven[-1]] = _judged(records[proven[-1]], Outcome.VIOLATED, said)
     else:
-        reason = f"error in the test's {call.when}: {said}"
+        where = "itself" if call.when == "call" else f"in its {call.when}"
+        reason = f"the test failed {where}, which says nothing about the policy: {said}"
         records[proven[-1]] = _judged(records[proven[-1]], Outcome.UNPROVEN, reason)
+
+
+def _is_assertion(call: pytest.CallInfo[None]) -> bool:
+    """Whether a test failed by what it states: by assert, by pytest.fail, or because it was expected to fail."""
+    return call.excinfo is None or isinstance(call.excinfo.value, AssertionError | pytest.fail.Exception)
 
 
 def _judged(record: ProofRecord, verdict: Outcome, reason: str) -> ProofRecord:
