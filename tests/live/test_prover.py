@@ -20,6 +20,7 @@ from auditproof.errors import AuditproofError
 from auditproof.kube.action import Action, act, path_request, to_request
 from auditproof.kube.identity import Identity, IdentityKind, Impersonation
 from auditproof.proof.prover import Prover
+from auditproof.proof.server_view import ServerView
 from auditproof.proof.verdict import Outcome
 from tests.support.views import silent
 
@@ -60,7 +61,7 @@ def own(everything: Path) -> Iterator[tuple[RunDirectory, Cluster, Prover]]:
     cluster = embedded.cluster(everything)
     policy = load_policy(everything)
     folder = directory.private_folder()
-    prover = Prover(cluster, policy, running=policy, folder=folder)
+    prover = Prover(ServerView(cluster, embedded), policy, running=policy, folder=folder)
     yield directory, cluster, prover
     prover.close()
     directory.close()

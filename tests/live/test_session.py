@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 POLICY = "apiVersion: audit.k8s.io/v1\nkind: Policy\nrules:\n- level: Metadata\n"
 BEGINNING = """
 import json, os, signal, sys, threading
+
+signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell may have started the tests with it ignored
 from dataclasses import replace
 from pathlib import Path
 

@@ -252,7 +252,11 @@ def test_a_skip_after_a_proof_is_told_beside_it(project: pytest.Pytester) -> Non
     [
         ("    assert 1 == 2, 'odd'", VIOLATED, "AssertionError: odd"),
         ("    pytest.fail('odd')", VIOLATED, "odd"),
-        ("    raise ValueError('odd')", UNPROVEN, "failed itself, which says nothing about the policy: ValueError: odd"),
+        (
+            "    raise ValueError('odd')",
+            UNPROVEN,
+            "failed itself, which says nothing about the policy: ValueError: odd",
+        ),
         ("    {}['odd']", UNPROVEN, "failed itself, which says nothing about the policy: KeyError: 'odd'"),
         ("    pytest.xfail('later')", UNPROVEN, "the test gave up (xfail): later"),
         ("    pytest.exit('enough', returncode=0)", UNPROVEN, "the run was ended: enough"),

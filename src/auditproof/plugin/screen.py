@@ -97,6 +97,8 @@ class Screen:
             self._out.write(text)
             self._out.flush()
             self._line = (self._line + _CONTROL.sub("", text)).rpartition("\n")[2].rpartition("\r")[2]
+            # pytest notes its line before it writes: a line that was inserted between the two has cleared that note
+            self._writer._current_line = self._line
         return len(text)
 
     def draw(self, text: str) -> None:
