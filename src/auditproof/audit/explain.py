@@ -55,10 +55,9 @@ def explain(policy: Policy, attributes: Attributes) -> Explanation:
 def render(explanation: Explanation) -> str:
     """The explanation as text, the deciding rule first."""
     lines = [_deciding_line(explanation)]
-    lines += [f"{_place(explanation, rule)}: does not match: {reason}" for rule, reason in explanation.earlier]
+    lines += [f"{_place(rule)}: does not match: {reason}" for rule, reason in explanation.earlier]
     lines += [
-        f"{_place(explanation, rule)}: {rule.level}: would also match, but the first match wins"
-        for rule in explanation.shadowed
+        f"{_place(rule)}: {rule.level}: would also match, but the first match wins" for rule in explanation.shadowed
     ]
     return "\n".join(map(printable, lines))
 
@@ -67,7 +66,7 @@ def _deciding_line(explanation: Explanation) -> str:
     rule, effect = explanation.decision.rule, effect_of(explanation.decision)
     if rule is None:
         return f"{explanation.path}: no rule matches: {effect}"
-    return f"{_place(explanation, rule)} decides: {effect}"
+    return f"{_place(rule)} decides: {effect}"
 
 
 def effect_of(decision: Decision) -> str:
@@ -80,5 +79,5 @@ def effect_of(decision: Decision) -> str:
     return f"recorded at level {decision.level}{stages}{fields}"
 
 
-def _place(explanation: Explanation, rule: PolicyRule) -> str:
-    return f"{explanation.path}:{rule.position.line}: rule {rule.index + 1}"
+def _place(rule: PolicyRule) -> str:
+    return f"{rule.position.path}:{rule.position.line}: rule {rule.index + 1}"

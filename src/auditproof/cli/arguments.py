@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from auditproof.kube.versions import DEFAULT_VERSION, KUBERNETES_VERSION
@@ -10,10 +11,25 @@ from auditproof.kube.versions import DEFAULT_VERSION, KUBERNETES_VERSION
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from auditproof.audit.policy.load import Policy
+
+
+POLICY_FORMS = "a file, - (standard input), git:REF:PATH, or FILE#PLACE for a policy inside another document"
+
 
 def add_policy(parser: argparse.ArgumentParser) -> None:
-    """Declare the policy file."""
-    parser.add_argument("policy", metavar="POLICY", help="audit policy file")
+    """Declare the policy."""
+    parser.add_argument("policy", metavar="POLICY", help=f"audit policy: {POLICY_FORMS}")
+
+
+def load_given(policy: str, kubernetes: str) -> Policy:
+    """The policy that the argument POLICY names.
+
+    Raises SourceError, and PolicyRefused if the API server would reject it.
+    """
+    from auditproof.clusters.policy_files import PolicyFiles
+
+    return PolicyFiles().load_given(policy, Path.cwd(), kubernetes=kubernetes)
 
 
 def add_kubernetes(parser: argparse.ArgumentParser) -> None:

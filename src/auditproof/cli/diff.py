@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from auditproof.cli.arguments import add_format, add_kubernetes
+from auditproof.cli.arguments import POLICY_FORMS, add_format, add_kubernetes
 from auditproof.text import output
 
 if TYPE_CHECKING:
@@ -30,14 +30,14 @@ than computed, or a check was inconclusive; 4 a policy cannot be used.
 
 examples:
   auditproof diff policies/prod.yaml new.yaml
-  git show main:policies/prod.yaml > old.yaml; auditproof diff old.yaml policies/prod.yaml --format markdown --live
+  auditproof diff git:main:policies/prod.yaml policies/prod.yaml --format markdown --live
 """
 
 
 def declare(parser: ArgumentParser) -> None:
     """Declare the arguments."""
-    parser.add_argument("old", metavar="OLD", help="audit policy file before the change")
-    parser.add_argument("new", metavar="NEW", help="audit policy file after the change")
+    parser.add_argument("old", metavar="OLD", help=f"audit policy before the change: {POLICY_FORMS}")
+    parser.add_argument("new", metavar="NEW", help="audit policy after the change, in the same forms")
     add_kubernetes(parser)
     add_format(parser, ["text", "json", "markdown"])
     parser.add_argument("--live", action="store_true", help="send the witnesses to two API servers, one per policy")
@@ -47,18 +47,15 @@ def declare(parser: ArgumentParser) -> None:
 def execute(options: Namespace) -> int:
     """Compute the differences, test them if requested, and write them."""
     from auditproof.analysis.diff import diff, render_markdown, render_text, to_json
-    from auditproof.audit.policy.load import load_policy
     from auditproof.clusters.policy_files import PolicyFiles
     from auditproof.kube.discovery import load_served
     from auditproof.proof.verdict import Outcome
 
     files = PolicyFiles()
-    old, new = (
-        load_policy(Path(path).absolute(), kubernetes=options.kubernetes, name=path, read=files.read)
-        for path in (options.old, options.new)
-    )
+    sources = [files.choose(given, Path.cwd()) for given in (options.old, options.new)]
+    old, new = (files.load(one.path, kubernetes=options.kubernetes, name=one.place.name) for one in sources)
     found = diff(old, new, load_served(options.kubernetes))
-    shown = _show(found, options, files) if options.live and found.differences else ()
+    shown = _show(found, options, files, *(one.path for one in sources)) if options.live and found.differences else ()
     render = {"text": render_text, "markdown": render_markdown, "json": to_json}[options.format]
     say = output.tell_json if options.format == "json" else output.tell
     say(render(found, [str(one) for one in shown]).removesuffix("\n"))
@@ -67,15 +64,15 @@ def execute(options: Namespace) -> int:
     return 1 if found.differences else 0
 
 
-def _show(found: PolicyDiff, options: Namespace, files: PolicyFiles) -> Sequence[SideBySide]:
+def _show(found: PolicyDiff, options: Namespace, files: PolicyFiles, old: Path, new: Path) -> Sequence[SideBySide]:
     from auditproof.clusters.profile import load_profile
     from auditproof.proof.run_options import RunOptions
     from auditproof.proof.side_by_side import show
 
     run = RunOptions(
-        policy_file=Path(options.new).absolute(),
+        policy_file=new,
         policy=found.new,
-        base_file=Path(options.old).absolute(),
+        base_file=old,
         base=found.old,
         profile=load_profile("embedded"),
         kubernetes=options.kubernetes,

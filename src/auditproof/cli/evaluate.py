@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from auditproof.audit.decide import decide
 from auditproof.audit.event_form import decode, repeated_key, shown
-from auditproof.cli.arguments import add_kubernetes, add_policy
+from auditproof.cli.arguments import add_kubernetes, add_policy, load_given
 from auditproof.errors import AuditproofError, Position, Problem, SourceError
 from auditproof.kube.question import NoSuchRequest, path_question, resource_question, user_of
 from auditproof.text import output
@@ -53,10 +53,9 @@ def declare(parser: ArgumentParser) -> None:
 
 def execute(options: Namespace) -> int:
     """Write one decision for each request."""
-    from auditproof.audit.policy.load import load_policy
     from auditproof.kube.discovery import load_served
 
-    policy = load_policy(options.policy, kubernetes=options.kubernetes)
+    policy = load_given(options.policy, options.kubernetes)
     name = "standard input" if options.requests == "-" else options.requests
     served = load_served(options.kubernetes)
     lines = _lines(options.requests, name)

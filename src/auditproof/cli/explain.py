@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from auditproof.cli.arguments import add_kubernetes, add_policy
+from auditproof.cli.arguments import add_kubernetes, add_policy, load_given
 from auditproof.text import output
 
 if TYPE_CHECKING:
@@ -54,9 +54,8 @@ def declare(parser: ArgumentParser) -> None:
 def execute(options: Namespace) -> int:
     """Explain the request."""
     from auditproof.audit.explain import explain, render
-    from auditproof.audit.policy.load import load_policy
 
-    policy = load_policy(options.policy, kubernetes=options.kubernetes)
+    policy = load_given(options.policy, options.kubernetes)
     attributes = _attributes(options)
     output.tell(f"request: {attributes}")
     output.tell(render(explain(policy, attributes)))

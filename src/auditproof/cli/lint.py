@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING
 
-from auditproof.cli.arguments import add_format, add_kubernetes
+from auditproof.cli.arguments import POLICY_FORMS, add_format, add_kubernetes
 from auditproof.errors import PolicyRefused, SourceError
 from auditproof.text import output
 
 if TYPE_CHECKING:
     from argparse import ArgumentParser, Namespace
+    from collections.abc import Iterator
 
+    from auditproof.clusters.policy_files import PolicyFiles
+    from auditproof.clusters.policy_sources import PolicySource
     from auditproof.report.findings import Linted
 
 EPILOG = """\
@@ -25,23 +29,29 @@ Exit codes: 0 no finding, or only informational ones; 1 an error or a warning; 2
 be read, or a policy that the API server rejects (findings in the other files are still written).
 
 examples:
-  auditproof lint policies/*.yaml
+  auditproof lint policies/
+  auditproof lint kops-cluster.yaml configmap.yaml#data.policy.yaml
+  kubectl get configmap -n kube-system audit-policy -o yaml | auditproof lint -
   auditproof lint policies/prod.yaml --kubernetes 1.35 --format sarif > lint.sarif
 """
 
 
 def declare(parser: ArgumentParser) -> None:
     """Declare the arguments."""
-    parser.add_argument("policies", metavar="POLICY", nargs="+", help="audit policy files")
+    parser.add_argument(
+        "policies", metavar="POLICY", nargs="+", help=f"audit policies: {POLICY_FORMS}, a folder, a glob"
+    )
     add_format(parser, ["text", "json", "sarif", "github"])
     add_kubernetes(parser)
 
 
 def execute(options: Namespace) -> int:
     """Examine each file, and write all findings as one document."""
+    from auditproof.clusters.policy_files import PolicyFiles
     from auditproof.report.findings import FORMATS, has_failed
 
-    linted = [_examine(path, options.kubernetes) for path in options.policies]
+    files = PolicyFiles()
+    linted = [one for given in options.policies for one in _linted(files, given, options.kubernetes)]
     output.write(FORMATS[options.format](linted, options.kubernetes) + "\n")
     for one in linted:
         if one.unreadable:
@@ -51,18 +61,30 @@ def execute(options: Namespace) -> int:
     return int(any(has_failed(one) for one in linted))
 
 
-def _examine(path: str, kubernetes: str) -> Linted:
-    """The findings in one file, or why it could not be examined."""
-    from auditproof.analysis.lint import examine
-    from auditproof.analysis.lint.lint import refused
-    from auditproof.audit.policy.load import load_policy
-    from auditproof.kube.discovery import load_served
+def _linted(files: PolicyFiles, given: str, kubernetes: str) -> Iterator[Linted]:
+    """The findings in each policy that ``given`` names."""
     from auditproof.report.findings import Linted
 
     try:
-        policy = load_policy(path, kubernetes=kubernetes)
-    except PolicyRefused as error:
-        return Linted(path, refused(error), refused=True)
+        sources = files.all(given, Path.cwd())
     except SourceError as error:
-        return Linted(path, unreadable=str(error))
-    return Linted(path, examine(policy, load_served(kubernetes)))
+        yield Linted(given, unreadable=str(error))
+        return
+    yield from (_examine(files, source, kubernetes) for source in sources)
+
+
+def _examine(files: PolicyFiles, source: PolicySource, kubernetes: str) -> Linted:
+    """The findings in one policy, or why it could not be examined."""
+    from auditproof.analysis.lint import examine
+    from auditproof.analysis.lint.lint import refused
+    from auditproof.kube.discovery import load_served
+    from auditproof.report.findings import Linted
+
+    place = source.place
+    try:
+        policy = files.load(source.path, kubernetes=kubernetes, name=place.name)
+    except PolicyRefused as error:
+        return Linted(place.name, refused(error), refused=True, place=place)
+    except SourceError as error:
+        return Linted(place.name, unreadable=str(error))
+    return Linted(place.name, examine(policy, load_served(kubernetes)), place=place)

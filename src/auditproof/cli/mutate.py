@@ -57,14 +57,16 @@ def execute(options: Namespace) -> int:
     """Try every mutant, and write the score and what was not caught."""
     from auditproof.analysis.mutation import strength
     from auditproof.analysis.requirements import load_requirements
-    from auditproof.audit.policy.load import load_policy
+    from auditproof.clusters.policy_files import PolicyFiles
     from auditproof.kube.discovery import load_served
 
-    policy = load_policy(options.policy, kubernetes=options.kubernetes)
+    policy_files = PolicyFiles()
+    source = policy_files.choose(options.policy, Path.cwd())
+    policy = policy_files.load(source.path, kubernetes=options.kubernetes, name=source.place.name)
     names = options.requirements or ([] if options.cases else ["baseline"])
     requirements = [one for name in names for one in load_requirements(name).requirements]
     files = [file for given in options.cases for file in _case_files(Path(given))]
-    stated = [case for file in files if _is_about(file, Path(options.policy)) for case in _stated(file)]
+    stated = [case for file in files if _is_about(file, source.path) for case in _stated(file)]
     found = strength(policy, requirements, stated, load_served(options.kubernetes), _progress)
     if options.format == "json":
         output.tell_json(_json(policy, found))
@@ -93,7 +95,7 @@ def _case_files(path: Path) -> list[CaseFile]:
 
 
 def _is_about(file: CaseFile, policy: Path) -> bool:
-    return file.policy is None or file.policy == policy.resolve()
+    return file.policy is None or file.policy == policy
 
 
 def _stated(file: CaseFile) -> Iterator[Stated]:
@@ -120,7 +122,7 @@ def _text(policy: Policy, found: Strength) -> str:
 
 def _line(policy: Policy, one: Tried) -> str:
     rule = one.mutant.rule
-    place = policy.path if rule is None else f"{policy.path}:{rule.position.line}: rule {rule.index + 1}"
+    place = policy.path if rule is None else f"{rule.position.path}:{rule.position.line}: rule {rule.index + 1}"
     return f"  {place}: {one.mutant.text}"
 
 

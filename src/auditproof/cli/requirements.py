@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING
 
-from auditproof.cli.arguments import add_format, add_kubernetes, add_policy, add_requirements
+from auditproof.cli.arguments import add_format, add_kubernetes, add_policy, add_requirements, load_given
 from auditproof.text import output
 
 if TYPE_CHECKING:
@@ -41,10 +41,9 @@ def declare(parser: ArgumentParser) -> None:
 def execute(options: Namespace) -> int:
     """Check every requirement, and write the violations."""
     from auditproof.analysis.requirements import check_requirement, load_requirements, render_text, to_data
-    from auditproof.audit.policy.load import load_policy
     from auditproof.kube.discovery import load_served
 
-    policy = load_policy(options.policy, kubernetes=options.kubernetes)
+    policy = load_given(options.policy, options.kubernetes)
     files = [load_requirements(name) for name in options.requirements or ["baseline"]]
     served = load_served(options.kubernetes)
     checked = [(file, [check_requirement(policy, one, served) for one in file.requirements]) for file in files]
@@ -54,5 +53,5 @@ def execute(options: Namespace) -> int:
         about = {"path": policy.path, "sha256": policy.sha256}
         output.tell_json(json.dumps({**head, "policy": about, "files": data}, indent=1, ensure_ascii=False))
     else:
-        output.tell(render_text(policy, checked).removesuffix("\n"))
+        output.tell(render_text(checked).removesuffix("\n"))
     return int(any(result.violations for _, results in checked for result in results))

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from auditproof import content
+from auditproof.cli.arguments import POLICY_FORMS
 from auditproof.errors import AuditproofError
 from auditproof.options import OPTIONS, Kind
 from auditproof.text.paths import files_of, path_of
@@ -36,7 +37,7 @@ examples:
   only the standard actions on secrets, on Kubernetes 1.36
     auditproof run policies/prod.yaml --kubernetes 1.36 -m standard -k secrets
   only what changes between two policies
-    auditproof run policies/new.yaml --base policies/old.yaml --report reports -m "change or witness"
+    auditproof run policies/prod.yaml --base git:main:policies/prod.yaml --report reports -m "change or witness"
   on an existing cluster
     auditproof run policies/prod.yaml --cluster existing --kubeconfig prod.kubeconfig \\
       --log 'command:ssh cp1 tail -c +{start} /var/log/kubernetes/audit/audit.log'
@@ -53,7 +54,7 @@ def declare(parser: ArgumentParser) -> None:
     for option in OPTIONS:
         flag = f"--{option.name}"
         if option.name == "policy":
-            parser.add_argument(option.name, metavar="POLICY", help="audit policy file")
+            parser.add_argument(option.name, metavar="POLICY", help=f"audit policy: {POLICY_FORMS}")
         elif option.kind is Kind.FLAG:
             parser.add_argument(flag, action="store_true", help=option.help)
         elif option.kind.repeats:

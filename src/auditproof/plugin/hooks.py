@@ -60,7 +60,7 @@ def _set_up(config: pytest.Config) -> AuditSession:
     if folder is not None and not shows_nothing(config):
         prepare_folder(folder)  # first, so that an old report is gone even if an option is wrong
     files = PolicyFiles()
-    read = options.read_options(config, files.read)
+    read = options.read_options(config, files)
     session = AuditSession(read, terminal_lines(config), files)
     config.stash[SESSION] = session
     if shows_nothing(config):
@@ -78,7 +78,7 @@ def _join(config: pytest.Config) -> None:
     given: dict[str, Any] = config.workerinput.get(WORKER_KEY, {})  # type: ignore[attr-defined]
     if given:
         files = PolicyFiles(RunDirectory.open(given["run"]))
-        read = options.read_options(config, files.read)
+        read = options.read_options(config, files)
         session = AuditSession(read, lambda _: None, files, joined=given["run"])
         session.batches.batching = Batching(given["batching"])
         config.stash[SESSION] = session

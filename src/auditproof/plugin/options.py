@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
@@ -12,7 +13,6 @@ import pytest
 from auditproof import content
 from auditproof.analysis.coverage import Depth
 from auditproof.analysis.requirements import load_requirements
-from auditproof.audit.policy.load import Policy, load_policy
 from auditproof.auditlog.sources import parse_source
 from auditproof.clusters.existing.kubeconfig import DEFAULT
 from auditproof.clusters.profile import Profile, load_profile
@@ -20,6 +20,7 @@ from auditproof.errors import AuditproofError
 from auditproof.kube.versions import KUBERNETES_VERSION, minor
 from auditproof.options import option_named
 from auditproof.plugin.asked import effective
+from auditproof.plugin.given_policies import GivenPolicy, given_policy
 from auditproof.proof.run_options import RunOptions
 from auditproof.text.paths import files_of, is_folder, path_of, shown_path
 from auditproof.text.printable import printable_lines
@@ -29,6 +30,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from auditproof.analysis.requirements import RequirementsFile
+    from auditproof.clusters.policy_files import PolicyFiles
+    from auditproof.clusters.policy_sources import PolicySource
 
 T = TypeVar("T")
 
@@ -41,12 +44,13 @@ REPORT_FILES = ("report.html", "evidence.html", "results.json", "junit.xml", *FO
 class Options(RunOptions):
     """The effective options of a pytest run: those of the engine, and where the report goes."""
 
+    policy_source: PolicySource | None = None
     report: Path | None = None
     formats: tuple[str, ...] = ()
 
 
-def read_options(config: pytest.Config, read: Callable[[Path], bytes] = Path.read_bytes) -> Options:
-    """Check and resolve every option; ``read`` reads the policy files.
+def read_options(config: pytest.Config, files: PolicyFiles) -> Options:
+    """Check and resolve every option; ``files`` reads the policies.
 
     Raises pytest.UsageError, which lists all problems of a file.
     """
@@ -56,19 +60,20 @@ def read_options(config: pytest.Config, read: Callable[[Path], bytes] = Path.rea
         raise pytest.UsageError(
             f"--audit-kubernetes: invalid version {kubernetes!r} (expected one such as 1.37 or 1.37.2)"
         )
-    file, folders = policy_path(config), (config.invocation_params.dir, config.rootpath)
+    folders = (config.invocation_params.dir, config.rootpath)
 
-    def read_policy(file: Path) -> Policy:
-        name = shown_path(file, folders)
-        return _usable(lambda: load_policy(file, kubernetes=minor(kubernetes), name=name, read=read))
+    def read_policy(given: str) -> GivenPolicy:
+        shown, version = partial(shown_path, folders=folders), minor(kubernetes)
+        return _usable(lambda: given_policy(config, given, files, shown=shown, kubernetes=version))
 
-    base_file = _folder(config, "base")
-    base = read_policy(base_file) if base_file else None
+    base = read_policy(effective(config, "base")) if effective(config, "base") else None
+    given = read_policy(effective(config, "policy") or str(content.root() / DEFAULT_POLICY))
     return Options(
-        policy_file=file,
-        policy=read_policy(file),
-        base_file=base_file,
-        base=base,
+        policy_file=given.source.path,
+        policy=given.policy,
+        policy_source=given.source,
+        base_file=base.source.path if base else None,
+        base=base.policy if base else None,
         folders=folders,
         profile=profile,
         kubernetes=kubernetes,
@@ -182,12 +187,6 @@ def _formats(text: str) -> tuple[str, ...]:
                 f"--audit-formats: invalid value {name!r}{meant} (choose from {', '.join(FORMATS)})"
             )
     return given
-
-
-def policy_path(config: pytest.Config) -> Path:
-    """The policy to test: the given one, relative to the folder pytest was called in, or the shipped baseline."""
-    given = effective(config, "policy")
-    return _absolute(config, given) if given else content.root() / DEFAULT_POLICY
 
 
 def report_folder(config: pytest.Config) -> Path | None:

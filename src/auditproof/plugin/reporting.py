@@ -26,6 +26,7 @@ from auditproof.report.ci.github import workflow_commands
 from auditproof.report.document import conformance_report
 from auditproof.report.headline import COUNTS, Shown, run_outcome, verdict_sentence, verdict_word
 from auditproof.report.model import ClusterRecord, PolicyRecord, Sections
+from auditproof.report.policy_lines import place_of
 from auditproof.report.provenance import policy_state, run_record
 from auditproof.report.terminal import closing_lines
 from auditproof.text.printable import printable
@@ -213,7 +214,8 @@ class Reporting:
     @cached_property
     def _policy_state(self) -> dict[str, Any]:
         """The state of the policy file, read at the beginning: it may have changed by the end."""
-        return policy_state(self._options.policy_file)
+        source = self._options.policy_source
+        return policy_state(source.file, source.ref) if source else policy_state(self._options.policy_file)
 
     def _document(self, ended: str, sections: Sections) -> Report:
         policy = self._options.policy
@@ -222,6 +224,7 @@ class Reporting:
             policy=PolicyRecord(
                 path=policy.path,
                 sha256=policy.sha256,
+                **place_of(policy.place),
                 **self._policy_state,
                 text=policy.text,
                 rule_lines=tuple(rule.position.line for rule in policy.rules),

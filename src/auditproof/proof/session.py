@@ -16,7 +16,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING
 
 from auditproof.analysis.mutation.twin import twin_of
-from auditproof.audit.policy.load import Policy, load_policy, version_of
+from auditproof.audit.policy.load import Policy, version_of
 from auditproof.audit.server_flags import NO_SETTINGS
 from auditproof.clusters import start_provider
 from auditproof.clusters.discovery import discover
@@ -208,7 +208,7 @@ class Session:
         if file not in self._policies:
             name = shown_path(file, self.options.folders)
             version = max(minor(self.options.kubernetes), since, key=version_of)
-            self._policies[file] = load_policy(file, kubernetes=version, name=name, read=self._policy_files.read)
+            self._policies[file] = self._policy_files.load(file, kubernetes=version, name=name)
         return self._policies[file]
 
     def bytes_of(self, path: Path | None) -> bytes:

@@ -80,6 +80,10 @@ class PolicyRecord(PolicyRef):
     modified: Flag | None = Field(default=None, description="whether the file differs from that commit; null: unknown")
     text: str = Field(default="", description="the file as the API server got it")
     rule_lines: tuple[Line, ...] = Field(default=(), description="the line on which each rule begins")
+    file: str = _absent("", "the document that holds the policy; absent: it is a file of its own")
+    first_line: int = _absent(
+        0, "the line of that document on which the text begins; absent: it is not literally there"
+    )
     warnings: Texts = Field(default=(), description="what the API server ignores in the file, with line and column")
 
 

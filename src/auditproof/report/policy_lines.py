@@ -4,13 +4,28 @@ from __future__ import annotations
 
 from collections import defaultdict
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypedDict
 
+from auditproof.audit.policy.place import Place
 from auditproof.proof.verdict import Outcome
 from auditproof.report.headline import judged_by_given
 
 if TYPE_CHECKING:
     from auditproof.report.model import Report
+
+
+class FilePlace(TypedDict, total=False):
+    """Where a policy inside another document is, as PolicyRecord has it; empty for a file of its own."""
+
+    file: str
+    first_line: int
+
+
+def place_of(place: Place) -> FilePlace:
+    """The file that holds a policy, and the line on which its text begins there, if it is literal."""
+    if place == Place.file(place.name):
+        return {}
+    return {"file": place.holder.path, "first_line": place.first_line or 0}
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +54,7 @@ class RuleShown:
 
 @dataclass(frozen=True, slots=True)
 class PolicyLine:
-    """A line of the given policy.
+    """A line of the given policy; ``number`` is that in the file that holds it.
 
     ``begins`` are the rules that begin on it (several, where the policy is JSON on one line); ``state`` is that of the
     rule that the line belongs to, empty above the first.
@@ -55,7 +70,7 @@ def policy_lines(report: Report) -> list[PolicyLine]:
     """The given policy line by line, with what was shown about each rule."""
     rules = _rules_by_line(report)
     lines, state = [], ""
-    for number, text in enumerate(report.policy.text.splitlines(), 1):
+    for number, text in enumerate(report.policy.text.splitlines(), report.policy.first_line or 1):
         begins = tuple(rules.get(number, ()))
         state = begins[-1].state if begins else state
         lines.append(PolicyLine(number, text, begins, state))

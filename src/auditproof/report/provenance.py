@@ -9,6 +9,7 @@ import getpass
 import os
 import subprocess
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from auditproof.audit.redact import redact_command, redact_text
@@ -16,7 +17,6 @@ from auditproof.report.model import RunRecord
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
-    from pathlib import Path
 
 GIT_TIMEOUT_S = 5.0
 # A hook of git sets these for its own repository; the policy may be in another one.
@@ -73,17 +73,25 @@ def _login() -> str:
         return ""
 
 
-def policy_state(file: Path) -> dict[str, Any]:
-    """The git ``commit`` that the policy file is checked out at, and whether it is ``modified`` since; or None each."""
-    commit = _git(file, "rev-parse", "--verify", "HEAD")
-    changes = _git(file, "status", "--porcelain", "--ignored", "--", file.name) if commit else None
+def policy_state(file: Path | None, ref: str = "") -> dict[str, Any]:
+    """The git ``commit`` that the policy file is checked out at, and whether it is ``modified`` since; or None each.
+
+    A policy that was read from a revision ``ref`` is that commit's, unmodified; one of standard input is nobody's.
+    """
+    if ref and file is None:
+        commit = _git(Path.cwd(), "rev-parse", "--verify", "--end-of-options", f"{ref}^{{commit}}")
+        return {"commit": commit, "modified": None if commit is None else False}
+    if file is None:
+        return {"commit": None, "modified": None}
+    commit = _git(file.parent, "rev-parse", "--verify", "HEAD")
+    changes = _git(file.parent, "status", "--porcelain", "--ignored", "--", file.name) if commit else None
     return {"commit": commit, "modified": None if changes is None else bool(changes)}
 
 
-def _git(file: Path, *arguments: str) -> str | None:
-    """What git says in the file's folder; None without git, or outside of a repository."""
+def _git(folder: Path, *arguments: str) -> str | None:
+    """What git says in a folder; None without git, or outside of a repository."""
     quietly = ["-c", "core.fsmonitor=false", "--literal-pathspecs", "--no-optional-locks"]  # starts and writes nothing
-    command = ["git", *quietly, "-C", str(file.parent), *arguments]
+    command = ["git", *quietly, "-C", str(folder), *arguments]
     variables = {name: value for name, value in os.environ.items() if name not in _OF_A_HOOK}
     try:
         done = subprocess.run(

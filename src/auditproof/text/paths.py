@@ -35,6 +35,11 @@ def files_of(path: Path) -> list[Path]:
         return []
 
 
+def is_pipe(path: Path) -> bool:
+    """Whether there is something to read that is neither file nor folder, as a shell's ``<(...)``."""
+    return os.path.exists(path) and not is_file(path) and not is_folder(path)  # noqa: PTH110
+
+
 def names_beside(path: Path) -> list[str]:
     """Return the names in the folder of ``path``; empty if the folder does not exist or cannot be read."""
     try:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from auditproof.analysis.lint.rule_fields import KEYS, with_entry, with_values
 from auditproof.audit.policy.go_types import GROUP_RESOURCES, POLICY, POLICY_RULE
 from auditproof.audit.policy.unmarshal import repeated_key
-from auditproof.errors import Position
+from auditproof.text.invisible import invisible_in
 from auditproof.text.suggestion import closest
 
 if TYPE_CHECKING:
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from auditproof.analysis.lint.finding import Finding
     from auditproof.analysis.lint.positions import Path
     from auditproof.audit.policy.load import PolicyRule
+    from auditproof.errors import Position
 
 _HOMES = {"a rule": POLICY_RULE.fields, "an item of resources": GROUP_RESOURCES.fields, "the policy": POLICY.fields}
 _MEANT = {
@@ -63,6 +64,9 @@ def _unknown(subject: Subject, position: Position, path: Path) -> Finding:
     advice = f'Did you mean "{meant}"?' if meant else f"Known in {home or 'metadata'}: {', '.join(known) or 'labels'}."
     if key in _MEANT:
         meant, advice = "", f"Remove it: {_MEANT[key]}."
+    if hidden := invisible_in(key):
+        meant = ""
+        advice = f"Letter {hidden[0]} of the key is {hidden[1]}, which looks like a space: replace it."
     message = f'unknown key "{key}" in {home or "metadata"}: the server ignores it'
     return subject.finding("AP101", position, message, advice, _limited(subject, path, meant))
 
@@ -114,7 +118,7 @@ def _further_document(subject: Subject) -> Iterator[Finding]:
     for number, line in enumerate(lines, start=1):
         if begun and _MARK.match(line):
             if any(_CONTENT.match(later) and not _MARK.match(later) for later in lines[number:]):
-                where = Position(subject.policy.path, number, 1)
+                where = subject.policy.place.at(number, 1)
                 text = "a second document begins here: the server silently reads only the first one"
                 advice = "Put all rules into one document."
                 yield subject.finding("AP104", where, text, advice, subject.first_request(0))

@@ -21,17 +21,18 @@ class Places:
 
     def __init__(self, policy: Policy) -> None:
         self._root = read_text(policy.text.encode(), policy.path).root
-        self._keys = {position: path for path, position in _keys(self._root)}
+        self._in_file = policy.place.of
+        self._keys = {self._in_file(position): path for path, position in _keys(self._root)}
 
     def of(self, *path: str | int) -> Position:
         """The position of the deepest existing value on ``path``."""
-        return self._root.at(path).position
+        return self._in_file(self._root.at(path).position)
 
     def key(self, *path: str | int) -> Position:
         """The position of the last key of ``path``, or of the value if that step is no key."""
         parent = self._root.at(path[:-1]).value
         if isinstance(parent, Mapping) and path[-1] in parent.keys:
-            return parent.keys[str(path[-1])]
+            return self._in_file(parent.keys[str(path[-1])])
         return self.of(*path)
 
     def texts(self, *path: str | int) -> tuple[str, ...] | None:

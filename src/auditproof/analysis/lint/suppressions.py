@@ -17,12 +17,12 @@ import yaml
 from auditproof.analysis.lint.catalogue import CATALOGUE
 from auditproof.analysis.lint.finding import Finding, Ignored
 from auditproof.analysis.lint.suggestions import close
-from auditproof.errors import Position
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from auditproof.audit.policy.load import Policy
+    from auditproof.errors import Position
 
 LONGEST = 20  # letters of a code that are compared with the known ones
 _COMMENT = re.compile(r"(?:^|(?<=\s))#\s*auditproof:(.*)$")
@@ -109,10 +109,9 @@ def suppressions(policy: Policy) -> tuple[Suppression, ...]:
         before = bisect_right(begins, (number, match.start())) if match else 0
         if match and not (before and (number, match.start()) < ends[before - 1]):
             alone = not line[: match.start()].strip()
-            first = meant[number] if alone else number
-            found.append(
-                _suppression(match, Position(policy.path, number, match.start() + 1), first, rules, len(lines))
-            )
+            first = policy.place.line(meant[number] if alone else number)
+            position = policy.place.at(number, match.start() + 1)
+            found.append(_suppression(match, position, first, rules, policy.place.line(len(lines))))
     return tuple(found)
 
 
@@ -130,15 +129,18 @@ def _scalars(text: str) -> tuple[list[tuple[int, int]], list[tuple[int, int]]]:
     return begins, ends
 
 
-def _suppression(match: re.Match[str], position: Position, first: int, rules: Sequence[int], lines: int) -> Suppression:
-    """The comment at ``position``; ``first`` is the line it applies to, ``rules`` are the lines where rules begin."""
+def _suppression(match: re.Match[str], position: Position, first: int, rules: Sequence[int], last: int) -> Suppression:
+    """The comment at ``position``; ``first`` is the line it applies to, ``rules`` are the lines where rules begin.
+
+    ``last`` is the last line of the policy.
+    """
     said = _IGNORE.match(match.group(1))
     codes = tuple(code.upper() for code in re.split(r"[,\s]+", said["codes"]) if code) if said else ()
     reason = (said["reason"] or "").strip() if said else ""
     here = bisect_left(rules, first)
     begins_rule = here < len(rules) and rules[here] == first
     after = bisect_right(rules, first)
-    end = (rules[after] if after < len(rules) else lines + 1) - 1
+    end = (rules[after] if after < len(rules) else last + 1) - 1
     return Suppression(position, codes, reason, first, end if begins_rule else first)
 
 

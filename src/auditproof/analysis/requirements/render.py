@@ -12,22 +12,22 @@ if TYPE_CHECKING:
 
     from auditproof.analysis.requirements.check import Checked, Violation
     from auditproof.analysis.requirements.requirement import RequirementsFile
-    from auditproof.audit.policy.load import Policy, PolicyRule
+    from auditproof.audit.policy.load import PolicyRule
 
 _WIDTH = 9
 
 
-def render_text(policy: Policy, checked: Iterable[tuple[RequirementsFile, Iterable[Checked]]]) -> str:
+def render_text(checked: Iterable[tuple[RequirementsFile, Iterable[Checked]]]) -> str:
     """A line per requirement, and below it every violation."""
     lines: list[str] = []
     for file, results in checked:
         lines += [f"{file.name}: {file.title}", ""]
         for result in results:
-            lines += [*_lines(policy, result), ""]
+            lines += [*_lines(result), ""]
     return "\n".join(lines)
 
 
-def _lines(policy: Policy, result: Checked) -> Iterator[str]:
+def _lines(result: Checked) -> Iterator[str]:
     asked = result.requirement
     state = "VIOLATED" if result.violations else "HOLDS" if result.classes else "EMPTY"
     about = f"{result.classes} classes of requests" if result.classes != 1 else "1 class of requests"
@@ -37,16 +37,16 @@ def _lines(policy: Policy, result: Checked) -> Iterator[str]:
         yield f"  {'source':<{_WIDTH}}{asked.source}"
     for violation in result.violations:
         yield f"  - {level_text(violation.level)}"
-        yield from _rows(policy, violation)
+        yield from _rows(violation)
     for violation in result.beyond:
         yield f"  - odd requests, which do not count as violations, are {level_text(violation.level)}"
-        yield from _rows(policy, violation)
+        yield from _rows(violation)
 
 
-def _rows(policy: Policy, violation: Violation) -> Iterator[str]:
+def _rows(violation: Violation) -> Iterator[str]:
     row = violation.row
     rows = [
-        ("rule", rule_text(policy, violation.rule)),
+        ("rule", rule_text(violation.rule)),
         ("who", row.who),
         ("verbs", row.product.verbs_text),
         ("what", row.product.what),
@@ -62,9 +62,13 @@ def level_text(level: Level) -> str:
     return "not recorded" if level is Level.NONE else f"recorded at {level}"
 
 
-def rule_text(policy: Policy, rule: PolicyRule | None) -> str:
+def rule_text(rule: PolicyRule | None) -> str:
     """The deciding rule, with its line."""
-    return "no rule matches" if rule is None else f"{policy.path}:{rule.position.line}: rule {rule.index + 1} decides"
+    return (
+        "no rule matches"
+        if rule is None
+        else f"{rule.position.path}:{rule.position.line}: rule {rule.index + 1} decides"
+    )
 
 
 def to_data(result: Checked) -> dict[str, Any]:

@@ -4,18 +4,20 @@ from __future__ import annotations
 
 import codecs
 import hashlib
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from auditproof.audit.event import Level, Stage
 from auditproof.audit.policy.decode import decode
+from auditproof.audit.policy.place import Place
 from auditproof.audit.policy.validate import validate
 from auditproof.errors import PolicyRefused, Position, Problem, SourceError
 from auditproof.kube.versions import DEFAULT_VERSION
+from auditproof.text.invisible import invisible_in
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
     from auditproof.audit.policy.decode import RawRule
     from auditproof.kube.yaml.yaml_text import Node
@@ -61,6 +63,8 @@ class PolicyRule:
 class Policy:
     """A policy that the API server accepts; ``warnings`` are what it would only log (misspelt or duplicate keys).
 
+    ``text`` and ``sha256`` are of what the API server is given; positions are those in the file that ``place`` names.
+
     >>> from auditproof import load_policy
     >>> policy = load_policy("fixtures/policies/baseline.yaml")
     >>> len(policy.rules), [str(stage) for stage in policy.omit_stages], policy.warnings
@@ -74,6 +78,7 @@ class Policy:
     sha256: str
     text: str
     warnings: tuple[Problem, ...]
+    place: Place
 
 
 def load_policy(
@@ -101,8 +106,10 @@ def load_policy(
     return parse_policy(data, name or str(path), kubernetes=kubernetes)
 
 
-def parse_policy(data: bytes, path: str, *, kubernetes: str = DEFAULT_VERSION) -> Policy:
+def parse_policy(data: bytes, path: str | Place, *, kubernetes: str = DEFAULT_VERSION) -> Policy:
     """Read a policy from the bytes of a file; ``path`` is what messages call it.
+
+    A Place instead says where in another document the bytes were found; positions are then those of that document.
 
     Raises PolicyRefused, as load_policy does.
 
@@ -114,6 +121,16 @@ def parse_policy(data: bytes, path: str, *, kubernetes: str = DEFAULT_VERSION) -
     ...     print(error.problems[0].position)
     policy.json:1:73
     """
+    place = Place.file(path) if isinstance(path, str) else path
+    try:
+        return _placed(_parse(data, place, kubernetes))
+    except PolicyRefused as error:
+        raise PolicyRefused(_seen(error.problems, data, place), error.server_message) from None
+
+
+def _parse(data: bytes, place: Place, kubernetes: str) -> Policy:
+    """The policy with positions in ``data``."""
+    path = place.name
     raw = decode(data, path)
     findings = validate(raw, any_group=version_of(kubernetes) >= (1, 36))
     if raw.problems:
@@ -136,7 +153,32 @@ def parse_policy(data: bytes, path: str, *, kubernetes: str = DEFAULT_VERSION) -
         sha256=hashlib.sha256(data).hexdigest(),
         text=data.decode(_encoding(data), errors="replace"),
         warnings=raw.warnings,
+        place=place,
     )
+
+
+def _seen(problems: Sequence[Problem], data: bytes, place: Place) -> list[Problem]:
+    """Problems at their place in the file, each with the first character of its line that looks like a space."""
+    lines = data.decode(_encoding(data), errors="replace").split("\n")
+    seen = []
+    for problem in problems:
+        number, message = problem.position.line, problem.message
+        hidden = invisible_in(lines[number - 1]) if number <= len(lines) else None
+        if hidden and hidden[1] not in message:
+            message += f" (column {place.at(number, hidden[0]).column} of this line is {hidden[1]})"
+        seen.append(Problem(place.of(problem.position), message))
+    return seen
+
+
+def _placed(policy: Policy) -> Policy:
+    """The policy with positions in the file that holds its text."""
+    of = policy.place.of
+    rules = []
+    for rule in policy.rules:
+        resources = tuple(replace(entry, position=of(entry.position)) for entry in rule.resources)
+        rules.append(replace(rule, position=of(rule.position), resources=resources))
+    warnings = tuple(replace(warning, position=of(warning.position)) for warning in policy.warnings)
+    return replace(policy, rules=tuple(rules), warnings=warnings)
 
 
 def _encoding(data: bytes) -> str:

@@ -12,6 +12,7 @@ from auditproof.kube.yaml.go_quote import go_quoted
 from auditproof.kube.yaml.yaml_text import Mapping, Node
 
 GROUP, VERSION = "audit.k8s.io", "v1"
+REMOVED = (f"{GROUP}/v1beta1", f"{GROUP}/v1alpha1")  # with Kubernetes 1.24; their fields are those of v1
 _INTERNAL = "__internal"
 _OPTIONS = {f"{verb}Options" for verb in ("Create", "Delete", "Get", "List", "Patch", "Update")}
 _UNVERSIONED = {"APIGroup", "APIGroupList", "APIResourceList", "APIVersions", "Status"}
@@ -89,6 +90,11 @@ def _group_version(node: Node) -> tuple[str, str]:
 
 def _advice(version_node: Node, kind: str) -> str:
     version = version_node.value
+    if version in REMOVED and kind == "Policy":
+        return (
+            f"{version} was removed in Kubernetes 1.24: write apiVersion: {GROUP}/{VERSION}, and leave the rest as it "
+            "is (kind and fields have the same names and meaning)"
+        )
     text = f"not an audit policy: expected apiVersion: {GROUP}/{VERSION} and kind: Policy, found"
     said = [f"apiVersion: {version}" if version else "no apiVersion", f"kind: {kind}" if kind else "no kind"]
     return f"{text} {' and '.join(said)}"

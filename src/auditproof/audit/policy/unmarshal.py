@@ -18,6 +18,7 @@ from auditproof.audit.policy.go_types import Anything, Boolean, GoType, Integer,
 from auditproof.errors import Position, Problem
 from auditproof.kube.yaml.json_text import JsonNumber
 from auditproof.kube.yaml.yaml_text import Mapping, Node
+from auditproof.text.invisible import invisible_in
 from auditproof.text.suggestion import closest
 
 if TYPE_CHECKING:
@@ -168,6 +169,8 @@ class _Decoder:
         known = sorted(struct.fields)
         meant = closest(key, known, ignore_case=True)
         advice = f'did you mean "{meant}"?' if meant else f"known keys: {', '.join(known)}"
+        if hidden := invisible_in(key):
+            advice = f"letter {hidden[0]} of it is {hidden[1]}"
         where = f" in {place.path}" if place.path else ""
         text = f'unknown key "{key}"{where}: the server ignores it and only logs a warning; {advice}'
         self._findings.warnings.append(Problem(position, text))

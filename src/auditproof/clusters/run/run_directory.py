@@ -82,15 +82,15 @@ class RunDirectory:
         """Keep a lock until the run ends; it is released where the process ends before."""
         self._held.append(lock)
 
-    def read_once(self, path: Path, known: bytes | None = None) -> bytes:
+    def read_once(self, path: Path, read: Callable[[], bytes] | None = None) -> bytes:
         """The bytes of a file of the user's as the run read it first: the same in all processes, whatever it holds now.
 
-        ``known`` are those bytes, where a process had read the file before there was a run. Raises OSError.
+        ``read`` gives them if no process has read them before; without it the file is read. Raises OSError.
         """
         kept = self.path / "read" / hashlib.sha256(os.fsencode(path.absolute())).hexdigest()
         with self.lock("read"):
             if not kept.exists():
-                write_whole(kept, path.read_bytes() if known is None else known)
+                write_whole(kept, path.read_bytes() if read is None else read())
             return kept.read_bytes()
 
     def private_folder(self) -> Path:

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import yaml
 
 from auditproof.errors import NotYaml, Position, Problem
+from auditproof.text.invisible import called
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -22,6 +23,7 @@ _BOM = "\ufeff"
 _STAND_INS = {"\U000f0001": ":", "\U000f0002": _BOM}  # private use characters, and what they replace
 _COLON, _COVERED_BOM = _STAND_INS
 _MOST_COLONS = 100
+TAB = "\t"
 _ESCAPED_SLASH = re.compile(r"(?<!\\)(?:\\\\)*(\\/)")
 
 
@@ -46,10 +48,10 @@ def read_first_document(data: bytes, path: str, build: Callable[[Iterator[yaml.E
             return build(_Checked(data, path).events())
         except yaml.scanner.ScannerError as error:
             if error.problem != "found unexpected ':'" or error.problem_mark is None:
-                raise _syntax(error, path) from None
+                raise _syntax(error, path, data) from None
             data = _cover_colon(data, error.problem_mark.index)
         except yaml.MarkedYAMLError as error:
-            raise _syntax(error, path) from None
+            raise _syntax(error, path, data) from None
         except yaml.reader.ReaderError as error:
             raise _unreadable(error, data, path) from None
     raise not_yaml(Position(path, 1, 1), "too many colons without a space after them")
@@ -85,9 +87,9 @@ def _unreadable(error: yaml.reader.ReaderError, data: bytes, path: str) -> NotYa
     return not_yaml(where, f"{error.reason} (byte {error.position})", f"yaml: {error.reason}")
 
 
-def _syntax(error: yaml.MarkedYAMLError, path: str) -> NotYaml:
+def _syntax(error: yaml.MarkedYAMLError, path: str, data: bytes) -> NotYaml:
     """A syntax error; Go counts the lines of scanner errors from 1, and of parser errors from 0 (parser.fail)."""
-    text = ", ".join(part for part in (error.problem, error.context) if part)
+    text = ", ".join(part for part in (error.problem, error.context) if part) + _tab(error, data)
     line = 0
     if error.problem_mark and error.problem_mark.line:
         line = error.problem_mark.line + isinstance(error, yaml.scanner.ScannerError)
@@ -95,6 +97,16 @@ def _syntax(error: yaml.MarkedYAMLError, path: str) -> NotYaml:
         line = error.context_mark.line
     where = position_of(error.problem_mark or error.context_mark, path)
     return not_yaml(where, text, f"yaml: {f'line {line}: ' if line else ''}{error.problem}")
+
+
+def _tab(error: yaml.MarkedYAMLError, data: bytes) -> str:
+    """What to do about a tab at the place of an error: it looks like the spaces that it must be."""
+    mark = error.problem_mark
+    if mark is None:
+        return ""
+    line = data.decode("utf-8-sig", errors="replace").split("\n")[mark.line : mark.line + 1]
+    before = line[0][: mark.column + 1] if line else ""
+    return f": column {before.index(TAB) + 1} is {called(TAB)}; YAML is indented by spaces" if TAB in before else ""
 
 
 class _Checked:

@@ -45,5 +45,13 @@ def troubles(report: Report) -> list[Trouble]:
 def _trouble(proof: ProofRecord, report: Report) -> Trouble:
     line = proof.expected.line
     own = proof.policy.sha256 == report.policy.sha256
-    path, line = (proof.policy.path, line) if own and line else (proof.suite, proof.line)
+    path, line = _in_policy(report, line) if own and line else (proof.suite, proof.line)
     return Trouble(proof.id, proof.verdict, path, max(1, line), proof.title, "\n".join(proof.reasons))
+
+
+def _in_policy(report: Report, line: int) -> tuple[str, int]:
+    """The file and line of a rule; of a policy that its file does not hold literally, the file alone."""
+    policy = report.policy
+    if not policy.file:
+        return policy.path, line
+    return policy.file, line if policy.first_line else 1

@@ -18,14 +18,14 @@ _COMMANDS = {Severity.ERROR: "error", Severity.WARNING: "warning", Severity.INFO
 
 def as_github(linted: Sequence[Linted], _kubernetes: str) -> str:
     """A command a line."""
-    lines = [_finding(finding) for one in linted for finding in one.examination.findings]
+    lines = [_finding(one, finding) for one in linted for finding in one.examination.findings]
     lines += [github_command("error", one.unreadable, file=one.path) for one in linted if one.unreadable]
     return "\n".join(lines)
 
 
-def _finding(finding: Finding) -> str:
-    position = finding.position
-    lines = [finding.message, f"Shown by: {finding.shown}" if finding.shown else "", finding.advice]
+def _finding(linted: Linted, finding: Finding) -> str:
+    position, inside = linted.in_file(finding.position)
+    lines = [f"{inside}{finding.message}", f"Shown by: {finding.shown}" if finding.shown else "", finding.advice]
     return github_command(
         _COMMANDS[finding.severity],
         "\n".join(filter(None, lines)),

@@ -3,19 +3,35 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 from auditproof.analysis.lint.catalogue import Severity
 from auditproof.analysis.lint.lint import Examination
 
+if TYPE_CHECKING:
+    from auditproof.audit.policy.place import Place
+    from auditproof.errors import Position
+
 
 @dataclass(frozen=True, slots=True)
 class Linted:
-    """What was found in the file at ``path``; ``refused`` by the API server, or ``unreadable`` for the reason given."""
+    """What was found in the policy ``path``; ``refused`` by the API server, or ``unreadable`` for the reason given.
+
+    ``place`` is where it was found, if not as a file of its own.
+    """
 
     path: str
     examination: Examination = field(default_factory=lambda: Examination(()))
     refused: bool = False
     unreadable: str = ""
+    place: Place | None = None
+
+    def in_file(self, position: Position) -> tuple[Position, str]:
+        """The place in the file for a finding, and where inside the text of the policy it is if that is not literal."""
+        if self.place is None or self.place.is_literal or position.path != self.place.name:
+            return position, ""
+        inside = self.place.name.removeprefix(f"{self.place.holder.path}#")
+        return self.place.holder, f"inside {inside}, line {position.line}: "
 
 
 def has_failed(linted: Linted) -> bool:

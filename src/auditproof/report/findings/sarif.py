@@ -54,16 +54,16 @@ def _invocation(linted: Sequence[Linted]) -> dict[str, Any]:
 
 
 def _results(linted: Linted) -> list[dict[str, Any]]:
-    found = [_result(finding) for finding in linted.examination.findings]
+    found = [_result(linted, finding) for finding in linted.examination.findings]
     for one in linted.examination.ignored:
         suppression = {"kind": "inSource", "justification": printable(one.reason)}
-        found.append({**_result(one.finding), "suppressions": [suppression]})
+        found.append({**_result(linted, one.finding), "suppressions": [suppression]})
     return found
 
 
-def _result(finding: Finding) -> dict[str, Any]:
-    position = finding.position
-    lines = [f"{finding.message}.", f"Shown by: {finding.shown}." if finding.shown else "", finding.advice]
+def _result(linted: Linted, finding: Finding) -> dict[str, Any]:
+    position, inside = linted.in_file(finding.position)
+    lines = [f"{inside}{finding.message}.", f"Shown by: {finding.shown}." if finding.shown else "", finding.advice]
     return {
         "ruleId": finding.code,
         "ruleIndex": _ORDER[finding.code],

@@ -1,0 +1,115 @@
+"""The text of a value as the file has it: which lines and columns of the file the lines of the text are.
+
+Nothing is taken for granted: a text counts as literal only where every line of it is found in the file as it is.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from auditproof.errors import NotYaml
+from auditproof.kube.yaml.yaml_text import Mapping, Node, parse_yaml
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+_PROPERTIES = re.compile(r"(?:[&!]\S*\s+)*")  # an anchor and a tag, before the value
+_OTHER_BREAKS = re.compile("[\r\x85\u2028\u2029]")
+_CONTENT = re.compile(r"\s*[^\s#]")
+
+
+@dataclass(frozen=True, slots=True)
+class Held:
+    """A text, and where the file has it (see Place); ``first_line`` is None where it is not there literally."""
+
+    text: str
+    first_line: int | None = None
+    shifts: tuple[int, ...] = (0,)
+
+
+def text_of_string(node: Node, lines: Sequence[str]) -> Held:
+    """The text of a string in a file of these lines."""
+    text = str(node.value)
+    line, column = node.position.line, node.position.column
+    start = lines[line - 1][column - 1 :] if line <= len(lines) else ""
+    properties = _PROPERTIES.match(start)
+    skipped = properties.end() if properties else 0
+    style = start[skipped : skipped + 1]
+    if _OTHER_BREAKS.search(text):
+        return Held(text)
+    if style in ("|", ">"):
+        return _block(text, line + 1, lines)
+    if style in ("'", '"'):
+        return _quoted(text, line, column + skipped, lines)
+    return Held(text)
+
+
+def _block(text: str, first: int, lines: Sequence[str]) -> Held:
+    """A block scalar: each line is the file's, less the indentation of the block."""
+    inner = text.split("\n")
+    inner = inner if inner[-1] else inner[:-1]
+    outer = lines[first - 1 : first - 1 + len(inner)]
+    indent = next((len(there) - len(here) for here, there in zip(inner, outer, strict=False) if here), 0)
+    margin = " " * indent
+    for here, there in zip(inner, outer, strict=False):
+        if there != margin + here and (here or there.strip(" ")):
+            return Held(text)
+    return Held(text, first, (indent,)) if inner and len(outer) == len(inner) else Held(text)
+
+
+def _quoted(text: str, line: int, column: int, lines: Sequence[str]) -> Held:
+    r"""A quoted string in one line without escapes, or in several that each end with ``\n\``."""
+    quote, start = lines[line - 1][column - 1], lines[line - 1][column:]
+    if start.startswith(text + quote) and "\n" not in text:
+        return Held(text, line, (column,))
+    shifts: list[int] = []
+    inner = text.removesuffix("\n").split("\n")
+    for here, there in zip(inner, lines[line - 1 :], strict=False):
+        shift = len(there) - len(there.lstrip(" ")) if shifts else column
+        shift += there.startswith("\\ ", shift)
+        is_last = len(shifts) == len(inner) - 1
+        rest = there[shift + len(here) :]
+        ends = rest.startswith(('"', '\\n"')) if is_last else rest == "\\n\\"
+        if not ends or not there.startswith(here, shift) or "\\" in here or '"' in here:
+            return Held(text)
+        shifts.append(shift)
+    return Held(text, line, tuple(shifts)) if len(shifts) == len(inner) else Held(text)
+
+
+def text_of_object(node: Node, lines: Sequence[str]) -> Held:
+    """An object as a text of its own: its lines without the indentation, or as JSON where that means something else."""
+    line, column = node.position.line, node.position.column
+    taken = [lines[line - 1][column - 1 :]]
+    margin = " " * (column - 1)
+    last = 1
+    for there in lines[line:]:
+        if there.startswith(margin):
+            taken.append(there[column - 1 :])
+        elif not there.strip() or there.lstrip().startswith("#"):
+            taken.append("")
+            continue
+        else:
+            break
+        last = len(taken) if _CONTENT.match(there) or taken[-1].lstrip().startswith("#") else last
+    text = "\n".join(taken[:last]) + "\n"
+    try:
+        same = parse_yaml(text.encode(errors="surrogatepass"), "").plain() == node.plain()
+    except NotYaml:
+        same = False
+    return Held(text, line, (column - 1,)) if same else Held(json.dumps(node.plain(), indent=2) + "\n")
+
+
+def with_type(held: Held, node: Node, api_version: str, kind: str) -> Held:
+    """The text of an object with its apiVersion and kind, which are added behind it where it has none.
+
+    Such text is JSON where the object is.
+    """
+    mapping = node.value
+    if not isinstance(mapping, Mapping) or {"apiVersion", "kind"} & mapping.entries.keys():
+        return held
+    if held.first_line is None or held.text.lstrip().startswith("{"):
+        return Held(json.dumps({"apiVersion": api_version, "kind": kind, **node.plain()}, indent=2) + "\n")
+    return Held(f"{held.text}apiVersion: {api_version}\nkind: {kind}\n", held.first_line, held.shifts)

@@ -1,0 +1,51 @@
+"""The policies that a run was given: POLICY and its base, wherever they are kept."""
+
+from __future__ import annotations
+
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from pathlib import Path
+
+    import pytest
+
+    from auditproof.audit.policy.load import Policy
+    from auditproof.clusters.policy_files import PolicyFiles
+    from auditproof.clusters.policy_sources import PolicySource
+
+
+@dataclass(frozen=True, slots=True)
+class GivenPolicy:
+    """A policy with where it was found."""
+
+    source: PolicySource
+    policy: Policy
+
+
+def given_policy(
+    config: pytest.Config, given: str, files: PolicyFiles, *, shown: Callable[[Path], str], kubernetes: str
+) -> GivenPolicy:
+    """The policy that ``given`` names, relative to where pytest was called; ``shown`` is what messages call a file.
+
+    Raises SourceError.
+    """
+    with _standard_input(config):
+        source = files.choose(given, config.invocation_params.dir, shown)
+    return GivenPolicy(source, files.load(source.path, kubernetes=kubernetes, name=source.place.name))
+
+
+@contextmanager
+def _standard_input(config: pytest.Config) -> Iterator[None]:
+    """Standard input as the process got it: pytest captures it together with the output."""
+    capture = config.pluginmanager.getplugin("capturemanager")
+    if capture is None:
+        yield
+        return
+    capture.suspend_global_capture(in_=True)
+    try:
+        yield
+    finally:
+        capture.resume_global_capture()
