@@ -22,6 +22,7 @@ from auditproof.analysis.lint import examine
 from auditproof.analysis.requirements import load_requirements
 from auditproof.audit.leaks import leaks
 from auditproof.audit.policy.load import parse_policy
+from auditproof.audit.policy_sources.find import embedded
 from auditproof.audit.redact import redact, removed_texts
 from auditproof.auditlog.file_log import FileLog
 from auditproof.auditlog.metrics import parse_metrics
@@ -30,6 +31,7 @@ from auditproof.auditlog.remote_log import RemoteLog
 from auditproof.cases.load import load_case_file
 from auditproof.cli.evaluate import evaluate_lines
 from auditproof.clusters.existing.kubeconfig import load_kubeconfig
+from auditproof.clusters.policy_files import PolicyFiles
 from auditproof.clusters.profile import load_profile
 from auditproof.errors import AuditproofError, LogUnreadable, WireError
 from auditproof.kube.attributes import NotAudited, UserInfo, attributes_of
@@ -116,6 +118,22 @@ def _policy(data: bytes, path: Path) -> None:
     linted = [Linted(path.name, examine(policy, SERVED))]
     for form in FORMATS.values():
         form(linted, "1.37")
+
+
+def _policy_source(_data: bytes, path: Path) -> None:
+    """A file with policies inside, and what is said of each."""
+    files = PolicyFiles()
+    refused = []
+    for source in files.all(path.name, path.parent):
+        try:
+            policy = files.load(source.path, kubernetes="1.37", name=source.place.name)
+        except AuditproofError as error:
+            refused.append(error)
+        else:
+            lines = path.read_bytes().decode("utf-8-sig", errors="replace").count("\n") + 1
+            assert all(rule.position.line <= lines or not source.place.is_literal for rule in policy.rules)
+    if refused:
+        raise refused[0]
 
 
 def _requests(data: bytes, path: Path) -> None:
@@ -272,8 +290,14 @@ def _prefixed(prefix: bytes) -> Callable[[Any], bytes]:
 
 _CASES = [data for data in _files("suites/standard/*.audit.yaml") if b".yaml" not in data]  # those that need no other
 
+_HOLDERS = [
+    data
+    for data in _files("tests/audit/policy_sources/files/*.yaml")
+    if any(not one.is_bare for one in embedded(data, ""))
+]
 TARGETS = (
     Target("policy", _policy, _files("fixtures/policies/*.yaml"), 100, as_yaml, "policy.yaml"),
+    Target("policy-source", _policy_source, _HOLDERS, 100, as_yaml, "holder.yaml"),
     Target("case", lambda _, path: load_case_file(path), _CASES, 150, as_yaml, "a.audit.yaml"),
     Target(
         "requirements",

@@ -10,11 +10,14 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from auditproof.errors import NotYaml
-from auditproof.kube.yaml.yaml_text import Mapping, Node, parse_yaml
+from auditproof.audit.policy.decode import read_text
+from auditproof.errors import PolicyRefused
+from auditproof.kube.yaml.yaml_text import Mapping
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+
+    from auditproof.kube.yaml.yaml_text import Node
 
 _PROPERTIES = re.compile(r"(?:[&!]\S*\s+)*")  # an anchor and a tag, before the value
 _OTHER_BREAKS = re.compile("[\r\x85\u2028\u2029]")
@@ -96,8 +99,8 @@ def text_of_object(node: Node, lines: Sequence[str]) -> Held:
         last = len(taken) if _CONTENT.match(there) or taken[-1].lstrip().startswith("#") else last
     text = "\n".join(taken[:last]) + "\n"
     try:
-        same = parse_yaml(text.encode(errors="surrogatepass"), "").plain() == node.plain()
-    except NotYaml:
+        same = read_text(text.encode(errors="surrogatepass"), "").root.plain() == node.plain()
+    except PolicyRefused:
         same = False
     return Held(text, line, (column - 1,)) if same else Held(json.dumps(node.plain(), indent=2) + "\n")
 
