@@ -281,7 +281,7 @@ def write_nothing(path: Path) -> None:
     ("make", "says"),
     [
         (write_nothing, "policy.yaml:1:1: the policy cannot be read: No such file or directory"),
-        (lambda path: path.mkdir(), "policy.yaml:1:1: the policy cannot be read: Is a directory"),
+        (lambda path: path.mkdir(), "policy.yaml:1:1: no file in this folder holds an audit policy"),
         (lambda path: path.write_bytes(b"\x7fELF\x02\x01\x01\x00\xff\xfe"), "policy.yaml:1:1:"),
         (lambda path: path.write_bytes(b""), "policy.yaml:1:1:"),
     ],

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from auditproof.clusters.policy_sources import STDIN
+
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable
     from pathlib import Path
 
     import pytest
@@ -32,20 +33,14 @@ def given_policy(
 
     Raises SourceError.
     """
-    with _standard_input(config):
-        source = files.choose(given, config.invocation_params.dir, shown)
+    if given.partition("#")[0] == STDIN:
+        _release_standard_input(config)
+    source = files.choose(given, config.invocation_params.dir, shown)
     return GivenPolicy(source, files.load(source.path, kubernetes=kubernetes, name=source.place.name))
 
 
-@contextmanager
-def _standard_input(config: pytest.Config) -> Iterator[None]:
-    """Standard input as the process got it: pytest captures it together with the output."""
+def _release_standard_input(config: pytest.Config) -> None:
+    """Give the process the standard input that it was started with; pytest takes it again with the first test."""
     capture = config.pluginmanager.getplugin("capturemanager")
-    if capture is None:
-        yield
-        return
-    capture.suspend_global_capture(in_=True)
-    try:
-        yield
-    finally:
-        capture.resume_global_capture()
+    if capture is not None:
+        capture.suspend_global_capture(in_=True)
