@@ -169,6 +169,6 @@ def test_requirements_are_held_against_the_server(policy: Path, tmp_path: Path) 
     for one in found.values():
         violated = [proofs[name] for name in one["proofs"] if proofs[name]["verdict"] == "VIOLATED"]
         assert bool(violated) == bool(one["violations"])
-        assert all(reason.endswith("required is at least Metadata") for p in violated for reason in p["reasons"])
+        assert all(reason.endswith("(required: at least Metadata)") for p in violated for reason in p["reasons"])
         assert {proofs[name]["verdict"] for name in one["proofs"]} <= {"PROVEN", "VIOLATED"}
     assert len(found["no-bodies-of-secrets"]["proofs"]) > 3

@@ -107,7 +107,7 @@ def test_another_answer_than_the_case_says_is_unproven(prover: Prover) -> None:
     verdict = only(prover.prove([step(READ, expect=Expectation(status=403))])).verdict
 
     assert verdict.outcome is Outcome.UNPROVEN
-    assert "answered 200, the case says 403" in verdict.reasons[0]
+    assert "got HTTP 200, expected 403" in verdict.reasons[0]
 
 
 def test_a_server_that_runs_another_policy_is_found_out(

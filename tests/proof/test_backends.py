@@ -54,7 +54,7 @@ def test_what_nobody_has_counted_as_lost_is_unproven() -> None:
     account = account_of([evidence(*BOTH), evidence()], counters(4), 2)
 
     assert (account.recorded, account.lost, account.unproven) == (1, 0, 1)
-    assert "may still come" in account.why
+    assert "may still arrive" in account.why
 
 
 def test_what_a_server_that_has_ended_did_not_write_is_lost() -> None:

@@ -247,7 +247,7 @@ def test_a_sentinel_that_is_not_recorded_is_a_doubt(server: FakeServer, make: Ca
         ({"lost": 2}, "the server counts 2 lost audit events and 0 rejected requests"),
         ({"rejected": 1}, "the server counts 0 lost audit events and 1 rejected requests"),
         ({"start": 8.0}, "the API server was restarted in between"),
-        ({"metrics_status": 403}, "GET /metrics was answered 403: the audit counters cannot be read"),
+        ({"metrics_status": 403}, "GET /metrics got HTTP 403: the audit counters cannot be read"),
     ],
 )
 def test_what_the_counters_say_is_a_doubt(
@@ -303,7 +303,7 @@ def test_a_server_that_dies_is_a_doubt_with_its_last_words(
     fence = close(fence_of, sent)
 
     assert fence.doubts == (
-        "the fence was not seen: the sentinel got no answer: connection refused",
+        "the fence was not seen: the sentinel got no response: connection refused",
         "kube-apiserver has ended: connection refused",
     )
     assert fence.closed == frozenset()
@@ -326,7 +326,7 @@ def test_nothing_begins_without_a_log(server: FakeServer, make: Callable[..., Se
 def test_nothing_begins_where_the_counters_cannot_be_read(server: FakeServer, make: Callable[..., ServerFence]) -> None:
     server.metrics_status = 401
 
-    with pytest.raises(AuditproofError, match="GET /metrics was answered 401"):
+    with pytest.raises(AuditproofError, match="GET /metrics got HTTP 401"):
         make().open()
 
 
@@ -431,7 +431,7 @@ def test_a_policy_that_records_nothing_is_fenced_by_the_counter(
     fence = close(fence_of, sent)
 
     assert fence.doubts_about(sent) == ()
-    assert fence.text == "this policy records nothing: apiserver_audit_event_total stood still"
+    assert fence.text == "this policy records nothing: apiserver_audit_event_total did not move"
 
 
 def test_the_sentinels_connection_is_kept_and_closed_at_the_end(
@@ -482,8 +482,8 @@ def test_an_event_that_may_still_come_is_a_doubt_though_the_sentinel_is_there(
     (doubt,) = fence.close([act(server)]).doubts
 
     assert doubt == (
-        "the fence was not seen: this log is in no order, and holds 3 of the 4 events that the server counts: "
-        "the others may still come"
+        "the fence was not seen: this log is unordered and holds 3 of the 4 events that the server counts: "
+        "the others may still arrive"
     )
 
 
@@ -497,7 +497,7 @@ def test_without_counters_what_is_absent_is_in_doubt(server: FakeServer, make: C
     fence = close(fence_of, recorded, absent)
 
     assert fence.doubts_about(recorded) == ()
-    assert "an event that it lost would not be noticed" in fence.unclear
+    assert "lost events would go unnoticed" in fence.unclear
     assert fence.doubts_about(absent) == ()
 
 

@@ -62,7 +62,7 @@ def test_an_action_that_should_be_recorded_and_was_never_evaluated_is_in_doubt()
     """Whoever has answered it, with the Audit-ID that was sent: the server has seen one request less."""
     (why,) = doubts(sent(ALICE), counted=Counted(counters(), counters())).values()
 
-    assert "some of them never came so far" in why
+    assert "some of them never reached the policy" in why
 
 
 def test_what_others_have_recorded_does_not_make_up_for_it_either() -> None:

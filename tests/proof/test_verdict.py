@@ -118,7 +118,7 @@ def test_beside_a_violation_it_says_that_the_answer_was_not_the_one_that_was_mea
     verdict = judge(Expectation(level=Level.REQUEST, status=201), evidence(both()))
 
     refused(verdict, Outcome.VIOLATED, "recorded at Metadata, expected Request")
-    assert "answered 200, the case says 201" in verdict.reasons[-1]
+    assert "got HTTP 200, expected 201" in verdict.reasons[-1]
 
 
 @pytest.mark.parametrize("doubts", [(), (UNSEEN,)], ids=["fenced", "unfenced"])
@@ -312,15 +312,15 @@ def test_stages_as_the_case_says_but_not_as_the_policy_does_are_violated() -> No
 @pytest.mark.parametrize(
     ("changed", "doubt"),
     [
-        ({"status": 0, "error": "ProtocolError: Connection broken"}, "no complete answer: ProtocolError"),
-        ({"status": 0}, "no complete answer: no status"),
-        ({"status": 429}, "answered 429: that can come before the policy is consulted"),
-        ({"status": 503}, "answered 503"),
-        ({"status": 504}, "answered 504"),
-        ({"headers": ()}, "answered 200 without the Audit-ID that was sent"),
-        ({"status": 417, "headers": ()}, "answered 417 without the Audit-ID that was sent"),
-        ({"status": 500}, "answered 500 by a part of the server that may stand before the one which asks the policy"),
-        ({"headers": (("audit-id", "other"),)}, "answered with Audit-ID other, sent was id-1"),
+        ({"status": 0, "error": "ProtocolError: Connection broken"}, "no complete response: ProtocolError"),
+        ({"status": 0}, "no complete response: no status"),
+        ({"status": 429}, "got HTTP 429: it can be sent before the policy is consulted"),
+        ({"status": 503}, "got HTTP 503"),
+        ({"status": 504}, "got HTTP 504"),
+        ({"headers": ()}, "got HTTP 200 without the Audit-ID that was sent"),
+        ({"status": 417, "headers": ()}, "got HTTP 417 without the Audit-ID that was sent"),
+        ({"status": 500}, "got HTTP 500, possibly from a filter that runs before the policy is consulted"),
+        ({"headers": (("audit-id", "other"),)}, "the response has Audit-ID other, but id-1 was sent"),
     ],
 )
 def test_an_answer_that_settles_nothing_makes_an_absence_unproven(changed: dict[str, Any], doubt: str) -> None:
@@ -339,7 +339,7 @@ def test_of_options_only_the_answer_of_a_preflight_may_come_before_the_policy(st
 def test_another_answer_than_the_case_says_is_unproven() -> None:
     verdict = judge(Expectation(status=403), evidence(both()))
 
-    refused(verdict, Outcome.UNPROVEN, "answered 200, the case says 403: this is not the action that was meant")
+    refused(verdict, Outcome.UNPROVEN, "got HTTP 200, expected 403: the test did not do what it was meant to")
 
 
 def test_a_busy_answer_that_the_case_asks_for_is_proven() -> None:
@@ -395,14 +395,14 @@ def test_what_a_requirement_allows_is_proven() -> None:
 def test_what_a_requirement_does_not_allow_is_violated_though_the_policy_says_it() -> None:
     too_much = evidence(both(Level.REQUEST), "[{level: Request}]")
 
-    refused(judge(AT_LEAST, evidence(both())), Outcome.VIOLATED, "recorded at Metadata, required is at least Request")
-    refused(judge(AT_MOST, too_much), Outcome.VIOLATED, "recorded at Request, required is at most Metadata")
+    refused(judge(AT_LEAST, evidence(both())), Outcome.VIOLATED, "recorded at Metadata (required: at least Request)")
+    refused(judge(AT_MOST, too_much), Outcome.VIOLATED, "recorded at Request (required: at most Metadata)")
 
 
 def test_that_something_required_is_not_recorded_needs_a_fence() -> None:
     nothing = "[{level: None}]"
 
-    refused(judge(AT_LEAST, evidence(rules=nothing)), Outcome.VIOLATED, "not recorded, required is at least Request")
+    refused(judge(AT_LEAST, evidence(rules=nothing)), Outcome.VIOLATED, "not recorded (required: at least Request)")
     refused(judge(AT_LEAST, evidence(rules=nothing, doubts=(UNSEEN,))), Outcome.UNPROVEN, UNSEEN)
 
 
@@ -421,7 +421,7 @@ def test_what_a_case_says_of_an_event_is_violated_where_there_is_none(stated: di
     refused(
         judge(Expectation(**stated), evidence(rules="[{level: None}]")),
         Outcome.VIOLATED,
-        f"not recorded, so there is no event that the case's {key} could be about",
+        f"not recorded, so there is no event to compare with the case's {key}",
     )
 
 
@@ -447,7 +447,7 @@ def test_events_under_an_id_that_did_not_come_back_violate_nothing() -> None:
 
     verdict = judge(Expectation(), found)
 
-    refused(verdict, Outcome.UNPROVEN, "answered 502 without the Audit-ID that was sent")
+    refused(verdict, Outcome.UNPROVEN, "got HTTP 502 without the Audit-ID that was sent")
     assert "recorded at Request, expected Metadata" in verdict.reasons
 
 

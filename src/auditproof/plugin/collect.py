@@ -120,5 +120,5 @@ class CaseItem(pytest.Function):
         if not isinstance(error, Violated):
             first = session.batches.first_with(str(error), self.nodeid)
             if first != self.nodeid:  # the reason of a whole batch is explained once
-                text = f"{text.partition(chr(10))[0]}\n  as of {first}, where the whole is told"
+                text = f"{text.partition(chr(10))[0]}\n  same reason as {first}, which has the details"
         return Story(text, str(self.path), self.case.source.line)

@@ -25,9 +25,9 @@ if TYPE_CHECKING:
     from auditproof.plugin.session import AuditSession
     from auditproof.report.model import ProofRecord
 
-NEVER_ACTED = "the test takes the audit fixture and lets nobody act: nothing was shown"
-EARLIER = "in an earlier attempt of this test: a verdict is not retried until it is another one"
-STANDS = "  note      pytest would have called this no failure; a verdict stands, whatever a test makes of it"
+NEVER_ACTED = "the test uses the audit fixture but sends no request: nothing was shown"
+EARLIER = "in an earlier attempt of this test: repeating a test does not change its verdict"
+STANDS = "  note      pytest did not count this as a failure, but a verdict is final, whatever the test does with it"
 
 
 @dataclass(slots=True)

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
     from pathlib import Path
 
-REMOVED = "it was taken out of the run after the collection, without being deselected"
+REMOVED = "it was removed from the run after the collection, without being deselected"
 
 
 @dataclass(slots=True)

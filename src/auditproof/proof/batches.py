@@ -109,7 +109,7 @@ class Batches:
         except AuditproofError as error:
             self.outcomes.update({case.id: error for case in cases})
         except Exception as error:  # a bug in auditproof; the actions may have been sent, and must not be sent again
-            fault = AuditproofError(f"a fault in auditproof, nothing is shown: {type(error).__name__}: {error}")
+            fault = AuditproofError(f"a bug in auditproof, nothing is shown: {type(error).__name__}: {error}")
             fault.__cause__ = error
             self.outcomes.update({case.id: fault for case in cases})
         else:

@@ -71,5 +71,5 @@ def why_open(exchange: Exchange) -> str:
     if exchange.status == 504:
         return "it was answered 504, and its handler may still run: its last event may come later"
     if exchange.request.hangs_up:
-        return "its client hung up, and the server was not seen to be done with it: an event may come later"
-    return "its connection ended before a follow-up request could show that the server was done with it"
+        return "its client hung up, and nothing shows that the server has finished it: an event may come later"
+    return "its connection ended before a follow-up request could show that the server had finished it"

@@ -29,7 +29,7 @@ def unlike(expectation: Expectation, event: AuditEvent) -> Iterator[str]:
             yield f"the event has {field}, expected none"
     for path, wanted in _differences(event.raw, expectation.event, ()):
         if _is_secret(event.raw, path) or _is_secret(expectation.event, path):
-            yield f"the event's {_dotted(path)} is another one than expected; both are kept out of the report"
+            yield f"the event's {_dotted(path)} differs from the expected value; both are secret and not shown"
         else:
             yield f"the event's {_dotted(path)} is {_json(_within(event.raw, path))}, expected {wanted}"
 

@@ -65,7 +65,7 @@ def _impersonated(event: AuditEvent, exchange: Exchange) -> Iterator[str]:
     if found is None:
         return
     if asked is None:
-        yield f"the event names the impersonated user {found.get('username', '')!r}, nobody was to be impersonated"
+        yield f"the event names the impersonated user {found.get('username', '')!r}, but the request impersonates none"
     elif (found.get("username", ""), found.get("uid", "")) != (asked.user, asked.uid):
         yield _differs("impersonated user", (found.get("username", ""), found.get("uid", "")), (asked.user, asked.uid))
 
@@ -85,7 +85,7 @@ def _target(event: AuditEvent, exchange: Exchange) -> Iterator[str]:
         if found.get(key, "") != value and (value or key not in _FILLED_IN):
             yield _differs(key, found.get(key, ""), value)
     if not attributes.resource_request and found:
-        yield f"the event has an objectRef ({found}), the request is for no resource"
+        yield f"the event has an objectRef ({found}), but the request is not for a resource"
     recorded = event.raw.get("requestURI", "")
     if recorded != exchange.request.uri and unquote(recorded) != unquote(exchange.request.uri):
         yield _differs("requestURI", recorded, exchange.request.uri)
@@ -150,9 +150,9 @@ def _answer(event: AuditEvent, exchange: Exchange) -> Iterator[str]:
         return
     if event.stage is Stage.PANIC:
         if status.get("code") != 500:
-            yield f"the event at stage Panic says code {status.get('code')}: a server writes 500 there"
+            yield f"the event at stage Panic has code {status.get('code')}: a server writes 500 at this stage"
     elif status.get("code") != exchange.status:
-        yield f"the event says code {status.get('code')}, answered was {exchange.status}"
+        yield f"the event has code {status.get('code')}, but the response had {exchange.status}"
 
 
 def out_of_time(events: Sequence[AuditEvent], exchange: Exchange, clock: Clock) -> Iterator[str]:
@@ -169,11 +169,11 @@ def out_of_time(events: Sequence[AuditEvent], exchange: Exchange, clock: Clock) 
             continue
         if not begun <= received <= ended and exchange.status:
             yield (
-                f"the event at stage {event.stage} says that its request came at {received.isoformat()}, "
-                f"sent was this one between {begun.isoformat()} and {ended.isoformat()}"
+                f"the event at stage {event.stage} is of a request received at {received.isoformat()}, "
+                f"but this one was sent between {begun.isoformat()} and {ended.isoformat()}"
             )
         elif reached > ended and ended_by_server(exchange):
-            yield f"the event at stage {event.stage} is of {reached.isoformat()}, after the answer had ended"
+            yield f"the event at stage {event.stage} is of {reached.isoformat()}, after the response had ended"
         if reached < received or (before is not None and reached < before):
             yield f"the event at stage {event.stage} is older than the one before it"
         before = reached

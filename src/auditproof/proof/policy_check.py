@@ -39,7 +39,11 @@ def doubt_that_it_runs(prover: Prover, policy: Policy, served: Served) -> tuple[
         return f"the server does not run this policy: {asked}: {reason} ({len(wrong)} of {len(proofs)} requests)", True
     unproven = [proof for proof in proofs if proof.verdict.outcome is Outcome.UNPROVEN]
     if len(unproven) == len(proofs):
-        reason = unproven[0].verdict.reasons[0] if unproven else "no request that its rules decide can be made here"
+        reason = (
+            unproven[0].verdict.reasons[0]
+            if unproven
+            else "no request that its rules decide can be sent to this cluster"
+        )
         return f"nothing shows that the server runs this policy, and that this is its log: {reason}", False
     return None, False
 

@@ -40,7 +40,7 @@ def impossible_bodies(event: AuditEvent, exchange: Exchange, *, own_api: bool) -
         elif event.stage is Stage.REQUEST_RECEIVED:
             yield f"the event at stage {event.stage} holds a {field}: no body was read yet"
         elif field == "requestObject" and not _can_send_object(exchange):
-            yield "the event holds a requestObject, and no body was sent that could be one"
+            yield "the event holds a requestObject, but the request had no body that could be one"
     if not is_truncated(event):
         for field in _lacking(event, exchange, own_api=own_api):
             yield f"the event at level {event.level} has no {field}, which that level promises"

@@ -185,7 +185,7 @@ class Prover:
         if not self._cluster.is_shared:
             return None
         if MASTERS in identity.groups and self._cluster.authorities.client is None:
-            return f"a signer that makes no certificate for {MASTERS}"
+            return f"a signer that issues no certificate for {MASTERS}"
         paths = [f"/api/v1/namespaces/{each['metadata']['name']}" for each in given if each["kind"] == "Namespace"]
         if identity.kind is IdentityKind.SERVICE_ACCOUNT:
             namespace, name = identity.user.split(":")[2:]
@@ -205,8 +205,8 @@ class Prover:
         sentinel = choose_sentinel(self._running, self.can_act)
         if sentinel is None and choose_sentinel(self._running) is not None:
             raise ClusterError(
-                f"{self._running.path}: nobody as whom one can act on this cluster makes a request that this policy "
-                "records: nothing can be proven there"
+                f"{self._running.path}: no identity that this cluster can authenticate can send a request that this "
+                "policy records: nothing can be proven there"
             )
         return sentinel
 

@@ -128,7 +128,7 @@ class _Reading:
         self._scrape = self._ask()
         begun = time_of(base.events[0], "stageTimestamp") if base.events else None
         if begun is not None and begun.timestamp() < self._scrape.counters.process_start - CLOCK_S:
-            return Account(reason="the log begins before the process that counts: the API server was restarted")
+            return Account(reason="the log begins before the present server process: the API server was restarted")
         with suppress(TimedOut):  # then the last account has the reason
             what = "a quiet moment of the API server"
             wait_until(lambda: self._look(base) or None, what=what, timeout_s=QUIET_TIMEOUT_S)
@@ -159,7 +159,7 @@ def _account(found: Balance, counters: AuditMetrics) -> Account:
 
 def _words(found: Balance) -> str:
     if found.unclear:
-        return "could not be counted: the API server recorded something of its own at every reading"
+        return "could not be counted: other requests were recorded during every reading"
     if found.missing < 0:
         return f"the log holds {-found.missing} more events than the server counted: something else writes to it"
     if found.missing:

@@ -197,9 +197,9 @@ def _out_of_bounds(expectation: Expectation, evidence: Evidence) -> Iterator[str
     """The limits of a requirement that are not met."""
     found = f"recorded at {evidence.level}" if evidence.events else "not recorded"
     if expectation.least is not None and evidence.level < expectation.least:
-        yield f"{found}, required is at least {expectation.least}"
+        yield f"{found} (required: at least {expectation.least})"
     if expectation.most is not None and evidence.level > expectation.most:
-        yield f"{found}, required is at most {expectation.most}"
+        yield f"{found} (required: at most {expectation.most})"
 
 
 def _excluded(level: Level) -> str:
@@ -242,7 +242,7 @@ def _missing(expectation: Expectation, evidence: Evidence, level: Level, stages:
         elif expectation.level not in (None, Level.NONE) and evidence.decision.level is not expectation.level:
             yield f"not recorded, expected {expectation.level}: {_decided(evidence).removeprefix('but ')}"
         for stated in () if stages else _stated(expectation):
-            yield f"not recorded, so there is no event that the case's {stated} could be about"
+            yield f"not recorded, so there is no event to compare with the case's {stated}"
         yield from [f"not recorded, {_decided(evidence)}: {_WHO_IS_WRONG}"] if decided_stages(evidence) else []
         return
     if absent:
@@ -267,16 +267,16 @@ def _unsound_exchange(evidence: Evidence) -> Iterator[str]:
     exchange = evidence.exchange
     echo = exchange.header("Audit-Id")
     if exchange.error or not (exchange.status or exchange.request.hangs_up):
-        yield f"the request got no complete answer: {exchange.error or 'no status'}"
+        yield f"the request got no complete response: {exchange.error or 'no status'}"
     elif echo and not exchange.echoed:
-        yield f"the server answered with Audit-ID {echo}, sent was {exchange.audit_id}: something between changed it"
+        yield f"the response has Audit-ID {echo}, but {exchange.audit_id} was sent: something in between changed it"
     elif exchange.status and not echo and not exchange.request.upgrade:
         yield (
-            f"answered {exchange.status} without the Audit-ID that was sent: this answer is not of a request that the "
-            "API server has looked at, but of its HTTP server or something between, and shows nothing"
+            f"got HTTP {exchange.status} without the Audit-ID that was sent: the response is not from the handlers of "
+            "the API server, but from its HTTP server or something in between, and shows nothing"
         )
     elif exchange.status and not echo and not evidence.over:
-        yield f"answered {exchange.status}, and nothing in any log shows that the API server has looked at this request"
+        yield f"got HTTP {exchange.status}, but no log shows that the API server has handled this request"
 
 
 def _unsound_events(evidence: Evidence) -> Iterator[str]:
@@ -291,7 +291,7 @@ def _unsound_events(evidence: Evidence) -> Iterator[str]:
         elif count > 1:
             yield f"recorded {count} times at stage {reached}: a server reaches it once"
     if len({event.level for event in evidence.events}) > 1:
-        yield "recorded at two levels: a server decides once about a request"
+        yield "recorded at two levels: a server decides each request once"
     for event in evidence.events:
         yield from contradictions(event, evidence.exchange)
         yield from impossible_bodies(event, evidence.exchange, own_api=evidence.own_api)
@@ -308,11 +308,11 @@ def _doubts(expectation: Expectation, evidence: Evidence) -> Iterator[str]:
     if not exchange.status:
         return
     if expectation.status is not None and exchange.status != expectation.status:
-        yield f"answered {exchange.status}, the case says {expectation.status}: this is not the action that was meant"
+        yield f"got HTTP {exchange.status}, expected {expectation.status}: the test did not do what it was meant to"
     if exchange.status in UNSETTLED and exchange.status != expectation.status:
-        yield f"answered {exchange.status}: that can come before the policy is consulted, or before the request ends"
+        yield f"got HTTP {exchange.status}: it can be sent before the policy is consulted, or before the request ends"
     elif not evidence.events and _may_come_before_the_policy(exchange):
-        yield f"answered {exchange.status} by a part of the server that may stand before the one which asks the policy"
+        yield f"got HTTP {exchange.status}, possibly from a filter that runs before the policy is consulted"
 
 
 def _may_come_before_the_policy(exchange: Exchange) -> bool:

@@ -30,7 +30,7 @@ def accounts(run: RunDirectory, options: RunOptions) -> list[tuple[Path, Account
 
 def _account(cluster: Cluster, settings: Settings, of_profile: Settings) -> Account:
     if cluster.is_shared:
-        return Account(reason="could not be counted: this log is as old as somebody else's API server")
+        return Account(reason="could not be counted: this log began before the run")
     if cluster.servers > 1:
         return Account(reason="could not be counted: several API servers have a log each")
     if settings.keeps_log and of_profile.keeps_log:

@@ -124,14 +124,14 @@ def _certainty(counters: AuditMetrics | None, lines: int | None, ended: str, oth
     if lines is None:
         return False, "the log cannot be read to its end"
     if ended:
-        return True, f"{ended}: nothing can come any more"
+        return True, f"{ended}: no more events can arrive"
     if counters is None:
         return False, "the server's counters cannot be read"
     lost = counters.lost - counters.lost_by.get(other, 0)
     sums = f"{counters.events} events counted, {lost} written off, {lines} lines"
     if counters.events - lost == lines:
         return True, f"{sums}: nothing is on its way"
-    return False, f"{sums}: what is missing may still come, or nobody has counted its loss"
+    return False, f"{sums}: the missing events may still arrive, or their loss was not counted"
 
 
 def _seconds(evidence: Evidence) -> float:

@@ -36,8 +36,8 @@ AUDIT_OFF = (
     "(--audit-log-path, --audit-webhook-config-file), so it records nothing at all"
 )
 TOO_BUSY = (
-    "the API server records so much beside this run that its counters and its log were never seen to agree: "
-    "nobody can say whether the log is whole"
+    "the API server records so much other traffic that its counters and its log were never seen to agree: "
+    "it is unknown whether the log is complete"
 )
 
 
@@ -208,13 +208,13 @@ class Agreement:
             least = reconciler.least_missing(self._clock_now) - base
             most = reconciler.most_missing(self._clock_now) - base
             if least > 0:
-                why = f"the log holds {least} fewer events than the server has counted: it is not whole"
+                why = f"the log holds {least} fewer events than the server has counted: it is not complete"
                 return Agreed(last, unsound=(why,))
             return Agreed(last, unclear=f"up to {most} events that the server has counted may be missing in the log")
         doubts = self._lost(last)
         if missing != base:
             self._base = None
-            why = f"the log holds {base - missing} more events than the server has counted: something adds to it"
+            why = f"the log holds {base - missing} more events than the server has counted: something else writes to it"
             return Agreed(last, (why,), doubts)
         self._base = None if doubts else missing  # lost events have no line, so count them again
         return Agreed(last, (), doubts)

@@ -193,7 +193,9 @@ class ServerFence:
             missing.discard(place)
             if not missing:
                 return self._fence_text(audit_id)
-        raise AuditproofError(f"{len(missing)} of {self._servers} logs are of no API server behind this address")
+        raise AuditproofError(
+            f"{len(missing)} of {self._servers} logs do not belong to an API server behind this address"
+        )
 
     def _send_sentinel(self, wire: Connection) -> Response:
         assert self._sentinel is not None
@@ -201,11 +203,13 @@ class ServerFence:
         self._asked.ids.add(audit_id)
         response = wire.send(request, audit_id=audit_id, user_agent=USER_AGENT)
         if response.error:
-            raise AuditproofError(f"the sentinel got no answer: {response.error}")
+            raise AuditproofError(f"the sentinel got no response: {response.error}")
         if response.status == 500 and NOT_STORED in response.body:
-            raise AuditproofError("the server refuses requests that it cannot record, the sentinel, too")
+            raise AuditproofError("the server refuses requests that it cannot record, including the sentinel")
         if response.header("Audit-Id") != audit_id:
-            raise AuditproofError(f"the sentinel was answered {response.status} without its Audit-ID, by somebody else")
+            raise AuditproofError(
+                f"the sentinel got HTTP {response.status} without its Audit-ID: something in between responded"
+            )
         self._asked.beside.append(attributes_of(request.method, request.uri, self._sentinel.identity.user_info()))
         return response
 
@@ -236,8 +240,8 @@ class ServerFence:
         except TimedOut:
             counted = self._agreement.ask().counters.events
             raise AuditproofError(
-                f"this log is in no order, and holds {self._log.lines} of the {counted} events that the server counts: "
-                "the others may still come"
+                f"this log is unordered and holds {self._log.lines} of the {counted} events that the server counts: "
+                "the others may still arrive"
             ) from None
         return f"; all {count} events that the server counts are there"
 
@@ -254,4 +258,4 @@ class ServerFence:
             raise AuditproofError(
                 f"auditproof found no request that this policy records, yet the server counted {counted} audit events"
             )
-        return "this policy records nothing: apiserver_audit_event_total stood still"
+        return "this policy records nothing: apiserver_audit_event_total did not move"

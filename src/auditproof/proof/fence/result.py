@@ -61,8 +61,8 @@ class Fence:
         stranger = self.strangers.get(exchange.user_agent or "")
         if stranger is None:
             return self.unsound
-        why = f"an event of this action's User-Agent has the Audit-ID {stranger}, sent was {exchange.audit_id}"
-        return (*self.unsound, f"{why}: something has sent it again, or changed its Audit-ID")
+        why = f"an event with this action's User-Agent has the Audit-ID {stranger}, but {exchange.audit_id} was sent"
+        return (*self.unsound, f"{why}: something sent the request again, or changed its Audit-ID")
 
     def settles(self, sent: Sent) -> bool:
         """Whether the connection of an exchange shows that the server has finished it."""

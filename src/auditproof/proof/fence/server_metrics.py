@@ -27,7 +27,7 @@ class Metrics:
         response = self._admin.send("GET", METRICS)
         if response.status != 403:
             return self.read()
-        self.blind = "the server's audit counters cannot be read (403): an event that it lost would not be noticed"
+        self.blind = "the server's audit counters cannot be read (403): lost events would go unnoticed"
         return None
 
     def read(self) -> Scrape:
@@ -48,7 +48,7 @@ class Metrics:
         found: dict[float, tuple[Response, AuditMetrics]] = {}
         for answer in self._admin.everywhere("GET", METRICS):
             if answer.status != 200:
-                raise AuditproofError(f"GET {METRICS} was answered {answer.status}: the audit counters cannot be read")
+                raise AuditproofError(f"GET {METRICS} got HTTP {answer.status}: the audit counters cannot be read")
             counters = parse_metrics(answer.body)
             found[counters.process_start] = answer, counters
         return found

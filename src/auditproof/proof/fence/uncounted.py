@@ -68,8 +68,8 @@ def uncounted(
             doubts[name] = f"the server counted {counted.at(level)} requests at level {level}, sent: {due[level]}"
         elif counted.all < everything:
             doubts[name] = (
-                f"the server counted {counted.all} requests, and at least {everything} were sent to it: some of them "
-                "never came so far, and this may be one"
+                f"the server counted {counted.all} requests, but at least {everything} were sent to it: some of them "
+                "never reached the policy, and this may be one"
             )
     return doubts
 
@@ -79,8 +79,8 @@ def miscounted(shown: Mapping[str, Level], counted: Counted) -> str:
     for level, count in sorted(Counter(map(str, shown.values())).items()):
         if counted.at(level) < count:
             return (
-                f"the log shows {count} requests at level {level}, and the server has decided so {counted.at(level)} "
-                "times: somebody has changed the log"
+                f"the log shows {count} requests at level {level}, but the server has decided {counted.at(level)} so: "
+                "something changed the log"
             )
     return ""
 
