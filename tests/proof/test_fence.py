@@ -92,7 +92,7 @@ class FakeServer:
 
 
 class FakeWire:
-    """A wire to the fake server."""
+    """A connection to the fake server."""
 
     def __init__(self, server: FakeServer) -> None:
         self.server = server
@@ -163,7 +163,7 @@ def make(server: FakeServer, monkeypatch: pytest.MonkeyPatch) -> Callable[..., S
 
 
 def act(server: FakeServer, audit_id: str = "id-1", request: Request = READ, **changed: Any) -> Sent:
-    """An action that a wire of its own has carried."""
+    """An action that was sent on a separate connection."""
     wire = cast("Any", FakeWire(server))
     answer = server.answer(request, audit_id)
     attributes = attributes_of(request.method, request.uri, ALICE.user_info())

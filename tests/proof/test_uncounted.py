@@ -1,4 +1,4 @@
-"""What was sent held against what the server has counted: an action that nobody has evaluated shows nothing."""
+"""Requests that were sent are compared with the server's counters: an action that was not evaluated shows nothing."""
 
 from __future__ import annotations
 

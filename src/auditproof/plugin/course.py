@@ -203,7 +203,7 @@ def make_it_fail(report: pytest.TestReport, records: Sequence[ProofRecord], name
     if not wrong or report.outcome not in ("passed", "skipped"):
         return
     report.outcome = "failed"
-    if hasattr(report, "wasxfail"):
+    if hasattr(report, "wasxfail"):  # with it, pytest would count the failure as an expected one
         del report.wasxfail
     told = [f"{name}: {_told(wrong[0])}", *(f"  also      {_told(record)}" for record in wrong[1:])]
     shown: Any = Story("\n".join([*told, STANDS]), path, line)

@@ -168,6 +168,7 @@ class Prover:
         if None. Raises as check_given does.
         """
         patience_s = self._patience_s if patience_s is None else patience_s
+        # A dead server writes no more events, so there is nothing to wait for.
         fence = self._fence.close(sent, 0.0 if self._watch.doubts else patience_s)
         check_given(self._cluster, self._running)
         self._connections.drop({item.wire for item in sent})

@@ -123,7 +123,7 @@ class _Reading:
 
         Raises AuditproofError if log or counters cannot be read.
         """
-        first = iter([True])
+        first = iter([True])  # keep only the first event: a whole log may not fit into memory
         base = self._log.read(self._log.beginning(), lambda _: next(first, False))
         self._scrape = self._ask()
         begun = time_of(base.events[0], "stageTimestamp") if base.events else None

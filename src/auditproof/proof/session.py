@@ -269,6 +269,7 @@ class Session:
 
     def _new_prover(self, placed: Placement) -> Prover:
         policy, running = self.policy(placed.policy), self.policy(placed.running)
+        # Servers start in parallel: the first wait counts from their launch, later ones from their own beginning.
         begun, self._launched = self._launched or time.monotonic(), None
         cluster = self._cluster(placed)
         self.start_seconds += time.monotonic() - begun

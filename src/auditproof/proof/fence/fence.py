@@ -154,7 +154,7 @@ class ServerFence:
 
         Waits only for those whose end can be seen at all; a request whose end is not seen is a doubt, not an error.
         """
-        fence = Fence("", (), closed, {})
+        fence = Fence("", (), closed, {})  # only for its rule which exchanges a closed connection settles
         still_open = {item.exchange.audit_id: item for item in sent if not fence.settles(item)}
         over: set[str] = set()
 
