@@ -123,7 +123,8 @@ def test_a_server_that_nobody_spoke_of_is_noticed_and_what_is_absent_is_unproven
     cluster: Cluster, policy: Path, directory: RunDirectory, provider: Embedded
 ) -> None:
     """Somebody else's cluster of two servers, of which one log is given."""
-    guest = replace(cluster, sources=cluster.sources[:1], guest="somebody")
+    first = cluster.log_place.sources[0]
+    guest = replace(cluster, log_place=with_sources(cluster, first), shared_run_id="somebody")
     prover = prover_of(guest, policy, directory, provider, patience_s=2)
     excluded = verdicts(prover, steps("configmaps", Expectation(level=Level.NONE, status=200), "guests"))
     recorded = verdicts(prover, steps("secrets", Expectation(level=Level.METADATA, status=200), "guests"))
@@ -141,8 +142,8 @@ def test_a_log_that_is_of_neither_server_is_noticed(
 ) -> None:
     stale = tmp_path / "audit.log"
     stale.write_bytes(cluster.log.read_bytes())
-    wrong = replace(cluster, sources=(cluster.sources[0], cluster.sources[1], f"file:{stale}"))
-    prover = prover_of(replace(wrong, sources=wrong.sources[1:]), policy, directory, provider, patience_s=2)
+    wrong = replace(cluster, log_place=with_sources(cluster, cluster.log_place.sources[1], f"file:{stale}"))
+    prover = prover_of(wrong, policy, directory, provider, patience_s=2)
     found = verdicts(prover, steps("configmaps", Expectation(level=Level.NONE, status=200)))
     prover.close()
 
