@@ -132,6 +132,10 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     command = [sys.executable, "-m", "pytest", ".", "--rootdir=.", "-p", "no:cacheprovider", "-vv"]
     command += ["--metadata", "registry", f"https://me:{canary('option')}@example.test/"]
     command += ["--audit-policy=policy.yaml", "--audit-report=out", "--audit-formats=sarif,code-quality"]
+    command += [
+        "--html=out/tests.html",
+        "--self-contained-html",
+    ]  # pytest-html's own page, with the text of every failure
     variables = {f"CANARY_{kind.upper()}": canary(kind) for kind in OF_TESTS}
     variables |= {"JENKINS_URL": "https://ci.example.test/", "GIT_URL": f"https://{canary('variable')}@example.test/"}
     variables |= {"BUILD_URL": f"https://me:{canary('variable')}@example.test/job/1"}
@@ -160,10 +164,11 @@ def test_a_canary_is_in_no_file_in_any_disguise(folder: Path, kind: str) -> None
 
 
 def test_a_failure_without_the_secret_is_still_told(folder: Path) -> None:
-    for name in ("terminal.txt", "junit.xml", "report.html"):
+    for name in ("terminal.txt", "junit.xml", "tests.html"):
         text = (folder / name).read_text()
         assert "this line contains a secret" in text, name
         assert "test_told.py:10: AssertionError" in text, name
+    assert "test_told.py:10: AssertionError" in (folder / "report.html").read_text()
     proofs = json.loads((folder / "results.json").read_text())["proofs"]
     told = {proof["title"]: proof["reasons"] for proof in proofs}
     assert told["test_a_secret_that_is_looked_for_is_an_argument"] == ["AssertionError: assert [] != []"]
