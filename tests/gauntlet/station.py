@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from random import Random
 from typing import TYPE_CHECKING
 
-from auditproof.audit.policy.load import load_policy, parse_policy
+from auditproof.audit.policy.load import load_policy
 from auditproof.audit.server_flags import Settings
 from auditproof.clusters.cluster import LogPlace
 from auditproof.clusters.embedded import Embedded
@@ -99,10 +99,14 @@ class Station:
         way = Way(socket, directory.path / SOCKET, directory.path / "pki")
         embedded = Embedded(load_profile("embedded"), directory, kubernetes="1.37", assets=None, report=print)
         cluster = embedded.cluster(path, Settings.of(BATCHED if kind.batch else {}, flags))
-        judged = load_policy(path) if kind.said else parse_policy(policy_text(random).encode(), "said.json")
-        if kind.guest:
+        said = path if kind.said else folder / "said.json"
+        if not kind.said:
+            said.write_text(policy_text(random))
+        judged = load_policy(said)
+        if kind.guest:  # the file that a user gives is all that is known of its policy
             cluster = replace(
                 cluster,
+                policy=said,
                 log_place=LogPlace(cluster.log, (f"file:{cluster.log}",)),
                 shared_run_id="gauntlet",
             )
