@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from auditproof.client.probe import Probe
 
 COLLECTION = "/apis/certificates.k8s.io/v1/certificatesigningrequests"
-SIGN_TIMEOUT_S = 15.0
+SIGN_TIMEOUT_S = 60.0  # a controller signs, which on a busy machine may be late
 EXPIRATION_S = 3600  # such a certificate cannot be revoked; its key is gone when the run ends
 
 
