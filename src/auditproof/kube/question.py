@@ -6,12 +6,12 @@ What does not exist is refused here, with what may be meant.
 
 from __future__ import annotations
 
-import difflib
 from typing import TYPE_CHECKING
 
 from auditproof.kube.attributes import Attributes, UserInfo, attributes_of
 from auditproof.kube.identity import ANONYMOUS, AUTHENTICATED, UNAUTHENTICATED
 from auditproof.kube.resources import RESOURCES
+from auditproof.text.suggestion import closest
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable
@@ -181,5 +181,5 @@ def _named(resource: str, group: str) -> str:
 
 
 def _meant(text: str, known: Collection[str], otherwise: str = "") -> str:
-    close = difflib.get_close_matches(text, known, n=1)
-    return f"did you mean {close[0]}?" if close else otherwise or f"one of {', '.join(known)}"
+    guess = closest(text, known)
+    return f"did you mean {guess}?" if guess is not None else otherwise or f"one of {', '.join(known)}"
