@@ -16,18 +16,6 @@ from auditproof.audit.event import Stage
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-CANNOT_SHOW = (
-    "level",
-    "objectRef (but its namespace)",
-    "requestObject",
-    "responseObject",
-    "annotations",
-    "user.uid",
-    "user.extra",
-    "all sourceIPs but the first",
-    "stageTimestamp",
-    "responseStatus (but its code)",
-)
 _QUOTED = r'"(?:[^"\\]|\\.)*"'
 _FIELDS = ("id", "stage", "ip", "method", "user", "groups", "as", "asgroups", "user-agent", "namespace", "uri")
 _LINE = re.compile(
