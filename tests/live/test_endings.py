@@ -138,7 +138,7 @@ def test_that_a_request_which_was_hung_up_leaves_nothing_cannot_be_shown(prover:
 
 
 def test_after_a_time_out_the_last_event_is_waited_for(prover: Prover) -> None:
-    broken = act("create", "configmaps/half", "seen", query={"timeout": "1s"}, raw=b"no JSON", client="stalls")
+    broken = act("create", "configmaps/half", "seen", query={"timeout": "4s"}, raw=b"no JSON", client="stalls")
 
     verdict = prove(prover, to_request(broken), status=504)
 
@@ -148,7 +148,7 @@ def test_after_a_time_out_the_last_event_is_waited_for(prover: Prover) -> None:
 
 
 def test_that_a_time_out_leaves_nothing_cannot_be_shown(prover: Prover) -> None:
-    request = to_request(act("create", "configmaps/half", "unseen", query={"timeout": "1s"}, client="stalls"))
+    request = to_request(act("create", "configmaps/half", "unseen", query={"timeout": "4s"}, client="stalls"))
 
     verdict = prove(prover, request, namespace="unseen", status=504)
 

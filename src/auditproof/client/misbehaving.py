@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 ClientBehaviour = Literal["", "hangsUpInRequest", "hangsUpWaiting", "hangsUpInAnswer", "stalls", "stays"]
 NEEDS_BODY = {"hangsUpInRequest", "stalls"}
 WAITS_S = 0.3  # how long a client waits for a response before it hangs up
-STALLS_S = 2.0  # how long it holds back the end of its body; no response comes before that (net/http reads on first)
+STALLS_S = 5.0  # how long it holds back the end of its body; no response comes before that (net/http reads on first)
 TIMEOUT_S = 65.0  # just above the API server's own --request-timeout of 60 s
 
 # Status, headers, body, and what went wrong that was not meant to; empty text where nothing did.
