@@ -10,7 +10,6 @@ import os
 import shutil
 import subprocess
 import threading
-from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -43,29 +42,40 @@ class Daemon:
     def __init__(self, folder: Path, runtimes: list[str]) -> None:
         self.host = f"unix://{folder}/docker.sock"
         self._log = folder / "dockerd.log"
-        self._containerd = folder / "exec" / "containerd" / "containerd.pid"
+        # A containerd of its own, because a daemon gives the one that it starts itself only seconds to be there.
+        self._containerd_socket = folder / "containerd.sock"
+        self._containerd_command = ["containerd", "--address", f"{self._containerd_socket}"]
+        self._containerd_command += ["--root", f"{folder}/containerd/root", "--state", f"{folder}/containerd/state"]
         self._command = ["dockerd", "--host", self.host, "--bridge=none", "--iptables=false", "--ip6tables=false"]
+        self._command += ["--containerd", f"{self._containerd_socket}"]
         self._command += ["--default-address-pool=base=10.213.0.0/16,size=24"]  # the other daemon knows nothing of it
         self._command += ["--data-root", f"{folder}/data", "--exec-root", f"{folder}/exec"]
         self._command += ["--pidfile", f"{folder}/pid", *runtimes]
         self.start()
 
     def start(self) -> None:
-        with self._log.open("ab") as log:
-            self.process = subprocess.Popen(self._command, stdout=log, stderr=log, start_new_session=True)
-        wait_until(self._answers, what="the daemon to answer", timeout_s=60, pause_s=0.2)
+        self._containerd = self._run(self._containerd_command)
+        ask = ["ctr", "--address", f"{self._containerd_socket}", "version"]
+        self._wait_for(self._containerd, ask, "containerd to answer")
+        self.process = self._run(self._command)
+        self._wait_for(self.process, ["docker", "--host", self.host, "ps"], "the daemon to answer")
 
-    def _answers(self) -> bool | None:
-        assert self.process.poll() is None, self._log.read_text()[-2000:]
-        return True if run(["docker", "--host", self.host, "ps"]).returncode == 0 else None
+    def _run(self, command: list[str]) -> subprocess.Popen[bytes]:
+        with self._log.open("ab") as log:
+            return subprocess.Popen(command, stdout=log, stderr=log, start_new_session=True)
+
+    def _wait_for(self, process: subprocess.Popen[bytes], ask: list[str], what: str) -> None:
+        def answers() -> bool | None:
+            assert process.poll() is None, self._log.read_text()[-2000:]
+            return True if run(ask).returncode == 0 else None
+
+        wait_until(answers, what=what, timeout_s=120, pause_s=0.2)
 
     def kill(self) -> None:
-        """Kill it, and with it (by PR_SET_PDEATHSIG) the containerd that it has started."""
-        containerd = int(self._containerd.read_text())
-        self.process.kill()
-        self.process.wait()
-        with suppress(ChildProcessError):  # it is ours where this process adopts orphans, and would stay a zombie
-            os.waitpid(containerd, 0)
+        """Kill it with its containerd, as when a machine runs out of memory."""
+        for process in (self.process, self._containerd):
+            process.kill()
+            process.wait()
 
     def end(self) -> None:
         if self.process.poll() is not None:
@@ -74,8 +84,9 @@ class Daemon:
         left = run(["docker", "--host", self.host, "ps", "--all", "--quiet"]).stdout.split()
         run(["docker", "--host", self.host, "rm", "--force", "--volumes", *left])
         run(["docker", "--host", self.host, "network", "prune", "--force"])
-        self.process.terminate()
-        self.process.wait(60)
+        for process in (self.process, self._containerd):
+            process.terminate()
+            process.wait(60)
         for mount in self._mounts():  # the daemon that was killed could not do so
             subprocess.run(["umount", "--lazy", mount], check=True)
 
