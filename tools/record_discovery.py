@@ -16,10 +16,16 @@ from auditproof.clusters.embedded import Embedded
 from auditproof.clusters.profile import load_profile
 from auditproof.clusters.run.run_directory import RunDirectory
 from auditproof.kube import discovery as served
+from auditproof.kube.versions import version_of
 
-MINORS = ("1.34", "1.35", "1.36", "1.37")
+MODULES = content.root() / "clusters" / "embedded"  # a folder for each minor version
 TARGET = Path(served.__file__).with_name(served.RECORD)
 POLICY = content.root() / "fixtures" / "policies" / "nothing.yaml"
+
+
+def minors() -> list[str]:
+    """The minor versions whose servers auditproof can build, oldest first."""
+    return sorted((folder.name for folder in MODULES.iterdir()), key=version_of)
 
 
 def discovered(minor: str, assets: Path | None, flags: dict[str, str]) -> served.Served:
@@ -47,7 +53,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=main.__doc__)
     parser.add_argument("--assets", type=Path)
     assets = parser.parse_args().assets
-    record = {minor: served.to_record(recorded(minor, assets / minor if assets else None)) for minor in MINORS}
+    record = {minor: served.to_record(recorded(minor, assets / minor if assets else None)) for minor in minors()}
     TARGET.write_text(json.dumps(record, indent=0) + "\n")
 
 

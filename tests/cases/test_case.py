@@ -89,6 +89,81 @@ cases:
     assert [case.covers for case in file.cases] == [("T1", "U2"), (), ()]
 
 
+DIFFERS = """\
+    because: The proxy.
+    expect: {level: Metadata, status: 503, event: {responseStatus: {reason: ServiceUnavailable}}}
+    since: "1.34"
+    until: "1.37"
+    differs:
+      - {until: "1.35", expect: {status: 404}, because: It looks for Endpoints.}
+      - {since: "1.37", expect: {level: excluded, event: {}}, because: It has gone.}
+"""
+
+
+OVERLAPPING = """\
+    differs:
+      - {until: "1.36", expect: {status: 404}, because: B}
+      - {since: "1.36", expect: {status: 403}, because: B}
+"""
+LEAVES_NOTHING = """\
+    expect: {level: Metadata, event: {verb: get}}
+    differs: [{until: "1.35", expect: None, because: B}]
+"""
+
+
+@pytest.mark.parametrize(
+    ("kubernetes", "level", "status", "because"),
+    [
+        ("1.35.4", Level.METADATA, 404, "The proxy.\nIt looks for Endpoints."),
+        ("v1.36", Level.METADATA, 503, "The proxy."),
+        ("1.37.2", Level.NONE, 503, "The proxy.\nIt has gone."),
+    ],
+)
+def test_a_case_expects_of_each_version_what_it_says_of_that_version(
+    tmp_path: Path, kubernetes: str, level: Level, status: int, because: str
+) -> None:
+    """Keys that an entry of differs gives replace those of the case, and its source is added to the case's."""
+    case = _case(tmp_path, "{get: services/web/proxy, in: shop}", DIFFERS).on(kubernetes)
+
+    assert (case.expectation.level, case.expectation.status, case.because) == (level, status, because)
+    assert bool(case.expectation.event) == (level is Level.METADATA)
+    assert case.differs == ()
+
+
+@pytest.mark.parametrize(("kubernetes", "holds"), [("1.33", False), ("1.34.1", True), ("1.37", True), ("1.38", False)])
+def test_a_case_holds_from_its_first_version_to_its_last(tmp_path: Path, kubernetes: str, holds: bool) -> None:
+    assert _case(tmp_path, "{path: /}", DIFFERS).holds_on(kubernetes) is holds
+
+
+@pytest.mark.parametrize(
+    ("more", "problem"),
+    [
+        ('    since: "1.36"\n    until: "1.35"\n', "12:12 until: 1.35 is older than the first version, since"),
+        ("    until: 1.35.2\n", "11:12 cases.0.until: String should match pattern '^$|^1\\.[0-9]+$'"),
+        ("    differs: [{expect: {status: 404}, because: B}]\n", "needs since: or until:"),
+        ('    differs: [{until: "1.35", expect: {status: 404}}]\n', "cases.0.differs.0.because: Field required"),
+        ('    differs: [{until: "1.35", because: B}]\n', "cases.0.differs.0.expect: Field required"),
+        (
+            '    differs: [{since: "1.36", until: "1.35", expect: {status: 404}, because: B}]\n',
+            "until: 1.35 is older than since: 1.36",
+        ),
+        (
+            '    since: "1.36"\n    differs: [{until: "1.35", expect: {status: 404}, because: B}]\n',
+            "the case is not about these versions (its own since and until)",
+        ),
+        (OVERLAPPING, "13:9 an entry above is about some of these versions as well"),
+        (LEAVES_NOTHING, "event does not apply: an excluded action leaves no event"),
+    ],
+)
+def test_what_is_wrong_about_versions_is_told_with_its_place(tmp_path: Path, more: str, problem: str) -> None:
+    text = f"{HEAD}cases:\n  - id: one\n    title: One\n    as: alice\n    do: {{path: /}}\n{more}"
+
+    (found,) = _problems(tmp_path, text)
+
+    assert problem in found
+    assert int(found.partition(":")[0]) >= 11
+
+
 @pytest.mark.parametrize(
     ("text", "level"), [("excluded", Level.NONE), ("None", Level.NONE), ("RequestResponse", Level.REQUEST_RESPONSE)]
 )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from typing import TYPE_CHECKING
 
@@ -12,9 +13,12 @@ from auditproof.audit.event import Level
 from auditproof.audit.policy.load import load_policy
 from auditproof.audit.stages import emitted_stages
 from auditproof.cases.load import load_case_file
+from auditproof.clusters.profile import load_profile
 from auditproof.content import root
 from auditproof.errors import PolicyRefused
 from auditproof.kube.attributes import attributes_of
+from auditproof.kube.discovery import load_served, minors
+from auditproof.kube.versions import DEFAULT_VERSION
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -27,7 +31,7 @@ FILES = tuple(load_case_file(path) for path in sorted((root() / "suites").rglob(
 STANDARD = [file for file in FILES if file.policy is None]
 WITH_POLICY = [file for file in FILES if file.policy is not None]
 POLICIES = sorted((root() / "fixtures" / "policies").rglob("*.yaml"))
-MINORS = ("1.34", "1.35", "1.36", "1.37")
+MINORS = minors()
 SINCE = {file.policy: file.since for file in WITH_POLICY if file.since}
 ODD = root() / "fixtures" / "policies" / "lenient.yaml"  # what is odd in it is its subject
 
@@ -47,10 +51,11 @@ def _policy(path: Path | None) -> Policy:
 
 
 @pytest.mark.parametrize("file", WITH_POLICY, ids=lambda file: file.path.stem)
-def test_every_stated_level_and_stage_is_what_the_policy_decides(file: CaseFile) -> None:
+@pytest.mark.parametrize("minor", MINORS)
+def test_every_stated_level_and_stage_is_what_the_policy_decides(file: CaseFile, minor: str) -> None:
     policy = _policy(file.policy)
 
-    for case in file.cases:
+    for case in (case.on(minor) for case in file.cases):
         level, stages = _recorded(policy, case)
         assert case.expectation.level in (None, level), case.id
         assert case.expectation.stages in (None, stages), case.id
@@ -87,6 +92,23 @@ def test_every_policy_is_loaded_without_a_warning_by_every_supported_version(pat
             load_policy(path, kubernetes=minor)
     else:
         assert path == ODD or load_policy(path, kubernetes=minor).warnings == ()
+
+
+def test_every_minor_version_has_its_servers_and_its_record() -> None:
+    """A version is a folder in clusters/embedded and an entry of discovery.json, which `make served` writes."""
+    modules = sorted((root() / "clusters" / "embedded").glob("*/kube-apiserver/go.mod"))
+    required = (re.search(r"k8s\.io/kubernetes v(\S+)", module.read_text()) for module in modules)
+    built = {module.parts[-3]: found and found[1] for module, found in zip(modules, required, strict=True)}
+
+    assert built == {minor: load_served(minor).kubernetes[1:] for minor in MINORS}, "run make served"
+    assert all((module.parents[1] / "etcd" / "go.sum").is_file() for module in modules)
+    assert all(version and version.startswith(f"{minor}.") for minor, version in built.items())
+
+
+def test_the_newest_minor_version_is_the_default_everywhere() -> None:
+    profiles = [load_profile(path.stem) for path in (root() / "clusters").glob("*.yaml")]
+
+    assert {DEFAULT_VERSION, *(profile.kubernetes for profile in profiles)} == {MINORS[-1]}
 
 
 def test_there_are_few_policies_because_each_costs_a_server() -> None:

@@ -388,14 +388,24 @@ def test_an_option_of_ours_without_anything_to_prove_reports_nothing(
     assert "audit proofs" not in result.stdout.str()
 
 
-def test_a_case_of_a_newer_kubernetes_is_not_supported_and_starts_nothing(project: pytest.Pytester) -> None:
-    newer = case_file("read-one", mark="fast").replace("identities:", 'since: "1.99"\nidentities:')
-    project.path.joinpath("b.audit.yaml").write_text(newer)
+@pytest.mark.parametrize(
+    ("versions", "lacks"),
+    [
+        ('    since: "1.99"\n', "1.99"),
+        ('    until: "1.30"\n', "1.30 or older"),
+        ('    since: "1.29"\n    until: "1.30"\n', "1.29 to 1.30"),
+    ],
+)
+def test_a_case_of_other_versions_is_not_supported_and_starts_nothing(
+    project: pytest.Pytester, versions: str, lacks: str
+) -> None:
+    other = case_file("read-one", mark="fast") + versions
+    project.path.joinpath("b.audit.yaml").write_text(other)
 
     result = project.runpytest_inprocess("--audit-policy=policy.yaml", "-rs", "b.audit.yaml")
 
     result.assert_outcomes(skipped=1)
-    result.stdout.fnmatch_lines(["*not supported: this cluster lacks Kubernetes 1.99"])
+    result.stdout.fnmatch_lines([f"*not supported: this cluster lacks Kubernetes {lacks}"])
 
 
 def test_the_fixtures_are_there_whatever_is_imported(project: pytest.Pytester) -> None:

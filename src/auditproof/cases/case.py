@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import KW_ONLY, dataclass, field
+from dataclasses import KW_ONLY, dataclass, field, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
@@ -11,6 +11,7 @@ from auditproof.audit.server_flags import NO_SETTINGS, Settings
 from auditproof.cases.expectation import Expectation
 from auditproof.errors import Position
 from auditproof.kube.attributes import attributes_of
+from auditproof.kube.versions import is_within
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -45,14 +46,28 @@ class Source:
 NOWHERE = Source(Position("", 1, 1))
 
 
+@dataclass(frozen=True, slots=True)
+class Difference:
+    """What a case expects on some Kubernetes versions instead, and ``because`` of what.
+
+    ``since`` is the first and ``until`` the last of these versions (minors); empty where there is none.
+    """
+
+    expectation: Expectation
+    because: str
+    since: str = ""
+    until: str = ""
+
+
 @dataclass(frozen=True)
 class Case:
     """One action with what is expected of it.
 
     ``given`` are the objects that must exist before, in the order in which they are created; ``needs`` is what the
     cluster must be able to do, besides what the identity itself needs. ``claim`` is what another text says about the
-    action, ``covers`` are the ids of the facts that the case shows, ``since`` is the first Kubernetes version (a minor)
-    for which it holds, empty where it holds for all.
+    action, ``covers`` are the ids of the facts that the case shows, ``since`` and ``until`` are the first and the last
+    Kubernetes version (a minor) for which it holds, empty where there is none. ``differs`` are the versions among these
+    on which it expects something else.
 
     >>> from auditproof import Case, Identity, act, to_request
     >>> case = Case("read-secret", Identity.x509("alice"), to_request(act("get", "secrets/db", "shop")))
@@ -74,6 +89,29 @@ class Case:
     source: Source = NOWHERE
     covers: tuple[str, ...] = ()
     since: str = ""
+    until: str = ""
+    differs: tuple[Difference, ...] = ()
+
+    def holds_on(self, kubernetes: str) -> bool:
+        """Whether the case says anything about version ``kubernetes``."""
+        return is_within(kubernetes, self.since, self.until)
+
+    def on(self, kubernetes: str) -> Case:
+        """The case as version ``kubernetes`` is expected to behave: without ``differs``, of which at most one applies.
+
+        >>> from auditproof import Case, Expectation, Identity, act, to_request
+        >>> from auditproof.cases.case import Difference
+        >>> older = Difference(Expectation(status=404), "its handler looks for Endpoints", until="1.36")
+        >>> request = to_request(act("get", "services/web/proxy", "shop"))
+        >>> case = Case("proxy", Identity.x509("alice"), request, Expectation(status=503), differs=(older,))
+        >>> case.on("1.36.3").expectation.status, case.on("1.37").expectation.status
+        (404, 503)
+        """
+        for other in self.differs:
+            if is_within(kubernetes, other.since, other.until):
+                because = "\n".join(filter(None, (self.because, other.because)))
+                return replace(self, expectation=other.expectation, because=because, differs=())
+        return replace(self, differs=()) if self.differs else self
 
     @cached_property
     def attributes(self) -> Attributes:

@@ -11,9 +11,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from auditproof.audit.event import Level, Stage
-from auditproof.audit.policy.load import version_of
 from auditproof.audit.server_flags import RESERVED, Settings
-from auditproof.cases.case import Case, CaseFile, Source
+from auditproof.cases.case import Case, CaseFile, Difference, Source
 from auditproof.cases.expectation import Claim, Expectation, pattern_of
 from auditproof.cases.load_action import BadAction, request_of
 from auditproof.cases.load_identity import NOBODY, identity_of
@@ -23,6 +22,7 @@ from auditproof.kube.action import Request
 from auditproof.kube.attributes import NotAudited, attributes_of
 from auditproof.kube.capability import Capability
 from auditproof.kube.manifest import BadManifest, check_object, load_manifest
+from auditproof.kube.versions import version_of
 from auditproof.kube.yaml.strict_model import read_model
 from auditproof.text.paths import is_file, names_beside, path_of
 from auditproof.text.suggestion import did_you_mean
@@ -117,7 +117,7 @@ class _Reading:
             title=model.title,
             identity=identities.get(model.as_, NOBODY),
             request=self.request(n, model),
-            expectation=self.expectation(n, model.expect),
+            expectation=self.expectation(model.expect, ("cases", n)),
             claim=Claim(model.claim.text, _level(model.claim.level)) if model.claim else None,
             because=model.because.strip(),
             given=(*given, *self.manifests(("cases", n, "given"), model.given)),
@@ -126,7 +126,29 @@ class _Reading:
             source=Source(self.root.at(("cases", n)).position),
             covers=tuple(model.covers),
             since=max(since, model.since, key=version_of),
+            until=model.until,
+            differs=self.differs(n, model, since),
         )
+
+    def differs(self, n: int, model: CaseModel, since: str) -> tuple[Difference, ...]:
+        """What the case expects on other versions; each must be one of its own, and in no other range."""
+        if _is_empty(max(since, model.since, key=version_of), model.until):
+            self.wrong(("cases", n, "until"), f"until: {model.until} is older than the first version, since")
+        found: list[Difference] = []
+        for k, other in enumerate(model.differs):
+            where = ("cases", n, "differs", k)
+            given = {key: getattr(other.expect, key) for key in other.expect.model_fields_set}
+            expectation = self.expectation(model.expect.model_copy(update=given), where)
+            found.append(Difference(expectation, other.because.strip(), other.since, other.until))
+            if not other.since and not other.until:
+                self.wrong(where, "needs since: or until:, the first or the last version that differs")
+            elif _is_empty(other.since, other.until):
+                self.wrong((*where, "until"), f"until: {other.until} is older than since: {other.since}")
+            elif _apart((other.since, other.until), (max(since, model.since, key=version_of), model.until)):
+                self.wrong(where, "the case is not about these versions (its own since and until)")
+            elif any(not _apart((other.since, other.until), (one.since, one.until)) for one in found[:-1]):
+                self.wrong(where, "an entry above is about some of these versions as well")
+        return tuple(found)
 
     def request(self, n: int, model: CaseModel) -> Request:
         try:
@@ -140,13 +162,13 @@ class _Reading:
             return request
         return Request("GET", "/")
 
-    def expectation(self, n: int, model: ExpectModel) -> Expectation:
+    def expectation(self, model: ExpectModel, where: tuple[str | int, ...]) -> Expectation:
         level = _level(model.level) if model.level is not None else None
         for key in ("stages", "present", "absent", "event"):
             if level is Level.NONE and getattr(model, key):
-                self.wrong(("cases", n, "expect", key), f"{key} does not apply: an excluded action leaves no event")
+                self.wrong((*where, "expect", key), f"{key} does not apply: an excluded action leaves no event")
         for pattern, fault in _bad_patterns(model.event):
-            self.wrong(("cases", n, "expect", "event"), f"{pattern!r} is not a regular expression: {fault}")
+            self.wrong((*where, "expect", "event"), f"{pattern!r} is not a regular expression: {fault}")
         stages = None if model.stages is None else frozenset(Stage(name) for name in model.stages)
         return Expectation(level, stages, model.status, tuple(model.present), tuple(model.absent), model.event)
 
@@ -179,6 +201,16 @@ class _Reading:
         before = len(self.problems)
         found = self.file(where, item)
         return load_manifest(found) if len(self.problems) == before else ()
+
+
+def _is_empty(since: str, until: str) -> bool:
+    """Whether there is no version from ``since`` to ``until``."""
+    return bool(until) and version_of(until) < version_of(since)
+
+
+def _apart(one: tuple[str, str], other: tuple[str, str]) -> bool:
+    """Whether two ranges of versions, each with its first and its last, have none in common."""
+    return _is_empty(one[0], other[1]) or _is_empty(other[0], one[1])
 
 
 def _bad_patterns(event: Any) -> Iterator[tuple[str, str]]:

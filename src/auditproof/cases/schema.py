@@ -152,6 +152,15 @@ class ClaimModel(Strict):
     level: LevelName
 
 
+class DiffersModel(Strict):
+    """What other Kubernetes versions record; ``since`` and ``until`` say which, at least one of the two."""
+
+    since: str = Field(default="", pattern=f"^$|{MINOR}", description="the first Kubernetes version of these")
+    until: str = Field(default="", pattern=f"^$|{MINOR}", description="the last Kubernetes version of these")
+    expect: Expect = Field(description="the keys given here replace those of the case's expect")
+    because: str = Field(min_length=1, description="what is different in these versions, with its source")
+
+
 class CaseModel(Strict):
     """One case: as X, do Y, expect Z."""
 
@@ -166,6 +175,10 @@ class CaseModel(Strict):
     needs: list[CapabilityName] = Field(default=[])
     since: str = Field(
         default="", pattern=f"^$|{MINOR}", description="the first Kubernetes version with this behaviour"
+    )
+    until: str = Field(default="", pattern=f"^$|{MINOR}", description="the last Kubernetes version with this behaviour")
+    differs: list[DiffersModel] = Field(
+        default=[], description="Kubernetes versions on which something else is expected"
     )
     marks: list[Annotated[str, Field(pattern=r"^[a-z_][a-z0-9_]*$")]] = Field(default=[])
     covers: list[Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$")]] = Field(

@@ -191,12 +191,12 @@ def pytest_runtestloop(session: pytest.Session) -> None:
         return
     if session.testsfailed and not config.option.continue_on_collection_errors:
         return
-    placements = [_placement(item) for item in proving.selected if not _too_new(proving, item)]
+    placements = [_placement(item) for item in proving.selected if not _of_other_versions(proving, item)]
     _or_exit(lambda: proving.start_servers(placements))
 
 
-def _too_new(proving: AuditSession, item: pytest.Item) -> bool:
-    return isinstance(item, collect.CaseItem) and proving.support.too_old(item.case)
+def _of_other_versions(proving: AuditSession, item: pytest.Item) -> bool:
+    return isinstance(item, collect.CaseItem) and proving.support.of_other_versions(item.case)
 
 
 def _placement(item: pytest.Item) -> Placement:

@@ -16,7 +16,6 @@ from functools import cached_property
 from typing import TYPE_CHECKING
 
 from auditproof.analysis.mutation.twin import twin_of
-from auditproof.audit.policy.load import Policy, version_of
 from auditproof.audit.server_flags import NO_SETTINGS
 from auditproof.clusters import start_provider
 from auditproof.clusters.discovery import discover
@@ -26,7 +25,7 @@ from auditproof.clusters.run.run_directory import RunDirectory
 from auditproof.errors import AuditproofError
 from auditproof.kube.capability import Capability
 from auditproof.kube.discovery import load_served
-from auditproof.kube.versions import minor
+from auditproof.kube.versions import minor, version_of
 from auditproof.proof.batches import Batches
 from auditproof.proof.placement import GIVEN, Placement
 from auditproof.proof.plan import RunPlan
@@ -43,6 +42,7 @@ if TYPE_CHECKING:
     from types import TracebackType
     from typing import Self
 
+    from auditproof.audit.policy.load import Policy
     from auditproof.cases.case import Case
     from auditproof.clusters.cluster import Cluster, Provider
     from auditproof.kube.discovery import Served
@@ -115,12 +115,12 @@ class Session:
                 self._report(left)
 
     def prove(self, cases: Iterable[Case], placement: Placement = GIVEN) -> tuple[Proof, ...]:
-        """Perform the cases in order, on one server, and judge each.
+        """Perform the cases in order, on one server, and judge each by what it expects of this Kubernetes version.
 
         Raises AuditproofError if no server can be started or the set-up fails: then nothing was performed. Later errors
         make verdicts UNPROVEN.
         """
-        wanted = list(cases)
+        wanted = [case.on(self.options.kubernetes) for case in cases]
         try:
             return self.prover(placement).prove(wanted) if wanted else ()
         except OSError as error:  # for example, a full disk

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from auditproof.audit.policy.load import version_of
 from auditproof.errors import AuditproofError
 from auditproof.kube.capability import Capability
 from auditproof.setup.shared_cluster import needs_cluster_rights
@@ -38,17 +37,17 @@ class Support:
         self._missing: dict[str, tuple[str, ...]] = {}
 
     def missing(self, case: Case, placement: Placement) -> tuple[str, ...]:
-        """What a case needs and this cluster lacks: a newer Kubernetes, capabilities, or a cluster of its own."""
-        if self.too_old(case):
-            return (f"Kubernetes {case.since}",)
+        """What a case needs and this cluster lacks: another Kubernetes, capabilities, or a cluster of its own."""
+        if not case.holds_on(self._kubernetes):
+            return (_versions(case),)
         if case.id not in self._missing:
             needs = case.needs | self.needed_of_server(placement)
             self._missing[case.id] = self.lacking(case, placement, needs=needs)
         return self._missing[case.id]
 
-    def too_old(self, case: Case) -> bool:
-        """Whether this run's Kubernetes is older than the first version for which the case holds."""
-        return case.since != "" and version_of(self._kubernetes) < version_of(case.since)
+    def of_other_versions(self, case: Case) -> bool:
+        """Whether this run's Kubernetes is not among the versions for which the case holds."""
+        return not case.holds_on(self._kubernetes)
 
     def lacking(
         self, case: Case, placement: Placement, *, needs: frozenset[Capability], states_more: bool = False
@@ -73,3 +72,10 @@ class Support:
     def needed_of_server(self, placement: Placement) -> frozenset[Capability]:
         """The capabilities that a server with this policy and these flags needs."""
         return frozenset() if self._is_given(placement) else frozenset({Capability.SETS_POLICY})
+
+
+def _versions(case: Case) -> str:
+    """The Kubernetes versions for which a case holds."""
+    if not case.until:
+        return f"Kubernetes {case.since}"
+    return f"Kubernetes {case.since} to {case.until}" if case.since else f"Kubernetes {case.until} or older"

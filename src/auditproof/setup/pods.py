@@ -105,13 +105,12 @@ class Pods:
         return True if pod["status"]["phase"] == "Running" else None
 
     def _lead(self, service: str, namespace: str, spec: Mapping[str, Any]) -> None:
-        """As the controller of endpoints does on a real cluster."""
+        """As the controllers of Endpoints and of EndpointSlices do on a real cluster."""
         selector = spec.get("selector", {}).items()
         for (place, pod), labels in self._running.items():
             if place == namespace and selector and selector <= labels.items():
-                slice_ = standin.endpoints(service, namespace, pod, spec["ports"])
-                uri = f"/apis/discovery.k8s.io/v1/namespaces/{namespace}/endpointslices"
-                self._expect(self._send("POST", uri, slice_), 201, 409)
+                for uri, found in standin.endpoints(service, namespace, pod, spec["ports"]).items():
+                    self._expect(self._send("POST", uri, found), 201, 409)
                 return
 
     def _expect(self, response: Response, *statuses: int) -> Any:

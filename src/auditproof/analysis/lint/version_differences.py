@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from auditproof.audit.event import Level
-from auditproof.audit.policy.load import version_of
+from auditproof.kube.versions import version_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -13,7 +13,7 @@ from auditproof.audit.policy.decode import decode
 from auditproof.audit.policy.place import Place
 from auditproof.audit.policy.validate import validate
 from auditproof.errors import PolicyRefused, Position, Problem, SourceError
-from auditproof.kube.versions import DEFAULT_VERSION
+from auditproof.kube.versions import DEFAULT_VERSION, version_of
 from auditproof.text.invisible import invisible_in
 
 if TYPE_CHECKING:
@@ -184,11 +184,6 @@ def _placed(policy: Policy) -> Policy:
 def _encoding(data: bytes) -> str:
     """The encoding of a YAML file: UTF-16 if it begins with such a byte order mark, else UTF-8."""
     return "utf-16" if data.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)) else "utf-8-sig"
-
-
-def version_of(kubernetes: str) -> tuple[int, ...]:
-    """Major and minor of a Kubernetes version, for comparison; for an empty text an empty tuple, less than any."""
-    return tuple(int(part) for part in kubernetes.removeprefix("v").split(".")[:2] if part)
 
 
 def _texts(nodes: tuple[Node, ...]) -> tuple[str, ...]:

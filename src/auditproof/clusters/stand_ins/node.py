@@ -34,14 +34,28 @@ def running() -> dict[str, Any]:
     return {"status": {"phase": "Running", **addresses, "conditions": [{"type": "Ready", "status": "True"}]}}
 
 
-def endpoints(service: str, namespace: str, pod: str, ports: list[dict[str, Any]]) -> dict[str, Any]:
-    """The EndpointSlice by which a Service leads to a Pod there."""
+def endpoints(service: str, namespace: str, pod: str, ports: list[dict[str, Any]]) -> dict[str, dict[str, Any]]:
+    """The objects by which a Service leads to a Pod there, by the resource that they are posted to.
+
+    The API server's proxy finds the Pod by the EndpointSlice since 1.37, before by the Endpoints
+    (pkg/registry/core/service/storage/storage.go, ResourceLocation).
+    """
     target = {"kind": "Pod", "namespace": namespace, "name": pod}
+    named = [{"name": port.get("name", ""), "port": port.get("targetPort", port["port"])} for port in ports]
+    metadata = {"name": service, "namespace": namespace}
     return {
-        "apiVersion": "discovery.k8s.io/v1",
-        "kind": "EndpointSlice",
-        "metadata": {"name": service, "namespace": namespace, "labels": {"kubernetes.io/service-name": service}},
-        "addressType": "IPv4",
-        "endpoints": [{"addresses": [POD_ADDRESS], "conditions": {"ready": True}, "targetRef": target}],
-        "ports": [{"name": port.get("name", ""), "port": port.get("targetPort", port["port"])} for port in ports],
+        f"/apis/discovery.k8s.io/v1/namespaces/{namespace}/endpointslices": {
+            "apiVersion": "discovery.k8s.io/v1",
+            "kind": "EndpointSlice",
+            "metadata": {**metadata, "labels": {"kubernetes.io/service-name": service}},
+            "addressType": "IPv4",
+            "endpoints": [{"addresses": [POD_ADDRESS], "conditions": {"ready": True}, "targetRef": target}],
+            "ports": named,
+        },
+        f"/api/v1/namespaces/{namespace}/endpoints": {
+            "apiVersion": "v1",
+            "kind": "Endpoints",
+            "metadata": metadata,
+            "subsets": [{"addresses": [{"ip": POD_ADDRESS, "targetRef": target}], "ports": named}],
+        },
     }
