@@ -14,7 +14,8 @@ what of the noise falls into a run, does not: a run is had again with the same f
 Out of reach, and counted apart, because nothing that a client can see differs:
 
 - a proxy that answers in the server's name, with the request's own Audit-Id, while others (the server itself is one)
-  make requests that the policy excludes: those make up for the one that the server never counted;
+  make requests that the policy excludes, or that have no event yet when the counters are read: those make up for the
+  one that the server never counted;
 - a proxy that puts another request in the place of one, where the policy excludes both: no event tells which it was;
 - a log reader that moves the only event of a long-running request from one stage of the response to the other: a
   server whose policy omits the first of them writes the same;

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from random import Random
 from typing import TYPE_CHECKING, Any
 
@@ -22,7 +22,7 @@ from auditproof.wait import wait_until
 from tests.gauntlet import lies
 from tests.gauntlet.cases import policy_text
 from tests.gauntlet.edits import EDITS
-from tests.gauntlet.events import Line
+from tests.gauntlet.events import ACTION, Line
 from tests.gauntlet.plan import plan_of
 from tests.gauntlet.reader import Reader
 from tests.gauntlet.truth import Between, Forwarded, Grade, Truth, truth_about
@@ -139,6 +139,19 @@ def test_a_verdict_is_held_against_what_came_to_the_server(
     outcome: Outcome, between: Between, policy: Any, grade: Grade
 ) -> None:
     assert graded(outcome, [], policy=policy, between=between) is grade
+
+
+@pytest.mark.parametrize(
+    ("agent", "seconds", "grade"),
+    [("kube-apiserver/v1.37", 0.5, Grade.BEYOND), ("kube-apiserver/v1.37", 5, Grade.WRONG), (ACTION, 0.5, Grade.WRONG)],
+)
+def test_what_others_ask_at_the_same_time_may_make_up_for_an_answer_that_a_proxy_made_up(
+    agent: str, seconds: float, grade: Grade
+) -> None:
+    moment = (datetime.now(UTC) + timedelta(seconds=seconds)).isoformat()
+    other = event("ResponseComplete", userAgent=agent, requestReceivedTimestamp=moment, stageTimestamp=moment)
+
+    assert graded(Outcome.VIOLATED, [other], between=Between(forged={NAME})) is grade
 
 
 @pytest.mark.parametrize("name", EDITS)

@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 from collections import Counter, defaultdict
 from dataclasses import dataclass, field
+from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any
 
@@ -17,6 +18,7 @@ from auditproof.audit.event import Level
 from auditproof.audit.stages import emitted_stages
 from auditproof.kube.attributes import UserInfo, attributes_of, is_long_running
 from auditproof.proof.verdict import Outcome
+from tests.gauntlet.events import Role, role_of
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Mapping, Sequence
@@ -69,6 +71,7 @@ class Grade(StrEnum):
     VOID = "void"  # UNPROVEN, where nothing could be shown
 
 
+_ABOUT = timedelta(seconds=1)  # about what a batch takes, with its readings of the counters
 # What every API server asks of itself all the time; where the policy excludes that, it is noise at level None.
 _LEASE = attributes_of(
     "PUT",
@@ -145,8 +148,11 @@ def truth_about(
     else:
         own = [each for each in between.forwarded if each.client_id == exchange.audit_id]
     if not own:
-        others = between is not None and (between.noise or decide(judged, _LEASE).level is Level.NONE)
-        beyond = others and between is not None and exchange.audit_id in between.forged
+        beyond = (
+            between is not None
+            and exchange.audit_id in between.forged
+            and (between.noise or decide(judged, _LEASE).level is Level.NONE or _others_acted(log, exchange))
+        )
         return Truth("", void="it never came to the server", times=0, beyond=beyond)
     events = [event for name in dict.fromkeys(each.sent_id for each in own) for event in log.get(name, ())]
     differs = "; ".join(_differences(step, own[0].status, events, judged))
@@ -159,6 +165,18 @@ def truth_about(
     one = stages.pop() if len(stages) == 1 and is_long_running(step.attributes) and exchange.status != 401 else ""
     exchangeable = one if one in RESPONSE else ""
     return Truth(differs, _void(step, exchange, own), other, len(own), lied and not trace, exchangeable)
+
+
+def _others_acted(log: Mapping[str, list[Event]], exchange: Exchange) -> bool:
+    """Whether the server recorded a request of another client at about the time of an exchange."""
+    since, until = exchange.started - _ABOUT, exchange.finished + _ABOUT
+    return any(
+        datetime.fromisoformat(event["requestReceivedTimestamp"]) <= until
+        and datetime.fromisoformat(event["stageTimestamp"]) >= since
+        for events in log.values()
+        for event in events
+        if role_of(str(event.get("userAgent", ""))) is Role.FOREIGN
+    )
 
 
 def _void(step: Case, exchange: Exchange, own: Sequence[Forwarded]) -> str:

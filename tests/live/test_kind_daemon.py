@@ -51,44 +51,48 @@ class Daemon:
         self._command += ["--default-address-pool=base=10.213.0.0/16,size=24"]  # the other daemon knows nothing of it
         self._command += ["--data-root", f"{folder}/data", "--exec-root", f"{folder}/exec"]
         self._command += ["--pidfile", f"{folder}/pid", *runtimes]
-        self.start()
+        self._processes: list[subprocess.Popen[bytes]] = []  # containerd first
 
     def start(self) -> None:
-        self._containerd = self._run(self._containerd_command)
-        ask = ["ctr", "--address", f"{self._containerd_socket}", "version"]
-        self._wait_for(self._containerd, ask, "containerd to answer")
-        self.process = self._run(self._command)
-        self._wait_for(self.process, ["docker", "--host", self.host, "ps"], "the daemon to answer")
+        self._run(self._containerd_command, ["ctr", "--address", f"{self._containerd_socket}", "version"])
+        self._run(self._command, ["docker", "--host", self.host, "ps"])
 
-    def _run(self, command: list[str]) -> subprocess.Popen[bytes]:
+    def _run(self, command: list[str], ask: list[str]) -> None:
+        """Start a program, and wait until it answers what ``ask`` asks of it."""
         with self._log.open("ab") as log:
-            return subprocess.Popen(command, stdout=log, stderr=log, start_new_session=True)
+            process = subprocess.Popen(command, stdout=log, stderr=log, start_new_session=True)
+        self._processes.append(process)
 
-    def _wait_for(self, process: subprocess.Popen[bytes], ask: list[str], what: str) -> None:
         def answers() -> bool | None:
             assert process.poll() is None, self._log.read_text()[-2000:]
             return True if run(ask).returncode == 0 else None
 
-        wait_until(answers, what=what, timeout_s=120, pause_s=0.2)
+        wait_until(answers, what=f"{command[0]} to answer", timeout_s=120, pause_s=0.2)
 
     def kill(self) -> None:
         """Kill it with its containerd, as when a machine runs out of memory."""
-        for process in (self.process, self._containerd):
+        while self._processes:
+            process = self._processes.pop()
             process.kill()
             process.wait()
 
     def end(self) -> None:
-        if self.process.poll() is not None:
-            self.start()  # only a daemon ends its containers
-        # A bridge of a network that stays has the addresses that the next daemon would take.
-        left = run(["docker", "--host", self.host, "ps", "--all", "--quiet"]).stdout.split()
-        run(["docker", "--host", self.host, "rm", "--force", "--volumes", *left])
-        run(["docker", "--host", self.host, "network", "prune", "--force"])
-        for process in (self.process, self._containerd):
+        if self._log.exists() and not self._processes:
+            self.start()  # it was killed, and only a daemon ends its containers
+        if len(self._processes) == 2:
+            self._remove_containers()
+        while self._processes:
+            process = self._processes.pop()
             process.terminate()
             process.wait(60)
         for mount in self._mounts():  # the daemon that was killed could not do so
             subprocess.run(["umount", "--lazy", mount], check=True)
+
+    def _remove_containers(self) -> None:
+        # A bridge of a network that stays has the addresses that the next daemon would take.
+        left = run(["docker", "--host", self.host, "ps", "--all", "--quiet"]).stdout.split()
+        run(["docker", "--host", self.host, "rm", "--force", "--volumes", *left])
+        run(["docker", "--host", self.host, "network", "prune", "--force"])
 
     def _mounts(self) -> list[str]:
         places = [line.split()[1] for line in Path("/proc/self/mounts").read_text().splitlines()]
@@ -112,6 +116,7 @@ def daemon(container_engine: Engine, tmp_path: Path, monkeypatch: pytest.MonkeyP
     default = container_engine.ask("info", "--format", "{{.DefaultRuntime}}").strip()
     daemon = Daemon(tmp_path, [*own, f"--default-runtime={default}"])
     try:
+        daemon.start()
         load_image(daemon)
         monkeypatch.setenv("DOCKER_HOST", daemon.host)
         yield daemon

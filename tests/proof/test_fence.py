@@ -55,12 +55,15 @@ class FakeServer:
     dead: str = ""
     unread: str = ""
     silent: set[str] = field(default_factory=set)
+    forged: set[str] = field(default_factory=set)  # what a proxy answers in its name
+    meanwhile: list[str] = field(default_factory=list)  # others' requests, each while the counters are read
     connection: int = 1
+    now: datetime = NOW
     sent: list[tuple[str, str]] = field(default_factory=list)
 
-    def record(self, audit_id: str) -> None:
+    def record(self, audit_id: str, moment: str = "") -> None:
         self.events += 1
-        moment = (NOW + timedelta(microseconds=self.events)).isoformat()
+        moment = moment or (self.now + timedelta(microseconds=self.events)).isoformat()
         event = {"kind": "Event", "auditID": audit_id, "level": "Metadata", "stage": "ResponseComplete"}
         event |= {"requestReceivedTimestamp": moment, "stageTimestamp": moment}
         with self.log.open("a") as file:
@@ -71,7 +74,7 @@ class FakeServer:
         self.sent.append((request.uri, audit_id))
         if request.uri in self.silent:
             self.excluded += 1
-        elif not self.dead:
+        elif not self.dead and request.uri not in self.forged:
             self.record(audit_id)
         echo = () if self.dead else (("Audit-Id", audit_id),)
         return Response(0 if self.dead else 200, echo, b"", self.connection, NOW, NOW, self.dead, audit_id)
@@ -80,6 +83,9 @@ class FakeServer:
         """As AdminClient.send: an error is raised there."""
         if self.dead:
             raise WireError(f"GET /metrics (set-up): {self.dead}")
+        self.now += timedelta(milliseconds=20)
+        if self.meanwhile:
+            self.record(self.meanwhile.pop(), self.now.isoformat())
         text = (
             f"apiserver_audit_event_total {self.events}\n"
             f'apiserver_audit_error_total{{plugin="log"}} {self.lost}\n'
@@ -88,7 +94,7 @@ class FakeServer:
             f"apiserver_audit_requests_rejected_total {self.rejected}\n"
             f"process_start_time_seconds {self.start}\n"
         )
-        return Response(self.metrics_status, (), text.encode(), 1, NOW, NOW, audit_id="setup-1")
+        return Response(self.metrics_status, (), text.encode(), 1, self.now, self.now, audit_id="setup-1")
 
 
 class FakeWire:
@@ -281,6 +287,21 @@ def test_an_exclusion_that_the_server_has_not_counted_is_in_doubt(
     assert fence.doubts_about(recorded) == ()
 
 
+def test_another_request_during_the_reading_of_the_counters_does_not_make_up_for_one_that_never_came(
+    server: FakeServer, make: Callable[..., ServerFence]
+) -> None:
+    server.forged.add(READ.uri)
+    fence_of = make()
+    fence_of.open()
+    server.meanwhile.append("others-1")
+
+    sent = act(server)
+    fence = fence_of.close([sent])
+
+    assert not server.meanwhile
+    assert "never reached the policy" in " ".join(fence.doubts_about(sent))
+
+
 def test_a_doubt_of_one_batch_is_not_the_next_ones(server: FakeServer, make: Callable[..., ServerFence]) -> None:
     fence_of = make()
     fence_of.open()
@@ -355,6 +376,21 @@ def test_a_line_that_is_no_event_is_a_doubt(server: FakeServer, make: Callable[.
     (doubt,) = close(fence_of, sent).doubts_about(sent)
 
     assert "this line is not an audit event" in doubt
+
+
+def test_two_lines_of_one_event_that_differ_are_a_doubt(server: FakeServer, make: Callable[..., ServerFence]) -> None:
+    fence_of = make()
+    fence_of.open()
+
+    sent = act(server)
+    line = server.log.read_text().splitlines()[-1]
+    with server.log.open("a") as file:
+        file.write(line.replace("Metadata", "Request") + "\n")
+    fence = fence_of.close([sent])
+
+    assert any(
+        "two different lines for ResponseComplete of request id-1" in doubt for doubt in fence.doubts_about(sent)
+    )
 
 
 def test_a_log_that_is_cut_is_a_doubt(server: FakeServer, make: Callable[..., ServerFence]) -> None:

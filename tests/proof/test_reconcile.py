@@ -61,6 +61,15 @@ def test_a_line_that_stands_twice_does_not_make_up_for_one_that_is_missing() -> 
     assert reconciler([event(1), event(2), event(2)], scrape(3)).most_missing(SAME) == 1
 
 
+def test_two_lines_of_one_event_that_differ_are_not_both_the_servers() -> None:
+    found = reconciler(THREE[:2], scrape(3))
+
+    assert found.take(event(1)), "the same once more, as after a rotation"
+    assert not found.take(
+        AuditEvent("id", Level.REQUEST, Stage.RESPONSE_COMPLETE, {**event(1).raw, "level": "Request"})
+    )
+
+
 def test_an_event_that_was_stamped_just_before_may_not_be_counted_yet() -> None:
     """Between the two a processor with much to do may take a while: that is no line too many."""
     found = reconciler(THREE, scrape(3), [event(9.99)])

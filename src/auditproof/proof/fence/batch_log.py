@@ -80,11 +80,13 @@ class BatchLog:
         """Read the new lines. Raises LogUnreadable."""
         assert self._mark is not None, "nothing was caught up with"
         events = 0
+        differing: list[str] = []
 
         def look(event: AuditEvent) -> bool:
             nonlocal events
             events += 1
-            self.reconciler.take(event)
+            if not self.reconciler.take(event):
+                differing.append(f"the log has two different lines for {event.stage} of request {event.audit_id}")
             agent = event.raw.get("userAgent", "")
             if agent.startswith(AGENT) and self._agents.get(agent, event.audit_id) != event.audit_id:
                 self.strangers[agent] = event.audit_id
@@ -94,7 +96,7 @@ class BatchLog:
         self.reconciler.take_others(part.lines - events)
         self._mark = part.end
         self.lines += part.lines
-        self.problems += part.problems
+        self.problems += [*part.problems, *differing]
         for place, one in enumerate(part.parts or (part,)):
             for event in one.events:
                 self.events[event.audit_id].append(event)

@@ -86,21 +86,25 @@ class Reconciler:
 
     def __init__(self) -> None:
         self._lines = 0
-        self._seen: set[tuple[str, str, str]] = set()
+        self._seen: dict[tuple[str, str, str], AuditEvent] = {}
         self._requests: dict[str, AuditEvent] = {}
         self.readings: list[Reading] = []
         self.kept: list[Reading] = []  # earlier ones; late events are still assigned to them
 
-    def take(self, event: AuditEvent) -> None:
-        """Take a line that is an event; a repetition is ignored, because the server writes each event once."""
+    def take(self, event: AuditEvent) -> bool:
+        """Take a line that is an event; a repetition is ignored, because the server writes each event once.
+
+        Returns False for a repetition that says something else than the first line: one of the two is not the server's.
+        """
         key = event.audit_id, str(event.stage), str(event.raw.get("stageTimestamp"))
-        if key in self._seen:
-            return
-        self._seen.add(key)
+        first = self._seen.setdefault(key, event)
+        if first is not event:
+            return first.raw == event.raw
         self._lines += 1
         self._requests[event.audit_id] = event
         for reading in (*self.readings, *self.kept):
             reading.later.append(event)
+        return True
 
     def take_others(self, lines: int) -> None:
         """Take lines that are not events."""
