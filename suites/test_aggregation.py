@@ -69,7 +69,7 @@ def gadget(verb: str, name: str = "", **options: Any) -> Action:
 
 @pytest.fixture
 def behind(audit: Audit, audit_beside: Callable[[str], Audit]) -> Audit:
-    """The server that serves gadgets; the one of ``audit`` stands in front of it."""
+    """The server that serves gadgets; the one of ``audit`` forwards to it."""
     server = audit_beside("../fixtures/policies/stages.yaml")
     server.given(NAMESPACE, DEFINITION)
     audit.given(NAMESPACE, *api_service(GROUP, "behind", int(server.url.rpartition(":")[2])))
@@ -120,7 +120,7 @@ def test_the_server_behind_knows_the_user_and_not_by_which_credential(
 
 
 def test_one_request_has_one_event_by_audit_id_stage_and_server(audit: Audit, behind: Audit, alice: Identity) -> None:
-    """Whoever gathers both logs sees an Audit-ID and a stage twice, and needs the server to tell them apart."""
+    """A collector of both logs sees an Audit-ID and a stage twice, and needs the server to tell them apart."""
     behind(alice, gadget("list"))
     front = audit(alice, gadget("list"))
     gathered = [("front", event.raw) for event in front.events]
@@ -132,7 +132,7 @@ def test_one_request_has_one_event_by_audit_id_stage_and_server(audit: Audit, be
 
 
 def test_what_the_server_in_front_refuses_does_not_reach_the_one_behind(audit: Audit, behind: Audit) -> None:
-    """A 403 of the one in front is its own answer, and stands in its event."""
+    """A 403 from the forwarding server is its own response, and is in its event."""
     nobody = Identity(IdentityKind.X509, "gadget-stranger", without_rights=True)
     front = audit(nobody, gadget("list"), Expectation(status=403))
 

@@ -1,6 +1,6 @@
 """Subresources that change their object: what is left in the log is the subresource's own event, and no other.
 
-Whoever watches for updates of an object misses what is done to it through these.
+A search for updates of an object misses changes made through these.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ APPROVAL = "certificatesigningrequests/effects-approved/approval"
 
 
 def clerk(*access: AccessRule) -> Identity:
-    """Somebody whose requests about what is in no namespace are recorded with both bodies."""
+    """A user whose requests about cluster-scoped objects are recorded with both bodies."""
     user = "effects-approver" if access else "effects-clerk"
     return Identity(IdentityKind.X509, user, ("fields",), access=access)
 
@@ -102,7 +102,7 @@ def test_a_scale_changes_a_deployment_without_an_event_of_the_deployment(
 
 
 def test_a_debug_container_changes_a_pod_without_an_event_of_the_pod(audit: Audit, alice: Identity, where: str) -> None:
-    """A pod that is debugged has one container more, whose image stands in the event."""
+    """A pod that is debugged has one container more, whose image is in the event."""
     audit.given(manifest("Pod", "debugged", spec=POD))
     container = {"name": "debug", "image": "registry.invalid/debug:1"}
     change = {"spec": {"ephemeralContainers": [container]}}
@@ -129,7 +129,7 @@ def test_a_finalizer_changes_a_namespace_without_an_event_of_the_namespace(
 
 
 def test_a_token_is_known_by_its_id_from_its_issue_to_its_use(audit: Audit, where: str) -> None:
-    """The annotation at the issue is what stands in the events of whoever uses the token."""
+    """The annotation at the issue is repeated in the events of every request made with the token."""
     audit.given(manifest("ServiceAccount", "robot"))
     issued = audit(clerk(), act("create", "serviceaccounts/robot/token", where))
     token = str(body(issued)["status"]["token"])

@@ -38,7 +38,7 @@ def canary(audit: Audit) -> str:
 
 
 def prove_nowhere(audit: Audit, who: Identity, canary: str, *actions: Action) -> list[Recorded]:
-    """Let somebody act: the canary is in no event of anybody, and every action is recorded as the policy decides."""
+    """Perform the action: the canary is in no event of any user, and every action is recorded as the policy decides."""
     proofs = [audit.attempt(who, action) for action in actions]
     assert_nowhere(audit, canary)
     return [audit.judge(proof) for proof in proofs]
@@ -136,7 +136,7 @@ def test_a_malformed_secret_is_nowhere_in_the_log(audit: Audit, alice: Identity,
 
 @pytest.mark.covers("U20")
 def test_an_issued_token_is_nowhere_in_the_log(audit: Audit, alice: Identity, canary: str) -> None:
-    """A token that the API server issues stands in its answer to the client, and in no event."""
+    """A token that the API server issues is in its response to the client, and in no event."""
     body: dict[str, Any] = {"spec": {"audiences": [canary.split("<")[1].rstrip(">")]}}
     proof = audit.attempt(alice, act("create", "serviceaccounts/default/token", WHERE, body=body))
     assert_nowhere(audit, json.loads(proof.verdict.evidence.exchange.body)["status"]["token"])
@@ -145,7 +145,7 @@ def test_an_issued_token_is_nowhere_in_the_log(audit: Audit, alice: Identity, ca
 
 @pytest.mark.covers("U22")
 def test_a_reviewed_token_is_nowhere_in_the_log(audit: Audit, alice: Identity, canary: str) -> None:
-    """A token that somebody asks about may be a good one."""
+    """A token that is reviewed may be valid."""
     prove_nowhere(audit, alice, canary, act("create", "tokenreviews", body={"spec": {"token": canary}}))
 
 
@@ -160,7 +160,7 @@ def test_a_refused_token_is_nowhere_in_the_log(audit: Audit, intruder: Identity,
 @pytest.mark.covers("T45", "U25")
 @pytest.mark.parametrize("verb", ["create", "get"])
 def test_the_command_of_an_exec_is_in_the_log(audit: Audit, alice: Identity, canary: str, verb: str) -> None:
-    """What is typed into a container's command line is recorded, at every level: it stands in the URI."""
+    """What is typed into a container's command line is recorded at every level, because it is in the URI."""
     query = {"command": ["login", canary]}
     audit(alice, act(verb, "pods/web/exec", WHERE, query=query, upgrade="spdy" if verb == "create" else "websocket"))
     assert {leak.disguise for leak in audit.leaks(canary)} == {"URL-escaped"}
@@ -168,7 +168,7 @@ def test_the_command_of_an_exec_is_in_the_log(audit: Audit, alice: Identity, can
 
 @pytest.mark.covers("T45")
 def test_what_is_selected_by_is_in_the_log(audit: Audit, alice: Identity, canary: str) -> None:
-    """A selector stands in the URI, of secrets as well."""
+    """A selector is in the URI, also a selector of secrets."""
     audit(alice, act("list", "secrets", WHERE, query={"fieldSelector": f"metadata.name={canary}"}))
     assert audit.leaks(canary) != []
 

@@ -100,7 +100,7 @@ def test_what_was_created_is_refused_a_second_time_and_both_are_recorded(
 @pytest.mark.covers("U16")
 @pytest.mark.audit_policy("../fixtures/policies/stages.yaml", sabotage="../fixtures/policies/broken/stages.yaml")
 def test_an_impersonated_user_is_not_known_when_the_request_arrives(audit: Audit, deputy: Identity) -> None:
-    """Whom somebody asked to be is in the last event, and not yet in the first."""
+    """The impersonated user is in the last event, and not yet in the first."""
     first, last = audit(deputy, act("list", "configmaps", "stage-all")).events
 
     assert (first.stage, last.stage) == (Stage.REQUEST_RECEIVED, Stage.RESPONSE_COMPLETE)
@@ -183,7 +183,7 @@ def test_a_service_makes_the_server_itself_act(audit: Audit, alice: Identity, sh
 def test_how_a_master_was_let_impersonate_depends_on_what_it_did_before(audit: Audit, shop: str) -> None:
     """A member of system:masters has every right of impersonation: the one that worked last is tried first.
 
-    Whoever looks for impersonation by its constraint misses these (apiserver pkg/endpoints/filters/impersonation,
+    A search for impersonation by its constraint misses these (apiserver pkg/endpoints/filters/impersonation,
     cache.go): the user who was played is in all of the events.
     """
     plain, odd = Impersonation("mia"), Impersonation("mia", extra=(("reason", "incident"),))

@@ -1,4 +1,4 @@
-"""For authors of Python tests: the types of the fixtures, and what a test needs beside the public API.
+"""For authors of Python tests: the types of the fixtures, and what a test needs in addition to the public API.
 
 The fixtures themselves come with the pytest plugin: ``audit`` is an Audit, ``audit(identity, action)`` returns
 Recorded, and ``backend`` is a BackendServer.

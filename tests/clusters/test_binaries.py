@@ -221,7 +221,7 @@ def test_everything_that_was_tried_is_told(store: Path) -> None:
     with pytest.raises(BinaryNotFound) as error:
         find_binaries("1.37", None, quietly)
     lines = str(error.value).splitlines()
-    assert lines[0] == "etcd and kube-apiserver of Kubernetes 1.37 are not to be had:"
+    assert lines[0] == "etcd and kube-apiserver of Kubernetes 1.37 are not available:"
     assert "nothing in" in lines[1]
     assert "the index of envtest releases cannot be reached (http://127.0.0.1:9/" in lines[2]
     assert "it cannot be built in this test" in lines[3]

@@ -193,7 +193,7 @@ def test_what_is_somebody_else_s_is_not_touched(project: Path, policy: Path, adm
         admin.request("PUT", "/api/v1/namespaces/guests/finalize", {"metadata": {"name": "guests"}, "spec": {}})
 
     assert set(verdicts(report).values()) == {"NOT_SUPPORTED"}
-    assert "somebody else" in report["proofs"][0]["reasons"][0]
+    assert "another user" in report["proofs"][0]["reasons"][0]
     assert left["status"]["phase"] == "Active"
     assert "labels" not in left["metadata"] or "auditproof.dev/run" not in left["metadata"]["labels"]
 

@@ -194,7 +194,7 @@ def test_a_cluster_that_outlives_its_run_is_as_good_as_new(
     engine.ask("kill", f"{name_of_the_only(cache)}-control-plane")
     with Run(bodies) as third:
         assert third.node != node
-        assert "made anew" in " ".join(third.said)
+        assert "recreating it" in " ".join(third.said)
         assert third.level() is Level.REQUEST_RESPONSE
 
     said: list[str] = []

@@ -80,9 +80,9 @@ def test_nothing_is_proven_where_the_servers_own_file_is_changed(
     sent = prover.perform(steps)
     cluster.policy.write_text(REPLACED)
 
-    with pytest.raises(ClusterError, match=r"was changed by somebody: its SHA-256 is") as error:
+    with pytest.raises(ClusterError, match=r"was changed by another process: its SHA-256 is") as error:
         prover.finish(steps, sent)
-    with pytest.raises(ClusterError, match="was changed by somebody"):
+    with pytest.raises(ClusterError, match="was changed by another process"):
         prover.begin([step])
 
     prover.close()

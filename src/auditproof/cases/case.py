@@ -1,4 +1,4 @@
-"""A case: one sentence of the form *as X, do Y, expect Z*. It is what is proven, whoever has written or made it."""
+"""A case: one sentence of the form *as X, do Y, expect Z*. The unit that is proven, whether written or generated."""
 
 from __future__ import annotations
 

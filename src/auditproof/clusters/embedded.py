@@ -258,7 +258,7 @@ class Embedded:
         return self._run.path / "etcd.log"
 
     def _must_have_etcd(self) -> None:
-        """Raises ClusterError where etcd does not run any more."""
+        """Raises ClusterError if etcd no longer runs."""
         if not self._run.runs(ETCD):
             raise ClusterError(exited(ETCD, self._etcd_log))
 

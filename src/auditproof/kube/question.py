@@ -128,7 +128,7 @@ def resource_question(
 def resolve_resource(served: Served, verb: str, resource: str, subresource: str, group: str | None) -> str:
     """Return the API group of ``resource``; with ``group`` None, the first one that serves it.
 
-    A group with a dot that is none of the server's own may be one of custom resources: it is taken as it is.
+    A group with a dot that the server does not define itself may be one of custom resources: it is taken as it is.
     Raises NoSuchRequest if the verb, the group, the resource or the subresource does not exist.
     """
     if verb not in RESOURCE_VERBS:

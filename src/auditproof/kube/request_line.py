@@ -40,7 +40,7 @@ def request_line(attributes: Attributes) -> tuple[str, str]:
 
 
 def _legacy(attributes: Attributes) -> list[str]:
-    """The verb where it can only stand in the path."""
+    """The verb if only the path can contain it."""
     ambiguous = not attributes.namespace and attributes.resource in _VERBS_IN_PATH
     wanted = attributes.verb == "watch" and (attributes.subresource or ambiguous or not is_selectable(attributes.name))
     return [attributes.verb] if wanted or attributes.verb == "proxy" else []

@@ -1,4 +1,4 @@
-"""What is known of a server besides its responses: whether it runs, its own log, its counters and its audit log."""
+"""What is known about a server apart from its responses: whether it runs, its own log, its counters and its audit log."""
 
 from __future__ import annotations
 

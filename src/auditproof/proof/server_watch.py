@@ -31,7 +31,7 @@ class ServerWatch:
 
     @property
     def doubts(self) -> tuple[str, ...]:
-        """Why nothing can be proven any more: a server has exited. Usually empty."""
+        """Why nothing more can be proven: a server has exited. Usually empty."""
         return (str(self._known),) if self._known is not None else ()
 
     def begin(self) -> None:

@@ -1,4 +1,4 @@
-"""Who ran a proof, where, and of which state of the policy: what a ticket wants to know beside the verdict.
+"""Who ran a proof, where, and of which state of the policy: what a ticket needs in addition to the verdict.
 
 Read from git and from the variables that CI systems set. Nothing of it is needed: what cannot be known is left out.
 """

@@ -88,7 +88,7 @@ def _shown(proof_id: str, proofs: Mapping[str, ProofRecord], text: Callable[[str
 
 
 def _request(_id: str, title: str) -> str:
-    """What was asked: what is recorded of it stands beside it."""
+    """The request, as text; its events are listed next to it."""
     return title.rpartition(": ")[0] or title
 
 
@@ -116,7 +116,7 @@ def requirements_shown(report: Report) -> list[RequirementShown]:
 
 
 def unmet_requirements(report: Report) -> list[str]:
-    """The ids of requirements that the run was to show and that the policy violates, whoever could perform that.
+    """The ids of requirements that the run was to show and that the policy violates, whichever user could perform that.
 
     Where no client of this cluster can send what violates one, no proof shows it: it must not pass for that.
     """

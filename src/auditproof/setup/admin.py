@@ -132,7 +132,7 @@ class AdminClient:
             if len(found) > self._cluster.servers:
                 return (
                     f"more API servers answer at {self._cluster.url} than logs are read ({self._cluster.servers}): "
-                    "give --audit-log (auditproof run: --log) once for each; an event may stand in another log"
+                    "give --audit-log (auditproof run: --log) once for each; an event may be in another log"
                 )
         return None
 

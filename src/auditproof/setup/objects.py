@@ -72,7 +72,7 @@ class Objects:
         self._created.add(key)
 
     def ensure_namespace(self, name: str) -> None:
-        """Create a namespace unless it exists, whoever has made it. Raises WireError where the server refuses."""
+        """Create a namespace unless it exists, whoever created it. Raises WireError where the server refuses."""
         if self._admin.send("GET", f"/api/v1/namespaces/{name}").status != 200:
             self.create({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name}})
 
@@ -92,7 +92,7 @@ class Objects:
         found = response.json().get("metadata", {}).get("labels", {}) if response.status == 200 else {}
         if response.status == 404 or found.get(RUN) == self._cluster.shared_run_id:
             return None
-        return f"the run {found[RUN]}, whose leftovers auditproof cleanup removes" if RUN in found else "somebody else"
+        return f"the run {found[RUN]}, whose leftovers auditproof cleanup removes" if RUN in found else "another user"
 
     def _must_be_ours(self, manifest: Mapping[str, Any], path: str) -> None:
         """Touch nothing but what this run has made, and what controllers put into the namespaces that it has made."""

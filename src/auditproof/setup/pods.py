@@ -27,7 +27,7 @@ if TYPE_CHECKING:
         """One request as the admin."""
 
         def __call__(self, method: str, uri: str, body: Any = None, media_type: str = ...) -> Response:
-            """The answer whatever it is. Raises WireError where there is none."""
+            """The response, whatever its status. Raises WireError if there is none."""
             ...
 
 

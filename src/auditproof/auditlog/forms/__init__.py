@@ -1,4 +1,4 @@
-"""Opens what holds audit events, in whatever form somebody received it, and says which form that was. Pure.
+"""Opens what holds audit events, in whatever form it was exported, and says which form that was. Pure.
 
 One module for each family: ``text`` (compression and encodings), ``documents`` (JSON in lines, lists and over many
 lines), ``yaml_documents``, ``prefixes`` (what a collector writes before the event), ``envelopes`` (events in other

@@ -73,7 +73,7 @@ def _document(events: Iterator[Any], base: int, line: int) -> Iterator[Found]:
         key = str(_composed(event, events))
         begun = next(events)
         if key in found:
-            raise _Strange(f"the key {key[:60]} stands there twice")
+            raise _Strange(f"the key {key[:60]} occurs twice")
         if key == "items" and isinstance(begun, yaml.SequenceStartEvent):
             found[key], listed = None, True
             yield from _elements(events, ("items",), base)
@@ -101,7 +101,7 @@ def _composed(event: Any, events: Iterator[Any]) -> Any:
     while True:
         value: Any = None
         if isinstance(event, yaml.AliasEvent):
-            raise _Strange("an alias stands in it, and aliases are not read")
+            raise _Strange("it contains an alias, and aliases are not read")
         if isinstance(event, yaml.MappingStartEvent | yaml.SequenceStartEvent):
             stack.append(({} if isinstance(event, yaml.MappingStartEvent) else [], None))
             if len(stack) > DEEPEST:

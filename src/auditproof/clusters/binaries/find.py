@@ -154,4 +154,4 @@ def _make(wanted: str, store: Path, report: Callable[[str], None]) -> Binaries:
             return Binaries(final / "etcd", final / "kube-apiserver", version)
     finally:
         shutil.rmtree(making, ignore_errors=True)
-    raise BinaryNotFound(f"etcd and kube-apiserver of Kubernetes {wanted} are not to be had:\n  " + "\n  ".join(tried))
+    raise BinaryNotFound(f"etcd and kube-apiserver of Kubernetes {wanted} are not available:\n  " + "\n  ".join(tried))

@@ -80,7 +80,7 @@ def _make(program: Path, report: Callable[[str], None]) -> None:
     finally:
         shutil.rmtree(making, ignore_errors=True)
     places = "\n  ".join(tried)
-    raise BinaryNotFound(f"kind is not to be had:\n  {places}\ninstall it, or name it in the variable KIND")
+    raise BinaryNotFound(f"kind is not available:\n  {places}\ninstall it, or name it in the variable KIND")
 
 
 def _download(making: Path, report: Callable[[str], None]) -> None:

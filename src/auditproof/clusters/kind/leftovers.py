@@ -1,6 +1,6 @@
 """What a run has left on a kind cluster that is used again: found by what was there when the cluster was new.
 
-What controllers make by themselves is none of it: what has an owner goes with the owner, and what is in a namespace
+What controllers create by themselves is not included: what has an owner goes with the owner, and what is in a namespace
 goes with the namespace.
 """
 

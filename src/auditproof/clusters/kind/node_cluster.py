@@ -32,7 +32,7 @@ _NETWORK = {"docker": "KIND_EXPERIMENTAL_DOCKER_NETWORK", "podman": "KIND_EXPERI
 _ENGINE_SETTINGS = ("CONTAINERD_", "CONTAINER_", "DOCKER_", "NERDCTL_", "XDG_RUNTIME_DIR")
 # kind.sigs.k8s.io/docs/user/known-issues: pod errors due to "too many open files".
 _NOT_BOOTED = (
-    "the node did not boot: where other nodes run beside it, fs.inotify.max_user_instances (sysctl) may be too low: "
+    "the node did not boot: with other nodes on this machine, fs.inotify.max_user_instances (sysctl) may be too low: "
     "512 is enough for several"
 )
 # The kubelet reads no file whose name begins with a dot; so it sees only what is complete.
@@ -83,7 +83,7 @@ class KindCluster:
         write_private(self._home.undo, script.encode())
         self._run.at_end(self.name, script)
         if self._home.reusable or earlier:
-            # A cluster of this name may be there whose files somebody has removed, or whose maker was killed.
+            # A cluster of this name may be there whose files were removed, or whose creator was killed.
             self._run.end(_KIND)
             reaper.run_script(self._home.undo)
         # Without the mark of the run: podman's monitors of containers inherit it, and a cluster may outlive its run.

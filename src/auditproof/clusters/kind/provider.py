@@ -178,7 +178,7 @@ class KindProvider:
         return cluster
 
     def _found(self, name: str, policy: bytes) -> Cluster | None:
-        """The cluster of an earlier run, now with ``policy``; None where there is none of any use."""
+        """The cluster of an earlier run, now with ``policy``; None if there is no usable one."""
         before = self._home.before()
         if before is not None:
             self._report(f"auditproof: using the kind cluster {self._home.name} again")
@@ -189,7 +189,7 @@ class KindProvider:
             except ServerDied:
                 raise
             except AuditproofError as error:
-                self._report(f"auditproof: it is of no use any more ({error}): it is removed and made anew")
+                self._report(f"auditproof: it is no longer usable ({error}): removing and recreating it")
         problem = self._home.remove()
         if problem:
             raise ClusterError(problem)

@@ -158,7 +158,7 @@ def write_private(path: Path, data: bytes) -> None:
 
 
 def write_whole(path: Path, data: bytes) -> None:
-    """As write_private; whoever finds the file finds all of it, also where its writer was killed."""
+    """As write_private; a reader sees the whole file or none, even if its writer was killed."""
     made = path.with_name(f"{path.name}.new")
     write_private(made, data)
     made.replace(path)

@@ -55,7 +55,7 @@ def wait_ready(
 
 
 def exited(label: str, log: Path) -> str:
-    """Why nothing can be proven any more, in a sentence: a server does not run that must."""
+    """Why nothing more can be proven, in a sentence: a required server does not run."""
     try:
         text = log.read_text(errors="replace")
     except OSError as error:

@@ -6,7 +6,7 @@ the scripts that were left for it, and then the directory. One word through the 
 everything as it is. While it waits it ends what has lost a server that it cannot do without (``NEEDS``).
 
 A process of a run is known by its entry in the ledger, and by the variable MARK of its environment, which it has from
-its first instruction on and hands on to what it starts. Only Linux shows other processes' environments.
+its first instruction on and passes on to what it starts. Only Linux shows other processes' environments.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ UNDO_TIMEOUT_S = 60.0
 def sweep(directory: Path) -> list[str]:
     """Kill every process of the run in ``directory``, run its undo scripts, and remove it; repeating does no harm.
 
-    The ledger is renamed first: a server that is being started right now cannot write its entry any more, and a server
+    The ledger is renamed first: a server that is being started right now can no longer write its entry, and a server
     without an entry does not run (see RunDirectory.start). Returns what could not be removed, and by which script.
     """
     if (directory / LEDGER).is_dir():

@@ -103,7 +103,7 @@ class EventReceiver:
             self.start()
 
     def kill(self) -> None:
-        """End it as a crash does: connections break, nothing is answered any more."""
+        """End it as a crash does: connections break, nothing is answered after that."""
         pid, _ = self._run.entry(self._name)
         os.kill(pid, signal.SIGKILL)
         os.waitpid(pid, 0)

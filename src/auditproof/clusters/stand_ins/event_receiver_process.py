@@ -24,7 +24,7 @@ from typing import Any
 
 OK = {"status": 200, "delay": 0.0, "hang_up": False, "first": 0, "token": ""}
 ADDRESS = "127.0.0.1"
-MAX_CONNECTIONS = 256  # whoever reaches the port may open one; only who has a key gets further
+MAX_CONNECTIONS = 256  # anything that reaches the port may open one; only a client with a key gets further
 ITEM = 2  # brackets around an event in a batch: those of the list, and of its items
 _TOKEN = re.compile(rb'"[^"\\]*+(?:\\.[^"\\]*+)*+"?|[\[\]{}]', re.DOTALL)
 IDLE_S = 120.0  # Go's client gives an idle connection up after 90 s, so that it is never we who end one in use

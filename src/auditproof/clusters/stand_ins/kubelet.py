@@ -73,7 +73,7 @@ class Kubelet(BaseHTTPRequestHandler):
         self.wfile.write(b"" if self.command == "HEAD" else body)
 
     def _log(self, *, follow: bool) -> None:
-        """The log; a log that is followed ends when whoever follows it goes away."""
+        """The log; a log that is followed ends when its client disconnects."""
         if not follow:
             return self._say(200, OUTPUT)
         self.send_response(200)
@@ -163,7 +163,7 @@ class Way(socketserver.StreamRequestHandler):
         while self.rfile.readline().strip():
             pass
         host, _, port = target.rpartition(":")
-        with contextlib.suppress(OSError):  # whoever asked has hung up
+        with contextlib.suppress(OSError):  # the client has hung up
             self._lead(host.strip("[]"), int(port))
 
     def _lead(self, host: str, port: int) -> None:

@@ -6,7 +6,7 @@ never arrive), *unproven* (an event is missing and may still arrive). They add u
 The server's counters make a loss certain: every event that it has emitted (apiserver_audit_event_total) is a line, or
 was counted as an error (apiserver_audit_error_total); source: staging/src/k8s.io/apiserver/pkg/audit/metrics.go. If
 both sides agree, no event is on its way, and the missing ones are among the errors. A server that has exited can send
-nothing any more either.
+nothing more either.
 """
 
 from __future__ import annotations
