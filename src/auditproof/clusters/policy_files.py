@@ -115,6 +115,6 @@ def check_given(cluster: Cluster, running: Policy) -> None:
         raise ClusterError(f"{cluster.policy}, the policy file of the API server, is gone: {error.strerror}") from None
     if found != running.sha256:
         raise ClusterError(
-            f"{cluster.policy}, the policy file of the API server, was changed by another process: its SHA-256 is {found}, "
-            f"but that of {running.path}, which it was started with, is {running.sha256}"
+            f"{cluster.policy}, the policy file of the API server, was changed by another process: its SHA-256 is "
+            f"{found}, but that of {running.path}, which it was started with, is {running.sha256}"
         )

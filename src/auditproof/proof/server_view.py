@@ -1,4 +1,4 @@
-"""What is known about a server apart from its responses: whether it runs, its own log, its counters and its audit log."""
+"""What a server shows apart from its responses: whether it runs, its own log, its counters and its audit log."""
 
 from __future__ import annotations
 
