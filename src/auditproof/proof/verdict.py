@@ -78,7 +78,7 @@ class Evidence:
     ``decision`` is the policy's decision. ``doubts`` are reasons why the absence of an event would prove nothing (fence
     not seen, lines that are not events, lost events, a dead server). ``fence`` describes the fence that closed the
     batch. ``unsound`` are reasons why even the events in the log are unreliable (the log holds more or fewer events
-    than were counted). ``unclear`` is why it is unknown whether events were lost. Both are usually empty. ``over``:
+    than were counted), ``unclear`` is why it is unknown whether events were lost; usually there are none. ``over``:
     events or the server's own log contain the Audit-ID. ``clock`` is the offset of the server's clock. ``own_api``: the
     API server itself serves the resource, not an aggregated one.
     """
@@ -90,7 +90,7 @@ class Evidence:
     fence: str = ""
     unsound: tuple[str, ...] = ()
     over: bool = False
-    unclear: str = ""
+    unclear: str | None = None
     clock: Clock = SAME
     own_api: bool = True
 

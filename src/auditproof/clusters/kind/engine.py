@@ -32,10 +32,10 @@ class Engine:
             raise ClusterError(f"{self.name} {' '.join(arguments)}: {done.stderr.strip() or done.stdout.strip()}")
         return done.stdout
 
-    def image_id(self, image: str) -> str:
-        """What tells this image from another one of the same name; empty where it is not there (yet)."""
+    def image_id(self, image: str) -> str | None:
+        """Return the digest of the image that has this name now; None if there is none (yet)."""
         done = run([self.name, "image", "inspect", "--format", "{{.Id}}", image])
-        return done.stdout.strip() if done.returncode == 0 else ""
+        return done.stdout.strip() if done.returncode == 0 else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,13 +52,13 @@ class NodeContainer:
         """
         return self.engine.ask("exec", self.name, *command)
 
-    def ended(self) -> str:
-        """An empty text while the node runs, else why it is not known to."""
+    def ended(self) -> str | None:
+        """Return None while the node runs, otherwise why it is not known to run."""
         done = run([self.engine.name, "inspect", "--format", "{{.State.Status}}", self.name])
         if done.returncode:
             return f"the node {self.name} is gone: {done.stderr.strip()}"
         status = done.stdout.strip()
-        return "" if status == "running" else f"the node {self.name} has ended: its container is {status}"
+        return None if status == "running" else f"the node {self.name} has ended: its container is {status}"
 
     def gateway(self) -> str:
         """The address of this machine in the node's network: published ports are reached from there.

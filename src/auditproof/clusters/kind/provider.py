@@ -97,7 +97,7 @@ class KindProvider:
         if not self._reuse:
             return ClusterFolder.of_run(self._run)
         engine, config = self._engine, self._config(IN_NODE)
-        digest = digest_of(engine.name, self._image, engine.image_id(self._image), self._kubernetes, config)
+        digest = digest_of(engine.name, self._image, engine.image_id(self._image) or "", self._kubernetes, config)
         return choose_home(self._run, digest, self._report)
 
     @cached_property

@@ -108,17 +108,17 @@ def undo(directory: Path) -> list[str]:
     return [problem for script in sorted((directory / UNDO).glob("*")) if (problem := run_script(script))]
 
 
-def run_script(script: Path) -> str:
-    """Run an undo script; return what went wrong, and how to do by hand what it does, or an empty text."""
+def run_script(script: Path) -> str | None:
+    """Run an undo script; return what went wrong and how to do it by hand, None if it worked."""
     command = ["/bin/sh", "-e", str(script)]
     try:
         done = subprocess.run(
             command, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=UNDO_TIMEOUT_S, check=False
         )
-        words = "" if done.returncode == 0 else done.stderr.strip() or f"exit code {done.returncode}"
+        words = None if done.returncode == 0 else done.stderr.strip() or f"exit code {done.returncode}"
     except (OSError, subprocess.TimeoutExpired) as error:
         words = str(error)
-    return f"{script.name} is left behind: {words}\nremove it by\n{script.read_text()}" if words else ""
+    return f"{script.name} is left behind: {words}\nremove it by\n{script.read_text()}" if words else None
 
 
 def _remove(directory: Path) -> None:

@@ -52,15 +52,13 @@ class Agreed:
     after: Scrape | None
     unsound: tuple[str, ...] = ()
     doubts: tuple[str, ...] = ()
-    unclear: str = ""
+    unclear: str | None = None
 
 
 class Agreement:
     """Compares a log with the counters of its server or servers.
 
     ``own``: this run started the server together with its log, on the same machine and so with the same clock.
-    ``blind`` is why the counters cannot be read, ``unread`` why events may be in a log that is not read; both are
-    usually empty.
     """
 
     def __init__(self, log: BatchLog, admin: AdminClient, servers: int, *, own: bool) -> None:
@@ -69,14 +67,15 @@ class Agreement:
         self._before: Scrape | None = None
         self._asker: UserInfo | None = None
         self._base: int | None = None  # counted events without a known line, from before the first batch
-        self._busy = self._unread = ""
+        self._busy: str | None = None
+        self._unread: str | None = None
         self._offsets: list[tuple[timedelta, timedelta]] = []
         self._last: Scrape | None = None  # the reading that closed the last batch
         self.asked = Asked()
 
     @property
-    def blind(self) -> str:
-        """Why the counters cannot be read."""
+    def blind(self) -> str | None:
+        """Why the counters cannot be read; None if they can."""
         return self._metrics.blind
 
     @property
@@ -109,7 +108,7 @@ class Agreement:
         if self._before is None and not self.blind and (first := self._metrics.first()) is not None:
             if not sum(first.counters.levels.values()):
                 raise AuditproofError(AUDIT_OFF)  # there may be no log either
-            self._unread = (self._admin.unread_servers() or "") if self._log.in_order else ""
+            self._unread = self._admin.unread_servers() if self._log.in_order else None
             self._asker = self._admin.user()
         if not self._log.catch_up(anew=self._base is None, whole=self._own and self._counts):
             self._base = None
@@ -141,7 +140,7 @@ class Agreement:
             exact = self._log.reconciler.missing(self._clock_now)
             return None if self._own and time.monotonic() < patient else exact
 
-        self._busy = ""
+        self._busy = None
         try:
             if not self._own:
                 settle()
@@ -241,15 +240,15 @@ class Agreement:
 
     def decisions(
         self, sent: Sequence[Exchange], agreed: Agreed, decide: Callable[[Attributes], Decision]
-    ) -> tuple[dict[str, str], str]:
+    ) -> tuple[dict[str, str], str | None]:
         """Compare the counted decisions of the policy with the requests that were sent.
 
         Returns a doubt, by Audit-ID, about each action without an event that the server may never have seen; and why
-        the levels in the log cannot be the server's own, usually an empty text.
+        the levels in the log cannot be the server's own, usually None.
         """
         recorded = self._log.events.keys()
         if agreed.after is None:
-            return {}, ""
+            return {}, None
         assert self._before is not None
         before, after, shown = self._before, agreed.after, {}
         if self._counts:
@@ -257,4 +256,4 @@ class Agreement:
             shown = self._log.reconciler.requests(before.finished + clock.most, after.started + clock.least)
         others = [level for name, level in shown.items() if name not in self.asked.ids]
         counted = Counted(before.counters, after.counters, self.asked.beside, others)
-        return uncounted(sent, recorded, counted, decide), "" if agreed.doubts else miscounted(shown, counted)
+        return uncounted(sent, recorded, counted, decide), None if agreed.doubts else miscounted(shown, counted)

@@ -88,7 +88,8 @@ class ServerFence:
         unsound: list[str] = []
         closed: frozenset[tuple[Connection, int]] = frozenset()
         over: frozenset[str] = frozenset()
-        text, unclear, missed = "", "", dict[str, str]()
+        missed: dict[str, str] = {}
+        text, unclear = "", None
         try:
             closed = self._follow_up(sent)
             over = self._settle(sent, closed)

@@ -46,7 +46,7 @@ class Fence:
     unsound: tuple[str, ...] = ()
     clock: Clock = SAME
     strangers: Mapping[str, str] = field(default_factory=dict)
-    unclear: str = ""
+    unclear: str | None = None
 
     def doubts_about(self, sent: Sent) -> tuple[str, ...]:
         """Why the absence of an event of this exchange would prove nothing; empty without any doubt."""

@@ -15,12 +15,12 @@ METRICS = "/metrics"
 
 
 class Metrics:
-    """Reads the counters of ``servers`` API servers; ``blind`` is why they cannot be read, once ``first`` has tried."""
+    """Reads the counters of ``servers`` API servers; ``blind`` is why they cannot be read, if ``first`` failed."""
 
     def __init__(self, admin: AdminClient, servers: int) -> None:
         self._admin = admin
         self._servers = servers
-        self.blind = ""
+        self.blind: str | None = None
 
     def first(self) -> Scrape | None:
         """The counters at the start of a run; None if the admin may not read them, for the whole run."""

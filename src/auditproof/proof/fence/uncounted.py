@@ -74,15 +74,15 @@ def uncounted(
     return doubts
 
 
-def miscounted(shown: Mapping[str, Level], counted: Counted) -> str:
-    """Why the levels in the log cannot be the server's own: it decided so less often. Usually an empty text."""
+def miscounted(shown: Mapping[str, Level], counted: Counted) -> str | None:
+    """Why the levels in the log cannot be the server's own: it decided so less often. Usually None."""
     for level, count in sorted(Counter(map(str, shown.values())).items()):
         if counted.at(level) < count:
             return (
                 f"the log shows {count} requests at level {level}, but the server has decided {counted.at(level)} so: "
                 "something changed the log"
             )
-    return ""
+    return None
 
 
 def _reaches_the_policy(exchange: Exchange) -> bool:
