@@ -25,23 +25,23 @@ THROTTLED = {
 
 
 @pytest.mark.audit_server(audit_log={**PROMPT, "batch-max-wait": "1s"}, sabotage={"audit_log": WAITING})
-def test_the_fence_waits_for_a_batch_and_proves_by_its_order(pipe: BackendServer) -> None:
+def test_the_fence_waits_for_a_batch_and_proves_by_its_order(backend: BackendServer) -> None:
     """batch-max-wait: events come late, but in order, so the sentinel's event shows that all earlier ones are there."""
     begun = time.monotonic()
-    account = pipe.perform(20, patience_s=5)
+    account = backend.perform(20, patience_s=5)
 
     require(account, recorded=20, lost=0, unproven=0)
     assert not account.doubts, account.doubts[0]
-    pipe.say(f"proven after {time.monotonic() - begun:.1f} s, with batch-max-wait=1s")
+    backend.say(f"proven after {time.monotonic() - begun:.1f} s, with batch-max-wait=1s")
 
 
 @pytest.mark.spoils
 @pytest.mark.audit_server(audit_log=WAITING, sabotage={"audit_log": PROMPT})
-def test_sigterm_flushes_what_waits(pipe: BackendServer) -> None:
+def test_sigterm_flushes_what_waits(backend: BackendServer) -> None:
     """SIGTERM: what waits is unproven, never a pass by waiting; the end of the server writes it all."""
-    waiting = pipe.perform(20, patience_s=0.5)
-    pipe.terminate()
-    flushed = pipe.again()
+    waiting = backend.perform(20, patience_s=0.5)
+    backend.terminate()
+    flushed = backend.again()
 
     require(waiting, recorded=0, unproven=20, lost=0)
     assert any("the fence was not seen" in doubt for doubt in waiting.doubts), waiting.doubts
@@ -50,9 +50,9 @@ def test_sigterm_flushes_what_waits(pipe: BackendServer) -> None:
 
 @pytest.mark.spoils
 @pytest.mark.audit_server(audit_log=WAITING, sabotage={"audit_log": {"mode": "blocking"}})
-def test_sigkill_loses_what_waits(pipe: BackendServer) -> None:
+def test_sigkill_loses_what_waits(backend: BackendServer) -> None:
     """SIGKILL: what waits in the buffer is lost, and the counters that could say so die with the server."""
-    account = pipe.perform(20, then=pipe.kill, patience_s=0.5)
+    account = backend.perform(20, then=backend.kill, patience_s=0.5)
 
     require(account, recorded=0, lost=20, unproven=0)
     assert account.events is None, "a dead server has no counters"
@@ -63,31 +63,31 @@ def test_sigkill_loses_what_waits(pipe: BackendServer) -> None:
     audit_log={**THROTTLED, "batch-buffer-size": "10"},
     sabotage={"audit_log": {**THROTTLED, "batch-throttle-enable": "false"}},
 )
-def test_an_overflow_loses_events_and_counts_every_one(pipe: BackendServer) -> None:
+def test_an_overflow_loses_events_and_counts_every_one(backend: BackendServer) -> None:
     """Buffer full: what finds no room is lost, every event is counted, no request notices, and nothing is proven."""
-    meanwhile = pipe.perform(40, patience_s=0.5)
-    pipe.wait_until_settled()
-    account = pipe.again()
+    meanwhile = backend.perform(40, patience_s=0.5)
+    backend.wait_until_settled()
+    account = backend.again()
 
     assert account.lost, f"{account.text()}; expected some lost: 80 events for a buffer of 10, written at 20 a second"
     require(account, unproven=0, refused=0)
     assert account.errors.keys() == {"buffered"}, account.errors
     assert account.lines == (account.events or 0) - account.written_off
     assert meanwhile.doubts, "the fence proved something although events were lost"
-    pipe.say(f"{account.events} events = {account.lines} lines + {account.written_off} written off by the buffer")
+    backend.say(f"{account.events} events = {account.lines} lines + {account.written_off} written off by the buffer")
 
 
 @pytest.mark.audit_server(audit_log=THROTTLED, sabotage={"audit_log": {**THROTTLED, "batch-throttle-enable": "false"}})
-def test_a_throttle_delays_events_and_no_request(pipe: BackendServer) -> None:
+def test_a_throttle_delays_events_and_no_request(backend: BackendServer) -> None:
     """Throttle (20 batches of one event a second): everything arrives, later; no request waits."""
     begun = time.monotonic()
-    account = pipe.perform(20, patience_s=10)
+    account = backend.perform(20, patience_s=10)
     seconds = time.monotonic() - begun
 
     require(account, recorded=20, lost=0, unproven=0)
     assert seconds > 1.5, f"41 events arrived after {seconds:.1f} s, expected 2 s at 20 a second: nothing was throttled"
     assert account.slowest < 1, f"a request took {account.slowest:.1f} s: it has waited for the throttle"
-    pipe.say(f"41 events arrived after {seconds:.1f} s; the slowest request took {account.slowest * 1000:.0f} ms")
+    backend.say(f"41 events arrived after {seconds:.1f} s; the slowest request took {account.slowest * 1000:.0f} ms")
 
 
 WEBHOOK = {"audit-webhook-config-file": "{receiver}", "audit-webhook-batch-max-wait": "1s"}
@@ -98,10 +98,10 @@ WEBHOOK = {"audit-webhook-config-file": "{receiver}", "audit-webhook-batch-max-w
     flags={**WEBHOOK, "audit-webhook-batch-max-size": "3", "audit-webhook-batch-throttle-qps": "1000"},
     sabotage={"audit_log": {"path": None}, "flags": {**WEBHOOK, "audit-webhook-batch-max-size": "400"}},
 )
-def test_a_full_batch_does_not_wait(pipe: BackendServer) -> None:
+def test_a_full_batch_does_not_wait(backend: BackendServer) -> None:
     """batch-max-size (webhook): a batch goes when it has 3 events, or when batch-max-wait is over."""
-    account = pipe.perform(20, patience_s=10)
+    account = backend.perform(20, patience_s=10)
 
     require(account, recorded=20, lost=0)
-    sizes = [attempt.events for attempt in pipe.receiver.attempts()]
+    sizes = [attempt.events for attempt in backend.receiver.attempts()]
     assert max(sizes) == 3, f"the largest of {len(sizes)} batches had {max(sizes)} events, expected 3"

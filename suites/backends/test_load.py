@@ -32,18 +32,18 @@ def webhook(mode: str, **flags: str) -> pytest.MarkDecorator:
 
 
 @pytest.mark.parametrize(
-    ("backend", "mode"),
+    ("kind", "mode"),
     [
         *(pytest.param("log", mode, marks=log(mode)) for mode in ("blocking", "blocking-strict", "batch")),
         *(pytest.param("webhook", mode, marks=webhook(mode)) for mode in ("batch", "blocking")),
     ],
 )
-def test_a_bounded_load_arrives_without_loss(pipe: BackendServer, backend: str, mode: str) -> None:
+def test_a_bounded_load_arrives_without_loss(backend: BackendServer, kind: str, mode: str) -> None:
     """A bounded load arrives without loss."""
-    requests = REQUESTS if (backend, mode) != ("webhook", "blocking") else REQUESTS // 4
-    account, load = pipe.load(requests)
+    requests = REQUESTS if (kind, mode) != ("webhook", "blocking") else REQUESTS // 4
+    account, load = backend.load(requests)
 
     require(account, recorded=requests, lost=0, unproven=0, written_off=0)
-    if (backend, mode) == ("log", "blocking"):
-        pipe.note_load(pipe.unrecorded_load(requests), "none", "excluded by the policy")
-    pipe.note_load(load, backend, mode, account)
+    if (kind, mode) == ("log", "blocking"):
+        backend.note_load(backend.unrecorded_load(requests), "none", "excluded by the policy")
+    backend.note_load(load, kind, mode, account)

@@ -25,11 +25,11 @@ ON = {"audit_log": {}, "flags": {"v": "1"}}
     ],
 )
 def test_a_server_that_audits_nothing_is_found_out_before_anything_is_performed(
-    pipe: BackendServer, missing: str
+    backend: BackendServer, missing: str
 ) -> None:
     """Audit off: nothing is performed, and one line says what is missing."""
     try:
-        account = pipe.perform(5)
+        account = backend.perform(5)
     except AuditproofError as error:
         assert str(error) == AUDIT_OFF, error
     else:

@@ -22,12 +22,12 @@ def truncate(largest: int, mode: str = "blocking-strict") -> dict[str, str]:
 
 
 @pytest.mark.audit_server(audit_log=truncate(10_000), sabotage={"audit_log": truncate(1_000_000)})
-def test_both_objects_go_first_and_the_event_says_so(pipe: BackendServer) -> None:
+def test_both_objects_go_first_and_the_event_says_so(backend: BackendServer) -> None:
     """Event too large: request and response object go, both, the annotation says so, and no counter does."""
-    account = pipe.perform(actions=large(5, size=10_000), identity=WRITER)
+    account = backend.perform(actions=large(5, size=10_000), identity=WRITER)
 
     require(account, recorded=5, lost=0, written_off=0)
-    events = [event for event in pipe.read(FileLog(pipe.log)) if event.username == WRITER.user]
+    events = [event for event in backend.read(FileLog(backend.log)) if event.username == WRITER.user]
     complete = [event.raw for event in events if event.stage is Stage.RESPONSE_COMPLETE]
     assert len(complete) == 5
     for event in complete:
@@ -39,10 +39,10 @@ def test_both_objects_go_first_and_the_event_says_so(pipe: BackendServer) -> Non
 
 @pytest.mark.covers("T31")
 @pytest.mark.audit_server(audit_log=truncate(2_000), sabotage={"audit_log": truncate(10_000)})
-def test_an_event_that_is_too_large_without_objects_vanishes_even_in_strict_mode(pipe: BackendServer) -> None:
+def test_an_event_that_is_too_large_without_objects_vanishes_even_in_strict_mode(backend: BackendServer) -> None:
     """Event too large without its objects (a long URI): it vanishes, and is counted; even strict mode serves."""
     long = {"labelSelector": ",".join(f"label-{n}=x" for n in range(300))}
-    account = pipe.perform(actions=[act("list", "configmaps", "pipe", query=long) for _ in range(5)])
+    account = backend.perform(actions=[act("list", "configmaps", "backends", query=long) for _ in range(5)])
 
     require(account, recorded=0, lost=5, refused=0)
     assert account.errors == {"truncate": 10}, account.errors
@@ -62,11 +62,11 @@ BATCH = {
     flags=BATCH,
     sabotage={"audit_log": {"path": None}, "flags": {**BATCH, "audit-webhook-batch-max-size": "1"}},
 )
-def test_the_largest_batch_size_does_not_bound_the_batches_of_batch_mode(pipe: BackendServer) -> None:
+def test_the_largest_batch_size_does_not_bound_the_batches_of_batch_mode(backend: BackendServer) -> None:
     """truncate-max-batch-size does not bound what batch mode sends: it looks at events before they are batched."""
-    account = pipe.perform(actions=large(10, size=20_000), identity=WRITER, patience_s=10)
+    account = backend.perform(actions=large(10, size=20_000), identity=WRITER, patience_s=10)
 
     require(account, recorded=10, lost=0)
-    largest = max(attempt.bytes for attempt in pipe.receiver.attempts())
+    largest = max(attempt.bytes for attempt in backend.receiver.attempts())
     assert largest > 60_000, f"the largest batch had {largest} bytes, and was not expected to be bounded by 60000"
-    pipe.say(f"the largest batch had {largest:,} bytes, with truncate-max-batch-size=60000")
+    backend.say(f"the largest batch had {largest:,} bytes, with truncate-max-batch-size=60000")

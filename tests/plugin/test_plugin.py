@@ -413,7 +413,7 @@ def test_the_fixtures_are_there_whatever_is_imported(project: pytest.Pytester) -
     shown = project.runpytest_subprocess("--fixtures", "--audit-policy=policy.yaml", "-p", "no:hypothesispytest")
 
     known = {line.partition(" ")[0] for line in shown.outlines}
-    assert known >= {"audit", "audit_beside", "audit_policy", "pipe", "start_pipe"}
+    assert known >= {"audit", "audit_beside", "audit_policy", "backend", "start_backend"}
 
 
 NOTES_MODULES = """

@@ -8,14 +8,12 @@ from auditproof.plugin.entry import (
     audit_beside,
     audit_policy,
     backend,
-    open_pipe,
     pytest_addoption,
     pytest_cmdline_main,
     pytest_collect_file,
     pytest_configure,
     pytest_itemcollected,
     start_backend,
-    start_pipe,
 )
 
 __all__ = [
@@ -23,12 +21,10 @@ __all__ = [
     "audit_beside",
     "audit_policy",
     "backend",
-    "open_pipe",
     "pytest_addoption",
     "pytest_cmdline_main",
     "pytest_collect_file",
     "pytest_configure",
     "pytest_itemcollected",
     "start_backend",
-    "start_pipe",
 ]

@@ -1,6 +1,6 @@
 """The fixtures for backends: ``backend`` is an API server with the flags of the test's mark ``audit_server``.
 
-See ``proof.backends.flag_resources`` for the resources that flags can name. ``pipe`` is the former name of ``backend``.
+See ``proof.backends.flag_resources`` for the resources that flags can name.
 Neighbouring tests with the same flags and policy share a server until one of them stops it; the receiver is reset to
 the behaviour in the flags for each of them.
 """

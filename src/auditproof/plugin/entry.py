@@ -128,15 +128,3 @@ def start_backend(request: pytest.FixtureRequest) -> Iterator[Callable[[], Backe
 def backend(start_backend: Callable[[], BackendServer]) -> BackendServer:
     """An API server with the flags of ``@pytest.mark.audit_server(...)``, and the reader of its audit backends."""
     return start_backend()
-
-
-@pytest.fixture
-def start_pipe(start_backend: Callable[[], BackendServer]) -> Callable[[], BackendServer]:
-    """The former name of ``start_backend``."""
-    return start_backend
-
-
-@pytest.fixture(name="pipe")
-def open_pipe(start_pipe: Callable[[], BackendServer]) -> BackendServer:
-    """The former name of ``backend``; a test may have a parameter of the new name."""
-    return start_pipe()

@@ -35,9 +35,9 @@ class Gathered:
         self.not_running = ""
         self.deselected = 0
         self.records: dict[str, ProofRecord] = {}
-        self.pipes: dict[str, BackendTest] = {}
+        self.backend_tests: dict[str, BackendTest] = {}
         self.loads: dict[str, tuple[BackendLoad, ...]] = {}
-        self.planned_pipes: set[str] = set()
+        self.planned_backend_tests: set[str] = set()
         self.verdicts: Counter[Outcome] = Counter()
         self._planned: set[str] = set()
         self._reached: set[str] = set()
@@ -45,12 +45,14 @@ class Gathered:
         self._left_out: dict[str, str] = {}
 
     def __bool__(self) -> bool:
-        return any((self._planned, self.records, self.planned_pipes, self.pipes, self._lost, self._left_out))
+        return any(
+            (self._planned, self.records, self.planned_backend_tests, self.backend_tests, self._lost, self._left_out)
+        )
 
     def plan(self, plan: Plan) -> None:
         """Note the plan of this process or of a worker."""
         self._planned.update(plan.proofs, plan.removed)
-        self.planned_pipes.update(plan.pipes)
+        self.planned_backend_tests.update(plan.backend_tests)
         self._lost.update(dict.fromkeys(plan.removed, REMOVED))
         self.deselected = max(self.deselected, plan.deselected)
 
@@ -90,9 +92,9 @@ class Gathered:
 
     def _take_backend(self, result: ItemResult) -> None:
         test = result.backend
-        known = self.pipes.get(test.id) if test is not None else None
+        known = self.backend_tests.get(test.id) if test is not None else None
         if test is not None and (known is None or known.verdict.rank >= test.verdict.rank):
-            self.pipes[test.id], self.loads[test.id] = test, result.load
+            self.backend_tests[test.id], self.loads[test.id] = test, result.load
 
     def take_collector(self, report: pytest.CollectReport) -> None:
         """Note files that could not be collected, or were skipped as a whole."""
@@ -133,6 +135,4 @@ def _is_about_us(file: Path) -> bool:
         text = file.read_text(encoding="utf-8", errors="replace")
     except OSError:
         return False
-    return (
-        re.search(rf"\b(?:{'|'.join(sorted(FIXTURES))}|audit_server|start_backend|pipe|start_pipe)\b", text) is not None
-    )
+    return re.search(rf"\b(?:{'|'.join(sorted(FIXTURES))}|audit_server|start_backend)\b", text) is not None

@@ -134,7 +134,7 @@ def pytest_collection_finish(session: pytest.Session) -> None:
     """Plan the selected items, once they are known."""
     config = session.config
     plan = collection_of(config).plan(session.items)
-    if not plan.proofs and not plan.pipes and not plan.removed:
+    if not plan.proofs and not plan.backend_tests and not plan.removed:
         return
     if SESSION not in config.stash:
         if is_worker(config):

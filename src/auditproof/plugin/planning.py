@@ -24,13 +24,13 @@ REMOVED = "it was removed from the run after the collection, without being desel
 
 @dataclass(slots=True)
 class Plan:
-    """The ids of the items with proofs and (``pipes``) of the backend tests; ``deselected`` is how many were left out.
+    """The ids of the items with proofs and of the backend tests, and how many items were ``deselected``.
 
     ``removed`` were collected and then disappeared without being deselected.
     """
 
     proofs: list[str] = field(default_factory=list)
-    pipes: list[str] = field(default_factory=list)
+    backend_tests: list[str] = field(default_factory=list)
     removed: list[str] = field(default_factory=list)
     deselected: int = 0
     worker: str = ""  # the id of a worker, if this is its plan, and its process id

@@ -249,10 +249,10 @@ class Reporting:
 
     def _backends(self) -> BackendsRecord | None:
         gathered = self._gathered
-        if not (gathered.pipes or gathered.planned_pipes):
+        if not (gathered.backend_tests or gathered.planned_backend_tests):
             return None
         load = (row for rows in gathered.loads.values() for row in rows)
-        return backends_record(gathered.pipes.values(), load, gathered.planned_pipes)
+        return backends_record(gathered.backend_tests.values(), load, gathered.planned_backend_tests)
 
     @pytest.hookimpl(wrapper=True, tryfirst=True)
     def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter) -> Generator[None, object, object]:

@@ -12,7 +12,7 @@ from auditproof.kube.identity import Identity, IdentityKind
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-NAMESPACE = {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": "pipe"}}
+NAMESPACE = {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": "backends"}}
 WRITER = Identity.x509("writer")
 LOADER = Identity(IdentityKind.X509, "loader", without_rights=True)  # refused by RBAC, and recorded all the same
 
@@ -21,12 +21,12 @@ def large(count: int, size: int = 50_000) -> list[Action]:
     """Dry-run actions of a WRITER whose events hold ``size`` bytes twice, in request and response."""
     body = {"data": {"text": "x" * size}}
     names = (f"configmaps/large-{n}" for n in range(count))
-    return [act("create", name, "pipe", body=body, query={"dryRun": "All"}) for name in names]
+    return [act("create", name, "backends", body=body, query={"dryRun": "All"}) for name in names]
 
 
 def reads(count: int) -> list[Action]:
     """Harmless reads that differ only in the object name."""
-    return [act("get", f"configmaps/number-{n}", "pipe") for n in range(count)]
+    return [act("get", f"configmaps/number-{n}", "backends") for n in range(count)]
 
 
 def cases_of(identity: Identity, actions: Sequence[Action]) -> list[Case]:

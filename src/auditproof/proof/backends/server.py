@@ -169,7 +169,9 @@ class BackendServer:
 
     def unrecorded_load(self, count: int, connections: int = 4) -> Load:
         """Measure the same with actions that the policy excludes: latencies and rates without any event."""
-        cases = self._prover.begin(cases_of(LOADER, [act("get", f"services/number-{n}", "pipe") for n in range(count)]))
+        cases = self._prover.begin(
+            cases_of(LOADER, [act("get", f"services/number-{n}", "backends") for n in range(count)])
+        )
         begun = time.monotonic()
         sent = self._prover.perform_beside(cases, connections)
         served = time.monotonic() - begun
