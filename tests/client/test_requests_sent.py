@@ -127,6 +127,16 @@ def test_headers_are_sent_as_given_and_no_others(server: Recorder, keys: Path) -
     assert [value for name, value in sent if name == "X-Twice"] == ["b", "a"]
 
 
+@pytest.mark.parametrize("client", ["", "stays"])
+def test_a_path_in_the_servers_address_precedes_every_request(server: Recorder, keys: Path, client: str) -> None:
+    """A proxy for many clusters is reached by a path; the API server, and so the event, sees only what follows it."""
+    connection = Connection(f"{server.url}/k8s/clusters/c-1/", keys / "ca.crt", NOBODY)
+    connection.send(Request("GET", "/api/v1/pods?limit=1", client=client), audit_id="id-1", user_agent="agent")
+    connection.close()
+
+    assert [line for line, _ in server.seen] == ["GET /k8s/clusters/c-1/api/v1/pods?limit=1 HTTP/1.1"]
+
+
 def test_the_request_s_own_user_agent_replaces_the_usual_one(server: Recorder, keys: Path) -> None:
     send(server, keys / "ca.crt", Request("GET", "/", (("user-agent", "own"),)))
 

@@ -17,6 +17,7 @@ from urllib3.exceptions import HTTPError
 
 from auditproof.client import misbehaving
 from auditproof.client.body import JsonObject, json_object
+from auditproof.client.https import path_prefix
 from auditproof.errors import WireError
 
 if TYPE_CHECKING:
@@ -110,7 +111,8 @@ def sent_agent(request: Request, user_agent: str) -> str:
 class Connection:
     """One credential's connection to one API server; not to be shared between threads.
 
-    ``url`` is the https base address, ``ca`` the PEM file that verifies the server, None for the system's authorities.
+    ``url`` is the https base address; its path, if any, precedes every request's path on the way to the server, and the
+    proxy that needs it removes it. ``ca`` is the PEM file that verifies the server, None for the system's authorities.
     """
 
     def __init__(self, url: str, ca: Path | None, credential: Credential) -> None:
@@ -127,6 +129,7 @@ class Connection:
         authorization = (("Authorization", f"Bearer {credential.token}"),) if credential.token else ()
         self._fixed = (*authorization, *credential.headers)
         self._url, self._ca, self._pair = url, ca, pair
+        self._prefix = path_prefix(url)
 
     def send(self, request: Request, *, audit_id: str, user_agent: str) -> Response:
         """Send ``request`` exactly once and read the response to its end, unless its client misbehaves.
@@ -159,7 +162,7 @@ class Connection:
     def _open(self, request: Request, audit_id: str, user_agent: str) -> BaseHTTPResponse:
         return self._pool.urlopen(
             request.method,
-            request.uri,
+            self._prefix + request.uri,
             body=request.body,
             headers=self._headers(request, audit_id, user_agent),
             retries=False,

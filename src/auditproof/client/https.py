@@ -11,6 +11,11 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 
+def path_prefix(url: str) -> str:
+    """The path of a base address without its last slash, as of a proxy for many clusters; an empty text for none."""
+    return urlsplit(url).path.rstrip("/")
+
+
 def https_connection(url: str, ca: Path | None, pair: tuple[Path, Path] | None, timeout_s: float) -> HTTPSConnection:
     """A connection to host and port of ``url``, which is opened by the first request.
 

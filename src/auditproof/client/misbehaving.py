@@ -11,7 +11,7 @@ import socket
 import threading
 from typing import TYPE_CHECKING, Literal
 
-from auditproof.client.https import https_connection
+from auditproof.client.https import https_connection, path_prefix
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -39,7 +39,7 @@ def perform(
     """
     connection = https_connection(url, ca, pair, TIMEOUT_S)
     try:
-        _send(connection, request, headers)
+        _send(connection, path_prefix(url) + request.uri, request, headers)
         return _behave(connection, request)
     except (OSError, http.client.HTTPException) as broken:
         return 0, (), b"", f"{type(broken).__name__}: {broken}"
@@ -47,9 +47,11 @@ def perform(
         connection.close()
 
 
-def _send(connection: http.client.HTTPConnection, request: Request, headers: Iterable[tuple[str, str]]) -> None:
+def _send(
+    connection: http.client.HTTPConnection, uri: str, request: Request, headers: Iterable[tuple[str, str]]
+) -> None:
     body = request.body or b""
-    connection.putrequest(request.method, request.uri, skip_accept_encoding=True)
+    connection.putrequest(request.method, uri, skip_accept_encoding=True)
     for name, value in headers:
         connection.putheader(name, value)
     if request.body is not None:

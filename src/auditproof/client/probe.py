@@ -9,11 +9,10 @@ import http.client
 import json
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
-from urllib.parse import urlsplit
 
 from auditproof.client.body import JsonObject, json_object
 from auditproof.client.credential import NO_CREDENTIAL, Credential
-from auditproof.client.https import https_connection
+from auditproof.client.https import https_connection, path_prefix
 from auditproof.errors import ClusterError, WireError
 
 if TYPE_CHECKING:
@@ -69,7 +68,7 @@ class Probe:
         data = None if body is None else json.dumps(body).encode()
         connection = https_connection(self.url, self.ca, self.credential.pair, timeout_s)
         try:
-            connection.request(method, f"{urlsplit(self.url).path.rstrip('/')}{path}", data, headers)
+            connection.request(method, path_prefix(self.url) + path, data, headers)
             response = connection.getresponse()
             return Answer(response.status, response.read())
         except (OSError, http.client.HTTPException) as error:
