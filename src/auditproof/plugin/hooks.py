@@ -58,7 +58,8 @@ def _set_up(config: pytest.Config) -> AuditSession:
 
     folder = options.report_folder(config)
     if folder is not None and not shows_nothing(config):
-        prepare_folder(folder)  # first, so that an old report is gone even if an option is wrong
+        # first, so that an old report is gone even if an option is wrong
+        config.add_cleanup(prepare_folder(folder).release)
     files = PolicyFiles()
     read = options.read_options(config, files)
     session = AuditSession(read, terminal_lines(config), files)

@@ -15,6 +15,7 @@ from auditproof.report.ci.github import step_summary
 from auditproof.report.ci.gitlab import code_quality
 from auditproof.report.ci.junit import EMPTY, told_in_full
 from auditproof.report.document import replace_file
+from auditproof.report.folder_lock import FolderInUse, FolderLock
 from auditproof.report.html.page import EVIDENCE_FILE, evidence_is_apart, evidence_page, report_page
 from auditproof.report.model import results_text
 
@@ -27,15 +28,22 @@ if TYPE_CHECKING:
 _FORMATS = {"sarif": sarif.as_sarif, "code-quality": code_quality}
 
 
-def prepare_folder(folder: Path) -> None:
+def prepare_folder(folder: Path) -> FolderLock:
     """Create the report folder and remove an earlier run's files: they must not be mistaken for this run's.
 
-    Raises pytest.UsageError if nothing can be written there.
+    No other run writes there until the lock is released. Raises pytest.UsageError if nothing can be written there.
     """
     try:
         folder.mkdir(parents=True, exist_ok=True)
+        lock = FolderLock(folder)
         for name in REPORT_FILES:
             (folder / name).unlink(missing_ok=True)
+        return lock
+    except FolderInUse as holder:
+        text = (
+            f"--audit-report: {folder} is being written by another run ({holder}); wait for it, or name another folder"
+        )
+        raise pytest.UsageError(text) from None
     except OSError as error:
         text = f"--audit-report: no report can be written to {folder}: {error.strerror}"
         raise pytest.UsageError(text) from None
