@@ -9,6 +9,7 @@ from auditproof.report.ci.github import step_summary, workflow_commands
 from auditproof.report.ci.gitlab import code_quality
 from auditproof.report.ci.sarif import as_sarif
 from auditproof.report.ci.troubles import troubles
+from auditproof.report.terminal import closing_lines
 from tests.report.test_report import OTHER, proof, report
 
 if TYPE_CHECKING:
@@ -24,7 +25,7 @@ def run(**given: Any) -> Report:
         proof("other", "VIOLATED", policy=OTHER, suite="suites/a,b:c.audit.yaml", line=12, title="Other"),
         proof("open", "UNPROVEN"),
         proof("absent", "NOT_SUPPORTED"),
-        planned=("never",),
+        planned=("a.audit.yaml::never",),
         **given,
     )
 
@@ -34,17 +35,44 @@ def test_what_is_not_proven_is_placed_where_it_is_decided_or_where_the_case_stan
     assert places == [
         ("other", "VIOLATED", "suites/a,b:c.audit.yaml", 12),
         ("own", "VIOLATED", "prod.yaml", 2),
-        ("open", "UNPROVEN", "prod.yaml", 2),
-        ("never", "UNPROVEN", "prod.yaml", 1),
+        ("open", "UNPROVEN", "s.audit.yaml", 3),
+        ("a.audit.yaml::never", "UNPROVEN", "a.audit.yaml", 1),
     ]
+
+
+def test_what_could_not_be_shown_is_a_fault_of_the_case_and_is_reported_there_with_its_id() -> None:
+    case = proof("audit/shop.audit.yaml::read", "UNPROVEN", suite="audit/shop.audit.yaml", line=81)
+    found = report(case)
+
+    assert workflow_commands(found) == [
+        "::error file=audit/shop.audit.yaml,line=81,"
+        "title=UNPROVEN%3A Title of audit/shop.audit.yaml%3A%3Aread (audit/shop.audit.yaml%3A%3Aread)::the reason"
+    ]
+    for text in (step_summary(found), as_sarif(found), code_quality(found), *closing_lines(found, 1.0)[:1]):
+        assert "audit/shop.audit.yaml" in text
+        assert "81" in text
+        assert "prod.yaml:2" not in text
+        assert "audit/shop.audit.yaml::read" in text
+
+
+def test_a_problem_is_reported_at_the_first_of_its_places_that_is_in_the_repository() -> None:
+    found = report(
+        proof("a", "VIOLATED", suite="audit/a.audit.yaml"), proof("b", "VIOLATED", policy=OTHER), planned=("c",)
+    )
+    assert [one.path for one in troubles(found, lambda path: f"acme/{path}")][0] == "acme/prod.yaml"
+
+    def only_cases(path: str) -> str:
+        return f"acme/{path}" if path.startswith("audit/") else ""
+
+    assert [one.path for one in troubles(found, only_cases)][0] == "acme/audit/a.audit.yaml"
 
 
 def test_annotations_are_escaped() -> None:
     second, first, *_ = workflow_commands(run())
     assert first == (
-        "::error file=prod.yaml,line=2,title=VIOLATED%3A Title of own::not recorded: 100%25%0Aa | b <script>"
+        "::error file=prod.yaml,line=2,title=VIOLATED%3A Title of own (own)::not recorded: 100%25%0Aa | b <script>"
     )
-    assert second == "::error file=suites/a%2Cb%3Ac.audit.yaml,line=12,title=VIOLATED%3A Other::the reason"
+    assert second == "::error file=suites/a%2Cb%3Ac.audit.yaml,line=12,title=VIOLATED%3A Other (other)::the reason"
 
 
 def test_no_more_annotations_than_are_shown() -> None:
@@ -56,7 +84,7 @@ def test_the_step_summary_is_a_page_of_markdown() -> None:
     assert lines[0] == "## ❌ 2 actions are not recorded as expected: 1 of 6 actions proven (1 not supported here)."
     assert "| 6 | 3 | 1 | 2 | 2 | 1 |" in lines
     rows = [line for line in lines if line.startswith(("| VIOLATED", "| UNPROVEN"))]
-    assert rows[1] == "| VIOLATED | Title of own | prod.yaml:2 | not recorded: 100%<br>a &#124; b &#60;script&#62; |"
+    assert rows[1] == "| VIOLATED | Title of own (own) | prod.yaml:2 | not recorded: 100%<br>a &#124; b &#60;script&#62; |"
     assert len(rows) == 4
 
 

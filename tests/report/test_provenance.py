@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 from auditproof.report.model import RunRecord
-from auditproof.report.provenance import policy_state, run_record
+from auditproof.report.provenance import policy_state, repository_root, run_record
+from auditproof.text.paths import path_below
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -128,3 +129,22 @@ def test_no_secret_enters() -> None:
     text = str(run_record(words, variables))
     assert "hunter2" not in text
     assert TOKEN not in text
+
+
+def test_the_root_of_a_repository_is_githubs_workspace_or_else_that_of_git(policy: Path, tmp_path: Path) -> None:
+    folder = policy.parent
+
+    assert repository_root(folder, {}) == tmp_path.resolve()
+    assert repository_root(folder, {"GITHUB_WORKSPACE": str(tmp_path.parent)}) == tmp_path.parent.resolve()
+    assert repository_root(folder, {"GITHUB_WORKSPACE": str(folder / "elsewhere")}) == tmp_path.resolve()
+
+
+def test_a_file_is_named_from_that_root_wherever_it_is_shown_from(policy: Path, tmp_path: Path) -> None:
+    folders = (policy.parent, tmp_path)
+
+    assert path_below(tmp_path, "p.yaml", folders) == "policies/p.yaml"
+    assert path_below(tmp_path, "policies/p.yaml", folders) == "policies/p.yaml"
+    assert path_below(tmp_path, str(policy), folders) == "policies/p.yaml"
+    assert path_below(tmp_path / "policies", "p.yaml", folders) == "p.yaml"
+    assert [path_below(tmp_path, shown, folders) for shown in ("standard input", "", "missing.yaml")] == ["", "", ""]
+    assert path_below(tmp_path / "other", "p.yaml", folders) == ""

@@ -389,7 +389,7 @@ def test_the_end_of_three_hundred_failures_fits_on_a_screen() -> None:
     lines = closing_lines(made, 12.3)
 
     assert len(lines) <= 20
-    assert lines[0] == "VIOLATED prod.yaml:2: Title of p000, and 199 more: the reason"
+    assert lines[0] == "VIOLATED prod.yaml:2: p000, and 199 more: the reason"
     assert lines[1] == "VIOLATED prod.yaml:2: Title of q000: reason 0"
     assert lines[-3:] == [
         "... and 89 more reasons", "the run was interrupted",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 from xml.etree.ElementTree import ParseError
@@ -18,6 +19,8 @@ from auditproof.report.document import replace_file
 from auditproof.report.folder_lock import FolderInUse, FolderLock
 from auditproof.report.html.page import EVIDENCE_FILE, evidence_is_apart, evidence_page, report_page
 from auditproof.report.model import results_text
+from auditproof.report.provenance import repository_root
+from auditproof.text.paths import path_below
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -66,8 +69,20 @@ class ReportFiles:
         self._write(document)
         if self._options.report is not None:
             for name in self._options.formats:
-                self._put(self._options.report / FORMATS[name], lambda name=name: _FORMATS[name](document))  # type: ignore[misc]
+                self._put(self._options.report / FORMATS[name], lambda name=name: self._in_format(name, document))  # type: ignore[misc]
         self._append_summary(document)
+
+    def _in_format(self, name: str, document: Report) -> str:
+        return _FORMATS[name](document, self.file_in_repository)
+
+    @cached_property
+    def _root(self) -> Path:
+        folder = self._options.folders[0]
+        return repository_root(folder) or self._options.folders[-1].resolve()
+
+    def file_in_repository(self, shown: str) -> str:
+        """The path from the root of the repository of a file that is shown as ``shown``; empty if it is not in it."""
+        return path_below(self._root, shown, self._options.folders)
 
     def _write(self, document: Report) -> None:
         folder = self._options.report
@@ -84,7 +99,7 @@ class ReportFiles:
             return
         try:
             with Path(summary).open("a", encoding="utf-8") as file:
-                file.write(step_summary(document))
+                file.write(step_summary(document, self.file_in_repository))
         except OSError as error:  # reported, and changes no verdict
             self._say(f"auditproof: no step summary: {summary} cannot be written: {error.strerror}")
 

@@ -269,7 +269,9 @@ class Reporting:
         self._closed = True
         lines = closing_lines(self.document, time.monotonic() - self._begun)
         lines += [f"report: {self._options.report / 'report.html'}"] if self._options.report else []
-        return [*map(printable, lines)] + (workflow_commands(self.document) if os.environ.get("GITHUB_ACTIONS") else [])
+        if os.environ.get("GITHUB_ACTIONS"):
+            return [*map(printable, lines), *workflow_commands(self.document, self._files.file_in_repository)]
+        return [*map(printable, lines)]
 
 
 def _fitting(line: str, reporter: pytest.TerminalReporter) -> str:

@@ -88,6 +88,18 @@ def policy_state(file: Path | None, ref: str = "") -> dict[str, Any]:
     return {"commit": commit, "modified": None if changes is None else bool(changes)}
 
 
+def repository_root(folder: Path, environment: Mapping[str, str] = os.environ) -> Path | None:
+    """The root from which CI systems name the files of a repository; None if there is none around ``folder``.
+
+    GitHub's workspace, if it holds the folder: several repositories may be checked out in it. Otherwise that of git.
+    """
+    workspace = environment.get("GITHUB_WORKSPACE")
+    if workspace and folder.resolve().is_relative_to(Path(workspace).resolve()):
+        return Path(workspace).resolve()
+    root = _git(folder, "rev-parse", "--show-toplevel")
+    return Path(root).resolve() if root else None
+
+
 def _git(folder: Path, *arguments: str) -> str | None:
     """What git says in a folder; None without git, or outside of a repository."""
     quietly = ["-c", "core.fsmonitor=false", "--literal-pathspecs", "--no-optional-locks"]  # starts and writes nothing

@@ -64,9 +64,9 @@ def _sums(report: Report, lasted: str) -> Iterator[str]:
 
 
 def _wrong(report: Report) -> Iterator[tuple[str, str]]:
-    """What is not proven, worst first: verdict, place and title; and the first reason."""
+    """What is not proven, worst first: verdict, place and id; and the first reason."""
     for trouble in troubles(report):
-        yield f"{trouble.verdict} {trouble.path}:{trouble.line}: {trouble.title}", trouble.text.partition("\n")[0]
+        yield f"{trouble.verdict} {trouble.path}:{trouble.line}: {trouble.id}", trouble.text.partition("\n")[0]
 
 
 def _alike(wrong: list[tuple[str, str]]) -> Iterator[tuple[str, str]]:

@@ -51,3 +51,13 @@ def names_beside(path: Path) -> list[str]:
 def shown_path(path: Path, folders: tuple[Path, ...]) -> str:
     """A path as messages show it: relative to the first of ``folders`` that contains it."""
     return next((str(path.relative_to(folder)) for folder in folders if path.is_relative_to(folder)), str(path))
+
+
+def path_below(root: Path, shown: str, folders: tuple[Path, ...]) -> str:
+    """The path from ``root`` of a file that is shown as ``shown``; empty if there is no such file below it.
+
+    It is looked for in each of ``folders``. A link keeps its name: only its folder is resolved.
+    """
+    found = next((folder / shown for folder in folders if shown and is_file(folder / shown)), None)
+    file = found.parent.resolve() / found.name if found else None
+    return file.relative_to(root).as_posix() if file and file.is_relative_to(root) else ""

@@ -17,6 +17,7 @@ from auditproof.text.markdown import markdown, table
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from auditproof.report.ci.troubles import FilesOf
     from auditproof.report.model import Report
 
 MAX_ANNOTATIONS = 10  # GitHub shows no more of a kind in a step
@@ -24,8 +25,11 @@ MAX_ROWS = 25
 _MARKS = {Outcome.PROVEN: "✅", Outcome.VIOLATED: "❌", Outcome.UNPROVEN: "❓"}
 
 
-def step_summary(report: Report) -> str:
-    """The run as Markdown: the sentence, the counts, what the change does, and what is not proven."""
+def step_summary(report: Report, files: FilesOf = str) -> str:
+    """The run as Markdown: the sentence, the counts, what the change does, and what is not proven.
+
+    ``files`` says what a file is called.
+    """
     version, digest = markdown(report.cluster.kubernetes), markdown(report.policy.sha256)
     counts = [str(getattr(report.summary, name)) for name in COUNTS]
     lines = [
@@ -35,7 +39,7 @@ def step_summary(report: Report) -> str:
         "",
         *table(list(COUNTS.values()), [counts], align="---:"),
     ]
-    return "\n".join([*lines, *_change_lines(report), *_trouble_lines(report)]) + "\n"
+    return "\n".join([*lines, *_change_lines(report), *_trouble_lines(report, files)]) + "\n"
 
 
 def _change_lines(report: Report) -> Iterator[str]:
@@ -47,9 +51,9 @@ def _change_lines(report: Report) -> Iterator[str]:
         yield from _more(len(rows))
 
 
-def _trouble_lines(report: Report) -> Iterator[str]:
-    if found := troubles(report):
-        cells = [[one.verdict, one.title, f"{one.path}:{one.line}", one.text] for one in found[:MAX_ROWS]]
+def _trouble_lines(report: Report, files: FilesOf) -> Iterator[str]:
+    if found := troubles(report, files):
+        cells = [[one.verdict, one.name, f"{one.path}:{one.line}", one.text] for one in found[:MAX_ROWS]]
         yield from ("", "### Problems", "", *table(["Verdict", "Action", "Place", "Reason"], cells))
         yield from _more(len(found))
 
@@ -59,10 +63,10 @@ def _more(count: int) -> Iterator[str]:
         yield from ("", f"… and {count - MAX_ROWS} more, in the report.")
 
 
-def workflow_commands(report: Report) -> list[str]:
-    """An annotation for each problem, as many as GitHub shows."""
+def workflow_commands(report: Report, files: FilesOf = str) -> list[str]:
+    """An annotation for each problem, as many as GitHub shows; ``files`` says what a file is called."""
     return [
         github_command("error", one.text or title, file=one.path, line=one.line, title=title)
-        for one in troubles(report)[:MAX_ANNOTATIONS]
-        for title in [f"{one.verdict}: {one.title}"]
+        for one in troubles(report, files)[:MAX_ANNOTATIONS]
+        for title in [f"{one.verdict}: {one.name}"]
     ]

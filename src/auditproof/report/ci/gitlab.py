@@ -13,19 +13,20 @@ from auditproof.report.ci.troubles import troubles
 from auditproof.text.printable import printable, printable_lines
 
 if TYPE_CHECKING:
+    from auditproof.report.ci.troubles import FilesOf
     from auditproof.report.model import Report
 
 
-def code_quality(report: Report) -> str:
-    """A JSON list with an issue for each problem."""
+def code_quality(report: Report, files: FilesOf = str) -> str:
+    """A JSON list with an issue for each problem; ``files`` says what a file is called."""
     issues = [
         {
             "check_name": f"auditproof/{one.verdict.lower()}",
-            "description": printable_lines(f"{one.verdict}: {one.title}: {one.text}"),
+            "description": printable_lines(f"{one.verdict}: {one.name}: {one.text}"),
             "fingerprint": one.fingerprint,
             "severity": "critical" if one.verdict is Outcome.VIOLATED else "major",
             "location": {"path": printable(one.path), "lines": {"begin": one.line}},
         }
-        for one in troubles(report)
+        for one in troubles(report, files)
     ]
     return json.dumps(issues, indent=1) + "\n"

@@ -10,6 +10,7 @@ from auditproof.report.sarif_log import location, sarif_log
 from auditproof.text.printable import printable_lines
 
 if TYPE_CHECKING:
+    from auditproof.report.ci.troubles import FilesOf
     from auditproof.report.model import Report
 
 _RULES = {
@@ -18,17 +19,17 @@ _RULES = {
 }
 
 
-def as_sarif(report: Report) -> str:
-    """A log with one run; a result for each problem."""
+def as_sarif(report: Report, files: FilesOf = str) -> str:
+    """A log with one run; a result for each problem. ``files`` says what a file is called."""
     results = [
         {
             "ruleId": one.verdict,
             "level": "error",
-            "message": {"text": printable_lines(f"{one.title}: {one.text}")},
+            "message": {"text": printable_lines(f"{one.name}: {one.text}")},
             "locations": [location(one.path, startLine=one.line)],
             "partialFingerprints": {"action/v1": one.fingerprint},
         }
-        for one in troubles(report)
+        for one in troubles(report, files)
     ]
     rules = [{"id": name, "shortDescription": {"text": text}} for name, text in _RULES.items()]
     return sarif_log(rules, results, {"executionSuccessful": not report.not_performed}) + "\n"
