@@ -5,6 +5,11 @@ from __future__ import annotations
 from pathlib import Path
 
 
+def is_shipped(file: Path) -> bool:
+    """Whether a file is one of the suites that come with auditproof."""
+    return file.is_relative_to(root() / "suites")
+
+
 def root() -> Path:
     """Return the folder that contains ``suites``, ``fixtures`` and ``clusters``."""
     package = Path(__file__).resolve().parent

@@ -408,6 +408,66 @@ def test_a_case_of_other_versions_is_not_supported_and_starts_nothing(
     result.stdout.fnmatch_lines([f"*not supported: this cluster lacks Kubernetes {lacks}"])
 
 
+NEWER = '    since: "1.99"\n'  # a case that no server of today can show: it is skipped, and nothing starts
+
+
+def test_cases_without_any_policy_are_refused_and_the_ways_to_give_one_are_named(project: pytest.Pytester) -> None:
+    """A policy that the user never named must not judge them."""
+    (line,) = refused(project, "--audit-report=out")
+
+    assert line.startswith(
+        "ERROR: no policy is given to judge a.audit.yaml::read-one by: give --audit-policy FILE, set "
+    )
+    assert "AUDITPROOF_POLICY" in line
+    assert "audit_policy = FILE" in line
+    assert not project.path.joinpath("out", "results.json").exists()
+
+
+@pytest.mark.parametrize("way", ["option", "variable", "ini", "file"])
+def test_a_policy_that_is_given_in_any_way_judges_them(
+    project: pytest.Pytester, monkeypatch: pytest.MonkeyPatch, way: str
+) -> None:
+    text = case_file("read-one", mark="fast") + NEWER
+    if way == "variable":
+        monkeypatch.setenv("AUDITPROOF_POLICY", "policy.yaml")
+    if way == "ini":
+        project.makeini("[pytest]\nmarkers = fast\naudit_policy = policy.yaml\n")
+    if way == "file":
+        text = text.replace("title: Pods", "policy: policy.yaml\nsabotage: policy.yaml\ntitle: Pods", 1)
+    project.path.joinpath("b.audit.yaml").write_text(text)
+
+    options = ["--audit-policy=policy.yaml"] if way == "option" else []
+    project.runpytest_inprocess("b.audit.yaml", *options).assert_outcomes(skipped=1)
+
+
+def test_workers_refuse_cases_without_any_policy_too(project: pytest.Pytester) -> None:
+    for name in ("etcd", "kube-apiserver"):
+        program = project.path / name
+        program.write_text("#!/bin/sh\necho Kubernetes v1.37.2\n")
+        program.chmod(0o755)
+
+    result = project.runpytest_subprocess("-n", "1", f"--audit-assets={project.path}")
+
+    assert result.ret == pytest.ExitCode.USAGE_ERROR, result.stdout.str() + result.stderr.str()
+    result.stderr.fnmatch_lines(
+        ["ERROR: no policy is given to judge *: give --audit-policy FILE, set AUDITPROOF_POLICY*"]
+    )
+
+
+def test_workers_without_any_option_say_that_cases_need_a_policy(project: pytest.Pytester) -> None:
+    result = project.runpytest_subprocess("-n", "1")
+
+    result.assert_outcomes(errors=4)
+    result.stdout.fnmatch_lines(["*read-one: a run with workers needs a policy: give --audit-policy FILE*"])
+
+
+def test_a_project_without_cases_keeps_the_distribution_of_xdist(pytester: pytest.Pytester) -> None:
+    pytester.makepyfile("def test_one(): ...")
+    pytester.makeconftest("def pytest_unconfigure(config): print('distributed:', config.option.dist)")
+
+    pytester.runpytest_subprocess("-n", "1").stdout.fnmatch_lines(["distributed: load"])
+
+
 def test_the_fixtures_are_there_whatever_is_imported(project: pytest.Pytester) -> None:
     """A module of the package must not take the place of a fixture of its name."""
     shown = project.runpytest_subprocess("--fixtures", "--audit-policy=policy.yaml", "-p", "no:hypothesispytest")

@@ -44,10 +44,8 @@ def test_what_could_not_be_shown_is_a_fault_of_the_case_and_is_reported_there_wi
     case = proof("audit/shop.audit.yaml::read", "UNPROVEN", suite="audit/shop.audit.yaml", line=81)
     found = report(case)
 
-    assert workflow_commands(found) == [
-        "::error file=audit/shop.audit.yaml,line=81,"
-        "title=UNPROVEN%3A Title of audit/shop.audit.yaml%3A%3Aread (audit/shop.audit.yaml%3A%3Aread)::the reason"
-    ]
+    title = "UNPROVEN%3A Title of audit/shop.audit.yaml%3A%3Aread (audit/shop.audit.yaml%3A%3Aread)"
+    assert workflow_commands(found) == [f"::error file=audit/shop.audit.yaml,line=81,title={title}::the reason"]
     for text in (step_summary(found), as_sarif(found), code_quality(found), *closing_lines(found, 1.0)[:1]):
         assert "audit/shop.audit.yaml" in text
         assert "81" in text
@@ -59,12 +57,12 @@ def test_a_problem_is_reported_at_the_first_of_its_places_that_is_in_the_reposit
     found = report(
         proof("a", "VIOLATED", suite="audit/a.audit.yaml"), proof("b", "VIOLATED", policy=OTHER), planned=("c",)
     )
-    assert [one.path for one in troubles(found, lambda path: f"acme/{path}")][0] == "acme/prod.yaml"
+    assert troubles(found, lambda path: f"acme/{path}")[0].path == "acme/prod.yaml"
 
     def only_cases(path: str) -> str:
         return f"acme/{path}" if path.startswith("audit/") else ""
 
-    assert [one.path for one in troubles(found, only_cases)][0] == "acme/audit/a.audit.yaml"
+    assert troubles(found, only_cases)[0].path == "acme/audit/a.audit.yaml"
 
 
 def test_annotations_are_escaped() -> None:
@@ -84,7 +82,9 @@ def test_the_step_summary_is_a_page_of_markdown() -> None:
     assert lines[0] == "## ❌ 2 actions are not recorded as expected: 1 of 6 actions proven (1 not supported here)."
     assert "| 6 | 3 | 1 | 2 | 2 | 1 |" in lines
     rows = [line for line in lines if line.startswith(("| VIOLATED", "| UNPROVEN"))]
-    assert rows[1] == "| VIOLATED | Title of own (own) | prod.yaml:2 | not recorded: 100%<br>a &#124; b &#60;script&#62; |"
+    assert (
+        rows[1] == "| VIOLATED | Title of own (own) | prod.yaml:2 | not recorded: 100%<br>a &#124; b &#60;script&#62; |"
+    )
     assert len(rows) == 4
 
 

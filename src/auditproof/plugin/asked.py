@@ -11,8 +11,6 @@ from typing import TYPE_CHECKING
 from auditproof.options import OPTIONS, Kind, option_named
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     import pytest
 
 WORKER_KEY = "auditproof"  # in the workerinput that the controller passes to its workers
@@ -59,15 +57,3 @@ def is_worker(config: pytest.Config) -> bool:
 def distributes(config: pytest.Config) -> bool:
     """Whether this process has workers."""
     return bool(getattr(config.option, "tx", None))
-
-
-def has_case_file(config: pytest.Config) -> bool:
-    """Whether there is a case file in the folders or files that pytest was called with."""
-    paths = (config.invocation_params.dir / argument.partition("::")[0] for argument in config.args)
-    return any(_case_file_below(path) for path in paths)
-
-
-def _case_file_below(path: Path) -> bool:
-    if path.is_dir():
-        return next(path.rglob(f"*{CASE_FILE}"), None) is not None
-    return path.name.endswith(CASE_FILE)

@@ -10,15 +10,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from auditproof.plugin.asked import (
-    CASE_FILE,
-    WORKER_KEY,
-    add_options,
-    asked_for,
-    distributes,
-    has_case_file,
-    is_worker,
-)
+from auditproof.plugin.asked import CASE_FILE, WORKER_KEY, add_options, asked_for, is_worker
 from auditproof.plugin.markers import MARKERS
 
 if TYPE_CHECKING:
@@ -47,24 +39,20 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_cmdline_main(config: pytest.Config) -> None:
-    """Let xdist distribute whole files, so that a file's cases share a fence; an explicit --dist wins."""
-    if getattr(config.option, "numprocesses", None) and config.option.dist == "no":
+    """Let xdist distribute whole files, so that a file's cases share a fence; an explicit --dist wins.
+
+    A run without any option of auditproof is left as it is.
+    """
+    if getattr(config.option, "numprocesses", None) and config.option.dist == "no" and asked_for(config):
         config.option.dist = "loadfile"
 
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_configure(config: pytest.Config) -> None:
-    """Load the hooks if an option is given, so that a wrong one is reported before anything runs.
-
-    A controller does not collect: it needs the hooks if its workers will find a case file.
-    """
+    """Load the hooks if an option is given, so that a wrong one is reported before anything runs."""
     for marker in MARKERS:
         config.addinivalue_line("markers", marker)
-    if is_worker(config):
-        concerned = WORKER_KEY in config.workerinput  # type: ignore[attr-defined]
-    else:
-        concerned = asked_for(config) or (distributes(config) and has_case_file(config))
-    if concerned:
+    if WORKER_KEY in config.workerinput if is_worker(config) else asked_for(config):  # type: ignore[attr-defined]
         load(config)
 
 

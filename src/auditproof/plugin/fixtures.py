@@ -7,14 +7,16 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from auditproof import content
 from auditproof.audit.leaks import Leak, disguises, leaks
 from auditproof.audit.server_flags import Settings
 from auditproof.cases.case import Case, Source
 from auditproof.cases.expectation import Expectation
-from auditproof.errors import Position
+from auditproof.errors import AuditproofError, Position
 from auditproof.kube.action import Action, Request, to_request
 from auditproof.kube.capability import Capability
 from auditproof.plugin.failures import Unproven, Violated
+from auditproof.plugin.given_policies import HOW_TO_GIVE
 from auditproof.plugin.redaction import note_events, note_secrets
 from auditproof.plugin.session import SESSION
 from auditproof.proof.placement import Placement
@@ -172,9 +174,12 @@ def given_policy(config: pytest.Config) -> Path:
 
 
 def audit_of(request: pytest.FixtureRequest, policy: Path) -> Audit:
-    """The value of the fixture ``audit``."""
-    placement = marked(request.node)
-    return _audit(request, replace(placement, policy=placement.policy or policy))
+    """The value of the fixture ``audit``. Raises AuditproofError if the test is to be judged by no policy."""
+    placement, options = marked(request.node), request.config.stash[SESSION].options
+    chosen = placement.policy or policy
+    if chosen == options.policy_file and not options.policy_given and not content.is_shipped(request.path):
+        raise AuditproofError(f"no policy is given to judge this test by: {HOW_TO_GIVE}")
+    return _audit(request, replace(placement, policy=chosen))
 
 
 def audit_beside_of(request: pytest.FixtureRequest) -> Callable[[str], Audit]:

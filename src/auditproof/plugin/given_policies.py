@@ -18,6 +18,12 @@ if TYPE_CHECKING:
     from auditproof.clusters.policy_sources import PolicySource
 
 
+HOW_TO_GIVE = (
+    "give --audit-policy FILE, set AUDITPROOF_POLICY, or write audit_policy = FILE into pytest's ini file; "
+    "a case file or a test may also name a policy of its own"
+)
+
+
 @dataclass(frozen=True, slots=True)
 class GivenPolicy:
     """A policy with where it was found."""

@@ -15,16 +15,17 @@ from auditproof.clusters.run.run_directory import RunDirectory
 from auditproof.errors import AuditproofError
 from auditproof.plugin import collect, options
 from auditproof.plugin import offline as recordings
-from auditproof.plugin.asked import WORKER_KEY, asked_for, distributes, has_case_file, is_worker
+from auditproof.plugin.asked import WORKER_KEY, asked_for, distributes, is_worker
 from auditproof.plugin.backend_fixtures import close_backend
 from auditproof.plugin.backend_records import backend_fields, is_backend_test
 from auditproof.plugin.course import bring_into_line, concluded, course_of, proves
 from auditproof.plugin.failures import shows_nothing
 from auditproof.plugin.fixtures import marked
 from auditproof.plugin.generated import collect_made
+from auditproof.plugin.given_policies import HOW_TO_GIVE
 from auditproof.plugin.item_records import story_of
 from auditproof.plugin.item_result import ItemResult, ItemResultTransport, attach
-from auditproof.plugin.planning import collection_of, leave_plan, read_plan
+from auditproof.plugin.planning import collection_of, leave_plan, read_plan, without_policy
 from auditproof.plugin.redaction import hide_secrets, hide_variables
 from auditproof.plugin.screen import terminal_lines
 from auditproof.plugin.session import SESSION, AuditSession
@@ -47,7 +48,7 @@ def pytest_configure(config: pytest.Config) -> None:
     config.pluginmanager.register(ItemResultTransport(), "auditproof-item-result")
     if is_worker(config):
         _join(config)
-    elif asked_for(config) or (distributes(config) and has_case_file(config)):
+    elif asked_for(config):
         _set_up(config)
 
 
@@ -101,7 +102,10 @@ def pytest_xdist_node_collection_finished(node: Any) -> None:
     reporting = node.config.stash.get(REPORTING, None)
     if reporting is not None:
         run = node.config.stash[SESSION].run_directory
-        reporting.plan(read_plan(run.path, node.gateway.id))
+        plan = read_plan(run.path, node.gateway.id)
+        if plan.refused:
+            raise pytest.UsageError(plan.refused)
+        reporting.plan(plan)
 
 
 def pytest_collect_file(file_path: Path, parent: pytest.Collector) -> pytest.Collector | None:
@@ -138,12 +142,13 @@ def pytest_collection_finish(session: pytest.Session) -> None:
     if not plan.proofs and not plan.backend_tests and not plan.removed:
         return
     if SESSION not in config.stash:
-        if is_worker(config):
-            raise pytest.UsageError(
-                "auditproof: give --audit-policy (or the ini key audit_policy) to a run with workers"
-            )
+        if is_worker(config):  # its controller has prepared nothing: see pytest_runtest_setup
+            return
         _set_up(config)
     proving = config.stash[SESSION]
+    plan.refused = without_policy(session.items, proving.options) if not shows_nothing(config) else ""
+    if plan.refused and not is_worker(config):
+        raise pytest.UsageError(plan.refused)
     proving.selected = [item for item in session.items if proves(item)]
     items = (item for item in proving.selected if isinstance(item, collect.CaseItem))
     proving.batches.plan((item.parent, item.case, item.placement) for item in items)
@@ -167,6 +172,8 @@ def pytest_report_header(config: pytest.Config) -> list[str]:
         f"auditproof: policy {policy.path} (sha256 {policy.sha256[:16]}…, {len(policy.rules)} rules)",
         f"auditproof: {_where(session.options)}, Kubernetes {session.options.kubernetes}",
     ]
+    if not session.options.policy_given:
+        lines.insert(1, "auditproof: no policy is given: this one is for auditproof's own suites")
     lines += [f"auditproof: warning: {warning}" for warning in policy.warnings]
     return [printable(line) for line in lines]
 
@@ -210,6 +217,13 @@ def _or_exit(start: Any) -> None:
         start()
     except AuditproofError as error:
         pytest.exit(printable_lines(str(error)), returncode=1)
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    """Fail what is to be proven by a worker whose controller was given no option: it has no run to join."""
+    if SESSION not in item.config.stash and (proves(item) or is_backend_test(item)):
+        raise AuditproofError(f"a run with workers needs a policy: {HOW_TO_GIVE}")
 
 
 @pytest.hookimpl(wrapper=True)

@@ -42,9 +42,13 @@ REPORT_FILES = ("report.html", "evidence.html", "results.json", "junit.xml", *FO
 
 @dataclass(frozen=True, slots=True)
 class Options(RunOptions):
-    """The effective options of a pytest run: those of the engine, and where the report goes."""
+    """The effective options of a pytest run: those of the engine, and where the report goes.
+
+    If no policy is given, ``policy`` is the one that auditproof's own suites are judged by.
+    """
 
     policy_source: PolicySource | None = None
+    policy_given: bool = True
     report: Path | None = None
     formats: tuple[str, ...] = ()
 
@@ -72,6 +76,7 @@ def read_options(config: pytest.Config, files: PolicyFiles) -> Options:
         policy_file=given.source.path,
         policy=given.policy,
         policy_source=given.source,
+        policy_given=bool(effective(config, "policy")),
         base_file=base.source.path if base else None,
         base=base.policy if base else None,
         folders=folders,

@@ -12,12 +12,18 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from auditproof import content
 from auditproof.plugin.backend_records import is_backend_test
+from auditproof.plugin.collect import CaseItem
 from auditproof.plugin.course import proves
+from auditproof.plugin.given_policies import HOW_TO_GIVE
+from auditproof.plugin.offline import RecordItem
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
     from pathlib import Path
+
+    from auditproof.plugin.options import Options
 
 REMOVED = "it was removed from the run after the collection, without being deselected"
 
@@ -33,6 +39,7 @@ class Plan:
     backend_tests: list[str] = field(default_factory=list)
     removed: list[str] = field(default_factory=list)
     deselected: int = 0
+    refused: str = ""  # why the run cannot begin
     worker: str = ""  # the id of a worker, if this is its plan, and its process id
     process: int = 0
 
@@ -76,6 +83,23 @@ def _is_ours(item: pytest.Item) -> bool:
 def collection_of(config: pytest.Config) -> Collection:
     """The collection of this process."""
     return config.stash.setdefault(COLLECTION, Collection())
+
+
+def without_policy(items: Iterable[pytest.Item], options: Options) -> str:
+    """Why the items cannot be judged, if they need a policy and none is given; otherwise an empty text.
+
+    A policy that the user never named would judge cases about another one. Only auditproof's own suites have a default.
+    """
+    if options.policy_given:
+        return ""
+    lacking = (item for item in items if isinstance(item, RecordItem) or _needs_the_given_policy(item))
+    first = next(lacking, None)
+    return f"no policy is given to judge {first.nodeid} by: {HOW_TO_GIVE}" if first else ""
+
+
+def _needs_the_given_policy(item: pytest.Item) -> bool:
+    """Whether a case has no policy of its own; that of a Python test is known only when it asks for the fixture."""
+    return isinstance(item, CaseItem) and item.placement.policy is None and not content.is_shipped(item.path)
 
 
 def leave_plan(folder: Path, worker: str, plan: Plan) -> None:
