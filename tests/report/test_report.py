@@ -390,7 +390,7 @@ def test_the_end_of_three_hundred_failures_fits_on_a_screen() -> None:
 
     assert len(lines) <= 20
     assert lines[0] == "VIOLATED prod.yaml:2: p000, and 199 more: the reason"
-    assert lines[1] == "VIOLATED prod.yaml:2: Title of q000: reason 0"
+    assert lines[1] == "VIOLATED prod.yaml:2: q000: reason 0"
     assert lines[-3:] == [
         "... and 89 more reasons", "the run was interrupted",
         "prod.yaml: 300 planned, 300 performed, 0 proven, 300 VIOLATED in 12 s",
