@@ -68,7 +68,8 @@ OPTIONS = (
     ),
     Option(
         "--audit-kubernetes", "AUDITPROOF_KUBERNETES", "audit_kubernetes", "VERSION", Kind.VALUE,
-        "Kubernetes version, 1.34 to 1.37 or an exact one such as 1.36.3 (default: the profile's)",
+        "Kubernetes version, 1.34 to 1.37 or an exact one such as 1.36.3; or several, such as 1.34,1.36, 1.35..1.37 or "
+        "all: one after another, in one report (default: the profile's)",
     ),
     Option(
         "--audit-assets", "AUDITPROOF_ASSETS", "audit_assets", "FOLDER", Kind.VALUE,

@@ -244,7 +244,7 @@ def test_a_project_that_does_not_use_it_is_left_alone(
     def read(_: object) -> None:
         raise AssertionError("the options were read")
 
-    monkeypatch.setattr("auditproof.plugin.options.read_options", read)
+    monkeypatch.setattr("auditproof.plugin.options.read_versions", read)
     pytester.makepyfile("def test_one(): pass")
     pytester.path.joinpath("values.yaml").write_text("apiVersion: v1\n")
 
@@ -325,7 +325,7 @@ def test_a_report_folder_that_is_a_file_is_told(project: pytest.Pytester) -> Non
         (("--audit-cluster=no/such.yaml",), "no/such.yaml:1:1: "),
         (
             ("--audit-kubernetes=latest",),
-            "--audit-kubernetes: invalid version 'latest' (expected one such as 1.37 or 1.37.2)",
+            "--audit-kubernetes: invalid version 'latest' (expected one such as 1.37 or 1.37.2; several: 1.35,1.37 or",
         ),
         (("--audit-kubernetes=1",), "--audit-kubernetes: invalid version '1'"),
         (("--audit-kubernetes=1.37.2.1",), "--audit-kubernetes: invalid version '1.37.2.1'"),

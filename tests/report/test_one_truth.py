@@ -567,3 +567,105 @@ def test_a_name_that_is_no_text_here_makes_no_traceback(
     assert "Traceback" not in result.stdout.str() + result.stderr.str()
     assert '<header class="VIOLATED">' in (project.path / "out" / "report.html").read_text(encoding="utf-8")
     assert of_junit(project.path / "out" / "junit.xml") == {"first": PROVEN, "second": VIOLATED}
+
+
+ON_1_36 = "violated-on-1-36"
+VERSIONS = "--audit-kubernetes=1.36,1.37"
+DIFFERS = """\
+  - id: other
+    title: Other
+    as: alice
+    do: {get: pods/other, in: shop}
+    expect: {status: 200}
+    because: The source.
+    differs: [{until: "1.36", expect: {status: 201}, because: The other source.}]
+  - {id: newer, title: Newer, as: alice, do: {get: pods/newer, in: shop}, since: "1.37"}
+"""
+
+
+def test_a_run_on_several_versions_has_every_test_once_for_each(project: pytest.Pytester) -> None:
+    test = """
+@pytest.mark.parametrize("pod", ["one", "two"])
+def test_x(audit, alice, audit_kubernetes, pod):
+    assert audit(alice, get(pod)).status == 200
+    assert audit_kubernetes in ("1.36", "1.37")
+
+def test_without(alice): ...
+"""
+    run = told(project, VERSIONS, test=test, cases=case_file(a="a") + DIFFERS)
+
+    cases = ["a[1.36]", "a[1.37]", "newer[1.36]", "newer[1.37]", "other[1.36]", "other[1.37]"]
+    tests = [f"test_x[{version}-{pod}]#1" for version in ("1.36", "1.37") for pod in ("one", "two")]
+    assert sorted(run.verdicts) == cases + tests
+    assert run.verdicts["newer[1.36]"] == NOT_SUPPORTED
+    assert {proof["kubernetes"] for proof in run.report["proofs"]} == {"1.36", "1.37"}
+    assert run.report["cluster"]["kubernetes"] == "v1.36.2, v1.37.2"
+    agree(run, PROVEN, 0)
+    planned = [(one["version"], one["summary"]["planned"]) for one in run.report["versions"]]
+    assert planned == [("1.36", 5), ("1.37", 5)]
+    assert "Kubernetes v1.36.2: 5 planned, 4 performed, 4 proven, 1 not supported" in run.terminal
+
+
+def test_what_differs_between_versions_is_said_with_its_reason(project: pytest.Pytester) -> None:
+    run = told(project, VERSIONS, cases=case_file(a="a", b=ON_1_36) + DIFFERS)
+
+    agree(run, VIOLATED)
+    rows = {row["id"].partition("::")[2]: row for row in run.report["differing"]}
+    assert {name: [one["verdict"] for one in row["results"]] for name, row in rows.items()} == {
+        "b": [VIOLATED, PROVEN],
+        "newer": [NOT_SUPPORTED, PROVEN],
+    }
+    assert rows["b"]["why"] == ["1.36: because of violated-on-1-36"]
+    assert rows["newer"]["why"] == ["1.36: needs Kubernetes 1.37"]
+    assert rows["b"]["results"][0]["proof"] == "it.audit.yaml::b[1.36]"
+    assert "2 cases differ between these versions" in run.terminal
+    assert 'id="ap-versions"' in run.page
+    assert "Kubernetes 1.36, 1.37: 2 cases differ." in run.page
+    assert "Reads violated-on-1-36 (Kubernetes 1.36): because of violated-on-1-36" in run.terminal
+
+
+def test_a_case_is_judged_by_what_it_expects_of_each_version(project: pytest.Pytester) -> None:
+    run = told(project, VERSIONS, cases=case_file(a="a") + DIFFERS)
+
+    because = {proof["id"].partition("::")[2]: proof["because"] for proof in run.report["proofs"]}
+    assert because["other[1.36]"] == "The source.\nThe other source."
+    assert because["other[1.37]"] == "The source."
+
+
+def test_no_run_passes_that_has_shown_nothing_about_one_of_its_versions(project: pytest.Pytester) -> None:
+    newer = case_file() + DIFFERS.splitlines(keepends=True)[-1]
+
+    run = told(project, VERSIONS, cases=newer)
+
+    assert run.code == 1
+    assert '<header class="UNPROVEN">' in run.page
+    assert "Nothing was shown on Kubernetes 1.36: 1 of 2 actions proven (1 not supported here)." in run.page
+    assert run.verdicts == {"newer[1.36]": NOT_SUPPORTED, "newer[1.37]": PROVEN}
+
+
+def test_the_versions_can_be_chosen_as_tests_are(project: pytest.Pytester) -> None:
+    run = told(project, VERSIONS, "-k", "1.37", cases=case_file(a="a", b=ON_1_36))
+
+    assert list(run.verdicts) == ["a[1.37]", "b[1.37]"]
+    agree(run, PROVEN, 0)
+    assert "2 more were not selected. Kubernetes 1.36, 1.37: no cases differ." in run.page
+
+
+@pytest.mark.parametrize("options", [(), ("-n", "2")])
+def test_witnesses_of_every_version_are_those_that_the_rules_name(
+    project: pytest.Pytester, options: tuple[str, ...]
+) -> None:
+    run = told(project, VERSIONS, "--audit-coverage=rules", *options)
+
+    (rule,) = run.report["coverage"]["rules"]
+    assert rule["witnesses"] == ["policy.yaml::rule-01-witness[1.36]", "policy.yaml::rule-01-witness[1.37]"]
+    assert [proof["id"] for proof in run.report["proofs"]] == rule["witnesses"]
+    agree(run, PROVEN, 0)
+
+
+def test_one_version_is_reported_as_ever(project: pytest.Pytester) -> None:
+    run = told(project, "--audit-kubernetes=1.36", cases=case_file(a="a"))
+
+    assert list(run.verdicts) == ["a"]
+    assert {"versions", "differing"}.isdisjoint(run.report)
+    assert "kubernetes" not in run.report["proofs"][0]

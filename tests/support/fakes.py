@@ -15,6 +15,7 @@ from auditproof.client.exchange import Exchange
 from auditproof.errors import ClusterError
 from auditproof.kube.capability import Capability
 from auditproof.kube.discovery import load_served
+from auditproof.kube.versions import minor
 from auditproof.plugin.session import AuditSession
 from auditproof.proof.placement import GIVEN
 from auditproof.proof.prover import Proof
@@ -30,12 +31,17 @@ PROVIDER = SimpleNamespace(capabilities=frozenset(Capability), prepare=lambda: N
 
 
 class FakeProver:
-    """Judges by names: ``pods/violated`` is VIOLATED, and where a pod is called dead, there is no server."""
+    """Judges by names: ``pods/violated`` is VIOLATED, and where a pod is called dead, there is no server.
 
-    kubernetes, url = "v1.37.2", "https://127.0.0.1:1"
+    ``pods/violated-on-1-36`` is VIOLATED on that version, and PROVEN on others.
+    """
 
-    def __init__(self, policy: Policy) -> None:
+    url = "https://127.0.0.1:1"
+
+    def __init__(self, policy: Policy, version: str) -> None:
         self._policy = policy
+        self._version = version
+        self.kubernetes = f"v{version}.2"
 
     def prove(self, steps: Sequence[Case]) -> tuple[Proof, ...]:
         if any(step.attributes.name == "dead" for step in steps):
@@ -44,7 +50,9 @@ class FakeProver:
 
     def _prove(self, step: Case) -> Proof:
         name = step.attributes.name.upper().partition("-")[0]
-        outcome = Outcome(name) if name in list(Outcome) else Outcome.PROVEN
+        only_on = step.attributes.name.partition("-on-")[2]
+        holds = only_on not in ("", self._version.replace(".", "-"))
+        outcome = Outcome(name) if name in list(Outcome) and not holds else Outcome.PROVEN
         now = datetime.now(UTC)
         exchange = Exchange(f"id of {step.id}", step.identity, step.request, step.attributes, 200, (), b"", now, now)
         decision = decide(self._policy, step.attributes)
@@ -62,7 +70,9 @@ class FakeProver:
 def prover(session: Any, placement: Any = GIVEN) -> Any:
     """In the place of AuditSession.prover."""
     placed = session.place(placement)
-    return session._provers.setdefault(placed, FakeProver(session.policy(placed.policy)))
+    return session._provers.setdefault(
+        placed, FakeProver(session.policy(placed.policy), minor(session.options.kubernetes))
+    )
 
 
 def put_in_place(put: Callable[[object, str, object], object] = setattr) -> None:

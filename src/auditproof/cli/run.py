@@ -36,6 +36,8 @@ examples:
     auditproof run policies/prod.yaml --report reports
   only the standard actions on secrets, on Kubernetes 1.36
     auditproof run policies/prod.yaml --kubernetes 1.36 -m standard -k secrets
+  on the versions that you have and that you upgrade to
+    auditproof run policies/prod.yaml --kubernetes 1.35..1.37 --report reports
   only what changes between two policies
     auditproof run policies/prod.yaml --base git:main:policies/prod.yaml --report reports -m "change or witness"
   on an existing cluster

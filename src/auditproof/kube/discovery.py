@@ -72,10 +72,26 @@ def load_served(kubernetes: str) -> Served:
     >>> load_served("1.99").kubernetes
     'v1.37.2'
     """
+    return from_record(_record()[_nearest(kubernetes)])
+
+
+def unknown_version(kubernetes: str) -> str:
+    """A remark on a version of which there is no record; empty where there is one.
+
+    >>> unknown_version("1.36.3"), unknown_version("1.2")
+    ('', 'what Kubernetes 1.2 serves is not known: what 1.34 serves is used instead')
+    """
+    asked, nearest = ".".join(kubernetes.removeprefix("v").split(".")[:2]), _nearest(kubernetes)
+    if asked == nearest:
+        return ""
+    return f"what Kubernetes {asked} serves is not known: what {nearest} serves is used instead"
+
+
+def _nearest(kubernetes: str) -> str:
+    """The minor version with a record that is nearest to ``kubernetes``."""
     minor = int(kubernetes.removeprefix("v").split(".")[1])
     known = [int(name.partition(".")[2]) for name in minors()]
-    nearest = f"1.{max(known[0], min(minor, known[-1]))}"
-    return from_record(_record()[nearest])
+    return f"1.{max(known[0], min(minor, known[-1]))}"
 
 
 def from_record(record: dict[str, Any]) -> Served:

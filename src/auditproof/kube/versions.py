@@ -61,8 +61,7 @@ def _named(word: str) -> tuple[str, ...]:
     if not KUBERNETES_VERSION.fullmatch(word):
         meant = did_you_mean(word, [*minors(), ALL], quote="")
         raise ValueError(
-            f"invalid version {word!r}{meant} (expected one such as 1.37 or 1.37.2, 1.35..1.37, all, or several, "
-            "separated by commas)"
+            f"invalid version {word!r}{meant} (expected one such as 1.37 or 1.37.2; several: 1.35,1.37 or 1.35..1.37)"
         )
     return (word.removeprefix("v"),)
 

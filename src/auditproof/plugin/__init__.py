@@ -6,6 +6,7 @@ The only package that imports pytest. This module is the entry point of the plug
 from auditproof.plugin.entry import (
     audit,
     audit_beside,
+    audit_kubernetes,
     audit_policy,
     backend,
     pytest_addoption,
@@ -19,6 +20,7 @@ from auditproof.plugin.entry import (
 __all__ = [
     "audit",
     "audit_beside",
+    "audit_kubernetes",
     "audit_policy",
     "backend",
     "pytest_addoption",

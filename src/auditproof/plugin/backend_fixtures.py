@@ -16,7 +16,7 @@ from auditproof.clusters.pki.x509 import write_private
 from auditproof.clusters.stand_ins.small_disk import CannotMount
 from auditproof.plugin.backend_records import KUBERNETES, is_backend_test, noting
 from auditproof.plugin.fixtures import marked
-from auditproof.plugin.session import SESSION
+from auditproof.plugin.session import session_of
 from auditproof.proof.backends.flag_resources import FlagResources
 from auditproof.proof.backends.server import BackendServer
 
@@ -31,7 +31,7 @@ OPEN: pytest.StashKey[tuple[Placement, BackendServer]] = pytest.StashKey()
 
 def backends_of(request: pytest.FixtureRequest) -> Iterator[Callable[[], BackendServer]]:
     """The value of the fixture ``start_backend``; afterwards the server is kept for the next test, or stopped."""
-    session = request.config.stash[SESSION]
+    session = session_of(request.node)
     if session.options.profile.provider != "embedded":
         pytest.skip("not supported: only the embedded cluster gives an API server to each test")
     yield lambda: _open(session, request.node)
@@ -78,7 +78,7 @@ def _shared_by_next(session: AuditSession, node: pytest.Item) -> bool:
     following = items[items.index(node) + 1 :][:1]
     if server is None or server.ended or _spoils(node) or not following or not is_backend_test(following[0]):
         return False
-    return session.place(marked(following[0])) == placement
+    return session is session_of(following[0]) and session.place(marked(following[0])) == placement
 
 
 def close_backend(config: pytest.Config) -> None:

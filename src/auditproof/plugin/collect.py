@@ -11,7 +11,7 @@ from auditproof.cases.load import load_case_file
 from auditproof.errors import SourceError
 from auditproof.plugin.asked import CASE_FILE
 from auditproof.plugin.failures import Story, Unproven, Violated, shows_nothing
-from auditproof.plugin.session import SESSION
+from auditproof.plugin.session import SESSIONS, session_of
 from auditproof.proof.placement import Placement
 from auditproof.proof.prover import Proof
 from auditproof.proof.verdict import Outcome
@@ -41,17 +41,22 @@ class CaseFileCollector(pytest.File):
     def collect(self) -> Iterator[CaseItem]:
         """Read the file and yield one item per case."""
         self.cases = load_case_file(self.path)
-        yield from self.items()
+        sessions = self.config.stash.get(SESSIONS, None)
+        for version in (sessions and sessions.versions) or ("",):
+            yield from self.items(version)
 
     @property
     def mark(self) -> str:
         """The mark of its items: whether they are judged by the given policy or by one of their own."""
         return "own_policy" if self.cases.policy else "standard"
 
-    def items(self) -> Iterator[CaseItem]:
-        """One item per case."""
+    def items(self, version: str) -> Iterator[CaseItem]:
+        """One item per case, for one minor version of a run on several; empty where it has one only."""
+        suffix = f"[{version}]" if version else ""
         for case in self.cases.cases:
-            yield CaseItem.from_parent(self, name=case.id, callobj=lambda: None, case=case)
+            yield CaseItem.from_parent(
+                self, name=f"{case.id}{suffix}", callobj=lambda: None, case=case, kubernetes=version
+            )
 
     def repr_failure(self, excinfo: pytest.ExceptionInfo[BaseException], *args: Any, **kwargs: Any) -> Any:
         """Show the problems of the file, without a traceback."""
@@ -63,15 +68,23 @@ class CaseFileCollector(pytest.File):
 class CaseItem(pytest.Function):
     """One case. Its request is sent in the set-up phase, so that UNPROVEN is an error and VIOLATED a failure."""
 
-    def __init__(self, *, case: Case, **kwargs: Any) -> None:
+    def __init__(self, *, case: Case, kubernetes: str = "", **kwargs: Any) -> None:
         super().__init__(**kwargs)
         suite = self.nodeid.partition("::")[0]
         source = replace(case.source, position=replace(case.source.position, path=suite))
-        self.case = replace(case, id=self.nodeid, source=source)
+        self.kubernetes = kubernetes
+        self._written = replace(case, id=self.nodeid, source=source)
         for mark in case.marks:
             self.add_marker(mark)
         assert isinstance(self.parent, CaseFileCollector)
         self.add_marker(self.parent.mark)
+
+    @property
+    def case(self) -> Case:
+        """The case, with what it expects of the item's Kubernetes version, as soon as that is known."""
+        if SESSIONS not in self.config.stash:
+            return self._written
+        return self._written.on(session_of(self).options.kubernetes)
 
     @property
     def case_file(self) -> CaseFile:
@@ -90,29 +103,29 @@ class CaseItem(pytest.Function):
         super().setup()
         if shows_nothing(self.config):
             return
-        missing = self.config.stash[SESSION].support.missing(self.case, self.placement)
+        missing = session_of(self).support.missing(self.case, self.placement)
         if missing:
             pytest.skip(f"not supported: this cluster lacks {', '.join(missing)}")
-        verdict = self.config.stash[SESSION].batches.proof(self.case).verdict
+        verdict = session_of(self).batches.proof(self.case).verdict
         if verdict.outcome is Outcome.UNPROVEN:
             raise Unproven(verdict)
 
     def runtest(self) -> None:
         """Fail if the verdict is VIOLATED."""
-        verdict = self.config.stash[SESSION].batches.proof(self.case).verdict
+        verdict = session_of(self).batches.proof(self.case).verdict
         if verdict.outcome is Outcome.VIOLATED:
             raise Violated(verdict)
 
     def reportinfo(self) -> tuple[Path, int, str]:
         """The line of the case in its file."""
-        return self.path, self.case.source.line - 1, self.name
+        return self.path, self._written.source.line - 1, self.name
 
     def story(self, error: AuditproofError) -> Story:
         """The failure text of a verdict: first the place and the reason, then the evidence.
 
         Of several cases that are UNPROVEN for the same reason, only the first has the evidence; the others refer to it.
         """
-        session = self.config.stash[SESSION]
+        session = session_of(self)
         outcome = session.batches.outcomes.get(self.case.id)
         judging = session.place(self.placement).policy
         told = story(outcome, session.policy(judging)) if isinstance(outcome, Proof) else f"UNPROVEN: {error}"

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from auditproof.proof.backends.server import BackendServer
 
 HOOKS = "auditproof-hooks"
-FIXTURES = frozenset({"audit", "audit_beside", "audit_policy", "start_backend"})
+FIXTURES = frozenset({"audit", "audit_beside", "audit_policy", "audit_kubernetes", "start_backend"})
 
 
 def load(config: pytest.Config) -> None:
@@ -81,7 +81,19 @@ def audit_policy(pytestconfig: pytest.Config) -> Path:
 
 
 @pytest.fixture
-def audit(request: pytest.FixtureRequest, audit_policy: Path) -> Audit:
+def audit_kubernetes(request: pytest.FixtureRequest) -> str:
+    """The Kubernetes version of the test, as it was given; a run on several versions has the test once for each."""
+    from auditproof.plugin.session import session_of
+
+    return session_of(request.node).options.kubernetes
+
+
+@pytest.fixture
+def audit(
+    request: pytest.FixtureRequest,
+    audit_kubernetes: str,  # noqa: ARG001 - the test gets it as a parameter, see pytest_generate_tests
+    audit_policy: Path,
+) -> Audit:
     """Sends requests to an API server with the policy, and checks what it records: ``audit(identity, action)``.
 
     ``@pytest.mark.audit_policy("path", sabotage="path")`` (relative to the test's file) chooses the policy of a test,
@@ -94,7 +106,7 @@ def audit(request: pytest.FixtureRequest, audit_policy: Path) -> Audit:
 
 
 @pytest.fixture
-def audit_beside(request: pytest.FixtureRequest) -> Callable[[str], Audit]:
+def audit_beside(request: pytest.FixtureRequest, audit_kubernetes: str) -> Callable[[str], Audit]:  # noqa: ARG001
     """Returns an ``audit`` for a second API server with objects of its own: ``audit_beside("path of its policy")``.
 
     A run with --audit-sabotage uses the same policy.
@@ -105,7 +117,10 @@ def audit_beside(request: pytest.FixtureRequest) -> Callable[[str], Audit]:
 
 
 @pytest.fixture
-def start_backend(request: pytest.FixtureRequest) -> Iterator[Callable[[], BackendServer]]:
+def start_backend(
+    request: pytest.FixtureRequest,
+    audit_kubernetes: str,  # noqa: ARG001
+) -> Iterator[Callable[[], BackendServer]]:
     """Starts the server of ``backend`` when called, for tests of servers that must not start: raises ClusterError."""
     from auditproof.plugin.backend_fixtures import backends_of
 

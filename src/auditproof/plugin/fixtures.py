@@ -18,7 +18,7 @@ from auditproof.kube.capability import Capability
 from auditproof.plugin.failures import Unproven, Violated
 from auditproof.plugin.given_policies import HOW_TO_GIVE
 from auditproof.plugin.redaction import note_events, note_secrets
-from auditproof.plugin.session import SESSION
+from auditproof.plugin.session import SESSIONS, session_of
 from auditproof.proof.placement import Placement
 from auditproof.proof.verdict import Outcome
 from auditproof.report.proof_record import proof_record
@@ -170,12 +170,12 @@ def source_of(node: pytest.Item) -> Source:
 
 def given_policy(config: pytest.Config) -> Path:
     """The value of the fixture ``audit_policy``."""
-    return config.stash[SESSION].options.policy_file
+    return config.stash[SESSIONS].first.options.policy_file
 
 
 def audit_of(request: pytest.FixtureRequest, policy: Path) -> Audit:
     """The value of the fixture ``audit``. Raises AuditproofError if the test is to be judged by no policy."""
-    placement, options = marked(request.node), request.config.stash[SESSION].options
+    placement, options = marked(request.node), session_of(request.node).options
     chosen = placement.policy or policy
     if chosen == options.policy_file and not options.policy_given and not content.is_shipped(request.path):
         raise AuditproofError(f"no policy is given to judge this test by: {HOW_TO_GIVE}")
@@ -184,13 +184,13 @@ def audit_of(request: pytest.FixtureRequest, policy: Path) -> Audit:
 
 def audit_beside_of(request: pytest.FixtureRequest) -> Callable[[str], Audit]:
     """The value of the fixture ``audit_beside``."""
-    session = request.config.stash[SESSION]
+    session = session_of(request.node)
     _skip(request.node, sorted({Capability.AGGREGATES} - session.provider.capabilities))
     return lambda path: _audit(request, Placement((request.path.parent / path).resolve()))
 
 
 def _audit(request: pytest.FixtureRequest, placement: Placement) -> Audit:
-    session = request.config.stash[SESSION]
+    session = session_of(request.node)
     request.node.stash[TAKEN] = True
     _skip(request.node, sorted(session.support.needed_of_server(placement) - session.provider.capabilities))
 

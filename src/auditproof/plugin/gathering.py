@@ -14,8 +14,10 @@ from auditproof.plugin.item_result import result_of
 from auditproof.plugin.planning import REMOVED
 from auditproof.proof.verdict import Outcome
 from auditproof.report.proof_record import bare_record
+from auditproof.report.versions import version_in
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from pathlib import Path
 
     import pytest
@@ -27,11 +29,15 @@ if TYPE_CHECKING:
 
 
 class Gathered:
-    """The plan of a run, and the records of its tests; ``kubernetes`` is the version until a server reports one."""
+    """The plan of a run, and the records of its tests.
 
-    def __init__(self, policy: Policy, root: Path, kubernetes: str) -> None:
+    ``kubernetes`` is the version until a server reports one, by the version that the items' ids name (``versions``, see
+    ``report.versions``); in a run on one version, by an empty text.
+    """
+
+    def __init__(self, policy: Policy, root: Path, kubernetes: Mapping[str, str]) -> None:
         self._policy, self._root = policy, root
-        self.kubernetes = kubernetes
+        self.kubernetes = dict(kubernetes)
         self.not_running = ""
         self.deselected = 0
         self.records: dict[str, ProofRecord] = {}
@@ -70,7 +76,8 @@ class Gathered:
         """Take the result of a test report; returns its records, and those that are worse than the known ones."""
         result = result_of(report)
         if result is not None:
-            self.kubernetes = result.kubernetes or self.kubernetes
+            if result.kubernetes:
+                self.kubernetes[version_in(report.nodeid, self.kubernetes)] = result.kubernetes
             self.not_running = result.not_running or self.not_running
             self._take_backend(result)
         records = result.records if result is not None else ()
@@ -104,6 +111,11 @@ class Gathered:
         elif report.skipped and _is_about_us(self._root / report.nodeid):
             why = report.longrepr[2] if isinstance(report.longrepr, tuple) else report.longrepr
             self._left_out[name] = f"skipped: {first_line(str(why).removeprefix('Skipped: '))}"
+
+    def is_done(self, version: str) -> bool:
+        """Whether every planned item of a version has a result."""
+        open_items = (self._planned - self._reached) | (self.planned_backend_tests - self.backend_tests.keys())
+        return not any(version_in(name, self.kubernetes) == version for name in open_items)
 
     @property
     def unheard_of(self) -> bool:

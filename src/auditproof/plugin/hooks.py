@@ -13,6 +13,7 @@ import pytest
 from auditproof.clusters.policy_files import PolicyFiles
 from auditproof.clusters.run.run_directory import RunDirectory
 from auditproof.errors import AuditproofError
+from auditproof.kube.discovery import unknown_version
 from auditproof.plugin import collect, options
 from auditproof.plugin import offline as recordings
 from auditproof.plugin.asked import WORKER_KEY, asked_for, distributes, is_worker
@@ -28,7 +29,7 @@ from auditproof.plugin.item_result import ItemResult, ItemResultTransport, attac
 from auditproof.plugin.planning import collection_of, leave_plan, read_plan, without_policy
 from auditproof.plugin.redaction import hide_secrets, hide_variables
 from auditproof.plugin.screen import terminal_lines
-from auditproof.plugin.session import SESSION, AuditSession
+from auditproof.plugin.session import SESSIONS, VERSION_FIXTURE, AuditSession, Sessions, session_of, version_of_item
 from auditproof.proof.batches import Batching
 from auditproof.text.printable import printable, printable_lines
 
@@ -52,7 +53,7 @@ def pytest_configure(config: pytest.Config) -> None:
         _set_up(config)
 
 
-def _set_up(config: pytest.Config) -> AuditSession:
+def _set_up(config: pytest.Config) -> None:
     """Prepare the controller, or a run without workers."""
     from auditproof.plugin.report_files import prepare_folder
     from auditproof.plugin.reporting import Reporting
@@ -61,39 +62,42 @@ def _set_up(config: pytest.Config) -> AuditSession:
     if folder is not None and not shows_nothing(config):
         # first, so that an old report is gone even if an option is wrong
         config.add_cleanup(prepare_folder(folder).release)
-    files = PolicyFiles()
-    read = options.read_options(config, files)
-    session = AuditSession(read, terminal_lines(config), files)
-    config.stash[SESSION] = session
+    files, say = PolicyFiles(), terminal_lines(config)
+    versions = options.read_versions(config)
+    sessions = Sessions([AuditSession(options.read_options(config, files, one), say, files) for one in versions])
+    config.stash[SESSIONS] = sessions
     if shows_nothing(config):
-        return session
-    reporting = Reporting(session, config.invocation_params.args, terminal_lines(config))
-    if read.report is not None:
-        config.option.xmlpath = str(read.report / "junit.xml")
+        return
+    reporting = Reporting(sessions, config.invocation_params.args, say)
+    if folder is not None:
+        config.option.xmlpath = str(folder / "junit.xml")
     config.pluginmanager.register(reporting, "auditproof-reporting")
     config.stash[REPORTING] = reporting
-    return session
 
 
 def _join(config: pytest.Config) -> None:
-    """Prepare a worker, with the controller's options, run directory and policies."""
+    """Prepare a worker, with the controller's options, run directories (one for each version) and policies."""
     given: dict[str, Any] = config.workerinput.get(WORKER_KEY, {})  # type: ignore[attr-defined]
-    if given:
-        files = PolicyFiles(RunDirectory.open(given["run"]))
-        read = options.read_options(config, files)
-        session = AuditSession(read, lambda _: None, files, joined=given["run"])
-        session.batches.batching = Batching(given["batching"])
-        config.stash[SESSION] = session
+    sessions = []
+    for version, run in zip(options.read_versions(config), given.get("runs", ()), strict=False):
+        files = PolicyFiles(RunDirectory.open(run))
+        read = options.read_options(config, files, version)
+        sessions.append(AuditSession(read, lambda _: None, files, joined=run))
+        sessions[-1].batches.batching = Batching(given["batching"])
+    if sessions:
+        config.stash[SESSIONS] = Sessions(sessions)
 
 
 @pytest.hookimpl(optionalhook=True)
 def pytest_configure_node(node: Any) -> None:
-    """Pass the run directory to a worker, and find the servers' binaries before any worker needs them."""
-    session = node.config.stash.get(SESSION, None)
-    if session is not None:
+    """Pass the run directories to a worker, and find the servers' binaries before any worker needs them."""
+    sessions = node.config.stash.get(SESSIONS, ())
+    for session in sessions:
         _or_exit(session.find_servers)
+    if sessions:
         batching = Batching.FILE if node.config.option.dist == "loadfile" else Batching.CASE
-        node.workerinput[WORKER_KEY] = {"run": str(session.run_directory.path), "batching": batching.value}
+        runs = [str(session.run_directory.path) for session in sessions]
+        node.workerinput[WORKER_KEY] = {"runs": runs, "batching": batching.value}
 
 
 @pytest.hookimpl(optionalhook=True)
@@ -101,11 +105,18 @@ def pytest_xdist_node_collection_finished(node: Any) -> None:
     """Note the plans of the workers in the controller."""
     reporting = node.config.stash.get(REPORTING, None)
     if reporting is not None:
-        run = node.config.stash[SESSION].run_directory
+        run = node.config.stash[SESSIONS].first.run_directory
         plan = read_plan(run.path, node.gateway.id)
         if plan.refused:
             raise pytest.UsageError(plan.refused)
         reporting.plan(plan)
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """In a run on several versions, let a test that takes one of the fixtures be there once for each."""
+    sessions = metafunc.config.stash.get(SESSIONS, None)
+    if sessions is not None and sessions.versions and VERSION_FIXTURE in metafunc.fixturenames:
+        metafunc.parametrize(VERSION_FIXTURE, sessions.versions, indirect=True)
 
 
 def pytest_collect_file(file_path: Path, parent: pytest.Collector) -> pytest.Collector | None:
@@ -116,7 +127,7 @@ def pytest_collect_file(file_path: Path, parent: pytest.Collector) -> pytest.Col
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(session: pytest.Session, config: pytest.Config, items: list[pytest.Item]) -> None:
     """Add the generated cases; in a sabotage run keep only the items whose server can be broken on purpose."""
-    if SESSION in config.stash and not config.stash[SESSION].options.recorded:
+    if SESSIONS in config.stash and not config.stash[SESSIONS].first.options.recorded:
         items += collect_made(session)
     collection_of(config).found(items)
     if not config.getoption("--audit-sabotage"):
@@ -136,26 +147,31 @@ def pytest_deselected(items: Sequence[pytest.Item]) -> None:
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_finish(session: pytest.Session) -> None:
-    """Plan the selected items, once they are known."""
+    """Plan the selected items, once they are known: those of one version after those of another."""
     config = session.config
+    if SESSIONS in config.stash:
+        versions = config.stash[SESSIONS].versions
+        session.items.sort(key=lambda item: versions.index(version) if (version := version_of_item(item)) else -1)
     plan = collection_of(config).plan(session.items)
     if not plan.proofs and not plan.backend_tests and not plan.removed:
         return
-    if SESSION not in config.stash:
+    if SESSIONS not in config.stash:
         if is_worker(config):  # its controller has prepared nothing: see pytest_runtest_setup
             return
         _set_up(config)
-    proving = config.stash[SESSION]
-    plan.refused = without_policy(session.items, proving.options) if not shows_nothing(config) else ""
+    sessions = config.stash[SESSIONS]
+    plan.refused = without_policy(session.items, sessions.first.options) if not shows_nothing(config) else ""
     if plan.refused and not is_worker(config):
         raise pytest.UsageError(plan.refused)
-    proving.selected = [item for item in session.items if proves(item)]
-    items = (item for item in proving.selected if isinstance(item, collect.CaseItem))
-    proving.batches.plan((item.parent, item.case, item.placement) for item in items)
+    for proving in sessions:
+        proving.selected = [item for item in session.items if proves(item) and session_of(item) is proving]
+        items = (item for item in proving.selected if isinstance(item, collect.CaseItem))
+        proving.batches.plan((item.parent, item.case, item.placement) for item in items)
     if REPORTING in config.stash:
         config.stash[REPORTING].plan(plan)
     elif is_worker(config):
-        leave_plan(proving.run_directory.path, config.workerinput["workerid"], plan)  # type: ignore[attr-defined]
+        run = config.stash[SESSIONS].first.run_directory
+        leave_plan(run.path, config.workerinput["workerid"], plan)  # type: ignore[attr-defined]
 
 
 def _can_be_broken(item: pytest.Item) -> bool:
@@ -164,17 +180,22 @@ def _can_be_broken(item: pytest.Item) -> bool:
 
 def pytest_report_header(config: pytest.Config) -> list[str]:
     """The policy and the cluster of the run."""
-    session = config.stash.get(SESSION, None)
-    if session is None:
+    sessions = config.stash.get(SESSIONS, None)
+    if sessions is None:
         return []
-    policy = session.options.policy
+    policy = sessions.first.options.policy
+    kubernetes = ", ".join(session.options.kubernetes for session in sessions)
     lines = [
         f"auditproof: policy {policy.path} (sha256 {policy.sha256[:16]}…, {len(policy.rules)} rules)",
-        f"auditproof: {_where(session.options)}, Kubernetes {session.options.kubernetes}",
+        f"auditproof: {_where(sessions.first.options)}, Kubernetes {kubernetes}",
     ]
-    if not session.options.policy_given:
+    if sessions.versions:
+        lines[-1] += ": all at once" if distributes(config) else ": one after another"
+    if not sessions.first.options.policy_given:
         lines.insert(1, "auditproof: no policy is given: this one is for auditproof's own suites")
-    lines += [f"auditproof: warning: {warning}" for warning in policy.warnings]
+    warnings = dict.fromkeys(warning for session in sessions for warning in session.options.policy.warnings)
+    lines += [f"auditproof: warning: {warning}" for warning in warnings]
+    lines += [f"auditproof: {text}" for session in sessions if (text := unknown_version(session.options.kubernetes))]
     return [printable(line) for line in lines]
 
 
@@ -185,22 +206,36 @@ def _where(read: options.Options) -> str:
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_runtestloop(session: pytest.Session) -> None:
-    """Start every API server that is needed, in parallel, before the first test needs one."""
+    """Start every API server that is needed, in parallel, before the first test needs one.
+
+    In a run on several versions, all binaries are found now, and servers start with the first test of their version.
+    """
     config = session.config
-    proving = config.stash.get(SESSION, None)
-    if (
-        proving is None
-        or not proving.selected
-        or proving.options.recorded
-        or shows_nothing(config)
-        or is_worker(config)
-        or distributes(config)
-    ):
+    sessions = config.stash.get(SESSIONS, None)
+    if sessions is None or sessions.first.options.recorded or not _starts_servers(config):
         return
     if session.testsfailed and not config.option.continue_on_collection_errors:
         return
-    placements = [_placement(item) for item in proving.selected if not _of_other_versions(proving, item)]
-    _or_exit(lambda: proving.start_servers(placements))
+    if not sessions.versions:
+        _start(sessions.first)
+        return
+    for proving in sessions:
+        if _placements(proving):
+            _or_exit(proving.find_servers)
+
+
+def _starts_servers(config: pytest.Config) -> bool:
+    """Whether this process starts all servers of a version at once; those of workers start when one needs them."""
+    return not (shows_nothing(config) or is_worker(config) or distributes(config))
+
+
+def _start(proving: AuditSession) -> None:
+    _or_exit(lambda: proving.start_servers(_placements(proving)))
+
+
+def _placements(proving: AuditSession) -> list[Placement]:
+    """The placements of the selected items, without cases that are not about this version."""
+    return [_placement(item) for item in proving.selected if not _of_other_versions(proving, item)]
 
 
 def _of_other_versions(proving: AuditSession, item: pytest.Item) -> bool:
@@ -221,9 +256,18 @@ def _or_exit(start: Any) -> None:
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_runtest_setup(item: pytest.Item) -> None:
-    """Fail what is to be proven by a worker whose controller was given no option: it has no run to join."""
-    if SESSION not in item.config.stash and (proves(item) or is_backend_test(item)):
+    """Let the servers of one version make room for those of the next, when its first test begins.
+
+    Fail what is to be proven by a worker whose controller was given no option: it has no run to join.
+    """
+    config = item.config
+    if SESSIONS not in config.stash and (proves(item) or is_backend_test(item)):
         raise AuditproofError(f"a run with workers needs a policy: {HOW_TO_GIVE}")
+    if REPORTING not in config.stash or not version_of_item(item) or not _starts_servers(config):
+        return
+    proving = session_of(item)
+    if config.stash[REPORTING].make_room_for(proving, lambda: close_backend(config)):
+        _start(proving)
 
 
 @pytest.hookimpl(wrapper=True)
@@ -245,7 +289,7 @@ def pytest_runtest_makereport(
     The proofs travel with the report from a worker to the controller.
     """
     report = yield
-    session = item.config.stash.get(SESSION, None)
+    session = session_of(item) if SESSIONS in item.config.stash else None
     if call.excinfo is not None and isinstance(call.excinfo.value, AuditproofError):
         shown: Any = story_of(item, call.excinfo.value)
         report.longrepr = shown
@@ -277,7 +321,7 @@ def pytest_sessionfinish(session: pytest.Session) -> Generator[None]:
     """Stop the server that the last backend test may have left open; let no run pass that performed nothing."""
     close_backend(session.config)
     option = shows_nothing(session.config)
-    idle = SESSION in session.config.stash and option in ("--setup-only", "--setup-plan")
+    idle = SESSIONS in session.config.stash and option in ("--setup-only", "--setup-plan")
     if idle:
         terminal_lines(session.config)(f"auditproof: nothing was shown: {option} performs no test")
     try:
@@ -290,12 +334,9 @@ def pytest_sessionfinish(session: pytest.Session) -> Generator[None]:
 @pytest.hookimpl(trylast=True)
 def pytest_unconfigure(config: pytest.Config) -> None:
     """Stop everything that was started, in the controller; a worker only closes its connections."""
-    session = config.stash.get(SESSION, None)
-    if session is None:
-        return
     close_backend(config)
-    session.close()
-    if not is_worker(config):
-        left = session.end()
+    for session in config.stash.get(SESSIONS, ()):
+        session.close()
+        left = "" if is_worker(config) else session.end()
         if left:
             terminal_lines(config)(left)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from auditproof.errors import AuditproofError
 from auditproof.plugin.collect import CaseItem
 from auditproof.plugin.failures import Story
-from auditproof.plugin.session import SESSION
+from auditproof.plugin.session import SESSIONS
 from auditproof.proof.prover import Proof
 from auditproof.proof.verdict import Outcome
 from auditproof.report.proof_record import anchor, failed_record, proof_record
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 def story_of(item: pytest.Item, error: AuditproofError) -> Story:
     """The failure text of an item, in place of pytest's traceback."""
-    if isinstance(item, CaseItem) and SESSION in item.config.stash:
+    if isinstance(item, CaseItem) and SESSIONS in item.config.stash:
         return item.story(error)
     path, line, _ = item.reportinfo()
     return Story(f"{item.name}: {error}", str(path), (line or 0) + 1)

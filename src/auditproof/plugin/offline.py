@@ -14,7 +14,7 @@ from auditproof.audit.decide import no_match
 from auditproof.auditlog.offline_log import ForeignFile
 from auditproof.errors import AuditproofError
 from auditproof.plugin.fixtures import PROOFS
-from auditproof.plugin.session import SESSION
+from auditproof.plugin.session import SESSIONS
 from auditproof.proof.offline import Judgement
 from auditproof.proof.verdict import Outcome
 from auditproof.report.offline import file_record, kind_record, log_record, requirement_record
@@ -40,10 +40,11 @@ class NotAsDecided(AuditproofError, AssertionError):
 
 def collect_log(file_path: Path, parent: pytest.Collector) -> pytest.Collector | None:
     """Collect ``file_path`` if it is the first of the offline logs."""
-    session = parent.config.stash.get(SESSION, None)
-    if session is None or not session.options.recorded or file_path != session.options.recorded[0]:
+    sessions = parent.config.stash.get(SESSIONS, None)
+    options = sessions.first.options if sessions is not None else None
+    if options is None or not options.recorded or file_path != options.recorded[0]:
         return None
-    name = shown_path(file_path, session.options.folders)
+    name = shown_path(file_path, options.folders)
     collector: pytest.Collector = LogCollector.from_parent(parent, path=file_path, nodeid=name)
     return collector
 
@@ -53,7 +54,7 @@ class LogCollector(pytest.File):
 
     def collect(self) -> Iterator[RecordItem]:
         """Judge every event of the logs and yield one item per result. Raises LogUnreadable."""
-        session = self.config.stash[SESSION]
+        session = self.config.stash[SESSIONS].first
         options = session.options
         reading = _Reading(options)
         reading.read(self.name_of)
@@ -65,7 +66,7 @@ class LogCollector(pytest.File):
 
     def name_of(self, path: Path) -> str:
         """The name of a log in reports."""
-        return shown_path(path, self.config.stash[SESSION].options.folders)
+        return shown_path(path, self.config.stash[SESSIONS].first.options.folders)
 
     def repr_failure(self, excinfo: pytest.ExceptionInfo[BaseException], *args: Any, **kwargs: Any) -> Any:
         """Show the error of a log, without a traceback."""

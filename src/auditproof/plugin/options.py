@@ -17,7 +17,7 @@ from auditproof.auditlog.sources import parse_source
 from auditproof.clusters.existing.kubeconfig import DEFAULT
 from auditproof.clusters.profile import Profile, load_profile
 from auditproof.errors import AuditproofError
-from auditproof.kube.versions import KUBERNETES_VERSION, minor
+from auditproof.kube.versions import choose_versions, minor
 from auditproof.options import option_named
 from auditproof.plugin.asked import effective
 from auditproof.plugin.given_policies import GivenPolicy, given_policy
@@ -53,17 +53,35 @@ class Options(RunOptions):
     formats: tuple[str, ...] = ()
 
 
-def read_options(config: pytest.Config, files: PolicyFiles) -> Options:
-    """Check and resolve every option; ``files`` reads the policies.
+def read_versions(config: pytest.Config) -> tuple[str, ...]:
+    """The Kubernetes versions of the run, oldest first.
+
+    Raises pytest.UsageError, also where the other options allow only one.
+    """
+    profile = _profile(config)
+    try:
+        versions = choose_versions(effective(config, "kubernetes") or profile.kubernetes)
+    except ValueError as error:
+        raise pytest.UsageError(f"--audit-kubernetes: {error}") from None
+    if len(versions) > 1:
+        why = {
+            "an existing cluster has one version": profile.provider == "existing",
+            "recorded events (--audit-no-actions) are judged for one version": config.getoption("--audit-no-actions"),
+            "--audit-keep-cluster keeps the servers of one version": config.getoption("--audit-keep-cluster"),
+            "--audit-assets has the servers of one version": effective(config, "assets"),
+            "a node image has one version": effective(config, "image") or profile.image,
+        }
+        for reason in (text for text, applies in why.items() if applies):
+            raise pytest.UsageError(f"--audit-kubernetes: {reason}, and {', '.join(versions)} were given")
+    return versions
+
+
+def read_options(config: pytest.Config, files: PolicyFiles, kubernetes: str) -> Options:
+    """Check and resolve every option, for one Kubernetes version of the run; ``files`` reads the policies.
 
     Raises pytest.UsageError, which lists all problems of a file.
     """
     profile = _profile(config)
-    kubernetes = effective(config, "kubernetes") or profile.kubernetes
-    if not KUBERNETES_VERSION.fullmatch(kubernetes):
-        raise pytest.UsageError(
-            f"--audit-kubernetes: invalid version {kubernetes!r} (expected one such as 1.37 or 1.37.2)"
-        )
     folders = (config.invocation_params.dir, config.rootpath)
 
     def read_policy(given: str) -> GivenPolicy:

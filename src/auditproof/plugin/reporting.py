@@ -29,6 +29,7 @@ from auditproof.report.model import ClusterRecord, PolicyRecord, Sections
 from auditproof.report.policy_lines import place_of
 from auditproof.report.provenance import policy_state, run_record
 from auditproof.report.terminal import closing_lines
+from auditproof.report.versions import merged, version_in
 from auditproof.text.printable import printable
 
 if TYPE_CHECKING:
@@ -36,7 +37,7 @@ if TYPE_CHECKING:
 
     from auditproof.clusters.profile import Profile
     from auditproof.plugin.planning import Plan
-    from auditproof.plugin.session import AuditSession
+    from auditproof.plugin.session import AuditSession, Sessions
     from auditproof.report.model import BackendsRecord, ProofRecord, Report
 
 
@@ -48,20 +49,24 @@ JUDGED = ("proven", "violated", "unproven", "not_supported")
 class Reporting:
     """Gathers the records of all tests of a run; lives in the controller only."""
 
-    def __init__(self, session: AuditSession, command: Sequence[str], say: Callable[[str], None]) -> None:
-        self._session = session
-        self._options = session.options
+    def __init__(self, sessions: Sessions, command: Sequence[str], say: Callable[[str], None]) -> None:
+        self._sessions = sessions
+        self._options = sessions.first.options
         self._command = command
         self._say = say
         self._told = 0
-        self._gathered = Gathered(session.options.policy, session.options.folders[-1], session.options.kubernetes)
-        self._files = ReportFiles(session.options, say)
+        asked = dict(zip(sessions.versions or ("",), (one.options.kubernetes for one in sessions), strict=True))
+        self._gathered = Gathered(self._options.policy, self._options.folders[-1], asked)
+        self._sections: dict[AuditSession, Sections] = {}
+        self._files = ReportFiles(self._options, say)
         self._ending = Ending()
         self._ending.install()
         self._progress: Progress | None = None
         self._pytest: pytest.Session | None = None
         self._ended = ""
         self._word_left = self._closed = False
+        self._current: AuditSession | None = None  # whose item was performed last, in a run on several versions
+        self._performed = 0  # by sessions that are concluded
         self._started, self._begun = datetime.now(UTC), time.monotonic()
 
     def plan(self, plan: Plan) -> None:
@@ -136,11 +141,30 @@ class Reporting:
 
         Empty until the first plan is known: workers collect by themselves.
         """
-        performed = self._session.performed()
+        performed = self._performed + sum(one.performed() for one in self._sessions if not one.concluded)
         planned = max(performed, self._gathered.planned_count)
         verdicts = {key: self._gathered.verdicts[Outcome[key.upper()]] for key in JUDGED}
         judged = ", ".join(f"{count} {COUNTS[key]}" for key, count in verdicts.items() if count or key == "proven")
         return f"auditproof: {performed} of {planned} actions performed, {judged}, {seconds:.0f} s" if planned else ""
+
+    def make_room_for(self, session: AuditSession, close: Callable[[], None]) -> bool:
+        """Stop the servers of every other version whose items are all done; ``close`` ends what else uses them.
+
+        Returns whether the session's own servers are to be started: whether this is its first item.
+        """
+        begins, self._current = session is not self._current, session
+        for version, other in zip(self._sessions.versions, self._sessions, strict=True):
+            if begins and other is not session and other.begun and not other.concluded:
+                if not self._gathered.is_done(version):
+                    continue
+                close()
+                self._sections[other] = report_sections(other, None)
+                self._performed += other.performed()
+                other.concluded = True
+                other.close()
+                if left := other.end():
+                    self._say(left)
+        return begins
 
     def _tell(self, record: ProofRecord) -> None:
         """Print the first few problems at once, because the run may still take long."""
@@ -209,7 +233,9 @@ class Reporting:
     def document(self) -> Report:
         """The ConformanceReport of this run (computed once, at its end)."""
         self._gathered.conclude()
-        return self._document(self._ended, report_sections(self._session, self._backends()))
+        parts = [self._sections.get(one) or report_sections(one, None) for one in self._sessions]
+        sections = merged(self._sessions.versions, parts).model_copy(update={"backends": self._backends()})
+        return self._document(self._ended, sections)
 
     @cached_property
     def _policy_state(self) -> dict[str, Any]:
@@ -218,9 +244,15 @@ class Reporting:
         return policy_state(source.file, source.ref) if source else policy_state(self._options.policy_file)
 
     def _document(self, ended: str, sections: Sections) -> Report:
-        policy = self._options.policy
+        policy, gathered = self._options.policy, self._gathered
+        warnings = dict.fromkeys(str(text) for one in self._sessions for text in one.options.policy.warnings)
+        proofs = list(gathered.records.values())
+        if self._sessions.versions:
+            proofs = [
+                proof.model_copy(update={"kubernetes": version_in(proof.id, gathered.kubernetes)}) for proof in proofs
+            ]
         return conformance_report(
-            list(self._gathered.records.values()),
+            proofs,
             policy=PolicyRecord(
                 path=policy.path,
                 sha256=policy.sha256,
@@ -228,18 +260,19 @@ class Reporting:
                 **self._policy_state,
                 text=policy.text,
                 rule_lines=tuple(rule.position.line for rule in policy.rules),
-                warnings=tuple(map(str, policy.warnings)),
+                warnings=tuple(warnings),
             ),
             cluster=ClusterRecord(
                 provider="none: recorded events" if self._options.recorded else self._options.profile.provider,
-                kubernetes=self._gathered.kubernetes,
-                start_seconds=round(self._session.start_seconds, 2),
+                kubernetes=", ".join(gathered.kubernetes.values()),
+                start_seconds=round(sum(one.start_seconds for one in self._sessions), 2),
                 flags=_flags(self._options.profile),
-                not_running=self._gathered.not_running,
+                not_running=gathered.not_running,
             ),
+            versions={name: gathered.kubernetes[name] for name in self._sessions.versions},
             run=run_record(self._command),
-            planned=self._gathered.planned,
-            deselected=self._gathered.deselected,
+            planned=gathered.planned,
+            deselected=gathered.deselected,
             started=self._started,
             finished=datetime.now(UTC),
             sabotage=self._options.sabotage,

@@ -58,13 +58,17 @@ def _row(change: ChangeRow, proofs: Mapping[str, ProofRecord]) -> ChangeShown:
         who=change.who + (" (by a forged credential)" if change.forged else ""),
         verbs=change.verbs_text,
         what=change.what + ("" if change.served else " (response 404 or 405)"),
-        where="; ".join(filter(None, [change.where, *change.odd])),
+        where="; ".join(filter(None, [change.where, *change.odd, _on(change.kubernetes)])),
         rules=f"{_rules(pair.old for pair in change.rules)} → {_rules(pair.new for pair in change.rules)}",
         asked=f"{witness.method} {witness.uri}" if witness.uri else "",
         reason=witness.reason or "not performed",
         old=proofs.get(change.proofs.old),
         new=proofs.get(change.proofs.new),
     )
+
+
+def _on(kubernetes: str) -> str:
+    return f"on Kubernetes {kubernetes}" if kubernetes else ""
 
 
 def _rules(rules: Iterable[RuleRef | None]) -> str:
@@ -91,7 +95,8 @@ def change_sentence(report: Report) -> str:
         return ""
     kinds: dict[str, list[str]] = {}
     for row in change.changes:
-        kinds.setdefault(row.kind, []).append(_kind_of_request(row))
+        if (request := _kind_of_request(row)) not in kinds.setdefault(row.kind, []):  # on several versions
+            kinds[row.kind].append(request)
     if not kinds:
         return f"Nothing is recorded differently from {change.old.path}."
     begin = f"Compared with {change.old.path}, this policy "

@@ -12,10 +12,11 @@ from typing import TYPE_CHECKING
 from auditproof import __version__
 from auditproof.audit.redact import redact_text
 from auditproof.proof.verdict import Outcome
-from auditproof.report.model import API_VERSION, KIND, Report, RunRecord, Sections, Summary, results_text
+from auditproof.report.model import API_VERSION, KIND, Report, RunRecord, Sections, Summary, VersionRecord, results_text
+from auditproof.report.versions import differing, version_in
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
     from datetime import datetime
 
     from auditproof.report.model import ClusterRecord, PolicyRecord, ProofRecord
@@ -26,6 +27,7 @@ def conformance_report(
     *,
     policy: PolicyRecord,
     cluster: ClusterRecord,
+    versions: Mapping[str, str] | None = None,
     run: RunRecord = RunRecord(),  # noqa: B008 - frozen
     planned: Sequence[str],
     started: datetime,
@@ -40,7 +42,8 @@ def conformance_report(
     ``planned`` are the ids of all that was to be proven. What was planned and has no record was not performed, and is
     unproven: so planned = proven + violated + unproven + notSupported, always. ``started`` and ``finished`` know their
     time zone. ``ended`` says how the run ended early, ``deselected`` how much was left out by -k, -m and the like.
-    ``sabotage``: the servers ran policies broken on purpose. Raises ValueError where two proofs have the same id,
+    ``sabotage``: the servers ran policies broken on purpose. ``versions`` are those of a run on several Kubernetes
+    versions, each with what its servers report. Raises ValueError where two proofs have the same id,
     because then the counts would not add up.
     """
     done = {proof.id for proof in proofs}
@@ -59,6 +62,8 @@ def conformance_report(
         cluster=cluster,
         run=run,
         summary=summary_of(proofs, missing),
+        versions=_version_records(proofs, missing, versions or {}),
+        differing=differing(proofs, [name for name in versions or () if any(one.kubernetes == name for one in proofs)]),
         deselected=deselected,
         not_performed=missing,
         proofs=tuple(sorted(map(_without_secrets, proofs), key=lambda proof: proof.id)),
@@ -76,6 +81,23 @@ def summary_of(proofs: Sequence[ProofRecord], not_performed: Sequence[str]) -> S
         violated=verdicts[Outcome.VIOLATED],
         unproven=verdicts[Outcome.UNPROVEN] + len(not_performed),
         not_supported=verdicts[Outcome.NOT_SUPPORTED],
+    )
+
+
+def _version_records(
+    proofs: Sequence[ProofRecord], missing: Sequence[str], versions: Mapping[str, str]
+) -> tuple[VersionRecord, ...]:
+    """The counts of each version."""
+    return tuple(
+        VersionRecord(
+            version=version,
+            kubernetes=kubernetes,
+            summary=summary_of(
+                [proof for proof in proofs if proof.kubernetes == version],
+                [name for name in missing if version_in(name, versions) == version],
+            ),
+        )
+        for version, kubernetes in versions.items()
     )
 
 

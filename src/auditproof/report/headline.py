@@ -71,9 +71,22 @@ def verdict_word(report: Report) -> Outcome:
     if backends and not summary.planned:
         shown = any(test.verdict is Outcome.PROVEN for test in backends.tests)
         return Outcome.PROVEN if shown else Outcome.UNPROVEN
-    if summary.unproven or not summary.proven or miscounted(report):
+    if summary.unproven or not summary.proven or miscounted(report) or versions_not_shown(report):
         return Outcome.UNPROVEN
     return Outcome.PROVEN
+
+
+def versions_not_shown(report: Report) -> list[str]:
+    """The Kubernetes versions of the run about which nothing was shown, whatever was shown about others."""
+    if not report.summary.planned:
+        return []  # of tests of backends
+    return [one.version for one in report.versions if one.summary.planned and not one.summary.proven]
+
+
+def differing_text(report: Report) -> str:
+    """How many cases have not the same result on all versions of the run."""
+    count = len(report.differing)
+    return "1 case differs" if count == 1 else f"{count or 'no'} cases differ"
 
 
 def verdict_sentence(report: Report) -> str:
@@ -87,6 +100,8 @@ def verdict_sentence(report: Report) -> str:
         about += (
             " 1 more was not selected." if report.deselected == 1 else f" {report.deselected} more were not selected."
         )
+    if report.versions:
+        about += f" Kubernetes {', '.join(one.version for one in report.versions)}: {differing_text(report)}."
     if report.sabotage:
         return f"Sabotage run, on policies broken on purpose: {about}"
     return about
@@ -112,6 +127,8 @@ def _sentence(report: Report) -> str:
         return f"Inconclusive: {wrong[0].reason} ({wrong[0].policy}). {counts}."
     if summary.unproven or not proven:
         return f"{_inconclusive(planned - proven)}: {counts}."
+    if silent := versions_not_shown(report):
+        return f"Nothing was shown on Kubernetes {', '.join(silent)}: {counts}."
     own = sum(1 for proof in judged_by_given(report) if proof.verdict is Outcome.PROVEN)
     if not own:
         return f"{counts}, none of them judged by {path}: nothing is shown about that policy."

@@ -193,6 +193,7 @@ class ProofRecord(Record):
     suite: str = ""
     line: Integer = Field(default=0, description="of the case in its suite")
     policy: PolicyRef = Field(description="the policy that the action is judged by; absent: the given one")
+    kubernetes: str = _absent("", "the minor version, in a run on several")
     identity: IdentityRecord
     request: RequestRecord
     because: str = ""
@@ -206,6 +207,34 @@ class ProofRecord(Record):
     events: tuple[Event, ...] = Field(default=(), description="audit.k8s.io/v1 Events, redacted")
     fence: str = Field(default="", description="what shows that there are no other events")
     seconds: Amount = Field(default=0.0, description="how long the request took")
+
+
+class VersionRecord(Record):
+    """One Kubernetes version of a run on several."""
+
+    version: str = Field(description="the minor version, as proofs name it")
+    kubernetes: str = Field(description="the version that the API server reports")
+    summary: Summary
+
+
+class VersionResult(Record):
+    """What one version has shown about a case."""
+
+    kubernetes: str = Field(description="the minor version")
+    proof: str = Field(description="id; empty where the case does not exist on this version")
+    verdict: Outcome | None = Field(description="null where the case does not exist on this version")
+    level: Level | None = Field(default=None, description="that was recorded; null: not performed")
+    stages: tuple[Stage, ...] = ()
+    status: Integer = Field(default=0, description="of the HTTP response; 0 without any")
+
+
+class DifferingCase(Record):
+    """A case that has not the same result on all versions of a run."""
+
+    id: str = Field(description="of its proofs, without the version")
+    title: str
+    results: tuple[VersionResult, ...] = Field(description="one for each version, oldest first")
+    why: Texts = Field(description="what is known about the difference")
 
 
 # -- what is known about the policy -----------------------------------------------------------------------------------
@@ -243,6 +272,7 @@ class LintFinding(Record):
     advice: str
     request: FindingRequest | None = Field(default=None, description="a request that shows it")
     shown_by: str = _absent("", "the same in words")
+    kubernetes: Texts = _absent((), "the minor versions that it is about; absent: all of the run")
     because: str = _absent("", "why a comment in the policy suppresses it")
 
 
@@ -304,6 +334,7 @@ class ChangeProofs(Record):
 class ChangeRow(Record):
     """A kind of request that two policies record differently."""
 
+    kubernetes: str = _absent("", "the minor version, in a run on several")
     kind: str = Field(description="what happens to these requests in the log")
     text: str = Field(description="the same with levels or stages")
     old: EffectRecord
@@ -370,6 +401,7 @@ class ViolationRecord(Record):
     where: str
     odd: Texts = Field(default=(), description="what is unusual about these requests; empty: nothing")
     request: str
+    kubernetes: Texts = _absent((), "the minor versions that it is about; absent: all of the run")
 
 
 class RequirementRecord(Record):
@@ -382,7 +414,7 @@ class RequirementRecord(Record):
     because: str
     source: str
     line: Line = Field(description="in the requirements file")
-    classes: Count = Field(description="how many classes of requests it is about")
+    classes: Count = Field(description="how many classes of requests it is about, on all versions of the run")
     violations: tuple[ViolationRecord, ...]
     beyond: tuple[ViolationRecord, ...] = Field(
         default=(), description="unusual requests that are not recorded so either"
@@ -584,6 +616,8 @@ class Report(Sections):
     cluster: ClusterRecord
     run: RunRecord = _absent(RunRecord(), "who made the run, and where")
     summary: Summary
+    versions: tuple[VersionRecord, ...] = _absent((), "the Kubernetes versions, in a run on several; absent: one")
+    differing: tuple[DifferingCase, ...] = _absent((), "cases without the same result on all of these versions")
     deselected: Count = _absent(0, "how many were collected and not selected (-k, -m, --deselect)")
     not_performed: Texts = Field(default=(), description="ids of what was planned and not reached; counted as unproven")
     proofs: tuple[ProofRecord, ...]

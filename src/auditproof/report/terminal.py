@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from auditproof.report.backends import backends_line
 from auditproof.report.ci.troubles import troubles
-from auditproof.report.headline import COUNTS, nothing_shown
+from auditproof.report.headline import COUNTS, differing_text, nothing_shown
 from auditproof.report.log_lines import counted, log_lines
 from auditproof.report.reconciliation import counting_lines
 from auditproof.report.rule_coverage import unmet_requirements
@@ -14,7 +14,7 @@ from auditproof.report.rule_coverage import unmet_requirements
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from auditproof.report.model import Report
+    from auditproof.report.model import Report, Summary
 
 TOLD = 12  # so that a screen of 24 lines holds them and the counts
 NOTHING = "nothing was shown: everything was skipped or is not supported here"
@@ -33,6 +33,7 @@ def closing_lines(report: Report, seconds: float) -> list[str]:
     lines += [NOTHING] if nothing_shown(report) else []
     lines += log_lines(report)
     lines += _sums(report, f" in {seconds:.0f} s")
+    lines += version_lines(report)
     if unmet := unmet_requirements(report):
         lines += [f"violated requirements: {', '.join(unmet)}"]
     return [*lines, *counting_lines(report)]
@@ -53,14 +54,25 @@ def _sums(report: Report, lasted: str) -> Iterator[str]:
         yield f"{report.policy.path}: {what}: {', '.join(shown) or 'nothing proven'}{lasted}"
         return
     if summary.planned or not backends:
-        counts = ", ".join(
-            f"{getattr(summary, key)} {text.upper() if key in _LOUD else text}"
-            for key, text in COUNTS.items()
-            if getattr(summary, key) or key in _ALWAYS
-        )
-        yield f"{report.policy.path}: {counts}{lasted}"
+        yield f"{report.policy.path}: {_counts(summary)}{lasted}"
     if backends:
         yield backends if summary.planned else backends + lasted
+
+
+def _counts(summary: Summary) -> str:
+    return ", ".join(
+        f"{getattr(summary, key)} {text.upper() if key in _LOUD else text}"
+        for key, text in COUNTS.items()
+        if getattr(summary, key) or key in _ALWAYS
+    )
+
+
+def version_lines(report: Report) -> Iterator[str]:
+    """The counts of each Kubernetes version, and how many cases differ; nothing in a run on one version."""
+    for one in report.versions:
+        yield f"Kubernetes {one.kubernetes}: {_counts(one.summary)}"
+    if report.versions:
+        yield f"{differing_text(report)} between these versions"
 
 
 def _wrong(report: Report) -> Iterator[tuple[str, str]]:

@@ -71,7 +71,8 @@ def _trouble(proof: ProofRecord, report: Report) -> Trouble:
     if proof.verdict is Outcome.UNPROVEN and proof.suite:
         places = [case, *(place for place in places if place != case)]
     (path, at), *others = places
-    return Trouble(proof.id, proof.verdict, path, max(1, at), proof.title, "\n".join(proof.reasons), tuple(others))
+    title = f"{proof.title} (Kubernetes {proof.kubernetes})" if proof.kubernetes else proof.title
+    return Trouble(proof.id, proof.verdict, path, max(1, at), title, "\n".join(proof.reasons), tuple(others))
 
 
 def _named(trouble: Trouble, files: FilesOf) -> Trouble:

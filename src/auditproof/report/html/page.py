@@ -21,6 +21,7 @@ from auditproof.report.background import daily, noise_sentence
 from auditproof.report.change import change_rows, change_sentence
 from auditproof.report.headline import (
     COUNTS,
+    differing_text,
     judged_by_given,
     run_time,
     verdict_sentence,
@@ -80,6 +81,7 @@ def _render(template: str, report: Report, *, apart: bool) -> str:
             verdict=verdict_word(report),
             sentence=verdict_sentence(report),
             counts=COUNTS,
+            differing=differing_text(report),
             run_time=run_time(report),
             attention=attention,
             told=_told_above(attention),
