@@ -621,7 +621,7 @@ def test_what_differs_between_versions_is_said_with_its_reason(project: pytest.P
     assert "2 cases differ between these versions" in run.terminal
     assert 'id="ap-versions"' in run.page
     assert "Kubernetes 1.36, 1.37: 2 cases differ." in run.page
-    assert "Reads violated-on-1-36 (Kubernetes 1.36): because of violated-on-1-36" in run.terminal
+    assert "it.audit.yaml::b[1.36]: because of violated-on-1-36" in run.terminal
 
 
 def test_a_case_is_judged_by_what_it_expects_of_each_version(project: pytest.Pytester) -> None:
