@@ -5,9 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 
 
-def is_shipped(file: Path) -> bool:
-    """Whether a file is one of the suites that come with auditproof."""
-    return file.is_relative_to(root() / "suites")
+def shipped_name(file: Path) -> str | None:
+    """The name of a file of the suites that come with auditproof, as in suites/stages/watch.audit.yaml; else None."""
+    return file.relative_to(root()).as_posix() if file.is_relative_to(root() / "suites") else None
 
 
 def root() -> Path:

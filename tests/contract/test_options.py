@@ -58,7 +58,7 @@ def test_the_table_has_every_variable_that_the_source_reads() -> None:
 
 @pytest.mark.parametrize("option", OPTIONS, ids=lambda option: option.name)
 def test_run_passes_every_option_on_to_pytest(option: object) -> None:
-    """Whatever ``run`` is given, pytest is given under its own spelling, and nothing else but the default coverage."""
+    """Whatever ``run`` is given, pytest is given under its own spelling, and nothing else."""
     assert isinstance(option, type(OPTIONS[0]))
     values, suffix = GIVEN[option.kind]
     arguments = [f"--{option.name}", *values[:1]]
@@ -69,7 +69,7 @@ def test_run_passes_every_option_on_to_pytest(option: object) -> None:
 
     passed = run.passed_on(parser.parse_args(arguments))
 
-    expected = {"--audit-policy=p.yaml", "--audit-coverage=conditions"}
+    expected = {"--audit-policy=p.yaml"}
     expected = {text for text in expected if not text.startswith(f"{option.flag}=")} | {option.flag + suffix}
     assert set(passed) == expected
     assert len(passed) == len(expected)

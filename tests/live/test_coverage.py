@@ -97,13 +97,17 @@ def test_the_whole_space_is_proven_and_a_server_with_another_policy_is_found_out
     assert "rule-03-witness" in not_proven and "rule-04-witness" in not_proven
 
 
-def test_what_a_change_does_is_shown_on_a_server_of_either_policy(policy: Path, tmp_path: Path) -> None:
-    new = tmp_path / "new.yaml"
-    new.write_text(POLICY.replace("{level: Request, users", "{level: None, users"))
-    command = [sys.executable, "-m", "auditproof", "run", str(new), "--base", str(policy), "-m", "change"]
+def test_what_a_change_does_is_shown_on_a_server_of_either_policy(tmp_path: Path) -> None:
+    """The changed policy comes by standard input, the old one out of git."""
+    (tmp_path / "policy.yaml").write_text(POLICY)
+    identity = ["-c", "user.name=t", "-c", "user.email=t@example.test", "-c", "commit.gpgsign=false"]
+    for arguments in (["init", "--quiet"], ["add", "policy.yaml"], [*identity, "commit", "--quiet", "-m", "one"]):
+        subprocess.run(["git", *arguments], cwd=tmp_path, check=True)
+    command = [sys.executable, "-m", "auditproof", "run", "-", "--base", "git:HEAD:policy.yaml", "-m", "change"]
 
     done = subprocess.run(
         [*command, "-n", "2", "--report", str(tmp_path / "out")],
+        input=POLICY.replace("{level: Request, users", "{level: None, users"),
         capture_output=True, text=True, check=False, cwd=tmp_path,
     )  # fmt: skip
 

@@ -21,7 +21,7 @@ TEST = "test_it.py::test_x"
 
 @pytest.fixture
 def gathered() -> Gathered:
-    found = Gathered(POLICY, Path(), {"": "1.37"})
+    found = Gathered(POLICY, [Path()], {"": "1.37"})
     found.plan(Plan(proofs=[TEST]))
     return found
 

@@ -8,7 +8,6 @@ from __future__ import annotations
 import os
 import sys
 from argparse import SUPPRESS
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from auditproof import content
@@ -20,6 +19,7 @@ from auditproof.text.paths import files_of, path_of
 if TYPE_CHECKING:
     from argparse import ArgumentParser, Namespace
 
+SHIPPED = "auditproof.plugin.shipped"  # named, because the command itself needs no pytest
 EPILOG = """\
 A run has three parts:
   standard actions   shipped requests, each checked against the decision of your policy (-m standard: only these)
@@ -71,7 +71,6 @@ def declare(parser: ArgumentParser) -> None:
         action="store_true",
         help="test the audit backends (log, webhook) with many server configurations, instead of the policy",
     )
-    parser.set_defaults(coverage="conditions")
 
 
 def execute(options: Namespace) -> int:
@@ -84,15 +83,14 @@ def execute(options: Namespace) -> int:
     root = content.root()
     backends = root / "suites" / "backends"
     if options.no_actions:
-        suites = [str(file) for file in files_of(path_of(options.log[0]))][:1]
-    elif options.backends:
-        suites = [str(backends)]
+        suites = [file.absolute() for file in files_of(path_of(options.log[0]))][:1]
     else:
-        suites = [str(root / "suites"), f"--ignore={backends}"]
-    command = [sys.executable, "-m", "pytest", *suites, f"--rootdir={root}", f"--confcutdir={root}"]
+        suites = [backends if options.backends else root / "suites"]
+    command = [sys.executable, "-m", "pytest", "-p", SHIPPED, *(f"--shipped-suite={suite}" for suite in suites)]
+    command += [] if options.backends else [f"--ignore={backends}"]
     command += ["-p", "no:hypothesispytest"]  # where it is installed, it takes two seconds and finds nothing
-    command += ["--import-mode=importlib", "-o", f"cache_dir={Path.cwd() / '.pytest_cache'}"]
-    command += ["-o", "console_output_style=count", "-rN"]  # auditproof has a summary of failures of its own
+    command += ["--import-mode=importlib", "-o", "console_output_style=count"]
+    command += ["-rN"]  # auditproof has a summary of failures of its own
     command += [*passed_on(options), *options.pytest_arguments]
     sys.stdout.flush()
     os.execv(sys.executable, command)  # noqa: S606 - replaces this process: no shell, no child

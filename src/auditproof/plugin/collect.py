@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from auditproof import content
 from auditproof.cases.load import load_case_file
 from auditproof.errors import SourceError
 from auditproof.plugin.asked import CASE_FILE
@@ -29,7 +30,7 @@ if TYPE_CHECKING:
 def collect_file(file_path: Path, parent: pytest.Collector) -> CaseFileCollector | None:
     """Collect ``file_path`` if it is a case file."""
     if file_path.name.endswith(CASE_FILE):
-        return CaseFileCollector.from_parent(parent, path=file_path)
+        return CaseFileCollector.from_parent(parent, path=file_path, nodeid=content.shipped_name(file_path))
     return None
 
 
@@ -129,7 +130,7 @@ class CaseItem(pytest.Function):
         outcome = session.batches.outcomes.get(self.case.id)
         judging = session.place(self.placement).policy
         told = story(outcome, session.policy(judging)) if isinstance(outcome, Proof) else f"UNPROVEN: {error}"
-        text = f"{self.path.name}:{self.case.source.line}: {self.name}: {told}"
+        text = f"{self.case.source.file}:{self.case.source.line}: {self.name}: {told}"
         if not isinstance(error, Violated):
             first = session.batches.first_with(str(error), self.nodeid)
             if first != self.nodeid:  # the reason of a whole batch is explained once

@@ -165,7 +165,7 @@ def title_of(node: pytest.Item) -> str:
 def source_of(node: pytest.Item) -> Source:
     """The file and line of a Python test."""
     file, line, _ = node.location
-    return Source(Position(file, (line or 0) + 1, 1))
+    return Source(Position(content.shipped_name(node.path) or file, (line or 0) + 1, 1))
 
 
 def given_policy(config: pytest.Config) -> Path:
@@ -177,7 +177,7 @@ def audit_of(request: pytest.FixtureRequest, policy: Path) -> Audit:
     """The value of the fixture ``audit``. Raises AuditproofError if the test is to be judged by no policy."""
     placement, options = marked(request.node), session_of(request.node).options
     chosen = placement.policy or policy
-    if chosen == options.policy_file and not options.policy_given and not content.is_shipped(request.path):
+    if chosen == options.policy_file and not options.policy_given and content.shipped_name(request.path) is None:
         raise AuditproofError(f"no policy is given to judge this test by: {HOW_TO_GIVE}")
     return _audit(request, replace(placement, policy=chosen))
 

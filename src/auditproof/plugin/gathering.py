@@ -17,7 +17,7 @@ from auditproof.report.proof_record import bare_record
 from auditproof.report.versions import version_in
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
     from pathlib import Path
 
     import pytest
@@ -31,12 +31,12 @@ if TYPE_CHECKING:
 class Gathered:
     """The plan of a run, and the records of its tests.
 
-    ``kubernetes`` is the version until a server reports one, by the version that the items' ids name (``versions``, see
-    ``report.versions``); in a run on one version, by an empty text.
+    ``roots`` are the folders that ids are relative to. ``kubernetes`` is the version until a server reports one, by the
+    version that the items' ids name (``versions``, see ``report.versions``); in a run on one version, by an empty text.
     """
 
-    def __init__(self, policy: Policy, root: Path, kubernetes: Mapping[str, str]) -> None:
-        self._policy, self._root = policy, root
+    def __init__(self, policy: Policy, roots: Sequence[Path], kubernetes: Mapping[str, str]) -> None:
+        self._policy, self._roots = policy, roots
         self.kubernetes = dict(kubernetes)
         self.not_running = ""
         self.deselected = 0
@@ -108,7 +108,7 @@ class Gathered:
         name = report.nodeid or "the collection"
         if report.failed:
             self._lost[name] = f"it could not be collected: {first_line(str(report.longrepr))}"
-        elif report.skipped and _is_about_us(self._root / report.nodeid):
+        elif report.skipped and any(_is_about_us(root / report.nodeid) for root in self._roots):
             why = report.longrepr[2] if isinstance(report.longrepr, tuple) else report.longrepr
             self._left_out[name] = f"skipped: {first_line(str(why).removeprefix('Skipped: '))}"
 

@@ -82,7 +82,7 @@ def read_options(config: pytest.Config, files: PolicyFiles, kubernetes: str) -> 
     Raises pytest.UsageError, which lists all problems of a file.
     """
     profile = _profile(config)
-    folders = (config.invocation_params.dir, config.rootpath)
+    folders = (config.invocation_params.dir, config.rootpath, content.root())
 
     def read_policy(given: str) -> GivenPolicy:
         shown, version = partial(shown_path, folders=folders), minor(kubernetes)

@@ -99,7 +99,7 @@ def without_policy(items: Iterable[pytest.Item], options: Options) -> str:
 
 def _needs_the_given_policy(item: pytest.Item) -> bool:
     """Whether a case has no policy of its own; that of a Python test is known only when it asks for the fixture."""
-    return isinstance(item, CaseItem) and item.placement.policy is None and not content.is_shipped(item.path)
+    return isinstance(item, CaseItem) and item.placement.policy is None and content.shipped_name(item.path) is None
 
 
 def leave_plan(folder: Path, worker: str, plan: Plan) -> None:

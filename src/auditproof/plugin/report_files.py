@@ -78,7 +78,7 @@ class ReportFiles:
     @cached_property
     def _root(self) -> Path:
         folder = self._options.folders[0]
-        return repository_root(folder) or self._options.folders[-1].resolve()
+        return repository_root(folder) or self._options.folders[1].resolve()
 
     def file_in_repository(self, shown: str) -> str:
         """The path from the root of the repository of a file that is shown as ``shown``; empty if it is not in it."""

@@ -56,7 +56,7 @@ class Reporting:
         self._say = say
         self._told = 0
         asked = dict(zip(sessions.versions or ("",), (one.options.kubernetes for one in sessions), strict=True))
-        self._gathered = Gathered(self._options.policy, self._options.folders[-1], asked)
+        self._gathered = Gathered(self._options.policy, self._options.folders[1:], asked)
         self._sections: dict[AuditSession, Sections] = {}
         self._files = ReportFiles(self._options, say)
         self._ending = Ending()

@@ -1,0 +1,97 @@
+"""``auditproof run`` in a user's project: pytest's root folder and ini file, and the ids that pytest itself gives."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from typing import TYPE_CHECKING
+
+import pytest
+
+from auditproof import content
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+POLICY = "apiVersion: audit.k8s.io/v1\nkind: Policy\nrules:\n- level: Metadata\n"
+CASES = """\
+apiVersion: auditproof/v1
+kind: CaseFile
+title: The shop
+identities: {alice: {user: alice}}
+cases:
+  - {id: reads, title: Alice reads a pod, as: alice, do: {get: pods/web, in: shop}, marks: [smoke]}
+"""
+INI = """\
+[pytest]
+addopts = --strict-markers
+markers = smoke
+python_files = check_*.py
+audit_policy = policies/prod.yaml
+audit_requirements = baseline
+audit_coverage = rules
+"""
+OWN = ["audit/check_shop.py::test_reads", "audit/shop.audit.yaml::reads"]
+
+
+@pytest.fixture(scope="module")
+def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A project with a case, a Python test, an ini file and a conftest.py."""
+    folder = tmp_path_factory.mktemp("project")
+    for name, text in {
+        "pytest.ini": INI,
+        "conftest.py": "print('the conftest.py of the project')",
+        "policies/prod.yaml": POLICY,
+        "audit/shop.audit.yaml": CASES,
+        "audit/check_shop.py": "def test_reads(audit): ...",
+    }.items():
+        (folder / name).parent.mkdir(exist_ok=True)
+        (folder / name).write_text(text)
+    return folder
+
+
+def collected(project: Path, *command: str) -> tuple[set[str], str]:
+    """The ids that a command collects, and its output."""
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("AUDITPROOF_")}
+    done = subprocess.run(
+        [sys.executable, "-m", *command, "--collect-only", "-q"],
+        cwd=project, env=environment, capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stdout + done.stderr
+    return {line for line in done.stdout.splitlines() if "::" in line}, done.stdout
+
+
+@pytest.fixture(scope="module")
+def run(project: Path) -> tuple[set[str], str]:
+    """What ``auditproof run`` collects with the user's folder."""
+    return collected(project, "auditproof", "run", "policies/prod.yaml", "audit")
+
+
+def test_a_case_has_the_same_id_as_in_pytest_and_the_ini_file_counts(
+    project: Path, run: tuple[set[str], str]
+) -> None:
+    own, _ = collected(project, "pytest", "audit")
+    found, output = run
+
+    made = {name for name in own if name.startswith(("suites/requirements/", "policies/prod.yaml::"))}
+    assert "policies/prod.yaml::rule-01-witness" in made
+    assert sorted(own - made) == OWN
+    assert {name for name in found if not name.startswith("suites/") or name in made} == own
+    assert "the conftest.py of the project" in output
+
+
+def test_the_shipped_suites_keep_their_ids_wherever_they_are_run(project: Path, run: tuple[set[str], str]) -> None:
+    root = content.root()
+    files = [file for file in (root / "suites").rglob("*") if file.name.endswith((".audit.yaml", ".py"))]
+    expected = {file.relative_to(root).as_posix() for file in files if file.parent.name != "backends"}
+
+    assert {name.partition("::")[0] for name in run[0]} >= expected
+
+
+def test_without_a_path_the_users_own_tests_are_left_alone(project: Path) -> None:
+    found, output = collected(project, "auditproof", "run", "policies/prod.yaml")
+
+    assert not set(OWN) & found
+    assert "policies/prod.yaml::rule-01-witness" in found
+    assert "the conftest.py of the project" not in output
