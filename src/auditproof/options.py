@@ -56,7 +56,7 @@ class Variable:
 OPTIONS = (
     Option(
         "--audit-policy", "AUDITPROOF_POLICY", "audit_policy", "FILE", Kind.VALUE,
-        "audit policy to test (default: the baseline policy that auditproof ships)",
+        "audit policy to test; cases and tests that name no policy of their own need it",
     ),
     Option(
         "--audit-base", "AUDITPROOF_BASE", "audit_base", "OLD", Kind.VALUE,
