@@ -96,36 +96,29 @@ def _verb_reason(rule: PolicyRule, attributes: Attributes) -> NoMatch | None:
 
 def _target_reason(rule: PolicyRule, attributes: Attributes) -> NoMatch | None:
     if rule.namespaces or rule.resources:
-        return _resource_reason(rule, attributes)
+        if not attributes.resource_request:
+            condition = "resources" if rule.resources else "namespaces"
+            return NoMatch(condition, "this is not a resource request, the rule matches only resources or namespaces")
+        if rule.namespaces and attributes.namespace not in rule.namespaces:
+            text = f"namespace {attributes.namespace!r} is not in namespaces {_list(rule.namespaces)}"
+            return NoMatch("namespaces", text)
+        if not rule.resources or any(_resource_matches(entry, attributes) for entry in rule.resources):
+            return None
+        entries = "; ".join(_entry(entry) for entry in rule.resources)
+        return NoMatch("resources", f"{_full_name(attributes)} is not matched by resources {entries}")
     if rule.non_resource_urls:
-        return _path_reason(rule, attributes)
+        if attributes.resource_request:
+            return NoMatch("nonResourceURLs", "this is a resource request, the rule matches only nonResourceURLs")
+        if any(_path_matches(attributes.path, pattern) for pattern in rule.non_resource_urls):
+            return None
+        text = f"path {attributes.path!r} is not matched by nonResourceURLs {_list(rule.non_resource_urls)}"
+        return NoMatch("nonResourceURLs", text)
     return None
-
-
-def _path_reason(rule: PolicyRule, attributes: Attributes) -> NoMatch | None:
-    if attributes.resource_request:
-        return NoMatch("nonResourceURLs", "this is a resource request, the rule matches only nonResourceURLs")
-    if any(_path_matches(attributes.path, pattern) for pattern in rule.non_resource_urls):
-        return None
-    text = f"path {attributes.path!r} is not matched by nonResourceURLs {_list(rule.non_resource_urls)}"
-    return NoMatch("nonResourceURLs", text)
 
 
 def _path_matches(path: str, pattern: str) -> bool:
     """A trailing ``*`` matches any string prefix, regardless of path segments (pathMatches)."""
     return pattern in ("*", path) or (pattern.endswith("*") and path.startswith(pattern.removesuffix("*")))
-
-
-def _resource_reason(rule: PolicyRule, attributes: Attributes) -> NoMatch | None:
-    if not attributes.resource_request:
-        condition = "resources" if rule.resources else "namespaces"
-        return NoMatch(condition, "this is not a resource request, the rule matches only resources or namespaces")
-    if rule.namespaces and attributes.namespace not in rule.namespaces:
-        text = f"namespace {attributes.namespace!r} is not in namespaces {_list(rule.namespaces)}"
-        return NoMatch("namespaces", text)
-    if not rule.resources or any(_resource_matches(entry, attributes) for entry in rule.resources):
-        return None
-    return NoMatch("resources", f"{_full_name(attributes)} is not matched by resources {_entries(rule)}")
 
 
 def _resource_matches(entry: GroupResources, attributes: Attributes) -> bool:
@@ -153,10 +146,6 @@ def _full_name(attributes: Attributes) -> str:
     name = f"{attributes.resource}/{attributes.subresource}" if attributes.subresource else attributes.resource
     group = f" of group {attributes.api_group}" if attributes.api_group else " of the core group"
     return f"{name}{group}" + (f" named {attributes.name!r}" if attributes.name else "")
-
-
-def _entries(rule: PolicyRule) -> str:
-    return "; ".join(_entry(entry) for entry in rule.resources)
 
 
 def _entry(entry: GroupResources) -> str:

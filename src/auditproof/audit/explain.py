@@ -54,19 +54,13 @@ def explain(policy: Policy, attributes: Attributes) -> Explanation:
 
 def render(explanation: Explanation) -> str:
     """The explanation as text, the deciding rule first."""
-    lines = [_deciding_line(explanation)]
+    rule, effect = explanation.decision.rule, effect_of(explanation.decision)
+    lines = [f"{explanation.path}: no rule matches: {effect}" if rule is None else f"{_place(rule)} decides: {effect}"]
     lines += [f"{_place(rule)}: does not match: {reason}" for rule, reason in explanation.earlier]
     lines += [
         f"{_place(rule)}: {rule.level}: would also match, but the first match wins" for rule in explanation.shadowed
     ]
     return "\n".join(map(printable, lines))
-
-
-def _deciding_line(explanation: Explanation) -> str:
-    rule, effect = explanation.decision.rule, effect_of(explanation.decision)
-    if rule is None:
-        return f"{explanation.path}: no rule matches: {effect}"
-    return f"{_place(rule)} decides: {effect}"
 
 
 def effect_of(decision: Decision) -> str:

@@ -70,12 +70,11 @@ def disguises(secret: str) -> dict[str, tuple[str, ...]]:
     }
     for alphabet, encode in (("base64", base64.b64encode), ("URL-safe base64", base64.urlsafe_b64encode)):
         within |= {f"in {alphabet}, {n} bytes in": _own_letters(encode(b"\0" * n + data), n) for n in range(3)}
-    return {name: _as_text(text) for name, text in within.items()}
-
-
-def _as_text(text: str) -> tuple[str, ...]:
-    """A text as it is in a line: escaped once more, since all texts of an event are in JSON."""
-    return tuple(dict.fromkeys((text, _escaped(text), _escaped(text).translate(_GO))))
+    # All texts of an event are in JSON: in the line, each form is escaped once more.
+    return {
+        name: tuple(dict.fromkeys((text, _escaped(text), _escaped(text).translate(_GO))))
+        for name, text in within.items()
+    }
 
 
 def _escaped(text: str) -> str:

@@ -122,7 +122,8 @@ def redact_failure(text: str, removed: frozenset[str]) -> str:
     A failed assertion may show any part of an event and abbreviates long values; so the first or last SHOWN_LETTERS of
     a value are enough to hide the line.
     """
-    marks = {mark for value in removed for form in _written(value) for mark in _ends(form)}
+    forms = {form for value in removed for form in _written(value)}
+    marks = {mark for form in forms for mark in (form[:SHOWN_LETTERS], form[-SHOWN_LETTERS:])}
     lines = redact_text(text).split("\n")
     hidden = "<redacted: this line contains a secret>"
     return "\n".join(hidden if any(mark in line for mark in marks) else line for line in lines)
@@ -131,10 +132,6 @@ def redact_failure(text: str, removed: frozenset[str]) -> str:
 def _written(value: str) -> set[str]:
     """A value as Python and JSON write it, and as is."""
     return {value, repr(value)[1:-1], json.dumps(value)[1:-1], json.dumps(value, ensure_ascii=False)[1:-1]}
-
-
-def _ends(form: str) -> tuple[str, str]:
-    return form[:SHOWN_LETTERS], form[-SHOWN_LETTERS:]
 
 
 def _unless_token(found: re.Match[str]) -> str:

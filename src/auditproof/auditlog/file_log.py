@@ -253,21 +253,15 @@ class LineReader:
                 self.problems.append(f"{source}, byte {offset}: {NO_LEVEL}")
                 return
             self.problems.append(f"{source}, byte {offset}: this line is not an audit event: {error}: {line[:80]!r}")
-            self._add_glued(line, source, offset)
+            # A full disk cuts a line, and the next event is appended to it: that event is evidence, the problem stays.
+            glued = line.rfind(EVENT)
+            if glued > 0:
+                with suppress(ValueError):
+                    event = event_of(decode(line[glued:]), source, offset + glued)
+                    self.events += [event] if self._wanted(event) else []
             return
         if self._wanted(event):
             self.events.append(event)
-
-    def _add_glued(self, line: bytes, source: str, offset: int) -> None:
-        """Recover an event that follows a truncated one: a full disk cuts a line, and the next event is appended to it.
-
-        The recovered event is evidence; the problem is still reported.
-        """
-        begin = line.rfind(EVENT)
-        if begin > 0:
-            with suppress(ValueError):
-                event = event_of(decode(line[begin:]), source, offset + begin)
-                self.events += [event] if self._wanted(event) else []
 
 
 def event_of(raw: Any, source: str, offset: int, line: bytes = b"") -> AuditEvent:

@@ -142,7 +142,17 @@ class Connection:
         status, body, error = 0, b"", ""
         headers: tuple[tuple[str, str], ...] = ()
         try:
-            response = self._open(request, audit_id, user_agent)
+            response = self._pool.urlopen(
+                request.method,
+                self._prefix + request.uri,
+                body=request.body,
+                headers=self._headers(request, audit_id, user_agent),
+                retries=False,
+                redirect=False,
+                preload_content=False,
+                decode_content=False,
+                timeout=Timeout(connect=CONNECT_TIMEOUT_S, read=READ_TIMEOUT_S),
+            )
             status, headers = response.status, tuple(response.headers.items())
             body = _read_to_end(response)
         except (HTTPError, OSError) as broken:
@@ -159,19 +169,6 @@ class Connection:
         )
         return Response(status, answered, body, 0, *clock.span(), error, audit_id)
 
-    def _open(self, request: Request, audit_id: str, user_agent: str) -> BaseHTTPResponse:
-        return self._pool.urlopen(
-            request.method,
-            self._prefix + request.uri,
-            body=request.body,
-            headers=self._headers(request, audit_id, user_agent),
-            retries=False,
-            redirect=False,
-            preload_content=False,
-            decode_content=False,
-            timeout=Timeout(connect=CONNECT_TIMEOUT_S, read=READ_TIMEOUT_S),
-        )
-
     def _headers(self, request: Request, audit_id: str, user_agent: str) -> HTTPHeaderDict:
         headers = HTTPHeaderDict({"Audit-ID": audit_id, "User-Agent": user_agent})
         if sent_agent(request, user_agent) != user_agent:
@@ -179,7 +176,11 @@ class Connection:
         for name, value in (*self._fixed, *request.headers, *_UPGRADES.get(request.upgrade, ())):
             headers.add(name, value)
         if request.upgrade:
-            _offer(request, headers)
+            # The protocols that kubectl would offer, unless the request names its own.
+            name, usual, forwarding = _PROTOCOLS[request.upgrade]
+            offered = forwarding if "/portforward" in request.uri else usual
+            for protocol in () if name in headers else offered:
+                headers.add(name, protocol)
         else:
             headers.setdefault("Accept", "application/json")  # where a kubelet is to stream, it refuses that with 406
         return headers
@@ -187,14 +188,6 @@ class Connection:
     def close(self) -> None:
         """Close the connection."""
         self._pool.close()
-
-
-def _offer(request: Request, headers: HTTPHeaderDict) -> None:
-    """Add the protocols that kubectl would speak, where the request names none itself."""
-    name, usual, forwarding = _PROTOCOLS[request.upgrade]
-    offered = forwarding if "/portforward" in request.uri else usual
-    for protocol in () if name in headers else offered:
-        headers.add(name, protocol)
 
 
 def _read_to_end(response: BaseHTTPResponse) -> bytes:

@@ -25,8 +25,11 @@ def discover(cluster: Cluster) -> Served:
     """
     found: dict[tuple[str, str], ServedResource] = {}
     for group, version in _group_versions(cluster):
-        for entry in _resources(cluster, group, version):
-            found.setdefault((group, entry.full_name), entry)
+        for entry in _get(cluster, f"/apis/{group}/{version}" if group else f"/api/{version}")["resources"]:
+            resource, _, subresource = entry["name"].partition("/")
+            kind, namespaced, verbs = entry["kind"], bool(entry["namespaced"]), frozenset(entry["verbs"])
+            served = ServedResource(group, version, resource, subresource, kind, namespaced, verbs)
+            found.setdefault((group, served.full_name), served)
     ordered = tuple(found[key] for key in sorted(found))
     return Served(cluster.kubernetes, ordered, tuple(sorted({"/", *_get(cluster, "/")["paths"]})))
 
@@ -37,15 +40,6 @@ def _group_versions(cluster: Cluster) -> Iterator[tuple[str, str]]:
     for group in _get(cluster, "/apis")["groups"]:
         yield group["name"], group["preferredVersion"]["version"]
         yield from ((group["name"], version["version"]) for version in group["versions"])
-
-
-def _resources(cluster: Cluster, group: str, version: str) -> Iterator[ServedResource]:
-    path = f"/apis/{group}/{version}" if group else f"/api/{version}"
-    for entry in _get(cluster, path)["resources"]:
-        resource, _, subresource = entry["name"].partition("/")
-        yield ServedResource(
-            group, version, resource, subresource, entry["kind"], bool(entry["namespaced"]), frozenset(entry["verbs"])
-        )
 
 
 def _get(cluster: Cluster, path: str) -> dict[str, Any]:

@@ -126,7 +126,11 @@ def to_request(action: Action) -> Request:
     on_collection = verb in ("list", "watch", "deletecollection") or (verb == "create" and not target.subresource)
     path = target.resource.path(target.namespace, "" if on_collection else target.name, target.subresource)
     query = query_text({**_implied_query(action), **action.query})
-    body, media_type = _body(action)
+    body = action.raw
+    if body is None and (content := _content(action)) is not None:
+        body = json.dumps(content).encode()
+    usual = PATCH_TYPES[action.patch] if verb == "patch" else JSON
+    media_type = action.media_type or usual
     headers = (("Content-Type", media_type),) if body is not None and media_type else ()
     uri = f"{path}?{query}" if query else path
     return Request(METHODS[verb], uri, (*headers, *action.headers), body, action.upgrade, action.client)
@@ -163,32 +167,18 @@ def _implied_query(action: Action) -> dict[str, str]:
     return {}
 
 
-def _body(action: Action) -> tuple[bytes | None, str]:
-    """The body as it is sent, and its content type."""
-    usual = PATCH_TYPES[action.patch] if action.verb == "patch" else JSON
-    content = action.raw if action.raw is not None else _json(_content(action))
-    return content, action.media_type or usual
-
-
-def _json(content: Any) -> bytes | None:
-    return None if content is None else json.dumps(content).encode()
-
-
 def _content(action: Action) -> Any:
     """What is to be sent as JSON, or None."""
     if action.verb == "patch" and action.patch != "apply":
-        return _default_patch(action) if action.body is None else action.body
+        if action.body is not None:
+            return action.body
+        if action.patch == "json":
+            return [{"op": "add", "path": "/metadata/labels", "value": {"patched": "json"}}]
+        return {"metadata": {"labels": {"patched": action.patch}}}
     writes = action.verb in ("create", "update", "patch")
     if writes and action.target.subresource.partition("/")[0] not in STREAMS:
         return _object(action)
     return action.body
-
-
-def _default_patch(action: Action) -> Any:
-    """A patch that changes a label."""
-    if action.patch == "json":
-        return [{"op": "add", "path": "/metadata/labels", "value": {"patched": "json"}}]
-    return {"metadata": {"labels": {"patched": action.patch}}}
 
 
 def _object(action: Action) -> Any:

@@ -161,7 +161,8 @@ def _no_group(served: Served, resource: str, group: str) -> str:
 def _no_resource(served: Served, resource: str, group: str | None) -> str:
     if group is not None and (others := _groups_of(served, resource)):
         within = f"the API group {group}" if group else "the core group"
-        return f"{within} has no {resource}: did you mean {_named(resource, others[0])}?"
+        meant = f"{resource}.{others[0]}" if others[0] else f"{resource} of the core group"
+        return f"{within} has no {resource}: did you mean {meant}?"
     plurals = sorted({entry.resource for entry in served.resources})
     kinds = {known.kind.lower(): known.plural for known in RESOURCES.values()}
     exact = SHORT_NAMES.get(resource) or kinds.get(resource.lower())
@@ -174,10 +175,6 @@ def _no_resource(served: Served, resource: str, group: str | None) -> str:
 
 def _groups_of(served: Served, resource: str) -> list[str]:
     return list(dict.fromkeys(entry.group for entry in served.resources if entry.resource == resource))
-
-
-def _named(resource: str, group: str) -> str:
-    return f"{resource}.{group}" if group else f"{resource} of the core group"
 
 
 def _meant(text: str, known: Collection[str], otherwise: str = "") -> str:

@@ -76,13 +76,9 @@ def lookup(name: str) -> Resource:
     for (known_group, known_plural), resource in RESOURCES.items():
         if plural == known_plural and (group == known_group or not group):
             return resource
-    known = [_name(resource) for resource in RESOURCES.values()]
+    known = [".".join(filter(None, (resource.plural, resource.group))) for resource in RESOURCES.values()]
     meant = did_you_mean(name, [*known, *(resource.plural for resource in RESOURCES.values())], quote="")
     raise UnknownResource(f"{name!r} is no built-in resource{meant} (a custom resource also needs version:)")
-
-
-def _name(resource: Resource) -> str:
-    return f"{resource.plural}.{resource.group}" if resource.group else resource.plural
 
 
 def resource_of(manifest: Mapping[str, Any]) -> Resource:

@@ -74,7 +74,10 @@ def measure(lines: Iterable[bytes], policy: Policy) -> Noise:
     times = [_time(event) for event, _ in events if first is None or _time(event) >= first]
     return Noise(
         seconds=max((max(times) - min(times)).total_seconds(), 1.0) if times else 0.0,
-        components=_shares((_component(event), size) for event, size in resting),
+        components=_shares(
+            ((str(event.get("user", {}).get("username", "")), program(str(event.get("userAgent", "")))), size)
+            for event, size in resting
+        ),
         rules=_shares((decided.rule(event), size) for event, size in resting),
         reactions=Share(len(reactions), sum(size for _, size in reactions)),
     )
@@ -85,10 +88,6 @@ def _shares(found: Iterable[tuple[K, int]]) -> dict[K, Share]:
     for key, size in found:
         shares[key] = Share(shares[key].events + 1, shares[key].size + size)
     return dict(shares)
-
-
-def _component(event: Mapping[str, Any]) -> tuple[str, str]:
-    return str(event.get("user", {}).get("username", "")), program(str(event.get("userAgent", "")))
 
 
 def is_ours(event: Mapping[str, Any]) -> bool:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from auditproof.errors import AuditproofError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Hashable, Iterable, Iterator, Sequence
+    from collections.abc import Callable, Hashable, Iterable, Sequence
 
     from auditproof.cases.case import Case
     from auditproof.proof.placement import Placement
@@ -90,18 +90,16 @@ class Batches:
         if self.batching is Batching.CASE:
             return [case]
         file = self._files[self._file_of[case.id]]
-        files = self._from(file) if self.batching is Batching.POLICY else iter([file])
+        files = [file]
+        if self.batching is Batching.POLICY:  # then every later file on the same server, too
+            files, placed = list(self._files.values()), self._place(file.placement)
+            files = [each for each in files[files.index(file) :] if self._place(each.placement) == placed]
         batch: list[Case] = []
         for each in files:
             batch += [one for one in each.cases if self._possible(one, each.placement)]
             if len(batch) >= BATCH:
                 break
         return batch
-
-    def _from(self, file: _File) -> Iterator[_File]:
-        """The file, and every later one on the same server."""
-        files, placed = list(self._files.values()), self._place(file.placement)
-        return (each for each in files[files.index(file) :] if self._place(each.placement) == placed)
 
     def _prove(self, placement: Placement, cases: Sequence[Case]) -> None:
         try:

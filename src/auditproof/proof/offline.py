@@ -135,7 +135,15 @@ class Judgement:
 
     def add(self, event: AuditEvent) -> tuple[Attributes, Decision] | None:
         """Judge one event; returns its attributes and the policy's decision, or None for a repeated event."""
-        request = _request_of(event)
+        # The Audit-ID alone does not identify a request: a client may reuse another request's.
+        raw = event.raw
+        request = (
+            event.audit_id,
+            raw.get("requestReceivedTimestamp"),
+            raw.get("verb"),
+            raw.get("requestURI"),
+            event.username,
+        )
         if self._is_repeated(event, request):
             return None
         attributes = asked_by(event.raw)
@@ -146,7 +154,9 @@ class Judgement:
                 kind.example = event
             kind.wrong[problem] += 1
         self.truncated += TRUNCATED in event.raw.get("annotations", {})
-        self._note_time(_time(event.raw.get("stageTimestamp")))
+        time = _time(event.raw.get("stageTimestamp"))
+        if time is not None:
+            self.first, self.last = min(self.first or time, time), max(self.last or time, time)
         self._follow(event, request, attributes, kind)
         return attributes, decision
 
@@ -224,21 +234,11 @@ class Judgement:
         self.go_on += late
         return True
 
-    def _note_time(self, time: datetime | None) -> None:
-        if time is not None:
-            self.first, self.last = min(self.first or time, time), max(self.last or time, time)
-
     def rules_not_seen(self) -> list[int]:
         """The indices of the rules that record something, but have no event in the log."""
         seen = {kind.decision.rule.index for kind in self.kinds.values() if kind.decision.rule}
         recording = (rule for rule in self._policy.rules if rule.level is not Level.NONE)
         return [rule.index for rule in recording if rule.index not in seen]
-
-
-def _request_of(event: AuditEvent) -> tuple[Any, ...]:
-    """The identity of a request; its Audit-ID is not enough, because a client may reuse another request's."""
-    raw = event.raw
-    return event.audit_id, raw.get("requestReceivedTimestamp"), raw.get("verb"), raw.get("requestURI"), event.username
 
 
 def _what(attributes: Attributes) -> str:

@@ -39,7 +39,9 @@ def impossible_bodies(event: AuditEvent, exchange: Exchange, *, own_api: bool) -
             yield f"the event at level {event.level} holds a {field}"
         elif event.stage is Stage.REQUEST_RECEIVED:
             yield f"the event at stage {event.stage} holds a {field}: no body was read yet"
-        elif field == "requestObject" and not _can_send_object(exchange):
+        elif field == "requestObject" and not (
+            exchange.attributes.resource_request and exchange.attributes.verb in WRITES
+        ):
             yield "the event holds a requestObject, but the request had no body that could be one"
     if not is_truncated(event):
         for field in _lacking(event, exchange, own_api=own_api):
@@ -82,11 +84,6 @@ def _lacking(event: AuditEvent, exchange: Exchange, *, own_api: bool) -> Iterato
     for field, needed in _LEVELS.items():
         if due[field] and event.level >= needed and field not in event.raw:
             yield field
-
-
-def _can_send_object(exchange: Exchange) -> bool:
-    """Whether the server may have read an object from the request's body."""
-    return exchange.attributes.resource_request and exchange.attributes.verb in WRITES
 
 
 def _keeps_managed_fields(body: Any, field: str, exchange: Exchange, decision: Decision) -> bool:

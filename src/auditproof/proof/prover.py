@@ -121,9 +121,20 @@ class Prover:
         """
         self._watch.begin()
         check_given(self._cluster, self._running)
-        located = [self._located(case) for case in cases]
+        located = [
+            replace(case, request=case.request.on(self._objects.node)) if case.request.names_node else case
+            for case in cases
+        ]
         try:
-            self._prepare(located)
+            given = {id(manifest): manifest for case in located for manifest in case.given}.values()
+            for manifest in given:
+                self._objects.create(manifest)
+            self._objects.await_admission(given)
+            if groups := {case.attributes.api_group for case in located} - self._own_groups:
+                self._foreign_groups |= self._objects.aggregated(groups)
+            self._rights.grant((case.identity, case.attributes) for case in located)
+            for identity in dict.fromkeys(case.identity for case in located):
+                self._connections.of(identity)  # before the fence opens: a credential may need requests
             self._fence.open()
         except AuditproofError:
             self._watch.look()
@@ -234,21 +245,6 @@ class Prover:
         self._connections.close()
         self._fence.end()
         self._admin.close()
-
-    def _located(self, case: Case) -> Case:
-        """The case with the cluster's node in place of ``<node>``."""
-        return replace(case, request=case.request.on(self._objects.node)) if case.request.names_node else case
-
-    def _prepare(self, cases: Sequence[Case]) -> None:
-        given = {id(manifest): manifest for case in cases for manifest in case.given}.values()
-        for manifest in given:
-            self._objects.create(manifest)
-        self._objects.await_admission(given)
-        if groups := {case.attributes.api_group for case in cases} - self._own_groups:
-            self._foreign_groups |= self._objects.aggregated(groups)
-        self._rights.grant((case.identity, case.attributes) for case in cases)
-        for identity in dict.fromkeys(case.identity for case in cases):
-            self._connections.of(identity)  # before the fence opens: a credential may need requests
 
     def _connection(self, case: Case) -> Connection:
         own = case.request.upgrade or case.request.client

@@ -163,7 +163,7 @@ class Session:
 
     def served(self) -> Served:
         """The resources of the server with the given policy: discovered while it runs, else the recorded ones."""
-        given = self._given
+        given = Placement(self.options.policy_file, self.options.policy_file)
         if given in self._provers:
             with suppress(AuditproofError):
                 return discover(self._cluster(given))
@@ -230,11 +230,6 @@ class Session:
     def _file(self, path: Path | None) -> Path:
         return self.options.policy_file if path is None else path
 
-    @property
-    def _given(self) -> Placement:
-        given = self.options.policy_file
-        return Placement(given, given)
-
     def _is_given(self, placement: Placement) -> bool:
         placed = self.place(placement)
         return placed.running == self.options.policy_file and placed.settings == NO_SETTINGS
@@ -276,16 +271,13 @@ class Session:
         view, folder = ServerView(cluster, self.provider), self.run_directory.private_folder()
         prover = Prover(view, policy, running=running, folder=folder, performed=self._tally.add)
         if Capability.SETS_POLICY not in cluster.capabilities:
-            self._check_policy(prover, policy)
+            # Check first that an existing server runs this policy; otherwise no verdict about it would mean anything.
+            self.not_running, sure = doubt_that_it_runs(prover, policy, load_served(self.options.kubernetes))
+            if self.not_running is not None:
+                self._report(f"auditproof: {self.not_running}")
+                prover.doubt(self.not_running)
+                self._unusable = None if sure else self.not_running
         return prover
-
-    def _check_policy(self, prover: Prover, policy: Policy) -> None:
-        """Check first that an existing server runs this policy; otherwise no verdict about it would mean anything."""
-        self.not_running, sure = doubt_that_it_runs(prover, policy, load_served(self.options.kubernetes))
-        if self.not_running is not None:
-            self._report(f"auditproof: {self.not_running}")
-            prover.doubt(self.not_running)
-            self._unusable = None if sure else self.not_running
 
     def _unsupported(self, case: Case, placement: Placement) -> str | None:
         return self.prover(placement).unsupported(case.identity, case.given)

@@ -139,16 +139,13 @@ def judge(expectation: Expectation, evidence: Evidence) -> Verdict:
     absent = missing or not evidence.events
     doubts = (*answer, *evidence.doubts, *([evidence.unclear] if evidence.unclear and absent else []))
     if unsound:
-        return Verdict(Outcome.UNPROVEN, _once(*unsound, *doubts, *seen, *missing), level, stages, evidence)
+        reasons = tuple(dict.fromkeys((*unsound, *doubts, *seen, *missing)))  # some are found in two ways
+        return Verdict(Outcome.UNPROVEN, reasons, level, stages, evidence)
     if seen or (missing and not doubts):  # an unexpected response may be the cause, so it is among the reasons
         return Verdict(Outcome.VIOLATED, seen + missing + answer, level, stages, evidence)
     if doubts:
         return Verdict(Outcome.UNPROVEN, doubts + missing, level, stages, evidence)
     return Verdict(Outcome.PROVEN, (), level, stages, evidence)
-
-
-def _once(*reasons: str) -> tuple[str, ...]:
-    return tuple(dict.fromkeys(reasons))
 
 
 def expected_stages(expectation: Expectation, evidence: Evidence, level: Level) -> frozenset[Stage]:
@@ -180,11 +177,19 @@ def _seen_wrong(expectation: Expectation, evidence: Evidence, level: Level, stag
     """Every contradiction between the expectation and the events that are in the log; needs no fence."""
     yield from _out_of_bounds(expectation, evidence) if evidence.events else ()
     if evidence.events and not stages:
-        yield f"recorded at {evidence.level}, expected {_excluded(level)}"
+        nothing = "excluded" if level is Level.NONE else f"no event ({level}, but every stage is omitted)"
+        yield f"recorded at {evidence.level}, expected {nothing}"
     elif evidence.events and evidence.level is not level:
         yield f"recorded at {evidence.level}, expected {level}"
-    yield from _against_decision(evidence, stages)
-    yield from _wrong_stages(evidence, stages)
+    # What the case allows and the policy does not: the other differences are reported above and below.
+    beyond = (evidence.stages & stages) - decided_stages(evidence)
+    if evidence.events and evidence.level is not evidence.decision.level:
+        yield f"recorded at {evidence.level}, {_decided(evidence)}: {_WHO_IS_WRONG}"
+    elif beyond:
+        yield f"recorded at stage {_names(beyond)}, {_decided(evidence)} without it: {_WHO_IS_WRONG}"
+    for stage in sorted(evidence.stages):
+        if stages and stage not in stages:
+            yield f"recorded at stage {stage}, expected only {_names(stages)}"
     for event in evidence.events:
         yield from broken_promises(
             event, evidence.exchange, evidence.decision, own_api=evidence.own_api, unwanted=expectation.absent
@@ -202,20 +207,6 @@ def _out_of_bounds(expectation: Expectation, evidence: Evidence) -> Iterator[str
         yield f"{found} (required: at most {expectation.most})"
 
 
-def _excluded(level: Level) -> str:
-    return "excluded" if level is Level.NONE else f"no event ({level}, but every stage is omitted)"
-
-
-def _against_decision(evidence: Evidence, stages: frozenset[Stage]) -> Iterator[str]:
-    """What the case allows and the policy does not; other differences are reported already."""
-    decided = evidence.decision.level
-    beyond = (evidence.stages & stages) - decided_stages(evidence)
-    if evidence.events and evidence.level is not decided:
-        yield f"recorded at {evidence.level}, {_decided(evidence)}: {_WHO_IS_WRONG}"
-    elif beyond:
-        yield f"recorded at stage {_names(beyond)}, {_decided(evidence)} without it: {_WHO_IS_WRONG}"
-
-
 _WHO_IS_WRONG = "either the server does not run this policy, or auditproof is wrong"
 
 
@@ -224,12 +215,6 @@ def _decided(evidence: Evidence) -> str:
     if rule is None:
         return "but no rule of the policy matches (level None)"
     return f"but the policy decides {evidence.decision.level} by rule {rule.index + 1} (line {rule.position.line})"
-
-
-def _wrong_stages(evidence: Evidence, stages: frozenset[Stage]) -> Iterator[str]:
-    for stage in sorted(evidence.stages):
-        if stages and stage not in stages:
-            yield f"recorded at stage {stage}, expected only {_names(stages)}"
 
 
 def _missing(expectation: Expectation, evidence: Evidence, level: Level, stages: frozenset[Stage]) -> Iterator[str]:
@@ -241,21 +226,15 @@ def _missing(expectation: Expectation, evidence: Evidence, level: Level, stages:
             yield f"not recorded, expected {level}"
         elif expectation.level not in (None, Level.NONE) and evidence.decision.level is not expectation.level:
             yield f"not recorded, expected {expectation.level}: {_decided(evidence).removeprefix('but ')}"
-        for stated in () if stages else _stated(expectation):
-            yield f"not recorded, so there is no event to compare with the case's {stated}"
+        for key in ("present", "event", "stages"):  # not ``absent``: it holds without any event
+            if not stages and getattr(expectation, key):
+                yield f"not recorded, so there is no event to compare with the case's {key}"
         yield from [f"not recorded, {_decided(evidence)}: {_WHO_IS_WRONG}"] if decided_stages(evidence) else []
         return
     if absent:
         yield f"not recorded at stage {_names(absent)}, expected {_names(stages)}"
     if unstated:
         yield f"not recorded at stage {_names(unstated)}, {_decided(evidence)}: {_WHO_IS_WRONG}"
-
-
-def _stated(expectation: Expectation) -> Iterator[str]:
-    """The keys of the case that need an event. ``absent`` is not one of them: it holds without any event."""
-    for key in ("present", "event", "stages"):
-        if getattr(expectation, key):
-            yield key
 
 
 def _unsound_exchange(evidence: Evidence) -> Iterator[str]:
@@ -281,7 +260,8 @@ def _unsound_exchange(evidence: Evidence) -> Iterator[str]:
 
 def _unsound_events(evidence: Evidence) -> Iterator[str]:
     """Why the events with this Audit-ID may not be the ones that the server wrote."""
-    for (stage, _), count in Counter(_key(event) for event in evidence.events).items():
+    keys = [(event.stage, str(event.raw.get("stageTimestamp"))) for event in evidence.events]
+    for (stage, _), count in Counter(keys).items():
         if count > 1:
             yield f"the log holds the same event {count} times (stage {stage}): a server writes each once"
     possible = emitted_stages(evidence.exchange.attributes, evidence.exchange.status) | {Stage.PANIC}
@@ -296,10 +276,6 @@ def _unsound_events(evidence: Evidence) -> Iterator[str]:
         yield from contradictions(event, evidence.exchange)
         yield from impossible_bodies(event, evidence.exchange, own_api=evidence.own_api)
     yield from out_of_time(evidence.events, evidence.exchange, evidence.clock)
-
-
-def _key(event: AuditEvent) -> tuple[Stage, str]:
-    return event.stage, str(event.raw.get("stageTimestamp"))
 
 
 def _doubts(expectation: Expectation, evidence: Evidence) -> Iterator[str]:

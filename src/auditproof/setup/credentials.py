@@ -73,19 +73,19 @@ class Credentials:
     def _make(self, identity: Identity) -> Credential:
         headers = _impersonation_headers(identity)
         if identity.kind is IdentityKind.FRONT_PROXY:
-            cert, key = self._proxy_certificate()
+            files = self._cluster.authorities.front_proxy
+            assert files is not None, "a cluster that is capable of a front proxy has its authority"
+            authority = pki.Authority.load(files.certificate, files.key)
+            cert, key = self._written(FRONT_PROXY, lambda: authority.client(FRONT_PROXY))
             return Credential(cert, key, headers=(*_proxy_headers(identity), *headers))
         if identity.kind in _CERTIFICATES:
-            cert, key = self._certificate(identity)
+            identifying = (identity.kind, identity.user, identity.groups, identity.uid)
+            name = hashlib.sha256(repr(identifying).encode()).hexdigest()[:16]
+            cert, key = self._written(name, lambda: self._issued_pair(identity, name))
             return Credential(cert, key, headers=headers)
         if identity.kind is IdentityKind.ANONYMOUS:
             return Credential(headers=headers)
         return Credential(token=self._token(identity), headers=headers)
-
-    def _certificate(self, identity: Identity) -> tuple[Path, Path]:
-        identifying = (identity.kind, identity.user, identity.groups, identity.uid)
-        name = hashlib.sha256(repr(identifying).encode()).hexdigest()[:16]
-        return self._written(name, lambda: self._issued_pair(identity, name))
 
     def _written(self, name: str, make: Callable[[], KeyPair]) -> tuple[Path, Path]:
         """The files of a pair, made once: identities with the same certificate share them.
@@ -105,20 +105,11 @@ class Credentials:
         if identity.kind is IdentityKind.UNTRUSTED_CERTIFICATE:
             authority = pki.Authority.create("somebody-else")
         else:
-            authority = self._authority()
+            files = self._cluster.authorities.client
+            assert files is not None, "a cluster that signs certificates has its authority"
+            authority = pki.Authority.load(files.certificate, files.key)
         expired = identity.kind is IdentityKind.EXPIRED_CERTIFICATE
         return authority.client(identity.user, identity.groups, uid=identity.uid, expired=expired)
-
-    def _authority(self) -> pki.Authority:
-        files = self._cluster.authorities.client
-        assert files is not None, "a cluster that signs certificates has its authority"
-        return pki.Authority.load(files.certificate, files.key)
-
-    def _proxy_certificate(self) -> tuple[Path, Path]:
-        files = self._cluster.authorities.front_proxy
-        assert files is not None, "a cluster that is capable of a front proxy has its authority"
-        authority = pki.Authority.load(files.certificate, files.key)
-        return self._written(FRONT_PROXY, lambda: authority.client(FRONT_PROXY))
 
     def _token(self, identity: Identity) -> str:
         if identity.kind is IdentityKind.SERVICE_ACCOUNT:
@@ -148,7 +139,10 @@ class Credentials:
         spec: dict[str, Any] = {}
         if identity.pod:
             spec = {"boundObjectRef": {"apiVersion": "v1", "kind": "Pod", "name": identity.pod}}
-            self._objects.create(_pod(namespace, identity.pod, name))
+            metadata = {"name": identity.pod, "namespace": namespace}
+            containers = [{"name": "main", "image": "registry.invalid/none:1"}]
+            pod = {"serviceAccountName": name, "containers": containers}
+            self._objects.create({"apiVersion": "v1", "kind": "Pod", "metadata": metadata, "spec": pod})
         if identity.node:
             spec = {"boundObjectRef": {"apiVersion": "v1", "kind": "Node", "name": identity.node}}
             self._objects.create({"apiVersion": "v1", "kind": "Node", "metadata": {"name": identity.node}})
@@ -171,7 +165,15 @@ class Credentials:
             "kubernetes.io/serviceaccount/service-account.uid": account["metadata"]["uid"],
         }
         token = oidc.sign(claims, key.read_bytes())
-        self._objects.create(_token_secret(namespace, name, account["metadata"]["uid"], token))
+        notes = {
+            "kubernetes.io/service-account.name": name,
+            "kubernetes.io/service-account.uid": account["metadata"]["uid"],
+        }
+        metadata = {"name": f"{name}-token", "namespace": namespace, "annotations": notes}
+        kind = "kubernetes.io/service-account-token"
+        self._objects.create(
+            {"apiVersion": "v1", "kind": "Secret", "type": kind, "metadata": metadata, "stringData": {"token": token}}
+        )
         stored = self._admin.send("GET", f"/api/v1/namespaces/{namespace}/secrets/{name}-token").json()
         return base64.b64decode(stored["data"]["token"]).decode()  # another process of the run may have been first
 
@@ -202,7 +204,18 @@ class Credentials:
         files = self._cluster.authorities.client
         assert files is not None, "a cluster that is capable of bootstrap tokens has its authority"
         secret = hashlib.sha256(files.key.read_bytes()).hexdigest()[:16]
-        self._objects.create(_bootstrap_secret(secret))
+        # The keys are those of staging/src/k8s.io/cluster-bootstrap/token/api/types.go.
+        data = {
+            "token-id": BOOTSTRAP_ID,
+            "token-secret": secret,
+            "usage-bootstrap-authentication": "true",
+            "auth-extra-groups": BOOTSTRAP_GROUP,
+        }
+        metadata = {"name": f"bootstrap-token-{BOOTSTRAP_ID}", "namespace": "kube-system"}
+        kind = "bootstrap.kubernetes.io/token"
+        self._objects.create(
+            {"apiVersion": "v1", "kind": "Secret", "type": kind, "metadata": metadata, "stringData": data}
+        )
         token = f"{BOOTSTRAP_ID}.{secret}"
         wait_until(lambda: self._knows(token), what="the bootstrap token to be known", timeout_s=TOKEN_TIMEOUT_S)
         return token
@@ -214,33 +227,6 @@ class Credentials:
 
 
 _CERTIFICATES = (IdentityKind.X509, IdentityKind.EXPIRED_CERTIFICATE, IdentityKind.UNTRUSTED_CERTIFICATE)
-
-
-def _pod(namespace: str, name: str, service_account: str) -> dict[str, Any]:
-    containers = [{"name": "main", "image": "registry.invalid/none:1"}]
-    spec = {"serviceAccountName": service_account, "containers": containers}
-    metadata = {"name": name, "namespace": namespace}
-    return {"apiVersion": "v1", "kind": "Pod", "metadata": metadata, "spec": spec}
-
-
-def _bootstrap_secret(secret: str) -> dict[str, Any]:
-    """Source: staging/src/k8s.io/cluster-bootstrap/token/api/types.go."""
-    data = {
-        "token-id": BOOTSTRAP_ID,
-        "token-secret": secret,
-        "usage-bootstrap-authentication": "true",
-        "auth-extra-groups": BOOTSTRAP_GROUP,
-    }
-    metadata = {"name": f"bootstrap-token-{BOOTSTRAP_ID}", "namespace": "kube-system"}
-    kind = "bootstrap.kubernetes.io/token"
-    return {"apiVersion": "v1", "kind": "Secret", "type": kind, "metadata": metadata, "stringData": data}
-
-
-def _token_secret(namespace: str, account: str, uid: str, token: str) -> dict[str, Any]:
-    notes = {"kubernetes.io/service-account.name": account, "kubernetes.io/service-account.uid": uid}
-    metadata = {"name": f"{account}-token", "namespace": namespace, "annotations": notes}
-    kind = "kubernetes.io/service-account-token"
-    return {"apiVersion": "v1", "kind": "Secret", "type": kind, "metadata": metadata, "stringData": {"token": token}}
 
 
 def _proxy_headers(identity: Identity) -> tuple[tuple[str, str], ...]:

@@ -152,7 +152,8 @@ class Objects:
         uri = f"/apis/{spec['group']}/{version}"
 
         def look() -> bool | None:
-            known = all(plural in _names(response) for response in self._admin.everywhere("GET", uri))
+            responses = self._admin.everywhere("GET", uri)
+            known = all(plural in (str(served["name"]) for served in _served(response)) for response in responses)
             return (known and self._admin.all_return(200, "GET", f"{uri}/{plural}?limit=1")) or None
 
         what = f"the API server to serve {plural}.{spec['group']}"
@@ -193,10 +194,6 @@ class Objects:
 def _served(response: Response) -> list[dict[str, Any]]:
     """The resources of a response of the discovery; none where the server does not know the version."""
     return response.json().get("resources", []) if response.status == 200 else []
-
-
-def _names(response: Response) -> set[str]:
-    return {str(served["name"]) for served in _served(response)}
 
 
 def _warnings(response: Response) -> list[str]:

@@ -43,12 +43,8 @@ def needs_cluster_rights(
         return True
     if attributes.resource_request and attributes.namespace in own:
         return identity.impersonates is not None and _has_rights(identity) and states_more
-    return _changes(request, attributes) or (_has_rights(identity) and states_more)
-
-
-def _changes(request: Request, attributes: Attributes) -> bool:
-    reads = request.method in _READS or attributes.api_group in _ANSWERED_ONLY
-    return not reads and "dryRun=All" not in request.uri
+    reads = request.method in _READS or attributes.api_group in _ANSWERED_ONLY or "dryRun=All" in request.uri
+    return not reads or (_has_rights(identity) and states_more)
 
 
 def _has_rights(identity: Identity) -> bool:

@@ -106,17 +106,20 @@ def _rule(held: Held) -> RawRule:
         _texts(held, "users"),
         _texts(held, "userGroups"),
         _texts(held, "verbs"),
-        tuple(_group_resources(entry) for entry in held.field("resources").items()),
+        tuple(
+            RawGroupResources(
+                entry.node,
+                str(entry.field("group").value or ""),
+                _texts(entry, "resources"),
+                _texts(entry, "resourceNames"),
+            )
+            for entry in held.field("resources").items()
+        ),
         _texts(held, "namespaces"),
         _texts(held, "nonResourceURLs"),
         _texts(held, "omitStages"),
         held.field("omitManagedFields").value,
     )
-
-
-def _group_resources(held: Held) -> RawGroupResources:
-    group = str(held.field("group").value or "")
-    return RawGroupResources(held.node, group, _texts(held, "resources"), _texts(held, "resourceNames"))
 
 
 def _texts(held: Held, name: str) -> tuple[Node, ...]:

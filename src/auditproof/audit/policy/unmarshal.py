@@ -101,24 +101,23 @@ class _Decoder:
     def decode(self, node: Node, kind: GoType, held: Held, place: _Place) -> None:
         """Decode ``node`` as a ``kind`` into ``held``."""
         if node.value is None:
-            self._null(node, kind, held)
+            # Null clears pointers, maps and slices, and leaves everything else unchanged.
+            if isinstance(kind, List | Texts) or getattr(kind, "pointer", False):
+                held.value, held.node = None, node
         elif isinstance(kind, Struct) and isinstance(node.value, Mapping):
             self._struct(node, node.value, kind, held, place)
         elif isinstance(kind, List) and isinstance(node.value, tuple):
             self._list(node, kind, held, place)
         elif isinstance(kind, Texts) and isinstance(node.value, Mapping):
-            self._texts(node.value, place)
+            self._repeated(node.value)
+            for name, child in _in_order(node.value):
+                self.decode(child, Text(), Held(None, child), place.step(f".{name}"))
         elif isinstance(kind, Time):
             self._time(node, place)
         elif _fits(node.value, kind):
             held.value, held.node = node.value, node
         elif not isinstance(kind, Anything):
             self._mistyped(node, kind, place)
-
-    def _null(self, node: Node, kind: GoType, held: Held) -> None:
-        """Null clears pointers, maps and slices, and leaves everything else unchanged."""
-        if isinstance(kind, List | Texts) or getattr(kind, "pointer", False):
-            held.value, held.node = None, node
 
     def _struct(self, node: Node, mapping: Mapping, struct: Struct, held: Held, place: _Place) -> None:
         fields: dict[str, Held] = {} if held.value is None else held.value
@@ -142,11 +141,6 @@ class _Decoder:
                 slice_.items[n].node = child
         slice_.length = len(node.value)
         held.value, held.node = (slice_ if slice_.length else Slice()), node
-
-    def _texts(self, mapping: Mapping, place: _Place) -> None:
-        self._repeated(mapping)
-        for name, child in _in_order(mapping):
-            self.decode(child, Text(), Held(None, child), place.step(f".{name}"))
 
     def _time(self, node: Node, place: _Place) -> None:
         kind = Time()

@@ -43,7 +43,10 @@ def validate(policy: RawPolicy, *, any_group: bool) -> list[Finding]:
         for entry in rule.resources:
             findings += _group_resources(entry, path, any_group=any_group)
         findings += _stages(rule.omit_stages, f"{path}.omitStages")
-        findings += _mixed(rule, path)
+        if rule.non_resource_urls and (rule.resources or rule.namespaces):
+            where = rule.node.at(("nonResourceURLs",))
+            urls = go_json([node.value for node in rule.non_resource_urls])
+            findings.append(_finding(where, f"{path}.nonResourceURLs", f"Invalid value: {urls}: {_BOTH}"))
     return findings
 
 
@@ -101,10 +104,3 @@ def _stages(nodes: tuple[Node, ...], path: str) -> Iterator[Finding]:
         if node.value not in set(Stage):
             message = f"Invalid value: {go_quoted(node.value)}: allowed stages are {_STAGES}"
             yield _finding(node, f"{path}[{n}]", message)
-
-
-def _mixed(rule: RawRule, path: str) -> Iterator[Finding]:
-    if rule.non_resource_urls and (rule.resources or rule.namespaces):
-        urls = go_json([node.value for node in rule.non_resource_urls])
-        where = rule.node.at(("nonResourceURLs",))
-        yield _finding(where, f"{path}.nonResourceURLs", f"Invalid value: {urls}: {_BOTH}")

@@ -63,13 +63,10 @@ def template_of(text: str, path: str) -> Template | None:
     """The language of templates that a text is written in, if it is in one."""
     name = PurePosixPath(path.partition("#")[0]).name
     by_name = [one for one in TEMPLATES if name.endswith(one.suffixes)]
-    by_text = [one for one in TEMPLATES if any(map(one.sign.search, _uncommented(text)))]
+    lines = [line for line in text.splitlines() if not line.lstrip().startswith("#")]
+    by_text = [one for one in TEMPLATES if any(map(one.sign.search, lines))]
     named = [one for one in by_name if one in by_text] or by_text or by_name
     return named[0] if named else None
-
-
-def _uncommented(text: str) -> Iterator[str]:
-    return (line for line in text.splitlines() if not line.lstrip().startswith("#"))
 
 
 def with_advice(error: PolicyRefused, data: bytes, place: Place) -> PolicyRefused:

@@ -63,7 +63,8 @@ def is_policy(data: bytes, path: str) -> bool:
     try:
         root = read_text(data, path).root
     except PolicyRefused:
-        return _says_policy(text_of(data) or "")
+        # It cannot be read; was it meant to be an audit policy?
+        return _SAYS_POLICY.search(text_of(data) or "") is not None
     return isinstance(root.value, Mapping) and is_audit(root)
 
 
@@ -156,11 +157,6 @@ def _unpacked(data: bytes) -> bytes | None:
     except zlib.error:
         return None
     return found if reader.eof else None
-
-
-def _says_policy(text: str) -> bool:
-    """Whether a text that cannot be read was meant to be an audit policy."""
-    return _SAYS_POLICY.search(text) is not None
 
 
 def shown_path(path: Path) -> str:

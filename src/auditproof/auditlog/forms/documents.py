@@ -106,7 +106,9 @@ class Walk:
             begun, self._begun_at = text.line, self._indent
             try:
                 if byte == b"{":
-                    yield from self._document(begun)
+                    members, streamed = yield from self._object(())
+                    if not streamed:
+                        yield Value(begun, members, many_lines=self._text.line > begun)
                 elif byte == b"[":
                     yield from self._list(())
                 elif byte == b",":
@@ -118,11 +120,6 @@ class Walk:
                 self._pass_over()
                 return
         text.skip_line()
-
-    def _document(self, begun: int) -> Iterator[Found]:
-        members, streamed = yield from self._object(())
-        if not streamed:
-            yield Value(begun, members, many_lines=self._text.line > begun)
 
     def _object(self, path: tuple[str, ...]) -> Generator[Found, None, tuple[dict[str, Any], bool]]:
         """An object. Returns its members, those of known lists left out, and whether there was such a list."""

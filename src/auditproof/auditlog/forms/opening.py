@@ -21,10 +21,6 @@ if TYPE_CHECKING:
 _LIST = re.compile(rb"\[\s*(?:$|[{\"])")  # a list that may hold events, or its first line
 
 
-def _begins_json(line: bytes) -> bool:
-    return line[:1] == b"{" or _LIST.match(line) is not None
-
-
 class Opening:
     """Reads one file. Once it is read, ``lines`` says how many it has, ``blank`` how many of them are empty."""
 
@@ -67,7 +63,7 @@ class Opening:
         if not stripped:
             self.blank += 1
             text.skip(len(line))
-        elif not _begins_json(stripped) or prefix_of(line):
+        elif not (stripped[:1] == b"{" or _LIST.match(stripped)) or prefix_of(line):
             number = text.line
             if len(line) >= LONGEST_LINE:
                 yield Refused(number, f"not an audit event: a line of more than {LONGEST_LINE >> 20} MiB is not read")

@@ -48,7 +48,11 @@ class Text:
         self._decoder: codecs.IncrementalDecoder | None = None
         self._source: _Reads = file
         head = self._head()
-        self._refuse_packed(head)
+        what, advice = next((found for magic, found in _PACKED.items() if head.startswith(magic)), ("", ""))
+        if head[_TAR[0] :].startswith(_TAR[1]):
+            what, advice = "a tar archive", "unpack it, and give the folder"
+        if what:
+            raise NotText(f"this file is {what}: {advice}")
         if head.startswith(codecs.BOM_UTF8):
             self.encodings.append("UTF-8 with a byte order mark")
             head = head[len(codecs.BOM_UTF8) :]
@@ -65,13 +69,6 @@ class Text:
             self._source = cast("_Reads", gzip.GzipFile(fileobj=cast("Any", _Rewound(head, self._source))))
             head = self._block(BLOCK)
         return head
-
-    def _refuse_packed(self, head: bytes) -> None:
-        what, advice = next((found for magic, found in _PACKED.items() if head.startswith(magic)), ("", ""))
-        if head[_TAR[0] :].startswith(_TAR[1]):
-            what, advice = "a tar archive", "unpack it, and give the folder"
-        if what:
-            raise NotText(f"this file is {what}: {advice}")
 
     def _decoded(self, block: bytes) -> bytes:
         if self._decoder is None:

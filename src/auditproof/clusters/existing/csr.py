@@ -32,7 +32,9 @@ def issue(probe: Probe, run: str, name: str, user: str, groups: Sequence[str] = 
     Raises ClusterError with the server's message where it refuses, or where no signer issues one in time.
     """
     request, key = pki.certificate_request(user, groups, uid)
-    _post(probe, COLLECTION, _signing_request(f"auditproof-{run}-{name}", run, request))
+    answer = probe.request("POST", COLLECTION, _signing_request(f"auditproof-{run}-{name}", run, request))
+    if answer.status != 201:
+        raise ClusterError(f"POST {COLLECTION} was answered {answer.status}: {answer.message}")
     path = f"{COLLECTION}/auditproof-{run}-{name}"
     try:
         _approve(probe, path)
@@ -68,12 +70,6 @@ def _signing_request(name: str, run: str, request: bytes) -> dict[str, Any]:
     metadata = {"name": name, "labels": labels(run)}
     kind = "CertificateSigningRequest"
     return {"apiVersion": "certificates.k8s.io/v1", "kind": kind, "metadata": metadata, "spec": spec}
-
-
-def _post(probe: Probe, path: str, body: dict[str, Any]) -> None:
-    answer = probe.request("POST", path, body)
-    if answer.status != 201:
-        raise ClusterError(f"POST {path} was answered {answer.status}: {answer.message}")
 
 
 def _approve(probe: Probe, path: str) -> None:

@@ -52,7 +52,10 @@ def load_kubeconfig(path: Path, context: str, folder: Path) -> Probe:
         name: _copy(getattr(settings, attribute), folder / name)
         for name, attribute in (("ca.crt", "ssl_ca_cert"), ("admin.crt", "cert_file"), ("admin.key", "key_file"))
     }
-    credential = Credential(copied["admin.crt"], copied["admin.key"], _token(settings))
+    keys = settings.api_key
+    # The client stores a token under either name, as a whole header or alone.
+    value = str(keys.get("authorization") or keys.get("BearerToken") or "")
+    credential = Credential(copied["admin.crt"], copied["admin.key"], value.removeprefix("Bearer ") or None)
     return Probe(settings.host.rstrip("/"), copied["ca.crt"], credential)
 
 
@@ -69,12 +72,6 @@ def _load(path: Path, context: str) -> Any:
         except Exception as error:  # it raises what its YAML, base64 and subprocesses raise
             raise ClusterError(f"{path}: cannot be used as a kubeconfig: {error}") from None
     return settings
-
-
-def _token(settings: Any) -> str | None:
-    keys = settings.api_key
-    value = str(keys.get("authorization") or keys.get("BearerToken") or "")
-    return value.removeprefix("Bearer ") or None
 
 
 def _copy(source: str | None, target: Path) -> Path | None:

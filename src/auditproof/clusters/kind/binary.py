@@ -40,16 +40,12 @@ def find_kind(report: Callable[[str], None]) -> Path:
     """
     given = os.environ.get("KIND")
     if given:
-        return _given(given)
+        found = shutil.which(given)
+        if found is None:
+            raise ClusterError(f"KIND is {given!r}: expected the path of the program kind")
+        return Path(found)
     found = shutil.which("kind")
     return Path(found) if found else _cached(report)
-
-
-def _given(given: str) -> Path:
-    found = shutil.which(given)
-    if found is None:
-        raise ClusterError(f"KIND is {given!r}: expected the path of the program kind")
-    return Path(found)
 
 
 def _cached(report: Callable[[str], None]) -> Path:

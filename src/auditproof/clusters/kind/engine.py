@@ -95,16 +95,12 @@ def find_engine(wanted: str) -> Engine:
         raise ClusterError(
             f"{CHOICE} is {name!r}: expected {known}" if name else f"kind needs one of {known}: none is on the PATH"
         )
-    _check(name)
-    return Engine(name)
-
-
-def _check(name: str) -> None:
     if shutil.which(name) is None:
         raise ClusterError(f"{name} is not on the PATH: install it, or choose another engine for kind with {CHOICE}")
     done = run([name, "ps", "--quiet"])
     if done.returncode:
         raise ClusterError(f"{name} does not answer: {done.stderr.strip()}: start it, or choose another with {CHOICE}")
+    return Engine(name)
 
 
 def run(command: list[str]) -> subprocess.CompletedProcess[str]:

@@ -21,7 +21,6 @@ if TYPE_CHECKING:
 
     from auditproof.client.connection import Response
     from auditproof.clusters.cluster import Cluster
-    from auditproof.kube.discovery import ServedResource
 
 USER_AGENT = "auditproof/leftovers"
 GONE_TIMEOUT_S = 60.0
@@ -107,7 +106,11 @@ class _Cleaner:
 
     def __init__(self, cluster: Cluster) -> None:
         self._connection = Connection(cluster.url, cluster.ca, cluster.admin)
-        self._resources = [entry for entry in discover(cluster).resources if _counts(entry)]
+        self._resources = [
+            entry
+            for entry in discover(cluster).resources
+            if not entry.subresource and {"list", "delete"} <= entry.verbs and entry.resource not in _PASSING
+        ]
 
     def things(self, counts: Callable[[str, dict[str, Any]], bool]) -> Iterator[Thing]:
         """Everything that ``counts``, by its resource and metadata."""
@@ -140,10 +143,6 @@ class _Cleaner:
 
     def close(self) -> None:
         self._connection.close()
-
-
-def _counts(entry: ServedResource) -> bool:
-    return not entry.subresource and {"list", "delete"} <= entry.verbs and entry.resource not in _PASSING
 
 
 def _is_made_by_hand(resource: str, metadata: dict[str, Any]) -> bool:

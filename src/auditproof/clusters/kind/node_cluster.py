@@ -190,8 +190,8 @@ def _why(log: Path) -> str:
 
 def engine_settings() -> list[str]:
     """Shell commands that let an engine be what it is here, wherever and whenever they are run."""
-    return [f"export {key}={shlex.quote(value)}" for key, value in os.environ.items() if _matters(key)]
-
-
-def _matters(variable: str) -> bool:
-    return variable == "PATH" or variable.startswith(_ENGINE_SETTINGS)
+    return [
+        f"export {key}={shlex.quote(value)}"
+        for key, value in os.environ.items()
+        if key == "PATH" or key.startswith(_ENGINE_SETTINGS)
+    ]

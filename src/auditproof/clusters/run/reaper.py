@@ -52,7 +52,11 @@ def sweep(directory: Path) -> list[str]:
     problems = undo(directory)
     if any(killed):
         problems = undo(directory)  # what a killed process had asked a daemon for may have come after the first time
-    _remove(directory)
+    until = time.monotonic() + PATIENCE_S
+    while directory.exists() and time.monotonic() < until:
+        shutil.rmtree(directory, ignore_errors=True)  # what a dying process still writes is removed in the next round
+        if directory.exists():
+            threading.Event().wait(0.02)
     return problems
 
 
@@ -119,14 +123,6 @@ def run_script(script: Path) -> str | None:
     except (OSError, subprocess.TimeoutExpired) as error:
         words = str(error)
     return f"{script.name} is left behind: {words}\nremove it by\n{script.read_text()}" if words else None
-
-
-def _remove(directory: Path) -> None:
-    deadline = time.monotonic() + PATIENCE_S
-    while directory.exists() and time.monotonic() < deadline:
-        shutil.rmtree(directory, ignore_errors=True)  # what a dying process still writes is removed in the next round
-        if directory.exists():
-            threading.Event().wait(0.02)
 
 
 def _read(entry: Path, deadline: float) -> tuple[int, str]:

@@ -52,22 +52,18 @@ class RunDirectory:
         Raises ClusterError where that cannot be done.
         """
         try:
-            return RunDirectory._create(keep)
+            path = Path(tempfile.mkdtemp(prefix="auditproof-"))
+            if len(str(path)) > SOCKET_PATH_LIMIT - len("/etcd/client.sock"):
+                path.rmdir()
+                path = Path(tempfile.mkdtemp(prefix="auditproof-", dir="/tmp"))
+            for name in (reaper.LEDGER, reaper.NEEDS, reaper.UNDO, "locks", "servers", "credentials", "read"):
+                (path / name).mkdir(mode=0o700)
+            _adopt_orphans()
+            command = [sys.executable, "-I", "-S", reaper.__file__, str(path)]
+            process = subprocess.Popen(command, stdin=subprocess.PIPE, start_new_session=True)
+            return RunDirectory(path, process, keep)
         except OSError as error:
             raise cannot("no run directory can be made", error, Path(tempfile.gettempdir())) from None
-
-    @staticmethod
-    def _create(keep: bool) -> RunDirectory:
-        path = Path(tempfile.mkdtemp(prefix="auditproof-"))
-        if len(str(path)) > SOCKET_PATH_LIMIT - len("/etcd/client.sock"):
-            path.rmdir()
-            path = Path(tempfile.mkdtemp(prefix="auditproof-", dir="/tmp"))
-        for name in (reaper.LEDGER, reaper.NEEDS, reaper.UNDO, "locks", "servers", "credentials", "read"):
-            (path / name).mkdir(mode=0o700)
-        _adopt_orphans()
-        command = [sys.executable, "-I", "-S", reaper.__file__, str(path)]
-        process = subprocess.Popen(command, stdin=subprocess.PIPE, start_new_session=True)
-        return RunDirectory(path, process, keep)
 
     @staticmethod
     def open(path: str) -> RunDirectory:

@@ -49,7 +49,14 @@ class Handler(BaseHTTPRequestHandler):
     def do_GET(self) -> None:
         """The issuer's two documents (OpenID Connect Discovery 1.0)."""
         if self.path == "/.well-known/openid-configuration":
-            self._answer(200, _discovery(self.url))
+            discovery = {
+                "issuer": self.url,
+                "jwks_uri": f"{self.url}/jwks",
+                "response_types_supported": ["id_token"],
+                "subject_types_supported": ["public"],
+                "id_token_signing_alg_values_supported": ["ES256"],
+            }
+            self._answer(200, discovery)
         elif self.path == "/jwks":
             self._answer(200, json.loads((self.folder / "jwks.json").read_text()))
         else:
@@ -81,16 +88,6 @@ class Handler(BaseHTTPRequestHandler):
 
     def log_message(self, *_: Any) -> None:
         """Say nothing."""
-
-
-def _discovery(url: str) -> dict[str, Any]:
-    return {
-        "issuer": url,
-        "jwks_uri": f"{url}/jwks",
-        "response_types_supported": ["id_token"],
-        "subject_types_supported": ["public"],
-        "id_token_signing_alg_values_supported": ["ES256"],
-    }
 
 
 def _asked(path: str) -> dict[str, list[str]]:

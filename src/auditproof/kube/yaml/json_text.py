@@ -91,17 +91,14 @@ class _Reader:
                 raise self._error(self._at, "after object key:value pair" if top.mapping else "after array element")
             self._at += 1
         if top.mapping:
-            self._key(top)
+            if self._skip() != '"':
+                raise self._error(self._at, "looking for beginning of object key string")
+            position = self._position(self._at)
+            top.keys.append((self._string(), position))
+            if self._skip() != ":":
+                raise self._error(self._at, "after object key")
+            self._at += 1
         return self._value()
-
-    def _key(self, top: _Open) -> None:
-        if self._skip() != '"':
-            raise self._error(self._at, "looking for beginning of object key string")
-        position = self._position(self._at)
-        top.keys.append((self._string(), position))
-        if self._skip() != ":":
-            raise self._error(self._at, "after object key")
-        self._at += 1
 
     def _value(self) -> Node | None:
         """The value that begins here; None if it is a collection, which is then open."""

@@ -50,24 +50,19 @@ def resolve(text: str, tag: str | None, *, plain: bool) -> Scalar:
     Raises ValueError with Go's message if the text does not fit its tag.
     """
     if not tag:
-        return _untagged(text) if plain else text
+        if not plain:
+            return text
+        return MERGE if text == "<<" else _kind_and_value(text)[1]
     kind = tag.removeprefix(_PREFIX) if tag.startswith(_PREFIX) else ""
     if kind == "binary":
-        return _binary(text)
+        try:
+            return base64.b64decode(text.replace("\n", "").replace("\r", ""), validate=True).decode(errors="replace")
+        except ValueError:
+            raise ValueError("!!binary value contains invalid base64 data") from None
     if kind == "merge":
         return MERGE if text == "<<" else text
     if kind not in _RESOLVED or kind == "str":
         return text
-    return _tagged(text, kind)
-
-
-def _untagged(text: str) -> Scalar:
-    if text == "<<":
-        return MERGE
-    return _kind_and_value(text)[1]
-
-
-def _tagged(text: str, kind: str) -> Scalar:
     if kind == "timestamp" and _is_timestamp(text):
         return text
     found, value = _kind_and_value(text)
@@ -112,13 +107,6 @@ def _limited_int(digits: str, base: int) -> int:
     """``int``, but fast for very long input: more than 70 significant digits exceed 64 bits in any base."""
     significant = digits.lstrip("0") or "0"
     return int(significant, base) if len(significant) <= 70 else 2**64
-
-
-def _binary(text: str) -> str:
-    try:
-        return base64.b64decode(text.replace("\n", "").replace("\r", ""), validate=True).decode(errors="replace")
-    except ValueError:
-        raise ValueError("!!binary value contains invalid base64 data") from None
 
 
 def _is_timestamp(text: str) -> bool:

@@ -85,13 +85,10 @@ def _path(root: Node, steps: tuple[str | int, ...]) -> tuple[str | int, ...]:
     node = root
     for step in steps:
         child = root.at((*path, step))
-        if child is not node or not _names_alternative(step):
+        names_alternative = isinstance(step, str) and ("[" in step or step[:1].isupper())
+        if child is not node or not names_alternative:
             path, node = (*path, step), child
     return path
-
-
-def _names_alternative(step: str | int) -> bool:
-    return isinstance(step, str) and ("[" in step or step[:1].isupper())
 
 
 def _keys(schema: Any) -> Iterator[str]:

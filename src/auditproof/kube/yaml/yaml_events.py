@@ -121,24 +121,22 @@ class _Checked:
     def events(self) -> Iterator[yaml.Event]:
         loader: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
         for event in yaml.parse(self._data, Loader=loader):
-            self._check(event)
+            if isinstance(event, yaml.ScalarEvent):
+                self._check_scalar(event)
+            elif isinstance(event, yaml.CollectionStartEvent):
+                self._flow.append(isinstance(event, yaml.MappingStartEvent) if event.flow_style else None)
+            elif isinstance(event, yaml.CollectionEndEvent):
+                self._flow.pop()
+            elif isinstance(event, yaml.DocumentStartEvent) and event.version not in (None, (1, 1)):
+                self._refuse(event, 0, "found incompatible YAML document", parser_error=True)
             yield event
             if isinstance(event, yaml.DocumentEndEvent):
                 return
 
-    def _check(self, event: yaml.Event) -> None:
-        if isinstance(event, yaml.ScalarEvent):
-            self._check_scalar(event)
-        elif isinstance(event, yaml.CollectionStartEvent):
-            self._flow.append(isinstance(event, yaml.MappingStartEvent) if event.flow_style else None)
-        elif isinstance(event, yaml.CollectionEndEvent):
-            self._flow.pop()
-        elif isinstance(event, yaml.DocumentStartEvent) and event.version not in (None, (1, 1)):
-            self._refuse(event, 0, "found incompatible YAML document", parser_error=True)
-
     def _check_scalar(self, event: yaml.ScalarEvent) -> None:
         if event.style == '"' and self._text:
-            found = _ESCAPED_SLASH.search(self._text, _mark(event).index, _end_index(event))
+            end = int(event.end_mark.index) if event.end_mark else 0
+            found = _ESCAPED_SLASH.search(self._text, _mark(event).index, end)
             if found:
                 self._refuse(event, found.start(1) - _mark(event).index, "found unknown escape character")
         elif not event.style and "?" in event.value and self._flow and self._flow[-1] is not None:
@@ -156,7 +154,3 @@ def _mark(event: yaml.Event) -> Any:
     mark = event.start_mark
     assert mark is not None, "both of PyYAML's parsers mark their events"
     return mark
-
-
-def _end_index(event: yaml.Event) -> int:
-    return int(event.end_mark.index) if event.end_mark else 0

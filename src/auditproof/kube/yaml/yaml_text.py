@@ -155,7 +155,12 @@ class _Builder:
         elif isinstance(event, yaml.AliasEvent):
             self._add(self._alias(str(event.anchor), position), None)
         elif isinstance(event, yaml.SequenceStartEvent | yaml.MappingStartEvent):
-            self._begin(_Open(position, isinstance(event, yaml.MappingStartEvent), event.anchor))
+            opened = _Open(position, isinstance(event, yaml.MappingStartEvent), event.anchor)
+            if len(self._open) >= self._deepest:
+                raise not_yaml(opened.position, f"exceeded max depth of {self._deepest}")
+            if opened.anchor:
+                self._anchors[opened.anchor] = None
+            self._open.append(opened)
         elif isinstance(event, yaml.SequenceEndEvent | yaml.MappingEndEvent):
             done = self._open.pop()
             value = self._mapping(done.items) if done.mapping else tuple(done.items)
@@ -171,13 +176,6 @@ class _Builder:
         if isinstance(value, float):
             self._suspect = self._suspect or not math.isfinite(value)
         return value
-
-    def _begin(self, opened: _Open) -> None:
-        if len(self._open) >= self._deepest:
-            raise not_yaml(opened.position, f"exceeded max depth of {self._deepest}")
-        if opened.anchor:
-            self._anchors[opened.anchor] = None
-        self._open.append(opened)
 
     def _alias(self, anchor: str, position: Position) -> Node:
         if anchor not in self._anchors:

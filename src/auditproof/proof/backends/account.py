@@ -106,7 +106,7 @@ def account_of(
         errors={plugin: count for plugin, count in counters.lost_by.items() if count} if counters else {},
         lines=lines,
         answers=dict(sorted(Counter(str(one.exchange.status) for one in evidence).items())),
-        slowest=max((_seconds(one) for one in evidence), default=0.0),
+        slowest=max(((one.exchange.finished - one.exchange.started).total_seconds() for one in evidence), default=0.0),
         why=why if missing else "",
         doubts=doubts,
     )
@@ -132,7 +132,3 @@ def _certainty(counters: AuditMetrics | None, lines: int | None, ended: str, oth
     if counters.events - lost == lines:
         return True, f"{sums}: nothing is on its way"
     return False, f"{sums}: the missing events may still arrive, or their loss was not counted"
-
-
-def _seconds(evidence: Evidence) -> float:
-    return (evidence.exchange.finished - evidence.exchange.started).total_seconds()

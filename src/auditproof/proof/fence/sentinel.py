@@ -53,8 +53,13 @@ def choose_sentinel(policy: Policy, can: Callable[[Identity], bool] = lambda _: 
     It needs no rights (a refused request is recorded all the same) and names an object that does not exist. ``can``
     returns whether an identity can be used on the server.
     """
-    found = (s for rule in policy.rules for s in _candidates(rule) if _is_recorded(policy, s))
-    return next((sentinel for sentinel in found if can(sentinel.identity)), None)
+    for rule in policy.rules:
+        for identity in _identities(rule) if rule.level is not Level.NONE else ():
+            for request in _requests(rule):
+                sentinel = Sentinel(identity, request)
+                if _is_recorded(policy, sentinel) and can(identity):
+                    return sentinel
+    return None
 
 
 def _is_recorded(policy: Policy, sentinel: Sentinel) -> bool:
@@ -65,13 +70,6 @@ def _is_recorded(policy: Policy, sentinel: Sentinel) -> bool:
     return decision.level is not Level.NONE and bool(stages - decision.omit_stages)
 
 
-def _candidates(rule: PolicyRule) -> Iterator[Sentinel]:
-    if rule.level is not Level.NONE:
-        for identity in _identities(rule):
-            for request in _requests(rule):
-                yield Sentinel(identity, request)
-
-
 def _identities(rule: PolicyRule) -> Iterator[Identity]:
     for user in filter(None, rule.users or (NAME,)):  # no user has an empty name
         for group in rule.user_groups or ("",):
@@ -79,16 +77,12 @@ def _identities(rule: PolicyRule) -> Iterator[Identity]:
                 yield Identity.anonymous()
             else:
                 yield Identity.x509(user, *([group] if group not in ("", "system:authenticated") else []))
-    yield from _service_accounts(rule)
-    if not rule.users and not rule.user_groups:
-        yield Identity.bad_token()
-
-
-def _service_accounts(rule: PolicyRule) -> Iterator[Identity]:
-    """Service accounts, for clusters that issue no certificates: those of the rule, or auditproof's own."""
+    # For clusters that issue no certificates: the service accounts of the rule, or auditproof's own.
     for user in rule.users or (f"system:serviceaccount:{NAME}:{NAME}",):
         if len(user.split(":")) == 4 and user.startswith("system:serviceaccount:"):
             yield Identity.service_account(*user.split(":")[2:])
+    if not rule.users and not rule.user_groups:
+        yield Identity.bad_token()
 
 
 def _requests(rule: PolicyRule) -> Iterator[Request]:
@@ -98,12 +92,9 @@ def _requests(rule: PolicyRule) -> Iterator[Request]:
     if not rule.non_resource_urls:
         for namespace in rule.namespaces or (NAME,):
             for group, resource, subresource, name in _targets(rule.resources):
-                for verb in _verbs(rule):
-                    yield _resource_request(verb, namespace, group, resource, subresource, name)
-
-
-def _verbs(rule: PolicyRule) -> tuple[str, ...]:
-    return tuple(verb for verb in _QUERIES if not rule.verbs or verb in rule.verbs)
+                for verb in _QUERIES:
+                    if not rule.verbs or verb in rule.verbs:
+                        yield _resource_request(verb, namespace, group, resource, subresource, name)
 
 
 def _non_resource_requests(rule: PolicyRule, pattern: str) -> Iterator[Request]:
