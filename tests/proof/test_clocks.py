@@ -24,6 +24,7 @@ SHOWN = {
     "clusters/pki/x509.py": "from when a certificate is valid, which the API server checks",
     "plugin/reporting.py": "when a run began and ended",
     "proof/server_watch.py": "when a request was not sent",
+    "report/folder_lock.py": "since when another run has written into a report folder",
     "client/connection.py": "when a request was sent",
 }
 WALL = {"time.time", "time.time_ns", "datetime.now", "datetime.datetime.now", "datetime.utcnow", "time.localtime"}

@@ -45,9 +45,7 @@ class RemoteLog:
                 f"{self._name} no longer has the same bytes before byte {since.offset}: it was rotated, truncated "
                 "or replaced, and events may be lost"
             )
-        return self._lines(data[since.offset - start :], since, wanted)
-
-    def _lines(self, data: bytes, since: Mark, wanted: Callable[[AuditEvent], bool]) -> LogSlice:
+        data = data[since.offset - start :]
         found = LineReader(wanted)
         complete = data[: data.rfind(b"\n") + 1]
         offset = since.offset

@@ -230,7 +230,18 @@ class Embedded:
         def make() -> None:
             shutil.rmtree(made, ignore_errors=True)
             made.mkdir(mode=0o700)
-            _write_keys(made)
+            authority = pki.Authority.create("auditproof")
+            authority.pair().write(made, "ca")
+            authority.server("kube-apiserver").write(made, "server")
+            authority.client("auditproof-admin", [MASTERS]).write(made, "admin")
+            write_network_keys(made, authority)
+            proxies = pki.Authority.create("auditproof-front-proxy-ca")
+            proxies.pair().write(made, "front-proxy-ca")
+            proxies.client(FRONT_PROXY).write(made, "front-proxy-client")
+            write_static_token(made)
+            private, public = pki.signing_key()
+            pki.write_private(made / "service-account.key", private)
+            pki.write_private(made / "service-account.pub", public)
             made.rename(folder)
 
         self._run.once("pki", folder, make)
@@ -244,7 +255,17 @@ class Embedded:
         def start() -> None:
             shutil.rmtree(folder, ignore_errors=True)
             folder.mkdir(mode=0o700)
-            command = [str(self._binaries().etcd), *_etcd_flags(folder, client, peer)]
+            command = [
+                str(self._binaries().etcd),
+                f"--data-dir={folder / 'data'}",
+                f"--listen-client-urls=unix://{client}",
+                f"--advertise-client-urls={CLIENT}",
+                f"--listen-peer-urls=unix://{peer}",
+                f"--initial-advertise-peer-urls={PEER}",
+                f"--initial-cluster=default={PEER}",
+                "--unsafe-no-fsync",  # the data does not outlive the run
+                "--log-level=warn",
+            ]
             pid = self._run.start(ETCD, command, self._etcd_log)
             wait_ready(lambda: accepts(client), pid, self._etcd_log, ETCD, START_TIMEOUT_S, {})
             ready.touch()
@@ -267,31 +288,3 @@ def _label_and_log(cluster: Cluster, which: str) -> tuple[str, Path]:
     """What a server is called in the ledger, and where its own log is; ``which`` is the folder of its audit log."""
     suffix = which.removeprefix("audit")
     return f"{cluster.name}{suffix}", cluster.policy.parent / f"{Path(SERVER_LOG).stem}{suffix}.log"
-
-
-def _etcd_flags(folder: Path, client: Path, peer: Path) -> list[str]:
-    return [
-        f"--data-dir={folder / 'data'}",
-        f"--listen-client-urls=unix://{client}",
-        f"--advertise-client-urls={CLIENT}",
-        f"--listen-peer-urls=unix://{peer}",
-        f"--initial-advertise-peer-urls={PEER}",
-        f"--initial-cluster=default={PEER}",
-        "--unsafe-no-fsync",  # the data does not outlive the run
-        "--log-level=warn",
-    ]
-
-
-def _write_keys(folder: Path) -> None:
-    authority = pki.Authority.create("auditproof")
-    authority.pair().write(folder, "ca")
-    authority.server("kube-apiserver").write(folder, "server")
-    authority.client("auditproof-admin", [MASTERS]).write(folder, "admin")
-    write_network_keys(folder, authority)
-    proxies = pki.Authority.create("auditproof-front-proxy-ca")
-    proxies.pair().write(folder, "front-proxy-ca")
-    proxies.client(FRONT_PROXY).write(folder, "front-proxy-client")
-    write_static_token(folder)
-    private, public = pki.signing_key()
-    pki.write_private(folder / "service-account.key", private)
-    pki.write_private(folder / "service-account.pub", public)

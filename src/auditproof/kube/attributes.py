@@ -103,7 +103,9 @@ def attributes_of(method: str, uri: str, user: UserInfo | None) -> Attributes:
     Raises NotAudited where the API server cannot parse the path.
     """
     found = _attributes_of(method, uri, user)
-    return replace(found, user=None) if _has_bad_timeout(uri) and not is_long_running(found) else found
+    timeout = parse_qs(uri.partition("?")[2]).get("timeout", [""])[0]
+    refused = timeout and _DURATION.fullmatch(timeout) is None and not is_long_running(found)
+    return replace(found, user=None) if refused else found
 
 
 def is_long_running(attributes: Attributes) -> bool:
@@ -118,11 +120,6 @@ def is_long_running(attributes: Attributes) -> bool:
     if attributes.resource_request:
         return attributes.subresource in _LONG_RUNNING_SUBRESOURCES
     return attributes.path.startswith("/debug/pprof/")
-
-
-def _has_bad_timeout(uri: str) -> bool:
-    timeout = parse_qs(uri.partition("?")[2]).get("timeout", [""])[0]
-    return bool(timeout) and _DURATION.fullmatch(timeout) is None
 
 
 def _attributes_of(method: str, uri: str, user: UserInfo | None) -> Attributes:
@@ -143,7 +140,9 @@ def _resource_attributes(method: str, parts: list[str], query: str, base: Attrib
             raise NotAudited(f"unable to determine kind and namespace from url: {base.path}")
         verb, parts = parts[0], parts[1:]
     namespace, parts = _namespace(parts)
-    resource, name, subresource = _target(parts, verb)
+    resource = parts[0]
+    name = parts[1] if len(parts) > 1 else ""
+    subresource = parts[2] if len(parts) > 2 and verb != "proxy" else ""
     if not name and verb == "get":
         verb, name = _list_or_watch(query)
     elif not name and verb == "delete":
@@ -167,24 +166,14 @@ def _namespace(parts: list[str]) -> tuple[str, list[str]]:
     return parts[1], inner
 
 
-def _target(parts: list[str], verb: str) -> tuple[str, str, str]:
-    resource = parts[0]
-    name = parts[1] if len(parts) > 1 else ""
-    subresource = parts[2] if len(parts) > 2 and verb != "proxy" else ""
-    return resource, name, subresource
-
-
 def _list_or_watch(query: str) -> tuple[str, str]:
     """Verb and name of a GET on a collection, out of its list options."""
     options = parse_qs(query, keep_blank_values=True)
     watch = "watch" in options and options["watch"][0].lower() not in ("0", "false")
-    return "watch" if watch else "list", _selected_name(options) if _decodable(options) else ""
-
-
-def _decodable(options: dict[str, list[str]]) -> bool:
-    """Whether the server can decode the list options; where it cannot, it takes none but ``watch`` from them."""
+    # Where the server cannot decode the list options, it takes none but watch from them.
     numbers = (options[key][0] for key in ("limit", "timeoutSeconds") if key in options)
-    return all(re.fullmatch(r"[-+]?[0-9]+", number) for number in numbers if number)
+    decodable = all(re.fullmatch(r"[-+]?[0-9]+", number) for number in numbers if number)
+    return "watch" if watch else "list", _selected_name(options) if decodable else ""
 
 
 def _selected_name(options: dict[str, list[str]]) -> str:

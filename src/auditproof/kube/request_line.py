@@ -29,7 +29,10 @@ def request_line(attributes: Attributes) -> tuple[str, str]:
         return attributes.verb.upper(), attributes.path if attributes.path == "*" else quote(attributes.path)
     version = attributes.api_version or "v1"
     base = f"/apis/{attributes.api_group}/{version}" if attributes.api_group else f"/api/{version}"
-    legacy = _legacy(attributes)
+    # The path contains the verb only where nothing else can express it.
+    ambiguous = not attributes.namespace and attributes.resource in _VERBS_IN_PATH
+    wanted = attributes.verb == "watch" and (attributes.subresource or ambiguous or not is_selectable(attributes.name))
+    legacy = [attributes.verb] if wanted or attributes.verb == "proxy" else []
     selected = attributes.verb in ("list", "watch") and not legacy
     path = "/".join([base, *legacy, *(quote(part, safe="") for part in _segments(attributes, selected))])
     query = [] if legacy or attributes.verb != "watch" else ["watch=true"]
@@ -37,13 +40,6 @@ def request_line(attributes: Attributes) -> tuple[str, str]:
         escaped = re.sub(r"[\\,=]", r"\\\g<0>", attributes.name)  # EscapeValue in apimachinery's pkg/fields/selector.go
         query.append(f"fieldSelector={quote(f'metadata.name={escaped}', safe='')}")
     return METHODS_OF_EVERY_VERB[attributes.verb], f"{path}?{'&'.join(query)}" if query else path
-
-
-def _legacy(attributes: Attributes) -> list[str]:
-    """The verb if only the path can contain it."""
-    ambiguous = not attributes.namespace and attributes.resource in _VERBS_IN_PATH
-    wanted = attributes.verb == "watch" and (attributes.subresource or ambiguous or not is_selectable(attributes.name))
-    return [attributes.verb] if wanted or attributes.verb == "proxy" else []
 
 
 def _segments(attributes: Attributes, selected: bool) -> list[str]:

@@ -57,20 +57,16 @@ def _named(word: str) -> tuple[str, ...]:
     if word == ALL:
         return minors()
     if _RANGE in word:
-        return _range(word)
+        first, _, last = word.partition(_RANGE)
+        for end in (first, last):
+            if end not in minors():
+                raise ValueError(f"invalid range {word!r}: {end or 'an end'} is none of {', '.join(minors())}")
+        if version_of(first) > version_of(last):
+            raise ValueError(f"invalid range {word!r}: it is empty (write {last}{_RANGE}{first})")
+        return tuple(known for known in minors() if is_within(known, first, last))
     if not KUBERNETES_VERSION.fullmatch(word):
         meant = did_you_mean(word, [*minors(), ALL], quote="")
         raise ValueError(
             f"invalid version {word!r}{meant} (expected one such as 1.37 or 1.37.2; several: 1.35,1.37 or 1.35..1.37)"
         )
     return (word.removeprefix("v"),)
-
-
-def _range(word: str) -> tuple[str, ...]:
-    first, _, last = word.partition(_RANGE)
-    for end in (first, last):
-        if end not in minors():
-            raise ValueError(f"invalid range {word!r}: {end or 'an end'} is none of {', '.join(minors())}")
-    if version_of(first) > version_of(last):
-        raise ValueError(f"invalid range {word!r}: it is empty (write {last}{_RANGE}{first})")
-    return tuple(known for known in minors() if is_within(known, first, last))

@@ -75,7 +75,18 @@ class Batches:
         Raises AuditproofError if the action could not be performed at all.
         """
         if case.id not in self.outcomes:
-            self._prove(self._files[self._file_of[case.id]].placement, self._batch(case))
+            cases = self._batch(case)
+            try:
+                proofs = self._prove_at(self._files[self._file_of[case.id]].placement, cases)
+            except AuditproofError as error:
+                self.outcomes.update({case.id: error for case in cases})
+            except Exception as error:
+                # A bug in auditproof. The actions may have been sent, and must not be sent again.
+                fault = AuditproofError(f"a bug in auditproof, nothing is shown: {type(error).__name__}: {error}")
+                fault.__cause__ = error
+                self.outcomes.update({case.id: fault for case in cases})
+            else:
+                self.outcomes.update({proof.case.id: proof for proof in proofs})
         outcome = self.outcomes[case.id]
         if isinstance(outcome, AuditproofError):
             raise outcome.with_traceback(None)  # the same error for all cases of a batch: its traceback must not grow
@@ -100,15 +111,3 @@ class Batches:
             if len(batch) >= BATCH:
                 break
         return batch
-
-    def _prove(self, placement: Placement, cases: Sequence[Case]) -> None:
-        try:
-            proofs = self._prove_at(placement, cases)
-        except AuditproofError as error:
-            self.outcomes.update({case.id: error for case in cases})
-        except Exception as error:  # a bug in auditproof; the actions may have been sent, and must not be sent again
-            fault = AuditproofError(f"a bug in auditproof, nothing is shown: {type(error).__name__}: {error}")
-            fault.__cause__ = error
-            self.outcomes.update({case.id: fault for case in cases})
-        else:
-            self.outcomes.update({proof.case.id: proof for proof in proofs})

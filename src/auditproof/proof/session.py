@@ -225,7 +225,11 @@ class Session:
             return Placement(judging, placement.running or judging, placement.settings)
         if placement.twin is not None:
             return Placement(judging, placement.twin.running or judging, placement.twin.settings)
-        return Placement(judging, self._broken(judging), placement.settings)
+        # A policy that names no twin gets a derived one, written once.
+        if judging not in self._twins:
+            self._twins[judging] = self.run_directory.private_folder() / judging.name
+            self._twins[judging].write_text(twin_of(self.policy(judging)))
+        return Placement(judging, self._twins[judging], placement.settings)
 
     def _file(self, path: Path | None) -> Path:
         return self.options.policy_file if path is None else path
@@ -233,13 +237,6 @@ class Session:
     def _is_given(self, placement: Placement) -> bool:
         placed = self.place(placement)
         return placed.running == self.options.policy_file and placed.settings == NO_SETTINGS
-
-    def _broken(self, path: Path) -> Path:
-        """A file with a derived twin of a policy that names none."""
-        if path not in self._twins:
-            self._twins[path] = self.run_directory.private_folder() / path.name
-            self._twins[path].write_text(twin_of(self.policy(path)))
-        return self._twins[path]
 
     def prover(self, placement: Placement = GIVEN) -> Prover:
         """The prover of a placement; its cluster is started now, or joined.

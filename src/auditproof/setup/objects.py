@@ -188,13 +188,10 @@ class Objects:
 
     def _warned(self, marker: Marker) -> bool | None:
         responses = self._admin.everywhere("POST", PROBE, marker.probe)
-        return all(any(marker.words in value for value in _warnings(response)) for response in responses) or None
+        warnings = ([value for name, value in each.headers if name.lower() == "warning"] for each in responses)
+        return all(any(marker.words in value for value in found) for found in warnings) or None
 
 
 def _served(response: Response) -> list[dict[str, Any]]:
     """The resources of a response of the discovery; none where the server does not know the version."""
     return response.json().get("resources", []) if response.status == 200 else []
-
-
-def _warnings(response: Response) -> list[str]:
-    return [value for name, value in response.headers if name.lower() == "warning"]

@@ -56,7 +56,10 @@ def cluster_config(
     node: dict[str, Any] = {
         "role": "control-plane",
         "extraMounts": [{"hostPath": str(servers), "containerPath": str(IN_NODE)}],
-        "extraPortMappings": [_published(port) for port in ports],
+        "extraPortMappings": [
+            {"containerPort": port, "hostPort": LEFT_TO_THE_ENGINE, "listenAddress": LOOPBACK, "protocol": "TCP"}
+            for port in ports
+        ],
     }
     if image:
         node["image"] = image
@@ -70,10 +73,6 @@ def cluster_config(
         ],
     }
     return json.dumps(config, indent=1)
-
-
-def _published(port: int) -> dict[str, Any]:
-    return {"containerPort": port, "hostPort": LEFT_TO_THE_ENGINE, "listenAddress": LOOPBACK, "protocol": "TCP"}
 
 
 def _v1beta4(flags: Mapping[str, str]) -> dict[str, Any]:
@@ -126,14 +125,13 @@ def beside(first: Mapping[str, Any], name: str, port: int, flags: Mapping[str, s
     own = {**flags, "secure-port": str(port), "endpoint-reconciler-type": "none"}
     kept = [argument for argument in container["command"] if argument.removeprefix("--").partition("=")[0] not in own]
     container["command"] = [*kept, *(f"--{flag}={value}" for flag, value in own.items())]
-    container["ports"] = [{**there, **_ports(there, port)} for there in container.get("ports", [])]
+    container["ports"] = [
+        {**there, **{key: port for key in ("containerPort", "hostPort") if there.get(key) == FIRST_PORT}}
+        for there in container.get("ports", [])
+    ]
     for probe in ("livenessProbe", "readinessProbe", "startupProbe"):
         if container.get(probe, {}).get("httpGet", {}).get("port") == FIRST_PORT:
             container[probe]["httpGet"]["port"] = port
     container.pop("resources", None)
     pod["metadata"] = {"name": name, "namespace": "kube-system", "labels": {"tier": "control-plane"}}
     return pod
-
-
-def _ports(there: Mapping[str, Any], port: int) -> dict[str, int]:
-    return {key: port for key in ("containerPort", "hostPort") if there.get(key) == FIRST_PORT}

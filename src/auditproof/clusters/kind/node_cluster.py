@@ -105,18 +105,14 @@ class KindCluster:
             return True
         if ended:
             raise ClusterError(f"kind create cluster failed: {_why(log)}")
-        words = why_it_ended(self._words_so_far())
-        if (
-            words and "audit" in words
-        ):  # anything else, as an etcd that is slow, may be over when the kubelet starts it again
+        try:
+            words = why_it_ended(self.server_log(FIRST_SERVER))
+        except ClusterError:
+            return None  # there is no node yet, or no more
+        # Anything else, such as a slow etcd, may be over when the kubelet starts the server again.
+        if words and "audit" in words:
             raise ServerDied(words)
         return None
-
-    def _words_so_far(self) -> str:
-        try:
-            return self.server_log(FIRST_SERVER)
-        except ClusterError:
-            return ""  # there is no node yet, or no more
 
     def _give_up(self, pid: int) -> None:
         try:

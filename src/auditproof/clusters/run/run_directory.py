@@ -186,7 +186,8 @@ class RunDirectory:
 
     def _kept_text(self) -> str:
         stop = self.path / "stop"
-        write_private(stop, _stop_script(self.path).encode())
+        command = [sys.executable, "-I", "-S", reaper.__file__, str(self.path)]
+        write_private(stop, f"#!/bin/sh\nexec {shlex.join(command)} </dev/null\n".encode())
         stop.chmod(stat.S_IRWXU)
         lines = [f"the cluster is kept in {self.path}"]
         for server in started_servers(self.path):
@@ -204,11 +205,6 @@ def _adopt_orphans() -> None:
     """
     if sys.platform == "linux":
         ctypes.CDLL(None).prctl(36, 1, 0, 0, 0)
-
-
-def _stop_script(path: Path) -> str:
-    command = [sys.executable, "-I", "-S", reaper.__file__, str(path)]
-    return f"#!/bin/sh\nexec {shlex.join(command)} </dev/null\n"
 
 
 def cpu_count() -> int:

@@ -44,7 +44,11 @@ def start_callback(run: RunDirectory, keys: Path, authority: pki.Authority) -> C
     def start() -> None:
         shutil.rmtree(folder, ignore_errors=True)
         folder.mkdir(mode=0o700)
-        _write_keys(folder, keys, authority)
+        authority.server("auditproof-callback").write(folder, "server")
+        authority.nameless(issuer_and_webhooks.NAMELESS_HOST).write(folder, "nameless")
+        private, public = pki.signing_key()
+        pki.write_private(keys / ISSUER_KEY, private)
+        pki.write_private(folder / "jwks.json", json.dumps(oidc.key_set(public)).encode())
         log = run.path / LOG
         pid = run.start(LABEL, [sys.executable, "-I", "-S", issuer_and_webhooks.__file__, str(folder)], log)
         wait_ready(url.exists, pid, log, "the issuer and webhooks", START_TIMEOUT_S, {})
@@ -53,14 +57,6 @@ def start_callback(run: RunDirectory, keys: Path, authority: pki.Authority) -> C
 
     run.once(LABEL, settings, start)
     return Callback(url.read_text(), {"authentication-config": str(settings)})
-
-
-def _write_keys(folder: Path, keys: Path, authority: pki.Authority) -> None:
-    authority.server("auditproof-callback").write(folder, "server")
-    authority.nameless(issuer_and_webhooks.NAMELESS_HOST).write(folder, "nameless")
-    private, public = pki.signing_key()
-    pki.write_private(keys / ISSUER_KEY, private)
-    pki.write_private(folder / "jwks.json", json.dumps(oidc.key_set(public)).encode())
 
 
 def _authentication(url: str, authority: pki.Authority) -> dict[str, Any]:

@@ -75,7 +75,9 @@ class EventReceiver:
         self._folder.mkdir(mode=0o700, parents=True)
         self._port = reserve_port()
         self.behave(Behaviour())
-        self._write_keys()
+        write_keys(self._folder)
+        if self._token:
+            pki.write_private(self._folder / "token", self._token.encode())
         self.kubeconfig = self.write_kubeconfig(token)
         self.events = self._folder / EVENTS
         self.events.touch(mode=0o600)
@@ -127,11 +129,6 @@ class EventReceiver:
     def _listens(self) -> bool:
         with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as client:
             return client.connect_ex((receiving.ADDRESS, self.port)) == 0
-
-    def _write_keys(self) -> None:
-        write_keys(self._folder)
-        if self._token:
-            pki.write_private(self._folder / "token", self._token.encode())
 
     def write_kubeconfig(self, token: str) -> Path:
         """Write the file that the API server takes: it shows ``token``, or the client certificate without one."""

@@ -44,14 +44,10 @@ def fill(folder: Path) -> Path:
     filler = folder / "filler"
     with filler.open("wb", buffering=0) as file:
         for block in (65536, 4096, 1):
-            _write_until_full(file.fileno(), block)
+            try:
+                while True:
+                    os.write(file.fileno(), b"\0" * block)
+            except OSError as error:
+                if error.errno != errno.ENOSPC:
+                    raise
     return filler
-
-
-def _write_until_full(descriptor: int, block: int) -> None:
-    try:
-        while True:
-            os.write(descriptor, b"\0" * block)
-    except OSError as error:
-        if error.errno != errno.ENOSPC:
-            raise

@@ -78,17 +78,14 @@ def _kind_and_value(text: str) -> tuple[str, Scalar]:
     if found is not None:
         return found
     if text[0] == "." or text[0] in "+-0123456789":
-        return _number(text if text[0] == "." else text.replace("_", ""), text)
-    return "str", text
-
-
-def _number(digits: str, text: str) -> tuple[str, Scalar]:
-    """A 64-bit integer, else a finite float, else the text itself."""
-    integer = None if text[0] == "." else _integer(digits)
-    if integer is not None:
-        return "int", integer
-    if _FLOAT.fullmatch(digits) and abs(number := float(digits)) != float("inf"):
-        return "float", number
+        # A 64-bit integer, else a finite float, else the text itself. Underscores are ignored, except in a number that
+        # begins with a dot (resolve.go of go-yaml v2).
+        digits = text if text[0] == "." else text.replace("_", "")
+        integer = None if text[0] == "." else _integer(digits)
+        if integer is not None:
+            return "int", integer
+        if _FLOAT.fullmatch(digits) and abs(number := float(digits)) != float("inf"):
+            return "float", number
     return "str", text
 
 
@@ -96,17 +93,13 @@ def _integer(digits: str) -> int | None:
     found = _INTEGER.fullmatch(digits) or _SIGN_AFTER_0B.fullmatch(digits)
     if found is None or not found.lastgroup:
         return None
-    number = _limited_int(found[found.lastgroup], _BASES[found.lastgroup])
+    # More than 70 significant digits exceed 64 bits in any base; int() refuses more than 4,300 decimal ones.
+    significant = found[found.lastgroup].lstrip("0") or "0"
+    number = int(significant, _BASES[found.lastgroup]) if len(significant) <= 70 else 2**64
     if digits[0] == "-":
         number = -number
     unsigned = digits[0] not in "+-" and found.re is _INTEGER
     return number if -(2**63) <= number < (2**64 if unsigned else 2**63) else None
-
-
-def _limited_int(digits: str, base: int) -> int:
-    """``int``, but fast for very long input: more than 70 significant digits exceed 64 bits in any base."""
-    significant = digits.lstrip("0") or "0"
-    return int(significant, base) if len(significant) <= 70 else 2**64
 
 
 def _is_timestamp(text: str) -> bool:

@@ -53,7 +53,9 @@ def read_first_document(data: bytes, path: str, build: Callable[[Iterator[yaml.E
         except yaml.MarkedYAMLError as error:
             raise _syntax(error, path, data) from None
         except yaml.reader.ReaderError as error:
-            raise _unreadable(error, data, path) from None
+            before = data[: error.position]
+            where = Position(path, before.count(b"\n") + 1, error.position - before.rfind(b"\n"))
+            raise not_yaml(where, f"{error.reason} (byte {error.position})", f"yaml: {error.reason}") from None
     raise not_yaml(Position(path, 1, 1), "too many colons without a space after them")
 
 
@@ -79,12 +81,6 @@ def _cover_colon(data: bytes, index: int) -> bytes:
     index += text.startswith(_BOM)
     covered = text[:index] + _COLON + text[index + 1 :]
     return covered.encode("utf-8", errors="surrogateescape")
-
-
-def _unreadable(error: yaml.reader.ReaderError, data: bytes, path: str) -> NotYaml:
-    before = data[: error.position]
-    where = Position(path, before.count(b"\n") + 1, error.position - before.rfind(b"\n"))
-    return not_yaml(where, f"{error.reason} (byte {error.position})", f"yaml: {error.reason}")
 
 
 def _syntax(error: yaml.MarkedYAMLError, path: str, data: bytes) -> NotYaml:

@@ -137,7 +137,22 @@ class _Builder:
         Raises the first of several errors; values that only JSON cannot express are searched last.
         """
         for event in events:
-            self._take(event)
+            position = position_of(event.start_mark, self._path)
+            if isinstance(event, yaml.ScalarEvent):
+                self._add(Node(self._scalar(event, position), position), event.anchor)
+            elif isinstance(event, yaml.AliasEvent):
+                self._add(self._alias(str(event.anchor), position), None)
+            elif isinstance(event, yaml.SequenceStartEvent | yaml.MappingStartEvent):
+                opened = _Open(position, isinstance(event, yaml.MappingStartEvent), event.anchor)
+                if len(self._open) >= self._deepest:
+                    raise not_yaml(opened.position, f"exceeded max depth of {self._deepest}")
+                if opened.anchor:
+                    self._anchors[opened.anchor] = None
+                self._open.append(opened)
+            elif isinstance(event, yaml.SequenceEndEvent | yaml.MappingEndEvent):
+                done = self._open.pop()
+                value = self._mapping(done.items) if done.mapping else tuple(done.items)
+                self._add(Node(value, done.position), done.anchor)
         root = self._root or Node(None, Position(self._path, 1, 1))
         if self._error:
             raise self._error
@@ -147,24 +162,6 @@ class _Builder:
 
     def _fail(self, where: Position, text: str) -> None:
         self._error = self._error or not_yaml(where, text)
-
-    def _take(self, event: yaml.Event) -> None:
-        position = position_of(event.start_mark, self._path)
-        if isinstance(event, yaml.ScalarEvent):
-            self._add(Node(self._scalar(event, position), position), event.anchor)
-        elif isinstance(event, yaml.AliasEvent):
-            self._add(self._alias(str(event.anchor), position), None)
-        elif isinstance(event, yaml.SequenceStartEvent | yaml.MappingStartEvent):
-            opened = _Open(position, isinstance(event, yaml.MappingStartEvent), event.anchor)
-            if len(self._open) >= self._deepest:
-                raise not_yaml(opened.position, f"exceeded max depth of {self._deepest}")
-            if opened.anchor:
-                self._anchors[opened.anchor] = None
-            self._open.append(opened)
-        elif isinstance(event, yaml.SequenceEndEvent | yaml.MappingEndEvent):
-            done = self._open.pop()
-            value = self._mapping(done.items) if done.mapping else tuple(done.items)
-            self._add(Node(value, done.position), done.anchor)
 
     def _scalar(self, event: yaml.ScalarEvent, position: Position) -> Any:
         text = uncovered(str(event.value))
