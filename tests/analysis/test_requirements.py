@@ -207,6 +207,8 @@ def test_a_policy_that_does_the_contrary_violates_every_requirement(name: str) -
         ("resources: [pods]", "resources: [podz]", '8:21: "podz" is no built-in resource; did you mean "pods"?'),
         ("resources: [pods]", "resources: [pods/logs]", '8:21: pods has no subresource "logs"; did you mean "log"?'),
         ("resources: [pods]", "resource: [pods]", 'unknown key "resource"; did you mean "resources"?'),
+        ("level: {atLeast:", "atLeast: {level:", 'unknown key "atLeast"; it belongs under "level"'),
+        ("resources: [pods]", "title: [pods]", 'unknown key "title"; it belongs under "requirements" or the top level'),
         (
             "resources: [pods]",
             "verbs: [lst]",

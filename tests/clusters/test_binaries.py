@@ -305,5 +305,7 @@ def test_a_cache_that_cannot_be_written_is_told(tmp_path: Path, monkeypatch: pyt
     (tmp_path / "file").touch()
     monkeypatch.setenv("AUDITPROOF_CACHE", str(tmp_path / "file" / "cache"))
 
-    with pytest.raises(ClusterError, match=r"cannot be put into the cache: .*Not a directory"):
+    with pytest.raises(
+        ClusterError, match=r"cannot be put into the cache: .*Not a directory \(set AUDITPROOF_CACHE to"
+    ):
         find_binaries("1.37", None, quietly)

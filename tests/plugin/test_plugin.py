@@ -423,6 +423,15 @@ def test_cases_without_any_policy_are_refused_and_the_ways_to_give_one_are_named
     assert not project.path.joinpath("out", "results.json").exists()
 
 
+def test_a_python_test_without_any_policy_is_an_error_and_starts_nothing(project: pytest.Pytester) -> None:
+    project.makepyfile(test_one="def test_one(audit): ...")
+
+    result = project.runpytest_inprocess("test_one.py")
+
+    result.assert_outcomes(errors=1)
+    result.stdout.fnmatch_lines(["*UNPROVEN test_one.py::test_one: no policy is given to judge this test by: give *"])
+
+
 @pytest.mark.parametrize("way", ["option", "variable", "ini", "file"])
 def test_a_policy_that_is_given_in_any_way_judges_them(
     project: pytest.Pytester, monkeypatch: pytest.MonkeyPatch, way: str

@@ -88,6 +88,24 @@ def test_the_shipped_suites_keep_their_ids_wherever_they_are_run(project: Path, 
     assert {name.partition("::")[0] for name in run[0]} >= expected
 
 
+@pytest.mark.parametrize(
+    ("options", "says"),
+    [
+        (("--reprot", "out"), "ERROR: auditproof run: unknown option --reprot; did you mean --report?"),
+        (("--assets=nowhere", "-m", "witness"), "nowhere holds no executable etcd and no executable kube-apiserver"),
+    ],
+    ids=["option", "assets"],
+)
+def test_what_cannot_be_used_ends_the_run_with_code_4(project: Path, options: tuple[str, ...], says: str) -> None:
+    command = [sys.executable, "-m", "auditproof", "run", "policies/prod.yaml", *options]
+
+    done = subprocess.run(command, cwd=project, capture_output=True, text=True, check=False)
+
+    assert done.returncode == pytest.ExitCode.USAGE_ERROR, done.stdout
+    assert says in done.stdout + done.stderr
+    assert done.stdout.count("UNPROVEN policies/") <= 1, "one reason, one line"
+
+
 def test_without_a_path_the_users_own_tests_are_left_alone(project: Path) -> None:
     found, loaded = collected(project, "auditproof", "run", "policies/prod.yaml")
 

@@ -29,7 +29,8 @@ A run has three parts:
 Every other option goes to pytest: -k, -m, -n 4, -x, --lf, -v ...
 
 Exit codes are those of pytest: 0 every check passed; 1 a check failed or was inconclusive; 2 interrupted;
-3 internal error; 4 unusable options, or a policy that the API server rejects; 5 nothing was checked.
+3 internal error; 4 unusable options, no server binaries, or a policy that the API server rejects; 5 nothing was
+checked.
 
 examples:
   test a policy, and write the report to reports/

@@ -49,7 +49,7 @@ def cannot(what: str, error: OSError, folder: Path, variable: str = "TMPDIR") ->
     ``folder`` was written into, and ``variable`` of the environment chooses it.
     """
     where = f"{error.filename}: " if error.filename else ""
-    reason = f"{where}{error.strerror}"
+    reason = f"{where}{error.strerror} (set {variable} to another folder)"
     with suppress(OSError):
         if is_full(error):
             reason = _no_space(folder, variable)

@@ -12,7 +12,7 @@ import pytest
 
 from auditproof.clusters.policy_files import PolicyFiles
 from auditproof.clusters.run.run_directory import RunDirectory
-from auditproof.errors import AuditproofError
+from auditproof.errors import AuditproofError, BinaryNotFound
 from auditproof.kube.discovery import unknown_version
 from auditproof.plugin import collect, options
 from auditproof.plugin import offline as recordings
@@ -26,7 +26,7 @@ from auditproof.plugin.generated import collect_made
 from auditproof.plugin.given_policies import HOW_TO_GIVE
 from auditproof.plugin.item_records import story_of
 from auditproof.plugin.item_result import ItemResult, ItemResultTransport, attach
-from auditproof.plugin.planning import collection_of, leave_plan, read_plan, without_policy
+from auditproof.plugin.planning import collection_of, has_policy, leave_plan, read_plan, without_policy
 from auditproof.plugin.redaction import hide_secrets, hide_variables
 from auditproof.plugin.screen import terminal_lines
 from auditproof.plugin.session import SESSIONS, VERSION_FIXTURE, AuditSession, Sessions, session_of, version_of_item
@@ -234,8 +234,10 @@ def _start(proving: AuditSession) -> None:
 
 
 def _placements(proving: AuditSession) -> list[Placement]:
-    """The placements of the selected items, without cases that are not about this version."""
-    return [_placement(item) for item in proving.selected if not _of_other_versions(proving, item)]
+    """The placements of the selected items, without cases that are not about this version, or by no policy."""
+    options = proving.options
+    about = (item for item in proving.selected if not _of_other_versions(proving, item))
+    return [_placement(item) for item in about if options.policy_given or has_policy(item, _placement(item))]
 
 
 def _of_other_versions(proving: AuditSession, item: pytest.Item) -> bool:
@@ -251,7 +253,9 @@ def _or_exit(start: Any) -> None:
     try:
         start()
     except AuditproofError as error:
-        pytest.exit(printable_lines(str(error)), returncode=1)
+        unusable = isinstance(error, BinaryNotFound)  # by an option, a variable, or this machine: nothing was tried
+        code = pytest.ExitCode.USAGE_ERROR if unusable else pytest.ExitCode.TESTS_FAILED
+        pytest.exit(printable_lines(str(error)), returncode=code)
 
 
 @pytest.hookimpl(tryfirst=True)

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from auditproof.plugin.options import Options
+    from auditproof.proof.placement import Placement
 
 REMOVED = "it was removed from the run after the collection, without being deselected"
 
@@ -92,14 +93,19 @@ def without_policy(items: Iterable[pytest.Item], options: Options) -> str:
     """
     if options.policy_given:
         return ""
-    lacking = (item for item in items if isinstance(item, RecordItem) or _needs_the_given_policy(item))
+    lacking = (item for item in items if isinstance(item, RecordItem) or _is_case_without_policy(item))
     first = next(lacking, None)
     return f"no policy is given to judge {first.nodeid} by: {HOW_TO_GIVE}" if first else ""
 
 
-def _needs_the_given_policy(item: pytest.Item) -> bool:
+def _is_case_without_policy(item: pytest.Item) -> bool:
     """Whether a case has no policy of its own; that of a Python test is known only when it asks for the fixture."""
-    return isinstance(item, CaseItem) and item.placement.policy is None and content.shipped_name(item.path) is None
+    return isinstance(item, CaseItem) and not has_policy(item, item.placement)
+
+
+def has_policy(item: pytest.Item, placement: Placement) -> bool:
+    """Whether an item is judged by some policy, if the run is given none."""
+    return placement.policy is not None or content.shipped_name(item.path) is not None
 
 
 def leave_plan(folder: Path, worker: str, plan: Plan) -> None:

@@ -12,12 +12,16 @@ from typing import TYPE_CHECKING
 import pytest
 
 from auditproof import content
+from auditproof.options import OPTIONS
 from auditproof.plugin.asked import effective
+from auditproof.text.suggestion import did_you_mean
 
 if TYPE_CHECKING:
+    from collections.abc import Generator
     from pathlib import Path
 
 SUITE = "--shipped-suite"
+OWN = [f"--{option.name}" for option in OPTIONS]
 DEFAULT_COVERAGE = "conditions"
 
 
@@ -26,13 +30,23 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption(SUITE, action="append", default=[], help=SUPPRESS)
 
 
-@pytest.hookimpl(tryfirst=True)
-def pytest_load_initial_conftests(early_config: pytest.Config, args: list[str]) -> None:
-    """Put the suites before the user's paths, so that their conftest.py is loaded and not that of any folder."""
+@pytest.hookimpl(wrapper=True, tryfirst=True)
+def pytest_load_initial_conftests(
+    early_config: pytest.Config, parser: pytest.Parser, args: list[str]
+) -> Generator[None]:
+    """Put the suites before the user's paths, so that their conftest.py is loaded and not that of any folder.
+
+    Raises UsageError for an unknown option, once the user's conftest.py has declared its own.
+    """
     known = early_config.known_args_namespace
     suites = known.shipped_suite
     args[:0] = suites
     known.file_or_dir = [*suites, *known.file_or_dir]
+    result = yield
+    _, unknown = parser.parse_known_and_unknown_args(args)
+    for option in (word.partition("=")[0] for word in unknown if word.startswith("--")):
+        raise pytest.UsageError(f"auditproof run: unknown option {option}{did_you_mean(option, OWN, quote='')}")
+    return result
 
 
 @pytest.hookimpl(tryfirst=True)

@@ -25,7 +25,7 @@ _ALWAYS, _LOUD = ("planned", "performed", "proven"), ("violated", "unproven")
 def closing_lines(report: Report, seconds: float) -> list[str]:
     """The worst of what is not proven, the counts, and how the run ended."""
     wrong = list(_wrong(report))
-    if len(wrong) > TOLD:
+    if len(wrong) > TOLD or report.not_performed:  # all of these have one reason
         wrong = list(_alike(wrong))
     lines = [f"{place}: {reason}" for place, reason in wrong[:TOLD]]
     lines += [f"... and {len(wrong) - TOLD} more reasons"] if len(wrong) > TOLD else []

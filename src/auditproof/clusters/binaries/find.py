@@ -43,8 +43,8 @@ class Binaries:
 def find_binaries(kubernetes: str, assets: Path | None, report: Callable[[str], None]) -> Binaries:
     """The binaries of Kubernetes ``kubernetes`` (a minor, or an exact version).
 
-    ``report`` takes lines of progress. Raises BinaryNotFound with every place that was tried, ClusterError where a
-    given folder is unusable or holds another version.
+    ``report`` takes lines of progress. Raises BinaryNotFound with every place that was tried, or if a given folder is
+    unusable or has another version; ClusterError if it is no version, or a given program does not run.
     """
     wanted = kubernetes.removeprefix("v")
     if not _VERSION.match(wanted):
@@ -57,7 +57,7 @@ def find_binaries(kubernetes: str, assets: Path | None, report: Callable[[str], 
     except OSError as error:
         what = f"etcd and kube-apiserver of Kubernetes {wanted} cannot be put into the cache"
         existing = next(folder for folder in (cache_folder(), *cache_folder().parents) if folder.is_dir())
-        raise cannot(what, error, existing, "AUDITPROOF_CACHE") from None
+        raise BinaryNotFound(str(cannot(what, error, existing, "AUDITPROOF_CACHE"))) from None
 
 
 def cache_folder() -> Path:
@@ -75,12 +75,12 @@ def target() -> str:
 def _given(folder: Path, wanted: str) -> Binaries:
     missing = [name for name in NAMES if not _is_executable(folder / name)]
     if missing:
-        raise ClusterError(
+        raise BinaryNotFound(
             f"{folder} holds no executable {' and no executable '.join(missing)}: expected both etcd and kube-apiserver"
         )
     version = _version_of(folder / "kube-apiserver")
     if not satisfies(version, wanted):
-        raise ClusterError(
+        raise BinaryNotFound(
             f"{folder / 'kube-apiserver'} is Kubernetes {version}, wanted is {wanted}: "
             "give another folder, or that version with --kubernetes"
         )

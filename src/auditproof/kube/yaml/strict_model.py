@@ -43,9 +43,9 @@ def read_model(path: Path, model: type[M]) -> tuple[M, Node]:
     try:
         checked = model.model_validate(root.plain())
     except ValidationError as invalid:
-        known = tuple(sorted(set(_keys(model.model_json_schema()))))
+        known = _keys(model.model_json_schema())
         errors = invalid.errors(include_url=False, include_context=False, include_input=False)
-        found = [_problem(root, error, known if n < SHOWN_PROBLEMS else ()) for n, error in enumerate(errors)]
+        found = [_problem(root, error, known if n < SHOWN_PROBLEMS else {}) for n, error in enumerate(errors)]
         raise SourceError(sorted([*repeated, *found], key=lambda problem: problem.position)) from None
     if repeated:
         raise SourceError(repeated)
@@ -64,8 +64,8 @@ def _repeated(root: Node) -> Iterator[Problem]:
             pending += node.value
 
 
-def _problem(root: Node, error: ErrorDetails, known: tuple[str, ...]) -> Problem:
-    """A pydantic error with its position; ``known`` are the keys for suggestions."""
+def _problem(root: Node, error: ErrorDetails, known: dict[str, set[str]]) -> Problem:
+    """A pydantic error with its position; ``known`` are all keys, with those that they belong under."""
     loc, text = error["loc"], error["msg"]
     last = loc[-1:] if error["type"] in ("extra_forbidden", "missing") else ()
     path = _path(root, loc[: len(loc) - len(last)])
@@ -73,10 +73,20 @@ def _problem(root: Node, error: ErrorDetails, known: tuple[str, ...]) -> Problem
     position = node.position
     if error["type"] == "extra_forbidden" and isinstance(node.value, Mapping):
         position = node.value.keys.get(str(last[0]), position)
-        text = f'unknown key "{last[0]}"{did_you_mean(str(last[0]), known)}'
+        text = f'unknown key "{last[0]}"{_advice(str(last[0]), path, known)}'
     path += last
     name = ".".join(str(step) for step in path) or "the file"
     return Problem(position, f"{name}: {text}")
+
+
+def _advice(key: str, path: tuple[str | int, ...], known: dict[str, set[str]]) -> str:
+    """The end of a message about an unknown key at ``path``: where it belongs, or else a similar key."""
+    if key not in known:
+        return did_you_mean(key, sorted(known))
+    here = next((step for step in reversed(path) if isinstance(step, str)), "")
+    others = sorted(known[key] - {here}, key=lambda place: (not place, place))
+    places = [f'"{place}"' if place else "the top level" for place in others]
+    return f"; it belongs under {' or '.join(places)}" if places else ""
 
 
 def _path(root: Node, steps: tuple[str | int, ...]) -> tuple[str | int, ...]:
@@ -91,11 +101,26 @@ def _path(root: Node, steps: tuple[str | int, ...]) -> tuple[str | int, ...]:
     return path
 
 
-def _keys(schema: Any) -> Iterator[str]:
+def _keys(schema: dict[str, Any]) -> dict[str, set[str]]:
+    """Every key of a JSON Schema with the keys that it belongs under; an empty text is the top level."""
+    parents: dict[str, set[str]] = {}
+    for one in (schema, *schema.get("$defs", {}).values()):
+        for key, value in one.get("properties", {}).items():
+            for reference in _references(value):
+                parents.setdefault(reference, set()).add(key)
+    found: dict[str, set[str]] = {key: {""} for key in schema.get("properties", {})}
+    for name, one in schema.get("$defs", {}).items():
+        for key in one.get("properties", {}):
+            found.setdefault(key, set()).update(parents.get(f"#/$defs/{name}", ()))
+    return found
+
+
+def _references(schema: Any) -> Iterator[str]:
+    """The definitions that a part of a JSON Schema refers to."""
     if isinstance(schema, dict):
-        yield from schema.get("properties", {})
+        yield from ([schema["$ref"]] if "$ref" in schema else [])
         for value in schema.values():
-            yield from _keys(value)
+            yield from _references(value)
     elif isinstance(schema, list):
         for value in schema:
-            yield from _keys(value)
+            yield from _references(value)
