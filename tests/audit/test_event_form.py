@@ -52,6 +52,7 @@ def read(text: str) -> Any:
 
 
 def test_an_event_as_the_server_writes_it_is_taken_as_it_is() -> None:
+    """An unknown field of a later Kubernetes version is kept, not refused."""
     text = json.dumps({**EVENT, "aFieldOfTomorrow": {"a": [1]}})
 
     assert read(text).raw == json.loads(text)
@@ -108,6 +109,7 @@ def test_a_field_of_another_type_is_told(path: str, value: Any, told: str) -> No
     "path", ["user", "user.groups", "objectRef", "responseStatus", "annotations", "stageTimestamp"]
 )
 def test_a_field_that_is_null_is_not_there(path: str) -> None:
+    """Go reads null as the zero value, so an event with null equals one without the key."""
     event = read(json.dumps(changed(path, None)))
 
     assert "null" not in json.dumps(event.raw)
@@ -131,6 +133,7 @@ def test_a_key_that_is_there_twice_is_told(old: str, new: str, told: str) -> Non
 
 
 def test_a_body_may_hold_a_key_twice_because_a_client_may_send_it_so() -> None:
+    """Outside the bodies a repeated key is refused, because no server writes one there."""
     text = json.dumps(EVENT)[:-1] + ', "requestObject": {"a": 1, "a": 2}}'
 
     assert read(text).raw["requestObject"] == {"a": 2}
@@ -138,6 +141,7 @@ def test_a_body_may_hold_a_key_twice_because_a_client_may_send_it_so() -> None:
 
 @pytest.mark.parametrize("levels", [50, DEEPEST + 1, 900, 3000, 9_000])
 def test_a_body_of_any_depth_is_cut_and_nothing_else(levels: int) -> None:
+    """The rest of the event stays evidence, whatever a client has nested."""
     body = '{"a":[' * (levels // 2) + '"]}"' + "]}" * (levels // 2)
     text = json.dumps(EVENT)[:-1] + f', "requestObject": {{"deep": {body}, "flat": 1}}}}'
 
@@ -162,6 +166,7 @@ def test_what_is_deep_and_not_json_is_no_event(body: str) -> None:
 
 @pytest.mark.parametrize("text", ["NaN", "[Infinity]", "1 2", "", '{"a":1}x', "\ufeff{}"])
 def test_what_python_would_take_and_go_would_not_is_no_json(text: str) -> None:
+    """NaN and Infinity are accepted by Python's json, and by no API server."""
     with pytest.raises(ValueError):
         decode(text.encode())
 
@@ -173,6 +178,8 @@ def test_what_neither_python_nor_a_report_can_hold_stays_text() -> None:
 
 
 def test_reading_asks_for_no_room_on_the_stack() -> None:
+    """At half of the recursion limit, reading a deep body must not raise RecursionError."""
+
     def at_the_bottom(frames: int) -> Any:
         return at_the_bottom(frames - 1) if frames else decode(b'{"requestObject":' + b"[" * 5000 + b"]" * 5000 + b"}")
 

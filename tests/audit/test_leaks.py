@@ -44,6 +44,7 @@ def test_a_secret_is_found(name: str, text: str) -> None:
 
 @given(before=st.binary(max_size=9), after=st.binary(max_size=9), safe=st.booleans())
 def test_a_secret_is_found_in_base64_wherever_it_begins(before: bytes, after: bytes, *, safe: bool) -> None:
+    """The letters of base64 depend on the position of the secret within the encoded text."""
     encode = base64.urlsafe_b64encode if safe else base64.b64encode
     assert found(data=encode(before + SECRET.encode() + after).decode())
 
@@ -54,6 +55,7 @@ def go_json(value: object) -> str:
 
 @pytest.mark.parametrize("line", [go_json({"a": SECRET}), go_json({"a": go_json({"b": SECRET})})])
 def test_a_secret_is_found_in_the_bytes_of_a_line(line: str) -> None:
+    """The line is searched as well as the decoded event, which may lack a part of it."""
     unread = AuditEvent("id-1", Level.METADATA, Stage.RESPONSE_COMPLETE, {}, line=line.encode())
 
     assert [leak.event for leak in leaks([unread], SECRET)] == [unread]
@@ -67,6 +69,7 @@ def test_a_secret_is_found_however_json_writes_it() -> None:
 
 
 def test_what_is_not_there_is_not_found() -> None:
+    """A part of the secret, plain or in base64, is no leak."""
     assert found(value=SECRET[1:], data=base64.b64encode(SECRET[:-2].encode()).decode()) == []
 
 
@@ -78,5 +81,6 @@ def test_a_leak_says_where_it_is() -> None:
 
 
 def test_a_short_secret_is_refused() -> None:
+    """Too few unambiguous letters would find the secret by coincidence."""
     with pytest.raises(ValueError, match="at least 12 bytes"):
         disguises("short")

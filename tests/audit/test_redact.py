@@ -101,6 +101,7 @@ def test_a_token_is_gone_from_annotations_and_status_messages_too() -> None:
 
 
 def test_of_a_value_its_size_and_the_beginning_of_its_hash_remain() -> None:
+    """Two reports can be compared without the secret being in either."""
     redacted = redact(event(secret(data={"password": "c2VjcmV0"})))
 
     assert redacted["responseObject"]["data"] == {"password": "<redacted: 8 bytes, sha256 1c1185e0>"}
@@ -113,6 +114,7 @@ def test_equal_secrets_look_equal_and_other_ones_do_not() -> None:
 
 
 def test_what_is_no_secret_stays_as_it_is() -> None:
+    """Names, managedFields and empty values that only look like secrets must stay readable in a report."""
     harmless = {
         "kind": "Pod",
         "metadata": {
@@ -145,6 +147,7 @@ def test_the_event_that_goes_in_is_not_changed() -> None:
 
 
 def test_a_body_nested_without_end_is_cut_off() -> None:
+    """A secret below the deepest level that is read must not get through unredacted."""
     deep: dict[str, Any] = {"data": {"x": CANARY}}
     for _ in range(900):
         deep = {"spec": deep}
@@ -159,6 +162,7 @@ def test_a_body_nested_without_end_is_cut_off() -> None:
     "piece", ["-eyJaaaaa", "eyJ.", "a.b", "?&token", "-----BEGIN PRIVATE KEY-----", "bearer ", "https://a:", "LS0tLS1"]
 )
 def test_a_text_made_to_be_slow_is_not(piece: str) -> None:
+    """A client chooses these texts: no pattern may take more than linear time on them."""
     text = piece * (1_000_000 // len(piece))
     begun = time.process_time()
 
@@ -212,6 +216,7 @@ def test_a_command_line_without_secrets_stays_as_it_is() -> None:
 
 @pytest.mark.parametrize("write", [repr, json.dumps, str])
 def test_a_line_that_shows_a_secret_body_is_gone_from_a_failure(write: Any) -> None:
+    """pytest shows parts of an event in a failed assertion, outside the report's own redaction."""
     found = event(secret(data={"p": encoded(CANARY * 20)}, stringData={"q": f'{CANARY}"\n{KEY}'}))
     lines = [f"E  AssertionError: assert 'x' not in {write(found)}", "E    where this stays"]
 
@@ -224,6 +229,7 @@ def test_a_line_that_shows_a_secret_body_is_gone_from_a_failure(write: Any) -> N
 
 @pytest.mark.parametrize("cut", [slice(0, 30), slice(-30, None)])
 def test_a_value_that_was_cut_short_is_gone_too(cut: slice) -> None:
+    """pytest abbreviates long values: the first or last letters are enough to hide the line."""
     value = encoded(CANARY * 20)
     shown = redact_failure(f"E  ...{value[cut]}...", removed_texts(event(secret(data={"p": value}))))
     assert value[cut] not in shown
@@ -243,6 +249,7 @@ EXEC = "/api/v1/namespaces/shop/pods/db/exec?container=c&command=mysql&command=-
 
 
 def test_the_arguments_of_a_command_go_and_the_program_stays() -> None:
+    """kubectl exec sends each argument as a query parameter ``command``; passwords are among them."""
     hidden = EXEC.replace("-phunter2", "<redacted>").replace("--x%3Dy", "<redacted>")
     assert redact_text(EXEC) == hidden
     assert redact_text(f"GET {EXEC} and GET {EXEC}") == f"GET {hidden} and GET {hidden}"

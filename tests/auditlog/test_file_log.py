@@ -91,6 +91,7 @@ def test_an_unfinished_last_line_is_left_for_the_next_read(path: Path) -> None:
 
 
 def test_the_mark_stands_before_an_unfinished_last_line(path: Path) -> None:
+    """A mark in the middle of a line would split the event that is being written."""
     log = FileLog(path)
     whole = line("a")
     append(path, whole[:20])
@@ -109,6 +110,7 @@ def test_a_mark_in_a_log_without_any_line_end_is_its_beginning(tmp_path: Path) -
 
 
 def test_a_mark_is_found_behind_a_long_unfinished_line(path: Path) -> None:
+    """The last line end is looked for block by block, beyond the first block."""
     append(path, b"x" * 200_000)
 
     assert FileLog(path).mark().offset == len(line("before"))
@@ -154,6 +156,7 @@ def test_a_line_that_is_no_event_is_reported_with_its_place(path: Path, wrong: b
 
 
 def test_events_around_a_deep_one_and_the_deep_one_itself_are_found(path: Path) -> None:
+    """A body that exceeds Python's recursion limit must not hide an event."""
     log = FileLog(path)
     mark = log.mark()
     deep = line("deep", responseObject="BODY").replace(b'"BODY"', b'{"a":[' * 4500 + b"1" + b"]}" * 4500)
@@ -201,6 +204,7 @@ def test_a_rotation_between_two_reads_loses_nothing(path: Path) -> None:
 
 
 def test_a_rotation_between_listing_and_opening_loses_nothing(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The listed inode is opened, or the list is made again; a path alone would open the new file."""
     log = FileLog(path)
     mark = log.mark()
     append(path, line("a"))
@@ -221,6 +225,7 @@ def test_a_rotation_between_listing_and_opening_loses_nothing(path: Path, monkey
 
 @pytest.mark.parametrize("read_before", [True, False])
 def test_compression_of_a_rotated_file_loses_nothing(path: Path, read_before: bool) -> None:
+    """Compressing gives the text another inode, so the mark is found by the bytes before it."""
     log = FileLog(path)
     mark = log.mark()
     append(path, line("a"))
@@ -235,6 +240,7 @@ def test_compression_of_a_rotated_file_loses_nothing(path: Path, read_before: bo
 
 
 def test_another_compressed_file_is_not_taken_for_the_one_that_is_missing(path: Path) -> None:
+    """A file with other bytes before the mark is another file, whatever its name."""
     log = FileLog(path)
     append(path, line("a"))
     mark = log.mark()
@@ -260,6 +266,7 @@ def test_foreign_lines_are_passed_over_where_the_reader_is_told_of_them(path: Pa
 
 
 def test_an_event_that_is_glued_to_a_cut_one_is_found_and_the_problem_told(path: Path) -> None:
+    """A full disk cuts a line, and the next event follows on the same line."""
     log = FileLog(path)
     mark = log.mark()
     append(path, line("cut")[:30] + line("glued").replace(b", ", b",").replace(b": ", b":") + line("next"))
@@ -323,6 +330,7 @@ def test_a_log_that_was_truncated_and_has_grown_since_is_unreadable(path: Path) 
 
 
 def test_a_log_that_was_truncated_between_two_reads_is_unreadable(path: Path) -> None:
+    """The file has grown beyond the mark again, so its size alone shows nothing."""
     log = FileLog(path)
     append(path, line("a"))
     first = log.read(log.mark(), anything)

@@ -42,11 +42,13 @@ def reasons(data: bytes | str) -> list[tuple[int, str]]:
 
 
 def test_every_sample_is_in_the_table_and_every_row_has_a_sample() -> None:
+    """docs/inputs.md promises no form that is not read here."""
     assert {path.name for path in FORMS.iterdir()} == OPENED.keys() | NAMED.keys()
 
 
 @pytest.mark.parametrize("name", OPENED)
 def test_a_form_is_opened_to_the_same_events_and_named_as_in_the_table(name: str) -> None:
+    """Each sample holds the same events, so nothing but the envelope may differ."""
     file = ForeignFile(FORMS / name, name)
 
     events = [dict(event.raw) for event in file.read()]
@@ -70,6 +72,7 @@ def test_what_holds_no_audit_event_is_named_in_one_sentence(name: str) -> None:
 
 
 def test_the_line_is_that_of_the_outer_file() -> None:
+    """A finding must lead to the line in the user's file, not in the opened envelope."""
     assert [each.line for each in held((FORMS / "pretty-list.json").read_bytes())] == [
         number
         for number, line in enumerate((FORMS / "pretty-list.json").read_text().splitlines(), 1)
@@ -86,6 +89,7 @@ def test_what_is_surely_of_another_log_is_passed_over_and_counted() -> None:
 
 
 def test_a_message_that_holds_an_audit_id_is_not_passed_over() -> None:
+    """What may be a damaged event is reported, even among the server's own messages."""
     assert reasons(f"I1123 10:00:00.000000       1 x.go:1] {EVENT}\n") == [(1, "not an audit event: it is not JSON")]
 
 
@@ -141,6 +145,7 @@ def test_a_cut_event_says_who_cut_it_and_costs_one_line(text: str, who: str) -> 
     ],
 )
 def test_one_hostile_line_costs_one_bad_line(hostile: str) -> None:
+    """The events around it are read, and the reason is in plain words, not Python's."""
     data = f"{EVENT}\n{hostile}\n{EVENT}\n{EVENT}\n"
 
     last = 2 + hostile.count("\n")
@@ -220,6 +225,7 @@ def test_an_empty_list_of_events_holds_nothing_wrong() -> None:
 
 
 def test_yaml_that_refers_to_itself_is_not_followed() -> None:
+    """A few bytes of aliases can expand to gigabytes."""
     bomb = "items:\n- a: &a [x, x]\n  b: &b [*a, *a]\n"
 
     assert "aliases are not read" in reasons(bomb)[-1][1]
@@ -246,6 +252,7 @@ def _sized(count: int) -> Any:
 
 
 def test_a_list_of_any_length_is_read_in_bounded_memory(monkeypatch: pytest.MonkeyPatch) -> None:
+    """An export is one JSON list of any size: it is read element by element."""
     line = 1 << 18
     monkeypatch.setattr(opening, "LONGEST_LINE", line)
     count = 16 * line // len(EVENT)

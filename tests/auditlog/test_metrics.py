@@ -31,6 +31,7 @@ def test_what_was_emitted_and_not_lost_must_stand_in_the_log() -> None:
 
 
 def test_what_a_webhook_lost_stands_in_the_log_all_the_same() -> None:
+    """apiserver_audit_error_total counts all plugins, and the log lacks only what the log plugin lost."""
     assert AuditMetrics(100, 0, 7.0, {"log": 1, "webhook": 20}).lines == 99
 
 
@@ -39,5 +40,6 @@ def test_a_series_that_was_never_counted_is_zero() -> None:
 
 
 def test_a_text_without_the_start_of_the_process_is_no_metrics() -> None:
+    """A login page of a proxy must not be read as counters that are all zero."""
     with pytest.raises(WireError, match="process_start_time_seconds"):
         parse_metrics(b"<html>sign in</html>")

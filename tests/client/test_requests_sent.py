@@ -156,6 +156,7 @@ def test_nothing_is_sent_twice_whatever_the_server_asks_for(
 
 
 def test_a_request_that_got_no_response_is_not_sent_again(server: Recorder, keys: Path) -> None:
+    """A retry would be recorded as a second event."""
     response = send(server, keys / "ca.crt", Request("GET", SLOW))
 
     assert (response.status, len(server.seen)) == (0, 1)
@@ -163,6 +164,7 @@ def test_a_request_that_got_no_response_is_not_sent_again(server: Recorder, keys
 
 
 def test_requests_share_a_connection_and_count_it(server: Recorder, keys: Path) -> None:
+    """The number changes after a broken connection, so a follow-up shows which requests it closes."""
     connection = Connection(server.url, keys / "ca.crt", Credential())
     paths = ("/1", "/2", SLOW, "/3")
     numbers = [connection.send(Request("GET", path), audit_id=path, user_agent="agent").connection for path in paths]
@@ -181,6 +183,7 @@ def test_the_client_certificate_is_shown(server: Recorder, keys: Path) -> None:
 
 
 def test_a_server_of_another_authority_gets_no_request(server: Recorder, keys: Path) -> None:
+    """No credential may reach a server that is not verified."""
     response = send(server, keys / "another.crt", Request("GET", "/"))
 
     assert response.status == 0

@@ -125,6 +125,7 @@ def quietly(_: str) -> None:
 
 
 def test_a_given_folder_goes_before_everything(tmp_path: Path, store: Path) -> None:
+    """The given folder has an older patch than the cache, and still wins."""
     install(store / f"1.37.5-{target()}")
     given = install(tmp_path / "given", "1.37.1")
 
@@ -133,6 +134,7 @@ def test_a_given_folder_goes_before_everything(tmp_path: Path, store: Path) -> N
 
 
 def test_the_variable_of_envtest_names_a_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """KUBEBUILDER_ASSETS, as other envtest users have it set, counts as a given folder."""
     monkeypatch.setenv("KUBEBUILDER_ASSETS", str(install(tmp_path / "assets")))
     assert find_binaries("1.37.9", None, quietly).kube_apiserver == tmp_path / "assets" / "kube-apiserver"
 
@@ -154,6 +156,7 @@ def test_a_given_folder_that_cannot_be_used_is_told(
 
 
 def test_the_newest_patch_in_the_cache_is_taken_and_half_a_folder_is_not(store: Path, tmp_path: Path) -> None:
+    """10 is newer than 9 (numbers, not texts), and a folder without an API server is incomplete."""
     install(store / f"1.37.9-{target()}")
     install(store / f"1.37.10-{target()}")
     install(store / f"1.37.11-{target()}", names=("etcd",))
@@ -163,11 +166,13 @@ def test_the_newest_patch_in_the_cache_is_taken_and_half_a_folder_is_not(store: 
 
 
 def test_the_store_of_setup_envtest_is_used(tmp_path: Path) -> None:
+    """What setup-envtest has downloaded is not downloaded again."""
     install(tmp_path / "data" / "kubebuilder-envtest" / "k8s" / f"1.36.2-{target()}")
     assert find_binaries("1.36", None, quietly).version == "1.36.2"
 
 
 def test_a_release_is_downloaded_once_and_kept(mirror: Mirror, store: Path) -> None:
+    """Of several patches the newest is taken, and nothing but the two servers stays in the cache."""
     mirror.add("1.37.3", packed(SERVERS))
     mirror.add("1.37.9", packed(SERVERS))
     mirror.add("1.38.0", packed(SERVERS))
@@ -185,6 +190,7 @@ def test_a_release_is_downloaded_once_and_kept(mirror: Mirror, store: Path) -> N
 
 
 def test_two_runs_at_once_download_once(mirror: Mirror) -> None:
+    """The lock makes later runs wait for the first one, and they find its result."""
     mirror.add("1.37.9", packed(SERVERS))
     with ThreadPoolExecutor(4) as pool:
         found = list(pool.map(lambda _: find_binaries("1.37", None, quietly), range(4)))
@@ -193,6 +199,7 @@ def test_two_runs_at_once_download_once(mirror: Mirror) -> None:
 
 
 def test_an_archive_with_another_checksum_is_not_used_and_nothing_of_it_stays(mirror: Mirror, store: Path) -> None:
+    """A mirror that serves something else must not get its binary run."""
     mirror.add("1.37.9", packed(SERVERS), digest="00")
     with pytest.raises(ClusterError, match=r"the index says 00: it is not used"):
         find_binaries("1.37", None, quietly)
@@ -218,6 +225,7 @@ def test_an_archive_that_is_of_no_use_is_told_and_nothing_of_it_stays(
 
 
 def test_everything_that_was_tried_is_told(store: Path) -> None:
+    """Each place is in the message with its own reason, so that a user can fix any of them."""
     with pytest.raises(BinaryNotFound) as error:
         find_binaries("1.37", None, quietly)
     lines = str(error.value).splitlines()
@@ -228,6 +236,7 @@ def test_everything_that_was_tried_is_told(store: Path) -> None:
 
 
 def test_what_an_interrupted_run_has_left_is_cleared_away(mirror: Mirror, store: Path) -> None:
+    """Half a download is never taken for a release."""
     mirror.add("1.37.9", packed(SERVERS))
     half = store / f".making-1.37-{target()}"
     half.mkdir(parents=True)
@@ -271,6 +280,7 @@ class TestBuilding:
 
     @pytest.mark.skipif(shutil.which("go") is None, reason="there is no go on the PATH")
     def test_a_build_that_fails_shows_the_compilers_words(self, tmp_path: Path) -> None:
+        """The last lines of go's output are in the error, and no output file is left."""
         source = tmp_path / "source"
         source.mkdir()
         (source / "go.mod").write_text("module example.test/broken\n\ngo 1.21\n")
@@ -282,6 +292,7 @@ class TestBuilding:
 
 
 def test_a_cache_on_a_full_disk_is_told_at_once(mirror: Mirror, store: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A full disk is for the user to fix: a build would need even more space."""
     run = RunDirectory.create()
     try:
         disk = mount_disk(run, "cache", "1m")

@@ -46,6 +46,7 @@ def test_our_own_user_is_answered(callback: Probe) -> None:
 
 @pytest.mark.parametrize("length", [str(answering.MAX_BODY + 1), "9" * 5000, "-1", "many"])
 def test_a_length_beyond_the_limit_is_refused_before_anything_is_read(callback: Probe, length: str) -> None:
+    """Content-Length is the client's claim: no memory is reserved for it."""
     context = ssl.create_default_context(cafile=str(callback.ca))
     with (
         socket.create_connection((answering.ADDRESS, port(callback)), timeout=10) as plain,
@@ -59,6 +60,7 @@ def test_a_length_beyond_the_limit_is_refused_before_anything_is_read(callback: 
 
 @pytest.mark.skipif(os.getuid() != 0, reason="only root can become somebody else")
 def test_another_user_is_hung_up_on_before_a_word_is_read(callback: Probe) -> None:
+    """Another user of the machine does not even get a TLS handshake."""
     context = ssl.create_default_context(cafile=str(callback.ca))
 
     assert as_another_user(lambda: is_answered(port(callback), context)) == 0

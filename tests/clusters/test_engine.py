@@ -27,6 +27,7 @@ def path(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def test_engines_are_taken_in_the_order_of_kind(path: Path) -> None:
+    """With several engines installed, the choice is the one that kind itself would make."""
     program(path, "podman")
     assert find_engine("") == Engine("podman")
     program(path, "nerdctl")
@@ -36,6 +37,7 @@ def test_engines_are_taken_in_the_order_of_kind(path: Path) -> None:
 
 
 def test_the_profile_comes_before_the_variable_of_kind(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What the profile says wins over KIND_EXPERIMENTAL_PROVIDER, which wins over the order."""
     for name in ("docker", "nerdctl", "podman"):
         program(path, name)
     monkeypatch.setenv("KIND_EXPERIMENTAL_PROVIDER", "podman")
@@ -68,6 +70,7 @@ def test_a_published_port_is_read(path: Path) -> None:
 
 
 def test_a_port_or_a_gateway_of_a_node_that_has_ended_is_an_error(path: Path) -> None:
+    """The engine prints nothing for a stopped container; the error says why."""
     program(path, "docker", 'if [ "$3" = "{{.State.Status}}" ]; then echo exited; fi')
     node = NodeContainer(Engine("docker"), "node")
 

@@ -30,6 +30,7 @@ def verify(token: str, key: dict[str, Any]) -> None:
 
 
 def test_a_token_is_signed_by_the_key_that_it_names() -> None:
+    """The API server chooses the key out of the set by ``kid``."""
     private, public = pki.signing_key()
     (key,) = oidc.key_set(public)["keys"]
 

@@ -74,6 +74,7 @@ def store(tmp_path: Path) -> list[str]:
 def test_kind_is_taken_from_the_variable_then_the_path_then_the_cache(
     path: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    """Each place is filled in turn, the least preferred first, and the new one wins."""
     cached = program(tmp_path / "cache" / "kind" / f"{VERSION}-{target()}", "kind")
     assert find_kind(print) == cached
     found = program(path, "kind")
@@ -91,6 +92,7 @@ def test_a_variable_that_names_no_program_is_an_error(path: Path, monkeypatch: p
 
 
 def test_a_release_is_downloaded_once_and_can_be_run(mirror: Path, tmp_path: Path) -> None:
+    """The second call finds the cached program although the mirror no longer has it."""
     release(mirror)
 
     found = find_kind(print)
@@ -102,6 +104,7 @@ def test_a_release_is_downloaded_once_and_can_be_run(mirror: Path, tmp_path: Pat
 
 
 def test_a_release_with_another_checksum_is_not_used(mirror: Path, path: Path, tmp_path: Path) -> None:
+    """A wrong checksum is an error: it does not fall back to a build, which would hide it."""
     release(mirror, "0" * 64)
     program(path, "go", GO % VERSION)
 
@@ -113,6 +116,7 @@ def test_a_release_with_another_checksum_is_not_used(mirror: Path, path: Path, t
 
 @pytest.mark.parametrize("checksum", [None, "", "no checksum\n"])
 def test_without_a_release_it_is_built(mirror: Path, path: Path, tmp_path: Path, checksum: str | None) -> None:
+    """A missing release and an unusable checksum file both lead to ``go install``."""
     if checksum is not None:
         (mirror / f"{NAME}.sha256sum").write_text(checksum)
     program(path, "go", GO % VERSION)
@@ -122,6 +126,7 @@ def test_without_a_release_it_is_built(mirror: Path, path: Path, tmp_path: Path,
 
 
 def test_a_release_that_breaks_off_is_not_used(mirror: Path, path: Path) -> None:
+    """A connection that ends early must not leave half a program in the cache."""
     release(mirror)
     (mirror / NAME).write_text(KIND[:-3])
 

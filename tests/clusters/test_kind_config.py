@@ -38,6 +38,7 @@ def patches(config: dict[str, Any]) -> dict[str, Any]:
 
 
 def test_the_node_sees_the_servers_folder_and_publishes_ports_on_loopback_alone() -> None:
+    """No port of the test cluster may be reachable from another machine."""
     config = json.loads(cluster_config(Path("/run/servers"), "node:v1", FLAGS, [6444, 6445], "1.37"))
 
     (node,) = config["nodes"]
@@ -53,6 +54,7 @@ def test_without_an_image_kind_takes_its_own() -> None:
 
 
 def test_the_flags_stand_in_the_patches_of_both_versions() -> None:
+    """kubeadm.k8s.io/v1beta4 has a list of arguments, v1beta3 a mapping; each node image applies its own."""
     found = patches(json.loads(cluster_config(Path("/run"), "", FLAGS, [], "1.37")))
 
     newer, older = (found[f"kubeadm.k8s.io/{version}"]["apiServer"] for version in ("v1beta4", "v1beta3"))
@@ -61,6 +63,7 @@ def test_the_flags_stand_in_the_patches_of_both_versions() -> None:
 
 
 def test_a_server_beside_the_first_differs_in_port_policy_and_log_alone() -> None:
+    """Any other difference between the two servers could be the cause of a different verdict."""
     pod = beside(FIRST, "kube-apiserver-b", 6450, {**FLAGS, "audit-policy-file": "/auditproof/b/policy.yaml"})
 
     (container,) = pod["spec"]["containers"]
@@ -77,6 +80,7 @@ def test_a_server_beside_the_first_differs_in_port_policy_and_log_alone() -> Non
 
 
 def test_a_server_beside_the_first_is_probed_on_its_own_port_and_asks_for_no_resources() -> None:
+    """A named probe port stays; a number that is the first server's port is replaced."""
     (container,) = beside(FIRST, "kube-apiserver-b", 6450, FLAGS)["spec"]["containers"]
 
     assert container["ports"][0]["containerPort"] == 6450
@@ -86,6 +90,7 @@ def test_a_server_beside_the_first_is_probed_on_its_own_port_and_asks_for_no_res
 
 
 def test_the_first_server_is_left_as_it_is() -> None:
+    """The manifest of the cluster's own server is copied, not changed."""
     before = json.dumps(FIRST)
 
     beside(FIRST, "kube-apiserver-b", 6450, FLAGS)

@@ -47,10 +47,12 @@ def quietly(_: str) -> None:
 
 
 def test_digests_tell_what_a_cluster_is_made_from() -> None:
+    """Parts are separated: ('a', 'bc') must not share a cluster with ('ab', 'c')."""
     assert digest_of("a", "bc") == digest_of("a", "bc") != digest_of("ab", "c")
 
 
 def test_all_processes_of_a_run_have_the_same_home(make_run: Callable[[], RunDirectory]) -> None:
+    """A worker that joins the run finds the home although the controller holds its lock."""
     run = make_run()
     first = choose_home(run, "abc", quietly)
 
@@ -60,6 +62,7 @@ def test_all_processes_of_a_run_have_the_same_home(make_run: Callable[[], RunDir
 
 
 def test_a_second_run_at_the_same_time_has_a_home_of_its_own(make_run: Callable[[], RunDirectory]) -> None:
+    """Two runs on one cluster would see each other's events and objects."""
     first, second, said = make_run(), make_run(), list[str]()
     taken = choose_home(first, "abc", quietly)
 
@@ -72,6 +75,7 @@ def test_a_second_run_at_the_same_time_has_a_home_of_its_own(make_run: Callable[
 
 
 def test_a_run_that_has_ended_leaves_its_home_to_the_next(make_run: Callable[[], RunDirectory]) -> None:
+    """The lock is released with the run, so the cluster is used again."""
     first = make_run()
     taken = choose_home(first, "abc", quietly)
     first.close()
@@ -80,6 +84,7 @@ def test_a_run_that_has_ended_leaves_its_home_to_the_next(make_run: Callable[[],
 
 
 def test_a_home_knows_what_was_there_only_when_it_is_complete(cache: Path) -> None:
+    """A cluster whose creation was interrupted has no inventory and is never reused."""
     home = ClusterFolder.in_cache("abc")
     assert home.before() is None
     complete(home)
@@ -89,6 +94,7 @@ def test_a_home_knows_what_was_there_only_when_it_is_complete(cache: Path) -> No
 
 
 def test_two_caches_have_clusters_of_different_names(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The engine has one name space for clusters, whatever cache they belong to."""
     name = ClusterFolder.in_cache("abc").name
     monkeypatch.setenv("AUDITPROOF_CACHE", str(tmp_path / "other"))
 
@@ -96,6 +102,7 @@ def test_two_caches_have_clusters_of_different_names(tmp_path: Path, monkeypatch
 
 
 def test_what_is_reusable_is_removed_but_for_what_is_used(make_run: Callable[[], RunDirectory]) -> None:
+    """A cluster that another run uses right now stays, and is counted as left."""
     said: list[str] = []
     complete(choose_home(make_run(), "used", quietly))
     complete(ClusterFolder.in_cache("unused"))

@@ -60,6 +60,7 @@ def killed_while_it_starts(run: RunDirectory) -> int:
 
 
 def test_a_second_attempt_ends_what_the_first_one_left(run: RunDirectory) -> None:
+    """A starter that is killed between spawn and ready leaves a server that would write the same log."""
     first = killed_while_it_starts(run)
     assert running(first)
     second: list[int] = []
@@ -79,6 +80,7 @@ def test_a_second_attempt_ends_what_the_first_one_left(run: RunDirectory) -> Non
 
 
 def test_every_attempt_is_ended_with_the_run(run: RunDirectory) -> None:
+    """Three servers under one label: each attempt has its own entry, so none is forgotten."""
     processes = [run.start("server", SLEEP, run.path / "log") for _ in range(3)]
     wait_until(lambda: len(reaper.attempts(run.path, "server")) == 3 or None, what="three entries", timeout_s=5)
 
@@ -89,6 +91,7 @@ def test_every_attempt_is_ended_with_the_run(run: RunDirectory) -> None:
 
 @linux
 def test_what_is_in_no_ledger_yet_is_known_by_its_mark(run: RunDirectory) -> None:
+    """A process that is spawned, but not yet entered, has the run's mark in its environment."""
     entry = run.path / "ledger" / "server@1"
     unlisted = subprocess.Popen(SLEEP, env={**os.environ, reaper.MARK: str(entry)}, start_new_session=True)
     other = subprocess.Popen(SLEEP, env={**os.environ, reaper.MARK: f"{run.path}-other/ledger/server@1"})
@@ -105,6 +108,7 @@ def test_what_is_in_no_ledger_yet_is_known_by_its_mark(run: RunDirectory) -> Non
 
 @linux
 def test_what_a_server_has_started_ends_with_it(run: RunDirectory, tmp_path: Path) -> None:
+    """The child has its own session, so killing the server's process group does not reach it."""
     script = f"setsid /bin/sleep 60 & echo $! >{tmp_path}/child; wait"
     run.start("server", ["/bin/sh", "-c", script], run.path / "log")
     child = tmp_path / "child"
@@ -117,6 +121,7 @@ def test_what_a_server_has_started_ends_with_it(run: RunDirectory, tmp_path: Pat
 
 
 def test_what_cannot_do_without_a_server_ends_with_it(run: RunDirectory) -> None:
+    """Without etcd an API server answers every request only after its own time-out."""
     needed = run.start("etcd", SLEEP, run.path / "log")
     bereft = run.start("server", SLEEP, run.path / "log", needs="etcd")
     other = run.start("other", SLEEP, run.path / "log")

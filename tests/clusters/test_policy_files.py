@@ -22,6 +22,7 @@ def run() -> Iterator[RunDirectory]:
 
 
 def test_a_file_that_is_replaced_after_it_was_read_is_not_read_again(run: RunDirectory, tmp_path: Path) -> None:
+    """A server must get the bytes that the verdicts are computed from, even if the file changes meanwhile."""
     policy = tmp_path / "policy.yaml"
     policy.write_bytes(b"judged")
     files = PolicyFiles()
@@ -35,6 +36,7 @@ def test_a_file_that_is_replaced_after_it_was_read_is_not_read_again(run: RunDir
 
 
 def test_a_process_that_joins_has_what_the_first_one_read(run: RunDirectory, tmp_path: Path) -> None:
+    """The first process that reads a file decides its content for the whole run."""
     policy, other = tmp_path / "policy.yaml", tmp_path / "other.yaml"
     policy.write_bytes(b"judged")
     other.write_bytes(b"first")

@@ -59,6 +59,7 @@ def test_a_plain_file_is_itself_byte_for_byte(tmp_path: Path) -> None:
 
 
 def test_a_place_in_a_file_is_chosen_by_its_name(tmp_path: Path) -> None:
+    """With several policies in a file none is taken by chance: the error lists them."""
     (tmp_path / "two.yaml").write_bytes(CONFIG_MAP + b"  b.yaml: |\n    " + INDENTED)
     files = PolicyFiles()
     with pytest.raises(
@@ -75,6 +76,7 @@ def test_a_place_in_a_file_is_chosen_by_its_name(tmp_path: Path) -> None:
 
 
 def test_standard_input_is_read_once_and_for_all_processes(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """Standard input can be read once only, so workers get what the controller read."""
     piped(monkeypatch, CONFIG_MAP)
     files = PolicyFiles()
     source = files.choose("-", tmp_path)
@@ -92,6 +94,7 @@ def test_standard_input_is_read_once_and_for_all_processes(monkeypatch: pytest.M
 
 
 def test_a_file_of_a_git_revision_is_that_of_the_revision(repository: Path) -> None:
+    """The file in the work tree differs; a revision, HEAD and the index have the committed content."""
     files = PolicyFiles()
     for given in ("git:main:p.yaml", "git:HEAD:./p.yaml", "git::p.yaml"):  # the last one is of the index
         assert files.load_given(given, repository, kubernetes="1.37").text.encode() == POLICY
@@ -127,6 +130,7 @@ def test_the_commit_of_a_policy_is_that_of_its_revision(repository: Path, monkey
 
 
 def test_a_folder_is_searched_and_a_glob_is_what_a_shell_makes_of_it(tmp_path: Path) -> None:
+    """A folder skips hidden files and files without a policy; a glob takes what it matches."""
     for name, data in (
         ("a/p.yaml", POLICY),
         ("a/cm.yml", CONFIG_MAP),
@@ -146,6 +150,7 @@ def test_a_folder_is_searched_and_a_glob_is_what_a_shell_makes_of_it(tmp_path: P
 
 
 def test_a_configuration_that_names_a_path_is_followed_to_the_file_next_to_it(tmp_path: Path) -> None:
+    """The path is one of the cluster's machine; the policy is usually kept next to the configuration."""
     config = tmp_path / "conf" / "config.yaml"
     config.parent.mkdir()
     config.write_text("kind: ClusterConfiguration\napiServer:\n  extraArgs: {audit-policy-file: /etc/k/audit.yaml}\n")

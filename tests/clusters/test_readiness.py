@@ -39,6 +39,7 @@ def log(tmp_path: Path) -> Path:
 
 
 def test_a_full_disk_is_told_by_its_folder(log: Path) -> None:
+    """The server's own words are a stack trace; the user needs the folder and the variable that moves it."""
     log.write_text(NO_SPACE)
 
     words = last_words(log)
@@ -56,6 +57,7 @@ def test_a_limit_of_open_files_is_told_with_its_number(log: Path) -> None:
 
 
 def test_a_certificate_that_cannot_be_watched_is_no_reason(log: Path) -> None:
+    """A failed watch of a CA file is retried by the server, and does not end it."""
     log.write_text(NO_WATCH + REQUESTS)
 
     assert last_words(log).endswith(REQUESTS.strip())
@@ -74,6 +76,7 @@ def test_a_panic_is_a_reason_without_its_stack(log: Path) -> None:
 
 
 def test_a_server_that_was_killed_says_nothing_and_no_line_is_taken_for_a_reason(log: Path) -> None:
+    """A log of ordinary requests must not be quoted as the cause."""
     log.write_text(REQUESTS)
 
     assert exited("etcd", log) == "etcd exited: its log does not say why, it may have been killed"

@@ -33,6 +33,7 @@ def test_what_was_left_to_be_undone_is_undone_at_the_end(tmp_path: Path) -> None
 
 
 def test_what_cannot_be_undone_is_told_with_the_script_that_does_it(tmp_path: Path) -> None:
+    """The run directory goes, so the message has the commands to run by hand."""
     directory = RunDirectory.create()
     directory.at_end("container", "echo the daemon is gone >&2\nfalse\n")
 
@@ -44,6 +45,7 @@ def test_what_cannot_be_undone_is_told_with_the_script_that_does_it(tmp_path: Pa
 
 
 def test_it_is_undone_twice_where_a_process_had_to_be_killed(tmp_path: Path) -> None:
+    """What the killed client had asked a daemon for may appear only after the first attempt."""
     directory = RunDirectory.create()
     directory.at_end("container", f"echo undone >>{tmp_path}/undone")
     pid = directory.start("client", ["/bin/sleep", "60"], tmp_path / "log")
@@ -57,6 +59,7 @@ def test_it_is_undone_twice_where_a_process_had_to_be_killed(tmp_path: Path) -> 
 
 @pytest.mark.parametrize("name", ["SIGKILL", "SIGTERM"])
 def test_it_is_undone_for_a_controller_that_is_killed(tmp_path: Path, name: str) -> None:
+    """The reaper is another process, and notices the end of the controller even after SIGKILL."""
     undone = tmp_path / "undone"
     command = [sys.executable, "-c", CONTROLLER, str(undone)]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, start_new_session=True) as process:

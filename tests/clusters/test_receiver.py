@@ -58,6 +58,7 @@ def ids(receiver: EventReceiver) -> list[str]:
 
 
 def test_what_is_answered_200_stands_in_the_log_once(receiver: EventReceiver) -> None:
+    """A server sends a batch again if the response was lost; the repeated event is counted, not written."""
     assert [post(receiver, "a", "b"), post(receiver, "b", "c")] == [200, 200]
 
     assert ids(receiver) == ["a", "b", "c"]
@@ -65,6 +66,7 @@ def test_what_is_answered_200_stands_in_the_log_once(receiver: EventReceiver) ->
 
 
 def test_an_event_of_any_depth_costs_the_others_of_its_batch_nothing() -> None:
+    """The batch is cut into lines without decoding, which a body of 5,000 levels would break."""
     items = ['{"auditID":"a","level":"Metadata"}', '{"auditID":"b}]","requestObject":' + "[" * 5000 + "]" * 5000 + "}"]
     text = '{"kind":"EventList","apiVersion":"audit.k8s.io/v1","metadata":{},"items":[' + ",\n".join(items) + "]}"
 
@@ -82,6 +84,7 @@ def test_what_is_no_list_of_events_is_refused(body: str) -> None:
 
 
 def test_what_is_refused_is_not_kept_and_only_so_often(receiver: EventReceiver) -> None:
+    """``first`` limits the misbehaviour, so that the server's retry is accepted."""
     receiver.behave(Behaviour(status=503, first=2))
 
     assert [post(receiver, "d") for _ in range(3)] == [503, 503, 200]
@@ -98,11 +101,13 @@ def test_a_receiver_can_hang_up(receiver: EventReceiver) -> None:
 
 
 def test_a_client_without_a_certificate_is_not_let_in(receiver: EventReceiver) -> None:
+    """Another process of the machine must not be able to add events."""
     with pytest.raises((ssl.SSLError, OSError)):
         post(receiver, "f", certificate=False)
 
 
 def test_it_is_killed_and_comes_back_on_the_same_port(receiver: EventReceiver) -> None:
+    """It remembers which events it has written, also across the restart."""
     post(receiver, "g")
     receiver.kill()
     with pytest.raises(ConnectionRefusedError):

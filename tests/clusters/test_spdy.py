@@ -9,10 +9,12 @@ from auditproof.clusters.stand_ins import spdy
 
 
 def test_the_dictionary_is_the_one_of_the_protocol() -> None:
+    """A single wrong byte in the dictionary makes every header unreadable."""
     assert (len(spdy.DICTIONARY), zlib.adler32(spdy.DICTIONARY)) == (1423, 0xE3C6A7C2)
 
 
 def test_headers_depend_on_those_before_them_and_are_read_back() -> None:
+    """The compression state is that of the connection: headers must be read in the order of writing."""
     writer, reader = spdy.Headers(), spdy.Headers()
 
     for headers in ({"streamtype": "error"}, {"streamtype": "stdout", "port": "80"}, {}):

@@ -70,6 +70,7 @@ def contexts(folder: Path, authority: pki.Authority, user: str) -> tuple[ssl.SSL
 
 @pytest.mark.parametrize("name", ["127.0.0.1", "::1", "localhost"])
 def test_both_ends_verify_each_other_strictly(authority: pki.Authority, tmp_path: Path, name: str) -> None:
+    """Python's VERIFY_X509_STRICT refuses certificates that Go would accept."""
     server, client = contexts(tmp_path, authority, "alice")
 
     seen = handshake(server, client, name).getpeercert()
@@ -86,6 +87,7 @@ def test_a_server_of_another_name_is_not_trusted(authority: pki.Authority, tmp_p
 
 
 def test_a_certificate_of_another_authority_is_not_trusted(authority: pki.Authority, tmp_path: Path) -> None:
+    """The other authority has the same name, so only its key tells them apart."""
     server, _ = contexts(tmp_path, authority, "alice")
     _, client = contexts(tmp_path, pki.Authority.create("auditproof"), "alice")
 
@@ -94,6 +96,7 @@ def test_a_certificate_of_another_authority_is_not_trusted(authority: pki.Author
 
 
 def test_user_and_groups_are_common_name_and_organizations(authority: pki.Authority) -> None:
+    """The API server takes user and groups from there; an event shows the groups in this order."""
     certificate = read(authority.client("system:serviceaccount:shop:cart", ["dev", "system:masters", "ops"]))
 
     assert values(certificate, NameOID.COMMON_NAME) == ["system:serviceaccount:shop:cart"]
@@ -112,6 +115,7 @@ def test_a_user_may_be_called_anything(authority: pki.Authority, tmp_path: Path,
 
 
 def test_a_certificate_is_of_use_for_one_end_only(authority: pki.Authority) -> None:
+    """A client's certificate must not serve as a server's."""
     usages = [
         list(read(pair).extensions.get_extension_for_class(x509.ExtendedKeyUsage).value)
         for pair in (authority.server("kube-apiserver"), authority.client("alice"))
@@ -137,6 +141,7 @@ def test_only_the_authority_may_sign(authority: pki.Authority) -> None:
 
 
 def test_a_certificate_is_valid_now_and_not_for_long(authority: pki.Authority) -> None:
+    """It begins minutes ago, for a clock that is behind, and outlives no forgotten run for long."""
     now = datetime.now(UTC)
 
     for certificate in (authority.certificate, read(authority.client("alice"))):
@@ -159,6 +164,7 @@ def test_a_key_belongs_to_its_certificate(authority: pki.Authority) -> None:
 def test_files_are_for_their_owner_alone_also_where_they_were_there_before(
     authority: pki.Authority, tmp_path: Path
 ) -> None:
+    """An existing file with mode 0644 must not keep its mode when a key is written."""
     (tmp_path / "ca.key").touch(mode=0o644)
 
     written = authority.pair().write(tmp_path, "ca")
@@ -174,6 +180,7 @@ def test_an_authority_is_read_back(authority: pki.Authority, tmp_path: Path) -> 
 
 
 def test_an_authority_may_have_an_rsa_key(tmp_path: Path) -> None:
+    """The authority of an existing cluster is often RSA, unlike those made here."""
     key = rsa.generate_private_key(65537, 2048)
     name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "kubernetes")])
     now = datetime.now(UTC)

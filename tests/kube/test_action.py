@@ -26,6 +26,7 @@ def _sent(action: Action) -> Any:
 @pytest.mark.parametrize("verb", VERBS)
 @pytest.mark.parametrize("resource", RESOURCES.values(), ids=lambda r: f"{r.plural}.{r.group}")
 def test_the_server_reads_the_verb_that_was_meant(resource: Resource, verb: str) -> None:
+    """For every resource and verb, the request line gives verb, resource and name back to the server."""
     name = "" if verb in ("list", "watch", "deletecollection") else "/web"
     request = to_request(Action(verb, parse_target(f"{resource.plural}{name}", "shop", resource)))
 
@@ -79,6 +80,7 @@ def test_every_patch_type_has_its_content_type_and_a_json_body(patch: str) -> No
 
 
 def test_an_object_is_completed_from_its_target() -> None:
+    """A case that names only verb and target must send an object that the server accepts."""
     sent = _sent(act("create", "deployments/web", "shop"))
 
     assert (sent["apiVersion"], sent["kind"]) == ("apps/v1", "Deployment")
@@ -87,12 +89,14 @@ def test_an_object_is_completed_from_its_target() -> None:
 
 
 def test_what_an_object_says_itself_is_left_alone() -> None:
+    """A body that contradicts its target is meant: the server is to refuse it."""
     body = {"kind": "Other", "metadata": {"name": "b", "namespace": "elsewhere"}}
 
     assert _sent(act("create", "configmaps/a", "shop", body=body)) == {"apiVersion": "v1", **body}
 
 
 def test_a_generated_name_gets_no_name_beside_it() -> None:
+    """With a name the server would ignore generateName."""
     sent = _sent(act("create", "configmaps", "shop", body={"metadata": {"generateName": "run-"}}))
 
     assert sent["metadata"] == {"generateName": "run-", "namespace": "shop"}
@@ -119,12 +123,14 @@ def test_a_body_that_says_no_kind_gets_that_of_its_subresource() -> None:
 
 @pytest.mark.parametrize("subresource", ["exec", "attach", "portforward", "proxy"])
 def test_a_stream_is_opened_without_a_body(subresource: str) -> None:
+    """The POST of an exec or attach starts a stream: an object in its body would be recorded."""
     request = to_request(act("create", f"pods/web/{subresource}", "shop", upgrade="spdy"))
 
     assert (request.method, request.body, request.headers, request.upgrade) == ("POST", None, (), "spdy")
 
 
 def test_a_raw_body_is_sent_as_it_is_with_the_type_of_its_verb() -> None:
+    """A raw body may be invalid on purpose, and is neither parsed nor completed."""
     assert to_request(act("create", "pods/web", "shop", raw=b"{")).body == b"{"
     assert _headers(act("patch", "pods/web", "shop", raw=b"{", patch="strategic")) == {
         "Content-Type": "application/strategic-merge-patch+json"
@@ -142,6 +148,7 @@ def test_delete_options_are_sent_only_when_given() -> None:
 
 
 def test_one_action_never_changes_the_next_ones_body() -> None:
+    """The smallest objects are shared templates, which must not be written to."""
     first = _sent(act("create", "pods/a", "shop"))
     second = _sent(act("create", "pods/b", "shop"))
 

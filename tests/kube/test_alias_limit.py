@@ -23,6 +23,7 @@ def seconds(work: Callable[[], object]) -> float:
 
 
 def test_merges_are_counted_before_they_are_made() -> None:
+    """4,000 merges of 4,000 keys would be 16 million entries out of a small file."""
     keys = ",".join(f"k{number}: 1" for number in range(4000))
     text = f"{HEAD}a: &a {{{keys}}}\nb: {{<<: [{','.join(['*a'] * 4000)}]}}\n{RULES}"
 
@@ -41,6 +42,8 @@ def test_an_alias_that_leads_nowhere_is_told(alias: str) -> None:
 
 
 def test_many_comments_cost_no_more_than_their_number() -> None:
+    """The time grows with the number of comments, not with its square."""
+
     def lint(count: int) -> float:
         text = HEAD + "# auditproof: ignore AP504 because x\n" * count + RULES
         policy = parse_policy(text.encode(), "policy.yaml")

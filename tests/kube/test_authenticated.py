@@ -22,6 +22,7 @@ BOUND = {"serviceaccount": {"uid": "u1"}, "pod": {"name": "web", "uid": "u2"}, "
 
 
 def test_a_certificate_is_told_by_its_fingerprint() -> None:
+    """The server adds the credential's id to extra, which an event of an X.509 user must show."""
     who = replace(Identity.x509("alice", "dev"), uid="7")
 
     assert authenticated(who, fingerprint="ab12") == AuthenticatedUser(
@@ -43,10 +44,12 @@ def test_a_token_of_a_service_account_says_what_it_is_bound_to() -> None:
 
 
 def test_who_failed_to_log_in_is_nobody() -> None:
+    """A failed authentication has no user, and no group."""
     assert authenticated(Identity.bad_token(), token="x") == NOBODY
 
 
 def test_a_proxy_names_extra_keys_in_lower_case() -> None:
+    """Header names have no case, so two spellings of a key are one key with both values."""
     who = Identity(IdentityKind.FRONT_PROXY, "carol", extra=(("Team", "a"), ("team", "b")))
 
     assert authenticated(who).extra == (("team", ("a", "b")),)

@@ -39,6 +39,7 @@ def test_a_user_is_in_the_groups_that_the_authentication_adds(
     "identity", [Identity.x509("alice", "dev"), Identity.service_account("shop", "robot"), Identity.anonymous()]
 )
 def test_the_groups_are_those_of_an_identity_of_a_case(identity: Identity) -> None:
+    """explain and the cases must agree about implied groups, or they would decide differently."""
     info = identity.user_info()
 
     assert info is not None
@@ -102,6 +103,7 @@ def test_what_does_not_exist_is_refused_with_what_may_be_meant(
     ],
 )
 def test_a_path_that_is_none_is_refused(verb: str, path: str, meant: str) -> None:
+    """What no client can send as a request for a path, such as a resource's path, is refused with a suggestion."""
     with pytest.raises(NoSuchRequest) as refused:
         path_question(None, verb, path)
 

@@ -11,6 +11,7 @@ from auditproof.kube.resources import RESOURCES, Resource, UnknownResource, look
 
 @pytest.mark.parametrize("resource", RESOURCES.values(), ids=lambda r: f"{r.plural}.{r.group}")
 def test_every_path_is_read_back_by_the_server_as_it_was_meant(resource: Resource) -> None:
+    """For every built-in resource: the path, parsed as the server does, gives its parts back."""
     namespace = "shop" if resource.namespaced else ""
 
     attributes = attributes_of("GET", resource.path(namespace, "web", "status"), None)
@@ -22,6 +23,7 @@ def test_every_path_is_read_back_by_the_server_as_it_was_meant(resource: Resourc
 
 
 def test_a_plural_alone_finds_the_first_group_that_has_it() -> None:
+    """``events`` is in two groups, of which the core group comes first."""
     assert lookup("deployments").api_version == "apps/v1"
     assert lookup("events").api_version == "v1"
     assert lookup("events.events.k8s.io").api_version == "events.k8s.io/v1"
@@ -37,6 +39,7 @@ def test_an_unknown_resource_is_answered_with_the_one_that_may_be_meant() -> Non
 
 
 def test_path_segments_are_escaped_as_go_escapes_them() -> None:
+    """The paths are those that client-go sends (url.PathEscape)."""
     assert lookup("clusterroles").path(name="system:node").endswith("/clusterroles/system:node")
     assert lookup("pods").path("shop", "a/b c%").endswith("/pods/a%2Fb%20c%25")
     assert lookup("pods").path("shop", "web", "proxy/a b").endswith("/pods/web/proxy/a%20b")

@@ -66,4 +66,5 @@ def test_a_list_that_says_nothing_definite_is_refused(text: str, message: str) -
 def test_a_patch_release_is_within_the_limits_of_its_minor(
     kubernetes: str, since: str, until: str, within: bool
 ) -> None:
+    """``until: 1.36`` includes 1.36.3, although 1.36.3 is the greater version."""
     assert is_within(kubernetes, since, until) is within

@@ -41,6 +41,7 @@ def counters(events: int, **lost: int) -> AuditMetrics:
 
 
 def test_the_three_add_up() -> None:
+    """Every action is recorded, lost or unproven; the counters show that the missing ones were written off."""
     batch = [evidence(*BOTH), evidence(Stage.REQUEST_RECEIVED), evidence()]
 
     account = account_of(batch, counters(6, log=3), 3)
@@ -51,6 +52,7 @@ def test_the_three_add_up() -> None:
 
 
 def test_what_nobody_has_counted_as_lost_is_unproven() -> None:
+    """A missing event that the server counted, and did not write off, may still be on its way."""
     account = account_of([evidence(*BOTH), evidence()], counters(4), 2)
 
     assert (account.recorded, account.lost, account.unproven) == (1, 0, 1)
@@ -58,6 +60,7 @@ def test_what_nobody_has_counted_as_lost_is_unproven() -> None:
 
 
 def test_what_a_server_that_has_ended_did_not_write_is_lost() -> None:
+    """After the server has exited no event can arrive, so its counters are not needed."""
     account = account_of([evidence(*BOTH), evidence()], None, 2, ended="the server was killed")
 
     assert (account.recorded, account.lost, account.unproven) == (1, 1, 0)
@@ -66,6 +69,7 @@ def test_what_a_server_that_has_ended_did_not_write_is_lost() -> None:
 
 @pytest.mark.parametrize("ended", ["", "the server was killed"])
 def test_nothing_is_certain_about_a_log_that_cannot_be_read(ended: str) -> None:
+    """Neither matching counters nor the server's exit proves a loss in a log that was not read to its end."""
     account = account_of([evidence(), evidence()], counters(4, log=4), None, ended=ended)
 
     assert (account.lost, account.unproven) == (0, 2)
@@ -76,6 +80,7 @@ def test_without_the_counters_nothing_is_certain() -> None:
 
 
 def test_losses_of_another_backend_are_none_here() -> None:
+    """With a log and a webhook, only the losses of the backend under test explain a missing event."""
     account = account_of([evidence(*BOTH), evidence()], counters(4, log=2, webhook=2), 2, other="webhook")
 
     assert account.lost == 1
@@ -83,6 +88,7 @@ def test_losses_of_another_backend_are_none_here() -> None:
 
 
 def test_a_refused_request_leaves_no_more_than_its_first_event() -> None:
+    """In mode blocking-strict the server refuses what it cannot record: only RequestReceived is due."""
     refused = {"status": 500, "body": b"Internal Server Error: " + NOT_STORED}
     batch = [evidence(**refused), evidence(Stage.REQUEST_RECEIVED, **refused)]
 
@@ -120,6 +126,7 @@ EVENT = {
 
 
 def test_a_legacy_line_says_what_the_event_says() -> None:
+    """A line in the legacy format, parsed, has the same fields as the event written in that format."""
     line = parse_legacy(LINE)
 
     assert (line.audit_id, line.stage) == ("a-1", Stage.RESPONSE_COMPLETE)
@@ -128,6 +135,7 @@ def test_a_legacy_line_says_what_the_event_says() -> None:
 
 
 def test_what_is_not_there_has_a_word_of_its_own() -> None:
+    """An absent field has a placeholder of its own, as in the server's EventString, and is never empty."""
     fields = legacy_line_of({"auditID": "a", "stage": "RequestReceived", "user": {}})
 
     assert (fields["user"], fields["groups"], fields["as"], fields["asgroups"]) == (

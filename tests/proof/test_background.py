@@ -55,6 +55,7 @@ def scheduler(second: int, **event: Any) -> bytes:
 
 
 def test_what_others_cause_is_counted_by_component_and_rule(policy: Policy) -> None:
+    """auditproof's own events bound the time that is measured and are in no count; sizes are those of lines."""
     health = scheduler(9, verb="get", requestURI="/healthz", objectRef=None)
     lines = [ours(0), scheduler(2), scheduler(4), health, ours(10)]
 
@@ -68,10 +69,12 @@ def test_what_others_cause_is_counted_by_component_and_rule(policy: Policy) -> N
 
 
 def test_what_came_before_the_first_action_is_no_rest(policy: Policy) -> None:
+    """A starting server's controllers list everything at once, which would inflate every rate."""
     assert measure([scheduler(1), ours(2), scheduler(3)], policy).total.events == 1
 
 
 def test_what_controllers_do_in_namespaces_of_the_run_is_a_reaction(policy: Policy) -> None:
+    """Controllers react to the run's own objects, which is no background load of a cluster."""
     within = {"resource": "serviceaccounts", "namespace": "shop", "name": "default"}
     itself = {"resource": "namespaces", "namespace": "shop", "name": "shop"}
     named = {"resource": "namespaces", "name": "shop"}
@@ -83,6 +86,7 @@ def test_what_controllers_do_in_namespaces_of_the_run_is_a_reaction(policy: Poli
 
 
 def test_a_policy_that_records_nothing_of_the_run_is_measured_over_the_whole_log(policy: Policy) -> None:
+    """Without an event of auditproof itself there is no first action to begin from."""
     noise = measure([scheduler(0), scheduler(20)], policy)
 
     assert (noise.seconds, noise.total.events) == (20, 2)
@@ -90,6 +94,7 @@ def test_a_policy_that_records_nothing_of_the_run_is_measured_over_the_whole_log
 
 @pytest.mark.parametrize("broken", [b"{", b"[]\n", b'{"kind": "Event"}\n', b'{"stageTimestamp": 5}\n'])
 def test_what_is_no_event_is_passed_over(policy: Policy, broken: bytes) -> None:
+    """A broken line must not end the measurement; it is reported where it can change a verdict."""
     assert measure([ours(0), broken, scheduler(1)], policy).total.events == 1
 
 
@@ -110,6 +115,7 @@ def test_a_program_is_the_first_word_of_the_user_agent() -> None:
 
 
 def test_the_record_has_rates_and_the_rules_places(policy: Policy) -> None:
+    """Components are sorted, rules have their line in the policy, and the rate is extrapolated to a day."""
     noise = Noise(
         10.0, {("b", "p"): Share(1, 5), ("a", "p"): Share(30, 500)}, {0: Share(30, 500), None: Share(1, 5)}, Share()
     )

@@ -33,6 +33,7 @@ class Faulty:
 
 @pytest.mark.parametrize("error", [RecursionError("too deep"), KeyError("x"), AuditproofError("gone")])
 def test_nothing_is_sent_twice_whatever_a_prover_fails_with(error: Exception) -> None:
+    """After a failure the actions may have been sent: a second attempt would record events twice."""
     prover, file = Faulty(error), object()
     cases = [Case(name, Identity.x509("alice"), Request("GET", "/version")) for name in ("a", "b")]
     performed = Batches(lambda _, wanted: prover.prove(wanted), lambda *_: True, lambda placement: placement)

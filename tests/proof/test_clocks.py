@@ -37,6 +37,7 @@ def wall_clocks(file: Path) -> Iterator[str]:
 
 
 def test_the_wall_clock_is_for_showing_only() -> None:
+    """Every module that reads the wall clock is listed with its reason; a new one must be added to the list."""
     source = Path(auditproof.__file__).parent
     using = {str(file.relative_to(source)) for file in source.rglob("*.py") if list(wall_clocks(file))}
 
@@ -47,6 +48,7 @@ def test_the_wall_clock_is_for_showing_only() -> None:
 def test_a_wait_takes_as_long_as_it_says_whatever_the_wall_clock_does(
     jump: float, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    """A clock that jumps by a day neither ends a wait at once nor prolongs it."""
     monkeypatch.setattr(time, "time", lambda: jump)
     looks: list[int] = []
     begun = time.monotonic()
@@ -59,6 +61,8 @@ def test_a_wait_takes_as_long_as_it_says_whatever_the_wall_clock_does(
 
 
 def test_a_request_takes_as_long_as_it_did_whatever_the_wall_clock_does(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A clock that is set back during a request must not make it end before it began."""
+
     class Jumping(datetime):
         """A wall clock that is set back by years between two looks."""
 

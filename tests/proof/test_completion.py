@@ -33,10 +33,12 @@ def line(audit_id: str, what: str = '"HTTP" verb="WATCH"') -> str:
 
 @pytest.mark.parametrize("stage", [Stage.RESPONSE_COMPLETE, Stage.PANIC])
 def test_the_last_event_shows_that_a_request_is_over(stage: Stage) -> None:
+    """Even after a 504, whose handler goes on, the event at the last stage shows the end."""
     assert is_over(exchange(LIST, 504), [event(Stage.REQUEST_RECEIVED), event(stage)], "")
 
 
 def test_an_earlier_event_does_not() -> None:
+    """ResponseStarted of a watch shows that it began, not that it ended."""
     assert not is_over(exchange(WATCH), [event(Stage.REQUEST_RECEIVED), event(Stage.RESPONSE_STARTED)], "")
 
 
@@ -47,6 +49,7 @@ def test_the_servers_own_line_shows_it_of_a_long_running_request_alone() -> None
 
 @pytest.mark.parametrize("log", ["", line("a-11"), line("a-1", '"Timeout or abort"'), '"HTTP"\naudit-ID="a-1"'])
 def test_another_line_does_not(log: str) -> None:
+    """Neither another request's line, nor the time-out filter's, nor a line that a client made up, shows the end."""
     assert not is_over(exchange(WATCH), [], log)
 
 
@@ -59,6 +62,7 @@ def test_only_an_answer_that_was_read_to_its_end_may_show_it(status: int, client
 
 
 def test_why_a_request_may_not_be_over_is_said() -> None:
+    """A time-out, a client that hung up and a lost connection have different explanations."""
     reasons = {
         why_open(exchange(LIST, 504)),
         why_open(exchange(LIST, 0, client="hangsUpWaiting")),

@@ -69,6 +69,7 @@ def event(stage: Stage = Stage.RESPONSE_COMPLETE, **changed: Any) -> AuditEvent:
 
 
 def test_a_whole_event_of_the_request_contradicts_nothing() -> None:
+    """The sample that the other tests change is itself free of contradictions."""
     assert list(contradictions(event(), SENT)) == []
     assert list(out_of_time((event(),), SENT, Clock())) == []
 
@@ -106,6 +107,7 @@ def test_a_whole_event_of_the_request_contradicts_nothing() -> None:
     ids=str,
 )
 def test_every_field_that_differs_is_told(changed: dict[str, Any], names: str) -> None:
+    """One changed field causes exactly one reason, which names the field."""
     (reason,) = contradictions(event(**changed), SENT)
 
     assert names in reason
@@ -126,6 +128,7 @@ def test_keys_beside_their_place_do_not_stand_for_others() -> None:
 
 
 def test_an_impersonated_user_must_be_the_one_that_was_asked_for() -> None:
+    """An impersonated user in an event of a request that impersonates none is a contradiction."""
     found = event()
     found.raw["impersonatedUser"] = {"username": "root"}  # type: ignore[index]
 
@@ -133,6 +136,7 @@ def test_an_impersonated_user_must_be_the_one_that_was_asked_for() -> None:
 
 
 def test_nothing_was_answered_when_the_request_came() -> None:
+    """At RequestReceived there is no response yet, so a responseStatus there is no server's."""
     assert "there was none yet" in next(contradictions(event(Stage.REQUEST_RECEIVED), SENT))
 
 
@@ -161,6 +165,7 @@ def test_the_addresses_that_a_request_names_itself(headers: tuple[tuple[str, str
 
 
 def test_behind_something_unknown_only_the_claimed_addresses_are_compared() -> None:
+    """A proxy may append its own addresses, but the ones that the client claimed come first."""
     sent = replace(SENT, client="", request=replace(READ, headers=(("X-Forwarded-For", "10.0.0.1"),)))
 
     assert list(contradictions(event(sourceIPs=["10.0.0.1", "192.0.2.7"]), sent)) == []
@@ -168,6 +173,7 @@ def test_behind_something_unknown_only_the_claimed_addresses_are_compared() -> N
 
 
 def test_a_clock_that_is_ahead_by_a_known_time_is_allowed_for() -> None:
+    """The same event is of another time if the offset of the server's clock is not known."""
     hour = timedelta(hours=1)
     late = event(
         requestReceivedTimestamp=(NOW + hour).isoformat(), stageTimestamp=(NOW + hour + timedelta(0, 0, 1)).isoformat()

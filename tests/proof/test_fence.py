@@ -187,6 +187,7 @@ def close(fence: ServerFence, *sent: Sent) -> Fence:
 def test_what_was_recorded_is_found_and_nothing_is_in_doubt(
     server: FakeServer, make: Callable[..., ServerFence]
 ) -> None:
+    """A recorded and an excluded action in one batch: the fence closes both without a doubt."""
     server.silent.add("/api/v1/quiet")
     fence_of = make()
     fence_of.open()
@@ -203,6 +204,7 @@ def test_what_was_recorded_is_found_and_nothing_is_in_doubt(
 def test_the_follow_up_comes_after_the_actions_and_the_sentinel_last(
     server: FakeServer, make: Callable[..., ServerFence]
 ) -> None:
+    """The order is what makes the fence one: the sentinel's event follows every other event in the log."""
     fence_of = make()
     fence_of.open()
 
@@ -213,6 +215,7 @@ def test_the_follow_up_comes_after_the_actions_and_the_sentinel_last(
 
 
 def test_a_wire_is_followed_up_once(server: FakeServer, make: Callable[..., ServerFence]) -> None:
+    """One follow-up settles all requests that were sent on the same connection before it."""
     fence_of = make()
     fence_of.open()
     first = act(server)
@@ -225,6 +228,7 @@ def test_a_wire_is_followed_up_once(server: FakeServer, make: Callable[..., Serv
 
 
 def test_events_of_before_are_not_this_batchs(server: FakeServer, make: Callable[..., ServerFence]) -> None:
+    """An event with the same Audit-ID that was in the log before the batch proves nothing about it."""
     server.record("id-1")
     server.silent.add(READ.uri)
     fence_of = make()
@@ -234,6 +238,7 @@ def test_events_of_before_are_not_this_batchs(server: FakeServer, make: Callable
 
 
 def test_a_sentinel_that_is_not_recorded_is_a_doubt(server: FakeServer, make: Callable[..., ServerFence]) -> None:
+    """The events that were read stay evidence; only absence proves nothing without the sentinel's event."""
     server.silent.add(SENTINEL.request.uri)
     fence_of = make()
     fence_of.open()
@@ -259,6 +264,7 @@ def test_a_sentinel_that_is_not_recorded_is_a_doubt(server: FakeServer, make: Ca
 def test_what_the_counters_say_is_a_doubt(
     server: FakeServer, make: Callable[..., ServerFence], change: dict[str, Any], doubt: str
 ) -> None:
+    """Lost events, rejected requests, a restart and unreadable counters each leave exactly one doubt."""
     fence_of = make()
     fence_of.open()
     sent = act(server)
@@ -274,6 +280,7 @@ def test_what_the_counters_say_is_a_doubt(
 def test_an_exclusion_that_the_server_has_not_counted_is_in_doubt(
     server: FakeServer, make: Callable[..., ServerFence]
 ) -> None:
+    """A proxy that answered in place of the server would look like a policy that excludes the request."""
     server.silent.add("/api/v1/quiet")
     fence_of = make()
     fence_of.open()
@@ -303,6 +310,7 @@ def test_another_request_during_the_reading_of_the_counters_does_not_make_up_for
 
 
 def test_a_doubt_of_one_batch_is_not_the_next_ones(server: FakeServer, make: Callable[..., ServerFence]) -> None:
+    """The counters are compared with those at the beginning of the batch, not with zero."""
     fence_of = make()
     fence_of.open()
     server.lost = 1
@@ -316,6 +324,7 @@ def test_a_doubt_of_one_batch_is_not_the_next_ones(server: FakeServer, make: Cal
 def test_a_server_that_dies_is_a_doubt_with_its_last_words(
     server: FakeServer, make: Callable[..., ServerFence]
 ) -> None:
+    """``close`` does not raise: the batch keeps the evidence that it has, and every absence is in doubt."""
     fence_of = make()
     fence_of.open()
     sent = act(server)
@@ -331,6 +340,7 @@ def test_a_server_that_dies_is_a_doubt_with_its_last_words(
 
 
 def test_nothing_begins_on_a_server_that_does_not_answer(server: FakeServer, make: Callable[..., ServerFence]) -> None:
+    """``open`` raises, so that no action is performed whose verdict could only be UNPROVEN."""
     server.dead = "connection refused"
 
     with pytest.raises(WireError, match="connection refused"):
@@ -354,6 +364,7 @@ def test_nothing_begins_where_the_counters_cannot_be_read(server: FakeServer, ma
 def test_what_may_stand_in_another_log_is_in_doubt_where_it_is_absent(
     server: FakeServer, make: Callable[..., ServerFence]
 ) -> None:
+    """With more servers than logs a recorded action is shown; an absent one may be in a log that is not read."""
     server.unread = "more API servers answer"
     server.silent.add("/excluded")
     fence_of = make()
@@ -367,6 +378,7 @@ def test_what_may_stand_in_another_log_is_in_doubt_where_it_is_absent(
 
 
 def test_a_line_that_is_no_event_is_a_doubt(server: FakeServer, make: Callable[..., ServerFence]) -> None:
+    """The line may have been the event that is missing."""
     fence_of = make()
     fence_of.open()
     sent = act(server)
@@ -379,6 +391,7 @@ def test_a_line_that_is_no_event_is_a_doubt(server: FakeServer, make: Callable[.
 
 
 def test_two_lines_of_one_event_that_differ_are_a_doubt(server: FakeServer, make: Callable[..., ServerFence]) -> None:
+    """A server writes an event once: of two different lines at least one is not the server's."""
     fence_of = make()
     fence_of.open()
 
@@ -394,6 +407,7 @@ def test_two_lines_of_one_event_that_differ_are_a_doubt(server: FakeServer, make
 
 
 def test_a_log_that_is_cut_is_a_doubt(server: FakeServer, make: Callable[..., ServerFence]) -> None:
+    """A log that was truncated during the batch may have lost any event."""
     server.record("earlier")
     fence_of = make()
     fence_of.open()
@@ -420,6 +434,7 @@ def test_a_log_that_is_cut_is_a_doubt(server: FakeServer, make: Callable[..., Se
 def test_a_connection_that_was_not_followed_up_needs_an_answer_that_shows_its_end(
     server: FakeServer, make: Callable[..., ServerFence], changed: dict[str, Any], method: str, sure: bool
 ) -> None:
+    """Only a response that net/http ended after the handler had returned shows that the request is over."""
     server.silent.add(READ.uri)  # no last event shows it
     fence_of = make()
     fence_of.open()
@@ -434,6 +449,7 @@ def test_a_connection_that_was_not_followed_up_needs_an_answer_that_shows_its_en
 def test_an_answer_to_a_request_for_another_protocol_does_not_show_the_end(
     server: FakeServer, make: Callable[..., ServerFence]
 ) -> None:
+    """After a switch of protocol the stream goes on, and its last event comes later."""
     server.silent.add(READ.uri)
     fence_of = make()
     fence_of.open()
@@ -459,6 +475,7 @@ def test_the_last_event_of_a_request_shows_its_end_whatever_became_of_its_connec
 def test_a_policy_that_records_nothing_is_fenced_by_the_counter(
     server: FakeServer, make: Callable[..., ServerFence]
 ) -> None:
+    """Without any event there is no sentinel: a counter that did not move proves that nothing was recorded."""
     server.silent |= {READ.uri, FOLLOW_UP.uri}
     fence_of = make(None)
     fence_of.open()
@@ -473,6 +490,7 @@ def test_a_policy_that_records_nothing_is_fenced_by_the_counter(
 def test_the_sentinels_connection_is_kept_and_closed_at_the_end(
     server: FakeServer, make: Callable[..., ServerFence], monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    """Two fences share one connection: a new one for each would cost a TLS handshake."""
     wires: list[FakeWire] = []
     fence_of = make()
     monkeypatch.setattr(fence_of._connections, "new", lambda _: wires.append(FakeWire(server)) or wires[-1])
@@ -486,6 +504,7 @@ def test_the_sentinels_connection_is_kept_and_closed_at_the_end(
 
 
 def test_nothing_begins_on_a_server_that_audits_nothing(server: FakeServer, make: Callable[..., ServerFence]) -> None:
+    """A server without a policy has evaluated none, so its empty log must not count as a proof of exclusion."""
     server.excluded = 0
 
     with pytest.raises(AuditproofError, match="audit is off: this API server has no policy"):
@@ -495,6 +514,7 @@ def test_nothing_begins_on_a_server_that_audits_nothing(server: FakeServer, make
 def test_a_log_in_no_order_is_complete_when_it_holds_all_that_the_server_counts(
     server: FakeServer, make: Callable[..., ServerFence]
 ) -> None:
+    """A webhook in batch mode delivers out of order, so a sentinel alone closes nothing."""
     server.record("before")
     fence = make(in_order=False)
 
@@ -511,6 +531,7 @@ def test_a_log_in_no_order_is_complete_when_it_holds_all_that_the_server_counts(
 def test_an_event_that_may_still_come_is_a_doubt_though_the_sentinel_is_there(
     server: FakeServer, make: Callable[..., ServerFence]
 ) -> None:
+    """In an unordered log the sentinel's event may overtake that of an action."""
     fence = make(in_order=False)
     fence.open()
     server.events += 1  # counted, and on its way
@@ -524,6 +545,7 @@ def test_an_event_that_may_still_come_is_a_doubt_though_the_sentinel_is_there(
 
 
 def test_without_counters_what_is_absent_is_in_doubt(server: FakeServer, make: Callable[..., ServerFence]) -> None:
+    """Without /metrics lost events go unnoticed: only what was recorded is shown."""
     server.metrics_status = 403
     server.silent.add("/excluded")
     fence_of = make()
@@ -541,6 +563,7 @@ def test_without_counters_what_is_absent_is_in_doubt(server: FakeServer, make: C
 def test_a_log_that_does_not_hold_what_was_counted_is_not_sound(
     server: FakeServer, make: Callable[..., ServerFence], more: int, words: str
 ) -> None:
+    """A log with more or fewer lines than the server counted is not evidence, not even for what it holds."""
     fence_of = make()
     fence_of.open()
     sent = act(server)
@@ -554,6 +577,7 @@ def test_a_log_that_does_not_hold_what_was_counted_is_not_sound(
 def test_a_follow_up_that_somebody_else_answers_closes_nothing(
     server: FakeServer, make: Callable[..., ServerFence], monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    """A response without the Audit-ID that was sent may be a proxy's, which knows nothing about the request."""
     fence_of = make()
     fence_of.open()
     sent = act(server, headers=(("Content-Length", "9999"),))

@@ -80,12 +80,14 @@ def test_an_event_says_what_the_policy_saw() -> None:
 
 
 def test_the_name_of_a_created_object_is_not_what_the_policy_saw() -> None:
+    """The server fills objectRef.name from the body; a rule with resourceNames never matched it."""
     created = event("a", "create", "/api/v1/namespaces/shop/secrets")
 
     assert asked_by(created).name == ""
 
 
 def test_a_failed_login_has_no_user_and_a_proxied_request_the_verb_that_is_recorded() -> None:
+    """The method of a proxied request is in no event, so its verb is taken as recorded."""
     proxied = event("a", "create", "/api/v1/namespaces/shop/pods/web/proxy/x")
     proxied["objectRef"] = {"resource": "pods", "subresource": "proxy", "namespace": "shop", "name": "web"}
 
@@ -124,6 +126,7 @@ def test_what_is_recorded_otherwise_is_told(change: dict[str, Any], wrong: str) 
 
 
 def test_what_is_not_complete_within_the_log_is_told_and_at_its_edges_it_is_not() -> None:
+    """A stage that is missing at the end of a log may be in the next file; within the log it is lost."""
     late = {"requestReceivedTimestamp": "2026-11-23T10:30:00Z", "stageTimestamp": "2026-11-23T10:30:00Z"}
     panic = event("b", stage="ResponseStarted", **late)
 
@@ -139,6 +142,7 @@ def read(path: Path) -> tuple[ForeignFile, list[str]]:
 
 
 def test_a_line_that_is_no_event_is_told_with_its_number(tmp_path: Path) -> None:
+    """Each kind of invalid line is named by its number and reason, and the valid line is still read."""
     path = tmp_path / "audit.log"
     cut = json.dumps(event("long", responseObject={"x": "y" * 20000}))[: 16 * 1024]
     path.write_text("\n".join([json.dumps(event("a")), "{broken", cut, json.dumps({"kind": "Pod"}), ""]))
@@ -153,6 +157,7 @@ def test_a_line_that_is_no_event_is_told_with_its_number(tmp_path: Path) -> None
 
 
 def test_lines_of_a_container_runtime_and_compressed_files_are_read(tmp_path: Path) -> None:
+    """Parts of a line (P and F of the CRI format) are joined; an unfinished one is reported."""
     text, time = json.dumps(event("a")), "2026-11-23T10:00:00.1Z stdout"
     plain, packed = tmp_path / "cri.log", tmp_path / "audit.log.gz"
     plain.write_text(f"{time} P {text[:50]}\n{time} F {text[50:]}\n{time} P {text[:50]}\n")
@@ -177,6 +182,7 @@ def write(path: Path, *events: dict[str, Any]) -> None:
 
 
 def test_a_run_without_actions_judges_the_log_and_says_what_it_cannot_see(tmp_path: Path) -> None:
+    """An excluded request leaves no event, so a log alone never shows that a rule excludes."""
     write(tmp_path / "audit.log", event("a"), event("b", user={"username": "bob"}))
 
     code, report, text = run(tmp_path, "--log", "audit.log")
@@ -205,6 +211,7 @@ def test_a_run_without_actions_fails_on_what_is_recorded_otherwise_and_on_broken
 
 
 def test_one_hostile_event_is_one_bad_line(tmp_path: Path) -> None:
+    """Values of wrong types and endless nesting cost their own line and no other verdict."""
     hostile = [
         {"responseStatus": "OK"},
         {"responseStatus": {"code": [1]}},
@@ -227,6 +234,7 @@ def test_one_hostile_event_is_one_bad_line(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("level", ["Metadata", "Request"])  # proven, and told as a failure
 def test_what_a_log_says_controls_no_terminal_and_no_ci_runner(tmp_path: Path, level: str) -> None:
+    """Paths and user names of a log are chosen by clients: they must not be able to write commands into the output."""
     hostile = [
         event("a", "get", "/%0A%3A%3Aerror%20file%3Dx%3A%3Apwned/x", level=level),
         event("b\x1b]0;t\x07", "get", "/%1B%5B31m", level=level, user={"username": "\n::add-mask::x\n\u202e"}),
@@ -245,6 +253,7 @@ def test_what_a_log_says_controls_no_terminal_and_no_ci_runner(tmp_path: Path, l
 
 
 def test_an_event_of_any_depth_is_judged_and_shown(tmp_path: Path) -> None:
+    """A body that a client nested 3,000 levels deep must neither fail the run nor make results.json invalid."""
     write(tmp_path / "audit.log", event("a"))
     body = '{"a":' * 3000 + "1" + "}" * 3000
     recorded = json.dumps(event("deep", "create", "/api/v1/namespaces/shop/pods", level="Request"))
@@ -311,6 +320,7 @@ def test_a_request_of_which_a_part_lies_outside_of_the_log_is_judged_by_what_is_
 
 
 def test_a_watch_whose_start_was_lost_within_the_log_is_not_at_its_edge() -> None:
+    """ResponseStarted was due within the log, although the watch ends at its edge."""
     late = watch("b", "ResponseComplete", "10:20:00", "10:30:00")
 
     judgement = judge(event("a"), late)
@@ -320,6 +330,7 @@ def test_a_watch_whose_start_was_lost_within_the_log_is_not_at_its_edge() -> Non
 
 
 def test_requests_with_the_same_audit_id_are_told_apart_by_what_they_are() -> None:
+    """A client may choose its Audit-ID, also that of another request: the ID alone identifies nothing."""
     judgement = judge(
         event("a"),
         event("a", "delete", user={"username": "bob"}),
@@ -334,6 +345,7 @@ def test_requests_with_the_same_audit_id_are_told_apart_by_what_they_are() -> No
 
 
 def test_the_same_event_twice_is_judged_once_and_reported() -> None:
+    """Exports that overlap must not double the count of requests and violations."""
     policy = parse_policy(POLICY.encode(), "policy.yaml")
     judgement = judge(event("a", level="Request"), event("b"), event("a", level="Request"))
 
@@ -365,6 +377,7 @@ def unusual(tmp_path: Path, **more: Any) -> ForeignFile:
 def test_a_key_that_is_always_written_and_missing_is_named_and_never_empty(
     tmp_path: Path, key: str, value: str | None
 ) -> None:
+    """An event that a pipeline has shortened is not judged as if the field had been empty."""
     file = unusual(tmp_path, **{key: value})
 
     assert (file.events, file.invalid_lines) == (0, 1)

@@ -51,6 +51,7 @@ def test_a_whole_log_has_nothing_missing_and_one_that_lost_a_line_has() -> None:
 
 
 def test_a_line_that_is_none_of_the_servers_is_one_too_many() -> None:
+    """A line that was never counted was not written by the server."""
     found = reconciler([*THREE, event(4, "forged")], scrape(3))
 
     assert found.too_many(0) == 1
@@ -58,6 +59,7 @@ def test_a_line_that_is_none_of_the_servers_is_one_too_many() -> None:
 
 
 def test_a_line_that_stands_twice_does_not_make_up_for_one_that_is_missing() -> None:
+    """Comparing plain numbers of lines would take the copy for the lost event."""
     assert reconciler([event(1), event(2), event(2)], scrape(3)).most_missing(SAME) == 1
 
 
@@ -79,27 +81,32 @@ def test_an_event_that_was_stamped_just_before_may_not_be_counted_yet() -> None:
 
 
 def test_what_came_late_is_counted_by_its_own_time() -> None:
+    """A line that is read after the counters counts by its timestamp, if the server's clock is known."""
     assert reconciler(THREE[:2], scrape(3), [event(3)]).most_missing(SAME) == 0
     assert reconciler(THREE[:2], scrape(3), [event(3)]).most_missing(UNKNOWN) == 1
 
 
 def test_what_came_after_the_reading_is_not_in_it() -> None:
+    """An event stamped after the reading had ended was not counted by it."""
     found = reconciler(THREE, scrape(3), [event(12)])
 
     assert found.readings[0].missing(SAME) == (0, 0)
 
 
 def test_what_came_meanwhile_may_be_in_it_or_not() -> None:
+    """The bounds differ by the event that was stamped during the reading."""
     assert reconciler(THREE, scrape(4), [event(10.5)]).readings[0].missing(SAME) == (0, 1)
 
 
 def test_of_its_own_requests_only_the_beginning_is_counted() -> None:
+    """The request for /metrics has been received, but not completed, when the counters are written out."""
     own = event(10.2, "own", Stage.REQUEST_RECEIVED), event(10.8, "own")
 
     assert reconciler(THREE, scrape(4), own).readings[0].missing(SAME) == (0, 0)
 
 
 def test_what_is_missing_is_sure_when_two_readings_say_the_same() -> None:
+    """A single reading may be wrong by an event that was counted and not yet written."""
     found = reconciler(THREE, scrape(5))
     assert found.missing(SAME) is None
     found.scraped(scrape(5, 12, 13))
@@ -123,6 +130,7 @@ def test_no_reading_calls_a_whole_log_short_nor_a_short_one_whole(
 
 @pytest.mark.parametrize("ahead", [0.0, 5.0, -7200.0])
 def test_a_clock_is_measured_by_what_most_exchanges_agree_on(ahead: float) -> None:
+    """One stray exchange does not move the measured offset."""
     bounds = [(timedelta(seconds=ahead - width), timedelta(seconds=ahead + width)) for width in (0.5, 0.2, 0.9)]
     stray = (timedelta(seconds=ahead + 100), timedelta(seconds=ahead + 101))
 
@@ -133,6 +141,7 @@ def test_a_clock_is_measured_by_what_most_exchanges_agree_on(ahead: float) -> No
 
 
 def test_a_clock_that_nothing_is_known_of_proves_nothing_of_the_time() -> None:
+    """Without a measurement every timestamp is possible, and nothing is said about the clock."""
     assert measured([]) == UNKNOWN
     assert UNKNOWN.text() == Clock().text() == ""
     assert Clock(timedelta(seconds=4), timedelta(seconds=6)).text() == (

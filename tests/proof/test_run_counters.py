@@ -39,6 +39,7 @@ OWN = (event("count-1", "RequestReceived", AMID), event("count-1", "ResponseComp
 
 
 def test_a_reading_counts_its_own_arrival_and_not_its_end() -> None:
+    """Its RequestReceived is counted when the counters are read, its ResponseComplete is not."""
     assert balance(10, OWN, scrape(11)).holds
 
 
@@ -47,6 +48,7 @@ def test_a_reading_that_the_policy_excludes_counts_nothing() -> None:
 
 
 def test_what_was_lost_is_not_in_the_log() -> None:
+    """Events that the server has counted as lost have no line, and none is missing."""
     assert balance(10, (), scrape(12, lost=2)).holds
 
 
@@ -55,6 +57,7 @@ def test_what_comes_after_the_reading_is_not_in_it() -> None:
 
 
 def test_what_was_on_its_way_when_the_reading_began_is_in_it() -> None:
+    """A missing line is no fault until it has had the time to arrive."""
     found = balance(10, (), scrape(11))
 
     assert found.on_its_way and not found.holds
@@ -62,6 +65,7 @@ def test_what_was_on_its_way_when_the_reading_began_is_in_it() -> None:
 
 
 def test_what_happens_during_the_reading_leaves_it_open() -> None:
+    """The event may have been counted or not, so the reading is repeated."""
     found = balance(10, (event("other", "ResponseComplete", AMID),), scrape(11))
 
     assert (found.holds, found.on_its_way, found.unclear) == (False, False, 1)
@@ -85,6 +89,7 @@ OPEN = Account(reason="could not be counted: no answer")
 
 
 def test_no_run_is_proven_whose_log_is_not_what_was_counted() -> None:
+    """All cases may be proven: a server whose log lacks a line still makes the run UNPROVEN."""
     assert verdict_word(report(GOOD)) == "PROVEN"
     assert verdict_word(report(GOOD, SHORT)) == "UNPROVEN"
     assert "the log holds 1 fewer events" in verdict_sentence(report(GOOD, SHORT))
@@ -102,6 +107,7 @@ def test_the_lines_tell_the_sum_and_each_that_does_not_agree() -> None:
 
 
 def test_a_log_that_is_thrown_away_cannot_be_counted() -> None:
+    """maxbackup and maxage let the server delete rotated files; maxsize alone only rotates."""
     assert Settings.of({"mode": "batch", "maxsize": "1"}).keeps_log
     assert not Settings.of({"maxbackup": "2"}).keeps_log
     assert not Settings.of(flags={"audit-log-maxage": "1"}).keeps_log

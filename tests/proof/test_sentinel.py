@@ -54,6 +54,7 @@ def harmless(sentinel: Sentinel) -> bool:
 
 @pytest.mark.parametrize("path", SHIPPED, ids=lambda path: f"{path.parent.name}/{path.stem}")
 def test_every_shipped_policy_that_records_has_a_harmless_sentinel(path: Path) -> None:
+    """A policy that records anything has a sentinel, and it changes nothing on the cluster."""
     found, sentinel = load_policy(path), choose_sentinel(load_policy(path))
 
     assert (sentinel is not None) == any(rule.level is not Level.NONE for rule in found.rules)
@@ -124,6 +125,7 @@ def test_every_shipped_policy_that_records_has_a_harmless_sentinel(path: Path) -
     ],
 )
 def test_a_rule_is_met_by_a_request_of_its_own(rule: str, method: str, uri: str) -> None:
+    """Whatever a rule is about, a request that changes nothing is found for it."""
     sentinel = chosen(f"[{{{rule}}}]")
 
     assert (sentinel.request.method, sentinel.request.uri) == (method, uri)
@@ -155,12 +157,14 @@ def test_a_rule_is_met_by_a_user_of_its_own(rule: str, kind: IdentityKind, user:
 
 
 def test_what_an_earlier_rule_excludes_is_no_sentinel() -> None:
+    """The first rule that matches decides, so the sentinel avoids the verb of the excluding rule."""
     sentinel = chosen("[{level: None, verbs: [get]}, {level: Metadata}]")
 
     assert attributes_of(sentinel.request.method, sentinel.request.uri, sentinel.identity.user_info()).verb != "get"
 
 
 def test_what_is_recorded_at_no_stage_is_no_sentinel() -> None:
+    """With both stages omitted, only a long-running request or a failed login leaves an event."""
     both = "[RequestReceived, ResponseComplete]"
     short = "[{level: Metadata, users: [alice], verbs: [get], resources: [{resources: [pods]}]}]"
 

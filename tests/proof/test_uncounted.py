@@ -45,6 +45,7 @@ def test_what_was_evaluated_is_not_in_doubt() -> None:
 
 
 def test_an_excluded_action_that_was_not_evaluated_is_in_doubt() -> None:
+    """No event and no evaluation: the request never reached the policy, so nothing shows that it is excluded."""
     (why,) = doubts(sent(BOB), counted=Counted(counters(), counters(metadata=1))).values()
 
     assert why == "the server counted 0 requests at level None, sent: 1"
@@ -66,6 +67,7 @@ def test_an_action_that_should_be_recorded_and_was_never_evaluated_is_in_doubt()
 
 
 def test_what_others_have_recorded_does_not_make_up_for_it_either() -> None:
+    """An evaluation of another client's request must not be taken for that of the action."""
     counted = Counted(counters(), counters(metadata=1), others=[Level.METADATA])
 
     assert doubts(sent(ALICE), counted=counted)
@@ -78,10 +80,12 @@ def test_what_the_log_has_is_in_no_doubt() -> None:
 
 @pytest.mark.parametrize("status", [429, 503, 504])
 def test_what_may_not_reach_the_policy_is_not_due(status: int) -> None:
+    """These responses may come from a filter before the policy, which is a doubt elsewhere."""
     assert doubts(sent(BOB, status=status), counted=Counted(counters(), counters())) == {}
 
 
 def test_levels_that_the_server_never_decided_are_not_its_own() -> None:
+    """A log that shows a level more often than it was decided was changed after it was written."""
     counted = Counted(counters(), counters(metadata=2))
 
     assert miscounted({"a": Level.METADATA, "b": Level.METADATA}, counted) is None

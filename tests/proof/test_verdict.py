@@ -82,10 +82,12 @@ def test_what_is_excluded_and_not_in_the_log_is_proven() -> None:
 
 
 def test_what_no_rule_matches_is_excluded() -> None:
+    """The default of a policy is level None."""
     assert judge(Expectation(), evidence(rules="[{level: Metadata, users: [bob]}]")).outcome is Outcome.PROVEN
 
 
 def test_a_level_without_any_stage_left_is_excluded() -> None:
+    """A rule that records at Metadata, but omits all stages, records nothing."""
     found = evidence(omit="[RequestReceived, ResponseComplete]")
 
     assert judge(Expectation(), found).outcome is Outcome.PROVEN
@@ -108,6 +110,7 @@ def test_a_level_without_any_stage_left_is_excluded() -> None:
 )
 @pytest.mark.parametrize("doubts", [(), (UNSEEN,)], ids=["fenced", "unfenced"])
 def test_another_level_is_violated_fence_or_no_fence(recorded: Level, expected: Level, doubts: tuple[str, ...]) -> None:
+    """An event that is in the log needs no fence: a doubt concerns only what is missing."""
     answer = {"responseObject": {}} if recorded is Level.REQUEST_RESPONSE else {}
     found = evidence(both(recorded, **answer), f"[{{level: {recorded}}}]", doubts=doubts)
 
@@ -115,6 +118,7 @@ def test_another_level_is_violated_fence_or_no_fence(recorded: Level, expected: 
 
 
 def test_beside_a_violation_it_says_that_the_answer_was_not_the_one_that_was_meant() -> None:
+    """An unexpected response may be the cause, so it is among the reasons."""
     verdict = judge(Expectation(level=Level.REQUEST, status=201), evidence(both()))
 
     refused(verdict, Outcome.VIOLATED, "recorded at Metadata, expected Request")
@@ -133,6 +137,7 @@ def test_what_is_not_in_the_log_is_violated_behind_a_fence() -> None:
 
 
 def test_what_is_not_in_the_log_is_unproven_without_a_fence() -> None:
+    """The event may still come: its absence is neither a proof nor a violation."""
     verdict = judge(Expectation(), evidence(doubts=(UNSEEN,)))
 
     refused(verdict, Outcome.UNPROVEN, UNSEEN)
@@ -140,6 +145,7 @@ def test_what_is_not_in_the_log_is_unproven_without_a_fence() -> None:
 
 
 def test_what_is_excluded_is_unproven_without_a_fence() -> None:
+    """An empty log looks like an exclusion until it is known to be complete."""
     refused(judge(Expectation(), evidence(rules="[{level: None}]", doubts=(UNSEEN,))), Outcome.UNPROVEN, UNSEEN)
 
 
@@ -164,6 +170,7 @@ def test_a_stage_too_many_is_violated(doubts: tuple[str, ...]) -> None:
 
 
 def test_a_stage_that_no_server_reaches_is_none_of_the_servers() -> None:
+    """A get that is not long-running has no ResponseStarted: the line was not written by a server."""
     refused(
         judge(Expectation(), evidence((event(RECEIVED), event(STARTED), event(COMPLETE)))),
         Outcome.UNPROVEN,
@@ -172,6 +179,7 @@ def test_a_stage_that_no_server_reaches_is_none_of_the_servers() -> None:
 
 
 def test_two_levels_of_one_request_are_none_of_the_servers() -> None:
+    """A server evaluates the policy once for each request."""
     refused(
         judge(Expectation(), evidence((event(RECEIVED), event(COMPLETE, Level.REQUEST)))),
         Outcome.UNPROVEN,
@@ -188,6 +196,7 @@ def test_a_stage_that_the_policy_omits_is_one_too_many() -> None:
 
 
 def test_the_stages_of_a_long_running_request_are_three() -> None:
+    """A watch reaches ResponseStarted too, and a missing one is a violation."""
     request = Request("GET", "/api/v1/namespaces/shop/secrets?watch=true")
     reference = {"resource": "secrets", "namespace": "shop", "apiVersion": "v1"}
     watch: dict[str, Any] = {"verb": "watch", "requestURI": request.uri, "objectRef": reference}
@@ -211,6 +220,7 @@ def test_the_one_stage_of_a_failed_authentication_is_response_started() -> None:
 
 
 def test_a_stage_that_is_reached_twice_is_none_of_the_servers() -> None:
+    """The timestamps differ, so it is not one line twice: no server completes a request twice."""
     again = event(COMPLETE, stageTimestamp=(NOW + timedelta(milliseconds=1)).isoformat())
 
     refused(
@@ -221,6 +231,7 @@ def test_a_stage_that_is_reached_twice_is_none_of_the_servers() -> None:
 
 
 def test_a_line_that_stands_twice_is_the_logs_fault_and_shows_nothing() -> None:
+    """Duplicated lines are UNPROVEN, not VIOLATED: the policy did not cause them."""
     refused(
         judge(Expectation(), evidence((*both(), event(COMPLETE)))),
         Outcome.UNPROVEN,
@@ -267,6 +278,7 @@ def test_a_name_that_the_server_took_from_the_object_is_no_contradiction() -> No
 
 @pytest.mark.parametrize("field", ["requestObject", "responseObject"])
 def test_a_body_beyond_the_level_is_none_of_the_servers(field: str) -> None:
+    """No policy makes a server write a body at level Metadata."""
     refused(
         judge(Expectation(), evidence(both(**{field: {"data": {}}}))),
         Outcome.UNPROVEN,
@@ -284,6 +296,7 @@ def test_a_case_that_disagrees_with_the_policy_is_violated_whatever_is_recorded(
 
 
 def test_what_is_excluded_as_the_case_says_but_the_policy_records_is_violated() -> None:
+    """A case that contradicts its policy must not pass because the server does not run the policy."""
     excluded = Expectation(level=Level.NONE)
 
     refused(
@@ -295,6 +308,7 @@ def test_what_is_excluded_as_the_case_says_but_the_policy_records_is_violated() 
 
 
 def test_stages_as_the_case_says_but_not_as_the_policy_does_are_violated() -> None:
+    """The log agrees with the case and not with the policy: one of the two is wrong about the server."""
     one, two = Expectation(stages=frozenset({COMPLETE})), Expectation(stages=frozenset({RECEIVED, COMPLETE}))
 
     refused(
@@ -324,6 +338,7 @@ def test_stages_as_the_case_says_but_not_as_the_policy_does_are_violated() -> No
     ],
 )
 def test_an_answer_that_settles_nothing_makes_an_absence_unproven(changed: dict[str, Any], doubt: str) -> None:
+    """The response may have been sent before the policy was consulted."""
     found = evidence(rules="[{level: None}]", sent=exchange(**changed))
 
     refused(judge(Expectation(), found), Outcome.UNPROVEN, doubt)
@@ -331,18 +346,21 @@ def test_an_answer_that_settles_nothing_makes_an_absence_unproven(changed: dict[
 
 @pytest.mark.parametrize(("status", "outcome"), [(204, Outcome.UNPROVEN), (401, Outcome.PROVEN), (403, Outcome.PROVEN)])
 def test_of_options_only_the_answer_of_a_preflight_may_come_before_the_policy(status: int, outcome: Outcome) -> None:
+    """The CORS filter ends a preflight with 204 before the audit, and no other OPTIONS request."""
     found = evidence(rules="[{level: None}]", sent=exchange(request=path_request("OPTIONS", "/version"), status=status))
 
     assert judge(Expectation(), found).outcome is outcome
 
 
 def test_another_answer_than_the_case_says_is_unproven() -> None:
+    """The action did something else than the case is about, so its event proves nothing about the case."""
     verdict = judge(Expectation(status=403), evidence(both()))
 
     refused(verdict, Outcome.UNPROVEN, "got HTTP 200, expected 403: the test did not do what it was meant to")
 
 
 def test_a_busy_answer_that_the_case_asks_for_is_proven() -> None:
+    """A case may be about an overloaded server: then 503 is no doubt."""
     busy = event(RECEIVED), event(COMPLETE, responseStatus={"code": 503})
 
     assert judge(Expectation(status=503), evidence(busy, sent=exchange(503))).outcome is Outcome.PROVEN
@@ -393,6 +411,7 @@ def test_what_a_requirement_allows_is_proven() -> None:
 
 
 def test_what_a_requirement_does_not_allow_is_violated_though_the_policy_says_it() -> None:
+    """A requirement judges the policy as well: that it was followed is no excuse."""
     too_much = evidence(both(Level.REQUEST), "[{level: Request}]")
 
     refused(judge(AT_LEAST, evidence(both())), Outcome.VIOLATED, "recorded at Metadata (required: at least Request)")
@@ -418,6 +437,7 @@ BODY = Request("POST", "/api/v1/namespaces/shop/secrets", body=b"{}")
     ],
 )
 def test_what_a_case_says_of_an_event_is_violated_where_there_is_none(stated: dict[str, Any], key: str) -> None:
+    """Fields or stages that a case states would otherwise pass unchecked without an event."""
     refused(
         judge(Expectation(**stated), evidence(rules="[{level: None}]")),
         Outcome.VIOLATED,
@@ -426,6 +446,7 @@ def test_what_a_case_says_of_an_event_is_violated_where_there_is_none(stated: di
 
 
 def test_a_level_without_stages_is_not_proven_by_a_policy_that_decides_another_level() -> None:
+    """Without stages there is no event to show the level, so the policy's decision is compared."""
     stated = Expectation(level=Level.METADATA, stages=frozenset())
 
     assert judge(stated, evidence(omit="[RequestReceived, ResponseComplete]")).outcome is Outcome.PROVEN
@@ -437,12 +458,14 @@ def test_a_level_without_stages_is_not_proven_by_a_policy_that_decides_another_l
 
 
 def test_a_log_that_is_not_sound_shows_neither_a_proof_nor_a_violation() -> None:
+    """Whatever the log holds: a wrong number of lines makes all of it unreliable."""
     fewer = "the log holds 4 fewer events than the server has counted"
     for found in (evidence(both()), evidence(both(Level.REQUEST)), evidence((event(RECEIVED),)), evidence()):
         refused(judge(Expectation(), replace(found, unsound=(fewer,))), Outcome.UNPROVEN, fewer)
 
 
 def test_events_under_an_id_that_did_not_come_back_violate_nothing() -> None:
+    """Something else may have sent a request with this Audit-ID."""
     found = evidence(both(Level.REQUEST), sent=exchange(502, headers=()))
 
     verdict = judge(Expectation(), found)
@@ -480,10 +503,12 @@ def test_lines_in_another_order_are_the_logs_fault() -> None:
     ids=str,
 )
 def test_an_event_of_another_time_is_not_relied_on(changed: dict[str, Any]) -> None:
+    """An event from before or after the exchange is of another request with the same Audit-ID."""
     assert judge(Expectation(), evidence(both(**changed))).outcome is Outcome.UNPROVEN
 
 
 def test_a_level_promises_the_body_of_an_accepted_request() -> None:
+    """A missing body is a fault of the log, unless the event is marked as truncated by the server."""
     raw = {"verb": "create", "requestURI": BODY.uri, "responseStatus": {"code": 201}}
     bare = event(RECEIVED, Level.REQUEST, verb="create", requestURI=BODY.uri), event(COMPLETE, Level.REQUEST, **raw)
     cut = event(COMPLETE, Level.REQUEST, **raw, annotations={"audit.k8s.io/truncated": "true"})
@@ -498,6 +523,7 @@ def test_a_level_promises_the_body_of_an_accepted_request() -> None:
 
 
 def test_where_nobody_can_say_what_is_lost_only_what_is_all_there_is_proven() -> None:
+    """Without counters a complete set of events is a proof, and any absence is UNPROVEN."""
     unclear = "the server's audit counters cannot be read"
     whole, half, none = evidence(both()), evidence((event(RECEIVED),)), evidence(rules="[{level: None}]")
 

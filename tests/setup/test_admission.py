@@ -27,6 +27,7 @@ def answered(path: str, obj: Any = None) -> dict[str, Any]:
 
 
 def test_the_callback_stands_in_the_place_of_its_words(tmp_path: Path) -> None:
+    """The nameless address has another host name, by which the server gets the other certificate."""
     config = {"url": "<callback>/a", "other": "<callback-nameless>/b", "caBundle": "<callback-ca>", "port": 1}
 
     assert fill({"kind": "X", "clientConfig": [config]}, URL, authority(tmp_path)) == {
@@ -48,6 +49,7 @@ def test_what_has_no_placeholder_is_left_as_it_is(tmp_path: Path) -> None:
 
 
 def test_each_kind_of_admission_is_followed_by_a_marker_that_warns_of_one_object(tmp_path: Path) -> None:
+    """An API server takes over a configuration some time after the POST: the marker's warning shows when."""
     found = markers([WEBHOOK, {"kind": "Namespace"}, BINDING], URL, authority(tmp_path))
 
     kinds = [[manifest["kind"] for manifest in marker.manifests] for marker in found]
@@ -61,6 +63,7 @@ def test_each_kind_of_admission_is_followed_by_a_marker_that_warns_of_one_object
 
 
 def test_another_set_up_has_another_marker(tmp_path: Path) -> None:
+    """A marker of an earlier set-up must not answer for a later one."""
     (first,) = markers([BINDING], URL, authority(tmp_path))
     (second,) = markers([{**BINDING, "spec": {}}], URL, authority(tmp_path))
 

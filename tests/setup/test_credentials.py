@@ -48,6 +48,7 @@ def test_the_certificate_of_an_identity_stays_when_another_one_of_the_same_name_
 
 
 def test_what_a_certificate_says_has_a_file_of_its_own(credentials: Credentials) -> None:
+    """Identities that differ in kind or groups alone must not share a certificate."""
     kinds = (IdentityKind.X509, IdentityKind.EXPIRED_CERTIFICATE, IdentityKind.UNTRUSTED_CERTIFICATE)
     people = [replace(ROOT, kind=kind, groups=groups) for kind in kinds for groups in ((), ("dev",))]
 
@@ -55,6 +56,7 @@ def test_what_a_certificate_says_has_a_file_of_its_own(credentials: Credentials)
 
 
 def test_the_proxys_certificate_stays_when_another_user_comes_through_it(credentials: Credentials) -> None:
+    """The user is in a header; a new certificate would break connections that are open."""
     first, second = (Identity(IdentityKind.FRONT_PROXY, user) for user in ("alice", "bob"))
     cert = credentials.of(first).cert
     assert cert is not None

@@ -34,6 +34,7 @@ def test_a_subresource_is_named_with_its_resource() -> None:
 
 
 def test_a_websocket_exec_needs_create_as_well() -> None:
+    """The request is a GET, and since 1.35 the server authorizes ``create``, too."""
     (rule,) = rules(ALICE, get("pods", subresource="exec"))["alice"]
 
     assert set(rule["verbs"]) == {"get", "create"}
@@ -60,6 +61,7 @@ def test_who_has_every_right_or_is_to_have_none_gets_none(identity: Identity) ->
 
 
 def test_an_impersonator_may_impersonate_and_the_impersonated_may_act() -> None:
+    """Without either right the request is refused before it does what the case is about."""
     asked = Impersonation("bob", ("ops",), "7", (("example.org/reason", "x"),))
     deputy = Identity(IdentityKind.X509, "deputy", impersonates=asked)
 
@@ -80,12 +82,14 @@ def test_access_that_is_stated_is_granted_even_without_rights() -> None:
 
 
 def test_writing_roles_needs_the_right_to_escalate() -> None:
+    """RBAC lets nobody grant rights that they lack, except with ``escalate``."""
     attributes = Attributes(ALICE.user_info(), "create", api_group="rbac.authorization.k8s.io", resource="clusterroles")
 
     assert rules(ALICE, attributes)["alice"][0]["verbs"] == ["create", "escalate"]
 
 
 def test_the_review_asks_for_a_path_that_only_this_role_grants() -> None:
+    """Otherwise an older role could make the review succeed before this one is in force."""
     (needed,) = rules_needed([(ALICE, get())])
     (_, role), (_, binding) = needed.manifests()
 

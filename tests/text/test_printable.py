@@ -35,6 +35,7 @@ def test_what_is_shown_in_one_line(text: str, shown: str) -> None:
 
 
 def test_several_lines_stay_lines_but_are_no_commands() -> None:
+    """``::`` at the start of a line is a workflow command of GitHub Actions."""
     text = "first\n\t::add-mask::secret\n  ::stop-commands::x\nlast \x1b]0;title\x07"
     shown = "first\n\t\\x3a:add-mask::secret\n  \\x3a:stop-commands::x\nlast \\x1b]0;title\\x07"
     assert printable_lines(text) == shown
@@ -51,5 +52,6 @@ def test_nothing_that_is_shown_controls_a_terminal_breaks_a_line_or_is_refused_b
 
 @given(ANY_TEXT)
 def test_what_is_shown_once_is_shown_the_same_again(text: str) -> None:
+    """Text passes through several writers: a second escape must change nothing."""
     assert printable(printable(text)) == printable(text)
     assert printable_lines(printable(text)) == printable(text)

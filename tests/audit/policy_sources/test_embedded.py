@@ -48,6 +48,7 @@ def test_the_text_of_a_policy_is_what_was_put_in(path: Path) -> None:
 
 @pytest.mark.parametrize("path", HOLDERS, ids=lambda path: path.name)
 def test_each_line_of_a_literal_text_is_found_at_its_place_in_the_file(path: Path) -> None:
+    """A finding in an embedded policy must point at the line that the user can edit."""
     lines = path.read_text().split("\n")
     for one in embedded(path.read_bytes(), path.name):
         policy = parse_policy(one.data, one.place)
@@ -91,6 +92,7 @@ def test_what_is_itself_a_policy_or_holds_none_is_not_looked_into(path: Path) ->
 def test_how_a_text_is_written_decides_whether_its_lines_are_those_of_the_file(
     text: str, inside: str | None, literal: bool
 ) -> None:
+    """Escapes and folding move characters: then no place in the file is claimed."""
     data, place = the_only(text.encode())
     assert place.is_literal is literal
     if inside is not None:
@@ -101,6 +103,7 @@ def test_how_a_text_is_written_decides_whether_its_lines_are_those_of_the_file(
 
 
 def test_a_problem_in_a_text_that_is_not_literal_is_inside_its_place() -> None:
+    """In base64 there is no line of the file: the position counts within the decoded text."""
     data, place = the_only(
         b"kind: Secret\napiVersion: v1\ndata:\n  p: " + base64.b64encode(b"apiVersion: audit.k8s.io/v1")
     )
@@ -149,12 +152,14 @@ def test_a_policy_with_an_error_is_still_one_by_its_apiversion() -> None:
 
 @pytest.mark.parametrize("shift", range(3))
 def test_base64_is_known_at_any_alignment(shift: int) -> None:
+    """The search for ``audit.k8s.io`` in base64 needs all three encodings of the word."""
     text = base64.b64encode(b"\n" * shift + b"apiVersion: audit.k8s.io/v1beta1").decode()
     assert WORTH.search(text)
     assert not WORTH.search(base64.b64encode(b"apiVersion: apps/v1 and more").decode())
 
 
 def test_what_cannot_be_decoded_is_nothing() -> None:
+    """Wrong encodings, cut archives and archives that unpack to too much are not candidates, and raise nothing."""
     packed = gzip.compress(PLAIN, mtime=0)
     assert decoded(base64.b64encode(packed).decode(), "gzip+base64") == PLAIN
     for text, encoding in (
@@ -169,11 +174,13 @@ def test_what_cannot_be_decoded_is_nothing() -> None:
 
 
 def test_a_huge_file_is_not_looked_into() -> None:
+    """Looking inside a file is bounded by its size."""
     assert not embedded(b"a: 1\n" * (MOST_BYTES // 5 + 1), "huge.yaml")
 
 
 @pytest.mark.parametrize("version", ["v1", "v1beta1", "v1alpha1"])
 def test_a_policy_of_any_version_is_a_policy_itself(version: str) -> None:
+    """A removed version is refused with what to write, instead of being searched for embedded policies."""
     data = f"apiVersion: audit.k8s.io/{version}\nkind: Policy\nrules:\n- level: None\n".encode()
     assert is_policy(data, "p.yaml")
     if version != "v1":
@@ -204,6 +211,7 @@ def test_a_template_is_known_by_its_signs(text: str, name: str, language: str | 
 
 
 def test_a_template_that_is_refused_comes_with_the_way_to_render_it() -> None:
+    """The advice comes first and the server's own message stays unchanged."""
     for template in TEMPLATES:
         assert "auditproof lint -" in template.render
     data = (FILES / "chart.yaml.tpl").read_bytes()
