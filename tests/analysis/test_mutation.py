@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from typing import TYPE_CHECKING
 
 import pytest
@@ -69,6 +70,45 @@ def test_a_mutant_is_noticed_by_a_requirement_that_it_violates(policy: Policy) -
         violated = {r.id for r in BASELINE if check_requirement(one.mutant.policy, r, SERVED).violations}
         assert not one.noticed or one.noticed in violated
         assert one.noticed or not violated - already
+
+
+def test_a_policy_of_240_rules_is_tried_in_seconds() -> None:
+    """One pass over all requests, not one for each rule: the time of the processor, as other work may slow it down."""
+    policy = policy_of("".join(map(team, range(40))))
+    told: list[str] = []
+
+    began = time.process_time()
+    found = strength(policy, BASELINE, [], SERVED, told.append)
+
+    assert time.process_time() - began < 20
+    assert len(policy.rules) == 240 and len(found.tried) > 2000
+    assert len(told) > 50
+
+
+def team(number: int) -> str:
+    """Six rules about one namespace."""
+    name = f"team-{number}"
+    account = f"system:serviceaccount:{name}:monitor"
+    return (
+        f"- {{level: None, users: ['{account}'], verbs: [get, list, watch], namespaces: [{name}]}}\n"
+        f"- {{level: Metadata, namespaces: [{name}], resources: [{{resources: [secrets, configmaps]}}]}}\n"
+        f"- {{level: Request, namespaces: [{name}], verbs: [create, update, patch, delete], "
+        "resources: [{resources: [pods, services]}, {group: apps, resources: [deployments, statefulsets]}]}\n"
+        f"- {{level: RequestResponse, userGroups: [{name}-admins], namespaces: [{name}], verbs: [create, delete]}}\n"
+        f"- {{level: None, userGroups: ['system:serviceaccounts:{name}'], verbs: [get], namespaces: [{name}]}}\n"
+        f"- {{level: Metadata, namespaces: [{name}], omitStages: [ResponseStarted]}}\n"
+    )
+
+
+def test_a_stage_that_only_streams_have_is_lost_to_them_alone() -> None:
+    """A requirement about watches catches the mutant that omits the stage which is left of a watch."""
+    policy = policy_of("- {level: Metadata, omitStages: [RequestReceived, ResponseComplete], verbs: [watch]}\n")
+    recorded = [one for one in load_requirements("secrets-hygiene", FOLDER).requirements if one.id == "secret-access"]
+
+    found = {one.mutant.text: one.noticed for one in strength(policy, recorded, [], SERVED).tried}
+
+    assert found["omitStages: RequestReceived, ResponseStarted, ResponseComplete"] == "secret-access"
+    assert found["omitStages: ResponseComplete"] == ""
 
 
 def test_every_kind_of_slip_is_tried() -> None:

@@ -15,15 +15,16 @@ if TYPE_CHECKING:
 
     from auditproof.kube.attributes import Attributes
 
-_SHORT = frozenset({Stage.REQUEST_RECEIVED, Stage.RESPONSE_COMPLETE})
-_LONG = _SHORT | {Stage.RESPONSE_STARTED}
+SHORT = frozenset({Stage.REQUEST_RECEIVED, Stage.RESPONSE_COMPLETE})
+LONG = SHORT | {Stage.RESPONSE_STARTED}  # of watches and streams
+FAILED = frozenset({Stage.RESPONSE_STARTED})  # of a failed authentication
 
 
 def emitted_stages(attributes: Attributes, status: int) -> frozenset[Stage]:
     """Return the stages of a request with the HTTP response ``status``; a failed authentication has only one."""
     if attributes.user is None or status == 401:
-        return frozenset({Stage.RESPONSE_STARTED})
-    return _LONG if is_long_running(attributes) else _SHORT
+        return FAILED
+    return LONG if is_long_running(attributes) else SHORT
 
 
 def in_order(stages: Iterable[Stage]) -> list[Stage]:

@@ -84,8 +84,9 @@ _NAMESPACE_SUBRESOURCES = {"status", "finalize"}
 _UNSAFE_NAME = ("/", "%")
 _TERM = re.compile(r"(?:[^\\,]|\\.|\\\Z)+", re.DOTALL)  # of a field selector; a backslash escapes a comma
 _OPERATION = re.compile(r"(.*?)(!=|==|=)((?:[^\\,=]|\\[\\,=])*)", re.DOTALL)
-_LONG_RUNNING_VERBS = {"watch", "proxy"}
-_LONG_RUNNING_SUBRESOURCES = {"attach", "exec", "proxy", "log", "portforward"}
+LONG_RUNNING_VERBS = {"watch", "proxy"}
+LONG_RUNNING_SUBRESOURCES = {"attach", "exec", "proxy", "log", "portforward"}
+LONG_RUNNING_PATHS = "/debug/pprof/"
 _DURATION = re.compile(r"[-+]?(0|((\d+\.?\d*|\.\d+)(ns|us|µs|μs|ms|s|m|h))+)", re.ASCII)  # time.ParseDuration of Go
 
 
@@ -115,11 +116,11 @@ def is_long_running(attributes: Attributes) -> bool:
     Source: BuildGenericConfig in pkg/controlplane/apiserver/config.go, BasicLongRunningRequestCheck in
     staging/src/k8s.io/apiserver/pkg/server/filters/longrunning.go.
     """
-    if attributes.verb in _LONG_RUNNING_VERBS:
+    if attributes.verb in LONG_RUNNING_VERBS:
         return True
     if attributes.resource_request:
-        return attributes.subresource in _LONG_RUNNING_SUBRESOURCES
-    return attributes.path.startswith("/debug/pprof/")
+        return attributes.subresource in LONG_RUNNING_SUBRESOURCES
+    return attributes.path.startswith(LONG_RUNNING_PATHS)
 
 
 def _attributes_of(method: str, uri: str, user: UserInfo | None) -> Attributes:

@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from auditproof.audit.decide import no_match
 from auditproof.auditlog.offline_log import ForeignFile
 from auditproof.errors import AuditproofError
 from auditproof.plugin.fixtures import PROOFS
@@ -97,12 +96,15 @@ class _Reading:
             return
         attributes, _ = judged
         for requirement in self._requirements:
-            if _is_about(requirement, attributes):
+            if requirement.selects(attributes):
                 self._hold(requirement, event, attributes)
 
     def _hold(self, requirement: Requirement, event: AuditEvent, attributes: Attributes) -> None:
         bound, found = requirement.bound, self._found.setdefault(requirement.id, [])
-        wrong = "" if bound.allows(event.level) else f"recorded at {event.level} (required: {bound}): {event.audit_id}"
+        unwanted = bound.stages is not None and event.stage not in bound.stages.most
+        found_at = f"{event.level}{f' with an event at {event.stage}' if unwanted else ''}"
+        holds = bound.allows(event.level) and not unwanted
+        wrong = "" if holds else f"recorded at {found_at} (required: {bound}): {event.audit_id}"
         if not found or (wrong and len(found) < KEPT):
             found.append((event, attributes, wrong))
 
@@ -120,12 +122,6 @@ class _Reading:
 
     def requirement_ids(self, suite: str) -> dict[str, str]:
         return {name: f"{suite}::requirement-{name}" for name in self._found}
-
-
-def _is_about(requirement: Requirement, attributes: Attributes) -> bool:
-    selected = requirement.failed if attributes.user is None else requirement.selected
-    matched = any(no_match(rule, attributes) is None for rule in selected)
-    return matched and all(no_match(rule, attributes) is not None for rule in requirement.excepted)
 
 
 class RecordItem(pytest.Item):

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     from auditproof.analysis.coverage import Coverage
     from auditproof.analysis.diff import PolicyDiff
-    from auditproof.analysis.requirements import Checked, Requirement, RequirementsFile
+    from auditproof.analysis.requirements import Checked, Requirement, RequirementsFile, Step
     from auditproof.analysis.space.client_request import Performable
     from auditproof.audit.policy.load import Policy, PolicyRule
     from auditproof.kube.discovery import Served
@@ -83,19 +83,19 @@ class Required:
     file: RequirementsFile
     suite: str
     checked: tuple[Checked, ...]
-    performed: tuple[tuple[Requirement, Performable], ...]
+    performed: tuple[tuple[Requirement, Step], ...]
 
     def cases(self) -> Iterator[Case]:
         """A case for every class that a requirement covers."""
-        for name, (requirement, sent) in zip(self._names(), self.performed, strict=True):
-            bound = requirement.bound
+        for name, (requirement, step) in zip(self._names(), self.performed, strict=True):
+            sent, bound = step.performable, requirement.bound
             yield case_of(
                 name,
                 sent,
                 title=f"{requirement.title}: {asked_text(sent.attributes)}",
                 position=requirement.position,
                 because=f"{requirement.because} ({requirement.source})",
-                expectation=Expectation(least=bound.least, most=bound.most),
+                expectation=Expectation(least=bound.least, most=bound.most, among=bound.levels, stages=step.stages),
             )
 
     def _names(self) -> Iterator[str]:
@@ -117,8 +117,6 @@ def require(policy: Policy, file: RequirementsFile, suite: str, served: Served) 
     """Check ``policy`` against the requirements of a file."""
     checked = tuple(check_requirement(policy, requirement, served) for requirement in file.requirements)
     performed = (
-        (requirement, sent)
-        for requirement in file.requirements
-        for sent, _ in required_steps(policy, requirement, served)
+        (requirement, step) for requirement in file.requirements for step in required_steps(policy, requirement, served)
     )
     return Required(file, suite, checked, tuple(performed))

@@ -203,8 +203,11 @@ def _out_of_bounds(expectation: Expectation, evidence: Evidence) -> Iterator[str
     found = f"recorded at {evidence.level}" if evidence.events else "not recorded"
     if expectation.least is not None and evidence.level < expectation.least:
         yield f"{found} (required: at least {expectation.least})"
-    if expectation.most is not None and evidence.level > expectation.most:
+    elif expectation.most is not None and evidence.level > expectation.most:
         yield f"{found} (required: at most {expectation.most})"
+    elif expectation.among is not None and evidence.level not in expectation.among:
+        levels = " or ".join(str(level) for level in Level if level in expectation.among)
+        yield f"{found} (required: {levels})"
 
 
 _WHO_IS_WRONG = "either the server does not run this policy, or auditproof is wrong"

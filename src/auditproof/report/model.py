@@ -393,6 +393,9 @@ class ViolationRecord(Record):
     """Requests that are not recorded as required, found without a server."""
 
     level: Level
+    stages: tuple[Stage, ...] | None = Field(
+        default=None, description="where the events are, if the level is as required and the stages are not"
+    )
     rule: Count | None
     line: Line | None
     who: str

@@ -1,29 +1,34 @@
 """Which mutants change what is recorded, and which of these a requirement or a case would catch.
 
-All mutants of a rule are compared with all requirements in one space: of the policy's rules, the changed rules, and the
-requirements' own. The rule that decides a request is the first bit of its class in the mutant's order.
+All mutants are compared in one pass over one space: of the policy's rules, the changed ones and the requirements' own.
+A mutant changes the decision about a class of requests in few ways: its changed rule decides instead of a later one, or
+no longer decides and the next rule that matches does. Sets of mutants are bitmasks, like the rules that match a class,
+so that a class is compared with all mutants at once.
 """
 
 from __future__ import annotations
 
 from collections import defaultdict
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from auditproof.analysis.mutation.mutants import one_step_mutants
-from auditproof.analysis.requirements.check import levels_of
+from auditproof.analysis.requirements.check import allows
 from auditproof.analysis.space import Space
+from auditproof.analysis.space.streams import STREAMS
 from auditproof.audit.decide import decide, decided_by
-from auditproof.audit.effect import Effect, effect_of
+from auditproof.audit.effect import effect_of
 from auditproof.audit.event import Level
-from auditproof.audit.stages import emitted_stages
+from auditproof.audit.stages import FAILED, LONG, SHORT, emitted_stages
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Sequence
 
     from auditproof.analysis.mutation.mutants import Mutant
     from auditproof.analysis.requirements import Requirement
-    from auditproof.analysis.space import IdentityClass, Region
+    from auditproof.analysis.space import Region
+    from auditproof.audit.decide import Decision
+    from auditproof.audit.effect import Effect
     from auditproof.audit.event import Stage
     from auditproof.audit.policy.load import Policy, PolicyRule
     from auditproof.kube.attributes import Attributes
@@ -85,131 +90,304 @@ def strength(
     """Try every one-step mutant of ``policy``.
 
     A requirement catches a mutant if a class of requests leaves its bound; a case if its statement holds for the policy
-    and not for the mutant. ``progress`` is called with a line of text per rule.
+    and not for the mutant. ``progress`` is called with a line of text from time to time.
     """
-    by_rule: dict[int | None, list[Mutant]] = defaultdict(list)
-    for mutant in one_step_mutants(policy):
-        by_rule[mutant.rule.index if mutant.rule else None].append(mutant)
+    mutants = tuple(one_step_mutants(policy))
+    trial = _Trial(policy, mutants, requirements, served, progress)
     holding = [case for case in stated if case.holds(policy)]
-    tried: list[Tried] = []
-    for number, (rule, mutants) in enumerate(by_rule.items(), 1):
-        about = "the policy" if rule is None else f"rule {rule + 1}"
-        progress(f"{about} ({number} of {len(by_rule)}), {len(mutants)} mutants")
-        tried += _Trial(policy, mutants, requirements, served).tried(holding)
-    return Strength(tuple(tried))
+    return Strength(tuple(trial.tried(holding)))
 
 
-@dataclass(frozen=True, slots=True)
-class _Class:
-    """Requests that neither policy, mutants nor requirements distinguish: the bits of the rules that match them."""
+@dataclass(slots=True)
+class _Changes:
+    """The mutants of one rule, by what they change; each is a bit.
 
-    mask: int
-    failed: bool
+    ``same`` keeps the rule's conditions, ``other`` has other conditions, ``moved`` is behind the next rule.
+    """
+
+    same: int = 0
+    other: int = 0
+    dropped: int = 0
+    moved: int = 0
+
+
+@dataclass(slots=True)
+class _Found:
+    """What is known so far: the mutants that change something, and the requirement that catches a mutant."""
+
+    changed: int = 0
+    caught: int = 0
+    by: dict[int, str] = field(default_factory=dict)
+
+    def catch(self, mutants: int, requirement: Requirement) -> None:
+        """The requirement catches these mutants; the first one that does counts."""
+        new = mutants & ~self.caught
+        self.caught |= new
+        self.by.update(dict.fromkeys(_bits(new), requirement.id))
+
+
+_STAGES = (SHORT, LONG, FAILED)  # the stages of a kind of request, before any is omitted
+_SHORT, _LONG, _FAILED = range(3)
 
 
 class _Trial:
-    """The mutants of one rule."""
+    """All mutants of a policy."""
 
     def __init__(
-        self, policy: Policy, mutants: Sequence[Mutant], requirements: Sequence[Requirement], served: Served
+        self,
+        policy: Policy,
+        mutants: Sequence[Mutant],
+        requirements: Sequence[Requirement],
+        served: Served,
+        progress: Callable[[str], None],
     ) -> None:
-        self._policy = policy
-        self._mutants = mutants
-        self._requirements = requirements
-        self._changed = [one.policy.rules[one.order.index(None)] if None in one.order else None for one in mutants]
-        own = [rule for rule in self._changed if rule is not None]
-        asked = [rule for one in requirements for rule in (*one.excepted, *one.selected, *one.failed)]
-        self._space = Space.of([*policy.rules, *own, *asked], served)
-        self._first_asked = len(policy.rules) + len(own)
-        self._classes = tuple(dict.fromkeys(self._all_classes()))
-        self._scopes = {one: tuple(self._scope(one)) for one in self._classes}
+        self._policy, self._mutants, self._requirements, self._progress = policy, mutants, requirements, progress
+        self._count = len(policy.rules)
+        self._changes = [_Changes() for _ in policy.rules]
+        self._bit: dict[int, int] = {}  # of each mutant, by its place in ``mutants``
+        self._decisions: dict[int, Decision] = {}  # of a changed rule, by the bit of its mutant
+        self._of_policy: list[tuple[int, Policy]] = []  # mutants of the policy's own fields
+        self._found = _Found()
+        others = self._number()
+        progress(f"{len(mutants)} mutants of {self._count} rules")
+        asked = [
+            rule for one in requirements for clause in one.clauses for rule in (*clause.excepted, *clause.selected)
+        ]
+        self._first_asked = self._count + len(others)
+        streams = self._first_asked + len(asked)
+        self._streams = ((1 << len(STREAMS)) - 1) << streams
+        self._asked = (1 << streams) - (1 << self._first_asked)
+        self._space = Space.of([*policy.rules, *others, *asked, *STREAMS], served)
+        self._wanted = self._space.identities.wanted
+        self._tables = _Tables(self._decisions, requirements)
+        self._others_before = self._sums(changes.other for changes in self._changes)
+        self._by_groups = self._mutants_by_groups()
+        self._dead: dict[int, int] = {}
+        self._scopes: dict[tuple[int, Region, bool], tuple[tuple[int, Region], ...]] = {}
+        self._active: dict[tuple[int, int | None, int], int] = {}
+        self._alike: set[tuple[int | None, int, int]] = set()
+        self._own: dict[int | None, Decision] = {}
+        self._effects: dict[tuple[int | None, int], Effect] = {}
+
+    def _number(self) -> list[PolicyRule]:
+        """Give each mutant its bit: the one of its rule in the space, if that has other conditions; returns these."""
+        others: list[PolicyRule] = []
+        places = []
+        for place, mutant in enumerate(self._mutants):
+            rule = self._changed(mutant)
+            if rule is not None and mutant.rule is not None and _conditions(rule) != _conditions(mutant.rule):
+                self._bit[place] = 1 << (self._count + len(others))
+                self._changes[mutant.rule.index].other |= self._bit[place]
+                others.append(rule)
+            else:
+                places.append(place)
+        behind = self._count + len(others)
+        behind += sum(len(c.excepted) + len(c.selected) for one in self._requirements for c in one.clauses)
+        for number, place in enumerate(places, behind + len(STREAMS)):
+            self._bit[place] = 1 << number
+            self._sort(self._mutants[place], self._bit[place])
+        for place, mutant in enumerate(self._mutants):
+            if (rule := self._changed(mutant)) is not None:
+                self._decisions[self._bit[place]] = decided_by(mutant.policy, rule)
+        return others
+
+    def _changed(self, mutant: Mutant) -> PolicyRule | None:
+        return mutant.policy.rules[mutant.order.index(None)] if None in mutant.order else None
+
+    def _sort(self, mutant: Mutant, bit: int) -> None:
+        if mutant.rule is None:
+            self._of_policy.append((bit, mutant.policy))
+            return
+        changes = self._changes[mutant.rule.index]
+        if None in mutant.order:
+            changes.same |= bit
+        elif len(mutant.order) < self._count:
+            changes.dropped |= bit
+        else:
+            changes.moved |= bit
+
+    def _sums(self, masks: Iterable[int]) -> list[int]:
+        """For each index the union of all masks before it; the last one is of all."""
+        sums = [0]
+        for mask in masks:
+            sums.append(sums[-1] | mask)
+        return sums
+
+    def _mutants_by_groups(self) -> dict[int, int]:
+        """The mutants with other conditions by the groups that their rule requires, as bitmasks."""
+        found: dict[int, int] = defaultdict(int)
+        for number in range(self._count, self._first_asked):
+            if self._wanted[number]:
+                found[self._wanted[number]] |= 1 << number
+        return found
 
     def tried(self, stated: Sequence[Stated]) -> Iterator[Tried]:
         """Each mutant that changes what is recorded."""
-        number = len(self._policy.rules)
-        for mutant, changed in zip(self._mutants, self._changed, strict=True):
-            order = tuple(number if index is None else index for index in mutant.order)
-            number += changed is not None
-            found = self._noticed(mutant, order)
-            if found is not None:
-                yield Tried(mutant, found or next((case.name for case in stated if not case.holds(mutant.policy)), ""))
+        self._compare()
+        for place, mutant in enumerate(self._mutants):
+            bit = self._bit[place]
+            if self._found.changed & bit:
+                by_case = (case.name for case in stated if not case.holds(mutant.policy))
+                yield Tried(mutant, self._found.by.get(bit) or next(by_case, ""))
 
-    def _noticed(self, mutant: Mutant, order: tuple[int, ...]) -> str | None:
-        """The requirement that catches the mutant, empty if none does; None if the mutant changes nothing."""
-        original = tuple(range(len(self._policy.rules)))
-        before, after = _Effects(self._policy), _Effects(mutant.policy)
-        changes = False
-        for one in self._classes:
-            old = before.of(_deciding(one.mask, original), one.failed)
-            new = after.of(_deciding(one.mask, order), one.failed)
-            if old == new:
-                continue
-            changes = True
-            for requirement in self._scopes[one]:
-                if _allows(requirement, old, one.failed) and not _allows(requirement, new, one.failed):
-                    return requirement.id
-        return "" if changes else None
-
-    def _all_classes(self) -> Iterator[_Class]:
-        """Classes of honest clients and served requests."""
+    def _compare(self) -> None:
+        """Compare every class of requests that honest clients send and the server serves."""
         known: set[tuple[int, Region]] = set()
         served = [mask for mask, cells in self._space.cells.items() if any(cell.served for cell in cells)]
-        for identity in self._space.identities.classes:
-            if identity.honest:
-                for mask in served:
-                    if (key := (mask & identity.mask, identity.region)) not in known:
-                        known.add(key)
-                        yield from self._by_groups(identity, key[0])
+        honest = [identity for identity in self._space.identities.classes if identity.honest]
+        for number, identity in enumerate(honest, 1):
+            self._progress(f"{len(self._mutants)} mutants: {number} of {len(honest)} kinds of users")
+            for mask in served:
+                key = mask & identity.mask, identity.region
+                if key not in known:
+                    known.add(key)
+                    self._class(*key, failed=identity.failed)
 
-    def _by_groups(self, identity: IdentityClass, mask: int) -> Iterator[_Class]:
-        """A class for each way in which groups can meet the conditions of the rules in ``mask``."""
-        wanting: dict[int, int] = defaultdict(int)
-        left = mask
-        while left:
-            bit = left & -left
-            left ^= bit
-            if groups := self._space.identities.wanted[bit.bit_length() - 1]:
-                wanting[groups] |= bit
-        regions = [(identity.region, mask)]
-        for groups, bits in wanting.items():
-            split = [(r.having(groups), m) for r, m in regions] + [(r.without(groups), m & ~bits) for r, m in regions]
-            regions = [(region, met) for region, met in split if region.possible()]
-        for _, met in regions:
-            yield _Class(met, identity.failed)
+    def _class(self, mask: int, region: Region, *, failed: bool) -> None:
+        kind = _FAILED if failed else _LONG if mask & self._streams else _SHORT
+        for scope, inner in self._scopes_of(mask, region, failed):
+            for rule, innermost in self._space.first_matches(mask, inner, (0, self._count)):
+                self._decided(mask, innermost, kind, rule, self._active_in(scope, rule, kind))
 
-    def _scope(self, one: _Class) -> Iterator[Requirement]:
-        """The requirements that apply to a class."""
-        number = self._first_asked
-        for requirement in self._requirements:
-            excepted = one.mask >> number & (1 << len(requirement.excepted)) - 1
-            number += len(requirement.excepted)
-            selected = one.mask >> number & (1 << len(requirement.selected)) - 1
-            number += len(requirement.selected)
-            failed = one.mask >> number & (1 << len(requirement.failed)) - 1
-            number += len(requirement.failed)
-            if not excepted and (failed if one.failed else selected):
-                yield requirement
+    def _scopes_of(self, mask: int, region: Region, failed: bool) -> tuple[tuple[int, Region], ...]:
+        """The requirements that apply to requests, as a bitmask, with the group sets for which they do."""
+        key = mask & self._asked, region, failed
+        if key not in self._scopes:
+            found, first = [(0, region)], self._first_asked
+            for number, one in enumerate(self._requirements):
+                for clause in one.clauses:
+                    end = first + len(clause.excepted) + len(clause.selected)
+                    if clause.failed is failed:
+                        found = [
+                            (scope if rule is None or rule < len(clause.excepted) else scope | 1 << number, part)
+                            for scope, inner in found
+                            for rule, part in self._space.first_matches(mask, inner, (first, end))
+                        ]
+                    first = end
+            self._scopes[key] = tuple(found)
+        return self._scopes[key]
+
+    def _active_in(self, scope: int, rule: int | None, kind: int) -> int:
+        """The requirements of ``scope`` that the policy meets, so that a mutant can violate them."""
+        key = scope, rule, kind
+        if key not in self._active:
+            decision = self._decision(rule)
+            self._active[key] = sum(
+                1 << number
+                for number, one in enumerate(self._requirements)
+                if scope >> number & 1 and allows(one.bound, decision, _STAGES[kind])
+            )
+        return self._active[key]
+
+    def _decision(self, rule: int | None) -> Decision:
+        if rule not in self._own:
+            self._own[rule] = decided_by(self._policy, None if rule is None else self._policy.rules[rule])
+        return self._own[rule]
+
+    def _effect(self, rule: int | None, kind: int) -> Effect:
+        if (rule, kind) not in self._effects:
+            self._effects[rule, kind] = effect_of(self._decision(rule), failed=kind == _FAILED)
+        return self._effects[rule, kind]
+
+    def _among(self, active: int) -> Iterator[tuple[int, Requirement]]:
+        for bit in _bits(active):
+            yield bit.bit_length() - 1, self._requirements[bit.bit_length() - 1]
+
+    def _decided(self, mask: int, region: Region, kind: int, rule: int | None, active: int) -> None:
+        """Requests that ``rule`` decides."""
+        earlier = self._others_before[self._count if rule is None else rule]
+        taking = mask & earlier & ~self._dead_in(region)
+        if (rule, kind, active) not in self._alike:
+            self._alike.add((rule, kind, active))
+            taking |= 0 if rule is None else self._changes[rule].same
+            for bit, policy in self._of_policy:
+                self._becomes(bit, rule, decided_by(policy, self._decision(rule).rule), kind, active)
+        if taking & self._open(active):
+            self._found.changed |= taking & ~self._tables.alike(self._effect(rule, kind), kind)
+            for number, one in self._among(active):
+                if hit := taking & self._tables.violating(number, kind) & ~self._found.caught:
+                    self._found.catch(hit, one)
+        if rule is not None:
+            self._undecided(mask, region, kind, rule, active)
+
+    def _undecided(self, mask: int, region: Region, kind: int, rule: int, active: int) -> None:
+        """The mutants by which ``rule`` no longer decides the requests, so that a later rule does."""
+        changes = self._changes[rule]
+        self._next(changes.dropped | (changes.other & ~mask), mask, region, kind, rule, active)
+        for bit in _bits(changes.other & mask & self._open(active)):
+            groups = self._wanted[bit.bit_length() - 1]
+            if groups and groups != self._wanted[rule] and (left := region.without(groups)).possible():
+                self._next(bit, mask, left, kind, rule, active)
+        if changes.moved and mask >> (rule + 1) & 1:
+            groups = self._wanted[rule + 1]
+            if not groups or groups & ~region.avoid:
+                self._becomes(changes.moved, rule, self._decision(rule + 1), kind, active)
+
+    def _open(self, active: int) -> int:
+        """The mutants about which something is left to find out."""
+        return ~(self._found.changed & self._found.caught if active else self._found.changed)
+
+    def _next(self, mutants: int, mask: int, region: Region, kind: int, rule: int, active: int) -> None:
+        """The next rules that match decide the requests in all these mutants."""
+        left = mutants & self._open(active)
+        if left:
+            for later, _ in self._space.first_matches(mask, region, (rule + 1, self._count)):
+                decision = self._decision(None if later is None else later + rule + 1)
+                self._becomes(left, rule, decision, kind, active)
+
+    def _becomes(self, mutants: int, rule: int | None, decision: Decision, kind: int, active: int) -> None:
+        """In all these mutants, ``decision`` replaces the one by ``rule``."""
+        if effect_of(decision, failed=kind == _FAILED) != self._effect(rule, kind):
+            self._found.changed |= mutants
+            for _, one in self._among(active):
+                if not allows(one.bound, decision, _STAGES[kind]):
+                    self._found.catch(mutants, one)
+
+    def _dead_in(self, region: Region) -> int:
+        """The mutants whose rule requires groups that nobody in ``region`` has."""
+        if region.avoid not in self._dead:
+            dead = (mutants for groups, mutants in self._by_groups.items() if not groups & ~region.avoid)
+            self._dead[region.avoid] = self._sums(dead)[-1]
+        return self._dead[region.avoid]
 
 
-def _deciding(mask: int, order: tuple[int, ...]) -> int | None:
-    """The place of the first rule that matches."""
-    return next((place for place, bit in enumerate(order) if mask >> bit & 1), None)
+class _Tables:
+    """For all changed rules at once: which of them have an effect, and which violate a requirement."""
+
+    def __init__(self, decisions: dict[int, Decision], requirements: Sequence[Requirement]) -> None:
+        self._decisions = decisions
+        self._requirements = requirements
+        self._alike: dict[tuple[Effect, int], int] = {}
+        self._violating: dict[tuple[int, int], int] = {}
+
+    def alike(self, effect: Effect, kind: int) -> int:
+        """The mutants whose changed rule has this effect."""
+        key = effect, kind
+        if key not in self._alike:
+            self._alike[key] = sum(
+                bit
+                for bit, decision in self._decisions.items()
+                if effect_of(decision, failed=kind == _FAILED) == effect
+            )
+        return self._alike[key]
+
+    def violating(self, requirement: int, kind: int) -> int:
+        """The mutants whose changed rule violates the requirement, given by its place."""
+        key = requirement, kind
+        if key not in self._violating:
+            bound = self._requirements[requirement].bound
+            self._violating[key] = sum(
+                bit for bit, decision in self._decisions.items() if not allows(bound, decision, _STAGES[kind])
+            )
+        return self._violating[key]
 
 
-def _allows(requirement: Requirement, effect: Effect, failed: bool) -> bool:
-    return all(requirement.bound.allows(level) for level in levels_of(effect, failed=failed))
+def _conditions(rule: PolicyRule) -> tuple[object, ...]:
+    return rule.users, rule.user_groups, rule.verbs, rule.resources, rule.namespaces, rule.non_resource_urls
 
 
-class _Effects:
-    """The Effects of a policy's rules, each computed once."""
-
-    def __init__(self, policy: Policy) -> None:
-        self._policy = policy
-        self._known: dict[tuple[int | None, bool], Effect] = {}
-
-    def of(self, place: int | None, failed: bool) -> Effect:
-        key = place, failed
-        if key not in self._known:
-            rule: PolicyRule | None = None if place is None else self._policy.rules[place]
-            self._known[key] = effect_of(decided_by(self._policy, rule), failed=failed)
-        return self._known[key]
+def _bits(mask: int) -> Iterator[int]:
+    while mask:
+        bit = mask & -mask
+        mask ^= bit
+        yield bit

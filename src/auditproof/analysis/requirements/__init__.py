@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from auditproof.analysis.requirements.check import Checked, Violation, check_requirement, required_steps
+from auditproof.analysis.requirements.check import Checked, Step, Violation, check_requirement, required_steps
 from auditproof.analysis.requirements.load import load_requirements, shipped
 from auditproof.analysis.requirements.render import level_text, render_text, to_data
-from auditproof.analysis.requirements.requirement import Bound, Requirement, RequirementsFile
+from auditproof.analysis.requirements.requirement import Bound, Clause, Requirement, RequirementsFile
 
 __all__ = [
     "Bound",
     "Checked",
+    "Clause",
     "Requirement",
     "RequirementsFile",
+    "Step",
     "Violation",
     "check_requirement",
     "level_text",

@@ -8,30 +8,36 @@ from typing import TYPE_CHECKING
 from auditproof.analysis.space import Space, merge
 from auditproof.analysis.space.cells import ODD, SERVED
 from auditproof.analysis.space.client_request import NotPerformable, most_performable, performable
+from auditproof.analysis.space.streams import STREAMS
 from auditproof.audit.decide import decided_by
-from auditproof.audit.effect import FAILED_STAGES, effect_of
-from auditproof.audit.event import Level, Stage
+from auditproof.audit.event import Level
+from auditproof.audit.stages import FAILED, LONG, SHORT
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
-    from auditproof.analysis.requirements.requirement import Requirement
+    from auditproof.analysis.requirements.requirement import Bound, Requirement
     from auditproof.analysis.space import Outcome, Row
     from auditproof.analysis.space.client_request import Performable, Witnessed
-    from auditproof.audit.effect import Effect
+    from auditproof.audit.decide import Decision
+    from auditproof.audit.event import Stage
     from auditproof.audit.policy.load import Policy, PolicyRule
     from auditproof.kube.discovery import Served
 
-_STAGES_OF_ALL = frozenset({Stage.REQUEST_RECEIVED, Stage.RESPONSE_COMPLETE})
-Broken = tuple[Level, int | None]  # the recorded level, and the deciding rule
+Stages = frozenset["Stage"]
+Broken = tuple[Level, Stages | None, int | None]  # the recorded level, the recorded stages, and the deciding rule
 
 
 @dataclass(frozen=True, slots=True)
 class Violation:
-    """Requests that are not recorded as required, but at ``level`` (NONE: not recorded), as ``rule`` decides."""
+    """Requests that are not recorded as required, but at ``level`` (NONE: not recorded), as ``rule`` decides.
+
+    ``stages`` are those at which they are recorded, if the level is as required and the stages are not; else None.
+    """
 
     row: Row[Broken]
     level: Level
+    stages: Stages | None
     rule: PolicyRule | None
     witness: Witnessed
 
@@ -70,22 +76,41 @@ def check_requirement(policy: Policy, requirement: Requirement, served: Served) 
     return Checked(requirement, classes, scope.violations(outcomes, about), beyond)
 
 
-def required_steps(policy: Policy, requirement: Requirement, served: Served) -> Iterator[tuple[Performable, bool]]:
-    """A request of each class that the requirement applies to, and whether the policy records it as required."""
+@dataclass(frozen=True, slots=True)
+class Step:
+    """A request to which a requirement applies, whether the policy records it as required, and the required stages.
+
+    ``stages`` is None if the requirement says nothing about them, or the policy does not record the request.
+    """
+
+    performable: Performable
+    holds: bool
+    stages: Stages | None
+
+
+def required_steps(policy: Policy, requirement: Requirement, served: Served) -> Iterator[Step]:
+    """A request of each class that the requirement applies to."""
     scope = _Scope(policy, requirement, served)
     for outcome, meant in scope.outcomes():
         if meant == SERVED:
             cell = next(cell for cell in outcome.cells if cell.served)
             try:
-                yield performable(cell.attributes(scope.space.user(outcome))), scope.broken(outcome) is None
+                sent = performable(cell.attributes(scope.space.user(outcome)))
             except NotPerformable:
                 continue
+            yield Step(sent, scope.broken(outcome) is None, scope.required_stages(outcome))
 
 
-def levels_of(effect: Effect, *, failed: bool) -> tuple[Level, ...]:
-    """The levels at which requests of an Effect are recorded: two if only some of them reach a remaining stage."""
-    always = bool(effect.stages & (FAILED_STAGES if failed else _STAGES_OF_ALL))
-    return (effect.level,) if always else (Level.NONE, effect.level)
+def recorded(decision: Decision, emitted: Stages) -> tuple[Level, Stages]:
+    """The level and the stages at which a request is recorded whose stages are ``emitted``."""
+    left = emitted - decision.omit_stages
+    return (Level.NONE, frozenset()) if decision.level is Level.NONE or not left else (decision.level, left)
+
+
+def allows(bound: Bound, decision: Decision, emitted: Stages) -> bool:
+    """Whether ``bound`` permits what ``decision`` does to a request whose stages are ``emitted``."""
+    level, left = recorded(decision, emitted)
+    return bound.allows(level) and (level is Level.NONE or bound.allows_stages(left, emitted))
 
 
 class _Scope:
@@ -93,26 +118,38 @@ class _Scope:
 
     def __init__(self, policy: Policy, requirement: Requirement, served: Served) -> None:
         self._policy = policy
-        self._requirement = requirement
-        # Two lists of rules in addition to the policy's: exceptions come first in each, so that they decide.
-        self._first, self._second = (
-            (*requirement.excepted, *requirement.selected),
-            (*requirement.excepted, *requirement.failed),
-        )
-        self.space = Space.of([*policy.rules, *self._first, *self._second], served)
-        self._levels: dict[tuple[int | None, bool], tuple[Level, ...]] = {}
+        self._bound = requirement.bound
+        self._clauses = requirement.clauses
+        rules, lists = [*policy.rules], [(0, len(policy.rules))]
+        for clause in requirement.clauses:  # exceptions come first, so that they decide
+            lists.append((len(rules), len(rules) + len(clause.excepted) + len(clause.selected)))
+            rules += [*clause.excepted, *clause.selected]
+        self._lists = lists
+        self._streams = 0
+        if self._stages_matter():
+            self._streams = ((1 << len(STREAMS)) - 1) << len(rules)
+            rules += STREAMS
+        self.space = Space.of(rules, served)
+        self._broken: dict[tuple[int | None, Stages], Broken | None] = {}
+
+    def _stages_matter(self) -> bool:
+        """Whether streams have to be told apart: something may be recorded only at the stage that others lack."""
+        omitted = (rule.omit_stages | self._policy.omit_stages for rule in self._policy.rules)
+        return self._bound.stages is not None or any(stages >= SHORT for stages in omitted)
 
     def outcomes(self) -> Iterator[tuple[Outcome, int | None]]:
         """The whole space; with SERVED or ODD for classes that the requirement applies to, None for others."""
-        first = len(self._policy.rules)
-        second = first + len(self._first)
-        end = second + len(self._second)
-        for outcome in self.space.outcomes((0, first), (first, second), (second, end)):
-            meant = outcome.deciding[2 if outcome.identity.failed else 1]
-            meets = meant is not None and meant >= len(self._requirement.excepted)
+        for outcome in self.space.outcomes(*self._lists):
             standing, asking, _ = outcome.oddness
             odd = asking == 1 or (asking == 0 and standing == ODD)
-            yield outcome, None if not meets else SERVED if (standing, asking) == (SERVED, 0) else ODD if odd else None
+            meant = SERVED if (standing, asking) == (SERVED, 0) else ODD if odd else None
+            yield outcome, meant if self._selects(outcome) else None
+
+    def _selects(self, outcome: Outcome) -> bool:
+        return any(
+            place is not None and place >= len(clause.excepted) and clause.failed == outcome.identity.failed
+            for clause, place in zip(self._clauses, outcome.deciding[1:], strict=True)
+        )
 
     def violations(self, outcomes: Iterable[tuple[Outcome, int | None]], standing: int) -> tuple[Violation, ...]:
         """The violations among the outcomes of this ``standing``, worst first."""
@@ -123,25 +160,37 @@ class _Scope:
 
     def broken(self, outcome: Outcome) -> Broken | None:
         """The violations of an outcome that the requirement applies to."""
-        rule = outcome.deciding[0]
-        levels = self._levels_of(rule, failed=outcome.identity.failed)
-        wrong = next((level for level in levels if not self._requirement.bound.allows(level)), None)
-        return None if wrong is None else (wrong, rule)
+        key = outcome.deciding[0], self._emitted(outcome)
+        if key not in self._broken:
+            rule, emitted = key
+            decision = self._decision(rule)
+            level, left = recorded(decision, emitted)
+            stages = left if self._bound.allows(level) else None
+            self._broken[key] = None if allows(self._bound, decision, emitted) else (level, stages, rule)
+        return self._broken[key]
 
-    def _levels_of(self, rule: int | None, *, failed: bool) -> tuple[Level, ...]:
-        """The levels at which the rule's requests are recorded: two if only some requests reach a remaining stage."""
-        key = rule, failed
-        if key not in self._levels:
-            decision = decided_by(self._policy, None if rule is None else self._policy.rules[rule])
-            self._levels[key] = levels_of(effect_of(decision, failed=failed), failed=failed)
-        return self._levels[key]
+    def required_stages(self, outcome: Outcome) -> Stages | None:
+        """The stages at which a recorded request has to have events; None if any will do."""
+        emitted = self._emitted(outcome)
+        _, left = recorded(self._decision(outcome.deciding[0]), emitted)
+        return None if self._bound.stages is None or not left else self._bound.stages.nearest(left, emitted)
+
+    def _emitted(self, outcome: Outcome) -> Stages:
+        """The stages of the requests, before any is omitted."""
+        if outcome.identity.failed:
+            return FAILED
+        return LONG if outcome.cells[0].mask & self._streams else SHORT
+
+    def _decision(self, rule: int | None) -> Decision:
+        return decided_by(self._policy, None if rule is None else self._policy.rules[rule])
 
     def violation(self, row: Row[Broken]) -> Violation:
-        level, rule = row.key
+        level, stages, rule = row.key
         witness = most_performable(row.requests(self.space))
-        return Violation(row, level, None if rule is None else self._policy.rules[rule], witness)
+        return Violation(row, level, stages, None if rule is None else self._policy.rules[rule], witness)
 
 
 def _worst_first(row: Row[Broken]) -> tuple[object, ...]:
-    level, rule = row.key
-    return list(Level).index(level), -1 if rule is None else rule, -len(row.classes), row.who, row.product.what
+    level, stages, rule = row.key
+    place = -1 if rule is None else rule
+    return list(Level).index(level), sorted(stages or ()), place, -len(row.classes), row.who, row.product.what

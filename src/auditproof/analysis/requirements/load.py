@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from auditproof import content
-from auditproof.analysis.requirements.requirement import Bound, Requirement, RequirementsFile
+from auditproof.analysis.requirements.controllers import CONTROLLERS, acting_users
+from auditproof.analysis.requirements.requirement import Bound, Clause, Requirement, RequirementsFile, StageBound
 from auditproof.analysis.requirements.schema import RequirementsModel
 from auditproof.analysis.space.cells import PATH_VERBS, RESOURCE_VERBS
-from auditproof.audit.event import Level
+from auditproof.audit.event import Level, Stage
 from auditproof.audit.policy.load import GroupResources, PolicyRule
 from auditproof.errors import AuditproofError, Problem, SourceError
 from auditproof.kube.discovery import load_served, minors
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
     from pathlib import Path
 
-    from auditproof.analysis.requirements.schema import LevelModel, RequirementModel, SelectorModel
+    from auditproof.analysis.requirements.schema import LevelModel, RequirementModel, SelectorModel, StagesModel
     from auditproof.kube.yaml.yaml_text import Node
 
 Where = tuple[str | int, ...]
@@ -79,41 +80,69 @@ class _Reading:
 
     def requirement(self, n: int, model: RequirementModel, common: tuple[PolicyRule, ...]) -> Requirement:
         where: Where = ("requirements", n)
-        selected = self.selectors((*where, "for"), model.for_)
-        failed = [selector.failed_logins for selector in model.for_]
-        for m, selector in enumerate(model.for_):
-            if selector.failed_logins and (selector.users or selector.user_groups):
-                self.wrong(
-                    (*where, "for", m, "failedLogins"),
-                    "a failed login has neither user nor groups: remove users and userGroups",
-                )
-        for m, selector in enumerate(model.except_):
-            if selector.failed_logins:
-                self.wrong(
-                    (*where, "except", m, "failedLogins"),
-                    "failed logins are covered only if for: selects them, so remove this",
-                )
+        self.check_selectors(where, model)
+        selected = [*zip(self.selectors((*where, "for"), model.for_), model.for_, strict=True)]
+        excepted = (*common, *self.selectors((*where, "except"), model.except_))
+        # A selector with through names its users, so an exception that names users does not take them away.
+        impersonal = tuple(rule for rule in excepted if not rule.users and not rule.user_groups)
+        clauses = (
+            Clause(tuple(rule for rule, of in selected if not of.failed_logins and not of.through), excepted),
+            Clause(tuple(rule for rule, of in selected if of.through), impersonal),
+            Clause(tuple(rule for rule, of in selected if of.failed_logins), excepted, failed=True),
+        )
+        levels = self.levels((*where, "level"), model.level)
+        stages = self.stages((*where, "stages"), model.stages) if model.stages else None
         return Requirement(
             id=model.id,
             title=model.title,
-            selected=tuple(rule for rule, of_failed in zip(selected, failed, strict=True) if not of_failed),
-            failed=tuple(rule for rule, of_failed in zip(selected, failed, strict=True) if of_failed),
-            excepted=(*common, *self.selectors((*where, "except"), model.except_)),
-            bound=self.bound((*where, "level"), model.level),
+            clauses=tuple(clause for clause in clauses if clause.selected),
+            bound=Bound(levels, stages),
             because=" ".join(model.because.split()),
             source=" ".join(model.source.split()),
             position=self.root.at(where).position,
         )
 
-    def bound(self, where: Where, model: LevelModel) -> Bound:
+    def check_selectors(self, where: Where, model: RequirementModel) -> None:
+        """Report selectors that contradict themselves where they are."""
+        for m, selector in enumerate(model.for_):
+            who = selector.users or selector.user_groups
+            if selector.failed_logins and (who or selector.through):
+                message = "a failed login has neither user nor groups: remove users, userGroups and through"
+                self.wrong((*where, "for", m, "failedLogins"), message)
+            elif selector.through and who:
+                message = (
+                    "through names the users itself: remove users and userGroups, or put them in a separate selector"
+                )
+                self.wrong((*where, "for", m, "through"), message)
+        for m, selector in enumerate(model.except_):
+            if selector.failed_logins:
+                message = "failed logins are covered only if for: selects them, so remove this"
+                self.wrong((*where, "except", m, "failedLogins"), message)
+
+    def levels(self, where: Where, model: LevelModel) -> frozenset[Level]:
+        given = {"atLeast": model.at_least, "atMost": model.at_most, "exactly": model.exactly, "oneOf": model.one_of}
+        key = self.only_key(where, "a level is", given)
+        if key == "oneOf":
+            return frozenset(map(Level, model.one_of))
+        level = Level(given[key]) if key else Level.NONE
+        least = Level.NONE if key == "atMost" else level
+        return Bound.between(least, level if key in ("atMost", "exactly") else Level.REQUEST_RESPONSE).levels
+
+    def stages(self, where: Where, model: StagesModel) -> StageBound:
         given = {"atLeast": model.at_least, "atMost": model.at_most, "exactly": model.exactly}
-        named = {key: Level(level) for key, level in given.items() if level is not None}
-        if len(named) != 1:
-            found = f"both {' and '.join(named)}" if named else "none of them"
-            self.wrong(where, f"a level is exactly one of atLeast, atMost and exactly; here is {found}")
-            return Bound(Level.NONE, Level.REQUEST_RESPONSE)
-        ((key, level),) = named.items()
-        return Bound(Level.NONE if key == "atMost" else level, Level.REQUEST_RESPONSE if key == "atLeast" else level)
+        key = self.only_key(where, "stages are", given)
+        stages = frozenset(map(Stage, given[key] if key else ()))
+        return StageBound(frozenset() if key == "atMost" else stages, frozenset(Stage) if key == "atLeast" else stages)
+
+    def only_key(self, where: Where, what: str, given: dict[str, Any]) -> str:
+        """The one key that has a value; empty, with a problem, if there is not exactly one."""
+        named = [key for key, value in given.items() if value]
+        if len(named) == 1:
+            return named[0]
+        *others, last = given
+        found = f"{'both ' if len(named) == 2 else ''}{' and '.join(named)}" if named else "none of them"
+        self.wrong(where, f"{what} exactly one of {', '.join(others)} and {last}; here is {found}")
+        return ""
 
     def selectors(self, where: Where, models: Iterable[SelectorModel]) -> tuple[PolicyRule, ...]:
         return tuple(self.selector((*where, n), model) for n, model in enumerate(models))
@@ -132,12 +161,13 @@ class _Reading:
                     "no ordinary request for a path has" if model.non_resource_urls else "no request for a resource has"
                 )
                 self.wrong((*where, "verbs", n), f'{message} the verb "{verb}"{did_you_mean(verb, known)}')
+        users = (*model.users, *self.acting(where, model))
         position = self.root.at(where).position
         entries = [self.resources((*where, "resources", n), text) for n, text in enumerate(model.resources)]
         return PolicyRule(
             index=0,
             level=Level.NONE,
-            users=tuple(model.users),
+            users=users,
             user_groups=tuple(model.user_groups),
             verbs=tuple(model.verbs),
             resources=tuple(
@@ -150,6 +180,21 @@ class _Reading:
             omit_managed_fields=None,
             position=position,
         )
+
+    def acting(self, where: Where, model: SelectorModel) -> tuple[str, ...]:
+        """The users of the controllers that ``through`` names."""
+        found: dict[str, None] = {}
+        for n, owner in enumerate(model.through):
+            if owner not in CONTROLLERS:
+                message = f'no controller acts for "{owner}"{did_you_mean(owner, CONTROLLERS)}'
+                self.wrong((*where, "through", n), f"{message} (known: {', '.join(CONTROLLERS)})")
+            elif users := acting_users(owner, model.resources, model.verbs):
+                found.update(dict.fromkeys(users))
+            else:
+                message = f"no controller sends these requests for {owner}: it changes"
+                does = "; ".join(f"{', '.join(a.resources)} ({', '.join(a.verbs)})" for a in CONTROLLERS[owner])
+                self.wrong((*where, "through", n), f"{message} {does}")
+        return tuple(found)
 
     def resources(self, where: Where, text: str) -> tuple[str, tuple[str, ...]]:
         """API group and patterns from ``resource[.group][/subresource]``; no pattern means the whole group."""

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from auditproof.analysis.space.remarks import odd_text
 from auditproof.audit.event import Level
+from auditproof.audit.stages import in_order
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -36,10 +37,10 @@ def _lines(result: Checked) -> Iterator[str]:
         yield f"  {'because':<{_WIDTH}}{asked.because}"
         yield f"  {'source':<{_WIDTH}}{asked.source}"
     for violation in result.violations:
-        yield f"  - {level_text(violation.level)}"
+        yield f"  - {violation_text(violation)}"
         yield from _rows(violation)
     for violation in result.beyond:
-        yield f"  - odd requests, which do not count as violations, are {level_text(violation.level)}"
+        yield f"  - odd requests, which do not count as violations, are {violation_text(violation)}"
         yield from _rows(violation)
 
 
@@ -55,6 +56,12 @@ def _rows(violation: Violation) -> Iterator[str]:
         ("request", str(violation.witness.performable or violation.witness.reason)),
     ]
     yield from (f"    {name:<{_WIDTH}}{text}" for name, text in rows if text)
+
+
+def violation_text(violation: Violation) -> str:
+    """How the requests are recorded instead, in words."""
+    at = "" if violation.stages is None else f", with events at {', '.join(in_order(violation.stages))}"
+    return level_text(violation.level) + at
 
 
 def level_text(level: Level) -> str:
@@ -91,6 +98,7 @@ def _violation(violation: Violation) -> dict[str, Any]:
     row, sent = violation.row, violation.witness.performable
     return {
         "level": str(violation.level),
+        "stages": None if violation.stages is None else list(map(str, in_order(violation.stages))),
         "rule": violation.rule.index if violation.rule else None,
         "line": violation.rule.position.line if violation.rule else None,
         "who": row.who,

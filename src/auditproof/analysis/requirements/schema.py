@@ -10,6 +10,7 @@ from auditproof.kube.yaml.strict_model import Strict
 
 SLUG = r"^[a-z0-9][a-z0-9-]*$"
 LevelName = Literal["None", "Metadata", "Request", "RequestResponse"]
+StageName = Literal["RequestReceived", "ResponseStarted", "ResponseComplete"]
 
 
 class SelectorModel(Strict):
@@ -25,14 +26,26 @@ class SelectorModel(Strict):
         default=[], alias="nonResourceURLs"
     )
     failed_logins: bool = Field(default=False, alias="failedLogins", description="failed logins, which get 401")
+    through: list[str] = Field(
+        default=[], description="the built-in controllers that act for objects of these resources, e.g. deployments"
+    )
 
 
 class LevelModel(Strict):
-    """A level; exactly one of the three keys."""
+    """The permitted levels; exactly one of the keys."""
 
     at_least: LevelName | None = Field(default=None, alias="atLeast")
     at_most: LevelName | None = Field(default=None, alias="atMost")
     exactly: LevelName | None = None
+    one_of: list[LevelName] = Field(default=[], alias="oneOf")
+
+
+class StagesModel(Strict):
+    """The permitted stages of what is recorded; exactly one of the keys."""
+
+    at_least: list[StageName] = Field(default=[], alias="atLeast")
+    at_most: list[StageName] = Field(default=[], alias="atMost")
+    exactly: list[StageName] = Field(default=[])
 
 
 class RequirementModel(Strict):
@@ -43,6 +56,7 @@ class RequirementModel(Strict):
     for_: list[SelectorModel] = Field(alias="for", min_length=1, description="requests that any of these selects")
     except_: list[SelectorModel] = Field(default=[], alias="except", description="requests to leave out")
     level: LevelModel
+    stages: StagesModel | None = Field(default=None, description="the stages at which what is recorded has events")
     because: str = Field(min_length=1)
     source: str = Field(min_length=1)
 

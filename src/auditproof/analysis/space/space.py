@@ -83,7 +83,7 @@ class Space:
         if not masks:
             yield (), region
             return
-        for rule, inner in self._first_matches(masks[0], region, (0, len(self.rules))):
+        for rule, inner in self.first_matches(masks[0], region, (0, len(self.rules))):
             for others, innermost in self._together(inner, masks[1:]):
                 yield (rule, *others), innermost
 
@@ -92,11 +92,11 @@ class Space:
         if not lists:
             yield (), region
             return
-        for rule, inner in self._first_matches(mask, region, lists[0]):
+        for rule, inner in self.first_matches(mask, region, lists[0]):
             for others, innermost in self._decided(mask, inner, lists[1:]):
                 yield (rule, *others), innermost
 
-    def _first_matches(self, mask: int, region: Region, rules: tuple[int, int]) -> Iterator[tuple[int | None, Region]]:
+    def first_matches(self, mask: int, region: Region, rules: tuple[int, int]) -> Iterator[tuple[int | None, Region]]:
         """Each rule of the list that can decide, with the group sets for which it does; None last."""
         first, end = rules
         left = mask & ((1 << end) - (1 << first))
