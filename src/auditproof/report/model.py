@@ -413,7 +413,7 @@ class RequirementRecord(Record):
     file: str
     id: str
     title: str
-    level: str = Field(description="at least, at most or exactly a level")
+    level: str = Field(description="the permitted levels, and stages if the requirement names any")
     because: str
     source: str
     line: Line = Field(description="in the requirements file")
