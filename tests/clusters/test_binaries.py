@@ -10,7 +10,9 @@ import functools
 import hashlib
 import http.server
 import io
+import os
 import random
+import re
 import shutil
 import tarfile
 import threading
@@ -24,7 +26,9 @@ from auditproof.clusters.binaries import build as building
 from auditproof.clusters.binaries.find import find_binaries, target
 from auditproof.clusters.run.run_directory import RunDirectory
 from auditproof.clusters.stand_ins.small_disk import CannotMount, mount_disk
+from auditproof.content import root
 from auditproof.errors import BinaryNotFound, ClusterError
+from auditproof.kube.discovery import minors
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -277,6 +281,41 @@ class TestBuilding:
         monkeypatch.setenv("PATH", str(tmp_path))
         with pytest.raises(BinaryNotFound, match="there is no go on the PATH"):
             building.build("1.37", tmp_path, quietly)
+
+    @pytest.mark.parametrize(
+        ("says", "message"),
+        [
+            (
+                "echo go1.25.9",
+                r"Kubernetes 1.38.0 needs Go 1.27.0 or newer, or a folder with --assets; \S+/go is 1.25.9",
+            ),
+            (
+                "echo 'go: download go1.27.0: no route' >&2; exit 1",
+                "--assets; .*/go says: go: download go1.27.0: no route",
+            ),
+        ],
+    )
+    def test_a_go_that_is_too_old_is_said_before_the_build_begins(
+        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, says: str, message: str
+    ) -> None:
+        """Which Go is needed is what the modules of the version name, the newer one of both."""
+        source = tmp_path / "clusters" / "embedded" / "1.38"
+        for name, line in (("etcd", "1.26"), ("kube-apiserver", "1.27.0")):
+            (source / name).mkdir(parents=True)
+            (source / name / "go.mod").write_text(f"module x\n\ngo {line}\n\nrequire k8s.io/kubernetes v1.38.0\n")
+        program = tmp_path / "bin" / "go"
+        program.parent.mkdir()
+        program.write_text(f"#!/bin/sh\n{says}\n")
+        program.chmod(0o755)
+        monkeypatch.setenv("PATH", str(program.parent), prepend=os.pathsep)
+        monkeypatch.setattr("auditproof.content.root", lambda: tmp_path)
+
+        with pytest.raises(BinaryNotFound, match=message):
+            building.build("1.38", tmp_path, quietly)
+
+    @pytest.mark.parametrize("minor", minors())
+    def test_the_go_that_a_version_needs_is_read_from_its_modules(self, minor: str) -> None:
+        assert re.fullmatch(r"1\.\d+(\.\d+)?", building.needed_go(root() / "clusters" / "embedded" / minor))
 
     @pytest.mark.skipif(shutil.which("go") is None, reason="there is no go on the PATH")
     def test_a_build_that_fails_shows_the_compilers_words(self, tmp_path: Path) -> None:

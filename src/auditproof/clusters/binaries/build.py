@@ -18,6 +18,7 @@ from auditproof.errors import BinaryNotFound, ClusterError
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
+MODULES = ("etcd", "kube-apiserver")
 PROGRESS_S = 10.0
 _STAMP = "k8s.io/component-base/version"
 _REQUIRED = re.compile(r"^require k8s\.io/kubernetes v(\S+)|^\s+k8s\.io/kubernetes v(\S+)", re.MULTILINE)
@@ -27,15 +28,17 @@ _GO_LINE = re.compile(r"^go (\S+)", re.MULTILINE)
 def build(wanted: str, folder: Path, report: Callable[[str], None]) -> str:
     """Build both servers into ``folder``; return the Kubernetes version.
 
-    Raises BinaryNotFound where there is no module for that version or no Go, ClusterError where the build fails.
+    Raises BinaryNotFound where there is no module for that version, no Go, or a Go that is too old for it; ClusterError
+    where the build fails.
     """
     modules = content.root() / "clusters" / "embedded"
     source = modules / ".".join(wanted.split(".")[:2])
     version = _version(source, wanted, modules)
-    go = _go(source)
+    go, has = _go(source, version)
     stamps = {"gitVersion": f"v{version}", "gitMajor": "1", "gitMinor": version.split(".")[1]}
     flags = " ".join(["-s", "-w", *(f"-X {_STAMP}.{key}={value}" for key, value in stamps.items())])
-    report(f"auditproof: building etcd and kube-apiserver {version} from their Go modules, once: some 6 minutes")
+    what = f"etcd and kube-apiserver {version} from their Go modules, with Go {has}"
+    report(f"auditproof: building {what}, once: some 6 minutes")
     _go_build(go, source / "etcd", "-s -w", "go.etcd.io/etcd/server/v3", folder / "etcd", report)
     package = "k8s.io/kubernetes/cmd/kube-apiserver"
     _go_build(go, source / "kube-apiserver", flags, package, folder / "kube-apiserver", report)
@@ -67,16 +70,37 @@ def go_program() -> str:
     return go
 
 
-def _go(source: Path) -> str:
+def _go(source: Path, version: str) -> tuple[str, str]:
+    """The program go, and the version of Go that builds both modules in ``source``; found out before the build begins.
+
+    By GOTOOLCHAIN, go may download the version that a module names. Raises BinaryNotFound where that is not to be had.
+    """
+    needed = needed_go(source)
+    help_ = f"Kubernetes {version} needs Go {needed} or newer, or a folder with --assets"
     try:
         go = go_program()
     except BinaryNotFound as error:
-        raise BinaryNotFound(f"{error} (install Go, or give a folder with --assets)") from None
-    has = subprocess.run([go, "env", "GOVERSION"], capture_output=True, text=True, check=False).stdout.strip()
-    needed = _GO_LINE.search((source / "kube-apiserver" / "go.mod").read_text())
-    if needed and os.environ.get("GOTOOLCHAIN") == "local" and _numbers(has) < _numbers(needed[1]):
-        raise BinaryNotFound(f"it cannot be built: {go} is {has}, needed is Go {needed[1]} or newer")
-    return go
+        raise BinaryNotFound(f"{error} ({help_})") from None
+    newest = max((source / name for name in MODULES), key=lambda folder: _numbers(_go_line(folder)))
+    done = subprocess.run([go, "env", "GOVERSION"], cwd=newest, capture_output=True, text=True, check=False)
+    has = done.stdout.strip().removeprefix("go")
+    if done.returncode:
+        said = done.stderr.strip().splitlines()[-1:] or [f"exit code {done.returncode}"]
+        raise BinaryNotFound(f"it cannot be built: {help_}; {go} says: {said[0]}")
+    if _numbers(has) < _numbers(needed):
+        raise BinaryNotFound(f"it cannot be built: {help_}; {go} is {has}")
+    return go, has
+
+
+def needed_go(source: Path) -> str:
+    """The oldest version of Go that builds both modules in ``source``: the newer one of those that they name."""
+    return max((_go_line(source / name) for name in MODULES), key=_numbers)
+
+
+def _go_line(module: Path) -> str:
+    """The version of Go that a module names (https://go.dev/ref/mod#go-mod-file-go)."""
+    found = _GO_LINE.search((module / "go.mod").read_text())
+    return found[1] if found else "1"
 
 
 def _numbers(version: str) -> tuple[int, ...]:
