@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import argparse
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from auditproof.kube.versions import DEFAULT_VERSION, KUBERNETES_VERSION
+from auditproof.kube.discovery import unknown_version
+from auditproof.kube.versions import DEFAULT_VERSION, KUBERNETES_VERSION, choose_versions
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -32,14 +34,15 @@ def load_given(policy: str, kubernetes: str) -> Policy:
     return PolicyFiles().load_given(policy, Path.cwd(), kubernetes=kubernetes)
 
 
-def add_kubernetes(parser: argparse.ArgumentParser) -> None:
-    """Declare the version whose API server reads the policy."""
+def add_kubernetes(parser: argparse.ArgumentParser, *, several: bool = False) -> None:
+    """Declare the version whose API server reads the policy; with ``several`` a list, which is a tuple of versions."""
+    more = "; or several, such as 1.34,1.36, 1.35..1.37 or all" if several else ""
     parser.add_argument(
         "--kubernetes",
-        type=_version,
+        type=_versions if several else _version,
         metavar="VERSION",
         default=DEFAULT_VERSION,
-        help=f"Kubernetes version whose rules and resources apply (default: {DEFAULT_VERSION})",
+        help=f"Kubernetes version whose rules and resources apply{more} (default: {DEFAULT_VERSION})",
     )
 
 
@@ -60,4 +63,22 @@ def _version(text: str) -> str:
     """
     if not KUBERNETES_VERSION.fullmatch(text):
         raise argparse.ArgumentTypeError(f"invalid version {text!r} (expected one such as 1.37 or 1.37.2)")
-    return text
+    return _known(text)
+
+
+def _versions(text: str) -> tuple[str, ...]:
+    """Kubernetes versions on the command line.
+
+    Raises ArgumentTypeError if they are none.
+    """
+    try:
+        return tuple(map(_known, choose_versions(text)))
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(str(error)) from None
+
+
+def _known(version: str) -> str:
+    """The version; says where what it serves is not known."""
+    if remark := unknown_version(version):
+        sys.stderr.write(f"auditproof: {remark}\n")
+    return version

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from auditproof.cli.arguments import POLICY_FORMS, add_format, add_kubernetes
+from auditproof.errors import AuditproofError
 from auditproof.text import output
 
 if TYPE_CHECKING:
@@ -14,6 +15,7 @@ if TYPE_CHECKING:
 
     from auditproof.analysis.diff import PolicyDiff
     from auditproof.clusters.policy_files import PolicyFiles
+    from auditproof.clusters.policy_sources import PolicySource
     from auditproof.proof.side_by_side import SideBySide
 
 EPILOG = """\
@@ -23,6 +25,8 @@ match, and an example request (the witness).
 Differences are listed by severity: no longer recorded, bodies lost, bodies newly recorded, stages lost, newly recorded,
 stages gained, managedFields. Requests that only a prober sends, such as for a namespace called *, come last and are
 marked.
+With several versions, the policies are compared on each. Without NEW, the policy is compared with itself on the oldest
+and on the newest of them: what it records of the requests that only one of the two serves.
 --live starts an API server with each policy, sends every witness to both, and shows what each server recorded.
 
 Exit codes (as for diff(1)): 0 no difference; 1 the policies differ; 3 with --live: a server recorded something else
@@ -30,6 +34,7 @@ than computed, or a check was inconclusive; 4 a policy cannot be used.
 
 examples:
   auditproof diff policies/prod.yaml new.yaml
+  auditproof diff policies/prod.yaml --kubernetes 1.35..1.37
   auditproof diff git:main:policies/prod.yaml policies/prod.yaml --format markdown --live
 """
 
@@ -37,34 +42,76 @@ examples:
 def declare(parser: ArgumentParser) -> None:
     """Declare the arguments."""
     parser.add_argument("old", metavar="OLD", help=f"audit policy before the change: {POLICY_FORMS}")
-    parser.add_argument("new", metavar="NEW", help="audit policy after the change, in the same forms")
-    add_kubernetes(parser)
+    parser.add_argument(
+        "new", metavar="NEW", nargs="?", help="audit policy after the change, in the same forms; absent: the same one"
+    )
+    add_kubernetes(parser, several=True)
     add_format(parser, ["text", "json", "markdown"])
     parser.add_argument("--live", action="store_true", help="send the witnesses to two API servers, one per policy")
     parser.set_defaults(unusable=4)
 
 
 def execute(options: Namespace) -> int:
-    """Compute the differences, test them if requested, and write them."""
-    from auditproof.analysis.diff import diff, render_markdown, render_text, to_json
-    from auditproof.clusters.policy_files import PolicyFiles
-    from auditproof.kube.discovery import load_served
-    from auditproof.proof.verdict import Outcome
+    """Compute the differences on each version, test them if requested, and write them.
 
+    Raises AuditproofError without NEW, if that needs several versions, or is to be tested.
+    """
+    from auditproof.clusters.policy_files import PolicyFiles
+
+    if options.new is None:
+        return _between(options)
     files = PolicyFiles()
     sources = [files.choose(given, Path.cwd()) for given in (options.old, options.new)]
-    old, new = (files.load(one.path, kubernetes=options.kubernetes, name=one.place.name) for one in sources)
-    found = diff(old, new, load_served(options.kubernetes))
-    shown = _show(found, options, files, *(one.path for one in sources)) if options.live and found.differences else ()
-    render = {"text": render_text, "markdown": render_markdown, "json": to_json}[options.format]
-    say = output.tell_json if options.format == "json" else output.tell
-    say(render(found, [str(one) for one in shown]).removesuffix("\n"))
-    if any(one.outcome in (Outcome.VIOLATED, Outcome.UNPROVEN) for one in shown):
-        return 3
+    written = [_written(options, files, sources, version) for version in options.kubernetes]
+    _tell(options, list(dict.fromkeys(text for text, _ in written)))
+    return max(code for _, code in written)
+
+
+def _tell(options: Namespace, texts: Sequence[str]) -> None:
+    """Write the texts of all versions; several JSON objects are a list."""
+    texts = [text.removesuffix("\n") for text in texts]
+    if options.format == "json":
+        output.tell_json(texts[0] if len(texts) == 1 else "[" + ",\n".join(texts) + "]")
+    else:
+        output.tell("\n\n".join(texts))
+
+
+def _between(options: Namespace) -> int:
+    """Compare one policy on the oldest and the newest of the versions."""
+    from auditproof.analysis.diff.versions import between, between_json, render_between, render_between_markdown
+    from auditproof.cli.arguments import load_given
+    from auditproof.kube.discovery import load_served
+
+    if len(options.kubernetes) < 2:
+        raise AuditproofError("diff needs NEW, or several versions: auditproof diff POLICY --kubernetes 1.35..1.37")
+    if options.live:
+        raise AuditproofError(
+            "--live needs NEW; auditproof run POLICY --kubernetes 1.35..1.37 proves it on all versions"
+        )
+    oldest, newest = options.kubernetes[0], options.kubernetes[-1]
+    load_given(options.old, oldest)  # refused there: nothing else matters
+    found = between(load_given(options.old, newest), load_served(oldest), load_served(newest))
+    render = {"text": render_between, "markdown": render_between_markdown, "json": between_json}[options.format]
+    _tell(options, [render(found)])
     return 1 if found.differences else 0
 
 
-def _show(found: PolicyDiff, options: Namespace, files: PolicyFiles, old: Path, new: Path) -> Sequence[SideBySide]:
+def _written(options: Namespace, files: PolicyFiles, sources: Sequence[PolicySource], version: str) -> tuple[str, int]:
+    """The differences on one version, as text, and the exit code for them."""
+    from auditproof.analysis.diff import diff, render_markdown, render_text, to_json
+    from auditproof.kube.discovery import load_served
+    from auditproof.proof.verdict import Outcome
+
+    old, new = (files.load(one.path, kubernetes=version, name=one.place.name) for one in sources)
+    found = diff(old, new, load_served(version))
+    paths = (one.path for one in sources)
+    shown = _show(found, version, files, *paths) if options.live and found.differences else ()
+    render = {"text": render_text, "markdown": render_markdown, "json": to_json}[options.format]
+    failed = any(one.outcome in (Outcome.VIOLATED, Outcome.UNPROVEN) for one in shown)
+    return render(found, [str(one) for one in shown]), 3 if failed else 1 if found.differences else 0
+
+
+def _show(found: PolicyDiff, kubernetes: str, files: PolicyFiles, old: Path, new: Path) -> Sequence[SideBySide]:
     from auditproof.clusters.profile import load_profile
     from auditproof.proof.run_options import RunOptions
     from auditproof.proof.side_by_side import show
@@ -75,6 +122,6 @@ def _show(found: PolicyDiff, options: Namespace, files: PolicyFiles, old: Path, 
         base_file=old,
         base=found.old,
         profile=load_profile("embedded"),
-        kubernetes=options.kubernetes,
+        kubernetes=kubernetes,
     )
     return show(found, run, files, output.complain)

@@ -11,7 +11,7 @@ from auditproof.text import output
 
 if TYPE_CHECKING:
     from argparse import ArgumentParser, Namespace
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
     from auditproof.clusters.policy_files import PolicyFiles
     from auditproof.clusters.policy_sources import PolicySource
@@ -32,6 +32,7 @@ examples:
   auditproof lint policies/
   auditproof lint kops-cluster.yaml configmap.yaml#data.policy.yaml
   kubectl get configmap -n kube-system audit-policy -o yaml | auditproof lint -
+  auditproof lint policies/prod.yaml --kubernetes 1.35..1.37
   auditproof lint policies/prod.yaml --kubernetes 1.35 --format sarif > lint.sarif
 """
 
@@ -42,7 +43,7 @@ def declare(parser: ArgumentParser) -> None:
         "policies", metavar="POLICY", nargs="+", help=f"audit policies: {POLICY_FORMS}, a folder, a glob"
     )
     add_format(parser, ["text", "json", "sarif", "github"])
-    add_kubernetes(parser)
+    add_kubernetes(parser, several=True)
 
 
 def execute(options: Namespace) -> int:
@@ -52,7 +53,7 @@ def execute(options: Namespace) -> int:
 
     files = PolicyFiles()
     linted = [one for given in options.policies for one in _linted(files, given, options.kubernetes)]
-    output.write(FORMATS[options.format](linted, options.kubernetes) + "\n")
+    output.write(FORMATS[options.format](linted, ", ".join(options.kubernetes)) + "\n")
     for one in linted:
         if one.unreadable:
             output.complain(one.unreadable)
@@ -61,8 +62,8 @@ def execute(options: Namespace) -> int:
     return int(any(has_failed(one) for one in linted))
 
 
-def _linted(files: PolicyFiles, given: str, kubernetes: str) -> Iterator[Linted]:
-    """The findings in each policy that ``given`` names."""
+def _linted(files: PolicyFiles, given: str, kubernetes: Sequence[str]) -> Iterator[Linted]:
+    """The findings in each policy that ``given`` names, on these versions."""
     from auditproof.report.findings import Linted
 
     try:
@@ -70,7 +71,21 @@ def _linted(files: PolicyFiles, given: str, kubernetes: str) -> Iterator[Linted]
     except SourceError as error:
         yield Linted(given, unreadable=str(error))
         return
-    yield from (_examine(files, source, kubernetes) for source in sources)
+    for source in sources:
+        found = {version: _examine(files, source, version) for version in kubernetes}
+        yield _on_all(found) if len(found) > 1 else found[kubernetes[0]]
+
+
+def _on_all(found: dict[str, Linted]) -> Linted:
+    """What was found on several versions as one; refused where one of them refuses the policy."""
+    from auditproof.analysis.lint.lint import on_all
+    from auditproof.report.findings import Linted
+
+    first = next(iter(found.values()))
+    if first.unreadable:
+        return first
+    examination = on_all({version: one.examination for version, one in found.items()})
+    return Linted(first.path, examination, refused=any(one.refused for one in found.values()), place=first.place)
 
 
 def _examine(files: PolicyFiles, source: PolicySource, kubernetes: str) -> Linted:

@@ -98,8 +98,8 @@ def _options(name: str, arguments: Sequence[str]) -> argparse.Namespace:
     )
     parser.set_defaults(execute=module.execute, unusable=2)
     module.declare(parser)
+    if name != "run":
+        return parser.parse_intermixed_args(arguments)  # options may be between two arguments, of which one is optional
     options, rest = parser.parse_known_args(arguments)
-    if rest and name != "run":
-        parser.error(f"unrecognized arguments: {' '.join(rest)}")
     options.pytest_arguments = rest
     return options

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 from typing import TYPE_CHECKING
 
-from auditproof.cli.arguments import add_format, add_kubernetes, add_policy, add_requirements, load_given
+from auditproof.cli.arguments import add_format, add_kubernetes, add_policy, add_requirements
 from auditproof.text import output
 
 if TYPE_CHECKING:
     from argparse import ArgumentParser, Namespace
+
+    from auditproof.audit.policy.load import Policy
 
 EPILOG = """\
 A requirement applies to every request of a kind: it must be recorded at least, at most or exactly at a level. It is
@@ -25,6 +28,7 @@ Exit codes: 0 everything holds; 1 a requirement is violated; 4 a file cannot be 
 
 examples:
   auditproof requirements policies/prod.yaml
+  auditproof requirements policies/prod.yaml --kubernetes 1.35..1.37
   auditproof requirements policies/prod.yaml --requirements cis --requirements our-own.yaml --format json
 """
 
@@ -33,25 +37,44 @@ def declare(parser: ArgumentParser) -> None:
     """Declare the arguments."""
     add_policy(parser)
     add_requirements(parser, "requirements to check: a shipped name or a file; may be repeated (default: baseline)")
-    add_kubernetes(parser)
+    add_kubernetes(parser, several=True)
     add_format(parser, ["text", "json"])
     parser.set_defaults(unusable=4)
 
 
 def execute(options: Namespace) -> int:
-    """Check every requirement, and write the violations."""
+    """Check every requirement on each version, and write the violations; what is the same on several, once."""
     from auditproof.analysis.requirements import check_requirement, load_requirements, render_text, to_data
+    from auditproof.clusters.policy_files import PolicyFiles
     from auditproof.kube.discovery import load_served
 
-    policy = load_given(options.policy, options.kubernetes)
+    read = PolicyFiles()
     files = [load_requirements(name) for name in options.requirements or ["baseline"]]
-    served = load_served(options.kubernetes)
-    checked = [(file, [check_requirement(policy, one, served) for one in file.requirements]) for file in files]
+    found: dict[str, list[str]] = {}  # the versions with these results
+    violated = False
+    for version in options.kubernetes:
+        policy, served = read.load_given(options.policy, Path.cwd(), kubernetes=version), load_served(version)
+        checked = [(file, [check_requirement(policy, one, served) for one in file.requirements]) for file in files]
+        failed = any(result.violations for _, results in checked for result in results)
+        if options.format == "json":
+            data = [{"name": file.name, "requirements": [to_data(one) for one in results]} for file, results in checked]
+            text = json.dumps(data)
+        else:
+            text = render_text(checked).removesuffix("\n")
+        found.setdefault(text, []).append(version)
+        violated = violated or failed
+    _tell(options, policy, found)
+    return int(violated)
+
+
+def _tell(options: Namespace, policy: Policy, found: dict[str, list[str]]) -> None:
     if options.format == "json":
-        data = [{"name": file.name, "requirements": [to_data(one) for one in results]} for file, results in checked]
         head = {"apiVersion": "auditproof/v1", "kind": "RequirementsReport"}
         about = {"path": policy.path, "sha256": policy.sha256}
-        output.tell_json(json.dumps({**head, "policy": about, "files": data}, indent=1, ensure_ascii=False))
-    else:
-        output.tell(render_text(checked).removesuffix("\n"))
-    return int(any(result.violations for _, results in checked for result in results))
+        results = [{"kubernetes": versions, "files": json.loads(text)} for text, versions in found.items()]
+        body = {"files": results[0]["files"]} if len(options.kubernetes) == 1 else {"versions": results}
+        output.tell_json(json.dumps({**head, "policy": about, **body}, indent=1, ensure_ascii=False))
+        return
+    several = len(options.kubernetes) > 1
+    texts = [f"On Kubernetes {', '.join(names)}:\n\n{text}" if several else text for text, names in found.items()]
+    output.tell("\n\n".join(texts))

@@ -71,7 +71,8 @@ class Finding:
     """One problem, or fact worth knowing, at one position of a policy.
 
     ``code`` is a key of the catalogue (docs/lint.md), ``advice`` says what to do, and ``shown`` is a request that shows
-    the problem, if there is one.
+    the problem, if there is one. ``kubernetes`` are the minor versions that it is about, where several were examined
+    and it is not about all of them; its message says so, too.
 
     >>> from auditproof import lint, load_served, parse_policy
     >>> text = b'{"apiVersion": "audit.k8s.io/v1", "kind": "Policy", "rules": [{"level": "None"}]}'
@@ -85,6 +86,7 @@ class Finding:
     message: str
     advice: str
     shown: Shown | None = None
+    kubernetes: tuple[str, ...] = ()
 
     @property
     def severity(self) -> Severity:
@@ -108,6 +110,7 @@ class Finding:
             "message": self.message,
             "advice": self.advice,
             "request": self.shown.to_dict() if self.shown else None,
+            **({"kubernetes": list(self.kubernetes)} if self.kubernetes else {}),
         }
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from auditproof.analysis.lint import contradictions as fitting
@@ -18,8 +18,10 @@ from auditproof.analysis.lint.context import Subject
 from auditproof.analysis.lint.finding import Finding, Ignored
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from auditproof.audit.policy.load import Policy, PolicyRule
-    from auditproof.errors import PolicyRefused
+    from auditproof.errors import PolicyRefused, Position
     from auditproof.kube.discovery import Served
 
 
@@ -56,8 +58,31 @@ def examine(policy: Policy, served: Served) -> Examination:
             explained.add(rule.index)
     found += [*rules.check(subject, explained), *gaps.check(subject), *bodies.check(subject), *versions.check(subject)]
     left, ignored = comments.apply(policy, found)
-    ordered = sorted(left, key=lambda finding: (finding.position.line, finding.position.column, finding.code))
-    return Examination(tuple(ordered), ignored)
+    return Examination(tuple(sorted(left, key=_place)), ignored)
+
+
+def on_all(examinations: Mapping[str, Examination]) -> Examination:
+    """What was found on several Kubernetes versions, by the version, as one: each finding once.
+
+    A finding that is not about all versions says which. The order is that of ``examine``.
+    """
+    found: dict[tuple[str, Position, str], list[tuple[str, Finding]]] = {}
+    for version, examination in examinations.items():
+        for finding in examination.findings:
+            found.setdefault((finding.code, finding.position, finding.message), []).append((version, finding))
+    merged = []
+    for alike in found.values():
+        versions, finding = tuple(dict.fromkeys(version for version, _ in alike)), alike[-1][1]
+        if len(versions) < len(examinations):
+            message = f"{finding.message} (Kubernetes {', '.join(versions)} only)"
+            finding = replace(finding, message=message, kubernetes=versions)
+        merged.append(finding)
+    ignored = {(one.finding.code, one.finding.position): one for each in examinations.values() for one in each.ignored}
+    return Examination(tuple(sorted(merged, key=_place)), tuple(ignored.values()))
+
+
+def _place(finding: Finding) -> tuple[int, int, str]:
+    return finding.position.line, finding.position.column, finding.code
 
 
 def _conditions(subject: Subject, rule: PolicyRule) -> tuple[list[Finding], bool]:
