@@ -71,6 +71,7 @@ def decided_by(policy: Policy, rule: PolicyRule | None) -> Decision:
 
 def no_match(rule: PolicyRule, attributes: Attributes) -> NoMatch | None:
     """Return None if ``rule`` matches, else the first condition that fails (ruleMatches)."""
+    # In the order of ruleMatches, so that the reason is the first condition that fails in the server, too.
     return _user_reason(rule, attributes) or _verb_reason(rule, attributes) or _target_reason(rule, attributes)
 
 
@@ -124,6 +125,7 @@ def _path_matches(path: str, pattern: str) -> bool:
 def _resource_matches(entry: GroupResources, attributes: Attributes) -> bool:
     if entry.group not in ("*", attributes.api_group):
         return False
+    # The whole group matches, whatever the name: ruleMatchesResource looks at resourceNames only after this.
     if not entry.resources:
         return True
     if entry.resource_names and attributes.name not in entry.resource_names:

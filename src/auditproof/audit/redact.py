@@ -54,6 +54,7 @@ def redact_text(text: str) -> str:
     """Return ``text`` without anything that looks like a secret: tokens, keys, credentials in URLs."""
     if not _SUSPECT.search(text):
         return text
+    # Whole keys first: the patterns below would leave parts of them.
     text = _PEM.sub("<redacted private key>", text)
     text = _BEARER.sub(r"\1<redacted>", text)
     text = _QUERY.sub(r"\1<redacted>", _without_arguments(text))

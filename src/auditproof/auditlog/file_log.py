@@ -124,6 +124,7 @@ class FileLog:
         files = self._files_from(since)
         for n, (inode, path) in enumerate(files):
             live = n == len(files) - 1
+            # Only the file that contains the mark is read from there, every later one from its beginning.
             begin = replace(since, inode=inode) if n == 0 else Mark(inode, 0, b"", path.name)
             try:
                 mark = self._read_lines(path, begin, found, live=live)
@@ -139,6 +140,7 @@ class FileLog:
             if file.seek(0, os.SEEK_END) < offset or _tail(file, offset) != begin.tail:
                 raise LogUnreadable(f"the audit log {path} was truncated while being read: events may be lost")
             for line in file:
+                # The server is still writing this line. In a rotated file nothing can follow it.
                 if live and not line.endswith(b"\n"):
                     break
                 if not self._foreign(line):
@@ -189,6 +191,7 @@ class FileLog:
         try:
             plain = set(self._path.parent.glob(f"{self._path.stem}-*{self._path.suffix}"))
             packed = set(self._path.parent.glob(f"{self._path.stem}-*{self._path.suffix}{COMPRESSED}"))
+            # While a file is being compressed, both of its forms exist: the plain one is complete.
             rotated = sorted(plain | {path for path in packed if path.with_suffix("") not in plain})
             return [(path.stat().st_ino, path) for path in (*rotated, self._path)]
         except OSError as error:

@@ -89,6 +89,7 @@ def together(counters: Collection[AuditMetrics]) -> AuditMetrics:
     return AuditMetrics(
         sum(each.events for each in counters),
         sum(each.rejected for each in counters),
+        # Sorted, because a sum of floats depends on their order.
         sum(sorted(each.process_start for each in counters)),
         lost_by,
         levels,

@@ -47,11 +47,13 @@ class RemoteLog:
             )
         data = data[since.offset - start :]
         found = LineReader(wanted)
+        # An unfinished last line is left for the next read.
         complete = data[: data.rfind(b"\n") + 1]
         offset = since.offset
         for line in complete.split(b"\n")[:-1]:
             found.add(line, self._name, offset)
             offset += len(line) + 1
         end = Mark(0, offset, (since.tail + complete)[-TAIL_BYTES:])
+        # A read from an older mark must not move the end back.
         self._end = max(self._end, end, key=lambda mark: mark.offset)
         return LogSlice(tuple(found.events), tuple(found.problems), end, found.lines)

@@ -142,6 +142,7 @@ class Connection:
         status, body, error = 0, b"", ""
         headers: tuple[tuple[str, str], ...] = ()
         try:
+            # One request, one event: a retry or a redirect would be recorded as well. The body stays as it was sent.
             response = self._pool.urlopen(
                 request.method,
                 self._prefix + request.uri,

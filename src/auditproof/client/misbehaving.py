@@ -51,6 +51,7 @@ def _send(
     connection: http.client.HTTPConnection, uri: str, request: Request, headers: Iterable[tuple[str, str]]
 ) -> None:
     body = request.body or b""
+    # http.client would add a header that the case does not name.
     connection.putrequest(request.method, uri, skip_accept_encoding=True)
     for name, value in headers:
         connection.putheader(name, value)
@@ -88,6 +89,7 @@ def _behave(connection: http.client.HTTPConnection, request: Request) -> Answer:
 
 
 def _hang_up(connection: http.client.HTTPConnection) -> Answer:
+    # Half closed, and read to the end: the server closes its half once it has noticed.
     connection.sock.shutdown(socket.SHUT_WR)
     connection.sock.settimeout(TIMEOUT_S)
     _drain(connection.sock)

@@ -120,6 +120,7 @@ class Embedded:
         flags = partial(self._flags, keys=keys, socket_path=self._etcd(), others=network | callback.flags)
         clusters = []
         for log in self._logs(described):
+            # Held until the server listens there as well (permit-port-sharing): no other process can take the port.
             with reserve_port() as port:
                 endpoint = replace(described.endpoint, url=f"https://{LOOPBACK}:{port.getsockname()[1]}")
                 cluster = replace(described, endpoint=endpoint, log_place=LogPlace(log))
@@ -141,6 +142,7 @@ class Embedded:
         try:
             wait_ready(lambda: ask(cluster, "/readyz") is not None, pid, log, what, START_TIMEOUT_S, names)
         except ClusterError:
+            # Without etcd an API server fails with an obscure message: name the cause.
             self._must_have_etcd()
             raise
 
@@ -242,6 +244,7 @@ class Embedded:
             private, public = pki.signing_key()
             pki.write_private(made / "service-account.key", private)
             pki.write_private(made / "service-account.pub", public)
+            # Renamed when complete: a process that finds the folder finds all keys.
             made.rename(folder)
 
         self._run.once("pki", folder, make)

@@ -42,6 +42,7 @@ def _open(spec: str, cluster: Cluster) -> AuditLog:
 
 
 def _run(command: str, offset: int) -> tuple[int, bytes]:
+    # A command without a placeholder prints the whole log each time. {start} is for tail -c, which counts from 1.
     incremental = "{offset}" in command or "{start}" in command
     words = words_of(command.replace("{offset}", str(offset)).replace("{start}", str(offset + 1)))
     try:
@@ -67,4 +68,5 @@ def _get(probe: Probe, path: str, offset: int) -> tuple[int, bytes]:
         return offset, b""
     if answer.status not in (200, 206):
         raise LogUnreadable(f"GET {probe.url}{path} was answered {answer.status}: {answer.message}")
+    # A server that ignores Range returns the whole log with 200.
     return (offset if answer.status == 206 else 0), answer.body

@@ -68,7 +68,9 @@ def named(given: str, folder: Path, shown: Shown, read_by: ReadBy) -> list[Polic
     """
     path = folder / path_of(given)
     if given == STDIN or given.startswith(f"{STDIN}#"):
-        return _in_holder(_stdin(), given.partition("#")[2], read_by)
+        holder = _Holder(Path("/dev/stdin"), STDIN_NAME, STDIN, None, lambda: sys.stdin.buffer.read())
+        return _in_holder(holder, given.partition("#")[2], read_by)
+    # What is there by this name comes first: a file may be called git:x, or have a # in its name.
     if is_file(path):
         return _in_holder(_file(given, path, shown), "", read_by)
     if is_folder(path):
@@ -83,10 +85,6 @@ def named(given: str, folder: Path, shown: Shown, read_by: ReadBy) -> list[Polic
     if matches:
         return [source for match in matches for source in named(match, folder, shown, read_by)]
     return _in_holder(_file(given, path, shown), "", read_by)
-
-
-def _stdin() -> _Holder:
-    return _Holder(Path("/dev/stdin"), STDIN_NAME, STDIN, None, lambda: sys.stdin.buffer.read())
 
 
 def _file(given: str, path: Path, shown: Shown) -> _Holder:
@@ -133,7 +131,10 @@ def _in_holder(holder: _Holder, choice: str, read_by: ReadBy) -> list[PolicySour
     if choice:
         chosen = [source for source in inside if source.place.name == f"{holder.name}#{choice}"]
         if not chosen:
-            raise _no_such_place(holder, choice, [source.given for source in inside])
+            if not inside:
+                raise _wrong(holder.name, f"no audit policy is inside this file, at {choice} or elsewhere")
+            found = [f"no audit policy is at {choice}; there is:", *(source.given for source in inside)]
+            raise _wrong(holder.name, "\n  ".join(found))
         return chosen
     if any(not one.is_bare for one in embedded(data, holder.name)):
         return inside
@@ -149,13 +150,6 @@ def _read(holder: _Holder, read_by: ReadBy) -> bytes:
         return read_by(holder.path, holder.read)
     except OSError as error:
         raise _wrong(holder.name, f"the policy cannot be read: {error.strerror}") from None
-
-
-def _no_such_place(holder: _Holder, choice: str, names: list[str]) -> SourceError:
-    if not names:
-        return _wrong(holder.name, f"no audit policy is inside this file, at {choice} or elsewhere")
-    lines = "\n  ".join([f"no audit policy is at {choice}; there is:", *names])
-    return _wrong(holder.name, lines)
 
 
 def _followed(holder: _Holder, data: bytes, read_by: ReadBy) -> list[PolicySource]:

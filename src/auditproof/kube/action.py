@@ -123,6 +123,7 @@ def to_request(action: Action) -> Request:
     '/api/v1/namespaces/shop/pods'
     """
     target, verb = action.target, action.verb
+    # A new object has no path of its own yet; a subresource of one has.
     on_collection = verb in ("list", "watch", "deletecollection") or (verb == "create" and not target.subresource)
     path = target.resource.path(target.namespace, "" if on_collection else target.name, target.subresource)
     query = query_text({**_implied_query(action), **action.query})

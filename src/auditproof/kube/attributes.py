@@ -127,6 +127,7 @@ def _attributes_of(method: str, uri: str, user: UserInfo | None) -> Attributes:
     raw_path, _, query = uri.partition("?")
     path = unquote(raw_path)
     parts = path.strip("/").split("/") if path.strip("/") else []
+    # A path of the discovery, such as /apis/apps/v1, names no resource.
     if len(parts) < 3 or parts[0] not in ("api", "apis") or (parts[0] == "apis" and len(parts) < 4):
         return Attributes(user, method.lower(), path=path, resource_request=False)
     group, parts = (parts[1], parts[2:]) if parts[0] == "apis" else ("", parts[1:])
@@ -136,6 +137,7 @@ def _attributes_of(method: str, uri: str, user: UserInfo | None) -> Attributes:
 def _resource_attributes(method: str, parts: list[str], query: str, base: Attributes) -> Attributes:
     version, parts = parts[0], parts[1:]
     verb = _VERBS.get(method, "")
+    # The old paths name the verb: /api/v1/watch/pods, /api/v1/proxy/nodes/NAME.
     if parts[0] in _LEGACY_VERBS:
         if len(parts) < 2:
             raise NotAudited(f"unable to determine kind and namespace from url: {base.path}")
@@ -143,6 +145,7 @@ def _resource_attributes(method: str, parts: list[str], query: str, base: Attrib
     namespace, parts = _namespace(parts)
     resource = parts[0]
     name = parts[1] if len(parts) > 1 else ""
+    # After a proxied object, everything is the path of the proxied server (specialVerbsNoSubresources).
     subresource = parts[2] if len(parts) > 2 and verb != "proxy" else ""
     if not name and verb == "get":
         verb, name = _list_or_watch(query)
@@ -170,6 +173,7 @@ def _namespace(parts: list[str]) -> tuple[str, list[str]]:
 def _list_or_watch(query: str) -> tuple[str, str]:
     """Verb and name of a GET on a collection, out of its list options."""
     options = parse_qs(query, keep_blank_values=True)
+    # Any other value, even none, means true (Convert_Slice_string_To_bool in apimachinery pkg/runtime/conversion.go).
     watch = "watch" in options and options["watch"][0].lower() not in ("0", "false")
     # Where the server cannot decode the list options, it takes none but watch from them.
     numbers = (options[key][0] for key in ("limit", "timeoutSeconds") if key in options)
@@ -182,6 +186,7 @@ def _selected_name(options: dict[str, list[str]]) -> str:
 
     Source: ParseSelector and RequiresExactMatch in staging/src/k8s.io/apimachinery/pkg/fields/selector.go.
     """
+    # Sorted as by parseSelector, so that the same term comes first.
     terms = [_term(term) for term in sorted(_TERM.findall(options.get("fieldSelector", [""])[0])) if term]
     if None in terms:
         return ""  # the selector cannot be parsed

@@ -96,9 +96,14 @@ def _nearest(kubernetes: str) -> str:
 
 def from_record(record: dict[str, Any]) -> Served:
     """Served out of the form in which it is stored."""
-    resources = tuple(_resource(line) for line in record["resources"])
+    resources = []
+    for line in record["resources"]:
+        group_version, full_name, kind, scope, *verbs = line.split(" ")
+        group, _, version = group_version.rpartition("/")
+        name, _, part = full_name.partition("/")
+        resources.append(ServedResource(group, version, name, part, kind, scope == "namespaced", frozenset(verbs)))
     optional = frozenset((group, resource) for group, _, resource in (e.rpartition("/") for e in record["optional"]))
-    return Served(record["kubernetes"], resources, tuple(record["paths"]), optional)
+    return Served(record["kubernetes"], tuple(resources), tuple(record["paths"]), optional)
 
 
 def to_record(served: Served) -> dict[str, Any]:
@@ -109,21 +114,12 @@ def to_record(served: Served) -> dict[str, Any]:
     serves only with a flag.
     """
     optional = sorted(f"{group}/{resource}" for group, resource in served.optional)
-    lines = [_line(entry) for entry in served.resources]
+    lines = []
+    for entry in served.resources:
+        version = f"{entry.group}/{entry.version}" if entry.group else entry.version
+        scope = "namespaced" if entry.namespaced else "cluster"
+        lines.append(" ".join([version, entry.full_name, entry.kind, scope, *sorted(entry.verbs)]))
     return {"kubernetes": served.kubernetes, "resources": lines, "optional": optional, "paths": list(served.paths)}
-
-
-def _line(entry: ServedResource) -> str:
-    version = f"{entry.group}/{entry.version}" if entry.group else entry.version
-    scope = "namespaced" if entry.namespaced else "cluster"
-    return " ".join([version, entry.full_name, entry.kind, scope, *sorted(entry.verbs)])
-
-
-def _resource(line: str) -> ServedResource:
-    group_version, full_name, kind, scope, *verbs = line.split(" ")
-    group, _, version = group_version.rpartition("/")
-    resource, _, subresource = full_name.partition("/")
-    return ServedResource(group, version, resource, subresource, kind, scope == "namespaced", frozenset(verbs))
 
 
 @cache

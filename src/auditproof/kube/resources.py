@@ -60,6 +60,7 @@ def _table() -> dict[tuple[str, str], Resource]:
     return {
         key: Resource(entry.group, entry.version, entry.resource, entry.kind, entry.namespaced)
         for key, entry in served[-1].items()
+        # Only what every known version serves: a case has the same meaning on all of them.
         if all(key in resources for resources in served)
     }
 

@@ -7,6 +7,7 @@ are counted separately.
 from __future__ import annotations
 
 from collections import defaultdict
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -134,13 +135,11 @@ class _Decided:
         uri, verb = str(event.get("requestURI", "")), str(event.get("verb", ""))
         key = (user.get("username"), groups, verb, uri)
         if key not in self._known:
-            self._known[key] = self._decide(UserInfo(str(user.get("username", "")), groups), verb, uri)
+            asker, index = UserInfo(str(user.get("username", "")), groups), None
+            with suppress(NotAudited):
+                # The verb as recorded: the method of a request by a legacy path, or of a proxied one, is in no event.
+                attributes = replace(attributes_of(METHODS.get(verb, "GET"), uri, asker), verb=verb)
+                rule = decide(self._policy, attributes).rule
+                index = rule.index if rule else None
+            self._known[key] = index
         return self._known[key]
-
-    def _decide(self, user: UserInfo, verb: str, uri: str) -> int | None:
-        try:
-            attributes = attributes_of(METHODS.get(verb, "GET"), uri, user)
-        except NotAudited:
-            return None
-        rule = decide(self._policy, replace(attributes, verb=verb)).rule
-        return rule.index if rule else None

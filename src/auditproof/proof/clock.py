@@ -46,6 +46,7 @@ def measured(offsets: Offsets, tolerance: timedelta = TOLERANCE) -> Clock:
     """
     if not offsets:
         return UNKNOWN
+    # A sweep over the ends of all intervals: the span in which most of them overlap.
     edges = sorted([(least, 0) for least, _ in offsets] + [(most, 1) for _, most in offsets])
     agreeing, best, bounds = 0, 0, (timedelta(), timedelta())
     for n, (edge, closes) in enumerate(edges):

@@ -86,6 +86,7 @@ def _target(event: AuditEvent, exchange: Exchange) -> Iterator[str]:
             yield _differs(key, found.get(key, ""), value)
     if not attributes.resource_request and found:
         yield f"the event has an objectRef ({found}), but the request is not for a resource"
+    # The server records url.RequestURI(), which may escape the path in another way than the client did.
     recorded = event.raw.get("requestURI", "")
     if recorded != exchange.request.uri and unquote(recorded) != unquote(exchange.request.uri):
         yield _differs("requestURI", recorded, exchange.request.uri)
@@ -99,6 +100,7 @@ def _client(event: AuditEvent, exchange: Exchange) -> Iterator[str]:
             yield _differs("userAgent", event.raw.get("userAgent", ""), agent)
     claimed, found = claimed_addresses(exchange.request.headers), list(event.raw.get("sourceIPs") or ())
     if exchange.client:
+        # SourceIPs appends the address of the connection, unless that is the last one already.
         wanted = claimed if claimed[-1:] == [exchange.client] else [*claimed, exchange.client]
         if found != wanted:
             yield _differs("sourceIPs", found, wanted)
@@ -167,6 +169,7 @@ def out_of_time(events: Sequence[AuditEvent], exchange: Exchange, clock: Clock) 
         if received is None or reached is None:
             yield f"the event at stage {event.stage} has no timestamps"
             continue
+        # Without a status the client had given up, perhaps before the server received the request.
         if not begun <= received <= ended and exchange.status:
             yield (
                 f"the event at stage {event.stage} is of a request received at {received.isoformat()}, "

@@ -184,6 +184,7 @@ class Judgement:
 
     def _decide(self, attributes: Attributes) -> Decision:
         if attributes not in self._decisions:
+            # A log with ever new attributes must not fill the memory; the cache is only for speed.
             if len(self._decisions) >= DECISIONS:
                 self._decisions.clear()
             self._decisions[attributes] = decide(self._policy, attributes)
@@ -201,6 +202,7 @@ class Judgement:
 
     def _follow(self, event: AuditEvent, request: tuple[Any, ...], attributes: Attributes, kind: Kind) -> None:
         """Collect the stages of a request."""
+        # All of its stages were read: another line of it begins no new request.
         if request in self._complete:
             return
         found = self._open.get(request)
@@ -210,6 +212,7 @@ class Judgement:
             begin = _time(event.raw.get("requestReceivedTimestamp"))
             found = self._open[request] = _Open(kind, attributes, event.audit_id, begin, 0, set())
         found.seen.add(event.stage)
+        # RequestReceived has no code, and the stages that are due depend on it (401).
         found.code = event.code or found.code
         if not self._missing(found):
             kind.complete += 1
@@ -218,6 +221,7 @@ class Judgement:
 
     def _missing(self, request: _Open) -> set[Stage]:
         due = emitted_stages(request.attributes, request.code) - self._decide(request.attributes).omit_stages
+        # After a panic no other stage is reached (filters/audit.go).
         return set() if Stage.PANIC in request.seen else set(due) - request.seen
 
     def _at_an_edge(self, request: _Open, missing: set[Stage]) -> bool:
@@ -226,6 +230,7 @@ class Judgement:
             self.undated += 1
             return True
         before = request.begin <= self.first + AT_THE_BEGINNING
+        # A watch may last for hours; any other request is over after its time-out.
         goes_on = is_long_running(request.attributes) or request.begin >= self.last - SETTLED
         early, late = missing - {Stage.RESPONSE_COMPLETE}, Stage.RESPONSE_COMPLETE in missing
         if (early and not before) or (late and not goes_on):

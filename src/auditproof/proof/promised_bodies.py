@@ -39,6 +39,7 @@ def impossible_bodies(event: AuditEvent, exchange: Exchange, *, own_api: bool) -
             yield f"the event at level {event.level} holds a {field}"
         elif event.stage is Stage.REQUEST_RECEIVED:
             yield f"the event at stage {event.stage} holds a {field}: no body was read yet"
+        # Only with these verbs does the server decode the body; a connect or proxy passes it on.
         elif field == "requestObject" and not (
             exchange.attributes.resource_request and exchange.attributes.verb in WRITES
         ):
@@ -74,11 +75,13 @@ def is_truncated(event: AuditEvent) -> bool:
 
 def _lacking(event: AuditEvent, exchange: Exchange, *, own_api: bool) -> Iterator[str]:
     """The bodies that are missing in the last event of an accepted request."""
+    # A refused request may have ended before its body was decoded.
     if not own_api or not 200 <= exchange.status < 300 or event.stage is not Stage.RESPONSE_COMPLETE:
         return
     attributes = exchange.attributes
     if not attributes.resource_request or is_long_running(attributes) or attributes.subresource in STREAMS:
         return
+    # A delete may be sent without options: then there is no requestObject.
     writes = attributes.verb in WRITES and bool(exchange.request.body)
     due = {"requestObject": writes, "responseObject": attributes.verb in WRITES | READS}
     for field, needed in _LEVELS.items():

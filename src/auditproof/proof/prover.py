@@ -119,6 +119,7 @@ class Prover:
         Returns the cases with the cluster's node in place of ``<node>``. Raises AuditproofError if that fails, or if
         the server's policy file is not the expected one.
         """
+        # A server that has exited is reported as such, not by whatever the set-up would fail with.
         self._watch.begin()
         check_given(self._cluster, self._running)
         located = [
@@ -126,10 +127,12 @@ class Prover:
             for case in cases
         ]
         try:
+            # By identity: the cases of a file share their manifests, and a mapping cannot be hashed.
             given = {id(manifest): manifest for case in located for manifest in case.given}.values()
             for manifest in given:
                 self._objects.create(manifest)
             self._objects.await_admission(given)
+            # What an aggregated server serves is passed on undecoded: such events promise no body.
             if groups := {case.attributes.api_group for case in located} - self._own_groups:
                 self._foreign_groups |= self._objects.aggregated(groups)
             self._rights.grant((case.identity, case.attributes) for case in located)
@@ -170,6 +173,7 @@ class Prover:
             sent = list(
                 pool.map(lambda wire, part: [self._send(case, wire, name) for case, name in part], wires, parts)
             )
+        # Back in the order of ``cases``: part n has every case whose index is n modulo ``connections``.
         return [sent[n % connections][n // connections] for n in range(len(cases))]
 
     def finish(self, cases: Sequence[Case], sent: Sequence[Sent], patience_s: float | None = None) -> tuple[Proof, ...]:
@@ -181,6 +185,7 @@ class Prover:
         patience_s = self._patience_s if patience_s is None else patience_s
         # A dead server writes no more events, so there is nothing to wait for.
         fence = self._fence.close(sent, 0.0 if self._watch.doubts else patience_s)
+        # Again at the end: a file that was replaced meanwhile may be what the server runs.
         check_given(self._cluster, self._running)
         self._connections.drop({item.wire for item in sent})
         return tuple(self._judge(case, item, fence) for case, item in zip(cases, sent, strict=True))
@@ -194,6 +199,7 @@ class Prover:
 
         Only an existing cluster can have a reason: a namespace, for example, that another team created.
         """
+        # On a cluster of the run's own nothing belongs to anyone else.
         if not self._cluster.is_shared:
             return None
         if MASTERS in identity.groups and self._cluster.authorities.client is None:

@@ -106,6 +106,7 @@ def balance(lines: int, tail: Sequence[AuditEvent], scrape: Scrape) -> Balance:
     times = [time_of(event, "stageTimestamp") for event in tail if event.audit_id != scrape.audit_id]
     before = sum(time is not None and time < scrape.started for time in times)
     unclear = sum(time is None or scrape.started <= time <= scrape.finished for time in times)
+    # Events recorded before the reading began were counted, even if their lines are read only now.
     written = lines + before + sum(event.stage is Stage.REQUEST_RECEIVED for event in own)
     return Balance(written, scrape.counters.lines - written, unclear)
 

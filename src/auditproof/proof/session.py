@@ -245,6 +245,7 @@ class Session:
         """
         placed = self.place(placement)
         if placed in self._failed:
+            # The same error for every case: its traceback must not grow with each.
             raise self._failed[placed].with_traceback(None)
         if placed not in self._provers:
             try:

@@ -132,10 +132,12 @@ def judge(expectation: Expectation, evidence: Evidence) -> Verdict:
     """
     level = evidence.decision.level if expectation.level is None else expectation.level
     stages = expected_stages(expectation, evidence, level)
+    # All of them are computed in any case: whatever the outcome, its reasons say everything that is wrong.
     unsound = (*_unsound_exchange(evidence), *evidence.unsound, *_unsound_events(evidence))
     seen = tuple(_seen_wrong(expectation, evidence, level, stages))
     missing = tuple(_missing(expectation, evidence, level, stages))
     answer = tuple(_doubts(expectation, evidence))
+    # Lost events matter only where something is absent: a complete set of events needs no counters.
     absent = missing or not evidence.events
     doubts = (*answer, *evidence.doubts, *([evidence.unclear] if evidence.unclear and absent else []))
     if unsound:
@@ -229,6 +231,7 @@ def _missing(expectation: Expectation, evidence: Evidence, level: Level, stages:
             yield f"not recorded, expected {level}"
         elif expectation.level not in (None, Level.NONE) and evidence.decision.level is not expectation.level:
             yield f"not recorded, expected {expectation.level}: {_decided(evidence).removeprefix('but ')}"
+        # Without this, fields that a case states would pass unchecked where the policy records nothing.
         for key in ("present", "event", "stages"):  # not ``absent``: it holds without any event
             if not stages and getattr(expectation, key):
                 yield f"not recorded, so there is no event to compare with the case's {key}"
@@ -267,12 +270,14 @@ def _unsound_events(evidence: Evidence) -> Iterator[str]:
     for (stage, _), count in Counter(keys).items():
         if count > 1:
             yield f"the log holds the same event {count} times (stage {stage}): a server writes each once"
+    # A panic can happen in any handler, so its stage is possible with every request.
     possible = emitted_stages(evidence.exchange.attributes, evidence.exchange.status) | {Stage.PANIC}
     for reached, count in sorted(Counter(event.stage for event in evidence.events).items()):
         if reached not in possible:
             yield f"recorded at stage {reached}, which no server reaches with this request"
         elif count > 1:
             yield f"recorded {count} times at stage {reached}: a server reaches it once"
+    # One evaluation of the policy serves all stages (filters/audit.go, evaluatePolicyAndCreateAuditEvent).
     if len({event.level for event in evidence.events}) > 1:
         yield "recorded at two levels: a server decides each request once"
     for event in evidence.events:
@@ -288,6 +293,7 @@ def _doubts(expectation: Expectation, evidence: Evidence) -> Iterator[str]:
         return
     if expectation.status is not None and exchange.status != expectation.status:
         yield f"got HTTP {exchange.status}, expected {expectation.status}: the test did not do what it was meant to"
+    # A case that expects such a status is about it: then it casts no doubt.
     if exchange.status in UNSETTLED and exchange.status != expectation.status:
         yield f"got HTTP {exchange.status}: it can be sent before the policy is consulted, or before the request ends"
     elif not evidence.events and _may_come_before_the_policy(exchange):

@@ -92,6 +92,7 @@ class AdminClient:
         for _ in range(REACH * self._cluster.servers):
             connection = self._connect()
             response = self._send(connection, "GET", "/metrics")
+            # Without /metrics the processes cannot be told apart.
             if response.status != 200:
                 break
             if found.setdefault(parse_metrics(response.body).process_start, connection) is not connection:

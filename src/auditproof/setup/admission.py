@@ -18,7 +18,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Iterable, Mapping
     from pathlib import Path
 
 GROUP = "admissionregistration.k8s.io/v1"
@@ -72,19 +72,16 @@ def markers(created: Iterable[Mapping[str, Any]], callback: str | None, authorit
     for manifest in created:
         if manifest["kind"] in _KINDS:
             found.setdefault(_KINDS[manifest["kind"]], []).append(manifest)
-    return [_marker(kinds, manifests, callback, authority) for kinds, manifests in found.items()]
-
-
-def _marker(
-    kinds: tuple[str, ...], behind: Sequence[Mapping[str, Any]], callback: str | None, authority: Path | None
-) -> Marker:
-    digest = hashlib.sha256(json.dumps([kinds, behind], sort_keys=True).encode()).hexdigest()[:16]
-    name = f"auditproof-marker-{digest}"
-    webhooks = kinds != (POLICY, BINDING)
-    manifests = (_webhook(kinds[0], name, callback, authority),) if webhooks else _policy(name)
-    metadata = {"name": name, "labels": {LABEL: name}}
-    probe = {"apiVersion": "v1", "kind": "ConfigMap", "metadata": metadata}
-    return Marker(manifests, probe, name)
+    made = []
+    for kinds, behind in found.items():
+        # Another set-up needs another name: the marker of an earlier one is in force already, and would show nothing.
+        digest = hashlib.sha256(json.dumps([kinds, behind], sort_keys=True).encode()).hexdigest()[:16]
+        name = f"auditproof-marker-{digest}"
+        webhooks = kinds != (POLICY, BINDING)
+        manifests = (_webhook(kinds[0], name, callback, authority),) if webhooks else _policy(name)
+        metadata = {"name": name, "labels": {LABEL: name}}
+        made.append(Marker(manifests, {"apiVersion": "v1", "kind": "ConfigMap", "metadata": metadata}, name))
+    return made
 
 
 def _webhook(kind: str, name: str, callback: str | None, authority: Path | None) -> dict[str, Any]:

@@ -77,8 +77,11 @@ class Credentials:
             assert files is not None, "a cluster that is capable of a front proxy has its authority"
             authority = pki.Authority.load(files.certificate, files.key)
             cert, key = self._written(FRONT_PROXY, lambda: authority.client(FRONT_PROXY))
-            return Credential(cert, key, headers=(*_proxy_headers(identity), *headers))
+            groups = tuple(("X-Remote-Group", group) for group in identity.groups)
+            extra = tuple((f"X-Remote-Extra-{quote(key, safe='')}", value) for key, value in identity.extra)
+            return Credential(cert, key, headers=(("X-Remote-User", identity.user), *groups, *extra, *headers))
         if identity.kind in _CERTIFICATES:
+            # By what the certificate says: identities that differ only in what they impersonate share it.
             identifying = (identity.kind, identity.user, identity.groups, identity.uid)
             name = hashlib.sha256(repr(identifying).encode()).hexdigest()[:16]
             cert, key = self._written(name, lambda: self._issued_pair(identity, name))
@@ -137,6 +140,7 @@ class Credentials:
     def _service_account_token(self, identity: Identity) -> str:
         namespace, name = self._service_account(identity)
         spec: dict[str, Any] = {}
+        # TokenRequest looks up the object that a token is bound to, and takes its uid into the claims.
         if identity.pod:
             spec = {"boundObjectRef": {"apiVersion": "v1", "kind": "Pod", "name": identity.pod}}
             metadata = {"name": identity.pod, "namespace": namespace}
@@ -189,6 +193,7 @@ class Credentials:
             "sub": identity.user.removeprefix(OIDC_PREFIX),
             "groups": [group.removeprefix(OIDC_PREFIX) for group in identity.groups],
             "jti": str(uuid.uuid4()),
+            # Before the expiry of a token that has expired, too.
             "iat": now - 2 * TOKEN_LIFETIME_S,
             "exp": now + TOKEN_LIFETIME_S * (-1 if expired else 1),
             **({"uid": identity.uid} if identity.uid else {}),
@@ -227,12 +232,6 @@ class Credentials:
 
 
 _CERTIFICATES = (IdentityKind.X509, IdentityKind.EXPIRED_CERTIFICATE, IdentityKind.UNTRUSTED_CERTIFICATE)
-
-
-def _proxy_headers(identity: Identity) -> tuple[tuple[str, str], ...]:
-    groups = tuple(("X-Remote-Group", group) for group in identity.groups)
-    extra = tuple((f"X-Remote-Extra-{quote(key, safe='')}", value) for key, value in identity.extra)
-    return (("X-Remote-User", identity.user), *groups, *extra)
 
 
 def _impersonation_headers(identity: Identity) -> tuple[tuple[str, str], ...]:

@@ -107,6 +107,7 @@ class Objects:
         if response.status != 200:
             return set(groups)
         specs = [item["spec"] for item in response.json()["items"]]
+        # An APIService without a service is one that the API server itself serves.
         own = {str(spec.get("group", "")) for spec in specs if not spec.get("service")}
         return set(groups) - own
 

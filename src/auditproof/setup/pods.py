@@ -80,6 +80,7 @@ class Pods:
         if self._real and found["kind"] == "Pod" and IMAGE in json.dumps(manifest):
             for container in found["spec"]["containers"]:
                 if container["image"] == self._image:
+                    # The image's own command may end at once, as busybox's shell does.
                     container.setdefault("command", _SERVE)
         return found
 

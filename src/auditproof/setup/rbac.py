@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
     from auditproof.clusters.cluster import Cluster
     from auditproof.kube.attributes import Attributes
-    from auditproof.kube.identity import AccessRule, Identity, Impersonation
+    from auditproof.kube.identity import Identity, Impersonation
     from auditproof.setup.admin import AdminClient
     from auditproof.setup.objects import Objects
 
@@ -78,6 +78,7 @@ class SubjectRules:
             yield {**head, "spec": {"user": self.user, "resourceAttributes": asked}}
 
     def _name(self) -> str:
+        # The same rights have the same name in every process of a run, so the second one finds them (409).
         identifying = [self.user, *self.rules, *([self.run] if self.run else [])]
         return "auditproof-" + hashlib.sha256(json.dumps(identifying).encode()).hexdigest()[:16]
 
@@ -130,12 +131,23 @@ def _needs(identity: Identity, attributes: Attributes) -> Iterator[tuple[str, di
     if identity.kind is IdentityKind.ANONYMOUS or identity.kind in UNAUTHENTICATED_KINDS:
         return
     for access in identity.access:
-        yield identity.user, _extra_rule(access)
+        named = {
+            "apiGroups": access.api_groups,
+            "resources": access.resources,
+            "resourceNames": access.resource_names,
+            "nonResourceURLs": access.non_resource_urls,
+        }
+        # An empty list is left out: the API server refuses a rule that names both resources and paths.
+        yield (
+            identity.user,
+            {"verbs": list(access.verbs), **{key: list(value) for key, value in named.items() if value}},
+        )
     if identity.without_rights or MASTERS in identity.groups:
         return
     asked = identity.impersonates
     if asked is not None:
         yield from ((identity.user, rule) for rule in _impersonate_rules(asked))
+        # Rights for this user would be rights for everyone who reaches the server.
         if asked.user == "system:anonymous":
             return
     yield from ((asked.user if asked else identity.user, rule) for rule in _action_rules(attributes))
@@ -164,13 +176,3 @@ def _impersonate_rules(asked: Impersonation) -> Iterator[dict[str, Any]]:
     for key in sorted({key for key, _ in asked.extra}):
         resources = [f"userextras/{key}"]
         yield {"apiGroups": ["authentication.k8s.io"], "resources": resources, "verbs": ["impersonate"]}
-
-
-def _extra_rule(access: AccessRule) -> dict[str, Any]:
-    named = {
-        "apiGroups": access.api_groups,
-        "resources": access.resources,
-        "resourceNames": access.resource_names,
-        "nonResourceURLs": access.non_resource_urls,
-    }
-    return {"verbs": list(access.verbs), **{key: list(value) for key, value in named.items() if value}}

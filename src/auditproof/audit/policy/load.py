@@ -134,11 +134,13 @@ def _parse(data: bytes, place: Place, kubernetes: str) -> Policy:
     raw = decode(data, path)
     findings = validate(raw, any_group=version_of(kubernetes) >= (1, 36))
     if raw.problems:
+        # A value of the wrong type counts as absent in validation: what that finds at the same place says nothing new.
         taken = {problem.position for problem in raw.problems}
         others = [problem for problem, _ in findings if problem.position not in taken]
         problems = sorted([*raw.problems, *others], key=lambda problem: problem.position)
         raise PolicyRefused([*problems, *raw.warnings], raw.server_message)
     if findings:
+        # As Aggregate.Error joins them (apimachinery pkg/util/errors/errors.go).
         messages = list(dict.fromkeys(message for _, message in findings))
         text = messages[0] if len(messages) == 1 else f"[{', '.join(messages)}]"
         raise PolicyRefused([*(problem for problem, _ in findings), *raw.warnings], text)

@@ -50,6 +50,7 @@ def _fields(root: Node) -> tuple[Node, Node]:
     found = {"apiversion": Node(None, root.position), "kind": Node(None, root.position)}
     refused: list[tuple[Problem, str]] = []
     for key, node in _in_order(root):
+        # encoding/json matches keys without regard to case, and the last one wins.
         name = _folded(key)
         if name not in found or node.value is None:
             continue

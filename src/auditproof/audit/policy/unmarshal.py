@@ -134,6 +134,7 @@ class _Decoder:
     def _list(self, node: Node, kind: List, held: Held, place: _Place) -> None:
         slice_: Slice = held.value or Slice()
         for n, child in enumerate(node.value):
+            # Go reuses the array of a slice: with a repeated key, earlier items are decoded into once more.
             if n >= len(slice_.items):
                 slice_.items.append(Held(None, child))
             self.decode(child, kind.of, slice_.items[n], place.step(f"[{n}]"))
@@ -147,6 +148,7 @@ class _Decoder:
         if not isinstance(node.value, str):
             self._mistyped(node, kind, place, first=True)
             raise Abort
+        # The error of an UnmarshalJSON ends Go's decoding at once, unlike a value of the wrong type.
         if not _is_time(node.value):
             message = f'parsing time "{node.value}" as "2006-01-02T15:04:05Z07:00": cannot parse'
             self._refuse(node.position, f"{place.path} must be {kind.words}", message, first=True)

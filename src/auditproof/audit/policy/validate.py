@@ -76,6 +76,7 @@ def _non_resource_urls(rule: RawRule, path: str) -> Iterator[Finding]:
 def _group_resources(entry: RawGroupResources, path: str, *, any_group: bool) -> Iterator[Finding]:
     wrong = "" if entry.group == "*" and any_group else _no_group(entry.group)
     if wrong:
+        # Like the server's, this path has no index of the entry (validateResources).
         message = f"Invalid value: {go_quoted(entry.group)}: {wrong}"
         yield _finding(entry.node.at(("group",)), f"{path}.resources.group", message, _group_advice(entry.group))
     if entry.resource_names and not entry.resources:

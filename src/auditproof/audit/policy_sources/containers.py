@@ -122,6 +122,7 @@ def _k0rdent(root: Node) -> Iterator[Candidate]:
 
 def _anything(root: Node, at: Path, seen: set[int]) -> Iterator[Candidate]:
     """Every text in a document, and every object that calls itself audit.k8s.io, but for the nodes in ``seen``."""
+    # A stack, filled in reverse: the candidates come in the order of the text.
     pending: list[tuple[Path, Node]] = [(at, root)]
     while pending:
         path, node = pending.pop()

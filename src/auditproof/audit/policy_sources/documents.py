@@ -79,6 +79,7 @@ def _chunks(lines: list[str]) -> Iterator[tuple[int, int, int]]:
 def _parse(chunk: str, first: int, path: str) -> Node | None:
     """The value of a document whose first line is ``first``; blank lines before it keep the places right."""
     padded = ("\n" * (first - 1) + chunk).encode(errors="surrogatepass")
+    # Such a text is JSON in most cases, but may be a flow mapping of YAML.
     if chunk.lstrip().startswith("{"):
         with suppress(NotYaml):
             return parse_json(padded, path)

@@ -153,6 +153,7 @@ def decoded(text: str, encoding: str) -> bytes | None:
 def _unpacked(data: bytes) -> bytes | None:
     reader = zlib.decompressobj(wbits=31)
     try:
+        # No more than this is unpacked: what remains shows that the text is too large, or was cut off.
         found = reader.decompress(data, MOST_UNPACKED)
     except zlib.error:
         return None

@@ -199,6 +199,7 @@ class Walk:
             looked = point.end() - text.at
             match point[0]:
                 case b'"':
+                    # A string that ends within the window is passed in one step.
                     whole = None if in_string else _STRING.match(text.window, text.at + looked - 1)
                     in_string = not in_string and whole is None
                     looked = whole.end() - text.at if whole else looked
@@ -207,6 +208,7 @@ class Walk:
                         text.fill()
                     looked += text.window[text.at + looked : text.at + looked + 1] != b"\n"
                 case b"\n":
+                    # No string of JSON holds a line break, and a line that cannot continue this value begins another.
                     if in_string or not self._goes_on(looked):
                         raise self._ended(looked)
                 case b"{" | b"[":

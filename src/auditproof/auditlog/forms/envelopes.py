@@ -217,6 +217,7 @@ class Envelopes:
     def _open_part(self, value: dict[str, Any], line: int, form: str, deep: int, *, partial: bool) -> Iterator[Opened]:
         key = (form, str(value.get("stream", "")).encode(errors="replace"))
         text = value["log"].encode(errors="replace")
+        # A first part that begins no JSON is of another program: it is judged alone, and nothing waits for its end.
         if key not in self._begun and partial and not text.lstrip().startswith((b"{", b"[")):
             partial = False
         if (joined := self._joined(key, line, text, partial=partial)) is not None:

@@ -89,6 +89,7 @@ class Text:
         """Let the window hold at least twice as much as is left of it; returns whether there was anything more."""
         if self.ended:
             return False
+        # Dropping what was read copies the rest of the window, so it is not done after every line.
         if self.at > BLOCK:
             del self.window[: self.at]
             self.at = 0

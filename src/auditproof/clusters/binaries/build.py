@@ -109,6 +109,7 @@ def _numbers(version: str) -> tuple[int, ...]:
 
 def _go_build(go: str, source: Path, flags: str, package: str, output: Path, report: Callable[[str], None]) -> None:
     """Build in a copy of the module (a build never writes into the content), telling the time every few seconds."""
+    # None of the user's own settings of Go may change what is built.
     environment = {**os.environ, "CGO_ENABLED": "0", "GOWORK": "off", "GOFLAGS": "-mod=readonly"}
     command = [go, "build", "-trimpath", "-buildvcs=false", "-ldflags", flags, "-o", str(output), package]
     with tempfile.TemporaryDirectory(prefix="auditproof-build-") as copied:

@@ -75,6 +75,7 @@ def _unpack(packed: Path, folder: Path) -> None:
     try:
         with tarfile.open(packed) as archive:
             for member in archive:
+                # Only the names count, and no path: an archive cannot write anywhere else.
                 name = member.name.rpartition("/")[2]
                 content = archive.extractfile(member) if member.isfile() and name in _NAMES else None
                 if content is not None:

@@ -82,6 +82,7 @@ def remove(probe: Probe, made: tuple[LabelledObject, ...], report: Callable[[str
     with ThreadPoolExecutor(max_workers=BESIDE_EACH_OTHER) as pool:
         problems = [problem for problem in pool.map(lambda each: _delete(probe, each), made) if problem]
     namespaces = [each for each in made if each.path.startswith("/api/v1/namespaces/") and each.path.count("/") == 4]
+    # Only a namespace controller removes what is in a namespace: on a bare API server it is done here.
     if namespaces and not has_controllers(probe):
         _empty(probe, {each.path.rpartition("/")[2] for each in namespaces})
     elif namespaces:

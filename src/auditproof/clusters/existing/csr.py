@@ -47,6 +47,7 @@ def issue(probe: Probe, run: str, name: str, user: str, groups: Sequence[str] = 
     except TimedOut as error:
         raise ClusterError(str(error)) from None
     finally:
+        # The certificate is taken, or never comes: on a shared cluster nothing is left behind.
         probe.request("DELETE", path)
     return pki.KeyPair(certificate, key)
 

@@ -82,22 +82,17 @@ def _make(program: Path, report: Callable[[str], None]) -> None:
 def _download(making: Path, report: Callable[[str], None]) -> None:
     releases = os.environ.get("AUDITPROOF_KIND_RELEASES", RELEASES).rstrip("/")
     url = f"{releases}/{VERSION}/kind-{target()}"
-    checksum = _checksum(f"{url}.sha256sum")
-    report(f"auditproof: downloading kind {VERSION} from {url}")
-    fetch(url, making / "kind", "sha256", checksum, report)
-    (making / "kind").chmod(0o755)
-
-
-def _checksum(url: str) -> str:
-    """The checksum in a file as sha256sum writes it."""
+    sums = f"{url}.sha256sum"
     try:
-        with urllib.request.urlopen(url, timeout=TIMEOUT_S) as answer:  # noqa: S310 - the user's own choice of URL
+        with urllib.request.urlopen(sums, timeout=TIMEOUT_S) as answer:  # noqa: S310 - the user's own choice of URL
             words: list[str] = answer.read(1024).decode(errors="replace").split()
     except (OSError, ValueError) as error:
-        raise BinaryNotFound(f"the releases of kind cannot be reached ({url}): {error}") from None
+        raise BinaryNotFound(f"the releases of kind cannot be reached ({sums}): {error}") from None
     if not words or not _SHA256.fullmatch(words[0]):
-        raise BinaryNotFound(f"the releases of kind have no checksum there ({url})")
-    return words[0]
+        raise BinaryNotFound(f"the releases of kind have no checksum there ({sums})")
+    report(f"auditproof: downloading kind {VERSION} from {url}")
+    fetch(url, making / "kind", "sha256", words[0], report)
+    (making / "kind").chmod(0o755)
 
 
 def _build(making: Path, report: Callable[[str], None]) -> None:

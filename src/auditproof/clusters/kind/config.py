@@ -69,7 +69,9 @@ def cluster_config(
         "networking": {"apiServerAddress": LOOPBACK, "apiServerPort": LEFT_TO_THE_ENGINE},
         "nodes": [node],
         "kubeadmConfigPatches": [
-            json.dumps(patch) for patch in (_v1beta4(flags), _v1beta3(flags), *_kubelet(kubernetes))
+            # Both versions: kind applies the patch whose apiVersion is that of the node image's kubeadm.
+            json.dumps(patch)
+            for patch in (_v1beta4(flags), _v1beta3(flags), *_kubelet(kubernetes))
         ],
     }
     return json.dumps(config, indent=1)

@@ -197,6 +197,7 @@ class KindProvider:
 
     def _create(self, name: str, policy: bytes) -> Cluster:
         self._report(f"auditproof: creating a kind cluster ({self._image or 'the node image of kind itself'})")
+        # Before the cluster exists: its node mounts the folder, and its API server starts with this policy.
         self._furnish(FIRST_SERVER, policy)
         write_static_token(self._home.servers)
         self._kind.create(self._config(self._home.servers))

@@ -63,6 +63,7 @@ def sweep(directory: Path) -> list[str]:
 def kill_marked(mark: str) -> bool:
     """Kill every process whose mark begins so, until there is none; return whether there was one."""
     deadline, found = time.monotonic() + PATIENCE_S, False
+    # Until there is none: a process may fork between the listing and the kill.
     while killed := [process for process in _processes() if _kill_exactly(process, mark)]:
         found = True
         if time.monotonic() > deadline:

@@ -53,6 +53,7 @@ class RunDirectory:
         """
         try:
             path = Path(tempfile.mkdtemp(prefix="auditproof-"))
+            # A long TMPDIR leaves no room for the path of etcd's socket.
             if len(str(path)) > SOCKET_PATH_LIMIT - len("/etcd/client.sock"):
                 path.rmdir()
                 path = Path(tempfile.mkdtemp(prefix="auditproof-", dir="/tmp"))

@@ -111,6 +111,7 @@ class Kubelet(BaseHTTPRequestHandler):
         offered = self.headers.get("Sec-WebSocket-Protocol", "").split(",")[0].strip()
         self._switch("websocket", {"Sec-WebSocket-Accept": accept, "Sec-WebSocket-Protocol": offered})
         if verb == "exec":
+            # Binary frames of RFC 6455; the first byte of the payload is the channel: 1 is stdout, 3 the status.
             frames = [bytes([0x82, len(text) + 1, channel]) + text for channel, text in ((1, OUTPUT), (3, SUCCESS))]
             self.wfile.write(b"".join(frames) + CLOSED)
             self.close_connection = True
@@ -121,6 +122,7 @@ class Kubelet(BaseHTTPRequestHandler):
         offered = self.headers.get("X-Stream-Protocol-Version", "").split(",")[0].strip()
         self._switch("SPDY/3.1", {"X-Stream-Protocol-Version": offered})
         query = parse_qs(urlsplit(self.path).query)
+        # A client opens the error stream in any case, and one for each of stdin, stdout and stderr in its query.
         session = _Session(self.wfile.write, verb, 1 + sum(key in query for key in ("input", "output", "error")))
         self.close_connection = True
         spdy.serve(self.rfile, self.wfile.write, session.opened)  # type: ignore[arg-type]

@@ -43,7 +43,11 @@ def start_network(run: RunDirectory, keys: Path) -> dict[str, str]:
         command = [sys.executable, "-I", "-m", kubelet.__name__, str(path), *files]
         pid = run.start(LABEL, command, run.path / LOG)
         wait_ready(lambda: accepts(path), pid, run.path / LOG, "the stand-in kubelet", START_TIMEOUT_S, {})
-        pki.write_whole(keys / _EGRESS, json.dumps(_selection(path)).encode())
+        # Everything in the cluster network goes through the socket (k8s.io/apiserver pkg/apis/apiserver/v1beta1).
+        transport = {"uds": {"udsName": str(path)}}
+        cluster = {"name": "cluster", "connection": {"proxyProtocol": "HTTPConnect", "transport": transport}}
+        kind = {"apiVersion": "apiserver.k8s.io/v1beta1", "kind": "EgressSelectorConfiguration"}
+        pki.write_whole(keys / _EGRESS, json.dumps({**kind, "egressSelections": [cluster]}).encode())
 
     run.once(LABEL, keys / _EGRESS, start)
     return {
@@ -53,14 +57,6 @@ def start_network(run: RunDirectory, keys: Path) -> dict[str, str]:
         "kubelet-client-key": str(keys / "kubelet-client.key"),
         "kubelet-preferred-address-types": "InternalIP",
     }
-
-
-def _selection(path: Path) -> dict[str, object]:
-    """Everything in the cluster network goes through the socket (k8s.io/apiserver pkg/apis/apiserver/v1beta1)."""
-    transport = {"uds": {"udsName": str(path)}}
-    cluster = {"name": "cluster", "connection": {"proxyProtocol": "HTTPConnect", "transport": transport}}
-    kind = {"apiVersion": "apiserver.k8s.io/v1beta1", "kind": "EgressSelectorConfiguration"}
-    return {**kind, "egressSelections": [cluster]}
 
 
 def accepts(path: Path) -> bool:

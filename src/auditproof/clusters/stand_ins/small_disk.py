@@ -43,6 +43,7 @@ def fill(folder: Path) -> Path:
     """Fill the file system of ``folder`` to its last byte; return the file that does. Raises OSError."""
     filler = folder / "filler"
     with filler.open("wb", buffering=0) as file:
+        # The last bytes fit none of the larger blocks.
         for block in (65536, 4096, 1):
             try:
                 while True:

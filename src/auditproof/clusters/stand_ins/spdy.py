@@ -108,6 +108,7 @@ def serve(source: BinaryIO, send: Callable[[bytes], object], opened: Callable[[i
     headers = Headers()
     for frame in frames(source):
         if frame.kind == SYN_STREAM:
+            # Before the headers are the ids of this stream and of its associated one, a priority and a slot: 10 bytes.
             stream = int.from_bytes(frame.payload[:4], "big")
             kind = headers.read(frame.payload[10:]).get("streamtype", "")
             send(control(SYN_REPLY, stream.to_bytes(4, "big") + headers.write({})))

@@ -60,6 +60,7 @@ def expands_too_much(events: Iterable[yaml.Event]) -> tuple[int, int] | None:
 
 
 def _allowed(total: int) -> float:
+    # allowedAliasRatio in decode.go.
     if total <= _SMALL:
         return 0.99
     return 0.10 if total >= _LARGE else 0.99 - 0.89 * ((total - _SMALL) / (_LARGE - _SMALL))

@@ -137,6 +137,7 @@ class _Reader:
         text = found[1]
         if "\\" not in text:
             return text
+        # Go, too, replaces half of a surrogate pair by U+FFFD.
         return _LONE_SURROGATE.sub("\ufffd", str(json.loads(f'"{text}"')))
 
     def _bad_string(self) -> NotYaml:
@@ -164,6 +165,7 @@ class _Reader:
             raise self._error(self._at + 1 + signed, "in exponent of numeric literal")
         if found["fraction"] or found["exponent"]:
             return JsonNumber(found[0])
+        # Python's int() refuses long texts, and no integer field takes such a number.
         return int(found[0]) if len(found[0]) < 400 else JsonNumber(found[0])
 
     def _word(self, character: str) -> Any:

@@ -49,7 +49,12 @@ def read_first_document(data: bytes, path: str, build: Callable[[Iterator[yaml.E
         except yaml.scanner.ScannerError as error:
             if error.problem != "found unexpected ':'" or error.problem_mark is None:
                 raise _syntax(error, path, data) from None
-            data = _cover_colon(data, error.problem_mark.index)
+            # In brackets, a colon before another indicator is text to go-yaml, and an error to PyYAML.
+            index = error.problem_mark.index
+            text = data.decode("utf-8", errors="surrogateescape")
+            index += text.startswith(_BOM)
+            covered = text[:index] + _COLON + text[index + 1 :]
+            data = covered.encode("utf-8", errors="surrogateescape")
         except yaml.MarkedYAMLError as error:
             raise _syntax(error, path, data) from None
         except yaml.reader.ReaderError as error:
@@ -73,14 +78,6 @@ def _cover_inner_boms(data: bytes) -> bytes:
     if data.find(bom, 1) < 0:
         return data
     return data[:3] + data[3:].replace(bom, _COVERED_BOM.encode())
-
-
-def _cover_colon(data: bytes, index: int) -> bytes:
-    """In brackets, a colon before another indicator is text to go-yaml, an error to PyYAML."""
-    text = data.decode("utf-8", errors="surrogateescape")
-    index += text.startswith(_BOM)
-    covered = text[:index] + _COLON + text[index + 1 :]
-    return covered.encode("utf-8", errors="surrogateescape")
 
 
 def _syntax(error: yaml.MarkedYAMLError, path: str, data: bytes) -> NotYaml:
@@ -115,6 +112,7 @@ class _Checked:
         self._text = data.decode("utf-8-sig", errors="replace") if b"\\/" in data else ""
 
     def events(self) -> Iterator[yaml.Event]:
+        # libyaml where it is installed: PyYAML's own parser is much slower.
         loader: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
         for event in yaml.parse(self._data, Loader=loader):
             if isinstance(event, yaml.ScalarEvent):
@@ -130,6 +128,7 @@ class _Checked:
                 return
 
     def _check_scalar(self, event: yaml.ScalarEvent) -> None:
+        # JSON's escape of a slash, which PyYAML accepts, is unknown to go-yaml.
         if event.style == '"' and self._text:
             end = int(event.end_mark.index) if event.end_mark else 0
             found = _ESCAPED_SLASH.search(self._text, _mark(event).index, end)

@@ -181,6 +181,7 @@ class _Builder:
         if node is None:
             self._fail(position, f"anchor '{anchor}' value contains itself")
             return Node(None, position)
+        # Only as a plain key does << merge; as an aliased value it is a string.
         return Node("<<", node.position) if node.value is MERGE else node
 
     def _add(self, node: Node, anchor: str | None) -> None:
@@ -233,6 +234,7 @@ class _Builder:
 
 
 def _float_key(value: float) -> str:
+    # With the precision of a float32, as sigs.k8s.io/yaml writes it: FormatFloat(key, 'g', -1, 32) in yaml.go.
     if math.isfinite(value):
         return format(value, ".7g")
     return _GO_NAMES.get(value, "NaN").lower().replace("inf", ".inf").replace("nan", ".nan").lstrip("+")

@@ -70,6 +70,7 @@ class FlagResources:
             hang_up="hang_up" in how,
             first=int(how.get("first", 0)),
         )
+        # The server then shows a token that the receiver refuses.
         if "wrong" in how:
             self.receiver.write_kubeconfig("another-token")
         self.receiver.behave(self._behaviour)

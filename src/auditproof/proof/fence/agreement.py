@@ -131,6 +131,8 @@ class Agreement:
         That is none if the log began with the server and was not rotated; otherwise all events before the place at
         which reading began.
         """
+        # An own log began with the server, so nothing should be missing. Only if that was not seen for half of the time
+        # is a constant number of missing lines accepted.
         patient = time.monotonic() + BASE_TIMEOUT_S / 2
 
         def look() -> int | None:
@@ -173,6 +175,7 @@ class Agreement:
 
     def close(self, patience_s: float) -> Agreed:
         """Wait up to ``patience_s`` seconds until log and counters agree about the batch. Raises AuditproofError."""
+        # A batch that fails from here on must not lend an older reading to the next one.
         self._last = None
         agreed = self._agree(patience_s)
         self._last = agreed.after
@@ -253,6 +256,7 @@ class Agreement:
         before, after, shown = self._before, agreed.after, {}
         if self._counts:
             clock = self._clock_now
+            # Only requests received between the two readings, by the server's clock, are surely in the difference.
             shown = self._log.reconciler.requests(before.finished + clock.most, after.started + clock.least)
         others = [level for name, level in shown.items() if name not in self.asked.ids]
         counted = Counted(before.counters, after.counters, self.asked.beside, others)

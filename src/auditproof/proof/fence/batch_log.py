@@ -70,6 +70,7 @@ class BatchLog:
         try:
             self.read()
         except LogUnreadable:
+            # Lines from before this batch may be lost, for example by a truncation: begin again at the present end.
             self.reconciler, self._mark = Reconciler(), self._log.mark()
             return False
         finally:
@@ -93,6 +94,7 @@ class BatchLog:
             return event.audit_id in self._wanted
 
         part = self._log.read(self._mark, look)
+        # ``look`` is called for events only; the other lines are not events.
         self.reconciler.take_others(part.lines - events)
         self._mark = part.end
         self.lines += part.lines

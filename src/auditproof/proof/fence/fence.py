@@ -91,12 +91,14 @@ class ServerFence:
         missed: dict[str, str] = {}
         text, unclear = "", None
         try:
+            # In this order: a request that is not over when the sentinel is sent may be recorded after it.
             closed = self._follow_up(sent)
             over = self._settle(sent, closed)
             text = self._read_to_sentinel() if self._sentinel else self._read_to_end()
             text += self._wait_for_all()
             for each in exchanges:
                 self._agreement.note_clock(self._log.events.get(each.audit_id, ()), each.started, each.finished)
+            # The sentinel shows that everything written before it was read; the counters show what was never written.
             agreed = self._agreement.close(patience_s)
             doubts += agreed.doubts
             unclear = agreed.unclear
@@ -104,6 +106,7 @@ class ServerFence:
             unsound += [*agreed.unsound, *([changed] if changed else [])]
         except AuditproofError as error:
             doubts.append(f"the fence was not seen: {error}")
+            # A server that has exited explains the error, whatever its text is.
             doubts += self._death()
             self._log.read_what_is_there()
         doubts += self._log.problems
@@ -181,6 +184,7 @@ class ServerFence:
         assert self._sentinel is not None
         missing, known, audit_id = set(range(self._servers)), dict(self._wires), ""
         for _ in range(self._servers * (REACH if self._servers > 1 else 1)):
+            # First over the connections to servers whose log is missing; a new connection reaches any server.
             place = next((n for n in sorted(missing) if n in known), None)
             wire = self._connections.new(self._sentinel.identity) if place is None else known.pop(place)
             answer = self._send_sentinel(wire)
@@ -189,6 +193,7 @@ class ServerFence:
             wait_until(lambda name=audit_id: self._look_for(name), what=what, timeout_s=self._patience_s)  # type: ignore[misc]
             self._agreement.note_clock(self._log.events[audit_id], answer.started, answer.finished)
             place = self._log.places[audit_id]
+            # A second connection to the same server is of no use.
             if self._wires.setdefault(place, wire) is not wire:
                 wire.close()
             missing.discard(place)
@@ -201,6 +206,7 @@ class ServerFence:
     def _send_sentinel(self, wire: Connection) -> Response:
         assert self._sentinel is not None
         audit_id, request = self._connections.next_id(), self._sentinel.request
+        # Noted before it is sent: even without a response its event may be in the log.
         self._asked.ids.add(audit_id)
         response = wire.send(request, audit_id=audit_id, user_agent=USER_AGENT)
         if response.error:
@@ -231,6 +237,7 @@ class ServerFence:
             raise AuditproofError(self._agreement.blind)
 
         def look() -> int | None:
+            # Counted before and after the log is read: the numbers belong together only if both are equal.
             before = self._agreement.ask().counters
             self._log.read()
             after = self._agreement.ask().counters

@@ -55,19 +55,15 @@ def choose_sentinel(policy: Policy, can: Callable[[Identity], bool] = lambda _: 
     """
     for rule in policy.rules:
         for identity in _identities(rule) if rule.level is not Level.NONE else ():
+            user = identity.user_info()
             for request in _requests(rule):
-                sentinel = Sentinel(identity, request)
-                if _is_recorded(policy, sentinel) and can(identity):
-                    return sentinel
+                # An earlier rule may decide this request, or every stage that it reaches may be omitted.
+                attributes = attributes_of(request.method, request.uri, user)
+                decision = decide(policy, attributes)
+                kept = emitted_stages(attributes, 401 if user is None else 403) - decision.omit_stages
+                if decision.level is not Level.NONE and kept and can(identity):
+                    return Sentinel(identity, request)
     return None
-
-
-def _is_recorded(policy: Policy, sentinel: Sentinel) -> bool:
-    request, user = sentinel.request, sentinel.identity.user_info()
-    attributes = attributes_of(request.method, request.uri, user)
-    decision = decide(policy, attributes)
-    stages = emitted_stages(attributes, 401 if user is None else 403)
-    return decision.level is not Level.NONE and bool(stages - decision.omit_stages)
 
 
 def _identities(rule: PolicyRule) -> Iterator[Identity]:
@@ -88,7 +84,10 @@ def _identities(rule: PolicyRule) -> Iterator[Identity]:
 def _requests(rule: PolicyRule) -> Iterator[Request]:
     if not rule.resources and not rule.namespaces:
         for pattern in rule.non_resource_urls or (f"/{NAME}",):
-            yield from _non_resource_requests(rule, pattern)
+            path = quote(pattern.removesuffix("*") + NAME if pattern.endswith("*") else pattern)
+            for verb in rule.verbs or ("get",):
+                if verb in ("get", "head", "options"):
+                    yield Request(verb.upper(), path if path.startswith("/") else f"/{path}")
     if not rule.non_resource_urls:
         for namespace in rule.namespaces or (NAME,):
             for group, resource, subresource, name in _targets(rule.resources):
@@ -97,19 +96,13 @@ def _requests(rule: PolicyRule) -> Iterator[Request]:
                         yield _resource_request(verb, namespace, group, resource, subresource, name)
 
 
-def _non_resource_requests(rule: PolicyRule, pattern: str) -> Iterator[Request]:
-    path = quote(pattern.removesuffix("*") + NAME if pattern.endswith("*") else pattern)
-    for verb in rule.verbs or ("get",):
-        if verb in ("get", "head", "options"):
-            yield Request(verb.upper(), path if path.startswith("/") else f"/{path}")
-
-
 def _targets(resources: tuple[GroupResources, ...]) -> Iterator[tuple[str, str, str, str]]:
     """Group, resource, subresource and object name of requests that may match one of ``resources``."""
     if not resources:
         yield "", "configmaps", "", NAME
     for entry in resources:
         group = "" if entry.group == "*" else entry.group
+        # A rule with resourceNames matches these objects only; no request here changes them.
         name = next((name for name in entry.resource_names if name), NAME)
         for pattern in entry.resources or (NAME,):
             resource, _, subresource = pattern.partition("/")
@@ -118,6 +111,7 @@ def _targets(resources: tuple[GroupResources, ...]) -> Iterator[tuple[str, str, 
 
 
 def _resource_request(verb: str, namespace: str, group: str, resource: str, subresource: str, name: str) -> Request:
+    # A policy does not look at the version, and a version that is not served is recorded all the same.
     base = f"/apis/{group}/v1" if group else "/api/v1"
     scope = f"/namespaces/{quote(namespace)}" if namespace else ""
     on_collection = verb in ("list", "watch", "deletecollection") or (verb == "create" and not subresource)
