@@ -309,7 +309,7 @@ class Reporting:
 
 def _fitting(line: str, reporter: pytest.TerminalReporter) -> str:
     """The line, cut to the width of a terminal so that all lines are visible; the report has the rest."""
-    width = reporter._tw.fullwidth if reporter.isatty() else 0
+    width = reporter.config.get_terminal_writer().fullwidth if reporter.isatty() else 0
     return line if line.startswith("report: ") or not 0 < width < len(line) else f"{line[: width - 1]}…"
 
 

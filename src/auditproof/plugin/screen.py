@@ -1,6 +1,7 @@
 """pytest's terminal, with one more line below its output.
 
 While a test runs, pytest captures standard output, so the line is drawn through a copy of the terminal's descriptor.
+pytest's terminal writer has no public name for its file (``_file``) and its present line (``_current_line``).
 """
 
 from __future__ import annotations
@@ -32,7 +33,7 @@ class Unbroken:
     def stand_in_for(cls, reporter: pytest.TerminalReporter | None) -> None:
         """Replace the file of a terminal reporter, if there is one."""
         if reporter is not None:
-            writer: Any = reporter._tw
+            writer: Any = reporter.config.get_terminal_writer()
             writer._file = cls(writer._file)
 
     def write(self, text: str) -> int:
@@ -66,7 +67,7 @@ class Screen:
     def __init__(self, file: TextIO, out: TextIO, reporter: pytest.TerminalReporter) -> None:
         self._file, self._out = file, out
         self._reporter = reporter
-        self._writer: Any = reporter._tw
+        self._writer: Any = reporter.config.get_terminal_writer()
         self._lock = threading.Lock()
         self._drawn = False
         self._line = ""  # pytest's output in the present line
@@ -74,7 +75,7 @@ class Screen:
     @classmethod
     def below(cls, reporter: pytest.TerminalReporter) -> Screen | None:
         """Replace the reporter's file; None if that has no file descriptor."""
-        writer: Any = reporter._tw
+        writer: Any = reporter.config.get_terminal_writer()
         file = writer._file
         try:
             file.flush()
@@ -147,8 +148,9 @@ def terminal_lines(config: pytest.Config) -> Callable[[str], None]:
         reporter = config.pluginmanager.get_plugin("terminalreporter")
         if reporter is not None:
             reporter.ensure_newline()
-            if reporter._tw.width_of_current_line:  # a progress line came between a file's name and its results
-                reporter._tw.line()
+            writer = config.get_terminal_writer()
+            if writer.width_of_current_line:  # a progress line came between a file's name and its results
+                writer.line()
             reporter.write_line(line)
             reporter.flush()
 
