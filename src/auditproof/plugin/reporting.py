@@ -309,7 +309,8 @@ class Reporting:
 
 def _fitting(line: str, reporter: pytest.TerminalReporter) -> str:
     """The line, cut to the width of a terminal so that all lines are visible; the report has the rest."""
-    width = reporter.config.get_terminal_writer().fullwidth if reporter.isatty() else 0
+    # isatty is a truth value in every pytest, and from 9 on callable, too
+    width = reporter.config.get_terminal_writer().fullwidth if reporter.isatty else 0
     return line if line.startswith("report: ") or not 0 < width < len(line) else f"{line[: width - 1]}…"
 
 
