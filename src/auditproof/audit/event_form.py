@@ -52,13 +52,16 @@ def decode(line: bytes) -> Any:
     Numbers that Python or a report cannot hold stay text (integers of thousands of digits, infinite ones), and half of
     a surrogate pair becomes U+FFFD, as in Go. Raises ValueError if the line is not JSON in UTF-8.
     """
+    # Without an argument, strip() would remove more than JSON's white space.
     text = line.decode().strip(_SPACE)
     try:
         value, end = _DECODER.raw_decode(text)
     except RecursionError:
+        # Python's decoder recurses, and how deep it gets depends on the stack that is left.
         value, end = _in_pieces(text), len(text)
     if end != len(text):
         raise ValueError(f"unexpected text after the JSON: {shown(text[end:])}")
+    # Only a body, which a client wrote, can be deep: the other fields are checked against their types.
     if type(value) is dict and not value.keys().isdisjoint(BODIES) and _is_deep(value, text):
         value = _in_pieces(text)
     return _mended(value) if _HALF.search(text) else value
@@ -131,6 +134,7 @@ def _in_pieces(text: str) -> Any:
             if depth > 0 and depth % DEEPEST == 0:
                 piece = "".join([*cuts.pop(), text[at : found.end()]])
                 at = found.end()
+                # Only to see that it is JSON: what is cut off must not hide an invalid line.
                 _DECODER.decode(piece)
                 cuts[-1].append(json.dumps(NOT_READ))
     if len(cuts) > 1:
@@ -249,6 +253,7 @@ def _moment(value: Any) -> None:
     try:
         if type(value) is str and (_as_written_by_go(value) or _TIME.fullmatch(value)):
             moment = datetime.fromisoformat(value)
+            # The first and the last hours of the years 1 and 9999 have no time in UTC.
             if value[-1] != "Z":
                 moment.astimezone(UTC)
             return

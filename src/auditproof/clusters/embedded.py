@@ -113,6 +113,7 @@ class Embedded:
 
     def _start(self, name: str, folder: Path, policy: Path, settings: Settings) -> Cluster:
         keys = self._keys()
+        # Before the servers, whose flags name the files and addresses of both.
         network = start_network(self._run, keys)
         callback = start_callback(self._run, keys, pki.Authority.load(keys / "ca.crt", keys / "ca.key"))
         copy = folder / "policy.yaml"
@@ -191,6 +192,7 @@ class Embedded:
     ) -> list[str]:
         flags = {
             "etcd-servers": f"unix://{socket_path}",
+            # The servers of a run share one etcd, and no object in it.
             "etcd-prefix": f"/{cluster.name}",
             "bind-address": "127.0.0.1",
             "advertise-address": "127.0.0.1",
@@ -219,6 +221,7 @@ class Embedded:
             **others,
             "audit-policy-file": cluster.policy,
             "audit-log-path": cluster.log,
+            # No rotation: every line stays in the one file.
             "audit-log-maxsize": "0",
             **{f"audit-log-{key}": value for key, value in self._profile.audit_log.items()},
             **self._profile.flags,

@@ -21,6 +21,7 @@ _NO_FILES = ("too many open files", "file descriptor limit of etcd process is to
 def lacks(folder: Path, text: str) -> str | None:
     """What made a server end that writes into ``folder``, by its log ``text`` and the disk; None where nothing did."""
     with suppress(OSError):
+        # The disk is looked at as well: on a full one the message itself may be missing.
         if _NO_SPACE in text or shutil.disk_usage(folder).free < FULL_BYTES:
             return _no_space(folder)
     # Without an inotify instance kube-apiserver does not watch its certificates, tries again later, and goes on.

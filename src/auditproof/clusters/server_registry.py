@@ -45,6 +45,7 @@ class ServerRegistry:
         """Begin to start servers, as many in parallel as there are processors."""
         pool = ThreadPoolExecutor(max_workers=cpu_count(), thread_name_prefix="auditproof-start")
         self._starting |= {server: pool.submit(self.join, *server) for server in servers}
+        # The threads end when the servers run; ``cluster`` waits for the one that it needs.
         pool.shutdown(wait=False)
 
     def cluster(self, policy: Path, settings: Settings = NO_SETTINGS) -> Cluster:
@@ -60,6 +61,7 @@ class ServerRegistry:
         return self._name(self._read(policy), settings)
 
     def _name(self, text: bytes, settings: Settings) -> str:
+        # By content, not by path: two files with the same policy share a server.
         own = json.dumps(astuple(settings)) if settings != NO_SETTINGS else ""
         return PREFIX + hashlib.sha256(text + self._common.encode() + own.encode()).hexdigest()[:16]
 

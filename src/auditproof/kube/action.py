@@ -173,6 +173,7 @@ def _content(action: Action) -> Any:
     if action.verb == "patch" and action.patch != "apply":
         if action.body is not None:
             return action.body
+        # Without a body, a patch that changes only a label.
         if action.patch == "json":
             return [{"op": "add", "path": "/metadata/labels", "value": {"patched": "json"}}]
         return {"metadata": {"labels": {"patched": action.patch}}}
@@ -197,6 +198,7 @@ def _object(action: Action) -> Any:
         metadata.setdefault("name", target.name)
     if target.namespace and target.resource.namespaced:
         metadata.setdefault("namespace", target.namespace)
+    # A subresource may take an object of another kind, such as Scale or Eviction.
     head = {
         "apiVersion": smallest.get("apiVersion", target.resource.api_version),
         "kind": smallest.get("kind", target.resource.kind),

@@ -166,6 +166,7 @@ def _namespace(parts: list[str]) -> tuple[str, list[str]]:
     """The namespace, and what is left; an operation on a Namespace object keeps its parts."""
     if parts[0] != "namespaces" or len(parts) < 2:
         return "", parts
+    # /namespaces/NAME/status is a subresource of the Namespace, and no resource in it.
     inner = parts[2:] if len(parts) > 2 and parts[2] not in _NAMESPACE_SUBRESOURCES else parts
     return parts[1], inner
 

@@ -58,6 +58,7 @@ def authenticated(identity: Identity, *, fingerprint: str = "", token: str = "")
     elif identity.kind is IdentityKind.FRONT_PROXY:
         uid = ""  # --requestheader-uid-headers is not set
         for key, value in identity.extra:
+            # The server lower-cases the keys (headerrequest/requestheader.go), so two spellings are one key.
             extra[key.lower()] = (*extra.get(key.lower(), ()), value)
     elif identity.kind is IdentityKind.OIDC:
         extra = {OIDC_EXTRA: tuple(value for _, value in identity.extra)} if identity.extra else {}

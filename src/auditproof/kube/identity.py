@@ -149,6 +149,7 @@ class Identity:
             return UserInfo(STATIC_USER, (STATIC_GROUP, AUTHENTICATED))
         if self.kind is IdentityKind.BOOTSTRAP_TOKEN:
             return UserInfo(self.user, ("system:bootstrappers", BOOTSTRAP_GROUP, AUTHENTICATED))
+        # The adder leaves a user as it is who is anonymous, or in one of the two groups already.
         known = self.user == ANONYMOUS or {AUTHENTICATED, UNAUTHENTICATED} & set(self.groups)
         added = () if known else (AUTHENTICATED,)
         return UserInfo(self.user, self.groups + added)

@@ -28,6 +28,7 @@ def unlike(expectation: Expectation, event: AuditEvent) -> Iterator[str]:
         if _at(event.raw, field) is not None:
             yield f"the event has {field}, expected none"
     for path, wanted in _differences(event.raw, expectation.event, ()):
+        # By its place in the event, and in the case as well: reasons are printed.
         if _is_secret(event.raw, path) or _is_secret(expectation.event, path):
             yield f"the event's {_dotted(path)} differs from the expected value; both are secret and not shown"
         else:

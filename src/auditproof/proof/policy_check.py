@@ -53,6 +53,7 @@ def _of_every_rule(policy: Policy, served: Served, can: Callable[[Identity], boo
     space = Space.of(policy.rules, served)
     decided: set[int | None] = set()
     for outcome in sorted(space.outcomes(), key=lambda outcome: outcome.oddness):
+        # One request for each rule is enough to tell one policy from another.
         if outcome.deciding[0] in decided:
             continue
         with suppress(NotPerformable):

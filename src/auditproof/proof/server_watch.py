@@ -36,6 +36,7 @@ class ServerWatch:
 
     def begin(self) -> None:
         """Raises ServerDied if a server has exited before, and still does not run."""
+        # A server of an existing cluster may have been started again meanwhile.
         if self._known is not None and self._view.failure():
             raise self._known.with_traceback(None)
         self._known = None

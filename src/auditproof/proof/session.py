@@ -191,6 +191,7 @@ class Session:
         if not servers:
             return
         self.find_servers()
+        # From here on: the time for a download is not that of a start.
         self._launched = time.monotonic()
         if Capability.SETS_POLICY not in self.provider.capabilities:
             return

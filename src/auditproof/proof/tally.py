@@ -15,6 +15,7 @@ class Tally:
 
     def __init__(self, path: Path) -> None:
         self._path = path
+        # O_APPEND: no process overwrites another's byte, so the size of the file is the count.
         self._file = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o600)
 
     def add(self) -> None:

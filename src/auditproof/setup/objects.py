@@ -69,6 +69,7 @@ class Objects:
         if manifest["kind"] == "APIService":
             self._await_api_service(manifest, f"{collection}/{manifest['metadata']['name']}")
         self._pods.settle(manifest, located)
+        # Last: an object whose set-up failed is tried again for the next case.
         self._created.add(key)
 
     def ensure_namespace(self, name: str) -> None:

@@ -51,6 +51,7 @@ class SubjectRules:
     def manifests(self) -> Iterator[tuple[str, dict[str, Any]]]:
         """The ClusterRole and its bindings, each with the collection to POST it to."""
         head = {"apiVersion": f"{GROUP}/v1", "metadata": {"name": self._name()}}
+        # What this role alone grants, and what leads nowhere: reviews() asks for it.
         marks = [
             {"nonResourceURLs": [f"/{self._name()}"], "verbs": ["get"]},
             {"apiGroups": [MARK_GROUP], "resources": [self._name()], "verbs": ["get"]},

@@ -89,6 +89,7 @@ def read_text(data: bytes, path: str) -> Document:
 
     Raises PolicyRefused if it is neither.
     """
+    # As RecognizesData in apimachinery's pkg/runtime/serializer/json/json.go, after what Go calls space.
     is_json = data.decode(errors="replace").lstrip(_GO_SPACE).startswith("{")
     try:
         return Document(parse_json(data, path), ()) if is_json else parse_document(data, path, deepest=_DEEPEST)

@@ -6,7 +6,7 @@ next to Policy. Only here, Go ignores the case of keys.
 
 from __future__ import annotations
 
-from auditproof.audit.policy.unmarshal import json_type
+from auditproof.audit.policy.unmarshal import in_order, json_type
 from auditproof.errors import PolicyRefused, Problem
 from auditproof.kube.yaml.go_quote import go_quoted
 from auditproof.kube.yaml.yaml_text import Mapping, Node
@@ -49,7 +49,7 @@ def _fields(root: Node) -> tuple[Node, Node]:
     """The apiVersion and the kind, each a Node with a string or None."""
     found = {"apiversion": Node(None, root.position), "kind": Node(None, root.position)}
     refused: list[tuple[Problem, str]] = []
-    for key, node in _in_order(root):
+    for key, node in () if root.value is None else in_order(root.value):
         # encoding/json matches keys without regard to case, and the last one wins.
         name = _folded(key)
         if name not in found or node.value is None:
@@ -64,13 +64,6 @@ def _fields(root: Node) -> tuple[Node, Node]:
     if refused:
         raise PolicyRefused([problem for problem, _ in refused], _PARSE_ERROR + refused[0][1])
     return found["apiversion"], found["kind"]
-
-
-def _in_order(root: Node) -> list[tuple[str, Node]]:
-    if root.value is None:
-        return []
-    mapping: Mapping = root.value
-    return sorted(mapping.entries.items()) if mapping.sequence is None else list(mapping.sequence)
 
 
 def _folded(key: str) -> str:

@@ -110,7 +110,7 @@ class _Decoder:
             self._list(node, kind, held, place)
         elif isinstance(kind, Texts) and isinstance(node.value, Mapping):
             self._repeated(node.value)
-            for name, child in _in_order(node.value):
+            for name, child in in_order(node.value):
                 self.decode(child, Text(), Held(None, child), place.step(f".{name}"))
         elif isinstance(kind, Time):
             self._time(node, place)
@@ -123,7 +123,7 @@ class _Decoder:
         fields: dict[str, Held] = {} if held.value is None else held.value
         held.value, held.node = fields, node
         self._repeated(mapping)
-        for name, child in _in_order(mapping):
+        for name, child in in_order(mapping):
             if name in struct.fields:
                 inner = fields.setdefault(name, Held(None, child))
                 self.decode(child, struct.fields[name], inner, place.into(struct, name))
@@ -191,7 +191,7 @@ def repeated_key(key: str) -> str:
     return f'duplicate key "{key}": the last one counts, the server only logs a warning'
 
 
-def _in_order(mapping: Mapping) -> Iterator[tuple[str, Node]]:
+def in_order(mapping: Mapping) -> Iterator[tuple[str, Node]]:
     """The entries in the order of Go's decoder: YAML becomes JSON with sorted keys before it is decoded."""
     return iter(sorted(mapping.entries.items()) if mapping.sequence is None else mapping.sequence)
 

@@ -76,6 +76,7 @@ def with_advice(error: PolicyRefused, data: bytes, place: Place) -> PolicyRefuse
         return error
     path = place.name
     advice = _openshift(text, path) or _shoot(text, path) or _later(data, path) or _named(data, path)
+    # The more specific advice first: a template may still name what it is about.
     found = advice or _template(text, path)
     if found is None:
         return error

@@ -47,6 +47,7 @@ def candidates(root: Node, at: Path = ()) -> Iterator[Candidate]:
         for one in family(root) if applies(kind, api_version, root) else ():
             given.add(id(one.node))
             yield Candidate((*at, *one.path), one.node, one.encoding, one.is_policy, one.lacks_type)
+    # Whatever no family knows: a policy may be in any text of any document.
     yield from _anything(root, at, given)
 
 
@@ -75,11 +76,6 @@ def _talos(root: Node) -> Iterator[Candidate]:
         yield from _value(file, ("content",), ("machine", "files", number))
 
 
-def _talos_document(root: Node) -> Iterator[Candidate]:
-    """KubeAuditPolicyConfig, which Talos has since 1.14 instead of cluster.apiServer.auditPolicy."""
-    yield from _value(root, ("configuration",), is_policy=True)
-
-
 _KUBEADM_FILES = (
     ("spec", "kubeadmConfigSpec", "files"),  # KubeadmControlPlane
     ("spec", "template", "spec", "kubeadmConfigSpec", "files"),  # KubeadmControlPlaneTemplate
@@ -101,10 +97,6 @@ def _cloud_init(root: Node) -> Iterator[Candidate]:
         yield from _value(file, ("content",), ("write_files", number), text_at(file, "encoding").lower())
 
 
-def _eks_anywhere(root: Node) -> Iterator[Candidate]:
-    yield from _value(root, ("spec", "controlPlaneConfiguration", "auditPolicyContent"), is_policy=True)
-
-
 def _rancher(root: Node) -> Iterator[Candidate]:
     """RKE2 and K3s clusters of Rancher: what is no path is the policy itself."""
     configs: list[Path] = [("spec", "rkeConfig", "machineGlobalConfig")]
@@ -113,11 +105,6 @@ def _rancher(root: Node) -> Iterator[Candidate]:
     for path in configs:
         if "\n" in text_at(root, *path, "audit-policy-file"):
             yield from _value(root, (*path, "audit-policy-file"), is_policy=True)
-
-
-def _k0rdent(root: Node) -> Iterator[Candidate]:
-    """ClusterAuditPolicy: its spec.policy is a policy without apiVersion and kind, which k0rdent adds."""
-    yield from _value(root, ("spec", "policy"), is_policy=True, lacks_type=True)
 
 
 def _anything(root: Node, at: Path, seen: set[int]) -> Iterator[Candidate]:
@@ -203,10 +190,18 @@ FAMILIES: tuple[tuple[Callable[[str, str, Node], bool], Callable[[Node], Iterato
     (_of("v1", "Secret"), _secret),
     (_of("kops.k8s.io/", "Cluster", "InstanceGroup"), _kops),
     (_is_talos, _talos),
-    (_of("v1alpha1", "KubeAuditPolicyConfig"), _talos_document),
+    # Since Talos 1.14, instead of cluster.apiServer.auditPolicy.
+    (_of("v1alpha1", "KubeAuditPolicyConfig"), lambda root: _value(root, ("configuration",), is_policy=True)),
     (_has(*_KUBEADM_FILES), _cluster_api),
     (_has(("write_files",)), _cloud_init),
-    (_of("anywhere.eks.amazonaws.com/", "Cluster"), _eks_anywhere),
+    (
+        _of("anywhere.eks.amazonaws.com/", "Cluster"),
+        lambda root: _value(root, ("spec", "controlPlaneConfiguration", "auditPolicyContent"), is_policy=True),
+    ),
     (_of("provisioning.cattle.io/", "Cluster"), _rancher),
-    (_of("k0rdent.mirantis.com/", "ClusterAuditPolicy"), _k0rdent),
+    # A policy without apiVersion and kind, which k0rdent adds.
+    (
+        _of("k0rdent.mirantis.com/", "ClusterAuditPolicy"),
+        lambda root: _value(root, ("spec", "policy"), is_policy=True, lacks_type=True),
+    ),
 )

@@ -58,6 +58,7 @@ def _block(text: str, first: int, lines: Sequence[str]) -> Held:
     indent = next((len(there) - len(here) for here, there in zip(inner, outer, strict=False) if here), 0)
     margin = " " * indent
     for here, there in zip(inner, outer, strict=False):
+        # A folded scalar joins lines: then the text is not what the file has there.
         if there != margin + here and (here or there.strip(" ")):
             return Held(text)
     return Held(text, first, (indent,)) if inner and len(outer) == len(inner) else Held(text)
@@ -99,6 +100,7 @@ def text_of_object(node: Node, lines: Sequence[str]) -> Held:
         last = len(taken) if _CONTENT.match(there) or taken[-1].lstrip().startswith("#") else last
     text = "\n".join(taken[:last]) + "\n"
     try:
+        # Parsed again, because an alias, for example, may refer to an anchor outside of these lines.
         same = read_text(text.encode(errors="surrogatepass"), "").root.plain() == node.plain()
     except PolicyRefused:
         same = False

@@ -26,6 +26,7 @@ def why_cut(*texts: bytes) -> str:
     for text in texts:
         if _TAIL.search(text):
             return f"Amazon CloudWatch cut it at 10,000 characters ([Truncated...]): {LOST}"
+        # Some products count characters, others bytes.
         for length in (len(text.decode(errors="replace").rstrip("\r\n")), len(text.rstrip(b"\r\n"))):
             for longest, less, who in _CUTS:
                 if longest - less <= length <= longest:

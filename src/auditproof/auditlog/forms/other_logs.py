@@ -36,6 +36,7 @@ CLOUD_TRAIL = (
 
 def log_of_line(line: bytes) -> str:
     """Of which other log a line surely is; empty where that is not sure."""
+    # A message that quotes an event may be a damaged event, so it is not passed over.
     return OWN_MESSAGES if _KLOG.match(line) and b'"auditID"' not in line else ""
 
 

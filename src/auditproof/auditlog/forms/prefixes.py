@@ -49,6 +49,7 @@ _LONGEST = 4096  # bytes of a line in which a prefix is looked for
 
 def prefix_of(line: bytes) -> Prefix | None:
     """What stands before the event in a line, or None."""
+    # The usual case; it includes the empty line, because b"" is in every bytes.
     if line[:1] in b"{":
         return None
     if found := _CRI.match(line):

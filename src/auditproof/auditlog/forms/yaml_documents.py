@@ -43,6 +43,7 @@ def is_yaml(head: bytes) -> bool:
 def yaml_values(text: Text) -> Iterator[Found]:
     """Every document, or element of a list of events, with its line."""
     base, line = text.line, text.line
+    # By events, not by documents: a list of any length is read element by element.
     events = yaml.parse(text, Loader=yaml.CSafeLoader)  # type: ignore[arg-type]
     try:
         for event in events:

@@ -60,6 +60,7 @@ def _read_index(index: str) -> dict[str, Any]:
 
 
 def _choose(releases: dict[str, Any], wanted: str, index: str) -> tuple[str, dict[str, Any]]:
+    # Here, because that module imports this one.
     from auditproof.clusters.binaries.find import target
 
     matching = [v for v in releases if v.removeprefix("v") == wanted or v.startswith(f"v{wanted}.")]

@@ -150,6 +150,7 @@ def _make(wanted: str, store: Path, report: Callable[[str], None]) -> Binaries:
                 shutil.rmtree(making)
                 continue
             final = store / f"{version}-{target()}"
+            # Renamed when complete: a folder in the store is never half a release.
             making.rename(final)
             return Binaries(final / "etcd", final / "kube-apiserver", version)
     finally:

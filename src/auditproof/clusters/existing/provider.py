@@ -106,6 +106,7 @@ class ExistingProvider:
         probe = load_kubeconfig(file, self._place.context, folder)
         version = self._version(probe)
         self._preflight(probe, file)
+        # Before anything is made there: the script removes it, whatever becomes of the run.
         self._leave_script(probe, folder)
         cluster = Cluster(
             name=name,
@@ -130,6 +131,7 @@ class ExistingProvider:
         version = str(answer.json().get("gitVersion", ""))
         if answer.status != 200 or not version:
             raise ClusterError(f"{probe.url}: GET /version was answered {answer.status}: {answer.message}")
+        # Without a vendor's suffix, as in v1.31.4-eks-ac2d5a0 or v1.31.4+k3s1.
         if not satisfies(version.removeprefix("v").partition("-")[0].partition("+")[0], self._kubernetes):
             minor = ".".join(version.removeprefix("v").split(".")[:2])
             raise ClusterError(

@@ -116,4 +116,5 @@ def run(command: list[str]) -> subprocess.CompletedProcess[str]:
             check=False,
         )
     except (OSError, subprocess.TimeoutExpired) as error:
+        # As a shell does with a command that it cannot run.
         return subprocess.CompletedProcess(command, 127, "", str(error))

@@ -226,6 +226,7 @@ class KindProvider:
 
     def _add(self, name: str, policy: bytes, flags: dict[str, str]) -> Cluster:
         """One more API server, next to the cluster's own."""
+        # The cluster's own API server first: the others are copies of its static pod.
         self._servers.join(self._policy)
         folder, port = self._furnish(name, policy), self._take_port()
         first = yaml.safe_load(self.node.ask("cat", f"{MANIFESTS}/{FIRST_SERVER}.yaml"))

@@ -46,10 +46,12 @@ def choose_home(run: RunDirectory, digest: str, report: Callable[[str], None]) -
             return ClusterFolder.in_cache(digest) if chosen.read_text() == digest else ClusterFolder.of_run(run)
         home = ClusterFolder.in_cache(digest)
         lock = home.lock()
+        # Every process of the run follows the first one's choice, which alone tries to take the lock.
         chosen.write_text(digest if lock else "")
         if lock is None:
             report(f"auditproof: another run uses the kind cluster {home.name}: this one makes a cluster of its own")
             return ClusterFolder.of_run(run)
+        # The script at the end of a run does nothing once another run has taken the cluster (_AT_END).
         home.owner.write_text(str(run.path))
         run.hold(lock)
         return home

@@ -36,17 +36,20 @@ def swap_policy(kind: KindCluster, cluster: Cluster, policy: bytes) -> None:
     try:
         _restart(kind, cluster, policy)
     except (ClusterError, TimedOut):
+        # With a policy that it refuses, the server would never come back for later cases.
         _restart(kind, cluster, former)
         raise
 
 
 def _restart(kind: KindCluster, cluster: Cluster, policy: bytes) -> None:
+    # Before the kill: the words of earlier processes must not be taken for those of the new one.
     before, earlier = _process_start(cluster), kind.server_logs(FIRST_SERVER)
     replace_policy(cluster.policy, policy)
     kind.kill_server(FIRST_PORT, f"{IN_NODE}/{FIRST_SERVER}/audit/audit.log")
 
     def look() -> bool | None:
         now = _process_start(cluster) if ask(cluster, "/readyz") is not None else 0.0
+        # The old process may respond for a moment: only another start time shows the new one.
         if now not in (0.0, before):
             return True
         words = why_it_ended(kind.server_log(FIRST_SERVER, besides=earlier))

@@ -174,6 +174,7 @@ def _common_name(name: str) -> x509.NameAttribute[str]:
 def _builder(
     subject: x509.Name, issuer: x509.Name, key: ec.EllipticCurvePrivateKey, end: datetime.timedelta = LIFETIME
 ) -> x509.CertificateBuilder:
+    # A certificate that has expired, too, must begin before it ends.
     now = datetime.datetime.now(datetime.UTC)
     return (
         x509.CertificateBuilder()

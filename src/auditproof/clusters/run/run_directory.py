@@ -61,6 +61,7 @@ class RunDirectory:
                 (path / name).mkdir(mode=0o700)
             _adopt_orphans()
             command = [sys.executable, "-I", "-S", reaper.__file__, str(path)]
+            # A session of its own: Ctrl-C in the terminal ends the run, and must not end its reaper.
             process = subprocess.Popen(command, stdin=subprocess.PIPE, start_new_session=True)
             return RunDirectory(path, process, keep)
         except OSError as error:
@@ -170,6 +171,7 @@ class RunDirectory:
         if self.keep and any((self.path / reaper.LEDGER).iterdir()):
             self._tell_reaper(reaper.KEEP)
             return self._kept_text()
+        # Here rather than by the reaper, so that the user learns what could not be removed.
         problems = reaper.sweep(self.path)
         self._tell_reaper(b"")
         return "\n".join(problems)

@@ -21,12 +21,14 @@ async def _pass_on(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -
         while data := await reader.read(BLOCK):
             writer.write(data)
             await writer.drain()
+        # Half closed: a response may still come in the other direction.
         if writer.can_write_eof():
             writer.write_eof()
 
 
 async def serve(port: int, targets: list[int]) -> None:
     """Serve until killed. Raises OSError where the port cannot be had."""
+    # Connections go to the servers in turn, as with a balancer that knows nothing of requests.
     following = cycle(targets)
 
     async def connected(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:

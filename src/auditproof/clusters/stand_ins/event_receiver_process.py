@@ -83,6 +83,7 @@ class Store:
     def keep(self, lines: list[bytes]) -> int:
         """Write the events that are not there yet, in one piece; return how many were there."""
         with self._lock:
+            # By digest: the events of a long run may not fit into memory.
             fresh = [line for line in lines if hashlib.sha256(line).digest() not in self._seen]
             self._events.write(b"".join(line + b"\n" for line in fresh))
             self._seen.update(hashlib.sha256(line).digest() for line in fresh)
@@ -162,6 +163,7 @@ def main(events: Path, port: int, address: str = ADDRESS) -> None:
     context.verify_mode = ssl.CERT_OPTIONAL if (folder / "token").exists() else ssl.CERT_REQUIRED
     Handler.store = Store(events)
     server = Server((address, port), Handler)
+    # Each connection's own thread makes its handshake, so that no client holds up the others.
     server.socket = context.wrap_socket(server.socket, server_side=True, do_handshake_on_connect=False)
     server.serve_forever()
 

@@ -162,6 +162,7 @@ class Way(socketserver.StreamRequestHandler):
     def handle(self) -> None:
         """Lead the connection to the node, to a pod, or out."""
         target = self.rfile.readline().split()[1].decode()
+        # The headers of the CONNECT request.
         while self.rfile.readline().strip():
             pass
         host, _, port = target.rpartition(":")

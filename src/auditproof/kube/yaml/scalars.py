@@ -34,6 +34,7 @@ _WORDS: dict[str, tuple[str, Scalar]] = {
 _INTEGER = re.compile(
     r"[-+]?(?:0[xX](?P<hex>[0-9a-fA-F]+)|0[bB](?P<bin>[01]+)|0[oO]?(?P<oct>[0-7]+)|(?P<dec>0|[1-9][0-9]*))"
 )
+# go-yaml v2 passes what follows 0b to ParseInt, which accepts a sign there.
 _SIGN_AFTER_0B = re.compile(r"0b(?P<bin>[-+][01]+)")
 _FLOAT = re.compile(r"[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)([eE][-+]?[0-9]+)?")
 _BASES = {"hex": 16, "bin": 2, "oct": 8, "dec": 10}

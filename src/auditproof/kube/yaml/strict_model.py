@@ -45,6 +45,7 @@ def read_model(path: Path, model: type[M]) -> tuple[M, Node]:
     except ValidationError as invalid:
         known = _keys(model.model_json_schema())
         errors = invalid.errors(include_url=False, include_context=False, include_input=False)
+        # A suggestion compares a key with every known one, so only problems that are shown get one.
         found = [_problem(root, error, known if n < SHOWN_PROBLEMS else {}) for n, error in enumerate(errors)]
         raise SourceError(sorted([*repeated, *found], key=lambda problem: problem.position)) from None
     if repeated:

@@ -170,6 +170,7 @@ class _Builder:
         except ValueError as error:
             self._fail(position, str(error))
             return text
+        # YAML can express Infinity and NaN, JSON cannot; the server refuses the first one after parsing.
         if isinstance(value, float):
             self._suspect = self._suspect or not math.isfinite(value)
         return value
@@ -197,19 +198,14 @@ class _Builder:
         entries: dict[str, Node] = {}
         keys: dict[str, Position] = {}
         repeated: list[tuple[str, Position]] = []
-        for name, position, value in self._pairs(items):
-            if name in entries:
-                repeated.append((name, position))
-            entries[name], keys[name] = value, position
+        for key, value in zip(items[::2], items[1::2], strict=True):
+            merges = key.value is MERGE
+            for name, position, entry in self._merged(value) if merges else [(self._key(key), key.position, value)]:
+                if name in entries:
+                    repeated.append((name, position))
+                entries[name], keys[name] = entry, position
         self._repeated += repeated
         return Mapping(entries, keys, tuple(repeated))
-
-    def _pairs(self, items: list[Node]) -> Iterator[tuple[str, Position, Node]]:
-        for key, value in zip(items[::2], items[1::2], strict=True):
-            if key.value is MERGE:
-                yield from self._merged(value)
-            else:
-                yield self._key(key), key.position, value
 
     def _merged(self, node: Node) -> Iterator[tuple[str, Position, Node]]:
         """The entries of one mapping, or of a list of mappings, in which earlier ones win."""

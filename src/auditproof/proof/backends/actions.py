@@ -21,6 +21,7 @@ def large(count: int, size: int = 50_000) -> list[Action]:
     """Dry-run actions of a WRITER whose events hold ``size`` bytes twice, in request and response."""
     body = {"data": {"text": "x" * size}}
     names = (f"configmaps/large-{n}" for n in range(count))
+    # Dry runs: the bodies are recorded, and etcd does not grow.
     return [act("create", name, "backends", body=body, query={"dryRun": "All"}) for name in names]
 
 
