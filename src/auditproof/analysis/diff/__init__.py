@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from auditproof.analysis.diff.change import Change, Kind
-from auditproof.analysis.diff.diff import Difference, PolicyDiff, changed, diff
+from auditproof.analysis.diff.diff import Difference, PolicyDiff, change_between, changed, diff
 from auditproof.analysis.diff.render import render_markdown, render_text, to_json, to_record
 
 __all__ = [
@@ -11,6 +11,7 @@ __all__ = [
     "Difference",
     "Kind",
     "PolicyDiff",
+    "change_between",
     "changed",
     "diff",
     "render_markdown",

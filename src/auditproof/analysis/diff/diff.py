@@ -64,14 +64,17 @@ def changed(old: Policy, new: Policy, served: Served) -> tuple[Space, Iterator[t
             before, after = outcome.deciding
             key = (before, after, outcome.identity.failed)
             if key not in known:
-                known[key] = _change(old, new, *key)
+                known[key] = change_between(old, new, *key)
             yield outcome, known[key]
 
     return space, changes()
 
 
-def _change(old: Policy, new: Policy, before: int | None, after: int | None, failed: bool) -> Change | None:
-    """The change from one rule to another; a failed login with the same change is described as for everybody."""
+def change_between(old: Policy, new: Policy, before: int | None, after: int | None, failed: bool) -> Change | None:
+    """The change from one rule to another, by their indexes (None: no rule matches); None if nothing changes.
+
+    A failed login with the same change is described as for everybody.
+    """
     decisions = decided_by(old, _rule(old, before)), decided_by(new, _rule(new, after))
     first, second = (effect_of(decision, failed=failed) for decision in decisions)
     if first == second:

@@ -1,0 +1,233 @@
+"""Two policies in one space, with selectors behind their rules: what is forbidden, and who has acknowledged it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from auditproof.analysis.diff import change_between
+from auditproof.analysis.gate.consequence import Bodies, Consequence, Relation, consequences, gains
+from auditproof.analysis.space import Space, merge
+from auditproof.analysis.space.client_request import most_performable
+from auditproof.audit.event import Level
+from auditproof.audit.policy.load import GroupResources, PolicyRule
+from auditproof.errors import Position
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Iterator, Sequence
+    from datetime import date
+
+    from auditproof.analysis.diff import Change
+    from auditproof.analysis.gate.acknowledged import Acknowledgement
+    from auditproof.analysis.space import Outcome, Row
+    from auditproof.analysis.space.client_request import Witnessed
+    from auditproof.audit.policy.load import Policy
+    from auditproof.kube.discovery import Served
+
+_NOWHERE = Position("", 1, 1)
+_WRITES = ("create", "update", "patch")
+_RETURNS = ("get", "list", "create", "update", "patch", "deletecollection")
+_HOLD_SECRETS = (("", "secrets"), ("", "configmaps"), ("authentication.k8s.io", "tokenreviews"))
+
+
+def _selector(verbs: Sequence[str], *resources: tuple[str, str]) -> PolicyRule:
+    """A rule of which only the conditions count; without ``resources`` it selects all of them."""
+    entries = resources or (("*", ""),)
+    return PolicyRule(
+        index=0,
+        level=Level.NONE,
+        users=(),
+        user_groups=(),
+        verbs=tuple(verbs),
+        resources=tuple(GroupResources(group, (name,) if name else (), (), _NOWHERE) for group, name in entries),
+        namespaces=(),
+        non_resource_urls=(),
+        omit_stages=frozenset(),
+        omit_managed_fields=None,
+        position=_NOWHERE,
+    )
+
+
+_BODIES: tuple[tuple[PolicyRule, ...], ...] = (  # of Bodies' four fields
+    (_selector((*_WRITES, "delete", "deletecollection")),),
+    (_selector((*_RETURNS, "delete")),),
+    (_selector(_WRITES, *_HOLD_SECRETS),),
+    (_selector(_RETURNS, *_HOLD_SECRETS), _selector(("create",), ("", "serviceaccounts/token"))),
+)
+
+_ORDER = {one: place for place, one in enumerate(Consequence)}
+Acknowledged = tuple[Consequence, int | None]  # a consequence, and the entry that acknowledges it
+Key = tuple[tuple[Acknowledged, ...], "Change"]
+
+
+@dataclass(frozen=True, slots=True)
+class Forbidden:
+    """Requests to which something forbidden happens, in the same way.
+
+    ``rules`` are the pairs of deciding rules (None: no rule matches), ``witness`` is one such request, ``by`` are the
+    acknowledgements, None in it where a consequence has none.
+    """
+
+    row: Row[Key]
+    rules: tuple[tuple[PolicyRule | None, PolicyRule | None], ...]
+    witness: Witnessed
+    by: tuple[Acknowledgement | None, ...]
+
+    @property
+    def consequences(self) -> tuple[Consequence, ...]:
+        """What happens to them that is forbidden, worst first."""
+        return tuple(consequence for consequence, _ in self.row.key[0])
+
+    @property
+    def change(self) -> Change:
+        """How their recording changes."""
+        return self.row.key[1]
+
+    @property
+    def acknowledged(self) -> bool:
+        """Whether all of it is acknowledged."""
+        return None not in self.by
+
+
+@dataclass(frozen=True, slots=True)
+class GateResult:
+    """Whether a change may go in: the ``relation`` of the policies, and everything ``forbidden`` that it does.
+
+    ``unused`` are acknowledgements that cover nothing, ``expired`` those whose last day is over.
+    """
+
+    old: Policy
+    new: Policy
+    kubernetes: str
+    relation: Relation
+    forbidden: tuple[Forbidden, ...]
+    unused: tuple[Acknowledgement, ...] = ()
+    expired: tuple[Acknowledgement, ...] = ()
+
+    @property
+    def open(self) -> tuple[Forbidden, ...]:
+        """What is forbidden and not acknowledged."""
+        return tuple(one for one in self.forbidden if not one.acknowledged)
+
+    @property
+    def passes(self) -> bool:
+        """Whether nothing forbidden is left that no one has acknowledged."""
+        return not self.open
+
+
+def gate(
+    old: Policy,
+    new: Policy,
+    served: Served,
+    *,
+    forbid: Collection[Consequence],
+    only: Sequence[PolicyRule] = (),
+    acknowledged: Sequence[Acknowledgement] = (),
+    today: date | None = None,
+) -> GateResult:
+    """Compare ``old`` and ``new`` over every class of requests that they, ``only`` and the acknowledgements tell apart.
+
+    ``forbid`` is what must not happen, to the requests that ``only`` selects (none: to all). An acknowledgement covers
+    exactly the requests that it selects and the consequences that it names, until its last day (compared with
+    ``today``; None: no day is over).
+
+    >>> from auditproof import load_policy, load_served
+    >>> from auditproof.analysis.gate import consequences_named, gate
+    >>> old, new = (load_policy(f"fixtures/policies/{name}.yaml") for name in ("baseline", "nothing"))
+    >>> result = gate(old, new, load_served("1.37"), forbid=consequences_named(["lost"]))
+    >>> str(result.relation), result.passes
+    ('records less', False)
+    """
+    return _Gate(old, new, served, forbid, only, acknowledged, today).result()
+
+
+class _Gate:
+    """The space of one comparison."""
+
+    def __init__(
+        self,
+        old: Policy,
+        new: Policy,
+        served: Served,
+        forbid: Collection[Consequence],
+        only: Sequence[PolicyRule],
+        acknowledged: Sequence[Acknowledgement],
+        today: date | None,
+    ) -> None:
+        self._old, self._new, self._kubernetes = old, new, served.kubernetes
+        self._forbid, self._only, self._acknowledged = frozenset(forbid), bool(only), tuple(acknowledged)
+        self._expired = {
+            n for n, one in enumerate(acknowledged) if today is not None and one.until is not None and one.until < today
+        }
+        lists = [old.rules, new.rules, *_BODIES, tuple(only), *(one.requests for one in acknowledged)]
+        self._space = Space.of([rule for rules in lists for rule in rules], served)
+        ends = [sum(map(len, lists[: n + 1])) for n in range(len(lists))]
+        self._lists = [(end - len(rules), end) for rules, end in zip(lists, ends, strict=True)]
+        self._used: set[int] = set()
+        self._gains = self._loses = False
+        self._changes: dict[tuple[int | None, int | None, bool], Change | None] = {}
+
+    def result(self) -> GateResult:
+        keyed = list(self._keyed())
+        rows = merge(self._space, keyed) if any(key for _, key in keyed) else ()
+        forbidden = tuple(self._forbidden(row) for row in sorted(rows, key=_worst_first))
+        unused = [one for n, one in enumerate(self._acknowledged) if n not in self._used and n not in self._expired]
+        return GateResult(
+            self._old,
+            self._new,
+            self._kubernetes,
+            Relation.of(gains=self._gains, loses=self._loses),
+            forbidden,
+            tuple(unused),
+            tuple(self._acknowledged[n] for n in sorted(self._expired)),
+        )
+
+    def _keyed(self) -> Iterator[tuple[Outcome, Key | None]]:
+        for outcome in self._space.outcomes(*self._lists):
+            yield outcome, self._key(outcome)
+
+    def _key(self, outcome: Outcome) -> Key | None:
+        before, after, sent, returned, secret_sent, secret_returned, only, *entries = outcome.deciding
+        failed = outcome.identity.failed
+        change = self._change(before, after, failed=failed)
+        if change is None:
+            return None
+        old, new = change.old, change.new
+        self._gains |= gains(old, new)
+        self._loses |= gains(new, old)
+        flags = (sent, returned, secret_sent, secret_returned)
+        bodies = Bodies(*(flag is not None and not failed for flag in flags))
+        if self._only and only is None:
+            return None
+        happened = sorted(consequences(old, new, bodies) & self._forbid, key=_ORDER.__getitem__)
+        if not happened:
+            return None
+        covering = [n for n, entry in enumerate(entries) if entry is not None and n not in self._expired]
+        by = tuple((one, next((n for n in covering if one in self._acknowledged[n].effects), None)) for one in happened)
+        self._used.update(n for _, n in by if n is not None)
+        return by, change
+
+    def _change(self, before: int | None, after: int | None, *, failed: bool) -> Change | None:
+        key = before, after, failed
+        if key not in self._changes:
+            self._changes[key] = change_between(self._old, self._new, *key)
+        return self._changes[key]
+
+    def _forbidden(self, row: Row[Key]) -> Forbidden:
+        rules = dict.fromkeys(
+            (
+                None if one[0] is None else self._old.rules[one[0]],
+                None if one[1] is None else self._new.rules[one[1]],
+            )
+            for one in row.deciding
+        )
+        witness = most_performable(row.requests(self._space), row.key[1].shows_in)
+        by = tuple(None if n is None else self._acknowledged[n] for _, n in row.key[0])
+        return Forbidden(row, tuple(rules), witness, by)
+
+
+def _worst_first(row: Row[Key]) -> tuple[object, ...]:
+    acknowledged = all(entry is not None for _, entry in row.key[0])
+    worst = min(_ORDER[consequence] for consequence, _ in row.key[0])
+    change = row.key[1]
+    return acknowledged, row.ordinary, worst, change.rank, change.text, -len(row.classes), row.who, row.product.what
