@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
 from datetime import date
 from typing import TYPE_CHECKING, Any
@@ -9,18 +10,32 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from hypothesis import given
 
-from auditproof.analysis.gate import Acknowledgement, Consequence, GateResult, Relation, consequences_named, gate
+from auditproof.analysis.gate import HEAD as HEAD_OF_FILE
+from auditproof.analysis.gate import (
+    Acknowledgement,
+    Consequence,
+    GateResult,
+    Relation,
+    consequences_named,
+    entries_for,
+    gate,
+    load_acknowledged,
+    render_markdown,
+)
 from auditproof.analysis.gate.consequence import Bodies, consequences, gains
 from auditproof.audit.decide import decide
 from auditproof.audit.effect import effect_of
 from auditproof.audit.policy.load import Policy, PolicyRule, parse_policy
-from auditproof.errors import AuditproofError, Position
+from auditproof.cli.main import main
+from auditproof.errors import AuditproofError, Position, SourceError
 from auditproof.kube.discovery import load_served
 from tests.analysis.test_diff import pairs
 from tests.support.properties import examples
 from tests.support.random_policies import every_request, users
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from auditproof.kube.attributes import Attributes
 
 SERVED = load_served("1.37")
@@ -210,5 +225,139 @@ def test_an_acknowledgement_that_covers_nothing_or_is_over_is_reported() -> None
 
 
 def test_a_word_that_is_none_is_refused_with_a_suggestion() -> None:
-    with pytest.raises(AuditproofError, match=r'"lots" is none of lost, lost-events.*did you mean "lost"'):
+    with pytest.raises(AuditproofError, match=r'unknown effect "lots"; did you mean "lost"'):
         consequences_named(["lots"])
+
+
+FILE = """\
+apiVersion: auditproof/v1
+kind: AcknowledgedChanges
+changes:
+- requests: [{resources: [secrets]}]
+  effects: [lost]
+  because: |
+    They are
+    nobody's business.
+  approvedBy: sre
+  ticket: CHG-1
+  until: 2027-01-31
+"""
+
+
+TWICE = "{requests: [{resources: [secrets]}], effects: [lost-events], because: a, approvedBy: b}"
+
+
+def loaded(tmp_path: Path, text: str) -> tuple[Acknowledgement, ...]:
+    file = tmp_path / "audit-changes.yaml"
+    file.write_text(text)
+    return load_acknowledged(file)
+
+
+def test_a_file_of_acknowledged_changes_is_read(tmp_path: Path) -> None:
+    (one,) = loaded(tmp_path, FILE)
+
+    assert one.effects == consequences_named(["lost"])
+    assert (one.because, one.approved_by, one.ticket) == ("They are nobody's business.", "sre", "CHG-1")
+    assert (one.until, one.position.line) == (date(2027, 1, 31), 4)
+    assert [rule.resources[0].resources for rule in one.requests] == [("secrets",)]
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "said"),
+    [
+        ("secrets", "secret", '4:27: "secret" is no built-in resource; did you mean "secrets"?'),
+        ("[lost]", "[losst]", '5:13: unknown effect "losst"; did you mean "lost"?'),
+        ("2027-01-31", "2027-02-31", "11:10: 2027-02-31 is no date; expected one such as 2027-01-31"),
+        ("2027-01-31", "soon", "11:10: changes.0.until"),
+        ("approvedBy: sre", "approvedBy: TODO", "9:15: approvedBy is still to be filled in: say who"),
+        ("ticket:", "tickets:", '10:3: changes.0.tickets: unknown key "tickets"; did you mean "ticket"?'),
+        ("{resources: [secrets]}", "{failedLogins: true}", "4:29: an acknowledgement covers failed logins too"),
+        (
+            "- requests",
+            f"- {TWICE}\n- requests",
+            "5:13: lost-events of these requests is acknowledged already, in line 4",
+        ),
+    ],
+)
+def test_a_mistake_in_the_file_is_reported_where_it_is(tmp_path: Path, old: str, new: str, said: str) -> None:
+    with pytest.raises(SourceError) as error:
+        loaded(tmp_path, FILE.replace(old, new, 1))
+
+    assert f"audit-changes.yaml:{said}" in str(error.value)
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        (META, DROPPED + META),
+        (BOTH, META),
+        (META, "- {level: None, users: [bob]}\n" + META),
+        (META, "- {level: None, namespaces: [shop], verbs: [get]}\n" + META),
+        (META, "- {level: None, nonResourceURLs: [/healthz*]}\n" + META),
+    ],
+)
+def test_the_entries_that_are_written_acknowledge_their_changes_once_filled_in(
+    tmp_path: Path, old: str, new: str
+) -> None:
+    """And name no user, namespace or resource that does not change."""
+    before = gated(old, new)
+    assert not before.passes
+    text = HEAD_OF_FILE + entries_for(before.open)
+    with pytest.raises(SourceError, match="still to be filled in"):
+        loaded(tmp_path, text)
+    after = gated(old, new, acknowledged=loaded(tmp_path, text.replace("TODO", "fine")))
+
+    assert (after.passes, after.unused) == (True, ())
+    assert not gated(old, "- level: None\n", acknowledged=loaded(tmp_path, text.replace("TODO", "fine"))).passes
+
+
+@pytest.fixture
+def files(tmp_path: Path) -> tuple[str, str]:
+    paths = tmp_path / "old.yaml", tmp_path / "new.yaml"
+    for path, rules in zip(paths, (META, DROPPED + META), strict=True):
+        path.write_text(HEAD + rules)
+    return str(paths[0]), str(paths[1])
+
+
+def test_the_exit_code_of_diff_says_whether_something_forbidden_happens(
+    files: tuple[str, str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Until it is acknowledged in the file next to the new policy."""
+    assert main(["diff", *files, "--forbid", "exposed"]) == 0
+    assert main(["diff", *files, "--forbid", "lost", "--only", "pods/exec"]) == 0
+    assert main(["diff", *files, "--forbid", "lost", "--acknowledge"]) == 1
+    said = capsys.readouterr().out
+    assert "This change may not go in: 1 forbidden change (lost)." in said
+    assert "FORBIDDEN lost-events: Metadata → None" in said
+    file = tmp_path / "audit-changes.yaml"
+    assert main(["diff", *files, "--forbid", "lost"]) == 4  # nothing passes by an entry that no one filled in
+    file.write_text(file.read_text().replace("TODO", "reviewed"))
+    assert main(["diff", *files, "--forbid", "lost"]) == 0
+    assert "acknowledged lost-events: Metadata → None" in capsys.readouterr().out
+
+
+def test_json_and_markdown_say_the_same(files: tuple[str, str], capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["diff", *files, "--forbid", "lost", "--format", "json"]) == 1
+    record = json.loads(capsys.readouterr().out)
+    assert (record["relation"], record["gate"]["passes"]) == ("records less", False)
+    assert record["gate"]["forbidden"][0]["effects"] == [{"effect": "lost-events", "acknowledged": None}]
+    assert main(["diff", *files, "--forbid", "lost", "--format", "markdown"]) == 1
+    assert record["gate"]["decision"] in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("more", [["--only", "secrets"], ["--acknowledge"], ["--acknowledged", "x.yaml"]])
+def test_an_option_of_the_gate_needs_forbid(
+    files: tuple[str, str], more: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["diff", *files, *more]) == 4
+    assert "needs --forbid" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("number", [3, 400])
+def test_a_comment_stays_under_sixty_lines(number: int) -> None:
+    dropped = "".join(
+        f"- {{level: None, users: [user-{n}], verbs: [get], namespaces: [n-{n}]}}\n" for n in range(number)
+    )
+    result = gated(META, dropped + META)
+
+    assert len(render_markdown(result, consequences_named(["lost"])).splitlines()) < 60

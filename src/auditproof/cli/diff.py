@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from auditproof.cli.arguments import POLICY_FORMS, add_format, add_kubernetes
+from auditproof.cli.gate import OF_THE_GATE, declare_gate, through_the_gate
 from auditproof.errors import AuditproofError
 from auditproof.text import output
 
@@ -29,10 +30,20 @@ With several versions, the policies are compared on each. Without NEW, the polic
 and on the newest of them: what it records of the requests that only one of the two serves.
 --live starts an API server with each policy, sends every witness to both, and shows what each server recorded.
 
+--forbid makes it a gate: the exit code then says whether something forbidden happens, and the first line whether the
+change may go in. lost: an event, a body or a stage that was recorded is not any more (lost-events, lost-bodies and
+lost-stages one by one); exposed: a body that may hold a secret is now recorded (of secrets, configmaps, token reviews,
+and issued tokens); more: anything else that is newly recorded. --only limits it to some resources.
+A change that someone approved is in a file of acknowledged changes, by default audit-changes.yaml next to NEW: it
+passes, and is listed with its reason. --acknowledge writes the entries to fill in.
+
 Exit codes (as for diff(1)): 0 no difference; 1 the policies differ; 3 with --live: a server recorded something else
-than computed, or a check was inconclusive; 4 a policy cannot be used.
+than computed, or a check was inconclusive; 4 a policy cannot be used. With --forbid: 0 nothing forbidden is left;
+1 something forbidden is not acknowledged.
 
 examples:
+  auditproof diff git:main:policies/prod.yaml policies/prod.yaml --forbid lost,exposed
+  auditproof diff policies/prod.yaml new.yaml --forbid lost --only secrets,pods/exec
   auditproof diff policies/prod.yaml new.yaml
   auditproof diff policies/prod.yaml --kubernetes 1.35..1.37
   auditproof diff git:main:policies/prod.yaml policies/prod.yaml --format markdown --live
@@ -48,16 +59,20 @@ def declare(parser: ArgumentParser) -> None:
     add_kubernetes(parser, several=True)
     add_format(parser, ["text", "json", "markdown"])
     parser.add_argument("--live", action="store_true", help="send the witnesses to two API servers, one per policy")
+    declare_gate(parser)
     parser.set_defaults(unusable=4)
 
 
 def execute(options: Namespace) -> int:
     """Compute the differences on each version, test them if requested, and write them.
 
-    Raises AuditproofError without NEW, if that needs several versions, or is to be tested.
+    Raises AuditproofError without NEW, if that needs several versions, or is to be tested or forbidden anything; and
+    for an option of the gate without --forbid.
     """
     from auditproof.clusters.policy_files import PolicyFiles
 
+    if options.forbid is None and (given := [name for name in OF_THE_GATE if getattr(options, name)]):
+        raise AuditproofError(f"--{given[0]} needs --forbid: say what must not happen, as in --forbid lost,exposed")
     if options.new is None:
         return _between(options)
     files = PolicyFiles()
@@ -88,6 +103,8 @@ def _between(options: Namespace) -> int:
         raise AuditproofError(
             "--live needs NEW; auditproof run POLICY --kubernetes 1.35..1.37 proves it on all versions"
         )
+    if options.forbid is not None:
+        raise AuditproofError("--forbid needs NEW: one policy does not change")
     oldest, newest = options.kubernetes[0], options.kubernetes[-1]
     load_given(options.old, oldest)  # refused there: nothing else matters
     found = between(load_given(options.old, newest), load_served(oldest), load_served(newest))
@@ -106,9 +123,13 @@ def _written(options: Namespace, files: PolicyFiles, sources: Sequence[PolicySou
     found = diff(old, new, load_served(version))
     paths = (one.path for one in sources)
     shown = _show(found, version, files, *paths) if options.live and found.differences else ()
-    render = {"text": render_text, "markdown": render_markdown, "json": to_json}[options.format]
-    failed = any(one.outcome in (Outcome.VIOLATED, Outcome.UNPROVEN) for one in shown)
-    return render(found, [str(one) for one in shown]), 3 if failed else 1 if found.differences else 0
+    said = [str(one) for one in shown]
+    if options.forbid is not None:
+        text, code = through_the_gate(found, load_served(version), said, options, sources[1].path.parent)
+    else:
+        render = {"text": render_text, "markdown": render_markdown, "json": to_json}[options.format]
+        text, code = render(found, said), int(bool(found.differences))
+    return text, 3 if any(one.outcome in (Outcome.VIOLATED, Outcome.UNPROVEN) for one in shown) else code
 
 
 def _show(found: PolicyDiff, kubernetes: str, files: PolicyFiles, old: Path, new: Path) -> Sequence[SideBySide]:

@@ -14,9 +14,12 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from auditproof.analysis.diff.diff import Difference, PolicyDiff
+    from auditproof.analysis.space import Row
     from auditproof.analysis.space.client_request import Witnessed
     from auditproof.audit.effect import Effect
     from auditproof.audit.policy.load import Policy, PolicyRule
+
+    RulePairs = Sequence[tuple[PolicyRule | None, PolicyRule | None]]
 
 API_VERSION, KIND = "auditproof/v1", "PolicyDiff"
 _WIDTH = 9
@@ -41,29 +44,34 @@ def _with(diff: PolicyDiff, shown: Sequence[str]) -> list[tuple[Difference, str]
 
 
 def _block(difference: Difference, live: str) -> list[str]:
-    row = difference.row
+    lines = row_lines(difference.row, difference.rules, difference.witness, live)
+    return [f"{difference.change.kind}: {difference.change.text}", *lines]
+
+
+def row_lines(row: Row[Any], rules: RulePairs, witness: Witnessed, live: str = "") -> list[str]:
+    """A row of requests as indented lines: who, verbs, what, where, the deciding rules, and an example."""
     rows = [
         ("who", row.who + (" (by a forged credential)" if row.forged else "")),
         ("verbs", row.product.verbs_text),
         ("what", row.product.what + (" (the server responds with 404 or 405)" if row.refused else "")),
         ("where", row.product.where),
         ("odd", odd_text(row.odd)),
-        ("rules", _rules_text(difference)),
-        ("witness", _witness_text(difference.witness)),
+        ("rules", rules_text(rules)),
+        ("witness", witness_text(witness)),
         ("live", live),
     ]
-    lines = [f"  {name:<{_WIDTH}}{printable(text)}" for name, text in rows if text]
-    return [f"{difference.change.kind}: {difference.change.text}", *lines]
+    return [f"  {name:<{_WIDTH}}{printable(text)}" for name, text in rows if text]
 
 
-def _witness_text(witness: Witnessed) -> str:
+def witness_text(witness: Witnessed) -> str:
+    """The request of a witness, or why none can be sent."""
     return str(witness.performable) if witness.performable else f"none can be sent: {witness.reason}"
 
 
-def _rules_text(difference: Difference) -> str:
+def rules_text(rules: RulePairs) -> str:
     """The deciding rules with their lines: those of the old policy, then those of the new one."""
-    olds = dict.fromkeys(old for old, _ in difference.rules)
-    news = dict.fromkeys(new for _, new in difference.rules)
+    olds = dict.fromkeys(old for old, _ in rules)
+    news = dict.fromkeys(new for _, new in rules)
     return f"{_some_rules(list(olds))} → {_some_rules(list(news))}"
 
 
@@ -83,7 +91,8 @@ def render_markdown(diff: PolicyDiff, shown: Sequence[str] = ()) -> str:
         odd = f"({odd_text(row.odd)})" if row.odd else ""
         what = " ".join(filter(None, [row.product.what, row.product.where, odd]))
         cells = [f"{difference.change.kind}: {difference.change.text}", row.who, row.product.verbs_text, what]
-        cells = [*map(markdown, [*cells, _rules_text(difference)]), markdown_code(_witness_text(difference.witness))]
+        cells = [*map(markdown, [*cells, rules_text(difference.rules)])]
+        cells.append(markdown_code(witness_text(difference.witness)))
         lines.append(_cells([*cells, *([markdown(live)] if shown else [])]))
     return "\n".join(lines) + "\n"
 

@@ -59,7 +59,7 @@ def consequences_named(names: Iterable[str]) -> frozenset[Consequence]:
     found: set[Consequence] = set()
     for name in names:
         if name not in GROUPS:
-            raise AuditproofError(f'"{name}" is none of {", ".join(GROUPS)}{did_you_mean(name, GROUPS)}')
+            raise AuditproofError(f'unknown effect "{name}"{did_you_mean(name, GROUPS)} (one of {", ".join(GROUPS)})')
         found |= GROUPS[name]
     return frozenset(found)
 

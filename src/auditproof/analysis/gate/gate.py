@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from auditproof.analysis.diff import change_between
 from auditproof.analysis.gate.consequence import Bodies, Consequence, Relation, consequences, gains
 from auditproof.analysis.space import Space, merge
+from auditproof.analysis.space.cells import SERVED
 from auditproof.analysis.space.client_request import most_performable
 from auditproof.audit.event import Level
 from auditproof.audit.policy.load import GroupResources, PolicyRule
@@ -72,6 +73,8 @@ class Forbidden:
     rules: tuple[tuple[PolicyRule | None, PolicyRule | None], ...]
     witness: Witnessed
     by: tuple[Acknowledgement | None, ...]
+    resources: tuple[str, ...] = ()  # as selectors name them, with * where no list of names could be complete
+    namespaces: tuple[str, ...] = ()  # empty if not all of them are named in a rule
 
     @property
     def consequences(self) -> tuple[Consequence, ...]:
@@ -163,12 +166,14 @@ class _Gate:
         self._space = Space.of([rule for rules in lists for rule in rules], served)
         ends = [sum(map(len, lists[: n + 1])) for n in range(len(lists))]
         self._lists = [(end - len(rules), end) for rules, end in zip(lists, ends, strict=True)]
+        self._named = frozenset(name for rule in self._space.rules for name in rule.namespaces)
+        self._groups = {entry.group for rule in self._space.rules for entry in rule.resources} | set(served.groups)
         self._used: set[int] = set()
         self._gains = self._loses = False
         self._changes: dict[tuple[int | None, int | None, bool], Change | None] = {}
 
     def result(self) -> GateResult:
-        keyed = list(self._keyed())
+        keyed = self._without_the_odd(list(self._keyed()))
         rows = merge(self._space, keyed) if any(key for _, key in keyed) else ()
         forbidden = tuple(self._forbidden(row) for row in sorted(rows, key=_worst_first))
         unused = [one for n, one in enumerate(self._acknowledged) if n not in self._used and n not in self._expired]
@@ -185,6 +190,21 @@ class _Gate:
     def _keyed(self) -> Iterator[tuple[Outcome, Key | None]]:
         for outcome in self._space.outcomes(*self._lists):
             yield outcome, self._key(outcome)
+
+    @staticmethod
+    def _without_the_odd(keyed: list[tuple[Outcome, Key | None]]) -> list[tuple[Outcome, Key | None]]:
+        """The same, without requests of no ordinary client where the same rules do the same to ordinary ones.
+
+        Those stand for them, also if they are acknowledged: no one could name every resource that is not served.
+        """
+        ordinary = {_done(outcome, key) for outcome, key in keyed if key is not None and _is_ordinary(outcome)}
+        return [
+            (
+                outcome,
+                key if key is not None and (_is_ordinary(outcome) or _done(outcome, key) not in ordinary) else None,
+            )
+            for outcome, key in keyed
+        ]
 
     def _key(self, outcome: Outcome) -> Key | None:
         before, after, sent, returned, secret_sent, secret_returned, only, *entries = outcome.deciding
@@ -223,7 +243,32 @@ class _Gate:
         )
         witness = most_performable(row.requests(self._space), row.key[1].shows_in)
         by = tuple(None if n is None else self._acknowledged[n] for _, n in row.key[0])
-        return Forbidden(row, tuple(rules), witness, by)
+        return Forbidden(row, tuple(rules), witness, by, self._resources(row), self._namespaces(row))
+
+    def _resources(self, row: Row[Key]) -> tuple[str, ...]:
+        targets = dict.fromkeys(target for _, cell in row.classes for target in getattr(cell, "targets", ()))
+        names: dict[str, None] = {}
+        for target in (target for target in targets if target.text in row.product.resources):
+            if target.known:
+                names[target.text] = None
+            elif target.group in self._groups:
+                names[f"*.{target.group}"] = None
+            else:
+                return ("*",)  # a resource that no one has named, in a group that no one has named
+        return tuple(names)
+
+    def _namespaces(self, row: Row[Key]) -> tuple[str, ...]:
+        found = dict.fromkeys(name for _, cell in row.classes for name in getattr(cell, "namespaces", ()))
+        return tuple(found) if self._named.issuperset(found) else ()
+
+
+def _is_ordinary(outcome: Outcome) -> bool:
+    return outcome.oddness[:2] == (SERVED, 0)
+
+
+def _done(outcome: Outcome, key: Key) -> tuple[object, ...]:
+    """Which rules do what to the requests of a class."""
+    return outcome.deciding[:2], tuple(consequence for consequence, _ in key[0])
 
 
 def _worst_first(row: Row[Key]) -> tuple[object, ...]:

@@ -2,30 +2,26 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from auditproof import content
-from auditproof.analysis.requirements.controllers import CONTROLLERS, acting_users
 from auditproof.analysis.requirements.requirement import Bound, Clause, Requirement, RequirementsFile, StageBound
 from auditproof.analysis.requirements.schema import RequirementsModel
-from auditproof.analysis.space.cells import PATH_VERBS, RESOURCE_VERBS
+from auditproof.analysis.requirements.selectors import SelectorReader
 from auditproof.audit.event import Level, Stage
-from auditproof.audit.policy.load import GroupResources, PolicyRule
-from auditproof.errors import AuditproofError, Problem, SourceError
-from auditproof.kube.discovery import load_served, minors
+from auditproof.errors import AuditproofError, SourceError
 from auditproof.kube.yaml.strict_model import read_model
 from auditproof.text.paths import is_file, path_of
 from auditproof.text.suggestion import did_you_mean
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
     from pathlib import Path
 
-    from auditproof.analysis.requirements.schema import LevelModel, RequirementModel, SelectorModel, StagesModel
-    from auditproof.kube.yaml.yaml_text import Node
+    from auditproof.analysis.requirements.schema import LevelModel, RequirementModel, StagesModel
+    from auditproof.analysis.requirements.selectors import Where
+    from auditproof.audit.policy.load import PolicyRule
 
-Where = tuple[str | int, ...]
 SUFFIX = ".yaml"
 SHIPPED = content.root() / "suites" / "requirements"
 
@@ -50,25 +46,18 @@ def load_requirements(name: str, folder: Path = SHIPPED) -> RequirementsFile:
         meant = did_you_mean(name, known, quote="")
         raise AuditproofError(f"--requirements {name}: neither a file nor one of {', '.join(known)}{meant}")
     model, root = read_model(path, RequirementsModel)
-    reading = _Reading(path, root)
-    loaded = reading.file(model, name)
+    reading = _Reading(root)
+    loaded = reading.file(model, path, name)
     if reading.problems:
         raise SourceError(sorted(reading.problems, key=lambda problem: problem.position))
     return loaded
 
 
 @dataclass(slots=True)
-class _Reading:
+class _Reading(SelectorReader):
     """Reads one file; collects problems and continues, so that all are reported at once."""
 
-    path: Path
-    root: Node
-    problems: list[Problem] = field(default_factory=list)
-
-    def wrong(self, where: Where, message: str) -> None:
-        self.problems.append(Problem(self.root.at(where).position, message))
-
-    def file(self, model: RequirementsModel, name: str) -> RequirementsFile:
+    def file(self, model: RequirementsModel, path: Path, name: str) -> RequirementsFile:
         common = self.selectors(("except",), model.except_)
         ids = [requirement.id for requirement in model.requirements]
         for n, known in enumerate(ids):
@@ -76,7 +65,7 @@ class _Reading:
                 first = self.root.at(("requirements", ids.index(known), "id")).position
                 self.wrong(("requirements", n, "id"), f'the id "{known}" is taken already, in line {first.line}')
         requirements = tuple(self.requirement(n, some, common) for n, some in enumerate(model.requirements))
-        return RequirementsFile(self.path, name, model.title, requirements)
+        return RequirementsFile(path, name, model.title, requirements)
 
     def requirement(self, n: int, model: RequirementModel, common: tuple[PolicyRule, ...]) -> Requirement:
         where: Where = ("requirements", n)
@@ -143,82 +132,3 @@ class _Reading:
         found = f"{'both ' if len(named) == 2 else ''}{' and '.join(named)}" if named else "none of them"
         self.wrong(where, f"{what} exactly one of {', '.join(others)} and {last}; here is {found}")
         return ""
-
-    def selectors(self, where: Where, models: Iterable[SelectorModel]) -> tuple[PolicyRule, ...]:
-        return tuple(self.selector((*where, n), model) for n, model in enumerate(models))
-
-    def selector(self, where: Where, model: SelectorModel) -> PolicyRule:
-        if model.non_resource_urls and (model.resources or model.namespaces):
-            self.wrong(
-                (*where, "nonResourceURLs"), "a path has no resource or namespace: put it in a separate selector"
-            )
-        if model.resource_names and not model.resources:
-            self.wrong((*where, "resourceNames"), "resourceNames needs resources in the same selector")
-        known = PATH_VERBS if model.non_resource_urls else RESOURCE_VERBS
-        for n, verb in enumerate(model.verbs):
-            if verb not in known:
-                message = (
-                    "no ordinary request for a path has" if model.non_resource_urls else "no request for a resource has"
-                )
-                self.wrong((*where, "verbs", n), f'{message} the verb "{verb}"{did_you_mean(verb, known)}')
-        users = (*model.users, *self.acting(where, model))
-        position = self.root.at(where).position
-        entries = [self.resources((*where, "resources", n), text) for n, text in enumerate(model.resources)]
-        return PolicyRule(
-            index=0,
-            level=Level.NONE,
-            users=users,
-            user_groups=tuple(model.user_groups),
-            verbs=tuple(model.verbs),
-            resources=tuple(
-                GroupResources(group, names, tuple(model.resource_names) if names else (), position)
-                for group, names in entries
-            ),
-            namespaces=tuple(model.namespaces),
-            non_resource_urls=tuple(model.non_resource_urls),
-            omit_stages=frozenset(),
-            omit_managed_fields=None,
-            position=position,
-        )
-
-    def acting(self, where: Where, model: SelectorModel) -> tuple[str, ...]:
-        """The users of the controllers that ``through`` names."""
-        found: dict[str, None] = {}
-        for n, owner in enumerate(model.through):
-            if owner not in CONTROLLERS:
-                message = f'no controller acts for "{owner}"{did_you_mean(owner, CONTROLLERS)}'
-                self.wrong((*where, "through", n), f"{message} (known: {', '.join(CONTROLLERS)})")
-            elif users := acting_users(owner, model.resources, model.verbs):
-                found.update(dict.fromkeys(users))
-            else:
-                message = f"no controller sends these requests for {owner}: it changes"
-                does = "; ".join(f"{', '.join(a.resources)} ({', '.join(a.verbs)})" for a in CONTROLLERS[owner])
-                self.wrong((*where, "through", n), f"{message} {does}")
-        return tuple(found)
-
-    def resources(self, where: Where, text: str) -> tuple[str, tuple[str, ...]]:
-        """API group and patterns from ``resource[.group][/subresource]``; no pattern means the whole group."""
-        full, _, part = text.partition("/")
-        resource, dot, group = full.partition(".")
-        if resource == "*":
-            return group if dot else "*", (f"*/{part}",) if part else ()
-        found = _groups_of(resource)
-        if not dot:
-            if not found:
-                known = sorted({name for _, name, _ in _known()})
-                meant = did_you_mean(resource, known)
-                self.wrong(where, f'"{resource}" is no built-in resource{meant} (a custom one is plural.group)')
-            group = "" if "" in found or not found else found[0]
-        parts = {sub for known_group, name, sub in _known() if (known_group, name) == (group, resource)}
-        if part not in ("", "*") and parts and part not in parts:
-            self.wrong(where, f'{full} has no subresource "{part}"{did_you_mean(part, sorted(parts - {""}))}')
-        return group, (f"{resource}/{part}" if part else resource,)
-
-
-def _known() -> set[tuple[str, str, str]]:
-    """Group, resource and subresource of everything that any supported version serves."""
-    return {(e.group, e.resource, e.subresource) for minor in minors() for e in load_served(minor).resources}
-
-
-def _groups_of(resource: str) -> list[str]:
-    return sorted({group for group, name, _ in _known() if name == resource})

@@ -1,0 +1,31 @@
+"""The format of a file of acknowledged changes, as strict pydantic models. Used only by ``load``."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import Field
+
+from auditproof.analysis.requirements.schema import SelectorModel  # noqa: TC001 - pydantic reads the annotation
+from auditproof.kube.yaml.strict_model import Strict
+
+DATE = r"^\d{4}-\d{2}-\d{2}$"
+
+
+class AcknowledgementModel(Strict):
+    """One acknowledged change: exactly these requests, exactly these effects."""
+
+    requests: list[SelectorModel] = Field(min_length=1, description="requests that any of these selects")
+    effects: list[str] = Field(min_length=1, description="lost, lost-events, lost-bodies, lost-stages, exposed, more")
+    because: str = Field(min_length=1)
+    approved_by: str = Field(alias="approvedBy", min_length=1)
+    ticket: str = Field(default="")
+    until: str | None = Field(default=None, pattern=DATE, description="the last day on which it applies")
+
+
+class AcknowledgedChangesModel(Strict):
+    """A file of acknowledged changes."""
+
+    api_version: Literal["auditproof/v1"] = Field(alias="apiVersion")
+    kind: Literal["AcknowledgedChanges"]
+    changes: list[AcknowledgementModel] = Field(default=[])
