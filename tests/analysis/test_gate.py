@@ -141,6 +141,7 @@ def test_the_relation_of_two_policies_is_that_of_all_their_requests(pair: tuple[
         (META, DROPPED + REQUEST, Relation.INCOMPARABLE),
         ("- {level: Request, omitManagedFields: true}\n", REQUEST, Relation.MORE),
         (META, "- {level: Request, omitStages: [RequestReceived]}\n", Relation.INCOMPARABLE),
+        (META, "- {level: Request, omitManagedFields: true}\n", Relation.MORE),
     ],
 )
 def test_two_policies_have_one_relation(old: str, new: str, relation: Relation) -> None:

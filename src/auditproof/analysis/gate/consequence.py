@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
+from auditproof.audit.effect import WITH_BODIES
 from auditproof.audit.event import Level, Stage
 from auditproof.errors import AuditproofError
 from auditproof.text.suggestion import did_you_mean
@@ -120,5 +121,5 @@ def consequences(old: Effect, new: Effect, bodies: Bodies) -> frozenset[Conseque
 
 def gains(old: Effect, new: Effect) -> bool:
     """Whether events, a level, a stage or managedFields come to the log that were not in it."""
-    fields = old.omit_managed_fields and not new.omit_managed_fields and new.recorded
+    fields = old.omit_managed_fields and not new.omit_managed_fields and new.level in WITH_BODIES
     return bool(new.stages - old.stages) or (new.recorded and new.level > old.level) or fields
