@@ -354,6 +354,13 @@ def test_an_option_of_the_gate_needs_forbid(
     assert "needs --forbid" in capsys.readouterr().err
 
 
+def test_entries_are_written_for_one_version(files: tuple[str, str], capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["diff", *files, "--forbid", "lost", "--kubernetes", "1.36,1.37"]) == 1
+    assert capsys.readouterr().out.count("This change may not go in") == 2
+    assert main(["diff", *files, "--forbid", "lost", "--kubernetes", "1.36,1.37", "--acknowledge"]) == 4
+    assert "--acknowledge writes the changes on one version" in capsys.readouterr().err
+
+
 @pytest.mark.parametrize("number", [3, 400])
 def test_a_comment_stays_under_sixty_lines(number: int) -> None:
     dropped = "".join(

@@ -73,6 +73,8 @@ def execute(options: Namespace) -> int:
 
     if options.forbid is None and (given := [name for name in OF_THE_GATE if getattr(options, name)]):
         raise AuditproofError(f"--{given[0]} needs --forbid: say what must not happen, as in --forbid lost,exposed")
+    if options.acknowledge and len(options.kubernetes) > 1:
+        raise AuditproofError("--acknowledge writes the changes on one version: choose it with --kubernetes")
     if options.new is None:
         return _between(options)
     files = PolicyFiles()
