@@ -38,7 +38,7 @@ check: $(READY) ## format, lint, types, import layers
 	$(BIN)/lint-imports
 
 test: $(READY) ## all tests, including the live ones on real servers; ARGS=tests/audit: one room; WORKERS=0: in one process
-	$(BIN)/python -m pytest -n $(WORKERS) $(ARGS)
+	$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile $(ARGS)
 
 fuzz: $(READY) ## feed every parser with random inputs for SECONDS (600); SEED=n repeats a run
 	$(BIN)/python -m tests.fuzz $(SECONDS) $(if $(filter command,$(firstword $(origin SEED))),$(SEED))
