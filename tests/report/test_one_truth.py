@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import subprocess
 import sys
 from dataclasses import dataclass
@@ -669,3 +670,25 @@ def test_one_version_is_reported_as_ever(project: pytest.Pytester) -> None:
     assert list(run.verdicts) == ["a"]
     assert {"versions", "differing"}.isdisjoint(run.report)
     assert "kubernetes" not in run.report["proofs"][0]
+
+
+def test_a_problem_is_reported_with_its_place_from_the_root_of_the_repository(
+    project: pytest.Pytester, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A violation is the policy's, what could not be shown is the case's; the id is what -k needs."""
+    monkeypatch.setenv("GITHUB_ACTIONS", "true")
+    monkeypatch.setenv("GITHUB_WORKSPACE", str(project.path.parent))
+    (project.mkdir("audit") / "shop.audit.yaml").write_text(case_file(first="violated", second="unproven"))
+
+    run = told(project, "--audit-formats=sarif,code-quality")
+
+    here, case = project.path.name, "audit/shop.audit.yaml"
+    assert re.search(rf"^{case}:\d+: first: VIOLATED", run.terminal, re.MULTILINE)
+    assert re.search(rf"^VIOLATED policy.yaml:\d+: {case}::first: ", run.terminal, re.MULTILINE)
+    assert re.search(rf"^UNPROVEN {case}:\d+: {case}::second: ", run.terminal, re.MULTILINE)
+    assert f"::error file={here}/policy.yaml,line=" in run.terminal
+    assert f"::error file={here}/{case},line=" in run.terminal
+    sarif = (project.path / "out" / "results.sarif").read_text()
+    assert re.findall(r'"uri": "(.*)"', sarif) == [f"{here}/policy.yaml", f"{here}/{case}"]
+    quality = json.loads((project.path / "out" / "gl-code-quality.json").read_text())
+    assert [one["location"]["path"] for one in quality] == [f"{here}/policy.yaml", f"{here}/{case}"]
