@@ -13,7 +13,8 @@ Written by `make options` from `src/auditproof/options.py`.
 
 `auditproof run` and pytest have the same options; pytest's begin with `--audit-`. The policy is the first argument of
 `auditproof run POLICY`, and `--audit-policy FILE` of pytest. The command line comes before the environment variable,
-and that before the key in pytest's ini file.
+and that before the key in pytest's ini file. A path in that file is relative to its folder, any other to the working
+directory.
 
 With pytest, several values are separated by commas, and several logs by line breaks; `auditproof run` takes the option
 more than once.

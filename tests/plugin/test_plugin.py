@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 import auditproof.plugin.hooks  # noqa: F401 - here, and not again in every pytest within this process
+from auditproof import content
 from auditproof.clusters.run.run_directory import RunDirectory
 from auditproof.options import OPTIONS
 from auditproof.plugin.options import REPORT_FILES
@@ -374,6 +375,27 @@ def test_a_policy_is_found_from_where_pytest_was_called(
     result = project.runpytest_inprocess("--collect-only", "--audit-policy=../policy.yaml", "--rootdir=..", "..")
 
     result.stdout.fnmatch_lines(["auditproof: policy policy.yaml (*"])
+
+
+def test_paths_in_the_ini_file_are_found_from_its_folder(
+    project: pytest.Pytester, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As those of pytest's own keys; a variable's and an option's are found from where pytest was called."""
+    ini = "audit_policy = policy.yaml\naudit_requirements = ours.yaml, baseline\naudit_report = out\n"
+    project.makeini(f"[pytest]\nmarkers = slow\n  fast\n{ini}")
+    text = (content.root() / "suites" / "requirements" / "baseline.yaml").read_text()
+    project.path.joinpath("ours.yaml").write_text(text)
+    below = project.mkdir("below")
+    monkeypatch.chdir(below)
+
+    result = project.runpytest_inprocess("..", "-k", "nothing-of-all-this")
+
+    assert result.ret == pytest.ExitCode.NO_TESTS_COLLECTED, result.stderr.str()
+    result.stdout.fnmatch_lines(["auditproof: policy policy.yaml (*"])
+    assert project.path.joinpath("out").is_dir()
+    monkeypatch.setenv("AUDITPROOF_POLICY", "policy.yaml")
+    (line,) = refused(project, "..")
+    assert line.startswith("ERROR: policy.yaml:1:1: the policy cannot be read")
 
 
 def test_an_option_of_ours_without_anything_to_prove_reports_nothing(

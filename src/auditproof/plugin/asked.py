@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING
 from auditproof.options import OPTIONS, Kind, option_named
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     import pytest
 
 WORKER_KEY = "auditproof"  # in the workerinput that the controller passes to its workers
@@ -38,10 +40,24 @@ def effective(config: pytest.Config, name: str) -> str:
     An empty argument on the command line overrides the others; an empty variable does not.
     """
     option = option_named(name)
+    given = _outside_the_ini_file(config, name)
+    return given if given is not None else str((option.ini and config.getini(option.ini)) or "")
+
+
+def folder_of(config: pytest.Config, name: str) -> Path:
+    """The folder that the paths in an option's value are relative to.
+
+    It is that of the ini file for a key in there, as pytest has it, and otherwise where pytest was called.
+    """
+    in_ini_file = _outside_the_ini_file(config, name) is None
+    return config.inipath.parent if in_ini_file and config.inipath else config.invocation_params.dir
+
+
+def _outside_the_ini_file(config: pytest.Config, name: str) -> str | None:
+    """The value from the command line or the environment."""
+    option = option_named(name)
     given = config.getoption(option.flag)
-    if given is not None:
-        return str(given)
-    return os.environ.get(option.variable or "") or str((option.ini and config.getini(option.ini)) or "")
+    return str(given) if given is not None else os.environ.get(option.variable or "") or None
 
 
 def asked_for(config: pytest.Config) -> bool:

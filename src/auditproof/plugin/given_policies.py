@@ -33,15 +33,21 @@ class GivenPolicy:
 
 
 def given_policy(
-    config: pytest.Config, given: str, files: PolicyFiles, *, shown: Callable[[Path], str], kubernetes: str
+    config: pytest.Config,
+    given: str,
+    folder: Path,
+    files: PolicyFiles,
+    *,
+    shown: Callable[[Path], str],
+    kubernetes: str,
 ) -> GivenPolicy:
-    """The policy that ``given`` names, relative to where pytest was called; ``shown`` is what messages call a file.
+    """The policy that ``given`` names, relative to ``folder``; ``shown`` is what messages call a file.
 
     Raises SourceError.
     """
     if given.partition("#")[0] == STDIN:
         _release_standard_input(config)
-    source = files.choose(given, config.invocation_params.dir, shown)
+    source = files.choose(given, folder, shown)
     return GivenPolicy(source, files.load(source.path, kubernetes=kubernetes, name=source.place.name))
 
 

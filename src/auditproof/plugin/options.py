@@ -19,10 +19,10 @@ from auditproof.clusters.profile import Profile, load_profile
 from auditproof.errors import AuditproofError
 from auditproof.kube.versions import choose_versions, minor
 from auditproof.options import option_named
-from auditproof.plugin.asked import effective
+from auditproof.plugin.asked import effective, folder_of
 from auditproof.plugin.given_policies import GivenPolicy, given_policy
 from auditproof.proof.run_options import RunOptions
-from auditproof.text.paths import files_of, is_folder, path_of, shown_path
+from auditproof.text.paths import files_of, is_file, is_folder, path_of, shown_path
 from auditproof.text.printable import printable_lines
 from auditproof.text.suggestion import did_you_mean
 
@@ -84,12 +84,13 @@ def read_options(config: pytest.Config, files: PolicyFiles, kubernetes: str) -> 
     profile = _profile(config)
     folders = (config.invocation_params.dir, config.rootpath, content.root())
 
-    def read_policy(given: str) -> GivenPolicy:
+    def read_policy(name: str, default: str) -> GivenPolicy:
         shown, version = partial(shown_path, folders=folders), minor(kubernetes)
-        return _usable(lambda: given_policy(config, given, files, shown=shown, kubernetes=version))
+        text, folder = effective(config, name) or default, folder_of(config, name)
+        return _usable(lambda: given_policy(config, text, folder, files, shown=shown, kubernetes=version))
 
-    base = read_policy(effective(config, "base")) if effective(config, "base") else None
-    given = read_policy(effective(config, "policy") or str(content.root() / DEFAULT_POLICY))
+    base = read_policy("base", "") if effective(config, "base") else None
+    given = read_policy("policy", str(content.root() / DEFAULT_POLICY))
     return Options(
         policy_file=given.source.path,
         policy=given.policy,
@@ -103,7 +104,7 @@ def read_options(config: pytest.Config, files: PolicyFiles, kubernetes: str) -> 
         assets=_folder(config, "assets"),
         image=effective(config, "image") or profile.image,
         coverage=_depth(effective(config, "coverage")),
-        requirements=_requirements(effective(config, "requirements")),
+        requirements=_requirements(config),
         report=report_folder(config),
         formats=_formats(effective(config, "formats")),
         sabotage=bool(config.getoption("--audit-sabotage")),
@@ -118,7 +119,9 @@ def _profile(config: pytest.Config) -> Profile:
 
     Raises pytest.UsageError.
     """
-    profile = _usable(lambda: load_profile(effective(config, "cluster") or "embedded"))
+    profile = _usable(
+        lambda: load_profile(_name_or_file(config, "cluster", effective(config, "cluster") or "embedded"))
+    )
     if config.getoption("--audit-no-actions"):
         return profile
     kubeconfig, specs = effective(config, "kubeconfig"), effective(config, "log").splitlines()
@@ -127,9 +130,10 @@ def _profile(config: pytest.Config) -> Profile:
             "--audit-kubeconfig and --audit-log need an existing cluster (--audit-cluster existing); "
             f"this profile is {profile.provider}"
         )
-    place, folder = profile.place, config.invocation_params.dir
+    place, folder = profile.place, folder_of(config, "log")
     if kubeconfig:
-        place = replace(place, kubeconfig=kubeconfig if kubeconfig == DEFAULT else str(folder / Path(kubeconfig)))
+        file = str(folder_of(config, "kubeconfig") / Path(kubeconfig))
+        place = replace(place, kubeconfig=kubeconfig if kubeconfig == DEFAULT else file)
     if specs:
         place = replace(place, logs=tuple(_usable(lambda s=s: str(parse_source(s, folder))) for s in specs))  # type: ignore[misc]
     return replace(profile, place=place)
@@ -154,7 +158,7 @@ def _recorded(config: pytest.Config) -> tuple[Path, ...]:
     """
     if not config.getoption("--audit-no-actions"):
         return ()
-    folder = config.invocation_params.dir
+    folder = folder_of(config, "log")
     paths: list[Path] = []
     for spec in effective(config, "log").splitlines():
         files = files_of(folder / path_of(spec)) if is_folder(folder / path_of(spec)) else None
@@ -188,13 +192,20 @@ def _depth(text: str) -> Depth | None:
     return Depth(text)
 
 
-def _requirements(names: str) -> tuple[RequirementsFile, ...]:
+def _requirements(config: pytest.Config) -> tuple[RequirementsFile, ...]:
     """The requirements to check the policy against.
 
     Raises pytest.UsageError, which lists all problems of a file.
     """
-    wanted = dict.fromkeys(filter(None, (name.strip() for name in names.split(","))))
+    names = (name.strip() for name in effective(config, "requirements").split(","))
+    wanted = dict.fromkeys(_name_or_file(config, "requirements", name) for name in names if name)
     return tuple(_usable(lambda name=name: load_requirements(name)) for name in wanted)  # type: ignore[misc]
+
+
+def _name_or_file(config: pytest.Config, option: str, text: str) -> str:
+    """A word of an option that is a name or a file: as it is, unless it is a file in the ini file's folder alone."""
+    folder = folder_of(config, option)
+    return str(folder / text) if folder != config.invocation_params.dir and is_file(folder / path_of(text)) else text
 
 
 def _formats(text: str) -> tuple[str, ...]:
@@ -219,11 +230,7 @@ def report_folder(config: pytest.Config) -> Path | None:
 
 def _folder(config: pytest.Config, name: str) -> Path | None:
     given = effective(config, name)
-    return _absolute(config, given) if given else None
-
-
-def _absolute(config: pytest.Config, given: str) -> Path:
-    return (config.invocation_params.dir / path_of(given)).resolve()
+    return (folder_of(config, name) / path_of(given)).resolve() if given else None
 
 
 def _usable(load: Callable[[], T]) -> T:
