@@ -83,6 +83,7 @@ def _escaped(text: str) -> str:
 
 def _own_letters(encoded: bytes, before: int) -> str:
     """The base64 letters that depend only on the secret, which begins at byte ``before``."""
+    # The first letters depend on the bytes before, and the last one on those after, unless a group of three ends there.
     letters = encoded.decode().rstrip("=")
     cut = len(letters) - (0 if len(letters) % 4 == 0 else 1)
     return letters[{0: 0, 1: 2, 2: 3}[before] : cut]

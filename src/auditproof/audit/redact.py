@@ -79,6 +79,7 @@ def _without_arguments(text: str) -> str:
 
 def redact_command(words: Sequence[str]) -> list[str]:
     """Return a command line without secrets, including values that an option or a variable names as secret."""
+    # The value of an option may be the word after it, as in --token VALUE.
     names = ["", *(word if word.startswith("-") and "=" not in word else "" for word in words)]
     return ["<redacted>" if _is_secret_name(name) else _word(word) for name, word in zip(names, words, strict=False)]
 
@@ -199,5 +200,6 @@ def _gone(value: Any) -> str:
         text = value if isinstance(value, str) else json.dumps(value, sort_keys=True)
     except RecursionError:
         return "<redacted>"
+    # A text of JSON may hold half of a surrogate pair.
     data = text.encode(errors="surrogatepass")
     return f"<redacted: {len(data)} bytes, sha256 {hashlib.sha256(data).hexdigest()[:8]}>"

@@ -154,6 +154,7 @@ class FileLog:
             file = path.open("rb")
         except FileNotFoundError:
             return self._open_again(begin)
+        # After a rotation since the listing, another file is at this path.
         if os.fstat(file.fileno()).st_ino == begin.inode and path.suffix != COMPRESSED:
             return file
         file.close()

@@ -112,6 +112,7 @@ def _values(metrics: bytes, name: bytes) -> Iterator[tuple[bytes, float]]:
         end = metrics.find(b"\n", start)
         series, _, value = metrics[start : end if end >= 0 else len(metrics)].rpartition(b" ")
         found, _, labels = series.partition(b"{")
+        # A longer name may begin with this one.
         if found == name:
             yield labels, _number(value, name)
         start = _next_line(metrics, name, start)

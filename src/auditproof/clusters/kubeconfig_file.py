@@ -34,6 +34,7 @@ def write_kubeconfig(path: Path, url: str, ca: Path | None, credential: Credenti
         "contexts": [{"name": NAME, "context": {"cluster": NAME, "user": NAME}}],
         "current-context": NAME,
     }
+    # JSON is YAML, so every client can read it.
     write_private(path, json.dumps(config, indent=1).encode())
     return path
 

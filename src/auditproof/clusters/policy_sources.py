@@ -77,7 +77,9 @@ def named(given: str, folder: Path, shown: Shown, read_by: ReadBy) -> list[Polic
         return _in_folder(given, path, read_by)
     if given.startswith(GIT):
         name, _, place = given.partition("#")
-        return _in_holder(_git(name, folder), place, read_by)
+        ref, _, file = name.removeprefix(GIT).partition(":")
+        holder = _Holder(folder / name, name, name, None, lambda: _blob(name, ref, file, folder), ref)
+        return _in_holder(holder, place, read_by)
     for at, letter in enumerate(given):
         if letter == "#" and is_file(folder / path_of(given[:at])):
             return _in_holder(_file(given[:at], folder / path_of(given[:at]), shown), given[at + 1 :], read_by)
@@ -90,11 +92,6 @@ def named(given: str, folder: Path, shown: Shown, read_by: ReadBy) -> list[Polic
 def _file(given: str, path: Path, shown: Shown) -> _Holder:
     file = path if is_pipe(path) else path.resolve()  # a pipe's link leads to no file
     return _Holder(file, shown(file) if shown else given, given, file, file.read_bytes)
-
-
-def _git(given: str, folder: Path) -> _Holder:
-    ref, _, name = given.removeprefix(GIT).partition(":")
-    return _Holder(folder / given, given, given, None, lambda: _blob(given, ref, name, folder), ref)
 
 
 def _blob(given: str, ref: str, name: str, folder: Path) -> bytes:
@@ -141,6 +138,7 @@ def _in_holder(holder: _Holder, choice: str, read_by: ReadBy) -> list[PolicySour
     followed = _followed(holder, data, read_by)
     if followed:
         return followed
+    # Standard input and git cannot be read again by other processes.
     kept = data if holder.file is None else None
     return [PolicySource(holder.path, Place.file(holder.name), holder.given, holder.file, holder.ref, kept)]
 

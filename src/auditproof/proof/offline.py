@@ -49,6 +49,7 @@ def asked_by(raw: Mapping[str, Any]) -> Attributes:
     user = raw.get("user") or {}
     info = UserInfo(user.get("username", ""), tuple(user.get("groups", ()))) if user else None
     verb, uri, reference = str(raw.get("verb", "")), str(raw.get("requestURI", "")), raw.get("objectRef")
+    # The verb for a path is the method in lower case; a verb for a resource has one usual method.
     method = METHODS_OF_EVERY_VERB.get(verb, "GET") if reference is not None else verb.upper()
     try:
         found = attributes_of(method, uri, info)

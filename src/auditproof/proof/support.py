@@ -61,6 +61,7 @@ class Support:
         ):
             needs |= {Capability.GRANTS_CLUSTER_RIGHTS}
         lacking = tuple(sorted(needs - self._capabilities())) if needs else ()
+        # Only an existing cluster can have another reason, and finding it joins the cluster.
         if lacking or Capability.SETS_POLICY in self._capabilities():
             return lacking
         try:

@@ -200,6 +200,7 @@ class Credentials:
             **({"team": [value for _, value in identity.extra]} if identity.extra else {}),
         }
         token = oidc.sign(claims, key.read_bytes())
+        # The server fetches the issuer's keys in the background; only a valid token shows that it has them.
         if identity.kind is IdentityKind.OIDC:
             wait_until(lambda: self._knows(token), what="the issuer to be known", timeout_s=TOKEN_TIMEOUT_S)
         return token

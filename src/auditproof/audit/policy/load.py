@@ -17,7 +17,7 @@ from auditproof.kube.versions import DEFAULT_VERSION, version_of
 from auditproof.text.invisible import invisible_in
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable
 
     from auditproof.audit.policy.decode import RawRule
     from auditproof.kube.yaml.yaml_text import Node
@@ -125,7 +125,16 @@ def parse_policy(data: bytes, path: str | Place, *, kubernetes: str = DEFAULT_VE
     try:
         return _placed(_parse(data, place, kubernetes))
     except PolicyRefused as error:
-        raise PolicyRefused(_seen(error.problems, data, place), error.server_message) from None
+        # At the problem's place in the file; a character that only looks like a space may well be its cause.
+        lines = data.decode(_encoding(data), errors="replace").split("\n")
+        seen = []
+        for problem in error.problems:
+            number, message = problem.position.line, problem.message
+            hidden = invisible_in(lines[number - 1]) if number <= len(lines) else None
+            if hidden and hidden[1] not in message:
+                message += f" (column {place.at(number, hidden[0]).column} of this line is {hidden[1]})"
+            seen.append(Problem(place.of(problem.position), message))
+        raise PolicyRefused(seen, error.server_message) from None
 
 
 def _parse(data: bytes, place: Place, kubernetes: str) -> Policy:
@@ -157,19 +166,6 @@ def _parse(data: bytes, place: Place, kubernetes: str) -> Policy:
         warnings=raw.warnings,
         place=place,
     )
-
-
-def _seen(problems: Sequence[Problem], data: bytes, place: Place) -> list[Problem]:
-    """Problems at their place in the file, each with the first character of its line that looks like a space."""
-    lines = data.decode(_encoding(data), errors="replace").split("\n")
-    seen = []
-    for problem in problems:
-        number, message = problem.position.line, problem.message
-        hidden = invisible_in(lines[number - 1]) if number <= len(lines) else None
-        if hidden and hidden[1] not in message:
-            message += f" (column {place.at(number, hidden[0]).column} of this line is {hidden[1]})"
-        seen.append(Problem(place.of(problem.position), message))
-    return seen
 
 
 def _placed(policy: Policy) -> Policy:

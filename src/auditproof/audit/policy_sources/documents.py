@@ -54,6 +54,7 @@ def documents(text: str, path: str, *, worth: re.Pattern[str]) -> list[Document]
     begins = [0, *(match.end() for match in _BREAK.finditer(text)), len(text)]
     for number, first, last in _chunks(lines_of(text)):
         chunk = text[begins[first - 1] : begins[last]]
+        # Parsing takes long for a large document, which without these signs holds no policy.
         root = _parse(chunk, first, path) if len(chunk) < _LARGE or worth.search(chunk) else None
         if root is not None:
             found.append(Document(number, first, chunk, root))

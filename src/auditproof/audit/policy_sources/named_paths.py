@@ -42,6 +42,7 @@ class NamedPath:
 def named_paths(data: bytes, path: str) -> list[NamedPath]:
     """The paths that the documents in ``data`` name, in the order of the text."""
     text = text_of(data)
+    # Without the first letter, whose case varies.
     if text is None or "udit" not in text:
         return []
     roots = [document.root for document in documents(text, path, worth=WORTH)]

@@ -280,6 +280,7 @@ class Walk:
 def _decoded(taken: bytes) -> Any:
     """A value as ``decode`` reads it within an event, where what is nested too deeply is left out. Raises Broken."""
     try:
+        # As a body, because only in a body does decode() cut off what is nested too deeply.
         return decode(b'{"requestObject":%b}' % taken)["requestObject"] if taken[:1] in (b"{", b"[") else decode(taken)
     except ValueError as error:
         raise Broken(reason_of(error)) from None

@@ -130,6 +130,7 @@ class Envelopes:
         try:
             value = decode(stripped)
         except ValueError as error:
+            # Cut off, and not wrong before: then its length may show which product cut it.
             if isinstance(error, json.JSONDecodeError) and _is_open(stripped):
                 why = why_cut(text, around)
             else:
@@ -269,6 +270,7 @@ def _is_part_of_docker(text: str) -> bool:
     if text.endswith("\n"):
         return False
     try:
+        # What another collector has written without the newline is whole if it is JSON.
         decode(text.encode(errors="replace"))
     except ValueError:
         return True
@@ -314,6 +316,7 @@ def _of_aks(value: dict[str, Any]) -> dict[str, Any]:
                 item = decode(item.encode(errors="replace")) if item else None
         if item not in (None, ""):
             found[key] = item
+    # The verb of an OPTIONS request is empty, which is not the same as absent.
     if value.get("Verb") == "":
         found["verb"] = ""
     return found

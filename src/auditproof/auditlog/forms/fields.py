@@ -24,6 +24,7 @@ def is_event(value: dict[str, Any]) -> bool:
     """Whether an object is an audit event, perhaps with keys left out."""
     if value.get("kind") == "Event" and str(value.get("apiVersion", "")).startswith("audit.k8s.io/"):
         return True
+    # The items of an EventList have no kind, and pipelines drop it.
     return value.get("kind", "Event") == "Event" and sum(key in value for key in _KNOWN) >= _ENOUGH
 
 
@@ -42,6 +43,7 @@ def what_is_missing(raw: dict[str, Any]) -> str:
     null counts as not there. The keys are looked at before the types of their values.
     """
     missing = [key for key in REQUIRED if raw.get(key) is None]
+    # Only if the others are there: it is computed from them.
     if not missing and _has_lost_object_reference(raw):
         missing = ["objectRef"]
     if missing:

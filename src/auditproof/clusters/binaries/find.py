@@ -78,7 +78,15 @@ def _given(folder: Path, wanted: str) -> Binaries:
         raise BinaryNotFound(
             f"{folder} holds no executable {' and no executable '.join(missing)}: expected both etcd and kube-apiserver"
         )
-    version = _version_of(folder / "kube-apiserver")
+    kube_apiserver = folder / "kube-apiserver"
+    try:
+        done = subprocess.run([kube_apiserver, "--version"], capture_output=True, text=True, timeout=30, check=False)
+    except (OSError, subprocess.TimeoutExpired) as error:
+        raise ClusterError(f"{kube_apiserver} --version does not answer: {error}") from None
+    words = done.stdout.split()
+    if done.returncode or not words:
+        raise ClusterError(f"{kube_apiserver} --version says {done.stdout + done.stderr!r}: is this a kube-apiserver?")
+    version = words[-1].removeprefix("v")
     if not satisfies(version, wanted):
         raise BinaryNotFound(
             f"{folder / 'kube-apiserver'} is Kubernetes {version}, wanted is {wanted}: "
@@ -89,17 +97,6 @@ def _given(folder: Path, wanted: str) -> Binaries:
 
 def _is_executable(path: Path) -> bool:
     return path.is_file() and os.access(path, os.X_OK)
-
-
-def _version_of(kube_apiserver: Path) -> str:
-    try:
-        done = subprocess.run([kube_apiserver, "--version"], capture_output=True, text=True, timeout=30, check=False)
-    except (OSError, subprocess.TimeoutExpired) as error:
-        raise ClusterError(f"{kube_apiserver} --version does not answer: {error}") from None
-    words = done.stdout.split()
-    if done.returncode or not words:
-        raise ClusterError(f"{kube_apiserver} --version says {done.stdout + done.stderr!r}: is this a kube-apiserver?")
-    return words[-1].removeprefix("v")
 
 
 def satisfies(version: str, wanted: str) -> bool:

@@ -124,7 +124,8 @@ def _empty(probe: Probe, namespaces: set[str]) -> None:
     for group_version in _group_versions(probe):
         for resource in probe.request("GET", group_version).json().get("resources", []):
             if resource["namespaced"] and {"list", "deletecollection"} <= set(resource["verbs"]):
-                for namespace in namespaces & _used(probe, f"{group_version}/{resource['name']}"):
+                items = probe.request("GET", f"{group_version}/{resource['name']}").json().get("items", [])
+                for namespace in namespaces & {item["metadata"].get("namespace", "") for item in items}:
                     place = f"{group_version}/namespaces/{namespace}/{resource['name']}"
                     probe.request("DELETE", f"{place}?propagationPolicy=Background&gracePeriodSeconds=0")
     for name in namespaces:
@@ -132,12 +133,6 @@ def _empty(probe: Probe, namespaces: set[str]) -> None:
         found = probe.request("GET", path).json()
         if found.get("kind") == "Namespace":
             probe.request("PUT", f"{path}/finalize", {**found, "spec": {"finalizers": []}})
-
-
-def _used(probe: Probe, collection: str) -> set[str]:
-    """The namespaces in which there is any object of a resource."""
-    items = probe.request("GET", collection).json().get("items", [])
-    return {item["metadata"].get("namespace", "") for item in items}
 
 
 def _group_versions(probe: Probe) -> Iterator[str]:

@@ -45,10 +45,8 @@ def find_kind(report: Callable[[str], None]) -> Path:
             raise ClusterError(f"KIND is {given!r}: expected the path of the program kind")
         return Path(found)
     found = shutil.which("kind")
-    return Path(found) if found else _cached(report)
-
-
-def _cached(report: Callable[[str], None]) -> Path:
+    if found:
+        return Path(found)
     store = cache_folder() / "kind"
     program = store / f"{VERSION}-{target()}" / "kind"
     if not program.is_file():

@@ -146,10 +146,12 @@ class _Cleaner:
 
 
 def _is_made_by_hand(resource: str, metadata: dict[str, Any]) -> bool:
+    # It goes with its owner, or a controller makes it again in every namespace.
     if metadata.get("ownerReferences") or (resource, metadata["name"]) in _IN_EVERY_NAMESPACE:
         return False
     if (resource, metadata.get("namespace")) == ("serviceaccounts", "kube-system"):
         return False
+    # Written by components of the cluster alone.
     managers = {entry["manager"] for entry in metadata.get("managedFields", ())}
     if managers and managers <= _SYSTEM:
         return False

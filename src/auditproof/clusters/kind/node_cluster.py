@@ -116,6 +116,7 @@ class KindCluster:
 
     def _give_up(self, pid: int) -> None:
         try:
+            # The whole group, because kind starts the programs of the engine.
             os.killpg(pid, signal.SIGKILL)
             os.waitpid(pid, 0)
         except (ProcessLookupError, ChildProcessError):

@@ -39,6 +39,7 @@ def wait_ready(
 
     def look() -> bool | None:
         try:
+            # A child keeps its id until it is waited for, so no other process can be meant.
             ended, status = os.waitpid(pid, os.WNOHANG)
         except ChildProcessError:  # the run is being ended in another thread, which has collected it
             ended, status = pid, signal.SIGKILL

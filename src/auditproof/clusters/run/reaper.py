@@ -149,16 +149,12 @@ def attempts(directory: Path, label: str) -> list[Path]:
 def end_bereft(directory: Path) -> None:
     """Kill what runs although what it needs has ended: it would let every request wait for its own time-out."""
     for needed in (directory / NEEDS).iterdir():
-        if _has_ended(directory, needed.name):
+        texts = [entry.read_text() for entry in attempts(directory, needed.name)]
+        # An entry that is being written is one of a process that is going to run.
+        if texts and not any(not text.endswith("\n") or is_alive(*parse_stat(text)) for text in texts):
             for label in needed.iterdir():
                 for entry in attempts(directory, label.name):
                     _kill(*parse_stat(entry.read_text()))
-
-
-def _has_ended(directory: Path, label: str) -> bool:
-    """Whether something was started, and does not run; an entry that is being written is of what is going to run."""
-    texts = [entry.read_text() for entry in attempts(directory, label)]
-    return bool(texts) and not any(not text.endswith("\n") or is_alive(*parse_stat(text)) for text in texts)
 
 
 def is_alive(pid: int, start: str) -> bool:

@@ -53,6 +53,7 @@ def start_callback(run: RunDirectory, keys: Path, authority: pki.Authority) -> C
         pid = run.start(LABEL, [sys.executable, "-I", "-S", issuer_and_webhooks.__file__, str(folder)], log)
         wait_ready(url.exists, pid, log, "the issuer and webhooks", START_TIMEOUT_S, {})
         configuration = _authentication(url.read_text(), authority)
+        # Last: to other processes of the run this file shows that the stand-in is running (run.once).
         pki.write_whole(settings, json.dumps(configuration, indent=1).encode())
 
     run.once(LABEL, settings, start)

@@ -47,6 +47,7 @@ def start_network(run: RunDirectory, keys: Path) -> dict[str, str]:
         transport = {"uds": {"udsName": str(path)}}
         cluster = {"name": "cluster", "connection": {"proxyProtocol": "HTTPConnect", "transport": transport}}
         kind = {"apiVersion": "apiserver.k8s.io/v1beta1", "kind": "EgressSelectorConfiguration"}
+        # Last: to other processes of the run this file shows that the stand-in is running (run.once).
         pki.write_whole(keys / _EGRESS, json.dumps({**kind, "egressSelections": [cluster]}).encode())
 
     run.once(LABEL, keys / _EGRESS, start)

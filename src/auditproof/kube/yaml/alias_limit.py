@@ -55,6 +55,7 @@ def expands_too_much(events: Iterable[yaml.Event]) -> tuple[int, int] | None:
         if aliased > 100 and total > 1000 and aliased / total > _allowed(total):
             return place
         inside = inside or value.kind is _Kind.ALIAS
+        # In the order of go-yaml, because the ratio is checked after every visit.
         pending.extend((child, inside) for child in reversed(value.then))
     return None
 

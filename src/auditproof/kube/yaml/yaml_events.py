@@ -43,6 +43,7 @@ def read_first_document(data: bytes, path: str, build: Callable[[Iterator[yaml.E
     Raises NotYaml if go-yaml would not read the document.
     """
     data = _cover_inner_boms(data)
+    # One colon at a time, as the parser finds them: each time it starts again, hence the limit.
     for _ in range(_MOST_COLONS):
         try:
             return build(_Checked(data, path).events())
@@ -52,6 +53,7 @@ def read_first_document(data: bytes, path: str, build: Callable[[Iterator[yaml.E
             # In brackets, a colon before another indicator is text to go-yaml, and an error to PyYAML.
             index = error.problem_mark.index
             text = data.decode("utf-8", errors="surrogateescape")
+            # PyYAML's index does not count a byte order mark.
             index += text.startswith(_BOM)
             covered = text[:index] + _COLON + text[index + 1 :]
             data = covered.encode("utf-8", errors="surrogateescape")

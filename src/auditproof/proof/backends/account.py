@@ -123,6 +123,7 @@ def _certainty(counters: AuditMetrics | None, lines: int | None, ended: str, oth
     """Whether the missing events are certainly lost, and what shows it."""
     if lines is None:
         return False, "the log cannot be read to its end"
+    # A server that has exited needs no counters to make the log final.
     if ended:
         return True, f"{ended}: no more events can arrive"
     if counters is None:

@@ -162,7 +162,10 @@ class BackendServer:
         begun = time.monotonic()
         sent = self._prover.perform_beside(cases, connections)
         served = time.monotonic() - begun
-        arrived = self._wait_for_lines(due) - begun
+        with suppress(TimedOut):
+            look = lambda: self._count_lines() >= due or None  # noqa: E731
+            wait_until(look, what="the events of the load", timeout_s=LOAD_TIMEOUT_S)
+        arrived = time.monotonic() - begun
         proofs = self._prover.finish(cases, sent, LOAD_TIMEOUT_S)
         account = self._account(proofs)
         return account, load_of([item.exchange for item in sent], EVENTS_EACH, served, arrived)
@@ -177,13 +180,6 @@ class BackendServer:
         served = time.monotonic() - begun
         self._prover.finish(cases, sent)
         return load_of([item.exchange for item in sent], 0, served, served)
-
-    def _wait_for_lines(self, due: int) -> float:
-        """Wait until ``due`` lines have arrived; returns the monotonic time then, or at the time-out."""
-        with suppress(TimedOut):
-            look = lambda: self._count_lines() >= due or None  # noqa: E731
-            wait_until(look, what="the events of the load", timeout_s=LOAD_TIMEOUT_S)
-        return time.monotonic()
 
     def wait_for_receiver(self, count: int) -> None:
         """Wait, up to a limit, until the receiver of a second backend has ``count`` events; the caller counts them."""

@@ -52,8 +52,10 @@ class Reading:
         their timestamps show when the counters were read, by the server's own clock.
         """
         own = [event for event in self.later if event.audit_id in self.scrape.audit_ids]
-        begun = _earliest(own, Stage.REQUEST_RECEIVED) or self.scrape.started + clock.least
-        ended = _latest(own, Stage.RESPONSE_COMPLETE) or self.scrape.finished + clock.most
+        received = [time for each in own if each.stage is Stage.REQUEST_RECEIVED and (time := _reached(each))]
+        completed = [time for each in own if each.stage is Stage.RESPONSE_COMPLETE and (time := _reached(each))]
+        begun = min(received, default=self.scrape.started + clock.least)
+        ended = max(completed, default=self.scrape.finished + clock.most)
         sure = possible = self.known
         for event in self.later:
             if event.audit_id in self.scrape.audit_ids:
@@ -67,14 +69,6 @@ class Reading:
             possible += reached is None or reached <= ended
         events = self.scrape.counters.events
         return events - possible, events - sure
-
-
-def _earliest(events: list[AuditEvent], stage: Stage) -> datetime | None:
-    return min((time for event in events if event.stage is stage and (time := _reached(event))), default=None)
-
-
-def _latest(events: list[AuditEvent], stage: Stage) -> datetime | None:
-    return max((time for event in events if event.stage is stage and (time := _reached(event))), default=None)
 
 
 def _reached(event: AuditEvent) -> datetime | None:
