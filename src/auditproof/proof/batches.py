@@ -101,10 +101,11 @@ class Batches:
         if self.batching is Batching.CASE:
             return [case]
         file = self._files[self._file_of[case.id]]
-        files = [file]
-        if self.batching is Batching.POLICY:  # then every later file on the same server, too
-            files, placed = list(self._files.values()), self._place(file.placement)
-            files = [each for each in files[files.index(file) :] if self._place(each.placement) == placed]
+        files: Iterable[_File] = [file]
+        if self.batching is Batching.POLICY:
+            # Every later file on the same server, too; each is placed only if the batch is not full before.
+            planned, placed = list(self._files.values()), self._place(file.placement)
+            files = (each for each in planned[planned.index(file) :] if self._place(each.placement) == placed)
         batch: list[Case] = []
         for each in files:
             batch += [one for one in each.cases if self._possible(one, each.placement)]
