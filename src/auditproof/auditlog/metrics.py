@@ -9,7 +9,6 @@ from __future__ import annotations
 import math
 import re
 from collections import Counter
-from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -114,16 +113,14 @@ def _values(metrics: bytes, name: bytes) -> Iterator[tuple[bytes, float]]:
         found, _, labels = series.partition(b"{")
         # A longer name may begin with this one.
         if found == name:
-            yield labels, _number(value, name)
+            try:
+                number = float(value)
+            except ValueError:
+                number = math.nan
+            if not math.isfinite(number):
+                raise WireError(f"/metrics of the API server: {name.decode()} is {value[:40]!r}, not a number")
+            yield labels, number
         start = _next_line(metrics, name, start)
-
-
-def _number(value: bytes, name: bytes) -> float:
-    """Raises WireError if it is not a finite number."""
-    with suppress(ValueError):
-        if math.isfinite(number := float(value)):
-            return number
-    raise WireError(f"/metrics of the API server: {name.decode()} is {value[:40]!r}, not a number")
 
 
 def _next_line(metrics: bytes, name: bytes, start: int) -> int:

@@ -75,7 +75,12 @@ class ServerRegistry:
             shutil.rmtree(folder, ignore_errors=True)  # of a process that was killed while it started the server
             folder.mkdir(mode=0o700)
             pki.write_private(folder / "policy.yaml", text)
-            write_record(folder, self._outcome(name, folder, policy, settings))
+            record: StartedServer | FailedStart
+            try:
+                record = StartedServer(self._start(name, folder, policy, settings), policy, settings)
+            except ClusterError as error:  # recorded, so that every process of the run sees it
+                record = FailedStart(str(error))
+            write_record(folder, record)
 
         try:
             self._run.once(name, folder / RECORD, start)
@@ -88,10 +93,3 @@ class ServerRegistry:
             return self._run.read_once(policy)
         except OSError as error:
             raise ClusterError(f"{policy}: cannot be read: {error.strerror}") from None
-
-    def _outcome(self, name: str, folder: Path, policy: Path, settings: Settings) -> StartedServer | FailedStart:
-        """Start the server; what went wrong is returned, so that all processes of the run see it."""
-        try:
-            return StartedServer(self._start(name, folder, policy, settings), policy, settings)
-        except ClusterError as error:
-            return FailedStart(str(error))

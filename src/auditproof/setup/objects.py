@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import json
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 import yaml
@@ -115,17 +116,14 @@ class Objects:
     def _collection(self, manifest: Mapping[str, Any]) -> str:
         """The collection that a manifest is to be POSTed to; the server is asked about a kind that is not built in."""
         namespace = str(manifest.get("metadata", {}).get("namespace", ""))
-        try:
+        with suppress(UnknownResource):
             return resource_of(manifest).path(namespace)
-        except UnknownResource:
-            return self._discover(manifest).path(namespace)
-
-    def _discover(self, manifest: Mapping[str, Any]) -> Resource:
         group, _, version = str(manifest["apiVersion"]).rpartition("/")
         response = self._admin.send("GET", f"/apis/{group}/{version}" if group else f"/api/{version}")
         for served in _served(response):
             if served["kind"] == manifest["kind"] and "/" not in served["name"]:
-                return Resource(group, version, served["name"], served["kind"], bool(served["namespaced"]))
+                found = Resource(group, version, served["name"], served["kind"], bool(served["namespaced"]))
+                return found.path(namespace)
         raise WireError(f"set-up: the API server serves no {manifest['kind']} of {manifest['apiVersion']}")
 
     def _apply(self, collection: str, manifest: Mapping[str, Any]) -> Response:

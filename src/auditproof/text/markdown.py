@@ -16,7 +16,8 @@ _MEANS = re.compile(r"[\\`*_\[\]<>|~&$@]|:(?=//)|(?<=www)\.", re.IGNORECASE)
 
 def markdown(text: str) -> str:
     """Return ``text`` for a paragraph or a table cell; line breaks are kept as ``<br>``."""
-    return "<br>".join(_MEANS.sub(_reference, line) for line in printable_lines(text).split("\n"))
+    lines = printable_lines(text).split("\n")
+    return "<br>".join(_MEANS.sub(lambda found: f"&#{ord(found[0])};", line) for line in lines)
 
 
 def markdown_code(text: str) -> str:
@@ -24,10 +25,6 @@ def markdown_code(text: str) -> str:
     shown = printable(text).replace("|", "\\|")
     fence = "`" * (1 + max(map(len, re.findall("`+", shown)), default=0))
     return f"{fence} {shown} {fence}" if "`" in shown else f"`{shown}`"
-
-
-def _reference(found: re.Match[str]) -> str:
-    return f"&#{ord(found[0])};"
 
 
 def row(cells: list[str]) -> str:

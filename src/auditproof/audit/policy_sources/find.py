@@ -147,10 +147,8 @@ def decoded(text: str, encoding: str) -> bytes | None:
         data = base64.b64decode("".join(text.split()), validate=True)
     except ValueError:
         return None
-    return _unpacked(data) if encoding.partition("+")[0] in _GZIP else data
-
-
-def _unpacked(data: bytes) -> bytes | None:
+    if encoding.partition("+")[0] not in _GZIP:
+        return data
     reader = zlib.decompressobj(wbits=31)
     try:
         # No more than this is unpacked: what remains shows that the text is too large, or was cut off.

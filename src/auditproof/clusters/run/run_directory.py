@@ -162,19 +162,18 @@ class RunDirectory:
         Returns what the user should know: how to use what is kept, or what could not be removed.
         """
         try:
-            return self._end() if self._reaper is not None else ""
+            if self._reaper is None:  # another process owns the run
+                return ""
+            if self.keep and any((self.path / reaper.LEDGER).iterdir()):
+                self._tell_reaper(reaper.KEEP)
+                return self._kept_text()
+            # Here rather than by the reaper, so that the user learns what could not be removed.
+            problems = reaper.sweep(self.path)
+            self._tell_reaper(b"")
+            return "\n".join(problems)
         finally:
             for lock in self._held:
                 lock.release()
-
-    def _end(self) -> str:
-        if self.keep and any((self.path / reaper.LEDGER).iterdir()):
-            self._tell_reaper(reaper.KEEP)
-            return self._kept_text()
-        # Here rather than by the reaper, so that the user learns what could not be removed.
-        problems = reaper.sweep(self.path)
-        self._tell_reaper(b"")
-        return "\n".join(problems)
 
     def _tell_reaper(self, word: bytes) -> None:
         assert self._reaper is not None

@@ -42,7 +42,10 @@ def read_first_document(data: bytes, path: str, build: Callable[[Iterator[yaml.E
 
     Raises NotYaml if go-yaml would not read the document.
     """
-    data = _cover_inner_boms(data)
+    bom = _BOM.encode()
+    if data.find(bom, 1) >= 0:
+        # To go-yaml a byte order mark counts only at the very beginning; later it is an ordinary character.
+        data = data[:3] + data[3:].replace(bom, _COVERED_BOM.encode())
     # One colon at a time, as the parser finds them: each time it starts again, hence the limit.
     for _ in range(_MOST_COLONS):
         try:
@@ -72,14 +75,6 @@ def uncovered(text: str) -> str:
         if stand_in in text:
             text = text.replace(stand_in, original)
     return text
-
-
-def _cover_inner_boms(data: bytes) -> bytes:
-    """To go-yaml a byte order mark counts only at the very beginning; later it is an ordinary character."""
-    bom = _BOM.encode()
-    if data.find(bom, 1) < 0:
-        return data
-    return data[:3] + data[3:].replace(bom, _COVERED_BOM.encode())
 
 
 def _syntax(error: yaml.MarkedYAMLError, path: str, data: bytes) -> NotYaml:

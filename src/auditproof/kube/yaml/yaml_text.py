@@ -226,14 +226,12 @@ class _Builder:
             return _UnusableKey("%!s(<nil>)" if value is None else "uint64")
         elif isinstance(value, bool):
             return "true" if value else "false"
-        return _float_key(value) if isinstance(value, float) else str(value)
-
-
-def _float_key(value: float) -> str:
-    # With the precision of a float32, as sigs.k8s.io/yaml writes it: FormatFloat(key, 'g', -1, 32) in yaml.go.
-    if math.isfinite(value):
-        return format(value, ".7g")
-    return _GO_NAMES.get(value, "NaN").lower().replace("inf", ".inf").replace("nan", ".nan").lstrip("+")
+        elif isinstance(value, float) and math.isfinite(value):
+            # With the precision of a float32, as sigs.k8s.io/yaml writes it: FormatFloat(key, 'g', -1, 32) in yaml.go.
+            return format(value, ".7g")
+        elif isinstance(value, float):
+            return _GO_NAMES.get(value, "NaN").lower().replace("inf", ".inf").replace("nan", ".nan").lstrip("+")
+        return str(value)
 
 
 def _unspeakable(root: Node) -> NotYaml | None:
