@@ -16,7 +16,7 @@ from auditproof.errors import AuditproofError, Position
 from auditproof.kube.action import Action, Request, to_request
 from auditproof.kube.capability import Capability
 from auditproof.plugin.failures import Unproven, Violated
-from auditproof.plugin.given_policies import HOW_TO_GIVE
+from auditproof.plugin.given_policies import OR_NAME_ONE
 from auditproof.plugin.redaction import note_events, note_secrets
 from auditproof.plugin.session import SESSIONS, session_of
 from auditproof.proof.placement import Placement
@@ -178,7 +178,7 @@ def audit_of(request: pytest.FixtureRequest, policy: Path) -> Audit:
     placement, options = marked(request.node), session_of(request.node).options
     chosen = placement.policy or policy
     if chosen == options.policy_file and not options.policy_given and content.shipped_name(request.path) is None:
-        raise AuditproofError(f"no policy is given to judge this test by: {HOW_TO_GIVE}")
+        raise AuditproofError(f"no policy is given to judge this test by: {OR_NAME_ONE}")
     return _audit(request, replace(placement, policy=chosen))
 
 

@@ -18,10 +18,8 @@ if TYPE_CHECKING:
     from auditproof.clusters.policy_sources import PolicySource
 
 
-HOW_TO_GIVE = (
-    "give --audit-policy FILE, set AUDITPROOF_POLICY, or write audit_policy = FILE into pytest's ini file; "
-    "a case file or a test may also name a policy of its own"
-)
+HOW_TO_GIVE = "give --audit-policy FILE, set AUDITPROOF_POLICY, or write audit_policy = FILE into pytest's ini file"
+OR_NAME_ONE = f"{HOW_TO_GIVE}; a case file or a test may also name a policy of its own"
 
 
 @dataclass(frozen=True, slots=True)

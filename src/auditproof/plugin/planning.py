@@ -16,7 +16,7 @@ from auditproof import content
 from auditproof.plugin.backend_records import is_backend_test
 from auditproof.plugin.collect import CaseItem
 from auditproof.plugin.course import proves
-from auditproof.plugin.given_policies import HOW_TO_GIVE
+from auditproof.plugin.given_policies import OR_NAME_ONE
 from auditproof.plugin.offline import RecordItem
 
 if TYPE_CHECKING:
@@ -95,7 +95,7 @@ def without_policy(items: Iterable[pytest.Item], options: Options) -> str:
         return ""
     lacking = (item for item in items if isinstance(item, RecordItem) or _is_case_without_policy(item))
     first = next(lacking, None)
-    return f"no policy is given to judge {first.nodeid} by: {HOW_TO_GIVE}" if first else ""
+    return f"no policy is given to judge {first.nodeid} by: {OR_NAME_ONE}" if first else ""
 
 
 def _is_case_without_policy(item: pytest.Item) -> bool:
