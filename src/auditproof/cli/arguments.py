@@ -56,6 +56,11 @@ def add_requirements(parser: argparse.ArgumentParser, text: str) -> None:
     parser.add_argument("--requirements", metavar="NAME|FILE", action="append", default=[], help=text)
 
 
+def names_in(given: Sequence[str]) -> list[str]:
+    """The names in an option that may be repeated, and may have several names at once, separated by commas."""
+    return [name.strip() for text in given for name in text.split(",") if name.strip()]
+
+
 def _version(text: str) -> str:
     """A Kubernetes version on the command line.
 

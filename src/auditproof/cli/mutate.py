@@ -7,7 +7,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from auditproof.cli.arguments import add_format, add_kubernetes, add_policy, add_requirements
+from auditproof.cli.arguments import add_format, add_kubernetes, add_policy, add_requirements, names_in
 from auditproof.errors import AuditproofError
 from auditproof.text import output
 from auditproof.text.printable import printable
@@ -63,7 +63,7 @@ def execute(options: Namespace) -> int:
     policy_files = PolicyFiles()
     source = policy_files.choose(options.policy, Path.cwd())
     policy = policy_files.load(source.path, kubernetes=options.kubernetes, name=source.place.name)
-    names = options.requirements or ([] if options.cases else ["baseline"])
+    names = names_in(options.requirements) or ([] if options.cases else ["baseline"])
     requirements = [one for name in names for one in load_requirements(name).requirements]
     files = [file for given in options.cases for file in _case_files(Path(given))]
     stated = [case for file in files if _is_about(file, source.path) for case in _stated(file)]

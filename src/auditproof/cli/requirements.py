@@ -6,7 +6,7 @@ import json
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from auditproof.cli.arguments import add_format, add_kubernetes, add_policy, add_requirements
+from auditproof.cli.arguments import add_format, add_kubernetes, add_policy, add_requirements, names_in
 from auditproof.text import output
 
 if TYPE_CHECKING:
@@ -24,19 +24,25 @@ separately. To send one request of each class to a real API server as well: audi
 shipped: baseline (the default), cis, stig, secrets-hygiene, security-monitoring, compliance, troubleshooting,
 access-management. The files are in suites/requirements; your own have the same form.
 
+Requirements that no policy can meet together are listed at the end, with the requests for which they contradict each
+other.
+
 Exit codes: 0 everything holds; 1 a requirement is violated; 4 a file cannot be used.
 
 examples:
   auditproof requirements policies/prod.yaml
   auditproof requirements policies/prod.yaml --kubernetes 1.35..1.37
-  auditproof requirements policies/prod.yaml --requirements cis --requirements our-own.yaml --format json
+  auditproof requirements policies/prod.yaml --requirements cis,our-own.yaml --format json
 """
 
 
 def declare(parser: ArgumentParser) -> None:
     """Declare the arguments."""
     add_policy(parser)
-    add_requirements(parser, "requirements to check: a shipped name or a file; may be repeated (default: baseline)")
+    add_requirements(
+        parser,
+        "requirements to check: shipped names or files, separated by commas; may be repeated (default: baseline)",
+    )
     add_kubernetes(parser, several=True)
     add_format(parser, ["text", "json"])
     parser.set_defaults(unusable=4)
@@ -44,23 +50,34 @@ def declare(parser: ArgumentParser) -> None:
 
 def execute(options: Namespace) -> int:
     """Check every requirement on each version, and write the violations; what is the same on several, once."""
-    from auditproof.analysis.requirements import check_requirement, load_requirements, render_text, to_data
+    from auditproof.analysis.requirements import (
+        check_requirement,
+        contradiction_data,
+        contradiction_text,
+        contradictions,
+        load_requirements,
+        render_text,
+        to_data,
+    )
     from auditproof.clusters.policy_files import PolicyFiles
     from auditproof.kube.discovery import load_served
 
     read = PolicyFiles()
-    files = [load_requirements(name) for name in options.requirements or ["baseline"]]
+    files = [load_requirements(name) for name in names_in(options.requirements) or ["baseline"]]
+    every = [one for file in files for one in file.requirements]
     found: dict[str, list[str]] = {}  # the versions with these results
     violated = False
     for version in options.kubernetes:
         policy, served = read.load_given(options.policy, Path.cwd(), kubernetes=version), load_served(version)
         checked = [(file, [check_requirement(policy, one, served) for one in file.requirements]) for file in files]
         failed = any(result.violations for _, results in checked for result in results)
+        opposed = contradictions(every, served)
         if options.format == "json":
             data = [{"name": file.name, "requirements": [to_data(one) for one in results]} for file, results in checked]
-            text = json.dumps(data)
+            text = json.dumps({"files": data, "contradictions": [contradiction_data(one) for one in opposed]})
         else:
-            text = render_text(checked).removesuffix("\n")
+            blocks = [render_text(checked).removesuffix("\n"), *map(contradiction_text, opposed)]
+            text = "\n\n".join(blocks)
         found.setdefault(text, []).append(version)
         violated = violated or failed
     _tell(options, policy, found)
@@ -71,8 +88,8 @@ def _tell(options: Namespace, policy: Policy, found: dict[str, list[str]]) -> No
     if options.format == "json":
         head = {"apiVersion": "auditproof/v1", "kind": "RequirementsReport"}
         about = {"path": policy.path, "sha256": policy.sha256}
-        results = [{"kubernetes": versions, "files": json.loads(text)} for text, versions in found.items()]
-        body = {"files": results[0]["files"]} if len(options.kubernetes) == 1 else {"versions": results}
+        results = [{"kubernetes": versions, **json.loads(text)} for text, versions in found.items()]
+        body = json.loads(next(iter(found))) if len(options.kubernetes) == 1 else {"versions": results}
         output.tell_json(json.dumps({**head, "policy": about, **body}, indent=1, ensure_ascii=False))
         return
     several = len(options.kubernetes) > 1

@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
     from auditproof.analysis.requirements.check import Checked, Violation
+    from auditproof.analysis.requirements.contradictions import Contradiction
     from auditproof.analysis.requirements.requirement import RequirementsFile
     from auditproof.audit.policy.load import PolicyRule
 
@@ -76,6 +77,37 @@ def rule_text(rule: PolicyRule | None) -> str:
         if rule is None
         else f"{rule.position.path}:{rule.position.line}: rule {rule.index + 1} decides"
     )
+
+
+def contradiction_text(found: Contradiction) -> str:
+    """Requirements that contradict each other, as a block of lines: which, what they want, and of which requests."""
+    row = found.row
+    lines = [f"CONTRADICTION {', '.join(one.id for one in found.requirements)}: no policy can meet them together"]
+    lines += [f"  {one.position}: {one.id}: {one.bound} ({one.title})" for one in found.requirements]
+    rows = [
+        ("who", row.who),
+        ("verbs", row.product.verbs_text),
+        ("what", row.product.what),
+        ("where", row.product.where),
+        ("request", str(found.witness.performable or found.witness.reason)),
+    ]
+    return "\n".join([*lines, *(f"  {name:<{_WIDTH}}{text}" for name, text in rows if text)])
+
+
+def contradiction_data(found: Contradiction) -> dict[str, Any]:
+    """The same as plain data."""
+    row, sent = found.row, found.witness.performable
+    return {
+        "requirements": [
+            {"id": one.id, "file": one.position.path, "line": one.position.line, "level": str(one.bound)}
+            for one in found.requirements
+        ],
+        "who": row.who,
+        "verbs": row.product.verbs_text,
+        "what": row.product.what,
+        "where": row.product.where,
+        "request": str(sent) if sent else "",
+    }
 
 
 def to_data(result: Checked) -> dict[str, Any]:

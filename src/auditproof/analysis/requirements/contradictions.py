@@ -1,0 +1,110 @@
+"""Finds requirements that no policy can meet together, with the requests for which they contradict each other."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from itertools import combinations
+from typing import TYPE_CHECKING
+
+from auditproof.analysis.space import Space, merge
+from auditproof.analysis.space.cells import SERVED
+from auditproof.analysis.space.client_request import most_performable
+from auditproof.analysis.space.streams import STREAMS
+from auditproof.audit.event import Level, Stage
+from auditproof.audit.stages import FAILED, LONG, SHORT
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from auditproof.analysis.requirements.requirement import Bound, Clause, Requirement
+    from auditproof.analysis.space import Outcome, Row
+    from auditproof.analysis.space.client_request import Witnessed
+    from auditproof.audit.policy.load import PolicyRule
+    from auditproof.kube.discovery import Served
+
+
+@dataclass(frozen=True, slots=True)
+class Contradiction:
+    """Requirements that contradict each other, any fewer of them do not; for which requests, and one of these."""
+
+    requirements: tuple[Requirement, ...]
+    row: Row[str]
+    witness: Witnessed
+
+    @property
+    def text(self) -> str:
+        """What the requirements want, e.g. "exactly Request against at most Metadata"."""
+        return " against ".join(str(one.bound) for one in self.requirements)
+
+
+def contradictions(requirements: Sequence[Requirement], served: Served) -> tuple[Contradiction, ...]:
+    """Every pair of requirements that no policy can meet together, or three of which no pair contradicts itself.
+
+    Each has a row of requests to which all of them apply, on a server that serves ``served``: only requests of honest
+    clients that the server serves.
+
+    >>> from auditproof import load_requirements, load_served
+    >>> from auditproof.analysis.requirements import contradictions
+    >>> both = [*load_requirements("cis").requirements, *load_requirements("stig").requirements]
+    >>> found = contradictions(both, load_served("1.37"))
+    >>> found[0].text
+    'at most Metadata against exactly RequestResponse'
+    """
+    found: list[Contradiction] = []
+    settled: set[frozenset[int]] = set()
+    for size in (2, 3):
+        for numbers in combinations(range(len(requirements)), size):
+            some = tuple(requirements[n] for n in numbers)
+            # Pairs with incompatible bounds contradict each other, or never apply to the same request; nor do triples.
+            if any(frozenset(pair) in settled for pair in combinations(numbers, 2)):
+                continue
+            if any(_cannot(some, emitted) for emitted in (SHORT, LONG, FAILED)):
+                settled.add(frozenset(numbers))
+                found += _between(some, served)
+    return tuple(found)
+
+
+def _cannot(some: Sequence[Requirement], emitted: frozenset[Stage]) -> bool:
+    """Whether no level and stages are within all bounds, for a request whose stages are ``emitted``."""
+    bounds: list[Bound] = [one.bound for one in some]
+    levels = frozenset(Level).intersection(*(bound.levels for bound in bounds))
+    if not levels:
+        return True
+    stages = [bound.stages for bound in bounds if bound.stages is not None]
+    least = frozenset[Stage]().union(*(bound.least for bound in stages)) & emitted
+    most = frozenset(Stage).intersection(*(bound.most for bound in stages))
+    # What is not recorded has no stages; what is recorded has at least one.
+    return Level.NONE not in levels and not (least <= most and most & emitted)
+
+
+def _between(some: tuple[Requirement, ...], served: Served) -> Iterator[Contradiction]:
+    rules: list[PolicyRule] = []
+    lists: list[tuple[int, int]] = []
+    clauses = [(n, clause) for n, one in enumerate(some) for clause in one.clauses]
+    for _, clause in clauses:  # exceptions come first, so that they decide
+        lists.append((len(rules), len(rules) + len(clause.excepted) + len(clause.selected)))
+        rules += [*clause.excepted, *clause.selected]
+    streams = ((1 << len(STREAMS)) - 1) << len(rules)
+    space = Space.of([*rules, *STREAMS], served)
+
+    def key(outcome: Outcome) -> str | None:
+        if outcome.oddness[:2] != (SERVED, 0):
+            return None
+        failed = outcome.identity.failed
+        applying = {
+            n
+            for (n, clause), place in zip(clauses, outcome.deciding, strict=True)
+            if _selects(clause, place, failed=failed)
+        }
+        emitted = FAILED if failed else LONG if outcome.cells[0].mask & streams else SHORT
+        return "contradicted" if len(applying) == len(some) and _cannot(some, emitted) else None
+
+    keyed = [(outcome, key(outcome)) for outcome in space.outcomes(*lists)]
+    rows = merge(space, keyed) if any(which for _, which in keyed) else ()
+    for row in sorted(rows, key=lambda row: -len(row.classes)):
+        if row.served and row.honest:
+            yield Contradiction(some, row, most_performable(row.requests(space)))
+
+
+def _selects(clause: Clause, place: int | None, *, failed: bool) -> bool:
+    return place is not None and place >= len(clause.excepted) and clause.failed is failed
