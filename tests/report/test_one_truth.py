@@ -649,7 +649,20 @@ def test_the_versions_can_be_chosen_as_tests_are(project: pytest.Pytester) -> No
 
     assert list(run.verdicts) == ["a[1.37]", "b[1.37]"]
     agree(run, PROVEN, 0)
-    assert "2 more were not selected. Kubernetes 1.36, 1.37: no cases differ." in run.page
+    assert "2 more were not selected. Kubernetes 1.36, 1.37." in run.page
+
+
+def test_what_was_not_reached_on_a_version_is_no_difference(project: pytest.Pytester) -> None:
+    run = told(project, VERSIONS, "-x", cases=case_file(a="a", b=ON_1_36) + DIFFERS)
+
+    assert list(run.verdicts) == ["a[1.36]", "b[1.36]"]
+    assert run.report["notPerformed"] == [
+        f"it.audit.yaml::{name}"
+        for name in ("a[1.37]", "b[1.37]", "newer[1.36]", "newer[1.37]", "other[1.36]", "other[1.37]")
+    ]
+    assert "differing" not in run.report
+    assert "differ" not in run.page.partition("<nav")[0]
+    agree(run, VIOLATED)
 
 
 @pytest.mark.parametrize("options", [(), ("-n", "2")])

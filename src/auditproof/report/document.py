@@ -63,7 +63,9 @@ def conformance_report(
         run=run,
         summary=summary_of(proofs, missing),
         versions=_version_records(proofs, missing, versions or {}),
-        differing=differing(proofs, [name for name in versions or () if any(one.kubernetes == name for one in proofs)]),
+        differing=differing(
+            proofs, [name for name in versions or () if any(one.kubernetes == name for one in proofs)], missing
+        ),
         deselected=deselected,
         not_performed=missing,
         proofs=tuple(sorted(map(_without_secrets, proofs), key=lambda proof: proof.id)),

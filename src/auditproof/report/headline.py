@@ -84,8 +84,10 @@ def versions_not_shown(report: Report) -> list[str]:
 
 
 def differing_text(report: Report) -> str:
-    """How many cases have not the same result on all versions of the run."""
+    """How many cases have not the same result on all versions of the run; empty where nothing can be said."""
     count = len(report.differing)
+    if not count and sum(1 for one in report.versions if one.summary.performed) < 2:
+        return ""
     return "1 case differs" if count == 1 else f"{count or 'no'} cases differ"
 
 
@@ -101,7 +103,8 @@ def verdict_sentence(report: Report) -> str:
             " 1 more was not selected." if report.deselected == 1 else f" {report.deselected} more were not selected."
         )
     if report.versions:
-        about += f" Kubernetes {', '.join(one.version for one in report.versions)}: {differing_text(report)}."
+        differs = f": {text}" if (text := differing_text(report)) else ""
+        about += f" Kubernetes {', '.join(one.version for one in report.versions)}{differs}."
     if report.sabotage:
         return f"Sabotage run, on policies broken on purpose: {about}"
     return about

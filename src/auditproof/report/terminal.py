@@ -71,7 +71,7 @@ def version_lines(report: Report) -> Iterator[str]:
     """The counts of each Kubernetes version, and how many cases differ; nothing in a run on one version."""
     for one in report.versions:
         yield f"Kubernetes {one.kubernetes}: {_counts(one.summary)}"
-    if report.versions:
+    if report.versions and differing_text(report):
         yield f"{differing_text(report)} between these versions"
 
 

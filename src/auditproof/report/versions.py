@@ -24,7 +24,7 @@ from auditproof.report.model import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Sequence
+    from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 
     from auditproof.report.model import ChangeRow, ProofRecord
 
@@ -53,29 +53,42 @@ def _parameter(version: str) -> re.Pattern[str]:
     return re.compile(rf"(?<=[\[-]){re.escape(version)}(?=[\]-])")
 
 
-def differing(proofs: Sequence[ProofRecord], versions: Sequence[str]) -> tuple[DifferingCase, ...]:
-    """The cases without the same result on all versions, sorted by id; nothing in a run on one."""
+def differing(
+    proofs: Sequence[ProofRecord], versions: Sequence[str], missing: Collection[str] = ()
+) -> tuple[DifferingCase, ...]:
+    """The cases without the same result on all versions, sorted by id; nothing in a run on one.
+
+    What was planned and not reached, by the ids in ``missing``, makes no difference.
+    """
     found: dict[tuple[str, ...], dict[str, ProofRecord]] = {}
     for proof in proofs if versions else ():
         case = without_version(proof.id, proof.kubernetes)
         # what is generated for a version may have the number that something else has on another
         asked = (proof.request.method, proof.request.path, proof.title) if proof.request.method else ()
         found.setdefault((case, *asked), {})[proof.kubernetes] = proof
-    rows = (_differing(key[0], by_version, versions) for key, by_version in found.items())
+    left = {
+        (without_version(name, version), version): name for name in missing if (version := version_in(name, versions))
+    }
+    rows = (_differing(key[0], by_version, versions, left) for key, by_version in found.items())
     return tuple(sorted((row for row in rows if row is not None), key=lambda row: (row.id, row.title)))
 
 
-def _differing(case: str, proofs: dict[str, ProofRecord], versions: Sequence[str]) -> DifferingCase | None:
-    results = tuple(_result(version, proofs.get(version)) for version in versions)
-    if len({result.model_copy(update={"kubernetes": "", "proof": ""}) for result in results}) == 1:
+def _differing(
+    case: str, proofs: dict[str, ProofRecord], versions: Sequence[str], left: Mapping[tuple[str, str], str]
+) -> DifferingCase | None:
+    results = tuple(_result(version, proofs.get(version), left.get((case, version), "")) for version in versions)
+    reached = [result for result in results if (case, result.kubernetes) not in left]
+    if len({result.model_copy(update={"kubernetes": "", "proof": ""}) for result in reached}) == 1:
         return None
     newest = list(proofs.values())[-1]
-    return DifferingCase(id=case, title=newest.title, results=results, why=tuple(_why(proofs, versions)))
+    there = [result.kubernetes for result in results if result.proof]
+    return DifferingCase(id=case, title=newest.title, results=results, why=tuple(_why(proofs, there, versions)))
 
 
-def _result(version: str, proof: ProofRecord | None) -> VersionResult:
+def _result(version: str, proof: ProofRecord | None, left: str) -> VersionResult:
+    """``left`` is the id of what was planned and not reached."""
     if proof is None:
-        return VersionResult(kubernetes=version, proof="", verdict=None)
+        return VersionResult(kubernetes=version, proof=left, verdict=Outcome.UNPROVEN if left else None)
     seen = proof.observed
     return VersionResult(
         kubernetes=version,
@@ -87,10 +100,10 @@ def _result(version: str, proof: ProofRecord | None) -> VersionResult:
     )
 
 
-def _why(proofs: dict[str, ProofRecord], versions: Sequence[str]) -> Iterator[str]:
+def _why(proofs: dict[str, ProofRecord], there: Sequence[str], versions: Sequence[str]) -> Iterator[str]:
     """What the cases themselves say about the difference, and why one is not proven."""
-    if len(proofs) < len(versions):
-        yield ONLY_THERE.format(", ".join(version for version in versions if version in proofs))
+    if len(there) < len(versions):
+        yield ONLY_THERE.format(", ".join(there))
     sources = {version: proof.because for version, proof in proofs.items()}
     if len(set(sources.values())) > 1:
         yield from dict.fromkeys(line for text in sources.values() for line in text.splitlines()[-1:])
