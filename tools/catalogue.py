@@ -7,6 +7,7 @@ and what is deleted as a collection is a dry run on objects that carry a label t
 from __future__ import annotations
 
 import json
+from functools import cache
 from itertools import groupby
 from typing import TYPE_CHECKING, Any
 
@@ -73,7 +74,23 @@ def _cases(served: ServedResource, namespace: str) -> Iterator[str]:
         name = "-".join(filter(None, [verb, served.version.removeprefix("v1"), served.resource, served.subresource]))
         title = json.dumps(SENTENCES[verb].format(one=_one(served), all=served.resource))
         do = _do(served, verb, namespace)
-        yield f"  - {{id: {name}, title: {title}, as: alice, do: {{{do}}}{_expect(served)}}}\n"
+        yield f"  - {{id: {name}, title: {title}, as: alice, do: {{{do}}}{_expect(served)}{_since(served, verb)}}}\n"
+
+
+def _since(served: ServedResource, verb: str) -> str:
+    """The first minor version that serves the request, unless all do."""
+    serving = [minor for minor in minors() if (_key(served), verb) in _served(minor)]
+    return f', since: "{serving[0]}"' if serving[0] != minors()[0] else ""
+
+
+@cache
+def _served(minor: str) -> frozenset[tuple[tuple[str, ...], str]]:
+    """Every verb of every resource, in its version, that a minor version serves."""
+    return frozenset((_key(entry), verb) for entry in load_served(minor).resources for verb in entry.verbs)
+
+
+def _key(served: ServedResource) -> tuple[str, ...]:
+    return served.group, served.version, served.resource, served.subresource
 
 
 def _expect(served: ServedResource) -> str:

@@ -17,6 +17,8 @@ from auditproof.errors import BinaryNotFound
 from auditproof.kube.discovery import minors
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from auditproof.cases.case import Case
 
 REQUIRED = os.environ.get("AUDITPROOF_VERSIONS") == "required"  # in CI: a server that cannot be had is a failure
@@ -48,15 +50,20 @@ def special() -> dict[str, Case]:
 CASES = special()
 
 
-@pytest.fixture(scope="module")
-def run(tmp_path_factory: pytest.TempPathFactory) -> tuple[Any, dict[str, Any], list[tuple[str, int]]]:
-    """A run of these cases on every version; the process, results.json, and how many runs had servers in each test."""
+def _find_all() -> None:
+    """Find the servers of every version, or build them; without them the test fails in CI, and is skipped elsewhere."""
     for minor in minors():
         try:
             find_binaries(minor, None, print)
         except BinaryNotFound as error:
             assert not REQUIRED, str(error)
             pytest.skip(f"there are no servers of Kubernetes {minor} here: {error}")
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory: pytest.TempPathFactory) -> tuple[Any, dict[str, Any], list[tuple[str, int]]]:
+    """A run of these cases on every version; the process, results.json, and how many runs had servers in each test."""
+    _find_all()
     folder = tmp_path_factory.mktemp("versions")
     (folder / "watch.py").write_text(WATCH)
     (folder / "tmp").mkdir()
@@ -99,6 +106,23 @@ def test_what_differs_in_the_report_is_what_the_cases_say(run: tuple[Any, dict[s
     for name, row in rows.items():
         assert row["why"], name
         assert [one["proof"] for one in row["results"]] == [f"{name}[{minor}]" for minor in minors()]
+
+
+def test_no_standard_action_costs_a_server_an_event_where_everything_is_recorded(tmp_path: Path) -> None:
+    """An event that a server loses leaves the whole batch without a proof: before 1.37 some bodies cost one."""
+    _find_all()
+    (tmp_path / "policy.yaml").write_text(
+        "apiVersion: audit.k8s.io/v1\nkind: Policy\nomitStages: [RequestReceived]\nrules: [{level: RequestResponse}]\n"
+    )
+    suites = [f"suites/standard/{name}.audit.yaml" for name in ("writing", "custom-resources", "refused")]
+    options = [f"--audit-policy={tmp_path / 'policy.yaml'}", f"--audit-kubernetes={','.join(minors()[:-1])}"]
+    command = [sys.executable, "-m", "pytest", *suites, *options, f"--audit-report={tmp_path}"]
+
+    done = subprocess.run(command, cwd=root(), capture_output=True, text=True, check=False)
+
+    results = json.loads((tmp_path / "results.json").read_text())
+    assert done.returncode == 0, done.stdout
+    assert [(entry["lost"], entry["holds"]) for entry in results["counting"]] == [(0, True)] * (len(minors()) - 1)
 
 
 def _shows(case: Case) -> bool:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from auditproof.kube.discovery import load_served
 from auditproof.proof.verdict import Outcome
 from auditproof.report.model import (
     ChangeProofs,
@@ -104,6 +105,7 @@ def _why(proofs: dict[str, ProofRecord], there: Sequence[str], versions: Sequenc
     """What the cases themselves say about the difference, and why one is not proven."""
     if len(there) < len(versions):
         yield ONLY_THERE.format(", ".join(there))
+    yield from _not_served(proofs)
     sources = {version: proof.because for version, proof in proofs.items()}
     if len(set(sources.values())) > 1:
         yield from dict.fromkeys(line for text in sources.values() for line in text.splitlines()[-1:])
@@ -112,6 +114,27 @@ def _why(proofs: dict[str, ProofRecord], there: Sequence[str], versions: Sequenc
             yield f"{version}: needs {', '.join(proof.reasons)}"
         elif proof.verdict is not Outcome.PROVEN:
             yield f"{version}: {proof.reasons[0] if proof.reasons else proof.verdict}"
+    statuses: dict[int, list[str]] = {}
+    for version, proof in proofs.items():
+        if proof.audit_id:
+            statuses.setdefault(proof.observed.status, []).append(version)
+    if len(statuses) > 1:
+        yield "; ".join(f"status {status} on {', '.join(some)}" for status, some in statuses.items())
+
+
+def _not_served(proofs: dict[str, ProofRecord]) -> Iterator[str]:
+    """Which versions do not serve the requested resource, where others do."""
+    asked = list(proofs.values())[-1].request
+    key = (asked.api_group, asked.resource, asked.subresource)
+    serving = [
+        version
+        for version in proofs
+        if any((one.group, one.resource, one.subresource) == key for one in load_served(version).resources)
+    ]
+    others = [version for version in proofs if version not in serving]
+    if asked.resource and serving and others:
+        name = "/".join(filter(None, (".".join(filter(None, (asked.resource, asked.api_group))), asked.subresource)))
+        yield f"{name} is served on {', '.join(serving)} only"
 
 
 def merged(versions: Sequence[str], parts: Sequence[Sections]) -> Sections:
