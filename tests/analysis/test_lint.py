@@ -11,18 +11,21 @@ import jsonschema
 import pytest
 from hypothesis import given
 
+from auditproof.analysis.diff import changed
 from auditproof.analysis.lint import CATALOGUE, Examination, Finding, examine, lint
 from auditproof.analysis.lint.context import Subject
 from auditproof.analysis.lint.lint import refused
+from auditproof.analysis.lint.rule_fields import KEYS, has_no_condition, values_of, with_values
+from auditproof.analysis.lint.suggestions import SHORT_NAMES
 from auditproof.analysis.lint.suppressions import suppressions
 from auditproof.analysis.space import reachable
 from auditproof.audit.decide import decide, no_match
-from auditproof.audit.policy.load import Policy, parse_policy
+from auditproof.audit.policy.load import Policy, PolicyRule, parse_policy
 from auditproof.cli.main import main
 from auditproof.content import root
 from auditproof.errors import PolicyRefused
 from auditproof.kube.attributes import Attributes, UserInfo, attributes_of
-from auditproof.kube.discovery import load_served
+from auditproof.kube.discovery import load_served, minors
 from tests.support.broken import BROKEN, data_of
 from tests.support.documented import HEAD, SECTIONS, Documented
 from tests.support.properties import examples
@@ -112,6 +115,7 @@ def test_the_documented_output_is_what_is_written(
 
 REQUESTS = every_request()
 USERS = [user for user, _ in users()]
+HONEST = [user for user, honest in users() if honest]
 
 
 def unlike(policy: Policy) -> list[Attributes]:
@@ -214,7 +218,7 @@ def test_a_dead_pattern_is_found(pattern: str) -> None:
 
 @pytest.mark.parametrize("pattern", ["*", "pods", "pods/*", "*/status", "pods/log", "services/proxy"])
 def test_a_living_pattern_is_not(pattern: str) -> None:
-    assert codes(f"- {{level: Metadata, resources: [{{resources: ['{pattern}']}}]}}\n- level: Metadata\n") == []
+    assert codes(f"- {{level: Metadata, resources: [{{resources: ['{pattern}']}}]}}\n- level: None\n") == []
 
 
 @pytest.mark.parametrize(
@@ -285,7 +289,7 @@ def test_conditions_that_exclude_each_other(rules: str, expected: str) -> None:
     ],
 )
 def test_conditions_that_go_together(rules: str) -> None:
-    assert codes(f"- {rules.replace('{', '{level: Metadata, ', 1)}\n- level: Metadata\n") == []
+    assert codes(f"- {rules.replace('{', '{level: Metadata, ', 1)}\n- level: None\n") == []
 
 
 def test_events_of_both_groups_are_no_finding_and_of_one_only_where_it_matters() -> None:
@@ -664,7 +668,7 @@ def test_a_stage_that_is_omitted_twice_makes_no_difference_to_events() -> None:
         "- {level: Metadata, omitStages: [RequestReceived], resources: [{resources: [events]}]}\n- level: Metadata\n"
     )
 
-    assert codes(rules) == []
+    assert codes(rules) == ["AP207"]  # and not AP401
 
 
 @pytest.mark.parametrize(
@@ -685,3 +689,294 @@ def test_what_is_taken_literally_is_not_said_to_match_nothing(rule: str, code: s
     finding = only(f"{before}- {{level: None, {rule}}}\n- level: Metadata\n", code)
 
     assert told in finding.message
+
+
+# Entries that decide nothing
+
+
+DEAD = [
+    ("users", "- {level: None, users: [alice]}\n- {level: Request, users: [alice, bob]}\n", (6, 28)),
+    ("groups", "- {level: None, userGroups: [dev]}\n- {level: Request, userGroups: [ops, dev]}\n", (6, 38)),
+    ("verbs", "- {level: None, verbs: [get]}\n- {level: Request, verbs: [get, list], namespaces: [shop]}\n", (6, 28)),
+    ("namespaces", "- {level: None, namespaces: [shop]}\n- {level: Request, namespaces: [bank, shop]}\n", (6, 39)),
+    (
+        "a pattern",
+        """\
+- {level: None, resources: [{resources: ['pods/*']}]}
+- {level: Request, resources: [{resources: [nodes, pods/log]}]}
+""",
+        (6, 52),
+    ),
+    (
+        "a whole group",
+        """\
+- {level: None, resources: [{group: apps}]}
+- {level: Request, resources: [{resources: [nodes]}, {group: apps}]}
+""",
+        (6, 54),
+    ),
+    (
+        "a name",
+        """\
+- {level: None, resources: [{resources: [nodes], resourceNames: [a]}]}
+- {level: Request, resources: [{resources: [nodes], resourceNames: [a, b]}]}
+""",
+        (6, 69),
+    ),
+    (
+        "a path",
+        "- {level: None, nonResourceURLs: ['/healthz*']}\n- {level: Request, nonResourceURLs: [/version, /healthz]}\n",
+        (6, 48),
+    ),
+    (
+        "an account that is never in the group",
+        "- {level: None, users: ['system:serviceaccount:shop:web', bob], userGroups: ['system:nodes']}\n",
+        (5, 25),
+    ),
+]
+
+
+@pytest.mark.parametrize(("rules", "place"), [case[1:] for case in DEAD], ids=[case[0] for case in DEAD])
+def test_an_entry_that_decides_nothing_is_found(rules: str, place: tuple[int, int]) -> None:
+    assert [one for one in found(f"{rules}- level: Metadata\n") if one[0] == "AP206"] == [("AP206", *place)]
+
+
+def test_a_dead_entry_names_the_rules_that_decide_and_a_request() -> None:
+    finding = only(
+        "- {level: None, users: [alice]}\n- {level: Request, users: [alice, bob]}\n- level: Metadata\n", "AP206"
+    )
+
+    assert finding.message == (
+        '"alice" in users in rule 2 decides nothing: rule 1 (line 5) decides every request that it matches'
+    )
+    assert finding.advice == "Remove it, or move this rule above line 5 if its level is the one you want."
+    assert finding.shown is not None and finding.shown.attributes.user is not None
+    assert (finding.shown.attributes.user.name, str(finding.shown.level)) == ("alice", "None")
+
+
+@pytest.mark.parametrize(
+    "rules",
+    [
+        "- {level: None, users: [alice], verbs: [get]}\n- {level: Metadata, users: [alice, bob]}\n",  # list is left
+        "- {level: None, userGroups: [ops]}\n- {level: Metadata, userGroups: [ops, dev], users: [alice, bob]}\n",
+        "- {level: Metadata, nonResourceURLs: [/version, /not-in-the-list-of-paths]}\n",
+        "- {level: Metadata, resources: [{resources: [pods, podz]}]}\n",  # has AP306
+    ],
+)
+def test_an_entry_that_decides_something_or_has_a_finding_is_not(rules: str) -> None:
+    expected = ["AP206"] if "[ops, dev]" in rules else []  # whoever is in ops is taken, whatever else they are in
+
+    assert [code for code in codes(f"{rules}- level: None\n") if code == "AP206"] == expected
+
+
+def test_an_entry_of_a_rule_that_is_dead_as_a_whole_has_no_finding_of_its_own() -> None:
+    assert codes("- {level: None}\n- {level: Metadata, users: [alice, bob]}\n") == ["AP205", "AP201"]
+
+
+@slowly
+@given(policies)
+def test_an_entry_that_is_called_dead_decides_no_ordinary_request(policy: Policy) -> None:
+    subject = Subject(policy, SERVED)
+    dead = {finding.position for finding in lint(policy, SERVED) if finding.code == "AP206"}
+
+    for rule in policy.rules:
+        alone = [
+            with_values(rule, field, (value,))
+            for field, key in KEYS.items()
+            for n, value in enumerate(values_of(rule, field))
+            if subject.places.of("rules", rule.index, key, n) in dead
+        ]
+        for attributes in unlike(policy) if alone else ():
+            ordinary = attributes.user in HONEST and attributes.verb in ("get", "update", "patch") and attributes.name
+            if ordinary and attributes.resource == "pods" and decide(policy, attributes).rule is rule:
+                assert all(no_match(one, attributes) for one in alone)
+
+
+# Rules that change nothing
+
+
+@slowly
+@given(policies)
+def test_redundant_rules_change_nothing_and_all_others_that_are_reached_do(policy: Policy) -> None:
+    """Held against the diff: without all of them nothing changes, and without any other rule something does."""
+    redundant = {finding.position for finding in lint(policy, SERVED) if finding.code == "AP207"}
+
+    def without(*dropped: PolicyRule) -> Policy:
+        return replace(policy, rules=tuple(rule for rule in policy.rules if rule not in dropped))
+
+    def changes(left: Policy) -> bool:
+        return any(change is not None for _, change in changed(policy, left, SERVED)[1])
+
+    mine = [rule for rule in policy.rules if rule.position in redundant]
+    assert not changes(without(*mine))
+    witnesses = reachable(policy, SERVED)
+    for rule in policy.rules:
+        if rule.position not in redundant and rule.index in witnesses and not has_no_condition(rule):
+            assert changes(without(*mine, rule))
+
+
+@pytest.mark.parametrize(
+    ("rules", "told"),
+    [
+        ("- {level: Metadata, verbs: [get]}\n- level: Metadata\n", "rule 2 (line 6) decides the same"),
+        (
+            "- {level: Metadata, verbs: [get]}\n- {level: None, users: [alice]}\n",
+            "no rule matches its requests, which are not recorded either",
+        ),
+        (
+            "- {level: None, verbs: [get]}\n- {level: None, users: [alice]}\n- {level: Metadata, verbs: [list]}\n",
+            "rule 2 (line 6) decides the same, or no rule matches its requests, which are not recorded either",
+        ),
+    ],
+)
+def test_a_redundant_rule_names_what_decides_instead(rules: str, told: str) -> None:
+    findings = [one for one in examined(HEAD + QUIET + rules).findings if one.code == "AP207"]
+
+    assert any(one.message.endswith(f"changes nothing: without it, {told}") for one in findings)
+    assert {str(one.severity) for one in findings} == {"info"}
+
+
+def test_of_two_rules_that_replace_each_other_one_is_left() -> None:
+    """The last one is never reached, and is not what makes the first redundant."""
+    rule = "- {level: Metadata, verbs: [list], namespaces: [shop]}\n"
+
+    assert codes(f"{rule}{rule}- level: None\n") == ["AP201"]
+
+
+def test_what_no_rule_matches_is_a_note() -> None:
+    finding = only("- {level: Metadata, namespaces: [shop]}\n", "AP208")
+
+    assert (finding.position.line, str(finding.severity)) == (4, "info")
+    assert finding.shown is not None and "not recorded, no rule matches" in str(finding.shown)
+    assert "AP208" not in codes("- {level: Metadata, namespaces: [shop]}\n- level: None\n")
+
+
+# Stages that are all omitted
+
+
+NOTHING = "omitStages: [RequestReceived, ResponseStarted, ResponseComplete]\nrules:\n- level: Metadata\n"
+
+
+def test_what_is_omitted_at_every_stage_is_not_called_recorded() -> None:
+    nothing, rule = examined(HEAD + NOTHING).findings
+
+    assert (nothing.code, rule.code) == ("AP205", "AP204")  # and no AP403 about failed logins on top
+    assert nothing.shown is not None
+    assert "not recorded by rule 1 (line 5), because all its stages are omitted at Metadata" in str(nothing.shown)
+    assert nothing.shown.to_dict()["level"] == "None"
+    assert nothing.advice.startswith("Remove ResponseStarted and ResponseComplete from omitStages of the policy")
+
+
+def test_a_policy_whose_first_rule_takes_all_is_not_told_to_add_one() -> None:
+    finding = only("- level: None\n- {level: None, verbs: [get]}\n", "AP205")
+
+    assert finding.advice == "Write a level above None in rule 1 (line 5), which takes all requests."
+
+
+# What was meant
+
+
+@pytest.mark.parametrize(
+    ("group", "resources", "meant"),
+    [
+        ("v1", "[deployments]", "apps"),
+        ("v1", "[pods]", ""),
+        ("v1", "['*']", ""),
+        ("v1beta1", "[subjectaccessreviews]", "authorization.k8s.io"),
+        ("core", "[deployments, statefulsets]", "apps"),
+    ],
+)
+def test_a_version_in_place_of_a_group_suggests_the_group_that_serves_the_resources(
+    group: str, resources: str, meant: str
+) -> None:
+    finding = only(f"- {{level: Request, resources: [{{group: {group}, resources: {resources}}}]}}\n", "AP307")
+
+    assert finding.advice == f'Did you mean "{meant}"?'
+    assert finding.shown is not None and finding.shown.served and finding.shown.attributes.api_group == meant
+
+
+@pytest.mark.parametrize("group", ["audit.k8s.io", "kubeadm.k8s.io", "apiserver.config.k8s.io"])
+def test_a_group_of_files_is_served_by_no_server(group: str) -> None:
+    finding = only(f"- {{level: Request, resources: [{{group: {group}}}]}}\n", "AP307")
+
+    assert f'no API server serves the group "{group}"' in finding.message
+    assert finding.shown is not None and not finding.shown.served
+
+
+@pytest.mark.parametrize("group", ["metrics.k8s.io", "gateway.networking.k8s.io", "snapshot.storage.k8s.io"])
+def test_a_group_of_the_projects_own_extensions_may_be_served(group: str) -> None:
+    assert "AP307" not in codes(f"- {{level: Request, resources: [{{group: {group}}}]}}\n")
+
+
+@pytest.mark.parametrize(
+    ("group", "short", "name"),
+    [("", "po", "pods"), ("", "svc", "services"), ("", "cm", "configmaps"), ("apps", "deploy", "deployments")],
+)
+def test_a_short_name_is_known(group: str, short: str, name: str) -> None:
+    finding = only(f"- {{level: Request, resources: [{{group: '{group}', resources: [{short}]}}]}}\n", "AP306")
+
+    assert finding.advice == f'Did you mean "{name}"?'
+    assert finding.shown is not None and finding.shown.attributes.resource == name
+
+
+def test_every_short_name_stands_for_a_resource() -> None:
+    known = {entry.resource for minor in minors() for entry in load_served(minor).resources}
+
+    assert set(SHORT_NAMES.values()) <= known and not known & set(SHORT_NAMES)
+
+
+@pytest.mark.parametrize(
+    ("field", "value", "meant"),
+    [
+        ("userGroups", "system:node", "system:nodes"),
+        ("userGroups", "system:serviceaccount", "system:serviceaccounts"),
+        ("userGroups", "system:authenticate", "system:authenticated"),
+        ("users", "system:kube-proxi", "system:kube-proxy"),
+        ("users", "system:anonymus", "system:anonymous"),
+    ],
+)
+def test_an_almost_built_in_user_or_group_is_found(field: str, value: str, meant: str) -> None:
+    finding = only(f"- {{level: None, {field}: ['{value}'], verbs: [get]}}\n- level: Metadata\n", "AP315")
+
+    assert finding.advice == f'Did you mean "{meant}"?'
+    assert finding.shown is not None
+
+
+@pytest.mark.parametrize(
+    "condition",
+    [
+        "userGroups: ['system:nodes']",
+        "userGroups: ['system:serviceaccounts:kube-systems']",
+        "users: ['system:serviceaccount:kube-system:node']",
+        "users: ['system:monitoring']",
+        "userGroups: ['system:bootstrappers:kubeadm:default-node-token']",
+    ],
+)
+def test_a_name_of_which_there_are_many_is_not_misspelt(condition: str) -> None:
+    assert "AP315" not in codes(f"- {{level: None, {condition}, verbs: [get]}}\n- level: Metadata\n")
+
+
+# Many findings
+
+
+def test_many_findings_of_one_kind_are_one_with_a_count(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """In text; with --all, and for programs, each is there. Three of one kind are each shown."""
+    monkeypatch.chdir(tmp_path)
+    rule = "- {level: None, verbs: [LIST], namespaces: [team-%s]}\n"
+    Path("many.yaml").write_text(HEAD + QUIET + "".join(rule % n for n in range(12)) + "- level: Metadata\n")
+    Path("few.yaml").write_text(HEAD + QUIET + "".join(rule % n for n in range(3)) + "- level: Metadata\n")
+
+    code, text, _ = run(capsys, "many.yaml")
+
+    lines = text.splitlines()
+    assert code == 1 and len(lines) == 5
+    assert lines[0].startswith("many.yaml:5:25: error AP301 no-such-verb: ")
+    assert lines[3] == "    and 11 more of this kind, in lines 6, 7, 8, 9, 10 and 6 more (--all shows each)"
+    assert lines[4] == "1 policy for Kubernetes 1.37: 12 errors"
+    assert run(capsys, "many.yaml", "--all")[1].count("error AP301") == 12
+    assert run(capsys, "few.yaml")[1].count("error AP301") == 3
+    assert len(json.loads(run(capsys, "many.yaml", "--format", "json")[1])["policies"][0]["findings"]) == 12
+    assert len(json.loads(run(capsys, "many.yaml", "--format", "sarif")[1])["runs"][0]["results"]) == 12
+    assert run(capsys, "many.yaml", "--format", "github")[1].count("::error ") == 12

@@ -110,15 +110,18 @@ def _target_reason(rule: PolicyRule, attributes: Attributes) -> NoMatch | None:
     if rule.non_resource_urls:
         if attributes.resource_request:
             return NoMatch("nonResourceURLs", "this is a resource request, the rule matches only nonResourceURLs")
-        if any(_path_matches(attributes.path, pattern) for pattern in rule.non_resource_urls):
+        if any(matches_path(pattern, attributes.path) for pattern in rule.non_resource_urls):
             return None
         text = f"path {attributes.path!r} is not matched by nonResourceURLs {_list(rule.non_resource_urls)}"
         return NoMatch("nonResourceURLs", text)
     return None
 
 
-def _path_matches(path: str, pattern: str) -> bool:
-    """A trailing ``*`` matches any string prefix, regardless of path segments (pathMatches)."""
+def matches_path(pattern: str, path: str) -> bool:
+    """Return whether an entry of nonResourceURLs matches (pathMatches).
+
+    A trailing ``*`` matches any string prefix, regardless of path segments.
+    """
     return pattern in ("*", path) or (pattern.endswith("*") and path.startswith(pattern.removesuffix("*")))
 
 
@@ -130,12 +133,15 @@ def _resource_matches(entry: GroupResources, attributes: Attributes) -> bool:
         return True
     if entry.resource_names and attributes.name not in entry.resource_names:
         return False
-    return any(_pattern_matches(pattern, attributes) for pattern in entry.resources)
-
-
-def _pattern_matches(pattern: str, attributes: Attributes) -> bool:
-    """``pods/*`` also matches pods, and ``pods`` does not match pods/log (ruleMatchesResource)."""
     resource, subresource = attributes.resource, attributes.subresource
+    return any(matches_pattern(pattern, resource, subresource) for pattern in entry.resources)
+
+
+def matches_pattern(pattern: str, resource: str, subresource: str) -> bool:
+    """Return whether an entry of resources matches (ruleMatchesResource).
+
+    ``pods/*`` also matches pods, and ``pods`` does not match pods/log.
+    """
     full = f"{resource}/{subresource}" if subresource else resource
     if pattern in ("*", full):
         return True

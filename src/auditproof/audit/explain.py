@@ -7,10 +7,11 @@ from typing import TYPE_CHECKING
 
 from auditproof.audit.decide import Decision, NoMatch, decide, no_match
 from auditproof.audit.event import Level
-from auditproof.audit.stages import in_order
+from auditproof.audit.stages import LONG, emitted_stages, in_order
 from auditproof.text.printable import printable
 
 if TYPE_CHECKING:
+    from auditproof.audit.event import Stage
     from auditproof.audit.policy.load import Policy, PolicyRule
     from auditproof.kube.attributes import Attributes
 
@@ -20,7 +21,7 @@ class Explanation:
     """A decision with its reasons.
 
     ``earlier`` are the rules before, each with why it does not match, ``shadowed`` the later rules that would match
-    too; ``path`` is the policy's.
+    too; ``path`` is the policy's. ``emitted`` are the stages of the request, before any is omitted.
 
     >>> from auditproof import Attributes, UserInfo, explain, load_policy
     >>> policy = load_policy("fixtures/policies/baseline.yaml")
@@ -33,6 +34,7 @@ class Explanation:
     decision: Decision
     earlier: tuple[tuple[PolicyRule, NoMatch], ...]
     shadowed: tuple[PolicyRule, ...]
+    emitted: frozenset[Stage] = LONG
 
 
 def explain(policy: Policy, attributes: Attributes) -> Explanation:
@@ -49,12 +51,12 @@ def explain(policy: Policy, attributes: Attributes) -> Explanation:
     reasons = ((rule, no_match(rule, attributes)) for rule in policy.rules[:end])
     earlier = tuple((rule, reason) for rule, reason in reasons if reason is not None)
     shadowed = tuple(rule for rule in policy.rules[end + 1 :] if no_match(rule, attributes) is None)
-    return Explanation(policy.path, decision, earlier, shadowed)
+    return Explanation(policy.path, decision, earlier, shadowed, emitted_stages(attributes, 200))
 
 
 def render(explanation: Explanation) -> str:
     """The explanation as text, the deciding rule first."""
-    rule, effect = explanation.decision.rule, effect_of(explanation.decision)
+    rule, effect = explanation.decision.rule, effect_of(explanation.decision, explanation.emitted)
     lines = [f"{explanation.path}: no rule matches: {effect}" if rule is None else f"{_place(rule)} decides: {effect}"]
     lines += [f"{_place(rule)}: does not match: {reason}" for rule, reason in explanation.earlier]
     lines += [
@@ -63,10 +65,12 @@ def render(explanation: Explanation) -> str:
     return "\n".join(map(printable, lines))
 
 
-def effect_of(decision: Decision) -> str:
-    """A Decision in words, e.g. ``recorded at level Metadata``."""
+def effect_of(decision: Decision, emitted: frozenset[Stage] = LONG) -> str:
+    """A Decision in words, e.g. ``recorded at level Metadata``; ``emitted`` are the stages of the request."""
     if decision.level is Level.NONE:
         return "not recorded (level None)"
+    if not emitted - decision.omit_stages:
+        return f"not recorded (level {decision.level}, but all its stages are omitted)"
     omitted = ", ".join(in_order(decision.omit_stages))
     stages = f", without the stages {omitted}" if omitted else ""
     fields = ", without managedFields" if decision.omit_managed_fields and decision.level > Level.METADATA else ""

@@ -19,7 +19,8 @@ if TYPE_CHECKING:
 
 EPILOG = """\
 lint knows which requests an API server of the chosen version accepts, and examines all of them; no server is started.
-Each finding has a code, a position, an example request and a fix. docs/lint.md describes each code.
+Each finding has a code, a position, an example request and a fix. docs/lint.md describes each code. Of more than three
+findings of one kind in a policy, text shows the first, and the lines of the others; --all shows each.
 
 A comment suppresses findings on its line, the next line or the rule below; a reason is required:
 
@@ -43,17 +44,24 @@ def declare(parser: ArgumentParser) -> None:
         "policies", metavar="POLICY", nargs="+", help=f"audit policies: {POLICY_FORMS}, a folder, a glob"
     )
     add_format(parser, ["text", "json", "sarif", "github"])
+    parser.add_argument(
+        "--all", action="store_true", help="show each finding, also if a policy has many of one kind (format text)"
+    )
     add_kubernetes(parser, several=True)
 
 
 def execute(options: Namespace) -> int:
     """Examine each file, and write all findings as one document."""
     from auditproof.clusters.policy_files import PolicyFiles
-    from auditproof.report.findings import FORMATS, has_failed
+    from auditproof.report.findings import FORMATS, as_text, has_failed
 
     files = PolicyFiles()
     linted = [one for given in options.policies for one in _linted(files, given, options.kubernetes)]
-    output.write(FORMATS[options.format](linted, ", ".join(options.kubernetes)) + "\n")
+    versions = ", ".join(options.kubernetes)
+    if options.format == "text":
+        output.write(as_text(linted, versions, every=options.all) + "\n")
+    else:
+        output.write(FORMATS[options.format](linted, versions) + "\n")
     for one in linted:
         if one.unreadable:
             output.complain(one.unreadable)

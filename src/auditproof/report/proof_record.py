@@ -142,7 +142,7 @@ def rule_fields(decision: Decision) -> dict[str, Any]:
 def explanation_record(explanation: Explanation) -> ExplanationRecord:
     """Why the rule decides: its effect, which condition fails in each earlier rule, which later rules match as well."""
     return ExplanationRecord(
-        effect=effect_of(explanation.decision),
+        effect=effect_of(explanation.decision, explanation.emitted),
         earlier=tuple(
             EarlierRule.model_validate(
                 {"rule": rule.index, "line": rule.position.line, "condition": reason.condition, "reason": reason.text}

@@ -6,6 +6,7 @@ Source of the matching: ruleMatchesResource in staging/src/k8s.io/apiserver/pkg/
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -26,6 +27,32 @@ if TYPE_CHECKING:
 
 _REMOVED = {"extensions": "1.22", "settings.k8s.io": "1.20", "auditregistration.k8s.io": "1.19"}
 _CORE = ("core", "v1", "core.k8s.io")
+_VERSION = re.compile(r"v\d+((alpha|beta)\d+)?")
+# Groups of configuration files and of objects that only webhooks, plugins and events carry. Source: the types that
+# kubeadm, kubelet, kube-proxy, kube-scheduler, kube-controller-manager, kube-apiserver and client-go read or write.
+_FILES = {
+    "abac.authorization.kubernetes.io",
+    "admission.k8s.io",
+    "apidiscovery.k8s.io",
+    "apiserver.config.k8s.io",
+    "apiserver.k8s.io",
+    "audit.k8s.io",
+    "client.authentication.k8s.io",
+    "cloudcontrollermanager.config.k8s.io",
+    "credentialprovider.kubelet.k8s.io",
+    "eventratelimit.admission.k8s.io",
+    "imagepolicy.k8s.io",
+    "kubeadm.k8s.io",
+    "kubecontrollermanager.config.k8s.io",
+    "kubectl.config.k8s.io",
+    "kubelet.config.k8s.io",
+    "kubeproxy.config.k8s.io",
+    "kubescheduler.config.k8s.io",
+    "meta.k8s.io",
+    "pod-security.admission.config.k8s.io",
+    "podtolerationrestriction.admission.k8s.io",
+    "resourcequota.admission.k8s.io",
+}
 
 
 def check(subject: Subject, rule: PolicyRule) -> Iterator[tuple[Finding, int, str]]:
@@ -56,14 +83,35 @@ def _group(subject: Subject, rule: PolicyRule, number: int, entry: GroupResource
         asked = subject.meant(_only(rule, entry), _only(rule, replace(entry, group="gone.invalid")))
         yield subject.finding("AP308", where, message, "Remove it.", _unserved(asked))
         return
-    meant = "" if group in _CORE else close(group, [name for name in served.groups if name], 0.87)
-    if meant or group in _CORE or "." not in group:
-        said = f'did you mean "{meant}"?' if meant or group in _CORE else ""
+    if group in _FILES:
+        message = f'no API server serves the group "{group}": it is the format of files, or of what webhooks exchange'
+        asked = subject.meant(_only(rule, entry), _only(rule, replace(entry, group="gone.invalid")))
+        yield subject.finding("AP307", where, message, "Remove it.", _unserved(asked))
+        return
+    meant = _group_meant(served, entry)
+    if meant is not None or "." not in group:
         message = f'there is no API group "{group}"'
-        message += "" if said else ": groups of custom resources contain a dot"
-        advice = f"{said[:1].upper()}{said[1:]}" or f"Groups are {', '.join(sorted(filter(None, served.groups)))}."
-        right = _only(rule, replace(entry, group=meant))
+        message += "" if meant is not None else ": groups of custom resources contain a dot"
+        groups = f"Groups are {', '.join(sorted(filter(None, served.groups)))}."
+        advice = groups if meant is None else f'Did you mean "{meant}"?'
+        right = _only(rule, replace(entry, group=meant)) if meant is not None else replace(rule, resources=())
         yield subject.finding("AP307", where, message, advice, subject.meant(right, rule))
+
+
+def _group_meant(served: Served, entry: GroupResources) -> str | None:
+    """The group that was probably meant, or None: the one that serves the resources, if the group is a version."""
+    group = entry.group
+    if group in _CORE or _VERSION.fullmatch(group):
+        found = _groups_of(served, entry.resources)
+        return "" if group in _CORE and (not found or "" in found) else next(iter(found), None)
+    return close(group, [known for known in served.groups if known], 0.87) or None
+
+
+def _groups_of(served: Served, patterns: tuple[str, ...]) -> list[str]:
+    """The groups that serve all the resources, without wildcards; empty if there are none of either."""
+    plain = [pattern for pattern in patterns if "*" not in pattern]
+    groups = [set(groups_with(served, pattern)) for pattern in plain]
+    return sorted(set.intersection(*groups)) if groups else []
 
 
 def _unserved(asked: Asked | None) -> Asked | None:

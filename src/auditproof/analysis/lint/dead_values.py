@@ -43,6 +43,12 @@ _LIKELY = {"users": "worker", "user_groups": "developers", "namespaces": "system
 _VANISHED = {"system:unsecured": "it came from the insecure port, which was removed in Kubernetes 1.24"}
 _GROUPS = {"system:masters", "system:nodes", "system:authenticated", "system:unauthenticated", "system:serviceaccounts"}
 _USERS = {"system:anonymous", "system:apiserver", "system:kube-controller-manager", "system:kube-scheduler"}
+_BUILT_IN = {
+    "users": [*sorted(_USERS), "system:kube-proxy"],
+    "user_groups": [*sorted(_GROUPS), "system:serviceaccounts:kube-system", "system:bootstrappers"],
+}
+_OTHERS = ("system:serviceaccount:", "system:serviceaccounts:", "system:node:")  # of these there are many
+_ALMOST = 0.9  # how alike a misspelt name is
 
 
 def check(subject: Subject, rule: PolicyRule) -> Iterator[tuple[Finding, str, str]]:
@@ -52,6 +58,7 @@ def check(subject: Subject, rule: PolicyRule) -> Iterator[tuple[Finding, str, st
     yield from _verbs(subject, rule)
     yield from _paths(subject, rule)
     yield from _somebody_else(subject, rule)
+    yield from _misspelt(subject, rule)
 
 
 def _wildcards(subject: Subject, rule: PolicyRule, field: str, code: str) -> Iterator[tuple[Finding, str, str]]:
@@ -150,6 +157,19 @@ def _paths(subject: Subject, rule: PolicyRule) -> Iterator[tuple[Finding, str, s
         advice = f"Name the resource instead: resources: [{{{group}resources: [{attributes.resource}]}}]."
         message = f'"{pattern}" is the path of a resource: nonResourceURLs never match resources'
         yield subject.finding("AP312", where, message, advice, (attributes, True)), "non_resource_urls", pattern
+
+
+def _misspelt(subject: Subject, rule: PolicyRule) -> Iterator[tuple[Finding, str, str]]:
+    """Users and groups that begin as only built-in ones do, and are almost one of them."""
+    for field, known in _BUILT_IN.items():
+        for number, value in enumerate(values_of(rule, field)):
+            meant = "" if value in known or not value.lower().startswith("system:") else close(value, known, _ALMOST)
+            if not meant or value.startswith(_OTHERS):
+                continue
+            where = subject.places.of("rules", rule.index, KEYS[field], number)
+            asked = subject.meant(with_values(rule, field, (meant,)), rule)
+            message = f'no built-in {_CALLED[field]} is called "{value}"'
+            yield subject.finding("AP315", where, message, f'Did you mean "{meant}"?', asked), field, value
 
 
 def _somebody_else(subject: Subject, rule: PolicyRule) -> Iterator[tuple[Finding, str, str]]:

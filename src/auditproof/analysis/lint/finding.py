@@ -7,11 +7,13 @@ from typing import TYPE_CHECKING, Any
 
 from auditproof.analysis.lint.catalogue import CATALOGUE
 from auditproof.audit.event import Level
+from auditproof.audit.stages import emitted_stages
 from auditproof.kube.request_line import request_line
 
 if TYPE_CHECKING:
     from auditproof.analysis.lint.catalogue import Severity
     from auditproof.audit.decide import Decision
+    from auditproof.audit.event import Stage
     from auditproof.errors import Position
     from auditproof.kube.attributes import Attributes, UserInfo
 
@@ -36,7 +38,23 @@ class Shown:
     def __str__(self) -> str:
         method, uri = self.line
         refused = "" if self.served else ", which the server does not serve"
-        return f"{method} {uri} {_who(self.attributes.user)}{refused}: {_effect(self.decision)}"
+        return f"{method} {uri} {_who(self.attributes.user)}{refused}: {self._effect()}"
+
+    @property
+    def level(self) -> Level:
+        """The level at which the request is recorded: NONE also if all its stages are omitted."""
+        return self.decision.level if self._stages() else Level.NONE
+
+    def _stages(self) -> frozenset[Stage]:
+        return emitted_stages(self.attributes, 200) - self.decision.omit_stages
+
+    def _effect(self) -> str:
+        omitted = self.decision.level is not Level.NONE and not self._stages()
+        why = f", because all its stages are omitted at {self.decision.level}" if omitted else ""
+        effect = "not recorded" if self.level is Level.NONE else f"recorded at {self.level}"
+        if self.decision.rule is None:
+            return f"{effect}, no rule matches"
+        return f"{effect} by rule {self.decision.rule.index + 1} (line {self.decision.rule.position.line}){why}"
 
     def to_dict(self) -> dict[str, Any]:
         """The request as JSON values."""
@@ -47,7 +65,7 @@ class Shown:
             "uri": uri,
             "user": None if user is None else {"name": user.name, "groups": list(user.groups)},
             "served": self.served,
-            "level": str(self.decision.level),
+            "level": str(self.level),
             "rule": None if rule is None else rule.index + 1,
             "line": None if rule is None else rule.position.line,
         }
@@ -57,13 +75,6 @@ def _who(user: UserInfo | None) -> str:
     if user is None:
         return "with a rejected credential"
     return f"as {user.name} ({', '.join(user.groups)})" if user.groups else f"as {user.name}"
-
-
-def _effect(decision: Decision) -> str:
-    effect = "not recorded" if decision.level is Level.NONE else f"recorded at {decision.level}"
-    if decision.rule is None:
-        return f"{effect}, no rule matches"
-    return f"{effect} by rule {decision.rule.index + 1} (line {decision.rule.position.line})"
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,11 +6,13 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from auditproof.analysis.lint import contradictions as fitting
+from auditproof.analysis.lint import dead_entries as entries
 from auditproof.analysis.lint import dead_resources as patterns
 from auditproof.analysis.lint import dead_values as values
 from auditproof.analysis.lint import ignored_keys as keys
 from auditproof.analysis.lint import leaked_bodies as bodies
 from auditproof.analysis.lint import missed_requests as gaps
+from auditproof.analysis.lint import redundant_rules as redundant
 from auditproof.analysis.lint import suppressions as comments
 from auditproof.analysis.lint import unreachable_rules as rules
 from auditproof.analysis.lint import version_differences as versions
@@ -56,7 +58,15 @@ def examine(policy: Policy, served: Served) -> Examination:
         found += conditions
         if dead:
             explained.add(rule.index)
-    found += [*rules.check(subject, explained), *gaps.check(subject), *bodies.check(subject), *versions.check(subject)]
+    told = {finding.position for finding in found}
+    found += [
+        *rules.check(subject, explained),
+        *entries.check(subject, told),
+        *redundant.check(subject),
+        *gaps.check(subject),
+        *bodies.check(subject),
+        *versions.check(subject),
+    ]
     left, ignored = comments.apply(policy, found)
     return Examination(tuple(sorted(left, key=_place)), ignored)
 

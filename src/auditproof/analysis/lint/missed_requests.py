@@ -14,6 +14,7 @@ from auditproof.analysis.space import ResourceCell, Space
 from auditproof.analysis.space.cells import UNSERVED
 from auditproof.audit.decide import decide
 from auditproof.audit.event import Level, Stage
+from auditproof.audit.stages import LONG
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
@@ -182,8 +183,9 @@ def _failed_logins(subject: Subject) -> Iterator[Finding]:
     failed = [(index, asked) for index in subject.outcomes if (asked := _failed(subject, index))]
     meant = [(subject.policy.rules[n], a) for n, a in failed if n is not None]
     meant = [(rule, asked) for rule, asked in meant if rule.level is not Level.NONE]
+    lost = [(rule, asked) for rule, asked in meant if not (rule.omit_stages | subject.policy.omit_stages) >= LONG]
     told = set()
-    for rule, asked in sorted(meant, key=lambda found: found[0].index):
+    for rule, asked in sorted(lost, key=lambda found: found[0].index):
         where = _omitting(subject, rule)
         if where and where not in told:
             told.add(where)

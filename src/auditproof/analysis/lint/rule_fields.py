@@ -29,6 +29,11 @@ def with_values(rule: PolicyRule, field: str, values: tuple[str, ...]) -> Policy
     return replace(rule, **change)
 
 
+def has_no_condition(rule: PolicyRule) -> bool:
+    """Whether the rule matches every request."""
+    return not rule.resources and not any(values_of(rule, field) for field in KEYS)
+
+
 def with_entry(rule: PolicyRule, number: int, entry: GroupResources) -> PolicyRule:
     """A copy of the rule with another resources item at index ``number``."""
     return replace(rule, resources=(*rule.resources[:number], entry, *rule.resources[number + 1 :]))

@@ -12,6 +12,39 @@ if TYPE_CHECKING:
     from auditproof.kube.discovery import Served
 
 CLOSE = 0.75
+# The short names of kubectl. Source: ShortNames of the registries in pkg/registry.
+SHORT_NAMES = {
+    "cj": "cronjobs",
+    "cm": "configmaps",
+    "crd": "customresourcedefinitions",
+    "crds": "customresourcedefinitions",
+    "cs": "componentstatuses",
+    "csr": "certificatesigningrequests",
+    "deploy": "deployments",
+    "ds": "daemonsets",
+    "ep": "endpoints",
+    "ev": "events",
+    "hpa": "horizontalpodautoscalers",
+    "ing": "ingresses",
+    "ip": "ipaddresses",
+    "limits": "limitranges",
+    "netpol": "networkpolicies",
+    "no": "nodes",
+    "ns": "namespaces",
+    "pc": "priorityclasses",
+    "pdb": "poddisruptionbudgets",
+    "po": "pods",
+    "pv": "persistentvolumes",
+    "pvc": "persistentvolumeclaims",
+    "quota": "resourcequotas",
+    "rc": "replicationcontrollers",
+    "rs": "replicasets",
+    "sa": "serviceaccounts",
+    "sc": "storageclasses",
+    "sts": "statefulsets",
+    "svc": "services",
+    "vac": "volumeattributesclasses",
+}
 
 
 def close(text: str, known: Iterable[str], cutoff: float = CLOSE) -> str:
@@ -32,6 +65,8 @@ def groups_with(served: Served, pattern: str) -> list[str]:
 
 def resource_like(served: Served, pattern: str, group: str) -> tuple[str, str]:
     """The resource and group that ``pattern`` may mean: in its own group first, then in any; empty if none."""
+    name, slash, part = pattern.partition("/")
+    pattern = SHORT_NAMES.get(name.lower(), name) + slash + part
     own = [entry.full_name for entry in served.resources if group in (entry.group, "*")]
     for wanted in (pattern, f"{pattern}s", f"{pattern}es", f"{pattern.removesuffix('y')}ies"):
         if wanted.lower() in own:

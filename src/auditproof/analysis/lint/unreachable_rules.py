@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from auditproof.analysis.lint.context import named
+from auditproof.analysis.lint.rule_fields import has_no_condition
 from auditproof.analysis.space.identities import ODD
 from auditproof.analysis.space.remarks import oddities
 from auditproof.audit.event import Level, Stage
@@ -112,8 +113,22 @@ def _nothing(subject: Subject) -> Iterator[Finding]:
         if any(_recorded(outcome, cell, omitted) for outcome in outcomes for cell in _usual(outcome)):
             return
     message = "this policy records nothing, whatever the request"
-    advice = "End it with a rule that has a level and no conditions: `- level: Metadata`."
-    yield subject.finding("AP205", subject.places.key("rules"), message, advice, _any_request(subject))
+    yield subject.finding("AP205", subject.places.key("rules"), message, _record(subject), _any_request(subject))
+
+
+def _record(subject: Subject) -> str:
+    """What to do about a policy that records nothing."""
+    for rule in subject.policy.rules:
+        if rule.level is not Level.NONE and rule.index in subject.outcomes:
+            stages = subject.policy.omit_stages
+            where = "omitStages of the policy" if Stage.RESPONSE_COMPLETE in stages else "omitStages"
+            return (
+                f"Remove ResponseStarted and ResponseComplete from {where}: rule {rule.index + 1} has a level already."
+            )
+    everything = next((rule for rule in subject.policy.rules if has_no_condition(rule)), None)
+    if everything is not None:
+        return f"Write a level above None in {named((everything,))}, which takes all requests."
+    return "End it with a rule that has a level and no conditions: `- level: Metadata`."
 
 
 def _any_request(subject: Subject) -> Asked | None:

@@ -78,6 +78,11 @@ class ResourceCell:
         """SERVED, UNSERVED or ODD."""
         return _standing(self)
 
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The names of the objects; empty text for none."""
+        return self.namespaces if self.name == SAME else (self.name,)
+
     def attributes(self, user: UserInfo | None, among: Collection[str] = ()) -> Attributes:
         """One of the requests; with a verb from ``among``, if the cell has one."""
         return self.attributes_of(user, self.targets[0], _first(self.verbs, among), self.namespaces[0])

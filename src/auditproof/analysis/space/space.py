@@ -65,8 +65,9 @@ class Space:
         """
         wanted = lists or ((0, len(self.rules)),)
         known: dict[tuple[int, Region], tuple[tuple[tuple[int | None, ...], Region], ...]] = {}
+        met = [(mask, cells) for mask, cells in self.cells.items() if not meeting or mask & meeting]
         for identity in self.identities.classes:
-            for mask, cells in self.cells.items():
+            for mask, cells in met if not meeting or identity.mask & meeting else ():
                 if meeting and not mask & identity.mask & meeting:
                     continue
                 key = mask & identity.mask, identity.region

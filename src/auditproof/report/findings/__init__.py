@@ -21,4 +21,4 @@ FORMATS: dict[str, Callable[[Sequence[Linted], str], str]] = {
     "github": as_github,
 }
 
-__all__ = ["FORMATS", "Linted", "has_failed"]
+__all__ = ["FORMATS", "Linted", "as_text", "has_failed"]

@@ -9,7 +9,7 @@ from auditproof.analysis.lint.catalogue import Severity
 from auditproof.text.printable import printable
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
 
     from auditproof.analysis.lint.finding import Finding
     from auditproof.report.findings.linted import Linted
@@ -18,13 +18,42 @@ _PLURALS = {Severity.ERROR: "errors", Severity.WARNING: "warnings", Severity.INF
 _NAMES = {Severity.ERROR: "error", Severity.WARNING: "warning", Severity.INFO: "note"}
 
 
-def as_text(linted: Sequence[Linted], kubernetes: str) -> str:
-    """All findings, and a last line that counts them."""
+FEW = 3  # findings of one code in one policy that are each shown
+LINES = 5  # lines that are named of those that are not
+
+
+def as_text(linted: Sequence[Linted], kubernetes: str, *, every: bool = True) -> str:
+    """All findings, and a last line that counts them.
+
+    Unless ``every`` is true, of more than FEW findings of one code in one policy only the first is shown in full, with
+    the lines of the others.
+    """
     findings = [finding for one in linted for finding in one.examination.findings]
     ignored = sum(len(one.examination.ignored) for one in linted)
     unreadable = sum(bool(one.unreadable) for one in linted)
     summary = _summary(findings, ignored, unreadable, len(linted), kubernetes)
-    return "\n".join([*(_finding(finding) for finding in findings), summary])
+    texts = [text for one in linted for text in _texts(one.examination.findings, every)]
+    return "\n".join([*texts, summary])
+
+
+def _texts(findings: Sequence[Finding], every: bool) -> Iterator[str]:
+    alike: dict[str, list[Finding]] = {}
+    for finding in findings:
+        alike.setdefault(finding.code, []).append(finding)
+    for finding in findings:
+        first, *others = alike[finding.code]
+        if every or len(others) < FEW:
+            yield _finding(finding)
+        elif finding is first:
+            yield f"{_finding(finding)}\n    {_others(others)}"
+
+
+def _others(others: Sequence[Finding]) -> str:
+    """The findings that are not shown, by their lines."""
+    lines = [str(line) for line in dict.fromkeys(finding.position.line for finding in others)]
+    rest = f" and {len(lines) - LINES} more" if len(lines) > LINES else ""
+    where = "line" if len(lines) == 1 else "lines"
+    return f"and {len(others)} more of this kind, in {where} {', '.join(lines[:LINES])}{rest} (--all shows each)"
 
 
 def _finding(finding: Finding) -> str:
