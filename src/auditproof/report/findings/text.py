@@ -16,8 +16,7 @@ if TYPE_CHECKING:
 
 _PLURALS = {Severity.ERROR: "errors", Severity.WARNING: "warnings", Severity.INFO: "notes"}
 _NAMES = {Severity.ERROR: "error", Severity.WARNING: "warning", Severity.INFO: "note"}
-
-
+EACH = "AP001"  # of a refused policy each problem has to be fixed
 FEW = 3  # findings of one code in one policy that are each shown
 LINES = 5  # lines that are named of those that are not
 
@@ -42,7 +41,7 @@ def _texts(findings: Sequence[Finding], every: bool) -> Iterator[str]:
         alike.setdefault(finding.code, []).append(finding)
     for finding in findings:
         first, *others = alike[finding.code]
-        if every or len(others) < FEW:
+        if every or len(others) < FEW or finding.code == EACH:
             yield _finding(finding)
         elif finding is first:
             yield f"{_finding(finding)}\n    {_others(others)}"
