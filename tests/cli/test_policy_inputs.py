@@ -59,7 +59,8 @@ def test_lint_reads_what_the_row_says(
         assert singles <= set(paths)
     else:
         assert (code, paths) == (0, _names(read))
-        assert not [finding for policy in policies for finding in policy["findings"]]
+        # Every policy has a rule that its last one makes redundant, and nothing else: so it was read as a whole.
+        assert [[finding["code"] for finding in policy["findings"]] for policy in policies] == [["AP207"]] * len(paths)
 
 
 def _names(read: str) -> list[str]:
