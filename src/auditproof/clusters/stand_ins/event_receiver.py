@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
     from auditproof.clusters.run.run_directory import RunDirectory
 
-START_TIMEOUT_S = 20.0
+START_TIMEOUT_S = 60.0
 
 
 @dataclass(frozen=True, slots=True)
