@@ -3,7 +3,12 @@
 from __future__ import annotations
 
 import json
+import os
+import signal
+import subprocess
+import sys
 import time
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 import pytest
@@ -184,3 +189,24 @@ def test_the_cases_of_the_baseline_policy_and_the_requirements_are_strong(
     assert main([*command, "--requirements", "baseline", "--format", "json"]) == 0
 
     assert json.loads(capsys.readouterr().out)["score"] > 0.5
+
+
+def test_progress_is_on_the_terminal_and_ctrl_c_ends_it_cleanly(tmp_path: Path) -> None:
+    path = tmp_path / "large.yaml"
+    path.write_text(HEAD + "".join(map(team, range(40))))
+    terminal, end = os.openpty()
+    command = [sys.executable, "-m", "auditproof", "mutate", str(path)]
+    with subprocess.Popen(command, stdin=end, stdout=end, stderr=end, start_new_session=True) as process:
+        os.close(end)
+        shown = b""
+        while b" kinds of users" not in shown:
+            shown += os.read(terminal, 4096)
+        process.send_signal(signal.SIGINT)
+        with suppress(OSError):  # the terminal's other end is closed when the process ends
+            while more := os.read(terminal, 4096):
+                shown += more
+    os.close(terminal)
+
+    assert b" of 240 rules" in shown
+    assert process.returncode == 130
+    assert b"Traceback" not in shown
