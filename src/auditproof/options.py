@@ -129,7 +129,7 @@ VARIABLES = (
     Variable("AUDITPROOF_CACHE", "folder for downloaded and built binaries (default: the user's cache folder)"),
     Variable("KUBEBUILDER_ASSETS", "folder with etcd and kube-apiserver, where AUDITPROOF_ASSETS is not set"),
     Variable("AUDITPROOF_ENVTEST_INDEX", "mirror of the index of envtest releases"),
-    Variable("AUDITPROOF_START_TIMEOUT", "seconds that a server may take to start (default: 60)"),
+    Variable("AUDITPROOF_START_TIMEOUT", "seconds that a server may take to start (default: 120)"),
     Variable("KIND", "path of the kind program"),
     Variable("KIND_EXPERIMENTAL_PROVIDER", "kind's own variable: docker, nerdctl or podman"),
     Variable("AUDITPROOF_KIND_RELEASES", "mirror of kind's releases"),
