@@ -26,7 +26,7 @@ from auditproof.analysis.space import Space
 from auditproof.audit.policy.load import Policy, load_policy, parse_policy
 from auditproof.cases.case import Case
 from auditproof.cases.expectation import Expectation
-from auditproof.clusters.embedded import Embedded
+from auditproof.clusters.embedded import EmbeddedProvider
 from auditproof.clusters.profile import load_profile
 from auditproof.clusters.run.run_directory import RunDirectory
 from auditproof.kube.action import act, to_request
@@ -235,7 +235,7 @@ def main() -> None:
         return
     directory = RunDirectory.create()
     try:
-        embedded = Embedded(load_profile("embedded"), directory, kubernetes="1.37", assets=None, report=print)
+        embedded = EmbeddedProvider(load_profile("embedded"), directory, kubernetes="1.37", assets=None, report=print)
         embedded.prepare()
         begun = time.perf_counter()
         cluster = embedded.cluster(POLICY)

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from auditproof import content
 from auditproof.clusters.discovery import discover
-from auditproof.clusters.embedded import Embedded
+from auditproof.clusters.embedded import EmbeddedProvider
 from auditproof.clusters.profile import load_profile
 from auditproof.clusters.run.run_directory import RunDirectory
 from auditproof.kube import discovery as served
@@ -34,7 +34,7 @@ def discovered(minor: str, assets: Path | None, flags: dict[str, str]) -> served
     try:
         profile = load_profile("embedded")
         profile = replace(profile, flags={**profile.flags, **flags})
-        embedded = Embedded(profile, directory, kubernetes=minor, assets=assets, report=print)
+        embedded = EmbeddedProvider(profile, directory, kubernetes=minor, assets=assets, report=print)
         return discover(embedded.cluster(POLICY))
     finally:
         directory.close()

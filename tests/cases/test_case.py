@@ -10,7 +10,7 @@ import pytest
 import yaml
 
 from auditproof.audit.event import Level, Stage
-from auditproof.audit.server_flags import Settings
+from auditproof.audit.server_flags import ServerFlags
 from auditproof.cases.load import case_schema, load_case_file
 from auditproof.content import root
 from auditproof.errors import SourceError
@@ -422,8 +422,8 @@ def test_a_file_may_want_flags_of_its_own_and_a_twin_of_them(tmp_path: Path) -> 
 
     loaded = _load(tmp_path, f"{HEAD}policy: p.yaml\n{server}{ONE_CASE}")
 
-    assert loaded.settings == Settings.of({"mode": "batch"}, {"anonymous-auth": None})
-    assert loaded.broken_settings == Settings.of({"mode": "blocking"})
+    assert loaded.settings == ServerFlags.of({"mode": "batch"}, {"anonymous-auth": None})
+    assert loaded.broken_settings == ServerFlags.of({"mode": "blocking"})
     flags = {"audit-log-mode": "blocking", "anonymous-auth": "true", "v": "0"}
     assert loaded.settings.over(flags) == {"audit-log-mode": "batch", "v": "0"}
 

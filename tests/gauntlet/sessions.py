@@ -17,7 +17,7 @@ from random import Random
 from typing import TYPE_CHECKING, Any
 from xml.etree import ElementTree
 
-from auditproof.clusters.embedded import Embedded
+from auditproof.clusters.embedded import EmbeddedProvider
 from auditproof.clusters.profile import load_profile
 
 if TYPE_CHECKING:
@@ -114,7 +114,7 @@ class Sessions:
         self._folder = folder
         self._policy = folder / "policy.yaml"
         self._policy.write_text(POLICY)
-        embedded = Embedded(load_profile("embedded"), directory, kubernetes="1.37", assets=None, report=print)
+        embedded = EmbeddedProvider(load_profile("embedded"), directory, kubernetes="1.37", assets=None, report=print)
         self._cluster = embedded.cluster(self._policy)
 
     def faults(self, session: Session) -> list[str]:

@@ -7,9 +7,9 @@ from random import Random
 from typing import TYPE_CHECKING
 
 from auditproof.audit.policy.load import load_policy
-from auditproof.audit.server_flags import Settings
+from auditproof.audit.server_flags import ServerFlags
 from auditproof.clusters.cluster import LogPlace
-from auditproof.clusters.embedded import Embedded
+from auditproof.clusters.embedded import EmbeddedProvider
 from auditproof.clusters.profile import load_profile
 from auditproof.clusters.run.run_directory import RunDirectory
 from auditproof.clusters.stand_ins.node_network import SOCKET
@@ -84,7 +84,7 @@ class Station:
     directory: RunDirectory
     proxy: Proxy
     way: Way
-    embedded: Embedded
+    embedded: EmbeddedProvider
 
     @staticmethod
     def start(kind: Kind, seed: int, folder: Path) -> Station:
@@ -97,8 +97,8 @@ class Station:
         egress.write_text(selection(socket))
         flags = FLAGS | {"egress-selector-config-file": str(egress), "request-timeout": REQUEST_TIMEOUT}
         way = Way(socket, directory.path / SOCKET, directory.path / "pki")
-        embedded = Embedded(load_profile("embedded"), directory, kubernetes="1.37", assets=None, report=print)
-        cluster = embedded.cluster(path, Settings.of(BATCHED if kind.batch else {}, flags))
+        embedded = EmbeddedProvider(load_profile("embedded"), directory, kubernetes="1.37", assets=None, report=print)
+        cluster = embedded.cluster(path, ServerFlags.of(BATCHED if kind.batch else {}, flags))
         said = path if kind.said else folder / "said.json"
         if not kind.said:
             said.write_text(policy_text(random))

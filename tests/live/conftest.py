@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from auditproof.clusters.binaries.find import find_binaries
-from auditproof.clusters.embedded import Embedded
+from auditproof.clusters.embedded import EmbeddedProvider
 from auditproof.clusters.kind.engine import Engine, find_engine, run
 from auditproof.clusters.profile import load_profile
 from auditproof.clusters.run.run_directory import RunDirectory
@@ -50,8 +50,8 @@ def run_directory() -> Iterator[RunDirectory]:
 
 
 @pytest.fixture(scope="session")
-def embedded(run_directory: RunDirectory) -> Embedded:
-    return Embedded(load_profile("embedded"), run_directory, kubernetes="1.37", assets=None, report=print)
+def embedded(run_directory: RunDirectory) -> EmbeddedProvider:
+    return EmbeddedProvider(load_profile("embedded"), run_directory, kubernetes="1.37", assets=None, report=print)
 
 
 @pytest.fixture(scope="session")

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from pathlib import Path
     from typing import Any
 
-    from auditproof.clusters.embedded import Embedded
+    from auditproof.clusters.embedded import EmbeddedProvider
     from auditproof.clusters.run.run_directory import RunDirectory
 
 REFUSED = "loading audit policy file: "
@@ -68,7 +68,7 @@ def disagreement(case: dict[str, Any], run_directory: RunDirectory, port: int, f
 
 @pytest.mark.covers("T12", "T50", "U4", "U5", "U6", "U8")
 def test_a_real_server_reads_every_broken_policy_as_the_vectors_say(
-    embedded: Embedded, everything: Path, run_directory: RunDirectory, tmp_path: Path
+    embedded: EmbeddedProvider, everything: Path, run_directory: RunDirectory, tmp_path: Path
 ) -> None:
     embedded.cluster(everything)  # for its etcd and its keys
     with socket.socket() as reserved, ThreadPoolExecutor(2) as pool:

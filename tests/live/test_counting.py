@@ -14,7 +14,7 @@ import pytest
 
 from auditproof import content
 from auditproof.client.connection import Connection
-from auditproof.clusters.embedded import Embedded
+from auditproof.clusters.embedded import EmbeddedProvider
 from auditproof.clusters.profile import load_profile
 from auditproof.clusters.run.run_directory import RunDirectory
 from auditproof.kube.action import path_request
@@ -37,7 +37,7 @@ def own(everything: Path) -> Iterator[tuple[Cluster, RunDirectory]]:
     """A cluster that a test may break, whose API server has recorded all that it asks of itself when it starts."""
     directory = RunDirectory.create()
     try:
-        embedded = Embedded(load_profile("embedded"), directory, kubernetes="1.37", assets=None, report=print)
+        embedded = EmbeddedProvider(load_profile("embedded"), directory, kubernetes="1.37", assets=None, report=print)
         cluster = embedded.cluster(everything)
         wait_until(lambda: count(cluster).holds or None, what="the API server to be quiet", timeout_s=60)
         yield cluster, directory
@@ -54,7 +54,7 @@ def drop_a_line(cluster: Cluster, directory: RunDirectory) -> None:
     os.kill(pid, signal.SIGCONT)
 
 
-def test_every_event_that_was_counted_is_in_the_log(embedded: Embedded, everything: Path) -> None:
+def test_every_event_that_was_counted_is_in_the_log(embedded: EmbeddedProvider, everything: Path) -> None:
     account = count(embedded.cluster(everything))
 
     assert account.holds, account.reason
@@ -104,7 +104,9 @@ rules:
 """
 
 
-def test_every_excluded_request_is_counted_as_one(embedded: Embedded, write_policy: Callable[[str], Path]) -> None:
+def test_every_excluded_request_is_counted_as_one(
+    embedded: EmbeddedProvider, write_policy: Callable[[str], Path]
+) -> None:
     """Exact where nothing else is excluded: as many requests come to level None as were sent, and no more."""
     cluster = embedded.cluster(write_policy(QUIET))
     wire = Connection(cluster.url, cluster.ca, cluster.admin)

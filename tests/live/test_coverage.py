@@ -23,7 +23,7 @@ from tests.support.views import silent
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from auditproof.clusters.embedded import Embedded
+    from auditproof.clusters.embedded import EmbeddedProvider
     from auditproof.clusters.run.run_directory import RunDirectory
 
 SCHEMA = "src/auditproof/report/results.schema.json"
@@ -71,7 +71,7 @@ def test_every_rule_and_condition_is_proven_and_reported(policy: Path, tmp_path:
 
 
 def test_the_whole_space_is_proven_and_a_server_with_another_policy_is_found_out(
-    policy: Path, embedded: Embedded, run_directory: RunDirectory, tmp_path: Path
+    policy: Path, embedded: EmbeddedProvider, run_directory: RunDirectory, tmp_path: Path
 ) -> None:
     broken = tmp_path / "broken.yaml"
     broken.write_text(BROKEN)

@@ -14,11 +14,11 @@ from typing import TYPE_CHECKING
 import pytest
 
 from auditproof.audit.policy.load import load_policy
-from auditproof.audit.server_flags import Settings
+from auditproof.audit.server_flags import ServerFlags
 from auditproof.cases.case import Case
 from auditproof.cases.expectation import Expectation
 from auditproof.clusters import embedded as provider
-from auditproof.clusters.embedded import Embedded
+from auditproof.clusters.embedded import EmbeddedProvider
 from auditproof.clusters.profile import load_profile
 from auditproof.clusters.run import reaper
 from auditproof.clusters.run.run_directory import RunDirectory
@@ -39,11 +39,11 @@ if TYPE_CHECKING:
 WORKER = """
 import sys
 from pathlib import Path
-from auditproof.clusters.embedded import Embedded
+from auditproof.clusters.embedded import EmbeddedProvider
 from auditproof.clusters.profile import load_profile
 from auditproof.clusters.run.run_directory import RunDirectory
 run = RunDirectory.open(sys.argv[1])
-Embedded(load_profile("embedded"), run, kubernetes="1.37", assets=None, report=print).cluster(Path(sys.argv[2]))
+EmbeddedProvider(load_profile("embedded"), run, kubernetes="1.37", assets=None, report=print).cluster(Path(sys.argv[2]))
 """
 ALICE = Identity.x509("alice")
 SOON_S = 5.0
@@ -57,11 +57,11 @@ def run() -> Iterator[RunDirectory]:
 
 
 @pytest.fixture
-def servers(run: RunDirectory) -> Embedded:
-    return Embedded(load_profile("embedded"), run, kubernetes="1.37", assets=None, report=print)
+def servers(run: RunDirectory) -> EmbeddedProvider:
+    return EmbeddedProvider(load_profile("embedded"), run, kubernetes="1.37", assets=None, report=print)
 
 
-def prover_of(servers: Embedded, run: RunDirectory, path: Path, performed: Callable[[], None]) -> Prover:
+def prover_of(servers: EmbeddedProvider, run: RunDirectory, path: Path, performed: Callable[[], None]) -> Prover:
     cluster, policy = servers.cluster(path), load_policy(path)
     view, folder = ServerView(cluster, servers), run.private_folder()
     return Prover(view, policy, running=policy, folder=folder, performed=performed, patience_s=10)
@@ -79,7 +79,7 @@ def signal_to(run: RunDirectory, label: str, how: signal.Signals) -> None:
 
 @pytest.mark.parametrize("frozen_before", [False, True], ids=["at-once", "while-a-request-waits-for-it"])
 def test_the_death_of_etcd_ends_the_batch(
-    servers: Embedded, run: RunDirectory, everything: Path, frozen_before: bool
+    servers: EmbeddedProvider, run: RunDirectory, everything: Path, frozen_before: bool
 ) -> None:
     sent, killed = [0], [0.0]
 
@@ -119,7 +119,7 @@ def test_the_death_of_etcd_ends_the_batch(
 
 
 def test_the_death_of_etcd_while_an_api_server_starts_ends_the_start(
-    servers: Embedded, run: RunDirectory, everything: Path
+    servers: EmbeddedProvider, run: RunDirectory, everything: Path
 ) -> None:
     killed = [0.0]
 
@@ -142,7 +142,7 @@ def test_the_death_of_etcd_while_an_api_server_starts_ends_the_start(
 
 @pytest.mark.parametrize("label", [provider.ETCD, "kube-apiserver-"])
 def test_a_worker_that_is_killed_while_it_starts_a_server_leaves_none(
-    servers: Embedded, run: RunDirectory, everything: Path, label: str
+    servers: EmbeddedProvider, run: RunDirectory, everything: Path, label: str
 ) -> None:
     with subprocess.Popen([sys.executable, "-c", WORKER, str(run.path), str(everything)]) as worker:
         begun = lambda: next((run.path / "ledger").glob(f"{label}*"), None)  # noqa: E731
@@ -170,19 +170,21 @@ def test_a_full_disk_is_told_with_its_folder(
         pytest.skip(str(error))
     monkeypatch.setattr(tempfile, "tempdir", str(disk))
     directory = RunDirectory.create()
-    servers = Embedded(load_profile("embedded"), directory, kubernetes="1.37", assets=None, report=print)
+    servers = EmbeddedProvider(load_profile("embedded"), directory, kubernetes="1.37", assets=None, report=print)
     try:
         with pytest.raises(ClusterError, match=f"no space left on the disk of {directory.path} .*set TMPDIR"):
             servers.cluster(everything)  # etcd cannot write
 
         fill(disk)
         with pytest.raises(ClusterError, match=f"no API server can be started: no space left on the disk of {disk}"):
-            servers.cluster(everything, Settings.of({}, {"v": "1"}))  # and then we cannot either
+            servers.cluster(everything, ServerFlags.of({}, {"v": "1"}))  # and then we cannot either
     finally:
         directory.close()
 
 
-def test_what_stands_still_for_a_while_is_not_dead(servers: Embedded, run: RunDirectory, everything: Path) -> None:
+def test_what_stands_still_for_a_while_is_not_dead(
+    servers: EmbeddedProvider, run: RunDirectory, everything: Path
+) -> None:
     sent = [0]
 
     def performed() -> None:

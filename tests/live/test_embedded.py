@@ -15,8 +15,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from auditproof.audit.server_flags import NO_SETTINGS
-from auditproof.clusters.embedded import Embedded
+from auditproof.audit.server_flags import DEFAULT_FLAGS
+from auditproof.clusters.embedded import EmbeddedProvider
 from auditproof.clusters.profile import load_profile
 from auditproof.clusters.run.run_directory import RunDirectory
 from auditproof.errors import ClusterError
@@ -33,11 +33,11 @@ import signal, sys, threading
 for name in ("SIGINT", "SIGHUP"):  # ignored in what a shell starts in the background
     signal.signal(signal.Signals[name], signal.SIG_DFL)
 from pathlib import Path
-from auditproof.clusters.embedded import Embedded
+from auditproof.clusters.embedded import EmbeddedProvider
 from auditproof.clusters.profile import load_profile
 from auditproof.clusters.run.run_directory import RunDirectory
 directory = RunDirectory.create(keep="keep" in sys.argv)
-embedded = Embedded(load_profile("embedded"), directory, kubernetes="1.37", assets=None, report=lambda _: None)
+embedded = EmbeddedProvider(load_profile("embedded"), directory, kubernetes="1.37", assets=None, report=lambda _: None)
 cluster = embedded.cluster(Path(sys.argv[1]))
 print(directory.path, cluster.name, flush=True)
 if "keep" in sys.argv:
@@ -75,7 +75,7 @@ def controller(everything: Path) -> Iterator[tuple[subprocess.Popen[str], Path]]
 
 
 @pytest.fixture(scope="module")
-def cluster(embedded: Embedded, everything: Path) -> Cluster:
+def cluster(embedded: EmbeddedProvider, everything: Path) -> Cluster:
     return embedded.cluster(everything)
 
 
@@ -117,7 +117,7 @@ def test_nothing_listens_beyond_loopback(cluster: Cluster, run_directory: RunDir
 
 
 def test_the_same_policy_is_started_once(
-    embedded: Embedded, cluster: Cluster, write_policy: Callable[[str], Path]
+    embedded: EmbeddedProvider, cluster: Cluster, write_policy: Callable[[str], Path]
 ) -> None:
     twin = write_policy(cluster.policy.read_text())
 
@@ -130,14 +130,14 @@ def test_another_process_of_the_run_joins_the_server(
     joined = RunDirectory.open(str(run_directory.path))
     before = pids(run_directory.path)
 
-    other = Embedded(load_profile("embedded"), joined, kubernetes="1.37", assets=None, report=print)
+    other = EmbeddedProvider(load_profile("embedded"), joined, kubernetes="1.37", assets=None, report=print)
 
     assert other.cluster(everything) == cluster
     assert pids(run_directory.path) == before
 
 
 def test_a_refused_policy_is_reported_at_once_in_the_servers_words(
-    embedded: Embedded, write_policy: Callable[[str], Path]
+    embedded: EmbeddedProvider, write_policy: Callable[[str], Path]
 ) -> None:
     refused = write_policy("apiVersion: audit.k8s.io/v1\nkind: Policy\nrules:\n- level: metadata\n  user: [a]\n")
     begun = time.monotonic()
@@ -154,24 +154,26 @@ def test_a_refused_policy_is_reported_at_once_in_the_servers_words(
 
 
 def test_all_processes_see_why_a_server_did_not_start(
-    embedded: Embedded, run_directory: RunDirectory, write_policy: Callable[[str], Path]
+    embedded: EmbeddedProvider, run_directory: RunDirectory, write_policy: Callable[[str], Path]
 ) -> None:
     refused = write_policy("apiVersion: audit.k8s.io/v1\nkind: Policy\nrules: []\n")
     joined = RunDirectory.open(str(run_directory.path))
-    other = Embedded(load_profile("embedded"), joined, kubernetes="1.37", assets=None, report=print)
+    other = EmbeddedProvider(load_profile("embedded"), joined, kubernetes="1.37", assets=None, report=print)
 
     for provider in (embedded, other):
         with pytest.raises(ClusterError, match="loaded illegal policy with 0 rules"):
             provider.cluster(refused)
 
 
-def test_several_servers_start_beside_each_other(embedded: Embedded, write_policy: Callable[[str], Path]) -> None:
+def test_several_servers_start_beside_each_other(
+    embedded: EmbeddedProvider, write_policy: Callable[[str], Path]
+) -> None:
     policies = [
         write_policy(f"apiVersion: audit.k8s.io/v1\nkind: Policy\nrules:\n- level: {level}\n")
         for level in ("Request", "RequestResponse")
     ]
 
-    embedded.start_all([(policy, NO_SETTINGS) for policy in policies])
+    embedded.start_all([(policy, DEFAULT_FLAGS) for policy in policies])
     clusters = [embedded.cluster(policy) for policy in policies]
 
     assert len({cluster.url for cluster in clusters}) == 2
@@ -195,7 +197,7 @@ def test_nothing_is_left_of_a_controller_that_is_killed(
 def test_a_server_that_is_killed_is_missed(everything: Path) -> None:
     directory = RunDirectory.create()
     try:
-        embedded = Embedded(load_profile("embedded"), directory, kubernetes="1.37", assets=None, report=print)
+        embedded = EmbeddedProvider(load_profile("embedded"), directory, kubernetes="1.37", assets=None, report=print)
         cluster = embedded.cluster(everything)
         pid, _ = directory.entry("etcd")
         os.kill(pid, signal.SIGKILL)

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from pathlib import Path
 
-    from auditproof.clusters.embedded import Embedded
+    from auditproof.clusters.embedded import EmbeddedProvider
     from auditproof.clusters.run.run_directory import RunDirectory
     from auditproof.kube.action import Request
     from auditproof.proof.verdict import Verdict
@@ -46,7 +46,7 @@ def policy(write_policy: Callable[[str], Path]) -> Path:
 
 
 @pytest.fixture
-def prover(embedded: Embedded, policy: Path, run_directory: RunDirectory) -> Iterator[Prover]:
+def prover(embedded: EmbeddedProvider, policy: Path, run_directory: RunDirectory) -> Iterator[Prover]:
     cluster = embedded.cluster(policy)
     loaded = load_policy(policy)
     prover = Prover(
@@ -94,7 +94,9 @@ def test_what_is_not_recorded_of_a_stream_is_proven_by_the_servers_own_log(prove
     assert len(verdict.evidence.events) == {"unseen": 0, "unfinished": 2}[namespace]
 
 
-def test_without_the_servers_own_log_it_is_not(embedded: Embedded, policy: Path, run_directory: RunDirectory) -> None:
+def test_without_the_servers_own_log_it_is_not(
+    embedded: EmbeddedProvider, policy: Path, run_directory: RunDirectory
+) -> None:
     cluster, loaded = embedded.cluster(policy), load_policy(policy)
     folder = run_directory.private_folder()
     prover = Prover(silent(cluster), loaded, running=loaded, folder=folder)

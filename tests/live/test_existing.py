@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from auditproof.audit.server_flags import Settings
+from auditproof.audit.server_flags import ServerFlags
 from auditproof.clusters.existing.cleanup import find_made, labels
 from auditproof.wait import wait_until
 
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
     from auditproof.client.probe import Probe
     from auditproof.clusters.cluster import Cluster
-    from auditproof.clusters.embedded import Embedded
+    from auditproof.clusters.embedded import EmbeddedProvider
 
 POLICY = """\
 apiVersion: audit.k8s.io/v1
@@ -59,7 +59,7 @@ def policy(write_policy: Callable[[str], Path]) -> Path:
 
 
 @pytest.fixture(scope="module")
-def cluster(embedded: Embedded, policy: Path) -> Cluster:
+def cluster(embedded: EmbeddedProvider, policy: Path) -> Cluster:
     return embedded.cluster(policy)
 
 
@@ -238,9 +238,9 @@ def test_the_log_is_read_by_a_command(project: Path, policy: Path, cluster: Clus
     assert list(verdicts(report).values()).count("PROVEN") == 4
 
 
-def test_the_log_is_read_from_the_api_server_itself(project: Path, policy: Path, embedded: Embedded) -> None:
+def test_the_log_is_read_from_the_api_server_itself(project: Path, policy: Path, embedded: EmbeddedProvider) -> None:
     """Where it serves /logs, that is /var/log of its machine: here a link in it leads to the log."""
-    cluster = embedded.cluster(policy, Settings.of({}, {"enable-logs-handler": "true"}))
+    cluster = embedded.cluster(policy, ServerFlags.of({}, {"enable-logs-handler": "true"}))
     kubeconfig(project / "kubeconfig", cluster)
     link = Path("/var/log") / f"auditproof-test-{os.getpid()}.log"
     try:
@@ -259,7 +259,7 @@ def test_the_log_is_read_from_the_api_server_itself(project: Path, policy: Path,
 
 @pytest.mark.parametrize("mode", ["blocking", "batch"])
 def test_the_log_is_received_from_the_server_s_webhook(
-    project: Path, policy: Path, embedded: Embedded, mode: str
+    project: Path, policy: Path, embedded: EmbeddedProvider, mode: str
 ) -> None:
     """In batch mode nothing is in order: what is not recorded counts only where all that was counted has come."""
     folder, port = project / "received", free_port()
@@ -270,7 +270,7 @@ def test_the_log_is_received_from_the_server_s_webhook(
         wait_until(lambda: listens(port) or None, what="the receiver to listen", timeout_s=30)
         flags = {"audit-webhook-config-file": str(folder / "kubeconfig"), "audit-webhook-mode": mode}
         batch = {"audit-webhook-batch-max-wait": "200ms", "audit-webhook-batch-throttle-enable": "false"}
-        server = embedded.cluster(policy, Settings.of({}, flags | (batch if mode == "batch" else {})))
+        server = embedded.cluster(policy, ServerFlags.of({}, flags | (batch if mode == "batch" else {})))
         kubeconfig(project / "kubeconfig", server)
         source = "webhook" if mode == "batch" else "webhook-blocking"
         profile(project / "existing.yaml", server, log=[f"{source}:received"])

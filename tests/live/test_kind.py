@@ -21,7 +21,7 @@ import yaml
 
 from auditproof import content
 from auditproof.audit.policy.load import load_policy
-from auditproof.audit.server_flags import NO_SETTINGS
+from auditproof.audit.server_flags import DEFAULT_FLAGS
 from auditproof.cases.case import Case
 from auditproof.cases.expectation import Expectation
 from auditproof.clusters.kind.home import ClusterFolder
@@ -148,7 +148,7 @@ def test_every_policy_has_a_server_of_its_own_in_one_cluster(
     levels = ("None", "Metadata", "Request", "RequestResponse")
     policies = [write_policy(f"apiVersion: audit.k8s.io/v1\nkind: Policy\nrules:\n- level: {x}\n") for x in levels]
 
-    kind.start_all([(policy, NO_SETTINGS) for policy in policies])
+    kind.start_all([(policy, DEFAULT_FLAGS) for policy in policies])
     clusters = [kind.cluster(policy) for policy in policies]
 
     assert len({cluster.url for cluster in (*clusters, kind.cluster(everything))}) >= 4

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     from auditproof.client.exchange import Exchange
     from auditproof.clusters.cluster import Cluster
-    from auditproof.clusters.embedded import Embedded
+    from auditproof.clusters.embedded import EmbeddedProvider
     from auditproof.clusters.run.run_directory import RunDirectory
 
 ALICE = Identity.x509("alice", "developers")
@@ -52,7 +52,7 @@ COMMAND = {"command": "id", "stdout": "true", "stderr": "true"}
 
 
 @pytest.fixture
-def prover(embedded: Embedded, everything: Path, run_directory: RunDirectory) -> Iterator[Prover]:
+def prover(embedded: EmbeddedProvider, everything: Path, run_directory: RunDirectory) -> Iterator[Prover]:
     cluster: Cluster = embedded.cluster(everything)
     policy = load_policy(everything)
     folder = run_directory.private_folder()

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from pathlib import Path
 
-    from auditproof.clusters.embedded import Embedded
+    from auditproof.clusters.embedded import EmbeddedProvider
     from auditproof.clusters.run.run_directory import RunDirectory
     from auditproof.kube.action import Action
 
@@ -36,7 +36,9 @@ POLICY = "apiVersion: audit.k8s.io/v1\nkind: Policy\nrules:\n- level: RequestRes
 
 
 @pytest.fixture
-def prover(embedded: Embedded, write_policy: Callable[[str], Path], run_directory: RunDirectory) -> Iterator[Prover]:
+def prover(
+    embedded: EmbeddedProvider, write_policy: Callable[[str], Path], run_directory: RunDirectory
+) -> Iterator[Prover]:
     path = write_policy(POLICY)
     policy, cluster = load_policy(path), embedded.cluster(path)
     folder = run_directory.private_folder()

@@ -16,11 +16,11 @@ from auditproof.analysis.space.client_request import performable
 from auditproof.audit.event import Level, Stage
 from auditproof.audit.leaks import leaks
 from auditproof.audit.policy.load import load_policy, parse_policy
-from auditproof.audit.server_flags import NO_SETTINGS
+from auditproof.audit.server_flags import DEFAULT_FLAGS
 from auditproof.cases.case import Case
 from auditproof.cases.expectation import Expectation
 from auditproof.clusters.discovery import discover
-from auditproof.clusters.embedded import Embedded
+from auditproof.clusters.embedded import EmbeddedProvider
 from auditproof.clusters.profile import load_profile
 from auditproof.clusters.run.run_directory import RunDirectory
 from auditproof.content import root
@@ -65,9 +65,9 @@ def servers(paths: Sequence[Path]) -> Iterator[dict[Path, Prover]]:
     """A prover for each policy, on a server of its own; all of them end with the block."""
     directory = RunDirectory.create()
     try:
-        embedded = Embedded(load_profile("embedded"), directory, kubernetes="1.37", assets=None, report=print)
+        embedded = EmbeddedProvider(load_profile("embedded"), directory, kubernetes="1.37", assets=None, report=print)
         embedded.prepare()
-        embedded.start_all([(path, NO_SETTINGS) for path in paths])
+        embedded.start_all([(path, DEFAULT_FLAGS) for path in paths])
         provers = {path: prover_of(embedded.cluster(path), path, directory.private_folder()) for path in paths}
         yield provers
         for prover in provers.values():
@@ -316,7 +316,7 @@ def test_a_second_document_is_not_read(examples: Callable[[str], tuple[Path, Pat
 
 
 def test_what_a_running_server_serves_is_the_record_and_its_custom_resources(
-    embedded: Embedded, everything: Path
+    embedded: EmbeddedProvider, everything: Path
 ) -> None:
     """Lint knows then what the record alone cannot tell: which custom resources there are, and their verbs."""
     cluster = embedded.cluster(everything)

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from auditproof.audit.event import AuditEvent
-    from auditproof.clusters.embedded import Embedded
+    from auditproof.clusters.embedded import EmbeddedProvider
     from auditproof.clusters.run.run_directory import RunDirectory
 
 SOMEBODY = UserInfo("literal-user", ("system:authenticated",))
@@ -83,7 +83,7 @@ ASKED = {
 
 @pytest.mark.parametrize("kind", ASKED)
 def test_a_server_records_letter_by_letter_what_it_is_asked_for(
-    kind: str, embedded: Embedded, everything: Path, run_directory: RunDirectory
+    kind: str, embedded: EmbeddedProvider, everything: Path, run_directory: RunDirectory
 ) -> None:
     cluster, policy, folder = embedded.cluster(everything), load_policy(everything), run_directory.private_folder()
     steps = [

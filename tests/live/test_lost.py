@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
-    from auditproof.clusters.embedded import Embedded
+    from auditproof.clusters.embedded import EmbeddedProvider
     from auditproof.clusters.run.run_directory import RunDirectory
     from auditproof.proof.verdict import Verdict
 
@@ -28,7 +28,7 @@ GIVEN = ({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": "lost"}}
 FLOW = b"{apiVersion: v1, kind: ConfigMap, metadata: {name: flow}, data: {colour: blue}}"
 
 
-def apply(level: str, body: bytes, cluster: tuple[Embedded, RunDirectory, Callable[[str], Path]]) -> Verdict:
+def apply(level: str, body: bytes, cluster: tuple[EmbeddedProvider, RunDirectory, Callable[[str], Path]]) -> Verdict:
     embedded, directory, write = cluster
     head = "apiVersion: audit.k8s.io/v1\nkind: Policy\nomitStages: [RequestReceived]\n"
     path = write(f"{head}rules:\n- {{level: {level}, namespaces: [lost]}}\n- {{level: Metadata}}\n")
@@ -43,14 +43,14 @@ def apply(level: str, body: bytes, cluster: tuple[Embedded, RunDirectory, Callab
 
 @pytest.fixture
 def cluster(
-    embedded: Embedded, run_directory: RunDirectory, write_policy: Callable[[str], Path]
-) -> tuple[Embedded, RunDirectory, Callable[[str], Path]]:
+    embedded: EmbeddedProvider, run_directory: RunDirectory, write_policy: Callable[[str], Path]
+) -> tuple[EmbeddedProvider, RunDirectory, Callable[[str], Path]]:
     return embedded, run_directory, write_policy
 
 
 @pytest.mark.covers("T26")
 def test_an_apply_in_yaml_that_looks_like_json_leaves_no_event_where_bodies_are_recorded(
-    cluster: tuple[Embedded, RunDirectory, Callable[[str], Path]],
+    cluster: tuple[EmbeddedProvider, RunDirectory, Callable[[str], Path]],
 ) -> None:
     """It begins with a brace, so that ToJSON leaves it as it is (k8s.io/apimachinery pkg/util/yaml/decoder.go)."""
     verdict = apply("Request", FLOW, cluster)
@@ -62,7 +62,7 @@ def test_an_apply_in_yaml_that_looks_like_json_leaves_no_event_where_bodies_are_
 
 
 def test_where_no_bodies_are_recorded_it_leaves_one(
-    cluster: tuple[Embedded, RunDirectory, Callable[[str], Path]],
+    cluster: tuple[EmbeddedProvider, RunDirectory, Callable[[str], Path]],
 ) -> None:
     verdict = apply("Metadata", FLOW, cluster)
 

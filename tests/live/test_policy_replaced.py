@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
-    from auditproof.clusters.embedded import Embedded
+    from auditproof.clusters.embedded import EmbeddedProvider
     from auditproof.clusters.run.run_directory import RunDirectory
 
 JUDGED = "apiVersion: audit.k8s.io/v1\nkind: Policy\nrules:\n- level: Metadata\n"
@@ -69,7 +69,7 @@ def test_a_policy_that_is_replaced_before_the_server_starts_is_not_run(tmp_path:
 
 
 def test_nothing_is_proven_where_the_servers_own_file_is_changed(
-    embedded: Embedded, run_directory: RunDirectory, write_policy: Callable[[str], Path]
+    embedded: EmbeddedProvider, run_directory: RunDirectory, write_policy: Callable[[str], Path]
 ) -> None:
     path = write_policy(JUDGED + "# changed below the server\n")
     policy = load_policy(path)

@@ -13,7 +13,7 @@ from auditproof.audit.event import Level, Stage
 from auditproof.audit.policy.load import load_policy, parse_policy
 from auditproof.cases.case import Case
 from auditproof.cases.expectation import Expectation
-from auditproof.clusters.embedded import Embedded
+from auditproof.clusters.embedded import EmbeddedProvider
 from auditproof.clusters.profile import load_profile
 from auditproof.clusters.run.run_directory import RunDirectory
 from auditproof.errors import AuditproofError
@@ -41,7 +41,7 @@ def step(action: Action, identity: Identity = ALICE, expect: Expectation | None 
 
 
 @pytest.fixture(scope="module")
-def cluster(embedded: Embedded, everything: Path) -> Cluster:
+def cluster(embedded: EmbeddedProvider, everything: Path) -> Cluster:
     return embedded.cluster(everything)
 
 
@@ -57,7 +57,7 @@ def prover(cluster: Cluster, everything: Path, run_directory: RunDirectory) -> I
 def own(everything: Path) -> Iterator[tuple[RunDirectory, Cluster, Prover]]:
     """A cluster that a test may break."""
     directory = RunDirectory.create()
-    embedded = Embedded(load_profile("embedded"), directory, kubernetes="1.37", assets=None, report=print)
+    embedded = EmbeddedProvider(load_profile("embedded"), directory, kubernetes="1.37", assets=None, report=print)
     cluster = embedded.cluster(everything)
     policy = load_policy(everything)
     folder = directory.private_folder()

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
-    from auditproof.clusters.embedded import Embedded
+    from auditproof.clusters.embedded import EmbeddedProvider
     from auditproof.clusters.run.run_directory import RunDirectory
     from auditproof.kube.action import Request
 
@@ -137,7 +137,7 @@ def steps() -> list[Case]:
 
 
 def test_a_real_server_records_what_decide_says_on_random_policies(
-    embedded: Embedded, run_directory: RunDirectory, write_policy: Callable[[str], Path]
+    embedded: EmbeddedProvider, run_directory: RunDirectory, write_policy: Callable[[str], Path]
 ) -> None:
     """On every policy each of 7 identities sends 26 kinds of request."""
 

@@ -8,21 +8,21 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from auditproof.audit.server_flags import NO_SETTINGS, Settings
+from auditproof.audit.server_flags import DEFAULT_FLAGS, ServerFlags
 from auditproof.clusters.run.readiness import ask
 from tests.support.descriptors import descriptors
 
 if TYPE_CHECKING:
-    from auditproof.clusters.embedded import Embedded
+    from auditproof.clusters.embedded import EmbeddedProvider
     from auditproof.clusters.run.run_directory import RunDirectory
 
 pytestmark = pytest.mark.live
 
 
 @pytest.mark.covers("T48")
-def test_settings_reach_a_server_of_their_own(embedded: Embedded, everything: Path) -> None:
-    without = Settings.of({"format": "legacy"}, {"profiling": "false", "audit-policy-file": None})
-    embedded.start_all([(everything, NO_SETTINGS), (everything, without)])
+def test_settings_reach_a_server_of_their_own(embedded: EmbeddedProvider, everything: Path) -> None:
+    without = ServerFlags.of({"format": "legacy"}, {"profiling": "false", "audit-policy-file": None})
+    embedded.start_all([(everything, DEFAULT_FLAGS), (everything, without)])
     plain, bare = embedded.cluster(everything), embedded.cluster(everything, without)
 
     assert embedded.cluster(everything) == plain != bare
@@ -34,9 +34,9 @@ def test_settings_reach_a_server_of_their_own(embedded: Embedded, everything: Pa
 
 @pytest.mark.covers("T49")
 def test_after_a_rotation_the_log_is_no_longer_appended_to(
-    embedded: Embedded, run_directory: RunDirectory, everything: Path
+    embedded: EmbeddedProvider, run_directory: RunDirectory, everything: Path
 ) -> None:
-    small = embedded.cluster(everything, Settings.of({"maxsize": "1"}))
+    small = embedded.cluster(everything, ServerFlags.of({"maxsize": "1"}))
     pid, _ = run_directory.entry(small.name)
     before = appends(pid, small.log)
     for n in range(25):

@@ -14,7 +14,7 @@ from auditproof.audit.policy.load import load_policy
 from auditproof.auditlog.file_log import FileLog
 from auditproof.cases.case import Case
 from auditproof.cases.expectation import Expectation
-from auditproof.clusters.embedded import Embedded
+from auditproof.clusters.embedded import EmbeddedProvider
 from auditproof.clusters.profile import load_profile
 from auditproof.clusters.run.run_directory import RunDirectory
 from auditproof.kube.action import act, to_request
@@ -55,18 +55,22 @@ def policy(write_policy: Callable[[str], Path]) -> Path:
 
 
 @pytest.fixture(scope="module")
-def provider(directory: RunDirectory) -> Embedded:
+def provider(directory: RunDirectory) -> EmbeddedProvider:
     two = replace(load_profile("embedded"), servers=2)
-    return Embedded(two, directory, kubernetes="1.37", assets=None, report=print)
+    return EmbeddedProvider(two, directory, kubernetes="1.37", assets=None, report=print)
 
 
 @pytest.fixture(scope="module")
-def cluster(provider: Embedded, policy: Path) -> Cluster:
+def cluster(provider: EmbeddedProvider, policy: Path) -> Cluster:
     return provider.cluster(policy)
 
 
 def prover_of(
-    cluster: Cluster, policy: Path, directory: RunDirectory, provider: Embedded, patience_s: float = FENCE_TIMEOUT_S
+    cluster: Cluster,
+    policy: Path,
+    directory: RunDirectory,
+    provider: EmbeddedProvider,
+    patience_s: float = FENCE_TIMEOUT_S,
 ) -> Prover:
     loaded = load_policy(policy)
     folder = directory.private_folder()
@@ -93,7 +97,7 @@ def with_sources(cluster: Cluster, *sources: str) -> LogPlace:
 
 
 def test_what_either_server_records_is_proven_and_so_is_what_neither_does(
-    cluster: Cluster, policy: Path, directory: RunDirectory, provider: Embedded
+    cluster: Cluster, policy: Path, directory: RunDirectory, provider: EmbeddedProvider
 ) -> None:
     prover = prover_of(cluster, policy, directory, provider)
     recorded = verdicts(prover, steps("secrets", Expectation(level=Level.METADATA, status=200)))
@@ -107,7 +111,7 @@ def test_what_either_server_records_is_proven_and_so_is_what_neither_does(
 
 
 def test_the_log_of_one_server_alone_proves_nothing_to_be_absent(
-    cluster: Cluster, policy: Path, directory: RunDirectory, provider: Embedded
+    cluster: Cluster, policy: Path, directory: RunDirectory, provider: EmbeddedProvider
 ) -> None:
     """The sabotage twin: who reads one log only must not take the other server's events for excluded ones."""
     loaded = load_policy(policy)
@@ -120,7 +124,7 @@ def test_the_log_of_one_server_alone_proves_nothing_to_be_absent(
 
 
 def test_a_server_that_nobody_spoke_of_is_noticed_and_what_is_absent_is_unproven(
-    cluster: Cluster, policy: Path, directory: RunDirectory, provider: Embedded
+    cluster: Cluster, policy: Path, directory: RunDirectory, provider: EmbeddedProvider
 ) -> None:
     """Somebody else's cluster of two servers, of which one log is given."""
     first = cluster.log_place.sources[0]
@@ -138,7 +142,7 @@ def test_a_server_that_nobody_spoke_of_is_noticed_and_what_is_absent_is_unproven
 
 
 def test_a_log_that_is_of_neither_server_is_noticed(
-    cluster: Cluster, policy: Path, directory: RunDirectory, provider: Embedded, tmp_path: Path
+    cluster: Cluster, policy: Path, directory: RunDirectory, provider: EmbeddedProvider, tmp_path: Path
 ) -> None:
     stale = tmp_path / "audit.log"
     stale.write_bytes(cluster.log.read_bytes())
@@ -151,7 +155,7 @@ def test_a_log_that_is_of_neither_server_is_noticed(
 
 
 def test_a_server_that_ends_leaves_nothing_proven(
-    cluster: Cluster, policy: Path, directory: RunDirectory, provider: Embedded
+    cluster: Cluster, policy: Path, directory: RunDirectory, provider: EmbeddedProvider
 ) -> None:
     prover = prover_of(cluster, policy, directory, provider)
     assert verdicts(prover, steps("secrets", Expectation()))[0].outcome is Outcome.PROVEN

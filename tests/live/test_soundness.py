@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
     from auditproof.auditlog.file_log import LogSlice, Mark
     from auditproof.clusters.cluster import Cluster
-    from auditproof.clusters.embedded import Embedded
+    from auditproof.clusters.embedded import EmbeddedProvider
     from auditproof.clusters.run.run_directory import RunDirectory
     from auditproof.proof.verdict import Verdict
 
@@ -72,7 +72,7 @@ def policy(write_policy: Callable[[str], Path]) -> Path:
 
 
 @pytest.fixture(scope="module")
-def cluster(embedded: Embedded, policy: Path) -> Cluster:
+def cluster(embedded: EmbeddedProvider, policy: Path) -> Cluster:
     return embedded.cluster(policy)
 
 
@@ -169,7 +169,7 @@ def test_a_user_who_is_filtered_out_on_somebody_elses_cluster_is_not_taken_for_e
     write_policy: Callable[[str], Path],
     run_directory: RunDirectory,
     tmp_path: Path,
-    embedded: Embedded,
+    embedded: EmbeddedProvider,
 ) -> None:
     """The server records carol, the file says that it does not, and the reader shows nothing of her."""
     file = write_policy(POLICY.replace("[bob]", "[bob, carol]"))

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from auditproof.clusters.binaries.find import find_binaries
-from auditproof.clusters.embedded import Embedded
+from auditproof.clusters.embedded import EmbeddedProvider
 from auditproof.clusters.profile import load_profile
 from auditproof.clusters.run.run_directory import RunDirectory
 from tests.support.descriptors import descriptors
@@ -76,7 +76,7 @@ def test_run_after_run_in_one_process_leaves_no_descriptor_no_process_and_no_fol
 
     for _ in range(LOOPS):
         directory = RunDirectory.create()
-        servers = Embedded(load_profile("embedded"), directory, kubernetes="1.37", assets=None, report=print)
+        servers = EmbeddedProvider(load_profile("embedded"), directory, kubernetes="1.37", assets=None, report=print)
         servers.cluster(everything)
         directory.close()
         assert not directory.path.exists()

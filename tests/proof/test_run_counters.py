@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from auditproof.audit.server_flags import Settings
+from auditproof.audit.server_flags import ServerFlags
 from auditproof.auditlog.file_log import event_of
 from auditproof.auditlog.metrics import AuditMetrics
-from auditproof.proof.run_counters import Account, Scrape, balance
+from auditproof.proof.run_counters import Reconciliation, TimedScrape, balance
 from auditproof.report.headline import verdict_sentence, verdict_word
 from auditproof.report.reconciliation import counting_lines, counting_record, miscounted
 from tests.report.test_report import proof
@@ -26,8 +26,8 @@ BEGUN, ENDED = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC), datetime(2026, 1, 2, 3
 BEFORE, AMID, AFTER = (f"2026-01-02T03:04:0{second}.500000Z" for second in (4, 5, 6))
 
 
-def scrape(events: int, lost: int = 0) -> Scrape:
-    return Scrape(AuditMetrics(events, 0, 7.0, {"log": lost}), "count-1", BEGUN, ENDED)
+def scrape(events: int, lost: int = 0) -> TimedScrape:
+    return TimedScrape(AuditMetrics(events, 0, 7.0, {"log": lost}), "count-1", BEGUN, ENDED)
 
 
 def event(audit_id: str, stage: str, time: str) -> Any:
@@ -78,14 +78,14 @@ def test_a_line_too_few_and_a_line_too_many_are_told(lines: int, missing: int) -
     assert (found.missing, found.holds) == (missing, False)
 
 
-def report(*accounts: Account) -> Report:
+def report(*accounts: Reconciliation) -> Report:
     counting = counting_record([("policy.yaml", account) for account in accounts])
     return report_of(proof("one"), proof("two"), parts={"counting": counting})
 
 
-GOOD = Account(events=12, lost=2, lines=10, levels={"None": 3, "Metadata": 5}, holds=True)
-SHORT = Account(events=12, lines=11, holds=False, reason="the log holds 1 fewer events than the server counted")
-OPEN = Account(reason="could not be counted: no answer")
+GOOD = Reconciliation(events=12, lost=2, lines=10, levels={"None": 3, "Metadata": 5}, holds=True)
+SHORT = Reconciliation(events=12, lines=11, holds=False, reason="the log holds 1 fewer events than the server counted")
+OPEN = Reconciliation(reason="could not be counted: no answer")
 
 
 def test_no_run_is_proven_whose_log_is_not_what_was_counted() -> None:
@@ -108,7 +108,7 @@ def test_the_lines_tell_the_sum_and_each_that_does_not_agree() -> None:
 
 def test_a_log_that_is_thrown_away_cannot_be_counted() -> None:
     """maxbackup and maxage let the server delete rotated files; maxsize alone only rotates."""
-    assert Settings.of({"mode": "batch", "maxsize": "1"}).keeps_log
-    assert not Settings.of({"maxbackup": "2"}).keeps_log
-    assert not Settings.of(flags={"audit-log-maxage": "1"}).keeps_log
-    assert Settings.of({"maxbackup": None}).keeps_log
+    assert ServerFlags.of({"mode": "batch", "maxsize": "1"}).keeps_log
+    assert not ServerFlags.of({"maxbackup": "2"}).keeps_log
+    assert not ServerFlags.of(flags={"audit-log-maxage": "1"}).keeps_log
+    assert ServerFlags.of({"maxbackup": None}).keeps_log

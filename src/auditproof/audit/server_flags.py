@@ -29,7 +29,7 @@ _Pairs = tuple[tuple[str, str | None], ...]
 
 
 @dataclass(frozen=True, slots=True)
-class Settings:
+class ServerFlags:
     """Flags of one API server; they are added to those of the profile and override them.
 
     ``audit_log`` are --audit-log-* flags by the last part of their name, ``flags`` any flags; None removes a flag.
@@ -42,9 +42,9 @@ class Settings:
     @staticmethod
     def of(
         audit_log: Mapping[str, str | None] | None = None, flags: Mapping[str, str | None] | None = None
-    ) -> Settings:
+    ) -> ServerFlags:
         """Create the settings from mappings."""
-        return Settings(tuple(sorted((audit_log or {}).items())), tuple(sorted((flags or {}).items())))
+        return ServerFlags(tuple(sorted((audit_log or {}).items())), tuple(sorted((flags or {}).items())))
 
     def over(self, flags: Mapping[str, Any]) -> dict[str, Any]:
         """Return ``flags``, overridden by these settings."""
@@ -57,4 +57,4 @@ class Settings:
         return not _FORGETFUL & self.over({}).keys()
 
 
-NO_SETTINGS = Settings()
+DEFAULT_FLAGS = ServerFlags()

@@ -7,7 +7,7 @@ from dataclasses import KW_ONLY, dataclass, field, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
-from auditproof.audit.server_flags import NO_SETTINGS, Settings
+from auditproof.audit.server_flags import DEFAULT_FLAGS, ServerFlags
 from auditproof.cases.expectation import Expectation
 from auditproof.errors import Position
 from auditproof.kube.attributes import attributes_of
@@ -139,6 +139,6 @@ class CaseFile:
     sabotage: Path | None
     given: Manifests
     cases: tuple[Case, ...]
-    settings: Settings = NO_SETTINGS
-    broken_settings: Settings = NO_SETTINGS
+    settings: ServerFlags = DEFAULT_FLAGS
+    broken_settings: ServerFlags = DEFAULT_FLAGS
     since: str = ""

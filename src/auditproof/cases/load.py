@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from auditproof.audit.event import Level, Stage
-from auditproof.audit.server_flags import RESERVED, Settings
+from auditproof.audit.server_flags import RESERVED, ServerFlags
 from auditproof.cases.case import Case, CaseFile, Difference, Source
 from auditproof.cases.expectation import Claim, Expectation, pattern_of
 from auditproof.cases.load_action import BadAction, request_of
@@ -227,8 +227,8 @@ def _bad_patterns(event: Any) -> Iterator[tuple[str, str]]:
         yield from _bad_patterns(part)
 
 
-def _settings(model: SettingsModel) -> Settings:
-    return Settings.of(model.audit_log, model.flags)
+def _settings(model: SettingsModel) -> ServerFlags:
+    return ServerFlags.of(model.audit_log, model.flags)
 
 
 def _level(name: str) -> Level:

@@ -29,7 +29,7 @@ def start_provider(
     ``assets`` matters to the embedded provider; ``image`` and ``policy``, the one under proof, to kind and existing,
     ``reuse`` to kind.
     """
-    from auditproof.clusters.embedded import Embedded
+    from auditproof.clusters.embedded import EmbeddedProvider
     from auditproof.clusters.existing.provider import ExistingProvider
     from auditproof.clusters.kind.provider import KindProvider
 
@@ -39,4 +39,4 @@ def start_provider(
         )
     if profile.provider == "existing":
         return ExistingProvider(profile.place, run_directory, kubernetes=kubernetes, policy=policy, report=report)
-    return Embedded(profile, run_directory, kubernetes=kubernetes, assets=assets, report=report)
+    return EmbeddedProvider(profile, run_directory, kubernetes=kubernetes, assets=assets, report=report)

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path  # noqa: TC003 - pydantic needs it at run time
 from typing import TYPE_CHECKING, Protocol
 
-from auditproof.audit.server_flags import NO_SETTINGS, Settings
+from auditproof.audit.server_flags import DEFAULT_FLAGS, ServerFlags
 from auditproof.client.credential import Credential  # noqa: TC001 - pydantic needs it at run time
 from auditproof.client.probe import Probe
 from auditproof.kube.capability import Capability  # noqa: TC001 - pydantic needs it at run time
@@ -133,11 +133,11 @@ class Provider(Protocol):
         """
         ...
 
-    def start_all(self, servers: Sequence[tuple[Path, Settings]]) -> None:
+    def start_all(self, servers: Sequence[tuple[Path, ServerFlags]]) -> None:
         """Begin to start a cluster for each policy with its settings, in parallel, without waiting for them."""
         ...
 
-    def cluster(self, policy: Path, settings: Settings = NO_SETTINGS) -> Cluster:
+    def cluster(self, policy: Path, settings: ServerFlags = DEFAULT_FLAGS) -> Cluster:
         """The cluster that runs ``policy`` with ``settings``: started now, or the one that this run has already.
 
         Raises ClusterError (with the server's own words) where it does not start.

@@ -14,7 +14,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from auditproof.audit.server_flags import NO_SETTINGS, Settings
+from auditproof.audit.server_flags import DEFAULT_FLAGS, ServerFlags
 from auditproof.client.credential import Credential
 from auditproof.clusters.binaries.find import Binaries, find_binaries
 from auditproof.clusters.cluster import Authorities, Cluster, Endpoint, KeyFiles, LogPlace
@@ -49,7 +49,7 @@ ETCD = "etcd"
 CAPABILITIES = frozenset(Capability) - {Capability.RUNS_PODS}
 
 
-class Embedded:
+class EmbeddedProvider:
     """Starts etcd once and an API server for each policy of a run (see clusters.cluster.Provider)."""
 
     capabilities = CAPABILITIES
@@ -81,12 +81,12 @@ class Embedded:
             self._found = find_binaries(self._kubernetes, self._assets, self._report)
         return self._found
 
-    def start_all(self, servers: Sequence[tuple[Path, Settings]]) -> None:
+    def start_all(self, servers: Sequence[tuple[Path, ServerFlags]]) -> None:
         """Begin to start servers, as many in parallel as there are processors."""
         self._binaries()
         self._servers.start_all(servers)
 
-    def cluster(self, policy: Path, settings: Settings = NO_SETTINGS) -> Cluster:
+    def cluster(self, policy: Path, settings: ServerFlags = DEFAULT_FLAGS) -> Cluster:
         """The cluster that runs ``policy``. Raises ClusterError where it does not start."""
         return self._servers.cluster(policy, settings)
 
@@ -111,7 +111,7 @@ class Embedded:
                 return exited(label, log)
         return None
 
-    def _start(self, name: str, folder: Path, policy: Path, settings: Settings) -> Cluster:
+    def _start(self, name: str, folder: Path, policy: Path, settings: ServerFlags) -> Cluster:
         keys = self._keys()
         # Before the servers, whose flags name the files and addresses of both.
         network = start_network(self._run, keys)
@@ -188,7 +188,7 @@ class Embedded:
         )
 
     def _flags(
-        self, cluster: Cluster, keys: Path, socket_path: Path, others: dict[str, str], settings: Settings
+        self, cluster: Cluster, keys: Path, socket_path: Path, others: dict[str, str], settings: ServerFlags
     ) -> list[str]:
         flags = {
             "etcd-servers": f"unix://{socket_path}",

@@ -7,7 +7,7 @@ from pathlib import Path  # noqa: TC003 - pydantic needs it at run time
 
 from pydantic import TypeAdapter
 
-from auditproof.audit.server_flags import Settings  # noqa: TC001 - pydantic needs it at run time
+from auditproof.audit.server_flags import ServerFlags  # noqa: TC001 - pydantic needs it at run time
 from auditproof.clusters.cluster import Cluster  # noqa: TC001 - pydantic needs it at run time
 from auditproof.errors import ClusterError
 
@@ -20,7 +20,7 @@ class StartedServer:
 
     cluster: Cluster
     source: Path
-    settings: Settings
+    settings: ServerFlags
 
 
 @dataclass(frozen=True, slots=True)

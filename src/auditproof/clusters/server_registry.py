@@ -9,7 +9,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import astuple
 from typing import TYPE_CHECKING
 
-from auditproof.audit.server_flags import NO_SETTINGS, Settings
+from auditproof.audit.server_flags import DEFAULT_FLAGS, ServerFlags
 from auditproof.clusters.machine import cannot
 from auditproof.clusters.pki import x509 as pki
 from auditproof.clusters.run.run_directory import RunDirectory, cpu_count
@@ -34,38 +34,38 @@ class ServerRegistry:
     """
 
     def __init__(
-        self, run: RunDirectory, common: object, start: Callable[[str, Path, Path, Settings], Cluster]
+        self, run: RunDirectory, common: object, start: Callable[[str, Path, Path, ServerFlags], Cluster]
     ) -> None:
         self._run = run
         self._common = json.dumps(common, sort_keys=True)
         self._start = start
-        self._starting: dict[tuple[Path, Settings], Future[Cluster]] = {}
+        self._starting: dict[tuple[Path, ServerFlags], Future[Cluster]] = {}
 
-    def start_all(self, servers: Sequence[tuple[Path, Settings]]) -> None:
+    def start_all(self, servers: Sequence[tuple[Path, ServerFlags]]) -> None:
         """Begin to start servers, as many in parallel as there are processors."""
         pool = ThreadPoolExecutor(max_workers=cpu_count(), thread_name_prefix="auditproof-start")
         self._starting |= {server: pool.submit(self.join, *server) for server in servers}
         # The threads end when the servers run; ``cluster`` waits for the one that it needs.
         pool.shutdown(wait=False)
 
-    def cluster(self, policy: Path, settings: Settings = NO_SETTINGS) -> Cluster:
+    def cluster(self, policy: Path, settings: ServerFlags = DEFAULT_FLAGS) -> Cluster:
         """The server that runs ``policy``. Raises ClusterError where it does not start."""
         starting = self._starting.get((policy, settings))
         return starting.result() if starting else self.join(policy, settings)
 
-    def name(self, policy: Path, settings: Settings = NO_SETTINGS) -> str:
+    def name(self, policy: Path, settings: ServerFlags = DEFAULT_FLAGS) -> str:
         """The name of the server that runs ``policy``: the same for the same bytes and settings.
 
         Raises ClusterError where the file cannot be read.
         """
         return self._name(self._read(policy), settings)
 
-    def _name(self, text: bytes, settings: Settings) -> str:
+    def _name(self, text: bytes, settings: ServerFlags) -> str:
         # By content, not by path: two files with the same policy share a server.
-        own = json.dumps(astuple(settings)) if settings != NO_SETTINGS else ""
+        own = json.dumps(astuple(settings)) if settings != DEFAULT_FLAGS else ""
         return PREFIX + hashlib.sha256(text + self._common.encode() + own.encode()).hexdigest()[:16]
 
-    def join(self, policy: Path, settings: Settings = NO_SETTINGS) -> Cluster:
+    def join(self, policy: Path, settings: ServerFlags = DEFAULT_FLAGS) -> Cluster:
         """As ``cluster``, but in this thread: for a start that needs another server first."""
         text = self._read(policy)
         name = self._name(text, settings)

@@ -8,7 +8,7 @@ import pytest
 
 from auditproof.plugin.failures import is_left_out
 from auditproof.plugin.fixtures import marked
-from auditproof.proof.backends import Account
+from auditproof.proof.backends import Delivery
 from auditproof.proof.verdict import Outcome
 from auditproof.report.backends import backend_test
 from auditproof.report.model import BackendAccount, BackendLoad
@@ -34,7 +34,7 @@ def noting(item: pytest.Item) -> Callable[[Note], None]:
     """Return the ``note`` of a BackendServer that keeps its notes for the report of this test."""
 
     def note(found: Note) -> None:
-        if isinstance(found, Account):
+        if isinstance(found, Delivery):
             item.stash.setdefault(ACCOUNTS, []).append(BackendAccount.model_validate(found.record()))
         elif isinstance(found, str):
             item.stash.setdefault(FACTS, []).append(found)

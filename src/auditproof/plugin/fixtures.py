@@ -9,7 +9,7 @@ import pytest
 
 from auditproof import content
 from auditproof.audit.leaks import Leak, disguises, leaks
-from auditproof.audit.server_flags import Settings
+from auditproof.audit.server_flags import ServerFlags
 from auditproof.cases.case import Case, Source
 from auditproof.cases.expectation import Expectation
 from auditproof.errors import AuditproofError, Position
@@ -218,4 +218,4 @@ def marked(node: pytest.Item) -> Placement:
         return Placement.of(policy, sabotage)
     flags = {key: value for key, value in server.kwargs.items() if key != "sabotage"}
     broken = server.kwargs.get("sabotage", flags)
-    return Placement.of(policy, sabotage, Settings.of(**flags), Settings.of(**broken))
+    return Placement.of(policy, sabotage, ServerFlags.of(**flags), ServerFlags.of(**broken))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from auditproof.audit.server_flags import NO_SETTINGS, Settings
+from auditproof.audit.server_flags import DEFAULT_FLAGS, ServerFlags
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -22,22 +22,22 @@ class Placement:
 
     policy: Path | None = None
     running: Path | None = None
-    settings: Settings = NO_SETTINGS
+    settings: ServerFlags = DEFAULT_FLAGS
     twin: Placement | None = None
 
     @staticmethod
     def of(
         policy: Path | None = None,
         sabotage: Path | None = None,
-        settings: Settings = NO_SETTINGS,
-        broken_settings: Settings = NO_SETTINGS,
+        settings: ServerFlags = DEFAULT_FLAGS,
+        broken_settings: ServerFlags = DEFAULT_FLAGS,
     ) -> Placement:
         """A placement, with a twin if ``sabotage`` (a policy file) or other ``broken_settings`` are given."""
         has_twin = sabotage is not None or broken_settings != settings
         twin = Placement(policy, sabotage, broken_settings) if has_twin else None
         return Placement(policy, None, settings, twin)
 
-    def settings_in(self, *, sabotage: bool) -> Settings:
+    def settings_in(self, *, sabotage: bool) -> ServerFlags:
         """The flags of the API server, in a sabotage run or a normal one."""
         return self.twin.settings if sabotage and self.twin else self.settings
 

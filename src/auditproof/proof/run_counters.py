@@ -38,7 +38,7 @@ CLOCK_S = 1.0  # difference between the start of a process and the start time th
 
 
 @dataclass(frozen=True, slots=True)
-class Account:
+class Reconciliation:
     """The counters of one server and the lines of its log.
 
     ``holds`` is whether they agree, None if that is unknown; ``reason`` says why, or what does not add up. ``events``
@@ -53,19 +53,19 @@ class Account:
     reason: str = ""
 
 
-def count(cluster: Cluster) -> Account:
-    """Compare the counters of ``cluster`` with its log; never raises: an error is the ``reason`` of the Account."""
+def count(cluster: Cluster) -> Reconciliation:
+    """Compare the counters of ``cluster`` with its log; never raises: an error is the ``reason``."""
     wire = Connection(cluster.url, cluster.ca, cluster.admin)
     try:
         return _Reading(FileLog(cluster.log), wire).account()
     except AuditproofError as error:
-        return Account(reason=f"could not be counted: {error}")
+        return Reconciliation(reason=f"could not be counted: {error}")
     finally:
         wire.close()
 
 
 @dataclass(frozen=True, slots=True)
-class Scrape:
+class TimedScrape:
     """One reading of the counters: its start and end, and the Audit-ID of its own events."""
 
     counters: AuditMetrics
@@ -96,7 +96,7 @@ class Balance:
         return self.missing > 0 and not self.unclear
 
 
-def balance(lines: int, tail: Sequence[AuditEvent], scrape: Scrape) -> Balance:
+def balance(lines: int, tail: Sequence[AuditEvent], scrape: TimedScrape) -> Balance:
     """Compare one reading of the counters with the log. Pure.
 
     ``lines`` is the number of lines in the log before the reading began, ``tail`` the events after them. The counters
@@ -117,9 +117,9 @@ class _Reading:
     def __init__(self, log: FileLog, wire: Connection) -> None:
         self._log = log
         self._wire = wire
-        self._account = Account(reason="could not be counted")
+        self._account = Reconciliation(reason="could not be counted")
 
-    def account(self) -> Account:
+    def account(self) -> Reconciliation:
         """Read the whole log, then the counters, until no other client's event falls in between.
 
         Raises AuditproofError if log or counters cannot be read.
@@ -129,7 +129,9 @@ class _Reading:
         self._scrape = self._ask()
         begun = time_of(base.events[0], "stageTimestamp") if base.events else None
         if begun is not None and begun.timestamp() < self._scrape.counters.process_start - CLOCK_S:
-            return Account(reason="the log begins before the present server process: the API server was restarted")
+            return Reconciliation(
+                reason="the log begins before the present server process: the API server was restarted"
+            )
         with suppress(TimedOut):  # then the last account has the reason
             what = "a quiet moment of the API server"
             wait_until(lambda: self._look(base) or None, what=what, timeout_s=QUIET_TIMEOUT_S)
@@ -144,18 +146,18 @@ class _Reading:
             self._scrape = self._ask()
         return found.holds
 
-    def _ask(self) -> Scrape:
+    def _ask(self) -> TimedScrape:
         audit_id = f"count-{uuid.uuid4()}"
         answer = self._wire.send(SCRAPE, audit_id=audit_id, user_agent=USER_AGENT)
         if answer.error or answer.status != 200:
             raise WireError(f"GET /metrics was answered {answer.error or answer.status}")
-        return Scrape(parse_metrics(answer.body), audit_id, answer.started, answer.finished)
+        return TimedScrape(parse_metrics(answer.body), audit_id, answer.started, answer.finished)
 
 
-def _account(found: Balance, counters: AuditMetrics) -> Account:
+def _account(found: Balance, counters: AuditMetrics) -> Reconciliation:
     holds = None if found.unclear else not found.missing
     lost = counters.events - counters.lines
-    return Account(counters.events, lost, found.lines, counters.levels, holds, _words(found))
+    return Reconciliation(counters.events, lost, found.lines, counters.levels, holds, _words(found))
 
 
 def _words(found: Balance) -> str:

@@ -16,7 +16,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING
 
 from auditproof.analysis.mutation.twin import twin_of
-from auditproof.audit.server_flags import NO_SETTINGS
+from auditproof.audit.server_flags import DEFAULT_FLAGS
 from auditproof.clusters import start_provider
 from auditproof.clusters.discovery import discover
 from auditproof.clusters.machine import cannot
@@ -237,7 +237,7 @@ class Session:
 
     def _is_given(self, placement: Placement) -> bool:
         placed = self.place(placement)
-        return placed.running == self.options.policy_file and placed.settings == NO_SETTINGS
+        return placed.running == self.options.policy_file and placed.settings == DEFAULT_FLAGS
 
     def prover(self, placement: Placement = GIVEN) -> Prover:
         """The prover of a placement; its cluster is started now, or joined.

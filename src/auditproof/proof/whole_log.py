@@ -5,11 +5,11 @@ from __future__ import annotations
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING
 
-from auditproof.audit.server_flags import NO_SETTINGS, Settings
+from auditproof.audit.server_flags import DEFAULT_FLAGS, ServerFlags
 from auditproof.clusters.run.run_directory import cpu_count
 from auditproof.clusters.server_record import started_servers
 from auditproof.proof.background import Noise, measure
-from auditproof.proof.run_counters import Account, count
+from auditproof.proof.run_counters import Reconciliation, count
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -19,23 +19,23 @@ if TYPE_CHECKING:
     from auditproof.proof.run_options import RunOptions
 
 
-def accounts(run: RunDirectory, options: RunOptions) -> list[tuple[Path, Account]]:
+def accounts(run: RunDirectory, options: RunOptions) -> list[tuple[Path, Reconciliation]]:
     """Compare the counters of every API server of the run with its log; each with the policy that the server runs."""
     servers = started_servers(run.path)
-    of_profile = Settings.of(options.profile.audit_log)
+    of_profile = ServerFlags.of(options.profile.audit_log)
     with ThreadPoolExecutor(max_workers=cpu_count()) as pool:
         found = list(pool.map(lambda server: _account(server.cluster, server.settings, of_profile), servers))
     return [(server.source, account) for server, account in zip(servers, found, strict=True)]
 
 
-def _account(cluster: Cluster, settings: Settings, of_profile: Settings) -> Account:
+def _account(cluster: Cluster, settings: ServerFlags, of_profile: ServerFlags) -> Reconciliation:
     if cluster.is_shared:
-        return Account(reason="could not be counted: this log began before the run")
+        return Reconciliation(reason="could not be counted: this log began before the run")
     if cluster.servers > 1:
-        return Account(reason="could not be counted: several API servers have a log each")
+        return Reconciliation(reason="could not be counted: several API servers have a log each")
     if settings.keeps_log and of_profile.keeps_log:
         return count(cluster)
-    return Account(reason="could not be counted: this API server removes what it has written")
+    return Reconciliation(reason="could not be counted: this API server removes what it has written")
 
 
 def noise(run: RunDirectory, options: RunOptions) -> Noise | None:
@@ -48,7 +48,7 @@ def noise(run: RunDirectory, options: RunOptions) -> Noise | None:
     given = (
         server.cluster
         for server in started_servers(run.path)
-        if server.source == options.policy_file and server.settings == NO_SETTINGS
+        if server.source == options.policy_file and server.settings == DEFAULT_FLAGS
     )
     for cluster in given:
         if cluster.is_shared or not cluster.log.is_file():

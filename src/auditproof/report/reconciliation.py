@@ -9,11 +9,11 @@ from auditproof.report.model import ServerCount
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from auditproof.proof.run_counters import Account
+    from auditproof.proof.run_counters import Reconciliation
     from auditproof.report.model import Report
 
 
-def counting_record(accounts: Sequence[tuple[str, Account]]) -> tuple[ServerCount, ...]:
+def counting_record(accounts: Sequence[tuple[str, Reconciliation]]) -> tuple[ServerCount, ...]:
     """An entry for each API server, given with the policy that it runs."""
     return tuple(
         ServerCount(

@@ -42,7 +42,7 @@ WORTH = _worth()
 
 
 @dataclass(frozen=True, slots=True)
-class Embedded:
+class EmbeddedPolicy:
     """A policy inside another document: ``data`` is what an API server is given, byte for byte.
 
     ``is_bare``: a document of a file with several that is a policy, and not the first: no API server reads it there.
@@ -68,7 +68,7 @@ def is_policy(data: bytes, path: str) -> bool:
     return isinstance(root.value, Mapping) and is_audit(root)
 
 
-def embedded(data: bytes, path: str) -> list[Embedded]:
+def embedded(data: bytes, path: str) -> list[EmbeddedPolicy]:
     """The policies in the file ``path`` that holds ``data``, in the order of the file; none where it is one itself."""
     text = text_of(data)
     if text is None or is_policy(data, path):
@@ -76,10 +76,10 @@ def embedded(data: bytes, path: str) -> list[Embedded]:
     return _in_text(text, Place.file(path), 1)
 
 
-def _in_text(text: str, outer: Place, depth: int) -> list[Embedded]:
+def _in_text(text: str, outer: Place, depth: int) -> list[EmbeddedPolicy]:
     """The policies in a text that ``outer`` is the place of."""
     lines = lines_of(text)
-    found: list[Embedded] = []
+    found: list[EmbeddedPolicy] = []
     read = documents(text, outer.name, worth=WORTH)
     several = len(read) > 1 or any(document.number > 1 for document in read)
     for document in read:
@@ -95,17 +95,17 @@ def _in_text(text: str, outer: Place, depth: int) -> list[Embedded]:
                 continue
             place = _place(name, outer, candidate, inner)
             if candidate.is_policy or is_policy(data, outer.name):
-                found.append(Embedded(place, data))
+                found.append(EmbeddedPolicy(place, data))
             elif depth < _DEEPEST and (inside := text_of(data)) and "\n" in inside:
                 found += _in_text(inside, place, depth + 1)
     return found
 
 
-def _bare(document: Document, outer: Place) -> Embedded:
+def _bare(document: Document, outer: Place) -> EmbeddedPolicy:
     position = outer.at(document.first_line, 1)
     first = outer.line(document.first_line) if outer.is_literal else None
     place = Place(f"{outer.name}#{document.number}", position, first, outer.shifts[-1:])
-    return Embedded(place, document.text.encode(errors="surrogatepass"), is_bare=True)
+    return EmbeddedPolicy(place, document.text.encode(errors="surrogatepass"), is_bare=True)
 
 
 def _place(name: str, outer: Place, candidate: Candidate, inner: Held | None) -> Place:

@@ -11,7 +11,7 @@ import shlex
 import sys
 from typing import TYPE_CHECKING
 
-from auditproof.audit.server_flags import NO_SETTINGS, Settings
+from auditproof.audit.server_flags import DEFAULT_FLAGS, ServerFlags
 from auditproof.clusters.binaries.find import satisfies
 from auditproof.clusters.cluster import Authorities, Cluster, Endpoint, LogPlace
 from auditproof.clusters.existing.cleanup import has_controllers
@@ -71,15 +71,15 @@ class ExistingProvider:
         """
         self.cluster(self._policy)
 
-    def start_all(self, servers: Sequence[tuple[Path, Settings]]) -> None:
+    def start_all(self, servers: Sequence[tuple[Path, ServerFlags]]) -> None:
         """Nothing is started here."""
 
-    def cluster(self, policy: Path, settings: Settings = NO_SETTINGS) -> Cluster:
+    def cluster(self, policy: Path, settings: ServerFlags = DEFAULT_FLAGS) -> Cluster:
         """The cluster, if it is said to run ``policy``.
 
         Raises ClusterError where another policy or other flags are asked for, or it cannot be used.
         """
-        if policy != self._policy or settings != NO_SETTINGS:
+        if policy != self._policy or settings != DEFAULT_FLAGS:
             raise ClusterError(f"an existing cluster runs the given policy with the flags that it has, not {policy}")
         return self._servers.cluster(policy)
 
@@ -96,7 +96,7 @@ class ExistingProvider:
         del cluster
         return ""
 
-    def _join(self, name: str, folder: Path, _policy: Path, _settings: Settings) -> Cluster:
+    def _join(self, name: str, folder: Path, _policy: Path, _settings: ServerFlags) -> Cluster:
         if not self._place.logs:
             raise ClusterError(
                 "an existing cluster needs its audit log: give --audit-log with a file, command:COMMAND, "

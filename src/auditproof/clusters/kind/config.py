@@ -10,7 +10,7 @@ import json
 from pathlib import PurePosixPath
 from typing import TYPE_CHECKING, Any
 
-from auditproof.audit.server_flags import NO_SETTINGS, Settings
+from auditproof.audit.server_flags import DEFAULT_FLAGS, ServerFlags
 from auditproof.clusters.pki.static_tokens import FILE as STATIC_TOKENS
 from auditproof.clusters.run.readiness import REQUESTS_LOGGED
 from auditproof.kube.identity import FRONT_PROXY
@@ -29,7 +29,7 @@ OF_KUBEADM = "front-proxy-client"  # the name of the proxy that the API server i
 _VOLUME = "auditproof"
 
 
-def server_flags(profile: Profile, pod: str, settings: Settings = NO_SETTINGS) -> dict[str, str]:
+def server_flags(profile: Profile, pod: str, settings: ServerFlags = DEFAULT_FLAGS) -> dict[str, str]:
     """The flags of the API server that is the static pod ``pod`` of the node: ours, the profile's, the settings'."""
     flags = {
         "audit-policy-file": f"{IN_NODE}/{pod}/policy.yaml",

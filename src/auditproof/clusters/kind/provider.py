@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 
 import yaml
 
-from auditproof.audit.server_flags import NO_SETTINGS, Settings
+from auditproof.audit.server_flags import DEFAULT_FLAGS, ServerFlags
 from auditproof.client.credential import Credential
 from auditproof.clusters.binaries.find import satisfies
 from auditproof.clusters.cluster import Authorities, Cluster, Endpoint, KeyFiles, LogPlace
@@ -113,12 +113,12 @@ class KindProvider:
         """The cluster's node."""
         return self._kind.node
 
-    def start_all(self, servers: Sequence[tuple[Path, Settings]]) -> None:
+    def start_all(self, servers: Sequence[tuple[Path, ServerFlags]]) -> None:
         """Begin to create the cluster, and then a server for each further policy."""
         self.prepare()
         self._servers.start_all(servers)
 
-    def cluster(self, policy: Path, settings: Settings = NO_SETTINGS) -> Cluster:
+    def cluster(self, policy: Path, settings: ServerFlags = DEFAULT_FLAGS) -> Cluster:
         """The API server that runs ``policy``. Raises ClusterError where it does not start."""
         return self._servers.cluster(policy, settings)
 
@@ -155,7 +155,7 @@ class KindProvider:
             return f"({error})"
         return why_it_ended(text) or "\n".join(text.strip().splitlines()[-5:]) or "(nothing)"
 
-    def _start(self, name: str, folder: Path, policy: Path, settings: Settings) -> Cluster:
+    def _start(self, name: str, folder: Path, policy: Path, settings: ServerFlags) -> Cluster:
         pod = self._pod(name)
         flags = server_flags(self._profile, pod, settings)
         names = {flags["audit-policy-file"]: str(policy)}

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, slots=True)
-class Account:
+class Delivery:
     """What became of ``performed`` actions: ``recorded`` + ``lost`` + ``unproven``, always.
 
     ``refused`` of them were not served, because they could not be recorded (mode blocking-strict). ``events`` and
@@ -83,7 +83,7 @@ def account_of(
     *,
     ended: str = "",
     other: str = "",
-) -> Account:
+) -> Delivery:
     """Account for every action of a batch.
 
     ``counters`` are the server's after the last action, None if they cannot be read; ``lines`` are all lines of the
@@ -96,7 +96,7 @@ def account_of(
     certain, why = _certainty(counters, lines, ended, other)
     missing = len(evidence) - len(complete)
     doubts = tuple(dict.fromkeys(doubt for one in evidence for doubt in one.doubts))
-    return Account(
+    return Delivery(
         performed=len(evidence),
         recorded=len(complete),
         lost=missing if certain else 0,

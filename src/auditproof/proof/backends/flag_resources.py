@@ -12,7 +12,7 @@ import re
 import secrets
 from typing import TYPE_CHECKING
 
-from auditproof.audit.server_flags import Settings
+from auditproof.audit.server_flags import ServerFlags
 from auditproof.clusters.stand_ins.event_receiver import Behaviour, EventReceiver
 from auditproof.clusters.stand_ins.small_disk import mount_disk
 
@@ -35,13 +35,13 @@ class FlagResources:
         self.harmed = True
         self._behaviour = Behaviour()
 
-    def set(self, settings: Settings) -> Settings:
+    def set(self, settings: ServerFlags) -> ServerFlags:
         """``settings`` with every placeholder replaced; the resources are running when it returns.
 
         Raises ClusterError if a resource cannot be created on this machine.
         """
         audit_log = {key: self._fill(value) for key, value in settings.audit_log}
-        return Settings.of(audit_log, {key: self._fill(value) for key, value in settings.flags})
+        return ServerFlags.of(audit_log, {key: self._fill(value) for key, value in settings.flags})
 
     def close(self) -> None:
         """Stop the receiver."""

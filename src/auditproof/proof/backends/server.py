@@ -17,7 +17,7 @@ from auditproof.auditlog.file_log import FileLog
 from auditproof.clusters.stand_ins.small_disk import fill
 from auditproof.errors import AuditproofError, LogUnreadable
 from auditproof.kube.action import Action, act
-from auditproof.proof.backends.account import Account, account_of
+from auditproof.proof.backends.account import Delivery, account_of
 from auditproof.proof.backends.actions import LOADER, cases_of, reads
 from auditproof.proof.backends.load import Load, load_of
 from auditproof.proof.prover import Prover
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from typing import Any
 
     from auditproof.audit.event import AuditEvent
-    from auditproof.audit.server_flags import Settings
+    from auditproof.audit.server_flags import ServerFlags
     from auditproof.auditlog.metrics import AuditMetrics
     from auditproof.clusters.cluster import Cluster
     from auditproof.clusters.stand_ins.event_receiver import EventReceiver
@@ -39,7 +39,7 @@ if TYPE_CHECKING:
     from auditproof.proof.session import Session
     from auditproof.proof.verdict import Evidence
 
-    Note = Account | str | Mapping[str, Any]
+    Note = Delivery | str | Mapping[str, Any]
 
 EVENTS_EACH = 2  # RequestReceived and ResponseComplete
 LOAD_TIMEOUT_S = 8.0
@@ -67,7 +67,7 @@ class BackendServer:
         self,
         session: Session,
         resources: FlagResources,
-        settings: Settings,
+        settings: ServerFlags,
         policy: Path,
         note: Callable[[Note], None] = lambda _: None,
     ) -> None:
@@ -139,7 +139,7 @@ class BackendServer:
         midway: Callable[[], object] = lambda: None,
         then: Callable[[], object] = lambda: None,
         patience_s: float = PATIENCE_S,
-    ) -> Account:
+    ) -> Delivery:
         """Perform ``count`` harmless actions, or ``actions``, and account for them.
 
         ``midway`` is called after the first half of the actions, ``then`` after the last one and before the fence,
@@ -154,7 +154,7 @@ class BackendServer:
         self._proofs = self._prover.finish(cases, sent, patience_s)
         return self._account(self._proofs)
 
-    def load(self, count: int, connections: int = 4) -> tuple[Account, Load]:
+    def load(self, count: int, connections: int = 4) -> tuple[Delivery, Load]:
         """Perform ``count`` harmless actions as fast as possible, and measure how fast their events arrive."""
         cases = cases_of(LOADER, reads(count))
         cases = self._prover.begin(cases)
@@ -196,7 +196,7 @@ class BackendServer:
         counters = self.counters()
         return True if counters and counters.events - counters.lost == self._count_lines() else None
 
-    def note_load(self, load: Load, backend: str, mode: str, account: Account | None = None) -> None:
+    def note_load(self, load: Load, backend: str, mode: str, account: Delivery | None = None) -> None:
         """Add a row to the report's load table; without an account, no events were recorded."""
         events = account.performed * EVENTS_EACH if account else 0
         self.note(load.record(backend, mode, events, account.written_off if account else 0))
@@ -205,11 +205,11 @@ class BackendServer:
         path = self.path or self.receiver.events
         return path.read_bytes().count(b"\n") if path.is_file() else 0
 
-    def again(self) -> Account:
+    def again(self) -> Delivery:
         """Account once more for the last actions, including events that have arrived since."""
         return self._account(self._proofs)
 
-    def _account(self, proofs: Sequence[Proof]) -> Account:
+    def _account(self, proofs: Sequence[Proof]) -> Delivery:
         """Read the counters first, then the whole log, so that lines and events are from one reading."""
         counters = self.counters()
         evidence, lines = self._whole_log([proof.verdict.evidence for proof in proofs])
@@ -274,7 +274,7 @@ class BackendServer:
         (self.cluster.policy.parent / "cluster.json").unlink()  # or the end of the run would read its counters
 
 
-def require(account: Account, **wanted: int) -> None:
+def require(account: Delivery, **wanted: int) -> None:
     """Compare an account with numbers: ``require(account, recorded=20, lost=0)``.
 
     Raises UnexpectedDelivery, whose first line has the whole account.
@@ -291,7 +291,7 @@ def is_servers_own(line: bytes) -> bool:
     return b'"auditID"' not in line and not line.startswith(b'{"kind":"Event"')
 
 
-def _log_path(settings: Settings, cluster: Cluster) -> Path | None:
+def _log_path(settings: ServerFlags, cluster: Cluster) -> Path | None:
     """The path of the server's audit log; None if the settings remove it."""
     given = dict(settings.audit_log).get("path", str(cluster.log))
     if given == "-":
