@@ -332,7 +332,7 @@ def test_what_a_running_server_serves_is_the_record_and_its_custom_resources(
     rest = [entry for entry in found.resources if entry.group != "example.auditproof.dev"]
     assert {"widgets", "widgets/status", "widgets/scale", "factories"} <= set(custom)
     assert rest == list(SERVED.resources)
-    rules = "rules:\n- {level: Metadata, resources: [{group: example.auditproof.dev, resources: [widgets, widgts]}]}\n"
-    policy = parse_policy(f"{POLICY}omitStages: [RequestReceived]\n{rules}".encode(), "p.yaml")
+    rules = "- {level: Metadata, resources: [{group: example.auditproof.dev, resources: [widgets, widgts]}]}\n"
+    policy = parse_policy(f"{POLICY}omitStages: [RequestReceived]\nrules:\n{rules}- level: None\n".encode(), "p.yaml")
     assert [(f.code, f.advice) for f in lint(policy, found)] == [("AP306", 'Did you mean "widgets"?')]
     assert lint(policy, SERVED) == ()
