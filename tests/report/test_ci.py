@@ -4,13 +4,19 @@ from __future__ import annotations
 
 import json
 from typing import TYPE_CHECKING, Any
+from xml.etree import ElementTree
+
+import pytest
 
 from auditproof.report.ci.github import step_summary, workflow_commands
 from auditproof.report.ci.gitlab import code_quality
+from auditproof.report.ci.junit import EMPTY, told_in_full
 from auditproof.report.ci.sarif import as_sarif
 from auditproof.report.ci.troubles import troubles
+from auditproof.report.headline import RUN
+from auditproof.report.model import ServerCount
 from auditproof.report.terminal import closing_lines
-from tests.report.test_report import OTHER, proof, report
+from tests.report.test_report import OTHER, proof, report, requirement
 
 if TYPE_CHECKING:
     from auditproof.report.model import Report
@@ -138,3 +144,34 @@ def test_nothing_of_others_becomes_markup_in_markdown() -> None:
     assert "javascript:alert(1)" in text
     assert "://" not in text
     assert "<b>" not in text
+
+
+UNMET = requirement("one", "nobody", violated=True)
+COUNTED = ServerCount(policy="prod.yaml", events=9, lost=0, lines=8, levels={}, holds=False, reason="one is missing")
+
+
+@pytest.mark.parametrize(
+    ("found", "verdict", "kind"),
+    [
+        (
+            report(proof("fine"), proof("nobody", "NOT_SUPPORTED"), parts={"requirements": [UNMET]}),
+            "VIOLATED",
+            "failure",
+        ),
+        (report(proof("fine"), parts={"counting": (COUNTED,)}), "UNPROVEN", "error"),
+        (report(proof("fine"), proof("open", "UNPROVEN"), parts={"counting": (COUNTED,)}), None, None),
+        (report(proof("fine")), None, None),
+        (report(proof("fine", "NOT_SUPPORTED")), None, None),
+    ],
+)
+def test_what_is_wrong_with_the_run_as_a_whole_is_in_every_form(
+    found: Report, verdict: str | None, kind: str | None
+) -> None:
+    """If no action has the verdict of the run, a CI system that reads one form alone would take it for green."""
+    alone = [trouble for trouble in troubles(found) if trouble.id == RUN]
+    suite = ElementTree.fromstring(told_in_full(EMPTY, found)).find("testsuite")
+    assert suite is not None
+    told = [case for case in suite.iter("testcase") if case.get("classname") == "auditproof"]
+
+    assert [trouble.verdict for trouble in alone] == ([verdict] if verdict else [])
+    assert [case.find(str(kind)) is not None for case in told] == ([True] if kind else [])

@@ -76,6 +76,24 @@ def verdict_word(report: Report) -> Outcome:
     return Outcome.PROVEN
 
 
+RUN = "auditproof::run"  # the id of what is wrong with a run as a whole
+
+
+def only_the_run(report: Report) -> Outcome | None:
+    """The verdict of the whole run if no action or test of it has that verdict, but something about all of them.
+
+    For example, the counters do not match the log, or nothing was shown about one of several versions. None otherwise,
+    and where everything was left out on purpose.
+    """
+    word = verdict_word(report)
+    tests = report.backends.tests if report.backends else ()
+    if not word.is_trouble or nothing_shown(report) or not (report.summary.planned or tests):
+        return None
+    unreached = [*report.not_performed, *(report.backends.not_performed if report.backends else ())]
+    verdicts = {proof.verdict for proof in report.proofs} | {test.verdict for test in backend_troubles(report)}
+    return None if word in (verdicts | ({Outcome.UNPROVEN} if unreached else set())) else word
+
+
 def versions_not_shown(report: Report) -> list[str]:
     """The Kubernetes versions of the run about which nothing was shown, whatever was shown about others."""
     if not report.summary.planned:

@@ -2,7 +2,7 @@
 
 pytest's own form of it (xunit2) has no place for ``file`` and ``line``, which GitLab, Jenkins and others look for; they
 come as properties, and are copied up. VIOLATED is a failure, UNPROVEN an error, and what has no test case in the file,
-because it was never performed or a plugin has taken it out, gets one. Pure.
+because it was never performed, a plugin has taken it out or it is about the run as a whole, gets one. Pure.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from xml.etree import ElementTree
 
 from auditproof.proof.verdict import Outcome
-from auditproof.report.headline import why_not_performed, worst_first
+from auditproof.report.headline import RUN, only_the_run, verdict_sentence, why_not_performed, worst_first
 from auditproof.report.proof_record import anchor
 from auditproof.text.printable import printable_lines
 
@@ -105,6 +105,8 @@ def _untold(report: Report, told: set[str], *, every: bool) -> Iterator[_Untold]
         yield _Untold(name, Outcome.UNPROVEN, [why_not_performed(report)])
     for test in backends.tests if backends and every else ():
         yield _Untold(test.id, test.verdict, [test.reason] if test.reason else [], (test.suite, test.line))
+    if whole := only_the_run(report):
+        yield _Untold(RUN, whole, [verdict_sentence(report)])
 
 
 def _new_case(suite: ElementTree.Element, untold: _Untold) -> ElementTree.Element:

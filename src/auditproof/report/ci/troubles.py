@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, TypeAlias
 
 from auditproof.proof.verdict import Outcome
 from auditproof.report.backends import backend_troubles
-from auditproof.report.headline import why_not_performed, worst_first
+from auditproof.report.headline import RUN, only_the_run, verdict_sentence, why_not_performed, worst_first
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -46,7 +46,7 @@ class Trouble:
 
 
 def troubles(report: Report, files: FilesOf = str) -> list[Trouble]:
-    """Everything VIOLATED or UNPROVEN, worst first; then the tests of backends.
+    """Everything VIOLATED or UNPROVEN, worst first; then the tests of backends, and what is wrong with the run itself.
 
     ``files`` says what a file is called; of the places of a problem, the first counts that has a name.
     """
@@ -60,6 +60,8 @@ def troubles(report: Report, files: FilesOf = str) -> list[Trouble]:
         Trouble(test.id, test.verdict, test.suite, test.line, test.title, test.reason)
         for test in backend_troubles(report)
     ]
+    if whole := only_the_run(report):
+        found.append(Trouble(RUN, whole, report.policy.path, 1, "The run as a whole", verdict_sentence(report)))
     return [_named(trouble, files) for trouble in found]
 
 
