@@ -362,3 +362,23 @@ def test_a_reader_who_has_seen_enough_ends_the_command_quietly(policy: str) -> N
     done = subprocess.run(command, input=lines, stdout=writing, stderr=subprocess.PIPE, text=True, check=False)
     os.close(writing)
     assert (done.returncode, done.stderr) == (141, "")
+
+
+@pytest.mark.parametrize(("workspace", "path"), [(".", "policies/prod.yaml"), ("", "sub/policies/prod.yaml")])
+def test_lint_names_files_from_the_root_of_the_repository_for_ci(
+    workspace: str, path: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """GitHub drops an annotation whose file is named from the working directory of the step."""
+    folder = tmp_path / "sub" / "policies"
+    folder.mkdir(parents=True)
+    (folder / "prod.yaml").write_text("apiVersion: audit.k8s.io/v1\nkind: Policy\nrules:\n- level: Request\n")
+    monkeypatch.chdir(folder)
+    monkeypatch.setenv("GITHUB_WORKSPACE", str(tmp_path / "sub" if workspace else tmp_path))
+
+    main(["lint", "prod.yaml", "--format", "github"])
+    assert f"file={path},line=4" in capsys.readouterr().out
+    main(["lint", "prod.yaml", "--format", "sarif"])
+    places = json.loads(capsys.readouterr().out)["runs"][0]["results"][0]["locations"]
+    assert places[0]["physicalLocation"]["artifactLocation"]["uri"] == path
+    main(["lint", "prod.yaml", "--format", "json"])
+    assert json.loads(capsys.readouterr().out)["policies"][0]["path"] == "prod.yaml"

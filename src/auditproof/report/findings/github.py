@@ -19,7 +19,7 @@ _COMMANDS = {Severity.ERROR: "error", Severity.WARNING: "warning", Severity.INFO
 def as_github(linted: Sequence[Linted], _kubernetes: str) -> str:
     """A command a line."""
     lines = [_finding(one, finding) for one in linted for finding in one.examination.findings]
-    lines += [github_command("error", one.unreadable, file=one.path) for one in linted if one.unreadable]
+    lines += [github_command("error", one.unreadable, file=one.file or one.path) for one in linted if one.unreadable]
     return "\n".join(lines)
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from auditproof.analysis.lint.catalogue import Severity
@@ -17,7 +17,8 @@ if TYPE_CHECKING:
 class Linted:
     """What was found in the policy ``path``; ``refused`` by the API server, or ``unreadable`` for the reason given.
 
-    ``place`` is where it was found, if not as a file of its own.
+    ``place`` is where it was found, if not as a file of its own. ``file`` is the path of the file from the root of its
+    repository, by which CI systems name it; empty if it is in none.
     """
 
     path: str
@@ -25,13 +26,15 @@ class Linted:
     refused: bool = False
     unreadable: str = ""
     place: Place | None = None
+    file: str = ""
 
     def in_file(self, position: Position) -> tuple[Position, str]:
         """The place in the file for a finding, and where inside the text of the policy it is if that is not literal."""
-        if self.place is None or self.place.is_literal or position.path != self.place.name:
-            return position, ""
-        inside = self.place.name.removeprefix(f"{self.place.holder.path}#")
-        return self.place.holder, f"inside {inside}, line {position.line}: "
+        inside = ""
+        if self.place is not None and not self.place.is_literal and position.path == self.place.name:
+            inside = f"inside {self.place.name.removeprefix(f'{self.place.holder.path}#')}, line {position.line}: "
+            position = self.place.holder
+        return replace(position, path=self.file) if self.file else position, inside
 
 
 def has_failed(linted: Linted) -> bool:

@@ -46,7 +46,7 @@ def _invocation(linted: Sequence[Linted]) -> dict[str, Any]:
         {
             "level": "error",
             "message": {"text": printable_lines(one.unreadable)},
-            "locations": [location(one.path)],
+            "locations": [location(one.file or one.path)],
         }
         for one in unreadable
     ]
