@@ -195,7 +195,10 @@ def test_progress_is_on_the_terminal_and_ctrl_c_ends_it_cleanly(tmp_path: Path) 
     path = tmp_path / "large.yaml"
     path.write_text(HEAD + "".join(map(team, range(40))))
     terminal, end = os.openpty()
-    command = [sys.executable, "-m", "auditproof", "mutate", str(path)]
+    # The signal is ignored in what a shell has started in the background.
+    program = "import signal; signal.signal(signal.SIGINT, signal.default_int_handler); "
+    program += "from auditproof.cli.main import main; raise SystemExit(main())"
+    command = [sys.executable, "-c", program, "mutate", str(path)]
     with subprocess.Popen(command, stdin=end, stdout=end, stderr=end, start_new_session=True) as process:
         os.close(end)
         shown = b""

@@ -79,6 +79,7 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> tuple[Any, dict[str, Any], 
         [sys.executable, "-m", "pytest", "-p", "watch", *options, *names],
         cwd=root(), env=environment, capture_output=True, text=True, check=False,
     )  # fmt: skip
+    assert (folder / "results.json").is_file(), done.stdout + done.stderr
     results = json.loads((folder / "results.json").read_text())
     watched = [line.rsplit(" ", 1) for line in (folder / "watched").read_text().splitlines()]
     return done, results, [(name, int(count)) for name, count in watched]
@@ -120,8 +121,8 @@ def test_no_standard_action_costs_a_server_an_event_where_everything_is_recorded
 
     done = subprocess.run(command, cwd=root(), capture_output=True, text=True, check=False)
 
+    assert done.returncode == 0, done.stdout + done.stderr
     results = json.loads((tmp_path / "results.json").read_text())
-    assert done.returncode == 0, done.stdout
     assert [(entry["lost"], entry["holds"]) for entry in results["counting"]] == [(0, True)] * (len(minors()) - 1)
 
 

@@ -340,6 +340,34 @@ def test_an_option_that_means_nothing_is_told_in_one_line(
     assert line.startswith(f"ERROR: {says}")
 
 
+@pytest.mark.parametrize(
+    ("options", "says"),
+    [
+        (("--audit-cluster=kind", "--audit-image=node:v1"), "a node image has one version"),
+        (("--audit-assets=.",), "--audit-assets has the servers of one version"),
+        (("--audit-keep-cluster", "--audit-cluster=kind"), "--audit-keep-cluster keeps the servers of one version"),
+    ],
+)
+def test_several_versions_are_refused_where_there_can_be_only_one(
+    project: pytest.Pytester, options: tuple[str, ...], says: str
+) -> None:
+    *_, line = refused(project, "--audit-policy=policy.yaml", "--audit-kubernetes=1.36,1.37", *options)
+
+    assert line == f"ERROR: --audit-kubernetes: {says}, and 1.36, 1.37 were given"
+
+
+def test_an_option_of_another_provider_does_not_limit_the_versions(
+    project: pytest.Pytester, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A CI job that names a node image for its tests on kind may test several versions on embedded."""
+    monkeypatch.setenv("AUDITPROOF_IMAGE", "node:v1")
+    options = ("--collect-only", "-q", "--audit-policy=policy.yaml", "--audit-kubernetes=1.36,1.37")
+
+    result = project.runpytest_inprocess(*options)
+
+    result.stdout.fnmatch_lines(["*a.audit.yaml::read-one[[]1.36[]]"])
+
+
 def test_a_profile_that_sets_what_is_not_its_own_is_told_with_its_line(project: pytest.Pytester) -> None:
     text = (
         "apiVersion: auditproof/v1\nkind: Profile\nprovider: embedded\nkubernetes: '1.37'\nflags:\n  bind-address: x\n"

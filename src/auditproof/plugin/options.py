@@ -68,8 +68,10 @@ def read_versions(config: pytest.Config) -> tuple[str, ...]:
             "an existing cluster has one version": profile.provider == "existing",
             "recorded events (--audit-no-actions) are judged for one version": config.getoption("--audit-no-actions"),
             "--audit-keep-cluster keeps the servers of one version": config.getoption("--audit-keep-cluster"),
-            "--audit-assets has the servers of one version": effective(config, "assets"),
-            "a node image has one version": effective(config, "image") or profile.image,
+            "--audit-assets has the servers of one version": profile.provider == "embedded"
+            and effective(config, "assets"),
+            "a node image has one version": profile.provider == "kind"
+            and (effective(config, "image") or profile.image),
         }
         for reason in (text for text, applies in why.items() if applies):
             raise pytest.UsageError(f"--audit-kubernetes: {reason}, and {', '.join(versions)} were given")
