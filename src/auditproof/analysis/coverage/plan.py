@@ -195,8 +195,7 @@ class _Plan:
 
     def _class(self, name: str, outcome: Outcome, cell: Cell) -> Iterator[PlannedWitness]:
         attributes = cell.attributes(self._space.user(outcome))
-        number = outcome.deciding[0]
-        rule = None if number is None else self._policy.rules[number]
+        rule = self._policy.rule_at(outcome.deciding[0])
         try:
             yield self._planned(name, rule, performable(attributes), "")
         except NotPerformable as no:

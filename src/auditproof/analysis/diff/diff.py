@@ -75,17 +75,13 @@ def change_between(old: Policy, new: Policy, before: int | None, after: int | No
 
     A failed login with the same change is described as for everybody.
     """
-    decisions = decided_by(old, _rule(old, before)), decided_by(new, _rule(new, after))
+    decisions = decided_by(old, old.rule_at(before)), decided_by(new, new.rule_at(after))
     first, second = (effect_of(decision, failed=failed) for decision in decisions)
     if first == second:
         return None
     ordinary = Change(*(effect_of(decision, failed=False) for decision in decisions))
     alike = (first.level, second.level) == (ordinary.old.level, ordinary.new.level)
     return ordinary if alike else Change(first, second)
-
-
-def _rule(policy: Policy, number: int | None) -> PolicyRule | None:
-    return None if number is None else policy.rules[number]
 
 
 def diff(old: Policy, new: Policy, served: Served) -> PolicyDiff:
@@ -110,5 +106,5 @@ def _worst_first(row: Row[Change]) -> tuple[object, ...]:
 
 
 def _difference(old: Policy, new: Policy, space: Space, row: Row[Change]) -> Difference:
-    rules = tuple((_rule(old, before), _rule(new, after)) for before, after in row.deciding)
+    rules = tuple((old.rule_at(before), new.rule_at(after)) for before, after in row.deciding)
     return Difference(row, rules, most_performable(row.requests(space), row.key.shows_in))

@@ -15,9 +15,8 @@ from auditproof.analysis.space.client_request import most_performable
 from auditproof.audit.decide import decided_by
 from auditproof.audit.effect import effect_of
 from auditproof.audit.event import Level
-from auditproof.audit.policy.load import GroupResources, PolicyRule
+from auditproof.audit.policy.load import NOWHERE, GroupResources, selector
 from auditproof.audit.stages import in_order
-from auditproof.errors import Position
 from auditproof.text.markdown import markdown, markdown_code, table
 from auditproof.text.printable import printable
 
@@ -27,10 +26,9 @@ if TYPE_CHECKING:
     from auditproof.analysis.space import Outcome, Row
     from auditproof.analysis.space.client_request import Witnessed
     from auditproof.audit.effect import Effect
-    from auditproof.audit.policy.load import Policy
+    from auditproof.audit.policy.load import Policy, PolicyRule
     from auditproof.kube.discovery import Served
 
-NOWHERE = Position("", 1, 1)
 _WIDTH = 9
 
 
@@ -88,7 +86,7 @@ def _rows(policy: Policy, served: Served, other: Served, *, comes: bool) -> Iter
     rows = [row for row in merge(space, keyed) if row.served and row.honest] if any(key for _, key in keyed) else []
     for row in sorted(rows, key=lambda row: (-len(row.classes), row.who, row.product.what)):
         deciding = dict.fromkeys(rules[0] for rules in row.deciding)
-        rules = tuple(None if number is None else policy.rules[number] for number in deciding)
+        rules = tuple(map(policy.rule_at, deciding))
         yield ServedDifference(comes, row, rules, most_performable(row.requests(space)))
 
 
@@ -97,16 +95,10 @@ def _only(one: Served, other: Served) -> Iterator[PolicyRule]:
     known = {(entry.group, entry.full_name): entry.verbs for entry in other.resources}
     for entry in one.resources:
         if verbs := entry.verbs - known.get((entry.group, entry.full_name), frozenset()):
-            yield _rule(
-                verbs=tuple(sorted(verbs)), resource=GroupResources(entry.group, (entry.full_name,), (), NOWHERE)
-            )
+            resource = GroupResources(entry.group, (entry.full_name,), (), NOWHERE)
+            yield selector(verbs=tuple(sorted(verbs)), resources=(resource,))
     if paths := tuple(path for path in one.paths if path not in other.paths):
-        yield _rule(verbs=("get",), paths=paths)
-
-
-def _rule(*, verbs: tuple[str, ...], resource: GroupResources | None = None, paths: tuple[str, ...] = ()) -> PolicyRule:
-    resources = (resource,) if resource else ()
-    return PolicyRule(0, Level.METADATA, (), (), verbs, resources, (), paths, frozenset(), None, NOWHERE)
+        yield selector(verbs=("get",), non_resource_urls=paths)
 
 
 def _effect(policy: Policy, outcome: Outcome) -> Effect | None:
@@ -114,7 +106,7 @@ def _effect(policy: Policy, outcome: Outcome) -> Effect | None:
     number, selected = outcome.deciding
     if selected is None or outcome.identity.failed:
         return None
-    return effect_of(decided_by(policy, None if number is None else policy.rules[number]), failed=False)
+    return effect_of(decided_by(policy, policy.rule_at(number)), failed=False)
 
 
 def render_between(diff: VersionsDiff) -> str:

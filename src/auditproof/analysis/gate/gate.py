@@ -10,9 +10,7 @@ from auditproof.analysis.gate.consequence import Bodies, Consequence, Relation, 
 from auditproof.analysis.space import Space, merge
 from auditproof.analysis.space.cells import SERVED
 from auditproof.analysis.space.client_request import most_performable
-from auditproof.audit.event import Level
-from auditproof.audit.policy.load import GroupResources, PolicyRule
-from auditproof.errors import Position
+from auditproof.audit.policy.load import NOWHERE, GroupResources, selector
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Sequence
@@ -22,30 +20,20 @@ if TYPE_CHECKING:
     from auditproof.analysis.gate.acknowledged import Acknowledgement
     from auditproof.analysis.space import Outcome, Row
     from auditproof.analysis.space.client_request import Witnessed
-    from auditproof.audit.policy.load import Policy
+    from auditproof.audit.policy.load import Policy, PolicyRule
     from auditproof.kube.discovery import Served
 
-_NOWHERE = Position("", 1, 1)
 _WRITES = ("create", "update", "patch")
 _RETURNS = ("get", "list", "create", "update", "patch", "deletecollection")
 _HOLD_SECRETS = (("", "secrets"), ("", "configmaps"), ("authentication.k8s.io", "tokenreviews"))
 
 
-def _selector(verbs: Sequence[str], *resources: tuple[str, str]) -> PolicyRule:
-    """A rule of which only the conditions count; without ``resources`` it selects all of them."""
+def _selector(verbs: tuple[str, ...], *resources: tuple[str, str]) -> PolicyRule:
+    """Requests with these verbs for ``resources``, each a group and a name; for all resources if none is given."""
     entries = resources or (("*", ""),)
-    return PolicyRule(
-        index=0,
-        level=Level.NONE,
-        users=(),
-        user_groups=(),
-        verbs=tuple(verbs),
-        resources=tuple(GroupResources(group, (name,) if name else (), (), _NOWHERE) for group, name in entries),
-        namespaces=(),
-        non_resource_urls=(),
-        omit_stages=frozenset(),
-        omit_managed_fields=None,
-        position=_NOWHERE,
+    return selector(
+        verbs=verbs,
+        resources=tuple(GroupResources(group, (name,) if name else (), (), NOWHERE) for group, name in entries),
     )
 
 
@@ -235,11 +223,7 @@ class _Gate:
 
     def _forbidden(self, row: Row[Key]) -> Forbidden:
         rules = dict.fromkeys(
-            (
-                None if one[0] is None else self._old.rules[one[0]],
-                None if one[1] is None else self._new.rules[one[1]],
-            )
-            for one in row.deciding
+            (self._old.rule_at(before), self._new.rule_at(after)) for before, after, *_ in row.deciding
         )
         witness = most_performable(row.requests(self._space), row.key[1].shows_in)
         by = tuple(None if n is None else self._acknowledged[n] for _, n in row.key[0])

@@ -12,9 +12,7 @@ from typing import TYPE_CHECKING
 
 from auditproof.analysis.lint.suggestions import close, full_name, groups_with, resource_like
 from auditproof.audit.decide import no_match
-from auditproof.audit.event import Level
-from auditproof.audit.policy.load import GroupResources, PolicyRule
-from auditproof.errors import Position
+from auditproof.audit.policy.load import NOWHERE, GroupResources, selector
 from auditproof.kube.attributes import Attributes
 from auditproof.kube.discovery import load_served, minors
 
@@ -23,6 +21,8 @@ if TYPE_CHECKING:
 
     from auditproof.analysis.lint.context import Asked, Subject
     from auditproof.analysis.lint.finding import Finding
+    from auditproof.audit.policy.load import PolicyRule
+    from auditproof.errors import Position
     from auditproof.kube.discovery import Served
 
 _REMOVED = {"extensions": "1.22", "settings.k8s.io": "1.20", "auditregistration.k8s.io": "1.19"}
@@ -186,19 +186,12 @@ def _is_served(served: Served, group: str, pattern: str) -> bool | None:
         return None
     known = [(entry.resource, entry.subresource) for entry in served.resources if entry.group == group]
     known += [(resource, "") for name, resource in served.optional if name == group]
-    rule = _bare(group, pattern)
+    rule = selector(resources=(GroupResources(group, (pattern,), (), NOWHERE),))
     return any(not no_match(rule, Attributes(None, "get", "", group, "", *one)) for one in known)
 
 
 def _names_of(served: Served) -> list[str]:
     return [entry.full_name for entry in served.resources]
-
-
-def _bare(group: str, pattern: str) -> PolicyRule:
-    """A rule whose only condition is the pattern."""
-    where = Position("", 1, 1)
-    entry = GroupResources(group, (pattern,), (), where)
-    return PolicyRule(0, Level.METADATA, (), (), (), (entry,), (), (), frozenset(), None, where)
 
 
 def _minors(

@@ -69,7 +69,7 @@ class _Redundant:
         key = rule, failed
         if key not in self._effects:
             policy = self._subject.policy
-            decision = decided_by(policy, None if rule is None else policy.rules[rule])
+            decision = decided_by(policy, policy.rule_at(rule))
             self._effects[key] = effect_of(decision, failed=failed)
         return self._effects[key]
 

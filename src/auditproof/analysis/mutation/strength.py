@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 from auditproof.analysis.mutation.mutants import one_step_mutants
 from auditproof.analysis.requirements.check import allows
 from auditproof.analysis.space import Space
-from auditproof.analysis.space.streams import STREAMS
+from auditproof.analysis.space.streams import STREAMS, streams_from
 from auditproof.audit.decide import decide, decided_by
 from auditproof.audit.effect import effect_of
 from auditproof.audit.event import Level
@@ -150,12 +150,10 @@ class _Trial:
         self._found = _Found()
         others = self._number()
         progress(f"{len(mutants)} mutants of {self._count} rules")
-        asked = [
-            rule for one in requirements for clause in one.clauses for rule in (*clause.excepted, *clause.selected)
-        ]
+        asked = [rule for one in requirements for clause in one.clauses for rule in clause.rules]
         self._first_asked = self._count + len(others)
         streams = self._first_asked + len(asked)
-        self._streams = ((1 << len(STREAMS)) - 1) << streams
+        self._streams = streams_from(streams)
         self._asked = (1 << streams) - (1 << self._first_asked)
         self._space = Space.of([*policy.rules, *others, *asked, *STREAMS], served)
         self._wanted = self._space.identities.wanted
@@ -256,7 +254,7 @@ class _Trial:
             found, first = [(0, region)], self._first_asked
             for number, one in enumerate(self._requirements):
                 for clause in one.clauses:
-                    end = first + len(clause.excepted) + len(clause.selected)
+                    end = first + len(clause.rules)
                     if clause.failed is failed:
                         found = [
                             (scope if rule is None or rule < len(clause.excepted) else scope | 1 << number, part)
@@ -281,7 +279,7 @@ class _Trial:
 
     def _decision(self, rule: int | None) -> Decision:
         if rule not in self._own:
-            self._own[rule] = decided_by(self._policy, None if rule is None else self._policy.rules[rule])
+            self._own[rule] = decided_by(self._policy, self._policy.rule_at(rule))
         return self._own[rule]
 
     def _effect(self, rule: int | None, kind: int) -> Effect:

@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING
 from auditproof.analysis.space import Space, merge
 from auditproof.analysis.space.cells import ODD, SERVED
 from auditproof.analysis.space.client_request import NotPerformable, most_performable, performable
-from auditproof.analysis.space.streams import STREAMS
+from auditproof.analysis.space.streams import STREAMS, emitted_by, streams_from
 from auditproof.audit.decide import decided_by
 from auditproof.audit.event import Level
-from auditproof.audit.stages import FAILED, LONG, SHORT
+from auditproof.audit.stages import SHORT
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -121,13 +121,13 @@ class _Scope:
         self._bound = requirement.bound
         self._clauses = requirement.clauses
         rules, lists = [*policy.rules], [(0, len(policy.rules))]
-        for clause in requirement.clauses:  # exceptions come first, so that they decide
-            lists.append((len(rules), len(rules) + len(clause.excepted) + len(clause.selected)))
-            rules += [*clause.excepted, *clause.selected]
+        for clause in requirement.clauses:
+            lists.append((len(rules), len(rules) + len(clause.rules)))
+            rules += clause.rules
         self._lists = lists
         self._streams = 0
         if self._stages_matter():
-            self._streams = ((1 << len(STREAMS)) - 1) << len(rules)
+            self._streams = streams_from(len(rules))
             rules += STREAMS
         self.space = Space.of(rules, served)
         self._broken: dict[tuple[int | None, Stages], Broken | None] = {}
@@ -147,7 +147,7 @@ class _Scope:
 
     def _selects(self, outcome: Outcome) -> bool:
         return any(
-            place is not None and place >= len(clause.excepted) and clause.failed == outcome.identity.failed
+            clause.selects_at(place, failed=outcome.identity.failed)
             for clause, place in zip(self._clauses, outcome.deciding[1:], strict=True)
         )
 
@@ -177,17 +177,15 @@ class _Scope:
 
     def _emitted(self, outcome: Outcome) -> Stages:
         """The stages of the requests, before any is omitted."""
-        if outcome.identity.failed:
-            return FAILED
-        return LONG if outcome.cells[0].mask & self._streams else SHORT
+        return emitted_by(outcome, self._streams)
 
     def _decision(self, rule: int | None) -> Decision:
-        return decided_by(self._policy, None if rule is None else self._policy.rules[rule])
+        return decided_by(self._policy, self._policy.rule_at(rule))
 
     def violation(self, row: Row[Broken]) -> Violation:
         level, stages, rule = row.key
         witness = most_performable(row.requests(self.space))
-        return Violation(row, level, stages, None if rule is None else self._policy.rules[rule], witness)
+        return Violation(row, level, stages, self._policy.rule_at(rule), witness)
 
 
 def _worst_first(row: Row[Broken]) -> tuple[object, ...]:

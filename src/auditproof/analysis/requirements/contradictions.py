@@ -9,14 +9,14 @@ from typing import TYPE_CHECKING
 from auditproof.analysis.space import Space, merge
 from auditproof.analysis.space.cells import SERVED
 from auditproof.analysis.space.client_request import most_performable
-from auditproof.analysis.space.streams import STREAMS
+from auditproof.analysis.space.streams import STREAMS, emitted_by, streams_from
 from auditproof.audit.event import Level, Stage
 from auditproof.audit.stages import FAILED, LONG, SHORT
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from auditproof.analysis.requirements.requirement import Bound, Clause, Requirement
+    from auditproof.analysis.requirements.requirement import Bound, Requirement
     from auditproof.analysis.space import Outcome, Row
     from auditproof.analysis.space.client_request import Witnessed
     from auditproof.audit.policy.load import PolicyRule
@@ -81,10 +81,10 @@ def _between(some: tuple[Requirement, ...], served: Served) -> Iterator[Contradi
     rules: list[PolicyRule] = []
     lists: list[tuple[int, int]] = []
     clauses = [(n, clause) for n, one in enumerate(some) for clause in one.clauses]
-    for _, clause in clauses:  # exceptions come first, so that they decide
-        lists.append((len(rules), len(rules) + len(clause.excepted) + len(clause.selected)))
-        rules += [*clause.excepted, *clause.selected]
-    streams = ((1 << len(STREAMS)) - 1) << len(rules)
+    for _, clause in clauses:
+        lists.append((len(rules), len(rules) + len(clause.rules)))
+        rules += clause.rules
+    streams = streams_from(len(rules))
     space = Space.of([*rules, *STREAMS], served)
 
     def key(outcome: Outcome) -> str | None:
@@ -94,9 +94,9 @@ def _between(some: tuple[Requirement, ...], served: Served) -> Iterator[Contradi
         applying = {
             n
             for (n, clause), place in zip(clauses, outcome.deciding, strict=True)
-            if _selects(clause, place, failed=failed)
+            if clause.selects_at(place, failed=failed)
         }
-        emitted = FAILED if failed else LONG if outcome.cells[0].mask & streams else SHORT
+        emitted = emitted_by(outcome, streams)
         return "contradicted" if len(applying) == len(some) and _cannot(some, emitted) else None
 
     keyed = [(outcome, key(outcome)) for outcome in space.outcomes(*lists)]
@@ -104,7 +104,3 @@ def _between(some: tuple[Requirement, ...], served: Served) -> Iterator[Contradi
     for row in sorted(rows, key=lambda row: -len(row.classes)):
         if row.served and row.honest:
             yield Contradiction(some, row, most_performable(row.requests(space)))
-
-
-def _selects(clause: Clause, place: int | None, *, failed: bool) -> bool:
-    return place is not None and place >= len(clause.excepted) and clause.failed is failed

@@ -96,6 +96,15 @@ class Clause:
     excepted: tuple[PolicyRule, ...]
     failed: bool = False
 
+    @property
+    def rules(self) -> tuple[PolicyRule, ...]:
+        """Its rules as a list of a space: exceptions come first, so that they decide."""
+        return (*self.excepted, *self.selected)
+
+    def selects_at(self, place: int | None, *, failed: bool) -> bool:
+        """Whether it selects requests for which the rule at ``place`` of ``rules`` decides (None: no rule matches)."""
+        return place is not None and place >= len(self.excepted) and self.failed is failed
+
     def selects(self, attributes: Attributes) -> bool:
         """Whether the clause selects the request."""
         if self.failed is not (attributes.user is None):

@@ -9,8 +9,7 @@ from typing import TYPE_CHECKING
 from auditproof.analysis.requirements.controllers import CONTROLLERS, acting_users
 from auditproof.analysis.requirements.schema import SelectorModel
 from auditproof.analysis.space.cells import PATH_VERBS, RESOURCE_VERBS
-from auditproof.audit.event import Level
-from auditproof.audit.policy.load import GroupResources, PolicyRule
+from auditproof.audit.policy.load import GroupResources, selector
 from auditproof.errors import AuditproofError, Problem
 from auditproof.kube.discovery import load_served, minors
 from auditproof.kube.yaml.yaml_text import parse_yaml
@@ -19,6 +18,7 @@ from auditproof.text.suggestion import did_you_mean
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
+    from auditproof.audit.policy.load import PolicyRule
     from auditproof.kube.yaml.yaml_text import Node
 
 Where = tuple[str | int, ...]
@@ -68,9 +68,7 @@ class SelectorReader:
         users = (*model.users, *self._acting(where, model))
         position = self.root.at(where).position
         entries = [self._resources((*where, "resources", n), text) for n, text in enumerate(model.resources)]
-        return PolicyRule(
-            index=0,
-            level=Level.NONE,
+        return selector(
             users=users,
             user_groups=tuple(model.user_groups),
             verbs=tuple(model.verbs),
@@ -80,8 +78,6 @@ class SelectorReader:
             ),
             namespaces=tuple(model.namespaces),
             non_resource_urls=tuple(model.non_resource_urls),
-            omit_stages=frozenset(),
-            omit_managed_fields=None,
             position=position,
         )
 

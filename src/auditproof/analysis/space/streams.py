@@ -6,18 +6,31 @@ Source: is_long_running in auditproof.kube.attributes.
 
 from __future__ import annotations
 
-from dataclasses import replace
+from typing import TYPE_CHECKING
 
-from auditproof.audit.event import Level
-from auditproof.audit.policy.load import GroupResources, PolicyRule
-from auditproof.errors import Position
+from auditproof.audit.policy.load import NOWHERE, GroupResources, selector
+from auditproof.audit.stages import FAILED, LONG, SHORT
 from auditproof.kube.attributes import LONG_RUNNING_PATHS, LONG_RUNNING_SUBRESOURCES, LONG_RUNNING_VERBS
 
-_NOWHERE = Position("", 1, 1)
+if TYPE_CHECKING:
+    from auditproof.analysis.space.space import Outcome
+    from auditproof.audit.event import Stage
+
 _PARTS = tuple(f"*/{part}" for part in sorted(LONG_RUNNING_SUBRESOURCES))
-_ANY = PolicyRule(0, Level.NONE, (), (), (), (), (), (), frozenset(), None, _NOWHERE)
 STREAMS = (
-    replace(_ANY, verbs=tuple(sorted(LONG_RUNNING_VERBS))),
-    replace(_ANY, resources=(GroupResources("*", _PARTS, (), _NOWHERE),)),
-    replace(_ANY, non_resource_urls=(f"{LONG_RUNNING_PATHS}*",)),
+    selector(verbs=tuple(sorted(LONG_RUNNING_VERBS))),
+    selector(resources=(GroupResources("*", _PARTS, (), NOWHERE),)),
+    selector(non_resource_urls=(f"{LONG_RUNNING_PATHS}*",)),
 )
+
+
+def streams_from(first: int) -> int:
+    """The mask of STREAMS in a space in which they begin at the rule ``first``."""
+    return ((1 << len(STREAMS)) - 1) << first
+
+
+def emitted_by(outcome: Outcome, streams: int) -> frozenset[Stage]:
+    """The stages of the requests of an outcome before any is omitted; ``streams`` is the mask of STREAMS."""
+    if outcome.identity.failed:
+        return FAILED
+    return LONG if outcome.cells[0].mask & streams else SHORT

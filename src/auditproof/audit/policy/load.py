@@ -59,6 +59,35 @@ class PolicyRule:
     position: Position
 
 
+NOWHERE = Position("", 1, 1)  # of a rule that no file has
+
+
+def selector(
+    *,
+    users: tuple[str, ...] = (),
+    user_groups: tuple[str, ...] = (),
+    verbs: tuple[str, ...] = (),
+    resources: tuple[GroupResources, ...] = (),
+    namespaces: tuple[str, ...] = (),
+    non_resource_urls: tuple[str, ...] = (),
+    position: Position = NOWHERE,
+) -> PolicyRule:
+    """A rule of which only the conditions count: it selects requests of a space, and decides about none."""
+    return PolicyRule(
+        index=0,
+        level=Level.NONE,
+        users=users,
+        user_groups=user_groups,
+        verbs=verbs,
+        resources=resources,
+        namespaces=namespaces,
+        non_resource_urls=non_resource_urls,
+        omit_stages=frozenset(),
+        omit_managed_fields=None,
+        position=position,
+    )
+
+
 @dataclass(frozen=True, slots=True)
 class Policy:
     """A policy that the API server accepts; ``warnings`` are what it would only log (misspelt or duplicate keys).
@@ -79,6 +108,10 @@ class Policy:
     text: str
     warnings: tuple[Problem, ...]
     place: Place
+
+    def rule_at(self, index: int | None) -> PolicyRule | None:
+        """The rule with an index; None for None, which means that no rule matches."""
+        return None if index is None else self.rules[index]
 
 
 def load_policy(
