@@ -96,6 +96,7 @@ def test_the_difference_between_two_versions_is_said_in_every_form(
     out = capsys.readouterr().out
     assert "Kubernetes 1.36.3 → 1.37.2" in out
     assert "newly served: recorded at Metadata" in out
+    assert "&#96;" not in out, "a witness is code, and not escaped once more"
 
 
 def test_two_policies_are_compared_on_each_version_and_told_once_where_that_is_the_same(

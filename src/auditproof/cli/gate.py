@@ -6,6 +6,7 @@ import json
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from auditproof.cli.arguments import names_in
 from auditproof.errors import AuditproofError
 from auditproof.text import output
 
@@ -60,8 +61,8 @@ def through_the_gate(
     )
     from auditproof.analysis.requirements.selectors import selector_of
 
-    forbid = consequences_named(_words(options.forbid))
-    only = [selector_of(_words(options.only), "--only")] if options.only else []
+    forbid = consequences_named(names_in([options.forbid]))
+    only = [selector_of(names_in([options.only]), "--only")] if options.only else []
     file = Path(options.acknowledged) if options.acknowledged else folder / FILE
     acknowledged = load_acknowledged(file) if options.acknowledged or file.is_file() else ()
     today = datetime.now(UTC).date()
@@ -75,10 +76,6 @@ def through_the_gate(
     if options.format == "markdown":
         return render_markdown(result, forbid), code
     return "\n".join([render_text(result, forbid), *live]), code
-
-
-def _words(text: str) -> list[str]:
-    return [word.strip() for word in text.split(",") if word.strip()]
 
 
 def _write_entries(file: Path, changes: Sequence[Forbidden]) -> None:

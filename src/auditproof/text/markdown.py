@@ -27,11 +27,11 @@ def markdown_code(text: str) -> str:
     return f"{fence} {shown} {fence}" if "`" in shown else f"`{shown}`"
 
 
-def row(cells: list[str]) -> str:
-    """Return a table row."""
-    return "| " + " | ".join(map(markdown, cells)) + " |"
-
-
 def table(header: list[str], rows: list[list[str]], align: str = "---") -> list[str]:
-    """The lines of a table; ``align`` is the second line's cell, ``---:`` for numbers."""
-    return [row(header), row([align] * len(header)), *map(row, rows)]
+    """The lines of a table of texts; ``align`` is the second line's cell, ``---:`` for numbers."""
+    return written_table([*map(markdown, header)], [[*map(markdown, cells)] for cells in rows], align)
+
+
+def written_table(header: list[str], rows: list[list[str]], align: str = "---") -> list[str]:
+    """As table, of cells that are Markdown already, such as those by ``markdown_code``."""
+    return [f"| {' | '.join(cells)} |" for cells in (header, [align] * len(header), *rows)]

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from auditproof.analysis.space.remarks import odd_text
 from auditproof.audit.stages import in_order
-from auditproof.text.markdown import markdown, markdown_code
+from auditproof.text.markdown import markdown, markdown_code, written_table
 from auditproof.text.printable import printable
 
 if TYPE_CHECKING:
@@ -44,11 +44,11 @@ def _with(diff: PolicyDiff, shown: Sequence[str]) -> list[tuple[Difference, str]
 
 
 def _block(difference: Difference, live: str) -> list[str]:
-    lines = row_lines(difference.row, difference.rules, difference.witness, live)
+    lines = row_lines(difference.row, rules_text(difference.rules), difference.witness, live)
     return [f"{difference.change.kind}: {difference.change.text}", *lines]
 
 
-def row_lines(row: Row[Any], rules: RulePairs, witness: Witnessed, live: str = "") -> list[str]:
+def row_lines(row: Row[Any], rules: str, witness: Witnessed, live: str = "") -> list[str]:
     """A row of requests as indented lines: who, verbs, what, where, the deciding rules, and an example."""
     rows = [
         ("who", row.who + (" (by a forged credential)" if row.forged else "")),
@@ -56,7 +56,7 @@ def row_lines(row: Row[Any], rules: RulePairs, witness: Witnessed, live: str = "
         ("what", row.product.what + (" (the server responds with 404 or 405)" if row.refused else "")),
         ("where", row.product.where),
         ("odd", odd_text(row.odd)),
-        ("rules", rules_text(rules)),
+        ("rules", rules),
         ("witness", witness_text(witness)),
         ("live", live),
     ]
@@ -83,9 +83,7 @@ def _some_rules(rules: list[PolicyRule | None]) -> str:
 def render_markdown(diff: PolicyDiff, shown: Sequence[str] = ()) -> str:
     """A Markdown table, for a change ticket or a pull request comment."""
     head = ["Change", "Who", "Verbs", "What", "Rules", "Witness", *(["Live"] if shown else [])]
-    lines = [f"**{markdown(_headline(diff))}**"]
-    if diff.differences:
-        lines += ["", _cells(head), _cells(["---"] * len(head))]
+    rows = []
     for difference, live in _with(diff, shown):
         row = difference.row
         odd = f"({odd_text(row.odd)})" if row.odd else ""
@@ -93,12 +91,8 @@ def render_markdown(diff: PolicyDiff, shown: Sequence[str] = ()) -> str:
         cells = [f"{difference.change.kind}: {difference.change.text}", row.who, row.product.verbs_text, what]
         cells = [*map(markdown, [*cells, rules_text(difference.rules)])]
         cells.append(markdown_code(witness_text(difference.witness)))
-        lines.append(_cells([*cells, *([markdown(live)] if shown else [])]))
-    return "\n".join(lines) + "\n"
-
-
-def _cells(texts: Sequence[str]) -> str:
-    return "| " + " | ".join(texts) + " |"
+        rows.append([*cells, *([markdown(live)] if shown else [])])
+    return "\n".join([f"**{markdown(_headline(diff))}**", *(["", *written_table(head, rows)] if rows else [])]) + "\n"
 
 
 def to_json(diff: PolicyDiff, shown: Sequence[str] = ()) -> str:

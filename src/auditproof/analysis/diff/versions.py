@@ -9,7 +9,7 @@ import json
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from auditproof.analysis.diff.render import API_VERSION
+from auditproof.analysis.diff.render import API_VERSION, row_lines, witness_text
 from auditproof.analysis.space import Space, merge
 from auditproof.analysis.space.client_request import most_performable
 from auditproof.audit.decide import decided_by
@@ -17,7 +17,7 @@ from auditproof.audit.effect import effect_of
 from auditproof.audit.event import Level
 from auditproof.audit.policy.load import NOWHERE, GroupResources, selector
 from auditproof.audit.stages import in_order
-from auditproof.text.markdown import markdown, markdown_code, table
+from auditproof.text.markdown import markdown, markdown_code, written_table
 from auditproof.text.printable import printable
 
 if TYPE_CHECKING:
@@ -28,8 +28,6 @@ if TYPE_CHECKING:
     from auditproof.audit.effect import Effect
     from auditproof.audit.policy.load import Policy, PolicyRule
     from auditproof.kube.discovery import Served
-
-_WIDTH = 9
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,19 +109,8 @@ def _effect(policy: Policy, outcome: Outcome) -> Effect | None:
 
 def render_between(diff: VersionsDiff) -> str:
     """A line with the number of differences, then a block of lines per difference."""
-    blocks = [_headline(diff)]
-    for one in diff.differences:
-        product = one.row.product
-        rows = [
-            ("who", one.row.who),
-            ("verbs", product.verbs_text),
-            ("what", product.what),
-            ("where", product.where),
-            ("rules", _rules(one)),
-            ("witness", _witness(one)),
-        ]
-        blocks.append("\n".join([one.text, *(f"  {name:<{_WIDTH}}{printable(text)}" for name, text in rows if text)]))
-    return "\n\n".join(blocks) + "\n"
+    blocks = ["\n".join([one.text, *row_lines(one.row, _rules(one), one.witness)]) for one in diff.differences]
+    return "\n\n".join([_headline(diff), *blocks]) + "\n"
 
 
 def _headline(diff: VersionsDiff) -> str:
@@ -139,10 +126,6 @@ def _rules(one: ServedDifference) -> str:
     return ", ".join(f"{rule.index + 1} (line {rule.position.line})" if rule else "no rule" for rule in one.rules)
 
 
-def _witness(one: ServedDifference) -> str:
-    return str(one.witness.performable) if one.witness.performable else f"none can be sent: {one.witness.reason}"
-
-
 def render_between_markdown(diff: VersionsDiff) -> str:
     """A Markdown table."""
     head = ["Change", "Who", "Verbs", "What", "Rules", "Witness"]
@@ -151,11 +134,11 @@ def render_between_markdown(diff: VersionsDiff) -> str:
             *map(markdown, (one.text, one.row.who, one.row.product.verbs_text)),
             markdown(" ".join(filter(None, (one.row.product.what, one.row.product.where)))),
             markdown(_rules(one)),
-            markdown_code(_witness(one)),
+            markdown_code(witness_text(one.witness)),
         ]
         for one in diff.differences
     ]
-    return "\n".join([f"**{markdown(_headline(diff))}**", *(["", *table(head, cells)] if cells else [])]) + "\n"
+    return "\n".join([f"**{markdown(_headline(diff))}**", *(["", *written_table(head, cells)] if cells else [])]) + "\n"
 
 
 def between_json(diff: VersionsDiff) -> str:

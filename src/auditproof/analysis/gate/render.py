@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 from auditproof.analysis.diff.render import row_lines, rules_text, witness_text
 from auditproof.analysis.gate.consequence import GROUPS
-from auditproof.text.markdown import markdown, markdown_code
+from auditproof.text.markdown import markdown, markdown_code, written_table
 from auditproof.text.printable import printable
 
 if TYPE_CHECKING:
@@ -16,7 +17,7 @@ if TYPE_CHECKING:
     from auditproof.analysis.gate.consequence import Consequence
     from auditproof.analysis.gate.gate import Forbidden, GateResult
 
-SHOWN = 20  # rows of a table in Markdown, so that a comment stays under 60 lines whatever changes
+SHOWN, REMARKS = 20, 5  # in Markdown, so that a comment stays under 60 lines whatever changes
 
 
 def decision(result: GateResult, forbid: Collection[Consequence]) -> str:
@@ -55,7 +56,7 @@ def render_text(result: GateResult, forbid: Collection[Consequence]) -> str:
 def _block(one: Forbidden) -> Iterator[str]:
     word = "acknowledged" if one.acknowledged else "FORBIDDEN"
     yield f"{word} {', '.join(one.consequences)}: {one.change.text}"
-    yield from row_lines(one.row, one.rules, one.witness)
+    yield from row_lines(one.row, rules_text(one.rules), one.witness)
     for entry in dict.fromkeys(entry for entry in one.by if entry is not None):
         yield f"  {'by':<9}{printable(_entry(entry))}"
 
@@ -78,21 +79,22 @@ def render_markdown(result: GateResult, forbid: Collection[Consequence]) -> str:
     head = f"{result.old.path} → {result.new.path}: {result.relation} (Kubernetes {result.kubernetes})"
     lines = [f"**{markdown(decision(result, forbid))}**", "", markdown(head)]
     if result.forbidden:
-        lines += ["", "| Effect | Change | Who | Verbs | What | Rules | Example | Acknowledged |", "|" + " --- |" * 8]
-    lines += [_row(one) for one in result.forbidden[:SHOWN]]
-    if left := len(result.forbidden) - SHOWN:
-        lines += ["", f"{left} more, less severe: see the complete list."] if left > 0 else []
-    lines += [line for remark in _remarks(result) for line in ("", markdown(remark))][: 2 * SHOWN // 4]
+        columns = ["Effect", "Change", "Who", "Verbs", "What", "Rules", "Example", "Acknowledged"]
+        lines += ["", *written_table(columns, [_row(one) for one in result.forbidden[:SHOWN]])]
+    if (left := len(result.forbidden) - SHOWN) > 0:
+        lines += ["", f"{left} more, less severe: see the complete list."]
+    for remark in islice(_remarks(result), REMARKS):
+        lines += ["", markdown(remark)]
     return "\n".join(lines) + "\n"
 
 
-def _row(one: Forbidden) -> str:
+def _row(one: Forbidden) -> list[str]:
     row = one.row
     what = " ".join(filter(None, [row.product.what, row.product.where]))
     by = "; ".join(_entry(entry) for entry in dict.fromkeys(one.by) if entry is not None)
     cells = [", ".join(one.consequences), one.change.text, row.who, row.product.verbs_text, what, rules_text(one.rules)]
     example = markdown_code(witness_text(one.witness))
-    return "| " + " | ".join([*map(markdown, cells), example, markdown(by or "no")]) + " |"
+    return [*map(markdown, cells), example, markdown(by or "no")]
 
 
 def to_record(result: GateResult, forbid: Collection[Consequence]) -> dict[str, Any]:
