@@ -1,0 +1,106 @@
+"""results.json as types: the one description of its keys, their defaults and their meaning. Pure.
+
+A report is built out of these models, written from them and read back into them; results.schema.json is generated from
+them (``make schema``). Within ``auditproof/v1`` keys may be added; none is removed or changes its meaning. Whatever has
+a default may be missing in a file that an earlier version wrote. Rules are counted from 0, lines from 1.
+"""
+
+from auditproof.report.model.backends import BackendAccount, BackendLoad, BackendsRecord, BackendTest, Deliveries
+from auditproof.report.model.change import (
+    ChangeProofs,
+    ChangeRecord,
+    ChangeRow,
+    EffectRecord,
+    RulePair,
+    RuleRef,
+    WitnessRecord,
+)
+from auditproof.report.model.logs import (
+    LogFile,
+    LogRecord,
+    NoiseComponent,
+    NoiseRecord,
+    NoiseRule,
+    NoiseShare,
+    ServerCount,
+)
+from auditproof.report.model.policy import (
+    CoverageRecord,
+    FindingRequest,
+    FindingUser,
+    LintFinding,
+    LintRecord,
+    RuleCoverage,
+    Unperformed,
+)
+from auditproof.report.model.proof import (
+    ClaimRecord,
+    EarlierRule,
+    Expected,
+    ExplanationRecord,
+    IdentityRecord,
+    Observed,
+    ProofRecord,
+    RequestRecord,
+)
+from auditproof.report.model.report import API_VERSION, KIND, Report, Sections, results_text
+from auditproof.report.model.requirements import RequirementRecord, StrengthRecord, Unnoticed, ViolationRecord
+from auditproof.report.model.run import ClusterRecord, PolicyRecord, PolicyRef, RunRecord, Summary
+from auditproof.report.model.values import Record, plain
+from auditproof.report.model.versions import DifferingCase, VersionRecord, VersionResult
+
+__all__ = [
+    "API_VERSION",
+    "KIND",
+    "BackendAccount",
+    "BackendLoad",
+    "BackendTest",
+    "BackendsRecord",
+    "ChangeProofs",
+    "ChangeRecord",
+    "ChangeRow",
+    "ClaimRecord",
+    "ClusterRecord",
+    "CoverageRecord",
+    "Deliveries",
+    "DifferingCase",
+    "EarlierRule",
+    "EffectRecord",
+    "Expected",
+    "ExplanationRecord",
+    "FindingRequest",
+    "FindingUser",
+    "IdentityRecord",
+    "LintFinding",
+    "LintRecord",
+    "LogFile",
+    "LogRecord",
+    "NoiseComponent",
+    "NoiseRecord",
+    "NoiseRule",
+    "NoiseShare",
+    "Observed",
+    "PolicyRecord",
+    "PolicyRef",
+    "ProofRecord",
+    "Record",
+    "Report",
+    "RequestRecord",
+    "RequirementRecord",
+    "RuleCoverage",
+    "RulePair",
+    "RuleRef",
+    "RunRecord",
+    "Sections",
+    "ServerCount",
+    "StrengthRecord",
+    "Summary",
+    "Unnoticed",
+    "Unperformed",
+    "VersionRecord",
+    "VersionResult",
+    "ViolationRecord",
+    "WitnessRecord",
+    "plain",
+    "results_text",
+]

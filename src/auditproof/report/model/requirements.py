@@ -1,0 +1,58 @@
+"""Requirements that the given policy was checked against, and the mutation test of them."""
+
+from pydantic import Field
+
+from auditproof.audit.event import Level, Stage
+from auditproof.report.model.values import Count, Line, Record, Texts, absent
+
+
+class ViolationRecord(Record):
+    """Requests that are not recorded as required, found without a server."""
+
+    level: Level
+    stages: tuple[Stage, ...] | None = Field(
+        default=None, description="where the events are, if the level is as required and the stages are not"
+    )
+    rule: Count | None
+    line: Line | None
+    who: str
+    verbs: str
+    what: str
+    where: str
+    odd: Texts = Field(default=(), description="what is unusual about these requests; empty: nothing")
+    request: str
+    kubernetes: Texts = absent((), "the minor versions that it is about; absent: all of the run")
+
+
+class RequirementRecord(Record):
+    """A requirement that the given policy was checked against."""
+
+    file: str
+    id: str
+    title: str
+    level: str = Field(description="the permitted levels, and stages if the requirement names any")
+    because: str
+    source: str
+    line: Line = Field(description="in the requirements file")
+    classes: Count = Field(description="how many classes of requests it is about, on all versions of the run")
+    violations: tuple[ViolationRecord, ...]
+    beyond: tuple[ViolationRecord, ...] = Field(
+        default=(), description="unusual requests that are not recorded so either"
+    )
+    proofs: Texts = Field(description="ids of the proofs that show it")
+
+
+class Unnoticed(Record):
+    """A mutant of the policy that no requirement notices."""
+
+    rule: Count | None
+    line: Line | None
+    change: str
+
+
+class StrengthRecord(Record):
+    """Mutation test of the requirements: how many mistakes in the policy they would catch."""
+
+    mutants: Count
+    noticed: Count
+    unnoticed: tuple[Unnoticed, ...]
