@@ -191,6 +191,56 @@ def test_a_witness_that_can_be_sent_shows_its_change(pair: tuple[Policy, Policy]
             assert kept[0] != kept[1]
 
 
+SECRETS = "resources: [{resources: [secrets]}]}\n"
+
+
+def test_a_change_of_bodies_is_witnessed_by_a_create_that_has_one() -> None:
+    """Not by a request that is refused before its body is decoded: the log would show no body on either side."""
+    first = (
+        between("- {level: Metadata, " + SECRETS, "- {level: Request, " + SECRETS).differences[0].witness.performable
+    )
+
+    assert first is not None
+    assert (first.attributes.verb, first.attributes.resource) == ("create", "secrets")
+    assert first.request.method == "POST"
+    assert "dryRun=All" in first.request.uri
+    assert json.loads(first.request.body or b"{}")["stringData"]
+    assert not first.identity.without_rights
+    assert first.in_namespace == first.attributes.namespace != ""
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "verb"),
+    [
+        ("- {level: Metadata, verbs: [get], " + SECRETS, "- {level: RequestResponse, verbs: [get], " + SECRETS, "get"),
+        ("- {level: Request, verbs: [patch], " + SECRETS, "- {level: None, verbs: [patch], " + SECRETS, "patch"),
+    ],
+)
+def test_a_witness_of_bodies_is_a_request_of_the_row(old: str, new: str, verb: str) -> None:
+    """A row about other verbs has no create to show."""
+    first = between(old, new).differences[0].witness.performable
+
+    assert first is not None
+    assert first.attributes.verb == verb
+    assert first.identity.without_rights == (verb == "get")
+
+
+def test_no_one_gets_rights_who_has_no_credential() -> None:
+    rule = "- {level: Metadata, userGroups: ['system:unauthenticated'], " + SECRETS
+    old, new = rule, rule.replace("Metadata", "Request")
+    for difference in between(old, new).differences:
+        assert difference.witness.performable is None or difference.witness.performable.request.body in (None, b"{}")
+
+
+def test_an_object_is_created_in_a_namespace_that_no_rule_names() -> None:
+    """A namespace that a rule names may belong to another team on a shared cluster."""
+    rule = "- {level: %s, namespaces: [payments], resources: [{resources: [secrets]}]}\n"
+    first = between(rule % "Metadata", rule % "Request").differences[0].witness.performable
+
+    assert first is not None
+    assert (first.attributes.namespace, first.in_namespace) == ("payments", "")
+
+
 METADATA = "- {level: Metadata, resources: [{group: '', resources: [pods]}]}\n"
 CHANGES = {
     Kind.STOPS: ("- level: Metadata\n", "- {level: None, users: [alice]}\n- level: Metadata\n"),

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from auditproof.analysis.requirements import Checked, Requirement, RequirementsFile, Step
     from auditproof.analysis.space.client_request import Performable
     from auditproof.audit.policy.load import Policy, PolicyRule
+    from auditproof.cases.case import Manifests
     from auditproof.kube.discovery import Served
 
 
@@ -48,8 +49,13 @@ def case_of(
         title=title,
         because=because,
         needs=sent.identity.needs,
+        given=_namespace(sent.in_namespace) if sent.in_namespace else (),
         source=Source(position, made=True),
     )
+
+
+def _namespace(name: str) -> Manifests:
+    return ({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name}},)
 
 
 def change_id(number: int) -> str:

@@ -51,6 +51,11 @@ class Change:
             (Kind.MANAGED_FIELDS, True),
         )
 
+    @property
+    def about_bodies(self) -> bool:
+        """Whether it takes a request with a body to show all of the change."""
+        return not WITH_BODIES.isdisjoint((self.old.level, self.new.level))
+
     def shows_in(self, attributes: Attributes) -> bool:
         """Whether level or stages of this request's events differ; not every request reaches every stage."""
         emitted = emitted_stages(attributes, 401 if attributes.user is None else 403)

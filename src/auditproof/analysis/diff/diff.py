@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from itertools import chain
 from typing import TYPE_CHECKING
 
 from auditproof.analysis.diff.change import Change
 from auditproof.analysis.space import Space, merge
+from auditproof.analysis.space.body_request import accepted, requests_with_bodies
 from auditproof.analysis.space.client_request import most_performable
 from auditproof.audit.decide import decided_by
 from auditproof.audit.effect import effect_of
@@ -107,4 +109,12 @@ def _worst_first(row: Row[Change]) -> tuple[object, ...]:
 
 def _difference(old: Policy, new: Policy, space: Space, row: Row[Change]) -> Difference:
     rules = tuple((old.rule_at(before), new.rule_at(after)) for before, after in row.deciding)
-    return Difference(row, rules, most_performable(row.requests(space), row.key.shows_in))
+    return Difference(row, rules, _witness(row, space))
+
+
+def _witness(row: Row[Change], space: Space) -> Witnessed:
+    """A request of the row that can be sent; if bodies are recorded on either side, one that really has a body."""
+    if not row.key.about_bodies:
+        return most_performable(row.requests(space), row.key.shows_in)
+    found = most_performable(chain(requests_with_bodies(row, space), row.requests(space)), row.key.shows_in)
+    return replace(found, performable=accepted(found.performable, space)) if found.performable else found

@@ -1,7 +1,7 @@
 """Turns a request of a class into one that a client can send: an identity with a credential, and the HTTP request.
 
 The request changes nothing: the identity has no rights, writes are dry runs, and object names are unused ones. The same
-rule records it, whether the response is 401, 403, 404, 405 or any other.
+rule records it, whether the response is 401, 403, 404, 405 or any other. Bodies are the exception: see body_request.
 """
 
 from __future__ import annotations
@@ -38,11 +38,15 @@ class NotPerformable(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class Performable:
-    """A request as the policy sees it, with the identity and the HTTP request that produce it."""
+    """A request as the policy sees it, with the identity and the HTTP request that produce it.
+
+    ``in_namespace`` is a namespace that has to exist, so that the server accepts the request; empty for none.
+    """
 
     attributes: Attributes
     identity: Identity
     request: Request
+    in_namespace: str = ""
 
     def __str__(self) -> str:
         return f"{self.identity}: {self.request.method} {self.request.uri}"
