@@ -10,17 +10,17 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from hypothesis import given
 
-from auditproof.analysis.gate import HEAD as HEAD_OF_FILE
 from auditproof.analysis.gate import (
     Acknowledgement,
     Consequence,
     GateResult,
     Relation,
+    change_entries,
     consequences_named,
-    entries_for,
     gate,
     load_acknowledged,
     render_markdown,
+    with_entries,
 )
 from auditproof.analysis.gate.consequence import Bodies, consequences, gains
 from auditproof.audit.decide import decide
@@ -251,7 +251,7 @@ TWICE = "{requests: [{resources: [secrets]}], effects: [lost-events], because: a
 def loaded(tmp_path: Path, text: str) -> tuple[Acknowledgement, ...]:
     file = tmp_path / "audit-changes.yaml"
     file.write_text(text)
-    return load_acknowledged(file)
+    return load_acknowledged(file).changes
 
 
 def test_a_file_of_acknowledged_changes_is_read(tmp_path: Path) -> None:
@@ -303,7 +303,7 @@ def test_the_entries_that_are_written_acknowledge_their_changes_once_filled_in(
     """And name no user, namespace or resource that does not change."""
     before = gated(old, new)
     assert not before.passes
-    text = HEAD_OF_FILE + entries_for(before.open)
+    text = with_entries("", "changes", change_entries(before.open))
     with pytest.raises(SourceError, match="still to be filled in"):
         loaded(tmp_path, text)
     after = gated(old, new, acknowledged=loaded(tmp_path, text.replace("TODO", "fine")))

@@ -253,10 +253,10 @@ def test_exit_codes_and_formats(tmp_path: Path, capsys: pytest.CaptureFixture[st
     quiet.write_text(HEAD + "- {level: None, resources: [{resources: [secrets]}]}\n- level: Metadata\n")
 
     assert main(["requirements", str(BASELINE)]) == 0
-    assert "HOLDS secrets-recorded" in capsys.readouterr().out
+    assert "\nMET secrets-recorded" in capsys.readouterr().out
     assert main(["requirements", str(quiet)]) == 1
     text = capsys.readouterr().out
-    assert "VIOLATED secrets-recorded" in text and f"{quiet}:4: rule 1 decides" in text
+    assert "NOT MET secrets-recorded" in text and f"{quiet}:4: rule 1 decides" in text
     assert main(["requirements", str(quiet), "--requirements", "cis", "--format", "json"]) == 1
     (file,) = json.loads(capsys.readouterr().out)["files"]
     violated = [one["id"] for one in file["requirements"] if one["violations"]]
@@ -277,7 +277,7 @@ def test_odd_requests_violate_nothing_and_are_told(tmp_path: Path, capsys: pytes
     assert found.beyond[0].row.odd == ('it names the namespace "*"',)
     assert main(["requirements", str(policy), "--requirements", str(tmp_path / "ours.yaml")]) == 0
     told = capsys.readouterr().out
-    assert "HOLDS pods" in told
+    assert "\nMET pods" in told
     assert "odd requests, which do not count as violations, are not recorded" in told
     assert 'it names the namespace "*": no ordinary client sends such a request' in told
 

@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any
 
 import yaml
 
+from auditproof.analysis.gate import load_acknowledged
 from auditproof.analysis.lint import examine
 from auditproof.analysis.requirements import load_requirements
 from auditproof.audit.leaks import leaks
@@ -295,6 +296,14 @@ _HOLDERS = [
     for data in _files("tests/audit/policy_sources/files/*.yaml")
     if any(not one.is_bare for one in embedded(data, ""))
 ]
+_ACKNOWLEDGED = b"""\
+apiVersion: auditproof/v1
+kind: AcknowledgedChanges
+changes:
+- {requests: [{resources: [pods], verbs: [get]}], effects: [lost], because: a, approvedBy: b, until: 2027-01-31}
+requirements:
+- {requirement: cis/cis-3-2-1, because: a, approvedBy: b, ticket: c, until: 2027-01-31}
+"""
 TARGETS = (
     Target("policy", _policy, _files("fixtures/policies/*.yaml"), 100, as_yaml, "policy.yaml"),
     Target("policy-source", _policy_source, _HOLDERS, 100, as_yaml, "holder.yaml"),
@@ -306,6 +315,9 @@ TARGETS = (
         60,
         as_yaml,
         "requirements.yaml",
+    ),
+    Target(
+        "acknowledged-changes", lambda _, path: load_acknowledged(path), [_ACKNOWLEDGED], 60, as_yaml, "changes.yaml"
     ),
     Target("profile", lambda _, path: load_profile(str(path)), _files("clusters/*.yaml"), 150, as_yaml, "profile.yaml"),
     Target("requests", _requests, [_lines(_ASKED)(each) for each in _ASKED], 150, _lines(_ASKED), "requests.jsonl"),

@@ -3,19 +3,17 @@
 from __future__ import annotations
 
 import json
-from pathlib import Path
 from typing import TYPE_CHECKING
 
+from auditproof.cli.acknowledged import add_entries, declare_acknowledged, read_acknowledged
 from auditproof.cli.arguments import names_in
-from auditproof.errors import AuditproofError
-from auditproof.text import output
 
 if TYPE_CHECKING:
     from argparse import ArgumentParser, Namespace
     from collections.abc import Sequence
+    from pathlib import Path
 
     from auditproof.analysis.diff import PolicyDiff
-    from auditproof.analysis.gate import Forbidden
     from auditproof.kube.discovery import Served
 
 OF_THE_GATE = ("only", "acknowledged", "acknowledge")  # options that mean nothing without --forbid
@@ -28,14 +26,7 @@ def declare_gate(parser: ArgumentParser) -> None:
         "--forbid", metavar="EFFECT[,EFFECT]", help="effects that must not happen: lost, exposed, more, ..."
     )
     gate.add_argument("--only", metavar="RESOURCE[,RESOURCE]", help="resources to look at (default: all requests)")
-    gate.add_argument(
-        "--acknowledged",
-        metavar="FILE",
-        help="approved changes (default: audit-changes.yaml next to NEW, if it exists)",
-    )
-    gate.add_argument(
-        "--acknowledge", action="store_true", help="append an entry to fill in for each forbidden change to that file"
-    )
+    declare_acknowledged(gate, "NEW", "forbidden change")
 
 
 def through_the_gate(
@@ -51,10 +42,9 @@ def through_the_gate(
 
     from auditproof.analysis.diff import to_record as diff_record
     from auditproof.analysis.gate import (
-        FILE,
+        change_entries,
         consequences_named,
         gate,
-        load_acknowledged,
         render_markdown,
         render_text,
         to_record,
@@ -63,12 +53,12 @@ def through_the_gate(
 
     forbid = consequences_named(names_in([options.forbid]))
     only = [selector_of(names_in([options.only]), "--only")] if options.only else []
-    file = Path(options.acknowledged) if options.acknowledged else folder / FILE
-    acknowledged = load_acknowledged(file) if options.acknowledged or file.is_file() else ()
+    file, entries = read_acknowledged(options, folder)
+    acknowledged = entries.changes if entries else ()
     today = datetime.now(UTC).date()
     result = gate(found.old, found.new, served, forbid=forbid, only=only, acknowledged=acknowledged, today=today)
     if options.acknowledge and result.open:
-        _write_entries(file, result.open)
+        add_entries(file, "changes", change_entries(result.open))
     code = int(not result.passes)
     if options.format == "json":
         record = diff_record(found, live) | {"relation": str(result.relation), "gate": to_record(result, forbid)}
@@ -76,15 +66,3 @@ def through_the_gate(
     if options.format == "markdown":
         return render_markdown(result, forbid), code
     return "\n".join([render_text(result, forbid), *live]), code
-
-
-def _write_entries(file: Path, changes: Sequence[Forbidden]) -> None:
-    """Append an entry for each change to the file of acknowledged changes. Raises AuditproofError if it cannot."""
-    from auditproof.analysis.gate import HEAD, entries_for
-
-    try:
-        before = file.read_text(encoding="utf-8") if file.exists() else HEAD
-        file.write_text(f"{before.rstrip()}\n{entries_for(changes)}", encoding="utf-8")
-    except OSError as error:
-        raise AuditproofError(f"{file} cannot be written: {error.strerror}") from None
-    output.complain(f"auditproof: {len(changes)} entries added to {file}: say why, and who approved, in each of them")

@@ -6,33 +6,45 @@ import json
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from auditproof.cli.arguments import add_format, add_kubernetes, add_policy, add_requirements, names_in
+from auditproof.cli.acknowledged import add_entries, declare_acknowledged, read_acknowledged
+from auditproof.cli.arguments import POLICY_FORMS, add_format, add_kubernetes, add_policy, add_requirements, names_in
+from auditproof.errors import AuditproofError
 from auditproof.text import output
 
 if TYPE_CHECKING:
     from argparse import ArgumentParser, Namespace
+    from collections.abc import Sequence
+    from datetime import date
 
+    from auditproof.analysis.gate import Acknowledged
+    from auditproof.analysis.requirements import RequirementsFile, Status
     from auditproof.audit.policy.load import Policy
 
 EPILOG = """\
 A requirement applies to every request of a kind: it must be recorded at least, at most or exactly at a level. It is
 checked for every class of requests that the policy distinguishes, on the resources that an API server of the chosen
-version serves. A violation names these requests, an example, and the rule that matches them.
+version serves. A violation names these requests, an example, the rule that matches them, and the remedy.
 Requests that only a prober sends, such as for a namespace called *, are never a violation; they are reported
 separately. To send one request of each class to a real API server as well: auditproof run POLICY --requirements NAME.
 
 shipped: baseline (the default), cis, stig, secrets-hygiene, security-monitoring, compliance, troubleshooting,
 access-management. The files are in suites/requirements; your own have the same form.
 
+With --base, an unmet requirement is known if the policy before the change does not meet it for the same requests
+either; it is new if more requests violate it. An entry in the list "requirements" of audit-changes.yaml makes one known
+as well, with its reason, until its last day; --acknowledge writes the entries to fill in.
+
 Requirements that no policy can meet together are listed at the end, with the requests for which they contradict each
 other.
 
-Exit codes: 0 everything holds; 1 a requirement is violated; 4 a file cannot be used.
+Exit codes: 0 nothing fails; 1 a requirement is not met (with --base or an entry: one that is not known; --fail-on
+chooses); 4 a file cannot be used.
 
 examples:
   auditproof requirements policies/prod.yaml
   auditproof requirements policies/prod.yaml --kubernetes 1.35..1.37
   auditproof requirements policies/prod.yaml --requirements cis,our-own.yaml --format json
+  auditproof requirements policies/prod.yaml --requirements cis --base git:origin/main:policies/prod.yaml
 """
 
 
@@ -44,44 +56,89 @@ def declare(parser: ArgumentParser) -> None:
         "requirements to check: shipped names or files, separated by commas; may be repeated (default: baseline)",
     )
     add_kubernetes(parser, several=True)
-    add_format(parser, ["text", "json"])
+    add_format(parser, ["text", "json", "markdown"])
+    known = parser.add_argument_group("known unmet requirements")
+    known.add_argument("--base", metavar="OLD", help=f"audit policy before the change: {POLICY_FORMS}")
+    declare_acknowledged(known, "POLICY", "requirement that is not met and not known")
+    known.add_argument(
+        "--fail-on",
+        choices=["unmet", "new", "never"],
+        help="requirements that make the exit code 1: every unmet one, or only new ones (default: new with --base or "
+        "with an entry in the file, otherwise unmet)",
+    )
     parser.set_defaults(unusable=4)
 
 
 def execute(options: Namespace) -> int:
-    """Check every requirement on each version, and write the violations; what is the same on several, once."""
+    """Check every requirement on each version, and write the violations; what is the same on several, once.
+
+    Raises AuditproofError if entries would be written for several versions.
+    """
+    from datetime import UTC, datetime
+
+    from auditproof.analysis.requirements import FailOn, State, load_requirements
+    from auditproof.clusters.policy_files import PolicyFiles
+
+    if options.acknowledge and len(options.kubernetes) > 1:
+        raise AuditproofError("--acknowledge writes the requirements on one version: choose it with --kubernetes")
+    read = PolicyFiles()
+    source = read.choose(options.policy, Path.cwd())
+    base = read.choose(options.base, Path.cwd()) if options.base else None
+    files = [load_requirements(name) for name in dict.fromkeys(names_in(options.requirements)) or ["baseline"]]
+    path, acknowledged = read_acknowledged(options, source.file.parent if source.file else Path.cwd())
+    today = datetime.now(UTC).date()
+    default = FailOn.NEW if base or (acknowledged and acknowledged.requirements) else FailOn.UNMET
+    fail_on = FailOn(options.fail_on) if options.fail_on else default
+    found: dict[str, list[str]] = {}  # the versions with these results
+    failed = False
+    for version in options.kubernetes:
+        policy = read.load(source.path, kubernetes=version, name=source.place.name)
+        before = read.load(base.path, kubernetes=version, name=base.place.name) if base else None
+        status = _status(policy, before, files, version, acknowledged, today)
+        found.setdefault(_written(status, files, version, options.format), []).append(version)
+        failed = failed or status.fails(fail_on)
+    _tell(options, policy, found)
+    if options.acknowledge and (unmet := status.of(State.NEW, State.UNMET)):
+        from auditproof.analysis.gate import requirement_entries
+
+        add_entries(path, "requirements", requirement_entries(unmet))
+    return int(failed)
+
+
+def _status(
+    policy: Policy,
+    base: Policy | None,
+    files: Sequence[RequirementsFile],
+    version: str,
+    acknowledged: Acknowledged | None,
+    today: date,
+) -> Status:
+    from auditproof.analysis.requirements import check_requirement, status_of
+    from auditproof.kube.discovery import load_served
+
+    served = load_served(version)
+    checked = [(file, [check_requirement(policy, one, served, base) for one in file.requirements]) for file in files]
+    return status_of(checked, acknowledged.requirements if acknowledged else None, today)
+
+
+def _written(status: Status, files: Sequence[RequirementsFile], version: str, form: str) -> str:
+    """The results on one version."""
     from auditproof.analysis.requirements import (
-        check_requirement,
         contradiction_data,
         contradiction_text,
         contradictions,
-        load_requirements,
+        render_markdown,
         render_text,
-        to_data,
+        status_data,
     )
-    from auditproof.clusters.policy_files import PolicyFiles
     from auditproof.kube.discovery import load_served
 
-    read = PolicyFiles()
-    files = [load_requirements(name) for name in names_in(options.requirements) or ["baseline"]]
-    every = [one for file in files for one in file.requirements]
-    found: dict[str, list[str]] = {}  # the versions with these results
-    violated = False
-    for version in options.kubernetes:
-        policy, served = read.load_given(options.policy, Path.cwd(), kubernetes=version), load_served(version)
-        checked = [(file, [check_requirement(policy, one, served) for one in file.requirements]) for file in files]
-        failed = any(result.violations for _, results in checked for result in results)
-        opposed = contradictions(every, served)
-        if options.format == "json":
-            data = [{"name": file.name, "requirements": [to_data(one) for one in results]} for file, results in checked]
-            text = json.dumps({"files": data, "contradictions": [contradiction_data(one) for one in opposed]})
-        else:
-            blocks = [render_text(checked).removesuffix("\n"), *map(contradiction_text, opposed)]
-            text = "\n\n".join(blocks)
-        found.setdefault(text, []).append(version)
-        violated = violated or failed
-    _tell(options, policy, found)
-    return int(violated)
+    opposed = contradictions([one for file in files for one in file.requirements], load_served(version))
+    if form == "json":
+        return json.dumps(status_data(status) | {"contradictions": [contradiction_data(one) for one in opposed]})
+    if form == "markdown":
+        return render_markdown(status, opposed).removesuffix("\n")
+    return "\n\n".join([render_text(status).removesuffix("\n"), *map(contradiction_text, opposed)])
 
 
 def _tell(options: Namespace, policy: Policy, found: dict[str, list[str]]) -> None:

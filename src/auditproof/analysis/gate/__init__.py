@@ -5,23 +5,26 @@ from __future__ import annotations
 from auditproof.analysis.gate.acknowledged import Acknowledgement
 from auditproof.analysis.gate.consequence import Consequence, Relation, consequences_named
 from auditproof.analysis.gate.gate import Forbidden, GateResult, gate
-from auditproof.analysis.gate.load import FILE, HEAD, entries_for, load_acknowledged
+from auditproof.analysis.gate.load import FILE, Acknowledged, load_acknowledged
 from auditproof.analysis.gate.render import decision, render_markdown, render_text, to_record
+from auditproof.analysis.gate.write import change_entries, requirement_entries, with_entries
 
 __all__ = [
     "FILE",
-    "HEAD",
+    "Acknowledged",
     "Acknowledgement",
     "Consequence",
     "Forbidden",
     "GateResult",
     "Relation",
+    "change_entries",
     "consequences_named",
     "decision",
-    "entries_for",
     "gate",
     "load_acknowledged",
     "render_markdown",
     "render_text",
+    "requirement_entries",
     "to_record",
+    "with_entries",
 ]

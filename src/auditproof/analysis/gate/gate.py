@@ -45,8 +45,8 @@ _BODIES: tuple[tuple[PolicyRule, ...], ...] = (  # of Bodies' four fields
 )
 
 _ORDER = {one: place for place, one in enumerate(Consequence)}
-Acknowledged = tuple[Consequence, int | None]  # a consequence, and the entry that acknowledges it
-Key = tuple[tuple[Acknowledged, ...], "Change"]
+AcknowledgedBy = tuple[Consequence, int | None]  # a consequence, and the entry that acknowledges it
+Key = tuple[tuple[AcknowledgedBy, ...], "Change"]
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,130 +1,113 @@
-"""Reads a file of acknowledged changes, reporting every problem with line and column, and writes entries to fill in."""
+"""Reads a file of acknowledged changes, reporting every problem with line and column."""
 
 from __future__ import annotations
 
+from dataclasses import dataclass, field
 from datetime import date
 from typing import TYPE_CHECKING
-
-import yaml
 
 from auditproof.analysis.gate.acknowledged import Acknowledgement
 from auditproof.analysis.gate.consequence import GROUPS
 from auditproof.analysis.gate.schema import AcknowledgedChangesModel
+from auditproof.analysis.requirements.baseline import KnownUnmet
 from auditproof.analysis.requirements.selectors import SelectorReader
-from auditproof.analysis.space.identities import NAMED
-from auditproof.errors import Problem, SourceError
+from auditproof.errors import SourceError
 from auditproof.kube.yaml.strict_model import read_model
 from auditproof.text.suggestion import did_you_mean
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
     from pathlib import Path
 
-    from auditproof.analysis.gate.gate import Forbidden
-    from auditproof.analysis.gate.schema import AcknowledgementModel
-    from auditproof.analysis.space.identities import IdentityClass
+    from auditproof.analysis.gate.schema import AcknowledgementModel, KnownUnmetModel
+    from auditproof.analysis.requirements.selectors import Where
 
 FILE = "audit-changes.yaml"  # beside the policy
-API_VERSION, KIND = "auditproof/v1", "AcknowledgedChanges"
-HEAD = f"apiVersion: {API_VERSION}\nkind: {KIND}\nchanges:\n"
 TO_FILL_IN = "TODO"
 
 
-def load_acknowledged(path: Path) -> tuple[Acknowledgement, ...]:
+@dataclass(frozen=True, slots=True)
+class Acknowledged:
+    """A file of acknowledged changes: the ``changes``, and the ``requirements`` that are accepted as unmet."""
+
+    changes: tuple[Acknowledgement, ...] = ()
+    requirements: tuple[KnownUnmet, ...] = ()
+
+
+def load_acknowledged(path: Path) -> Acknowledged:
     """Read a file of acknowledged changes.
 
     Raises SourceError with every problem: an unknown key, selector or effect, a date that is none, an entry that was
-    not filled in, two entries for the same requests and effect.
+    not filled in, two entries for the same requests and effect, or for the same requirement.
     """
     model, root = read_model(path, AcknowledgedChangesModel)
-    reader = SelectorReader(root)
-    problems = reader.problems
-    entries: list[Acknowledgement] = []
-    known: dict[tuple[str, str], int] = {}
-    for number, one in enumerate(model.changes):
-        where = ("changes", number)
+    reader = _Reader(root)
+    changes = tuple(reader.change(("changes", number), one) for number, one in enumerate(model.changes))
+    unmet = tuple(reader.known_unmet(("requirements", number), one) for number, one in enumerate(model.requirements))
+    if reader.problems:
+        raise SourceError(sorted(reader.problems, key=lambda problem: problem.position))
+    return Acknowledged(changes, unmet)
+
+
+@dataclass(slots=True)
+class _Reader(SelectorReader):
+    """Reads the entries of one file; collects problems and continues."""
+
+    known: dict[str, Where] = field(default_factory=dict)  # the first entry about each thing
+
+    def change(self, where: Where, one: AcknowledgementModel) -> Acknowledgement:
         for n, selector in enumerate(one.requests):
             if selector.failed_logins:
                 message = "an acknowledgement covers failed logins too, unless it names users or groups: remove this"
-                problems.append(Problem(root.at((*where, "requests", n, "failedLogins")).position, message))
-        for key, problem in _wrong(one):
-            problems.append(Problem(root.at((*where, *key)).position, problem))
-        line = root.at(where).position.line
-        for effect in dict.fromkeys(name for word in one.effects for name in sorted(GROUPS.get(word, ()))):
-            same = one.model_dump_json(include={"requests"}), str(effect)
-            if known.setdefault(same, line) != line:
-                message = f"{effect} of these requests is acknowledged already, in line {known[same]}"
-                problems.append(Problem(root.at((*where, "requests")).position, message))
-        entries.append(
-            Acknowledgement(
-                requests=reader.selectors((*where, "requests"), one.requests),
-                effects=frozenset(effect for word in one.effects for effect in GROUPS.get(word, ())),
-                because=" ".join(one.because.split()),
-                approved_by=one.approved_by,
-                ticket=one.ticket,
-                until=_date(one.until),
-                position=root.at(where).position,
-            )
+                self.wrong((*where, "requests", n, "failedLogins"), message)
+        for n, word in enumerate(one.effects):
+            if word not in GROUPS:
+                message = f'unknown effect "{word}"{did_you_mean(word, GROUPS)} (one of {", ".join(GROUPS)})'
+                self.wrong((*where, "effects", n), message)
+        effects = frozenset(effect for word in one.effects for effect in GROUPS.get(word, ()))
+        requests = one.model_dump_json(include={"requests"})
+        for effect in sorted(effects):
+            if (line := self._first(where, f"{effect} {requests}")) is not None:
+                message = f"{effect} of these requests is acknowledged already, in line {line}"
+                self.wrong((*where, "requests"), message)
+        return Acknowledgement(
+            requests=self.selectors((*where, "requests"), one.requests),
+            effects=effects,
+            because=self._reason(where, one),
+            approved_by=one.approved_by,
+            ticket=one.ticket,
+            until=self._until(where, one),
+            position=self.root.at(where).position,
         )
-    if problems:
-        raise SourceError(sorted(problems, key=lambda problem: problem.position))
-    return tuple(entries)
 
+    def known_unmet(self, where: Where, one: KnownUnmetModel) -> KnownUnmet:
+        if (line := self._first(where, one.requirement)) is not None:
+            self.wrong((*where, "requirement"), f"this requirement is acknowledged already, in line {line}")
+        return KnownUnmet(
+            requirement=one.requirement,
+            because=self._reason(where, one),
+            approved_by=one.approved_by,
+            ticket=one.ticket,
+            until=self._until(where, one),
+            position=self.root.at((*where, "requirement")).position,
+        )
 
-def _wrong(one: AcknowledgementModel) -> Iterator[tuple[tuple[str | int, ...], str]]:
-    """What is wrong with an entry apart from its selectors, by key."""
-    for n, word in enumerate(one.effects):
-        if word not in GROUPS:
-            yield ("effects", n), f'unknown effect "{word}"{did_you_mean(word, GROUPS)} (one of {", ".join(GROUPS)})'
-    if one.until is not None and _date(one.until) is None:
-        yield ("until",), f"{one.until} is no date; expected one such as 2027-01-31"
-    for key, text in (("because", one.because), ("approvedBy", one.approved_by)):
-        if text.strip().startswith(TO_FILL_IN):
-            yield (key,), f"{key} is still to be filled in: say {'why' if key == 'because' else 'who'}"
+    def _first(self, where: Where, what: str) -> int | None:
+        """The line of an earlier entry about the same; None if this is the first one."""
+        first = self.known.setdefault(what, where)
+        return None if first == where else self.root.at(first).position.line
 
+    def _reason(self, where: Where, one: AcknowledgementModel | KnownUnmetModel) -> str:
+        """Why it is acknowledged; notes who or why that is still to be filled in."""
+        for key, text in (("because", one.because), ("approvedBy", one.approved_by)):
+            if text.strip().startswith(TO_FILL_IN):
+                self.wrong((*where, key), f"{key} is still to be filled in: say {'why' if key == 'because' else 'who'}")
+        return " ".join(one.because.split())
 
-def _date(text: str | None) -> date | None:
-    try:
-        return None if text is None else date.fromisoformat(text)
-    except ValueError:
-        return None
-
-
-def entries_for(changes: Iterable[Forbidden]) -> str:
-    """Entries for changes, as YAML to be appended to a file of acknowledged changes and filled in.
-
-    Each names the requests of its change as the difference describes them, and what happens to them.
-    """
-    entries = [
-        {
-            "requests": _selectors(change),
-            "effects": [str(one) for one in change.consequences],
-            "because": f"{TO_FILL_IN} ({change.change.text})",
-            "approvedBy": TO_FILL_IN,
-            "ticket": "",
-        }
-        for change in changes
-    ]
-    return yaml.safe_dump(entries, sort_keys=False, allow_unicode=True, width=110, default_flow_style=None)
-
-
-def _selectors(change: Forbidden) -> list[dict[str, list[str]]]:
-    """The requests of a change as selectors, as narrow as selectors can be."""
-    product = change.row.product
-    narrow = {"users": _users(change), "verbs": list(product.verbs)}
-    selectors: list[dict[str, list[str]]] = []
-    if product.resources:
-        selectors.append({"resources": list(change.resources), "namespaces": list(change.namespaces), **narrow})
-    if product.paths:
-        selectors.append({"nonResourceURLs": list(product.paths), **narrow})
-    return [{key: values for key, values in one.items() if values} for one in selectors]
-
-
-def _users(change: Forbidden) -> list[str]:
-    """The users, if all of them are named in a rule; a selector cannot say "except"."""
-    classes = [outcome.identity for outcome, _ in change.row.classes]
-    return list(dict.fromkeys(name for one in classes for name in one.names)) if all(map(_is_named, classes)) else []
-
-
-def _is_named(identity: IdentityClass) -> bool:
-    return identity.kind == NAMED and not identity.failed
+    def _until(self, where: Where, one: AcknowledgementModel | KnownUnmetModel) -> date | None:
+        if one.until is None:
+            return None
+        try:
+            return date.fromisoformat(one.until)
+        except ValueError:
+            self.wrong((*where, "until"), f"{one.until} is no date; expected one such as 2027-01-31")
+            return None

@@ -23,9 +23,20 @@ class AcknowledgementModel(Strict):
     until: str | None = Field(default=None, pattern=DATE, description="the last day on which it applies")
 
 
+class KnownUnmetModel(Strict):
+    """One requirement that is accepted as unmet."""
+
+    requirement: str = Field(min_length=1, description="FILE/ID, FILE without its suffix, e.g. cis/cis-3-2-1; or ID")
+    because: str = Field(min_length=1)
+    approved_by: str = Field(alias="approvedBy", min_length=1)
+    ticket: str = Field(default="")
+    until: str | None = Field(default=None, pattern=DATE, description="the last day on which it applies")
+
+
 class AcknowledgedChangesModel(Strict):
-    """A file of acknowledged changes."""
+    """A file of acknowledged changes, and of requirements that are known to be unmet."""
 
     api_version: Literal["auditproof/v1"] = Field(alias="apiVersion")
     kind: Literal["AcknowledgedChanges"]
     changes: list[AcknowledgementModel] = Field(default=[])
+    requirements: list[KnownUnmetModel] = Field(default=[])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from auditproof.analysis.requirements.baseline import FailOn, KnownUnmet, Standing, State, Status, status_of
 from auditproof.analysis.requirements.check import Checked, Step, Violation, check_requirement, required_steps
 from auditproof.analysis.requirements.contradictions import Contradiction, contradictions
 from auditproof.analysis.requirements.load import load_requirements, shipped
@@ -9,7 +10,10 @@ from auditproof.analysis.requirements.render import (
     contradiction_data,
     contradiction_text,
     level_text,
+    render_markdown,
     render_text,
+    status_data,
+    status_line,
     to_data,
 )
 from auditproof.analysis.requirements.requirement import Bound, Clause, Requirement, RequirementsFile
@@ -19,8 +23,13 @@ __all__ = [
     "Checked",
     "Clause",
     "Contradiction",
+    "FailOn",
+    "KnownUnmet",
     "Requirement",
     "RequirementsFile",
+    "Standing",
+    "State",
+    "Status",
     "Step",
     "Violation",
     "check_requirement",
@@ -29,8 +38,12 @@ __all__ = [
     "contradictions",
     "level_text",
     "load_requirements",
+    "render_markdown",
     "render_text",
     "required_steps",
     "shipped",
+    "status_data",
+    "status_line",
+    "status_of",
     "to_data",
 ]

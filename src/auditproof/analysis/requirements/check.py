@@ -25,7 +25,8 @@ if TYPE_CHECKING:
     from auditproof.kube.discovery import Served
 
 Stages = frozenset["Stage"]
-Broken = tuple[Level, Stages | None, int | None]  # the recorded level, the recorded stages, and the deciding rule
+# The recorded level, the recorded stages, the deciding rule, and whether the base breaks the requirement as well.
+Broken = tuple[Level, Stages | None, int | None, bool]
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +34,7 @@ class Violation:
     """Requests that are not recorded as required, but at ``level`` (NONE: not recorded), as ``rule`` decides.
 
     ``stages`` are those at which they are recorded, if the level is as required and the stages are not; else None.
+    ``known``: the base does not record them as required either.
     """
 
     row: Row[Broken]
@@ -40,27 +42,30 @@ class Violation:
     stages: Stages | None
     rule: PolicyRule | None
     witness: Witnessed
+    known: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class Checked:
     """A requirement, the number of classes that it applies to, and all violations.
 
-    ``beyond`` are odd requests for which it does not hold either; they are no violations.
+    ``beyond`` are odd requests for which it does not hold either; they are no violations. ``base_met`` says whether the
+    policy before the change meets it; None without one.
     """
 
     requirement: Requirement
     classes: int
     violations: tuple[Violation, ...]
     beyond: tuple[Violation, ...] = ()
+    base_met: bool | None = None
 
 
-def check_requirement(policy: Policy, requirement: Requirement, served: Served) -> Checked:
+def check_requirement(policy: Policy, requirement: Requirement, served: Served, base: Policy | None = None) -> Checked:
     """Check a policy against one requirement, over every class of requests that ``policy`` and it distinguish.
 
-    ``served`` is what the API server serves. Only requests that an honest client may send, and that the server serves,
-    can violate a requirement. Odd ones, such as for a namespace called ``*``, are in ``Checked.beyond``, unless the
-    requirement selects nothing else.
+    ``served`` is what the API server serves; ``base``, if any, the policy before a change: its violations are known.
+    Only requests that an honest client may send, and that the server serves, can violate a requirement. Odd ones, such
+    as for a namespace called ``*``, are in ``Checked.beyond``, unless the requirement selects nothing else.
 
     >>> from auditproof import check_requirement, load_policy, load_requirements, load_served
     >>> policy, served = load_policy("fixtures/policies/nothing.yaml"), load_served("1.37")
@@ -68,12 +73,13 @@ def check_requirement(policy: Policy, requirement: Requirement, served: Served) 
     >>> [str(violation.level) for violation in check_requirement(policy, first, served).violations]
     ['None']
     """
-    scope = _Scope(policy, requirement, served)
+    scope = _Scope(policy, requirement, served, base)
     outcomes = list(scope.outcomes())
     about = min((meant for _, meant in outcomes if meant is not None), default=SERVED)
-    classes = sum(1 for _, meant in outcomes if meant == about)
+    classes = [outcome for outcome, meant in outcomes if meant == about]
     beyond = () if about == ODD else scope.violations(outcomes, ODD)
-    return Checked(requirement, classes, scope.violations(outcomes, about), beyond)
+    base_met = None if base is None else not any(map(scope.base_breaks, classes))
+    return Checked(requirement, len(classes), scope.violations(outcomes, about), beyond, base_met)
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,25 +122,27 @@ def allows(bound: Bound, decision: Decision, emitted: Stages) -> bool:
 class _Scope:
     """The space in which a policy is compared with one requirement."""
 
-    def __init__(self, policy: Policy, requirement: Requirement, served: Served) -> None:
+    def __init__(self, policy: Policy, requirement: Requirement, served: Served, base: Policy | None = None) -> None:
         self._policy = policy
+        self._base = base
         self._bound = requirement.bound
         self._clauses = requirement.clauses
-        rules, lists = [*policy.rules], [(0, len(policy.rules))]
-        for clause in requirement.clauses:
-            lists.append((len(rules), len(rules) + len(clause.rules)))
-            rules += clause.rules
-        self._lists = lists
+        rules: list[PolicyRule] = []
+        self._lists: list[tuple[int, int]] = []
+        for some in (policy.rules, *(clause.rules for clause in requirement.clauses), *([base.rules] if base else [])):
+            self._lists.append((len(rules), len(rules) + len(some)))
+            rules += some
         self._streams = 0
         if self._stages_matter():
             self._streams = streams_from(len(rules))
             rules += STREAMS
         self.space = Space.of(rules, served)
-        self._broken: dict[tuple[int | None, Stages], Broken | None] = {}
+        self._broken: dict[tuple[int | None, Stages, bool], Broken | None] = {}
 
     def _stages_matter(self) -> bool:
         """Whether streams have to be told apart: something may be recorded only at the stage that others lack."""
-        omitted = (rule.omit_stages | self._policy.omit_stages for rule in self._policy.rules)
+        policies = (self._policy, *([self._base] if self._base else []))
+        omitted = (rule.omit_stages | policy.omit_stages for policy in policies for rule in policy.rules)
         return self._bound.stages is not None or any(stages >= SHORT for stages in omitted)
 
     def outcomes(self) -> Iterator[tuple[Outcome, int | None]]:
@@ -148,8 +156,15 @@ class _Scope:
     def _selects(self, outcome: Outcome) -> bool:
         return any(
             clause.selects_at(place, failed=outcome.identity.failed)
-            for clause, place in zip(self._clauses, outcome.deciding[1:], strict=True)
+            for clause, place in zip(self._clauses, outcome.deciding[1:], strict=False)  # the base's rule is the last
         )
+
+    def base_breaks(self, outcome: Outcome) -> bool:
+        """Whether the base breaks the requirement for an outcome that it applies to."""
+        if self._base is None:
+            return False
+        decision = decided_by(self._base, self._base.rule_at(outcome.deciding[-1]))
+        return not allows(self._bound, decision, self._emitted(outcome))
 
     def violations(self, outcomes: Iterable[tuple[Outcome, int | None]], standing: int) -> tuple[Violation, ...]:
         """The violations among the outcomes of this ``standing``, worst first."""
@@ -160,13 +175,13 @@ class _Scope:
 
     def broken(self, outcome: Outcome) -> Broken | None:
         """The violations of an outcome that the requirement applies to."""
-        key = outcome.deciding[0], self._emitted(outcome)
+        key = outcome.deciding[0], self._emitted(outcome), self.base_breaks(outcome)
         if key not in self._broken:
-            rule, emitted = key
+            rule, emitted, known = key
             decision = self._decision(rule)
             level, left = recorded(decision, emitted)
             stages = left if self._bound.allows(level) else None
-            self._broken[key] = None if allows(self._bound, decision, emitted) else (level, stages, rule)
+            self._broken[key] = None if allows(self._bound, decision, emitted) else (level, stages, rule, known)
         return self._broken[key]
 
     def required_stages(self, outcome: Outcome) -> Stages | None:
@@ -183,12 +198,12 @@ class _Scope:
         return decided_by(self._policy, self._policy.rule_at(rule))
 
     def violation(self, row: Row[Broken]) -> Violation:
-        level, stages, rule = row.key
+        level, stages, rule, known = row.key
         witness = most_performable(row.requests(self.space))
-        return Violation(row, level, stages, self._policy.rule_at(rule), witness)
+        return Violation(row, level, stages, self._policy.rule_at(rule), witness, known)
 
 
 def _worst_first(row: Row[Broken]) -> tuple[object, ...]:
-    level, stages, rule = row.key
+    level, stages, rule, known = row.key
     place = -1 if rule is None else rule
-    return list(Level).index(level), sorted(stages or ()), place, -len(row.classes), row.who, row.product.what
+    return known, list(Level).index(level), sorted(stages or ()), place, -len(row.classes), row.who, row.product.what

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cache
 from typing import TYPE_CHECKING, Any
 
 from auditproof import content
@@ -51,6 +52,13 @@ def load_requirements(name: str, folder: Path = SHIPPED) -> RequirementsFile:
     if reading.problems:
         raise SourceError(sorted(reading.problems, key=lambda problem: problem.position))
     return loaded
+
+
+@cache
+def shipped_with(requirement: str) -> frozenset[str]:
+    """The shipped files that have a requirement of this id, by name."""
+    names = shipped(SHIPPED)
+    return frozenset(name for name in names if requirement in {one.id for one in load_requirements(name).requirements})
 
 
 @dataclass(slots=True)

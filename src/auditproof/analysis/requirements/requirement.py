@@ -68,6 +68,11 @@ class Bound:
         """Whether ``level`` (NONE: not recorded) is permitted."""
         return level in self.levels
 
+    def nearest_level(self, level: Level) -> Level:
+        """The permitted level closest to ``level``; of two, the lower one."""
+        ranks = {one: place for place, one in enumerate(Level)}
+        return min(self.levels, key=lambda one: (abs(ranks[one] - ranks[level]), ranks[one]))
+
     def allows_stages(self, recorded: frozenset[Stage], emitted: frozenset[Stage]) -> bool:
         """Whether a recorded request whose stages are ``emitted`` may have only the events ``recorded``."""
         return self.stages is None or self.stages.nearest(recorded, emitted) == recorded
