@@ -104,8 +104,9 @@ REPORTS = {
     "crashed": report(proof(1), planned=tuple(f"suites/shop.audit.yaml::case-{n}" for n in range(2, 30))),
 }
 SENTENCES = {
-    "green": "10 of 10 actions proven: the API server records what the policy says.",
-    "violated": "1 action is not recorded as expected: 9 of 10 actions proven.",
+    "green": "PROVEN: the server recorded what the policy decides: 10 of 10 actions proven.",
+    "violated": "VIOLATED: the server recorded something else than the policy decides (1 action): "
+    "9 of 10 actions proven.",
     "unproven": "2 actions were inconclusive: 8 of 10 actions proven (1 not supported here).",
     "crashed": "28 actions were inconclusive: 3 of 31 actions proven.",
 }

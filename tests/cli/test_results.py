@@ -88,7 +88,7 @@ def test_a_report_is_written_again(tmp_path: Path, capsys: pytest.CaptureFixture
     assert text.startswith('<!DOCTYPE html>\n<html lang="en">')
     assert "<title>auditproof: prod.yaml</title>" in text
     assert 'id="proof-s::two"' in text
-    assert "1 action is not recorded as expected" in text
+    assert "the server recorded something else than the policy decides (1 action)" in text
 
 
 def wrong(path: Path, text: str) -> str:

@@ -14,8 +14,8 @@ from auditproof.audit.server_flags import ServerFlags
 from auditproof.auditlog.file_log import event_of
 from auditproof.auditlog.metrics import AuditMetrics
 from auditproof.proof.run_counters import Reconciliation, TimedScrape, balance
-from auditproof.report.headline import verdict_sentence, verdict_word
 from auditproof.report.reconciliation import counting_lines, counting_record, miscounted
+from auditproof.report.statements import decision
 from tests.report.test_report import proof
 from tests.report.test_report import report as report_of
 
@@ -90,9 +90,9 @@ OPEN = Reconciliation(reason="could not be counted: no answer")
 
 def test_no_run_is_proven_whose_log_is_not_what_was_counted() -> None:
     """All cases may be proven: a server whose log lacks a line still makes the run UNPROVEN."""
-    assert verdict_word(report(GOOD)) == "PROVEN"
-    assert verdict_word(report(GOOD, SHORT)) == "UNPROVEN"
-    assert "the log holds 1 fewer events" in verdict_sentence(report(GOOD, SHORT))
+    assert decision(report(GOOD)).word == "PASS"
+    assert decision(report(GOOD, SHORT)).word == "UNPROVEN"
+    assert "the log holds 1 fewer events" in decision(report(GOOD, SHORT)).sentence
     assert miscounted(report(GOOD, OPEN)) == []
 
 

@@ -401,30 +401,6 @@ def test_a_field_that_is_missing_says_nothing_while_the_last_event_may_be_unread
     )
 
 
-AT_LEAST, AT_MOST = Expectation(least=Level.REQUEST), Expectation(most=Level.METADATA)
-
-
-def test_what_a_requirement_allows_is_proven() -> None:
-    assert judge(Expectation(least=Level.METADATA), evidence(both())).outcome is Outcome.PROVEN
-    assert judge(AT_MOST, evidence(both())).outcome is Outcome.PROVEN
-    assert judge(AT_MOST, evidence(rules="[{level: None}]")).outcome is Outcome.PROVEN
-
-
-def test_what_a_requirement_does_not_allow_is_violated_though_the_policy_says_it() -> None:
-    """A requirement judges the policy as well: that it was followed is no excuse."""
-    too_much = evidence(both(Level.REQUEST), "[{level: Request}]")
-
-    refused(judge(AT_LEAST, evidence(both())), Outcome.VIOLATED, "recorded at Metadata (required: at least Request)")
-    refused(judge(AT_MOST, too_much), Outcome.VIOLATED, "recorded at Request (required: at most Metadata)")
-
-
-def test_that_something_required_is_not_recorded_needs_a_fence() -> None:
-    nothing = "[{level: None}]"
-
-    refused(judge(AT_LEAST, evidence(rules=nothing)), Outcome.VIOLATED, "not recorded (required: at least Request)")
-    refused(judge(AT_LEAST, evidence(rules=nothing, doubts=(UNSEEN,))), Outcome.UNPROVEN, UNSEEN)
-
-
 BODY = Request("POST", "/api/v1/namespaces/shop/secrets", body=b"{}")
 
 

@@ -16,7 +16,7 @@ from auditproof.report.ci.troubles import troubles
 from auditproof.report.headline import RUN
 from auditproof.report.model import ServerCount
 from auditproof.report.terminal import closing_lines
-from tests.report.test_report import OTHER, proof, report, requirement
+from tests.report.test_report import OTHER, forbidden, gate_record, proof, report, requirement
 
 if TYPE_CHECKING:
     from auditproof.report.model import Report
@@ -85,7 +85,10 @@ def test_no_more_annotations_than_are_shown() -> None:
 
 def test_the_step_summary_is_a_page_of_markdown() -> None:
     lines = step_summary(run()).splitlines()
-    assert lines[0] == "## ❌ 2 actions are not recorded as expected: 1 of 6 actions proven (1 not supported here)."
+    assert lines[0] == (
+        "## ❌ VIOLATED: the server recorded something else than the policy decides (2 actions): "
+        "1 of 6 actions proven (1 not supported here)."
+    )
     assert "| 6 | 3 | 1 | 2 | 2 | 1 |" in lines
     rows = [line for line in lines if line.startswith(("| VIOLATED", "| UNPROVEN"))]
     assert (
@@ -96,7 +99,7 @@ def test_the_step_summary_is_a_page_of_markdown() -> None:
 
 def test_a_green_run_has_a_short_summary() -> None:
     text = step_summary(report(proof("a")))
-    assert text.startswith("## ✅ 1 of 1 actions proven")
+    assert text.startswith("## ✅ PROVEN: the server recorded what the policy decides: 1 of 1 actions proven")
     assert "###" not in text
 
 
@@ -107,7 +110,7 @@ def test_a_long_list_is_cut_and_says_so() -> None:
 def test_sarif_has_a_result_for_each() -> None:
     (log,) = json.loads(as_sarif(run()))["runs"]
     assert [result["ruleId"] for result in log["results"]] == ["VIOLATED", "VIOLATED", "UNPROVEN", "UNPROVEN"]
-    assert {rule["id"] for rule in log["tool"]["driver"]["rules"]} == {"VIOLATED", "UNPROVEN"}
+    assert {rule["id"] for rule in log["tool"]["driver"]["rules"]} >= {"VIOLATED", "UNPROVEN"}
     place = log["results"][0]["locations"][0]["physicalLocation"]
     assert place == {"artifactLocation": {"uri": "suites/a%2Cb%3Ac.audit.yaml"}, "region": {"startLine": 12}}
     assert log["invocations"] == [{"executionSuccessful": False}]
@@ -153,11 +156,7 @@ COUNTED = ServerCount(policy="prod.yaml", events=9, lost=0, lines=8, levels={}, 
 @pytest.mark.parametrize(
     ("found", "verdict", "kind"),
     [
-        (
-            report(proof("fine"), proof("nobody", "NOT_SUPPORTED"), parts={"requirements": [UNMET]}),
-            "VIOLATED",
-            "failure",
-        ),
+        (report(proof("fine"), parts={"requirements": [UNMET]}), None, None),
         (report(proof("fine"), parts={"counting": (COUNTED,)}), "UNPROVEN", "error"),
         (report(proof("fine"), proof("open", "UNPROVEN"), parts={"counting": (COUNTED,)}), None, None),
         (report(proof("fine")), None, None),
@@ -175,3 +174,66 @@ def test_what_is_wrong_with_the_run_as_a_whole_is_in_every_form(
 
     assert [trouble.verdict for trouble in alone] == ([verdict] if verdict else [])
     assert [case.find(str(kind)) is not None for case in told] == ([True] if kind else [])
+
+
+GATED = report(
+    proof("a"),
+    parts={
+        "gate": gate_record(forbidden("pods/exec", "lost-events"), forbidden("secrets", "exposed", by="ann")),
+        "requirements": [
+            requirement("new", "a", violated=True) | {"status": "new"},
+            requirement("known", "a", violated=True) | {"status": "known"},
+            requirement("met", "a", violated=False),
+            requirement("open", "b", violated=False),
+        ],
+        "failOn": "new",
+    },
+    planned=("b",),
+)
+
+
+def test_forbidden_changes_and_requirements_are_problems_at_the_rule_to_blame() -> None:
+    """Whatever CI system shows one form alone must show each of them."""
+    found = [(trouble.verdict, trouble.id, trouble.path, trouble.line) for trouble in troubles(GATED)]
+
+    assert found == [
+        ("FORBIDDEN", "lost-events: get of pods/exec by everybody", "prod.yaml", 3),
+        ("NOT MET", "new", "prod.yaml", 3),
+        ("UNPROVEN", "b", "b", 1),
+        ("NOT SHOWN", "open", "r.yaml", 1),
+    ]
+    (log,) = json.loads(as_sarif(GATED))["runs"]
+    assert [result["ruleId"] for result in log["results"]] == ["FORBIDDEN", "NOT_MET", "UNPROVEN", "NOT_SHOWN"]
+    assert {result["ruleId"] for result in log["results"]} <= {rule["id"] for rule in log["tool"]["driver"]["rules"]}
+    assert [issue["check_name"] for issue in json.loads(code_quality(GATED))][:2] == [
+        "auditproof/forbidden",
+        "auditproof/not-met",
+    ]
+    assert "needed: at least Metadata; change rule 2 (prod.yaml:3)" in workflow_commands(GATED)[1]
+
+
+def test_junit_has_a_test_case_for_each_requirement_and_each_forbidden_change() -> None:
+    """A failure if it keeps the run from passing, an error if it was not shown; known and acknowledged ones pass."""
+    suite = ElementTree.fromstring(told_in_full(EMPTY, GATED)).find("testsuite")
+    assert suite is not None
+    kinds = ("failure", "error", "skipped")
+    told = {
+        f"{case.get('classname')}::{case.get('name')}": next(
+            (kind for kind in kinds if case.find(kind) is not None), ""
+        )
+        for case in suite.iter("testcase")
+        if str(case.get("classname")).startswith("auditproof")
+    }
+
+    assert told == {
+        "auditproof.change::lost-events: get of pods/exec by everybody": "failure",
+        "auditproof.change::exposed: get of secrets by everybody": "",
+        "auditproof.requirements::new": "failure",
+        "auditproof.requirements::known": "",
+        "auditproof.requirements::met": "",
+        "auditproof.requirements::open": "error",
+    }
+    assert (suite.get("failures"), suite.get("errors")) == ("2", "2")
+    properties = [(found.get("name"), found.get("value")) for found in suite.iter("property")]
+    assert ("acknowledged", "ann, T: a") in properties
+    assert ("status", "known") in properties

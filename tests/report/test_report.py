@@ -20,7 +20,7 @@ from auditproof.kube.discovery import load_served
 from auditproof.report.change import change_record, change_rows, change_sentence
 from auditproof.report.ci.junit import EMPTY, told_in_full
 from auditproof.report.document import conformance_report, replace_file, write_results
-from auditproof.report.headline import run_time, verdict_sentence, verdict_word
+from auditproof.report.headline import run_time
 from auditproof.report.html import page as html
 from auditproof.report.html.page import evidence_page, report_page
 from auditproof.report.matrix import BUSY, matrices
@@ -28,6 +28,7 @@ from auditproof.report.model import ClusterRecord, PolicyRecord, ProofRecord, Re
 from auditproof.report.policy_lines import policy_lines
 from auditproof.report.policy_sections import lint_record
 from auditproof.report.proof_record import anchor
+from auditproof.report.statements import decision, statements
 from auditproof.report.terminal import closing_lines
 
 if TYPE_CHECKING:
@@ -120,8 +121,13 @@ def test_a_token_in_a_path_or_a_reason_does_not_reach_the_report() -> None:
 @pytest.mark.parametrize(
     ("proofs", "planned", "verdict", "sentence"),
     [
-        ([proof("a")], (), "PROVEN", "1 of 1 actions proven: the API server records what the policy says."),
-        ([proof("a", "VIOLATED"), proof("b")], (), "VIOLATED", "1 action is not recorded as expected: 1 of 2"),
+        ([proof("a")], (), "PROVEN", "The server recorded what the policy decides: 1 of 1 actions proven."),
+        (
+            [proof("a", "VIOLATED"), proof("b")],
+            (),
+            "VIOLATED",
+            "The server recorded something else than the policy decides (1 action): 1 of 2",
+        ),
         ([proof("a")], ("b",), "UNPROVEN", "1 action was inconclusive: 1 of 2 actions proven."),
         (
             [proof("a", "NOT_SUPPORTED")],
@@ -144,12 +150,12 @@ def test_the_headline_says_what_was_shown_and_no_more(
     proofs: list[dict[str, Any]], planned: tuple[str, ...], verdict: str, sentence: str
 ) -> None:
     found = report(*proofs, planned=planned)
-    assert verdict_word(found) == verdict
-    assert sentence in verdict_sentence(found)
+    assert statements(found).faithful.word == verdict
+    assert sentence in statements(found).faithful.sentence
 
 
 def test_a_sabotage_run_says_so_first() -> None:
-    assert verdict_sentence(report(proof("a"), sabotage=True)).startswith("Sabotage run")
+    assert decision(report(proof("a"), sabotage=True)).sentence.startswith("Sabotage run")
 
 
 def test_rules_are_counted_where_they_stand() -> None:
@@ -355,22 +361,25 @@ def test_a_requirement_that_is_violated_passes_nowhere_even_if_nobody_can_perfor
     parts = {"requirements": [requirement("one", "s::a", violated=True), requirement("two", "s::b", violated=False)]}
     made = report(proof("s::a", "NOT_SUPPORTED"), proof("s::b"), parts=parts)
 
-    assert verdict_word(made) == "VIOLATED"
-    assert "violates requirements (one)" in verdict_sentence(made)
+    assert statements(made).faithful.word == "PROVEN"
+    assert statements(made).requirements.word == "NOT MET"
+    assert decision(made).word == "FAIL"
+    assert "1 of 2 requirements is not met (one)" in decision(made).sentence
     assert "&lt;everybody&gt;: get: pods" in report_page(made)
 
 
-def test_requirements_that_were_not_selected_decide_nothing() -> None:
+def test_an_unmet_requirement_is_unmet_although_its_proofs_were_not_selected() -> None:
+    """What is computed is certain; a selection (-k, -m) limits only what is shown on a server."""
     made = report(proof("s::b"), parts={"requirements": [requirement("one", "s::a", violated=True)]})
 
-    assert verdict_word(made) == "PROVEN"
+    assert decision(made).word == "FAIL"
 
 
 def test_a_run_that_did_not_come_to_its_end_is_never_proven_and_says_so_first() -> None:
     made = report(proof("a"), ended="crashed: RuntimeError: <boom>")
 
-    assert verdict_word(made) == "UNPROVEN"
-    assert verdict_sentence(made).startswith("The run crashed. 1 of 1 actions proven")
+    assert decision(made).word == "UNPROVEN"
+    assert decision(made).sentence.startswith("UNPROVEN: the run crashed; 1 of 1 actions proven")
     assert "the run crashed: RuntimeError: &lt;boom&gt;" in report_page(made)
 
 
@@ -406,18 +415,37 @@ def test_a_run_of_backends_alone_ends_with_their_sums() -> None:
     assert both == ["prod.yaml: 1 planned, 1 performed, 1 proven in 2 s", sums]
 
 
+def gate_record(*forbidden: dict[str, Any], relation: str = "records more") -> dict[str, Any]:
+    left = [one for one in forbidden if not one["acknowledged"]]
+    return {
+        "relation": relation, "forbid": ["lost-events", "exposed"], "passes": not left, "decision": "",
+        "forbidden": list(forbidden), "unused": [], "expired": [],
+    }  # fmt: skip
+
+
+def forbidden(what: str, *effects: str, by: str = "") -> dict[str, Any]:
+    entry = {"because": "a", "approvedBy": by, "ticket": "T", "until": None, "file": "audit-changes.yaml", "line": 4}
+    return {
+        "effects": [{"effect": effect, "acknowledged": entry if by else None} for effect in effects],
+        "acknowledged": bool(by), "text": "Metadata → None", "who": "everybody", "verbs": ["get"], "what": what,
+        "where": "", "resources": [what], "paths": [], "witness": f"someone: GET {what}", "line": 3,
+    }  # fmt: skip
+
+
 def test_a_change_is_said_to_do_what_it_says_only_where_servers_have_shown_all_of_it() -> None:
     old, new = policy_of("old.yaml", "- level: Metadata\n"), policy_of("new.yaml", "- level: Request\n")
     record = change_record(diff(old, new, load_served("1.37")))
     ids = [name for change in record.changes for name in (change.proofs.old, change.proofs.new)]
     every = [proof(name) for name in ids]
 
-    assert verdict_sentence(report(*every, parts={"change": record})).startswith(
-        "The change to prod.yaml behaves as computed"
-    )
-    assert "behaves as computed" not in verdict_sentence(report(*every[1:], parts={"change": record}))
-    worse = proof(ids[0], "NOT_SUPPORTED")
-    assert "behaves as computed" not in verdict_sentence(report(worse, *every[1:], parts={"change": record}))
+    parts = {"change": record, "gate": gate_record()}
+
+    def said(*proofs: dict[str, Any]) -> str:
+        return statements(report(*proofs, parts=parts)).change.sentence
+
+    assert said(*every).endswith("Every difference was shown on servers with either policy.")
+    assert "was shown" not in said(*every[1:])
+    assert "was shown" not in said(proof(ids[0], "NOT_SUPPORTED"), *every[1:])
 
 
 def test_junit_has_places_as_attributes_where_they_are_properties() -> None:

@@ -21,6 +21,7 @@ ROOT = content.root()
 SCHEMA: dict[str, Any] = json.loads(FILE.read_text(encoding="utf-8"))
 SHARED = {
     "change.old", "change.new", "change.changes[].new", "lint.ignored[]", "requirements[].beyond[]",
+    "gate.unused[]", "gate.expired[]",
 }  # of a form that is described elsewhere in the document  # fmt: skip
 
 

@@ -36,9 +36,6 @@ class Expectation:
     present: tuple[str, ...] = ()
     absent: tuple[str, ...] = ()
     event: Mapping[str, Any] = field(default_factory=dict)
-    least: Level | None = None
-    most: Level | None = None
-    among: frozenset[Level] | None = None
 
     def seen_from(self, client: str) -> Expectation:
         """Return a copy with ``<client>`` replaced by the address ``client``."""

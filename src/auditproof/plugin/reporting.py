@@ -24,10 +24,11 @@ from auditproof.proof.verdict import Outcome
 from auditproof.report.backends import backends_record
 from auditproof.report.ci.github import workflow_commands
 from auditproof.report.document import conformance_report
-from auditproof.report.headline import COUNTS, Shown, run_outcome, verdict_sentence, verdict_word
+from auditproof.report.headline import COUNTS, Shown, run_outcome
 from auditproof.report.model import ClusterRecord, PolicyRecord, Sections
 from auditproof.report.policy_lines import place_of
 from auditproof.report.provenance import policy_state, run_record
+from auditproof.report.statements import decision
 from auditproof.report.terminal import closing_lines
 from auditproof.report.versions import merged, version_in
 from auditproof.text.printable import printable
@@ -226,7 +227,8 @@ class Reporting:
     def pytest_html_results_summary(self, prefix: list[str]) -> None:
         """Put the verdict above the tests on the page of pytest-html (``--html``)."""
         if self._gathered and self._pytest is not None:
-            text = printable(f"{verdict_word(self.document)}: {verdict_sentence(self.document)}")
+            decided = decision(self.document)
+            text = printable(f"{decided.word}: {decided.sentence}")
             prefix.append(f"<p><strong>{escape(text)}</strong></p>")
 
     @cached_property

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     from auditproof.analysis.coverage import Coverage
     from auditproof.analysis.diff import PolicyDiff
-    from auditproof.analysis.requirements import Checked, Requirement, RequirementsFile, Step
+    from auditproof.analysis.requirements import Checked, Requirement, RequirementsFile
     from auditproof.analysis.space.client_request import Performable
     from auditproof.audit.policy.load import Policy, PolicyRule
     from auditproof.cases.case import Manifests
@@ -31,21 +31,13 @@ NEW, OLD = 1, 0  # index in a pair of deciding rules
 AS_DECIDED = Expectation()  # the policy's own decision must be recorded
 
 
-def case_of(
-    name: str,
-    sent: Performable,
-    *,
-    title: str,
-    position: Position,
-    because: str = "",
-    expectation: Expectation = AS_DECIDED,
-) -> Case:
+def case_of(name: str, sent: Performable, *, title: str, position: Position, because: str = "") -> Case:
     """The case with the id ``name`` that performs ``sent``; ``position`` is the rule or requirement that it shows."""
     return Case(
         name,
         sent.identity,
         sent.request,
-        expectation,
+        AS_DECIDED,
         title=title,
         because=because,
         needs=sent.identity.needs,
@@ -84,24 +76,29 @@ def _position(policy: Policy, rule: PolicyRule | None) -> Position:
 
 @dataclass(frozen=True, slots=True)
 class Required:
-    """A requirements file with its results; ``suite`` is the prefix of its items' ids."""
+    """A requirements file with its results; ``suite`` is the prefix of its items' ids.
+
+    ``unmet_before`` are the ids of those that the base violates; None without a base.
+    """
 
     file: RequirementsFile
     suite: str
     checked: tuple[Checked, ...]
-    performed: tuple[tuple[Requirement, Step], ...]
+    performed: tuple[tuple[Requirement, Performable], ...]
+    unmet_before: frozenset[str] | None = None
 
     def cases(self) -> Iterator[Case]:
-        """A case for every class that a requirement covers."""
-        for name, (requirement, step) in zip(self._names(), self.performed, strict=True):
-            sent, bound = step.performable, requirement.bound
+        """A case for every class that a requirement covers: the server must record it as the policy decides.
+
+        Whether that is as required is computed; a server that follows its policy is not at fault for it.
+        """
+        for name, (requirement, sent) in zip(self._names(), self.performed, strict=True):
             yield case_of(
                 name,
                 sent,
                 title=f"{requirement.title}: {asked_text(sent.attributes)}",
                 position=requirement.position,
                 because=f"{requirement.because} ({requirement.source})",
-                expectation=Expectation(least=bound.least, most=bound.most, among=bound.levels, stages=step.stages),
             )
 
     def _names(self) -> Iterator[str]:
@@ -116,13 +113,30 @@ class Required:
         names = list(zip(self._names(), self.performed, strict=True))
         for result in self.checked:
             mine = [f"{self.suite}::{name}" for name, (requirement, _) in names if requirement is result.requirement]
-            yield {"file": self.suite, **to_data(result), "proofs": mine}
+            yield {"file": self.suite, **to_data(result), "proofs": mine, "status": self._status(result)}
+
+    def _status(self, result: Checked) -> str:
+        """Compared with the base: new (unmet, and met before), known (unmet before as well), fixed, or nothing."""
+        if self.unmet_before is None:
+            return ""
+        before = result.requirement.id in self.unmet_before
+        if result.violations:
+            return "known" if before else "new"
+        return "fixed" if before else ""
 
 
-def require(policy: Policy, file: RequirementsFile, suite: str, served: Served) -> Required:
-    """Check ``policy`` against the requirements of a file."""
+def require(
+    policy: Policy, file: RequirementsFile, suite: str, served: Served, *, base: Policy | None = None
+) -> Required:
+    """Check ``policy`` against the requirements of a file, and the ``base`` that it replaces, if there is one."""
     checked = tuple(check_requirement(policy, requirement, served) for requirement in file.requirements)
     performed = (
-        (requirement, step) for requirement in file.requirements for step in required_steps(policy, requirement, served)
+        (requirement, step.performable)
+        for requirement in file.requirements
+        for step in required_steps(policy, requirement, served)
     )
-    return Required(file, suite, checked, tuple(performed))
+    if base is None:
+        return Required(file, suite, checked, tuple(performed))
+    before = (check_requirement(base, requirement, served) for requirement in file.requirements)
+    unmet = frozenset(result.requirement.id for result in before if result.violations)
+    return Required(file, suite, checked, tuple(performed), unmet)

@@ -68,7 +68,7 @@ class RunPlan:
             return ()
         served = load_served(options.kubernetes)
         return tuple(
-            require(options.policy, file, shown_path(file.path.resolve(), options.folders), served)
+            require(options.policy, file, shown_path(file.path.resolve(), options.folders), served, base=options.base)
             for file in options.requirements
         )
 

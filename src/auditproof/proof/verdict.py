@@ -177,7 +177,6 @@ def _kept_stages(evidence: Evidence) -> frozenset[Stage]:
 
 def _seen_wrong(expectation: Expectation, evidence: Evidence, level: Level, stages: frozenset[Stage]) -> Iterator[str]:
     """Every contradiction between the expectation and the events that are in the log; needs no fence."""
-    yield from _out_of_bounds(expectation, evidence) if evidence.events else ()
     if evidence.events and not stages:
         nothing = "excluded" if level is Level.NONE else f"no event ({level}, but every stage is omitted)"
         yield f"recorded at {evidence.level}, expected {nothing}"
@@ -200,18 +199,6 @@ def _seen_wrong(expectation: Expectation, evidence: Evidence, level: Level, stag
         yield from unlike(expectation, evidence.events[-1])
 
 
-def _out_of_bounds(expectation: Expectation, evidence: Evidence) -> Iterator[str]:
-    """The limits of a requirement that are not met."""
-    found = f"recorded at {evidence.level}" if evidence.events else "not recorded"
-    if expectation.least is not None and evidence.level < expectation.least:
-        yield f"{found} (required: at least {expectation.least})"
-    elif expectation.most is not None and evidence.level > expectation.most:
-        yield f"{found} (required: at most {expectation.most})"
-    elif expectation.among is not None and evidence.level not in expectation.among:
-        levels = " or ".join(str(level) for level in Level if level in expectation.among)
-        yield f"{found} (required: {levels})"
-
-
 _WHO_IS_WRONG = "either the server does not run this policy, or auditproof is wrong"
 
 
@@ -226,7 +213,6 @@ def _missing(expectation: Expectation, evidence: Evidence, level: Level, stages:
     """Every event that is missing in the log; it counts only if a fence shows that the log is complete."""
     absent, unstated = stages - evidence.stages, decided_stages(evidence) - evidence.stages - stages
     if not evidence.events:
-        yield from _out_of_bounds(expectation, evidence)
         if stages:
             yield f"not recorded, expected {level}"
         elif expectation.level not in (None, Level.NONE) and evidence.decision.level is not expectation.level:

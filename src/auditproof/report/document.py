@@ -13,6 +13,8 @@ from auditproof import __version__
 from auditproof.audit.redact import redact_text
 from auditproof.proof.verdict import Outcome
 from auditproof.report.model import API_VERSION, KIND, Report, RunRecord, Sections, Summary, VersionRecord, results_text
+from auditproof.report.requirement_states import State, requirement_states
+from auditproof.report.statements import decision, statements
 from auditproof.report.versions import differing, version_in
 
 if TYPE_CHECKING:
@@ -50,7 +52,7 @@ def conformance_report(
     missing = tuple(proof_id for proof_id in planned if proof_id not in done)
     if len(done) != len(proofs):
         raise ValueError(f"{len(proofs)} proofs have {len(done)} ids: every proof needs an id of its own")
-    return Report(
+    report = Report(
         api_version=API_VERSION,
         kind=KIND,
         auditproof=__version__,
@@ -71,6 +73,23 @@ def conformance_report(
         proofs=tuple(sorted(map(_without_secrets, proofs), key=lambda proof: proof.id)),
         **{name: getattr(sections, name) for name in Sections.model_fields},
     )
+    return concluded(report)
+
+
+def concluded(report: Report) -> Report:
+    """The report with what follows from its other parts: the decision, the statements, and which requirements are met.
+
+    What an earlier version has written, or a later one, is replaced.
+    """
+    states = {(one.record.file, one.record.id): one for one in requirement_states(report)}
+    known = {State.UNMET: False, State.MET: True}
+    requirements = []
+    for record in report.requirements:
+        state = states[(record.file, record.id)]
+        shown = state.proven == len(record.proofs) > 0
+        requirements.append(record.model_copy(update={"met": known.get(state.state), "shown": shown}))
+    update = {"requirements": tuple(requirements), "decision": decision(report), "statements": statements(report)}
+    return report.model_copy(update=update)
 
 
 def summary_of(proofs: Sequence[ProofRecord], not_performed: Sequence[str]) -> Summary:

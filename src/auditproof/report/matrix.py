@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from auditproof.audit.event import Level
-from auditproof.report.headline import judged_by_given
+from auditproof.report.faithful import judged_by_given
 
 if TYPE_CHECKING:
     from auditproof.report.model import IdentityRecord, ProofRecord, Report, RequestRecord

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, TypedDict
 
 from auditproof.audit.policy.place import Place
 from auditproof.proof.verdict import Outcome
-from auditproof.report.headline import judged_by_given
+from auditproof.report.faithful import judged_by_given
 
 if TYPE_CHECKING:
     from auditproof.report.model import Report

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from pydantic import ValidationError
 
 from auditproof.errors import AuditproofError
-from auditproof.report.document import summary_of
+from auditproof.report.document import concluded, summary_of
 from auditproof.report.model import API_VERSION, KIND, Report, plain
 
 if TYPE_CHECKING:
@@ -40,7 +40,16 @@ def load_report(path: Path) -> Report:
         first = error.errors(include_url=False)[0]
         raise AuditproofError(f"{path}: {_json_path(first['loc'])}: {first['msg'][:200]}") from None
     _check_sums(path, report)
-    return report
+    return _concluded(path, report)
+
+
+def _concluded(path: Path, report: Report) -> Report:
+    """The report with its decision; one that is stated must follow from the rest, because readers look no further."""
+    told = concluded(report)
+    if report.decision and told.decision and report.decision.passes != told.decision.passes:
+        stated, found = ("passes" if one.passes else "does not pass" for one in (report.decision, told.decision))
+        raise AuditproofError(f"{path}: $.decision: it says that the run {stated}, but it {found} by what was shown")
+    return told
 
 
 def _json_path(location: tuple[int | str, ...]) -> str:

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
     from auditproof.analysis.coverage import Coverage
     from auditproof.audit.event import Level
-    from auditproof.report.model import ProofRecord, Report, RequirementRecord
+    from auditproof.report.model import ProofRecord, Report
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,39 +96,3 @@ def _condition(proof_id: str, _title: str) -> str:
     """The condition that a near miss misses, out of ``rule-07-users-near-miss-1``."""
     parts = proof_id.rpartition("::")[2].split("-")
     return parts[2] if len(parts) > 2 else proof_id
-
-
-@dataclass(frozen=True, slots=True)
-class RequirementShown:
-    """A row of the table of requirements: its record, and what the run has shown of it."""
-
-    record: RequirementRecord
-    verdict: Outcome
-    performed: int
-    proven: int
-
-
-def requirements_shown(report: Report) -> list[RequirementShown]:
-    """The requirements, those that do not hold first."""
-    verdicts = {proof.id: proof.verdict for proof in report.proofs}
-    rows = [_requirement(record, verdicts) for record in report.requirements]
-    return sorted(rows, key=lambda row: row.verdict.rank)
-
-
-def unmet_requirements(report: Report) -> list[str]:
-    """The ids of requirements that the run was to show and that the policy violates, whichever user could perform that.
-
-    Where no client of this cluster can send what violates one, no proof shows it: it must not pass for that.
-    """
-    planned = {proof.id for proof in report.proofs} | set(report.not_performed)
-    return [record.id for record in report.requirements if record.violations and planned.intersection(record.proofs)]
-
-
-def _requirement(record: RequirementRecord, verdicts: Mapping[str, Outcome]) -> RequirementShown:
-    found = [verdicts[name] for name in record.proofs if name in verdicts]
-    proven = found.count(Outcome.PROVEN)
-    if record.violations or Outcome.VIOLATED in found:
-        verdict = Outcome.VIOLATED
-    else:
-        verdict = Outcome.PROVEN if proven == len(record.proofs) > 0 else Outcome.UNPROVEN
-    return RequirementShown(record, verdict, len(found), proven)

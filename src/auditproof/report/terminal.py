@@ -6,10 +6,10 @@ from typing import TYPE_CHECKING
 
 from auditproof.report.backends import backends_line
 from auditproof.report.ci.troubles import troubles
-from auditproof.report.headline import COUNTS, differing_text, nothing_shown
+from auditproof.report.faithful import differing_text, nothing_shown
+from auditproof.report.headline import COUNTS
 from auditproof.report.log_lines import counted, log_lines
 from auditproof.report.reconciliation import counting_lines
-from auditproof.report.rule_coverage import unmet_requirements
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -34,8 +34,6 @@ def closing_lines(report: Report, seconds: float) -> list[str]:
     lines += log_lines(report)
     lines += _sums(report, f" in {seconds:.0f} s")
     lines += version_lines(report)
-    if unmet := unmet_requirements(report):
-        lines += [f"violated requirements: {', '.join(unmet)}"]
     return [*lines, *counting_lines(report)]
 
 

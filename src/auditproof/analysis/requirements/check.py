@@ -84,14 +84,10 @@ def check_requirement(policy: Policy, requirement: Requirement, served: Served, 
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """A request to which a requirement applies, whether the policy records it as required, and the required stages.
-
-    ``stages`` is None if the requirement says nothing about them, or the policy does not record the request.
-    """
+    """A request to which a requirement applies, and whether the policy records it as required."""
 
     performable: Performable
     holds: bool
-    stages: Stages | None
 
 
 def required_steps(policy: Policy, requirement: Requirement, served: Served) -> Iterator[Step]:
@@ -104,7 +100,7 @@ def required_steps(policy: Policy, requirement: Requirement, served: Served) -> 
                 sent = performable(cell.attributes(scope.space.user(outcome)))
             except NotPerformable:
                 continue
-            yield Step(sent, scope.broken(outcome) is None, scope.required_stages(outcome))
+            yield Step(sent, scope.broken(outcome) is None)
 
 
 def recorded(decision: Decision, emitted: Stages) -> tuple[Level, Stages]:
@@ -183,12 +179,6 @@ class _Scope:
             stages = left if self._bound.allows(level) else None
             self._broken[key] = None if allows(self._bound, decision, emitted) else (level, stages, rule, known)
         return self._broken[key]
-
-    def required_stages(self, outcome: Outcome) -> Stages | None:
-        """The stages at which a recorded request has to have events; None if any will do."""
-        emitted = self._emitted(outcome)
-        _, left = recorded(self._decision(outcome.deciding[0]), emitted)
-        return None if self._bound.stages is None or not left else self._bound.stages.nearest(left, emitted)
 
     def _emitted(self, outcome: Outcome) -> Stages:
         """The stages of the requests, before any is omitted."""

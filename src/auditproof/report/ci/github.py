@@ -7,11 +7,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from auditproof.proof.verdict import Outcome
 from auditproof.report.change import change_rows, change_sentence
 from auditproof.report.ci.troubles import troubles
 from auditproof.report.github_command import github_command
-from auditproof.report.headline import COUNTS, verdict_sentence, verdict_word
+from auditproof.report.headline import COUNTS
+from auditproof.report.statements import FAIL, PASS, UNPROVEN, decision
 from auditproof.text.markdown import markdown, table
 
 if TYPE_CHECKING:
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 MAX_ANNOTATIONS = 10  # GitHub shows no more of a kind in a step
 MAX_ROWS = 25
-_MARKS = {Outcome.PROVEN: "✅", Outcome.VIOLATED: "❌", Outcome.UNPROVEN: "❓"}
+_MARKS = {PASS: "✅", FAIL: "❌", UNPROVEN: "❓"}
 
 
 def step_summary(report: Report, files: FilesOf = str) -> str:
@@ -32,8 +32,9 @@ def step_summary(report: Report, files: FilesOf = str) -> str:
     """
     version, digest = markdown(report.cluster.kubernetes), markdown(report.policy.sha256)
     counts = [str(getattr(report.summary, name)) for name in COUNTS]
+    decided = decision(report)
     lines = [
-        f"## {_MARKS[verdict_word(report)]} {markdown(verdict_sentence(report))}",
+        f"## {_MARKS[decided.word]} {markdown(decided.sentence)}",
         "",
         f"Kubernetes {version}, policy SHA-256 {digest}",
         "",

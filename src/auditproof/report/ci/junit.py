@@ -2,7 +2,8 @@
 
 pytest's own form of it (xunit2) has no place for ``file`` and ``line``, which GitLab, Jenkins and others look for; they
 come as properties, and are copied up. VIOLATED is a failure, UNPROVEN an error, and what has no test case in the file,
-because it was never performed, a plugin has taken it out or it is about the run as a whole, gets one. Pure.
+because it was never performed, a plugin has taken it out or it is about the run as a whole, gets one.
+Each requirement and each forbidden change is a test case, too: a failure if it keeps the run from passing. Pure.
 """
 
 from __future__ import annotations
@@ -13,8 +14,12 @@ from typing import TYPE_CHECKING
 from xml.etree import ElementTree
 
 from auditproof.proof.verdict import Outcome
-from auditproof.report.headline import RUN, only_the_run, verdict_sentence, why_not_performed, worst_first
+from auditproof.report.faithful import faithful
+from auditproof.report.gate import forbidden_name, forbidden_reason
+from auditproof.report.headline import RUN, only_the_run, why_not_performed, worst_first
+from auditproof.report.policy_place import in_policy
 from auditproof.report.proof_record import anchor
+from auditproof.report.requirement_states import State, requirement_reason, requirement_states
 from auditproof.text.printable import printable_lines
 
 if TYPE_CHECKING:
@@ -23,6 +28,7 @@ if TYPE_CHECKING:
     from auditproof.report.model import ProofRecord, Report
 
 PLACE = ("file", "line")
+STATEMENTS = "auditproof"  # what the classes of the test cases of changes and requirements begin with
 EVIDENCE = "report.html#"  # what the property begins with by which a test case says whose verdict it tells
 _KINDS = {Outcome.VIOLATED: "failure", Outcome.UNPROVEN: "error", Outcome.NOT_SUPPORTED: "skipped"}
 _COUNTS = {"failures": "failure", "errors": "error", "skipped": "skipped"}
@@ -52,6 +58,8 @@ def told_in_full(text: str, report: Report) -> str:
     for record in _untold(report, told, every=text == EMPTY):
         known_case = cases.get(_address(record.id))
         _agree(_new_case(suite, record) if known_case is None else known_case, record)
+    for told_case in (*_changes(report), *_requirements(report)):
+        suite.append(told_case)
     _count(suite)
     return '<?xml version="1.0" encoding="utf-8"?>' + ElementTree.tostring(root, encoding="unicode")
 
@@ -79,10 +87,7 @@ def _agree(case: ElementTree.Element, proof: ProofRecord | _Untold) -> None:
         return
     for skipped in case.findall("skipped"):
         case.remove(skipped)
-    reasons = printable_lines("\n".join(proof.reasons))
-    said = {"message": f"{proof.verdict}: {reasons.partition(chr(10))[0]}"}
-    element = ElementTree.SubElement(case, kind, said | ({"type": "pytest.skip"} if kind == "skipped" else {}))
-    element.text = reasons
+    _fail(case, kind, str(proof.verdict), "\n".join(proof.reasons))
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,7 +111,7 @@ def _untold(report: Report, told: set[str], *, every: bool) -> Iterator[_Untold]
     for test in backends.tests if backends and every else ():
         yield _Untold(test.id, test.verdict, [test.reason] if test.reason else [], (test.suite, test.line))
     if whole := only_the_run(report):
-        yield _Untold(RUN, whole, [verdict_sentence(report)])
+        yield _Untold(RUN, whole, [faithful(report).sentence])
 
 
 def _new_case(suite: ElementTree.Element, untold: _Untold) -> ElementTree.Element:
@@ -116,6 +121,53 @@ def _new_case(suite: ElementTree.Element, untold: _Untold) -> ElementTree.Elemen
         file, line = untold.place
         case.attrib.update({"file": printable_lines(file), "line": str(line)})
     return case
+
+
+def _changes(report: Report) -> Iterator[ElementTree.Element]:
+    """A test case for each forbidden change; one that is acknowledged passes, with its reason."""
+    for one in report.gate.forbidden if report.gate else ():
+        case = _stated(f"{STATEMENTS}.change", forbidden_name(one), in_policy(report, one.line or 1))
+        for entry in dict.fromkeys(effect.acknowledged for effect in one.effects if effect.acknowledged):
+            _property(case, "acknowledged", f"{entry.approved_by}, {entry.ticket}: {entry.because}")
+        if not one.acknowledged:
+            _fail(case, "failure", "FORBIDDEN", forbidden_reason(one))
+        yield case
+
+
+def _requirements(report: Report) -> Iterator[ElementTree.Element]:
+    """A test case for each requirement; one that was not met before either passes, with its status."""
+    for one in requirement_states(report):
+        record = one.record
+        case = _stated(f"{STATEMENTS}.requirements", record.id, (record.file, record.line))
+        for name, value in (("title", record.title), ("state", str(one.state)), ("status", one.status)):
+            if value:
+                _property(case, name, value)
+        if one.fails:
+            kind = "failure" if one.state is State.UNMET else "error"
+            _fail(case, kind, str(one.state), f"{record.title}: {requirement_reason(one, report)}")
+        elif one.state in (State.NOT_SELECTED, State.NOT_SHOWN):
+            _fail(case, "skipped", str(one.state), one.reason or "its requests were not selected")
+        yield case
+
+
+def _stated(classname: str, name: str, place: tuple[str, int]) -> ElementTree.Element:
+    file, line = place
+    stated = {"classname": classname, "name": printable_lines(name), "time": "0.000"}
+    return ElementTree.Element("testcase", stated | {"file": printable_lines(file), "line": str(line)})
+
+
+def _property(case: ElementTree.Element, name: str, value: str) -> None:
+    properties = case.find("properties")
+    if properties is None:
+        properties = ElementTree.SubElement(case, "properties")
+    ElementTree.SubElement(properties, "property", {"name": name, "value": printable_lines(value)})
+
+
+def _fail(case: ElementTree.Element, kind: str, word: str, reason: str) -> None:
+    text = printable_lines(reason)
+    message = {"message": f"{word}: {text.partition(chr(10))[0]}"}
+    element = ElementTree.SubElement(case, kind, message | ({"type": "pytest.skip"} if kind == "skipped" else {}))
+    element.text = text
 
 
 def _address(proof_id: str) -> tuple[str, str]:

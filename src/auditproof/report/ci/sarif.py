@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from auditproof.proof.verdict import Outcome
-from auditproof.report.ci.troubles import troubles
+from auditproof.report.ci.troubles import FORBIDDEN, troubles
+from auditproof.report.requirement_states import State
 from auditproof.report.sarif_log import location, sarif_log
 from auditproof.text.printable import printable_lines
 
@@ -14,6 +15,9 @@ if TYPE_CHECKING:
     from auditproof.report.model import Report
 
 _RULES = {
+    FORBIDDEN: "A change of the policy is forbidden, and nobody has acknowledged it.",
+    State.UNMET: "The policy does not meet a requirement.",
+    State.NOT_SHOWN: "Whether a requirement is met could not be shown.",
     Outcome.VIOLATED: "An action is not recorded as expected.",
     Outcome.UNPROVEN: "What was recorded for an action could not be determined.",
 }
@@ -23,7 +27,7 @@ def as_sarif(report: Report, files: FilesOf = str) -> str:
     """A log with one run; a result for each problem. ``files`` says what a file is called."""
     results = [
         {
-            "ruleId": one.verdict,
+            "ruleId": _id(one.verdict),
             "level": "error",
             "message": {"text": printable_lines(f"{one.name}: {one.text}")},
             "locations": [location(one.path, startLine=one.line)],
@@ -31,5 +35,9 @@ def as_sarif(report: Report, files: FilesOf = str) -> str:
         }
         for one in troubles(report, files)
     ]
-    rules = [{"id": name, "shortDescription": {"text": text}} for name, text in _RULES.items()]
+    rules = [{"id": _id(name), "shortDescription": {"text": text}} for name, text in _RULES.items()]
     return sarif_log(rules, results, {"executionSuccessful": not report.not_performed}) + "\n"
+
+
+def _id(verdict: str) -> str:
+    return verdict.replace(" ", "_")

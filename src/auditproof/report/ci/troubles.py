@@ -1,4 +1,7 @@
-"""What keeps a run from passing, each with its place: the one list that terminal, annotations and SARIF show. Pure."""
+"""What keeps a run from passing, each with its place: the one list that terminal, annotations and SARIF show. Pure.
+
+These are forbidden changes, requirements that are not met or not shown, and actions that are VIOLATED or UNPROVEN.
+"""
 
 from __future__ import annotations
 
@@ -8,26 +11,31 @@ from typing import TYPE_CHECKING, TypeAlias
 
 from auditproof.proof.verdict import Outcome
 from auditproof.report.backends import backend_troubles
-from auditproof.report.headline import RUN, only_the_run, verdict_sentence, why_not_performed, worst_first
+from auditproof.report.faithful import faithful
+from auditproof.report.gate import forbidden_name, forbidden_reason
+from auditproof.report.headline import RUN, only_the_run, why_not_performed, worst_first
+from auditproof.report.policy_place import in_policy
+from auditproof.report.requirement_states import State, requirement_reason, requirement_states
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
     from auditproof.report.model import ProofRecord, Report
 
+FORBIDDEN = "FORBIDDEN"
 FilesOf: TypeAlias = "Callable[[str], str]"  # a file's path from the repository's root; empty if it is not in there
 
 
 @dataclass(frozen=True, slots=True)
 class Trouble:
-    """An action that is not proven.
+    """A forbidden change, a requirement or an action that keeps the run from passing; ``verdict`` says which.
 
-    A violation is at the line of the policy that decides; what could not be shown is at the case, because it says
-    nothing about the policy. ``others`` are further places that belong to it, nearest first.
+    What the policy decides is at the line of its rule; what could not be shown is at the case, because it says nothing
+    about the policy. ``others`` are further places that belong to it, nearest first.
     """
 
     id: str
-    verdict: Outcome
+    verdict: str
     path: str
     line: int
     title: str
@@ -46,11 +54,12 @@ class Trouble:
 
 
 def troubles(report: Report, files: FilesOf = str) -> list[Trouble]:
-    """Everything VIOLATED or UNPROVEN, worst first; then the tests of backends, and what is wrong with the run itself.
+    """Everything that keeps the run from passing, worst first, and last what is wrong with the run itself.
 
     ``files`` says what a file is called; of the places of a problem, the first counts that has a name.
     """
-    found = [_trouble(proof, report) for proof in worst_first(report.proofs) if proof.verdict.is_trouble]
+    found = [*_forbidden(report), *_requirements(report, State.UNMET)]
+    found += [_trouble(proof, report) for proof in worst_first(report.proofs) if proof.verdict.is_trouble]
     reason = why_not_performed(report)
     found += [
         Trouble(name, Outcome.UNPROVEN, name.partition("::")[0], 1, name, reason, ((report.policy.path, 1),))
@@ -60,16 +69,39 @@ def troubles(report: Report, files: FilesOf = str) -> list[Trouble]:
         Trouble(test.id, test.verdict, test.suite, test.line, test.title, test.reason)
         for test in backend_troubles(report)
     ]
+    found += _requirements(report, State.NOT_SHOWN)
     if whole := only_the_run(report):
-        found.append(Trouble(RUN, whole, report.policy.path, 1, "The run as a whole", verdict_sentence(report)))
+        found.append(Trouble(RUN, whole, report.policy.path, 1, "The run as a whole", faithful(report).sentence))
     return [_named(trouble, files) for trouble in found]
+
+
+def _forbidden(report: Report) -> Iterator[Trouble]:
+    """The changes that are forbidden and that nobody has acknowledged, at the rule that decides now."""
+    for one in report.gate.forbidden if report.gate else ():
+        if not one.acknowledged:
+            name = forbidden_name(one)
+            yield Trouble(name, FORBIDDEN, *in_policy(report, one.line or 1), name, forbidden_reason(one))
+
+
+def _requirements(report: Report, state: State) -> Iterator[Trouble]:
+    """The requirements in this state that keep the run from passing, at the rule to blame."""
+    for one in requirement_states(report):
+        if one.fails and one.state is state:
+            record = one.record
+            stated = (record.file, record.line)
+            lines = [violation.line for violation in record.violations if violation.line is not None]
+            places = [in_policy(report, line) for line in lines[:1]] + [stated, in_policy(report, 1)]
+            (path, line), *others = places
+            yield Trouble(
+                record.id, one.state, path, line, record.title, requirement_reason(one, report), tuple(others)
+            )
 
 
 def _trouble(proof: ProofRecord, report: Report) -> Trouble:
     line, case = proof.expected.line, (proof.suite, max(1, proof.line))
     own = proof.policy.sha256 == report.policy.sha256
-    decided = _in_policy(report, line) if own and line else None
-    places = [place for place in (decided, case, _in_policy(report, 1)) if place]
+    decided = in_policy(report, line) if own and line else None
+    places = [place for place in (decided, case, in_policy(report, 1)) if place]
     if proof.verdict is Outcome.UNPROVEN and proof.suite:
         places = [case, *(place for place in places if place != case)]
     (path, at), *others = places
@@ -82,11 +114,3 @@ def _named(trouble: Trouble, files: FilesOf) -> Trouble:
         if name := files(path):
             return replace(trouble, path=name, line=line)
     return trouble
-
-
-def _in_policy(report: Report, line: int) -> tuple[str, int]:
-    """The file and line of a rule; of a policy that its file does not hold literally, the file alone."""
-    policy = report.policy
-    if not policy.file:
-        return policy.path, line
-    return policy.file, line if policy.first_line else 1

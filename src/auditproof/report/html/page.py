@@ -19,22 +19,16 @@ from auditproof.audit.event import Level
 from auditproof.proof.verdict import Outcome
 from auditproof.report.background import daily, noise_sentence
 from auditproof.report.change import change_rows, change_sentence
-from auditproof.report.headline import (
-    COUNTS,
-    differing_text,
-    judged_by_given,
-    run_time,
-    verdict_sentence,
-    verdict_word,
-    why_not_performed,
-    worst_first,
-)
+from auditproof.report.faithful import differing_text, judged_by_given
+from auditproof.report.headline import COUNTS, run_time, why_not_performed, worst_first
 from auditproof.report.log_lines import log_lines
 from auditproof.report.matrix import SIGNS, identity_text, matrices
 from auditproof.report.policy_lines import policy_lines
 from auditproof.report.proof_record import anchor
 from auditproof.report.reconciliation import counting_lines
-from auditproof.report.rule_coverage import requirements_shown, rules_witnessed
+from auditproof.report.requirement_states import State, requirement_states
+from auditproof.report.rule_coverage import rules_witnessed
+from auditproof.report.statements import FAIL, PASS, UNPROVEN, decision, statements
 from auditproof.text.printable import visible
 
 if TYPE_CHECKING:
@@ -49,6 +43,13 @@ BODY_SHOWN = 6000  # characters of a body; results.json has all of it
 # Whatever an audit log or a test brings into the page is escaped; this is the second wall.
 _SECURITY = "default-src 'none'; style-src 'unsafe-inline'; img-src data:; base-uri 'none'; form-action 'none'"
 _SYMBOLS = {Outcome.PROVEN: "✓", Outcome.VIOLATED: "✗", Outcome.UNPROVEN: "?", Outcome.NOT_SUPPORTED: "-"}
+_VERDICTS = {PASS: Outcome.PROVEN, FAIL: Outcome.VIOLATED, UNPROVEN: Outcome.UNPROVEN}  # the badge of a decision
+_STATES = {
+    State.MET: Outcome.PROVEN,
+    State.UNMET: Outcome.VIOLATED,
+    State.NOT_SHOWN: Outcome.UNPROVEN,
+    State.NOT_SELECTED: Outcome.NOT_SUPPORTED,
+}
 _BODIES = ("requestObject", "responseObject")
 
 
@@ -78,8 +79,9 @@ def _render(template: str, report: Report, *, apart: bool) -> str:
             report=report,
             css=Markup(_read("report.css")),  # noqa: S704 - a file of ours
             content_security=Markup(f'<meta http-equiv="Content-Security-Policy" content="{_SECURITY}">'),  # noqa: S704
-            verdict=verdict_word(report),
-            sentence=verdict_sentence(report),
+            verdict=_VERDICTS[decision(report).word],
+            sentence=decision(report).sentence,
+            statements=statements(report),
             counts=COUNTS,
             differing=differing_text(report),
             run_time=run_time(report),
@@ -91,7 +93,7 @@ def _render(template: str, report: Report, *, apart: bool) -> str:
             claims=[proof for proof in report.proofs if proof.claim],
             lines=policy_lines(report),
             rules=rules_witnessed(report),
-            requirements=requirements_shown(report),
+            requirements=[(_STATES[one.state], one) for one in requirement_states(report)],
             unperformed=report.coverage.unperformed if report.coverage else (),
             noise=noise_sentence(report),
             daily=daily,

@@ -15,6 +15,7 @@ from auditproof.report.model.change import (
     RuleRef,
     WitnessRecord,
 )
+from auditproof.report.model.gate import AcknowledgementRecord, ForbiddenChange, ForbiddenEffect, GateRecord
 from auditproof.report.model.logs import (
     LogFile,
     LogRecord,
@@ -46,12 +47,21 @@ from auditproof.report.model.proof import (
 from auditproof.report.model.report import API_VERSION, KIND, Report, Sections, results_text
 from auditproof.report.model.requirements import RequirementRecord, StrengthRecord, Unnoticed, ViolationRecord
 from auditproof.report.model.run import ClusterRecord, PolicyRecord, PolicyRef, RunRecord, Summary
+from auditproof.report.model.statements import (
+    ChangeStatement,
+    Decision,
+    FaithfulStatement,
+    RequirementsStatement,
+    Statement,
+    Statements,
+)
 from auditproof.report.model.values import Record, plain
 from auditproof.report.model.versions import DifferingCase, VersionRecord, VersionResult
 
 __all__ = [
     "API_VERSION",
     "KIND",
+    "AcknowledgementRecord",
     "BackendAccount",
     "BackendLoad",
     "BackendTest",
@@ -59,17 +69,23 @@ __all__ = [
     "ChangeProofs",
     "ChangeRecord",
     "ChangeRow",
+    "ChangeStatement",
     "ClaimRecord",
     "ClusterRecord",
     "CoverageRecord",
+    "Decision",
     "Deliveries",
     "DifferingCase",
     "EarlierRule",
     "EffectRecord",
     "Expected",
     "ExplanationRecord",
+    "FaithfulStatement",
     "FindingRequest",
     "FindingUser",
+    "ForbiddenChange",
+    "ForbiddenEffect",
+    "GateRecord",
     "IdentityRecord",
     "LintFinding",
     "LintRecord",
@@ -87,12 +103,15 @@ __all__ = [
     "Report",
     "RequestRecord",
     "RequirementRecord",
+    "RequirementsStatement",
     "RuleCoverage",
     "RulePair",
     "RuleRef",
     "RunRecord",
     "Sections",
     "ServerCount",
+    "Statement",
+    "Statements",
     "StrengthRecord",
     "Summary",
     "Unnoticed",

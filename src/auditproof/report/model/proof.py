@@ -105,6 +105,11 @@ class ProofRecord(Record):
     observed: Observed
     verdict: Outcome
     reasons: Texts
+    contradicts: Literal["", "policy", "events"] = absent(
+        "",
+        "if the server recorded what the policy decides, and the case expects something else: "
+        "than the policy decides (policy), or of what is in the events (events)",
+    )
     claim: ClaimRecord | None = None
     events: tuple[Event, ...] = Field(default=(), description="audit.k8s.io/v1 Events, redacted")
     fence: str = Field(default="", description="what shows that there are no other events")

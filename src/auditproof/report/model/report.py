@@ -7,11 +7,13 @@ from pydantic import ConfigDict, Field, model_validator
 
 from auditproof.report.model.backends import BackendsRecord
 from auditproof.report.model.change import ChangeRecord
+from auditproof.report.model.gate import GateRecord
 from auditproof.report.model.logs import LogRecord, NoiseRecord, ServerCount
 from auditproof.report.model.policy import CoverageRecord, LintRecord
 from auditproof.report.model.proof import ProofRecord
 from auditproof.report.model.requirements import RequirementRecord, StrengthRecord
 from auditproof.report.model.run import ClusterRecord, PolicyRecord, RunRecord, Summary
+from auditproof.report.model.statements import Decision, Statements
 from auditproof.report.model.values import Count, Flag, Record, Texts, absent, plain
 from auditproof.report.model.versions import DifferingCase, VersionRecord
 
@@ -28,7 +30,9 @@ class Sections(Record):
     lint: LintRecord | None = absent(None, "what lint finds in the given policy (docs/lint.md)")
     coverage: CoverageRecord | None = absent(None, "what was planned for the given policy's own rules")
     change: ChangeRecord | None = absent(None, "what the given policy records differently from the base")
+    gate: GateRecord | None = absent(None, "whether that change may go in")
     requirements: tuple[RequirementRecord, ...] = absent((), "what the given policy was checked against")
+    fail_on: Literal["unmet", "new", "never"] = absent("unmet", "which requirements keep the run from passing if unmet")
     strength: StrengthRecord | None = absent(None, "mutation test of the requirements")
     backends: BackendsRecord | None = absent(None, "what the audit backends delivered to the reader")
 
@@ -50,6 +54,8 @@ class Report(Sections):
 
     api_version: Literal["auditproof/v1"]
     kind: Literal["ConformanceReport"]
+    decision: Decision | None = Field(default=None, description="whether the run passes; null: not stated")
+    statements: Statements | None = Field(default=None, description="the three statements behind the decision")
     auditproof: str = Field(default="", description="the version of auditproof")
     started: str = Field(default="", json_schema_extra={"format": "date-time"})
     finished: str = Field(default="", json_schema_extra={"format": "date-time"})
@@ -79,8 +85,13 @@ class Report(Sections):
         return {**data, "proofs": list(named)}
 
 
+FIRST = ("apiVersion", "kind", "decision", "statements")  # in the file, for people
+
+
 def results_text(report: Report) -> str:
     """The report as JSON; every proof is a line of its own."""
-    head = json.dumps({**plain(report, exclude={"proofs"}), "proofs": []}, indent=1, ensure_ascii=False, default=str)
+    keys = plain(report, exclude={"proofs"})
+    data = {**{key: keys[key] for key in FIRST}, **keys, "proofs": []}
+    head = json.dumps(data, indent=1, ensure_ascii=False, default=str)
     proofs = ",\n  ".join(json.dumps(plain(proof), ensure_ascii=False, default=str) for proof in report.proofs)
     return head.removesuffix("[]\n}") + f"[\n  {proofs}\n ]\n}}\n"

@@ -1,9 +1,11 @@
 """Requirements that the given policy was checked against, and the mutation test of them."""
 
+from typing import Literal
+
 from pydantic import Field
 
 from auditproof.audit.event import Level, Stage
-from auditproof.report.model.values import Count, Line, Record, Texts, absent
+from auditproof.report.model.values import Count, Flag, Line, Record, Texts, absent
 
 
 class ViolationRecord(Record):
@@ -40,6 +42,13 @@ class RequirementRecord(Record):
         default=(), description="unusual requests that are not recorded so either"
     )
     proofs: Texts = Field(description="ids of the proofs that show it")
+    met: Flag | None = Field(
+        default=None, description="whether it is met, as computed and shown; null: met as computed, and not shown"
+    )
+    shown: Flag = Field(default=False, description="whether all of its proofs are PROVEN")
+    status: Literal["new", "known", "fixed", ""] = Field(
+        default="", description="new: unmet, and met before; known: unmet before as well; fixed: met, and unmet before"
+    )
 
 
 class Unnoticed(Record):

@@ -1,0 +1,189 @@
+"""Which requirements the policy meets, and what was shown of them: the second of the three statements. Pure.
+
+Whether the policy meets a requirement is computed over all requests. The proofs of a requirement show that the server
+records these requests as the policy decides; only with them a requirement is met.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import TYPE_CHECKING
+
+from auditproof.audit.event import Level
+from auditproof.proof.verdict import Outcome
+from auditproof.report.log_lines import counted
+from auditproof.report.model import RequirementsStatement
+from auditproof.report.policy_place import in_policy
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Iterator, Mapping, Sequence
+
+    from auditproof.report.model import Report, RequirementRecord, ViolationRecord
+
+NAMED = 3  # requirements that a clause names
+
+
+class State(StrEnum):
+    """What is known about a requirement, worst first."""
+
+    UNMET = "NOT MET"
+    NOT_SHOWN = "NOT SHOWN"
+    NOT_SELECTED = "NOT SELECTED"
+    MET = "MET"
+
+
+@dataclass(frozen=True, slots=True)
+class RequirementState:
+    """A requirement with what a run has shown of it: how many of its proofs were ``performed`` and ``proven``.
+
+    ``reason`` is why it is not shown. ``fails``: it keeps the run from passing.
+    """
+
+    record: RequirementRecord
+    state: State
+    performed: int
+    proven: int
+    reason: str
+    fails: bool
+
+    @property
+    def status(self) -> str:
+        """Compared with the base or a baseline: new, known or fixed; empty if there is none, or nothing changes."""
+        return self.record.status
+
+    @property
+    def place(self) -> str:
+        """Where it is stated."""
+        return f"{self.record.file}:{self.record.line}"
+
+    @property
+    def name(self) -> str:
+        """Its id with its title."""
+        return f"{self.record.id}: {self.record.title}"
+
+
+def requirement_states(report: Report) -> list[RequirementState]:
+    """The requirements, those that keep the run from passing first, then by state."""
+    verdicts = {proof.id: proof.verdict for proof in report.proofs}
+    planned = verdicts.keys() | set(report.not_performed)
+    rows = [_state(record, verdicts, planned, report) for record in report.requirements]
+    return sorted(rows, key=lambda row: (not row.fails, list(State).index(row.state), row.status != "new"))
+
+
+def _state(
+    record: RequirementRecord, verdicts: Mapping[str, Outcome], planned: Collection[str], report: Report
+) -> RequirementState:
+    found = [verdicts[name] for name in record.proofs if name in verdicts]
+    proven = found.count(Outcome.PROVEN)
+    selected = [name for name in record.proofs if name in planned]
+    open_proofs = len(selected) - proven
+    reason = ""
+    if record.violations:
+        state = State.UNMET
+    elif not record.proofs:
+        state, reason = State.NOT_SHOWN, _nothing_to_show(record, report)
+    elif open_proofs:
+        state, reason = State.NOT_SHOWN, f"{open_proofs} of {counted(len(selected), 'request')} not proven"
+    else:
+        state = State.MET if len(selected) == len(record.proofs) else State.NOT_SELECTED
+    return RequirementState(record, state, len(found), proven, reason, _fails(state, record.status, report.fail_on))
+
+
+def _nothing_to_show(record: RequirementRecord, report: Report) -> str:
+    if not record.classes:
+        return "no request that the server serves is meant"
+    return "no recorded request is about it" if report.log else "no client can send such a request"
+
+
+def _fails(state: State, status: str, fail_on: str) -> bool:
+    if state is State.UNMET:
+        return fail_on == "unmet" or (fail_on == "new" and status != "known")
+    return state is State.NOT_SHOWN and fail_on != "never"
+
+
+def requirements(report: Report) -> RequirementsStatement:
+    """The statement about requirements."""
+    states = requirement_states(report)
+    kinds = [one.state for one in states]
+    word = "NONE"
+    if states:
+        word = next((str(state) for state in (State.UNMET, State.NOT_SHOWN) if state in kinds), "")
+        word = word or str(State.MET if State.MET in kinds else State.NOT_SELECTED)
+    clause = requirements_clause(states)
+    return RequirementsStatement(
+        word=word,
+        passes=not any(one.fails for one in states),
+        sentence=f"{clause[:1].upper()}{clause[1:]}." if clause else "No requirement was checked.",
+        met=kinds.count(State.MET),
+        unmet=kinds.count(State.UNMET),
+        not_shown=kinds.count(State.NOT_SHOWN),
+        not_selected=kinds.count(State.NOT_SELECTED),
+    )
+
+
+def requirements_clause(states: Sequence[RequirementState]) -> str:
+    """How many requirements are met and which are not, in a clause; empty without any."""
+    if not states:
+        return ""
+    return "; ".join(_clauses(states)) or f"all {counted(len(states), 'requirement')} are met"
+
+
+def _clauses(states: Sequence[RequirementState]) -> Iterator[str]:
+    unmet = [one for one in states if one.state is State.UNMET]
+    total = f"{len(states)} requirements"
+    if len(states) == 1 and not unmet and states[0].state is State.MET:
+        yield "the requirement is met"
+    for status, words in (("new", "newly not met"), ("", "not met"), ("known", "not met, as before")):
+        if some := [one for one in unmet if one.status == status or (status == "" and one.status == "fixed")]:
+            yield f"{len(some)} of {total} {_be(some)} {words} ({named([one.record.id for one in some])})"
+    if some := [one for one in states if one.state is State.NOT_SHOWN]:
+        yield f"{len(some)} of {total} {_be(some)} not shown ({named([one.record.id for one in some])})"
+    if some := [one for one in states if one.state is State.NOT_SELECTED]:
+        yield f"{len(some)} of {total} {_be(some)} not selected"
+
+
+def _be(some: Sequence[object]) -> str:
+    return "is" if len(some) == 1 else "are"
+
+
+def named(names: Sequence[str]) -> str:
+    """The first few of these names, and how many more there are."""
+    more = len(names) - NAMED
+    return ", ".join(names[:NAMED]) + (f", and {more} more" if more > 0 else "")
+
+
+def blame(violation: ViolationRecord, report: Report) -> str:
+    """The rule that records a kind of requests otherwise than required, with its place."""
+    if violation.rule is None or violation.line is None:
+        return f"no rule of {report.policy.path} matches"
+    path, line = in_policy(report, violation.line)
+    return f"rule {violation.rule + 1} ({path}:{line})"
+
+
+def violated_text(violation: ViolationRecord, report: Report) -> str:
+    """Which requests are recorded how, and by which rule."""
+    about = " ".join(filter(None, (f"{violation.verbs} of {violation.what}", violation.where)))
+    at = f", with events at {', '.join(violation.stages)}" if violation.stages is not None else ""
+    found = "not recorded" if violation.level is Level.NONE else f"recorded at {violation.level}"
+    by = f"{'' if violation.rule is None else 'by '}{blame(violation, report)}"
+    return f"{about} by {violation.who}: {found}{at}, {by}"
+
+
+def requirement_reason(state: RequirementState, report: Report) -> str:
+    """Why a requirement is not met or not shown: of the former, the first kind of requests, and what has to change."""
+    if state.state is not State.UNMET:
+        return state.reason
+    first, *others = state.record.violations
+    more = f" (and {counted(len(others), 'more kind')} of requests)" if others else ""
+    return f"{violated_text(first, report)}{more}; {remedy(state, report)}"
+
+
+def remedy(state: RequirementState, report: Report) -> str:
+    """What has to change so that an unmet requirement is met; empty for others."""
+    if not state.record.violations:
+        return ""
+    first = state.record.violations[0]
+    if first.rule is None:
+        return f"needed: {state.record.level}; add a rule for these requests"
+    return f"needed: {state.record.level}; change {blame(first, report)}, or put a rule for these requests before it"

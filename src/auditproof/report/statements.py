@@ -1,0 +1,77 @@
+"""The decision about a run, and the three statements behind it: the one truth that every output tells. Pure.
+
+Faithful: the server recorded what the policy decides. Requirements: the policy meets them, and that was shown. Change:
+nothing forbidden happens that nobody has acknowledged. They are never mixed, and a run passes only if all three do.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from auditproof.proof.verdict import Outcome
+from auditproof.report.faithful import capital, faithful, faithful_clause, judged_by_given, nothing_shown, remarks
+from auditproof.report.gate import change, change_clause
+from auditproof.report.model import Decision, Statement, Statements
+from auditproof.report.requirement_states import State, requirement_states, requirements, requirements_clause
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from auditproof.report.model import Report
+
+__all__ = ["FAIL", "PASS", "UNPROVEN", "Decision", "Statement", "Statements", "decision", "statements"]
+
+PASS, FAIL, UNPROVEN = "PASS", "FAIL", "UNPROVEN"
+
+
+def statements(report: Report) -> Statements:
+    """The three statements of a report, whichever version of auditproof wrote it."""
+    return Statements(faithful=faithful(report), requirements=requirements(report), change=change(report))
+
+
+def decision(report: Report) -> Decision:
+    """Whether a run passes, in one sentence; with a base, whether the change may go in.
+
+    The word is FAIL if something is wrong for certain, UNPROVEN if something that is needed was not shown.
+    """
+    word = _word(report)
+    begin = "Sabotage run, on policies broken on purpose: " if report.sabotage else ""
+    sentence = _about_the_change(report, word) if report.gate else _about_the_policy(report)
+    return Decision(passes=word == PASS, word=word, sentence=" ".join([f"{begin}{sentence}.", *remarks(report)]))
+
+
+def _word(report: Report) -> str:
+    told, states = statements(report), requirement_states(report)
+    unmet = any(one.fails and one.state is State.UNMET for one in states)
+    if told.faithful.word == Outcome.VIOLATED or unmet or not told.change.passes:
+        return FAIL
+    if not told.faithful.passes or not told.requirements.passes or (report.gate and not judged_by_given(report)):
+        return UNPROVEN
+    return PASS
+
+
+def _about_the_policy(report: Report) -> str:
+    about = faithful_clause(report)
+    if not nothing_shown(report):
+        about = f"{faithful(report).word}: {about}"
+    return "; ".join(filter(None, (capital(about), requirements_clause(requirement_states(report)))))
+
+
+def _about_the_change(report: Report, word: str) -> str:
+    begin = {
+        PASS: "This change may go in",
+        FAIL: "This change may not go in",
+        UNPROVEN: "Nothing can be said",
+    }[word]
+    return f"{begin}: {'; '.join(_reasons(report, word))}"
+
+
+def _reasons(report: Report, word: str) -> Iterator[str]:
+    """Why: all that speaks for the change if it may go in; otherwise only what speaks against it."""
+    told, states = statements(report), requirement_states(report)
+    if word == PASS or not told.change.passes:
+        yield change_clause(report)
+    if states and (word == PASS or not told.requirements.passes):
+        yield requirements_clause(states)
+    if word == PASS or not told.faithful.passes or not judged_by_given(report):
+        yield faithful_clause(report)
