@@ -152,7 +152,8 @@ requirements:
 """
 
 
-def test_requirements_are_held_against_the_server(policy: Path, tmp_path: Path) -> None:
+def test_each_class_of_a_requirement_is_sent_and_whether_it_is_met_is_said_apart(policy: Path, tmp_path: Path) -> None:
+    """The server follows its policy, also where that does not record what is required; the run fails for that."""
     (tmp_path / "ours.yaml").write_text(OURS)
     command = [sys.executable, "-m", "auditproof", "run", str(policy), "-m", "requirement", "--report", str(tmp_path)]
 
@@ -171,8 +172,32 @@ def test_requirements_are_held_against_the_server(policy: Path, tmp_path: Path) 
     assert not found["no-bodies-of-secrets"]["violations"]
     assert [(v["rule"], v["level"]) for v in found["failed-logins"]["violations"]] == [(7, "None")]
     for one in found.values():
-        violated = [proofs[name] for name in one["proofs"] if proofs[name]["verdict"] == "VIOLATED"]
-        assert bool(violated) == bool(one["violations"])
-        assert all(reason.endswith("(required: at least Metadata)") for p in violated for reason in p["reasons"])
-        assert {proofs[name]["verdict"] for name in one["proofs"]} <= {"PROVEN", "VIOLATED"}
+        assert {proofs[name]["verdict"] for name in one["proofs"]} == {"PROVEN"}
     assert len(found["no-bodies-of-secrets"]["proofs"]) > 3
+
+
+def test_a_class_of_each_kind_that_a_reference_policy_tells_apart_is_sent(policy: Path, tmp_path: Path) -> None:
+    """The server follows its policy, which does not record as much as the reference does."""
+    head = "apiVersion: audit.k8s.io/v1\nkind: Policy\nomitStages: [RequestReceived]\n"
+    rules = "rules:\n- {level: Request, verbs: [get], resources: [{resources: [endpoints]}]}\n- level: Metadata\n"
+    (tmp_path / "ref.yaml").write_text(head + rules)
+    entry = "{id: reference, title: As before, because: b, source: s, level: {atLeast: {policy: ref.yaml}}"
+    selected = "for: [{resources: [endpoints], verbs: [get, watch]}, {resources: [nodes], verbs: [delete]}]}"
+    (tmp_path / "ours.yaml").write_text(f"{OURS.partition('requirements:')[0]}requirements:\n- {entry}, {selected}\n")
+    command = [sys.executable, "-m", "auditproof", "run", str(policy), "-m", "requirement", "--report", str(tmp_path)]
+
+    done = subprocess.run(
+        [*command, "--requirements", "ours.yaml"], capture_output=True, text=True, check=False, cwd=tmp_path
+    )
+
+    assert done.returncode == 1, done.stdout + done.stderr
+    results: dict[str, Any] = json.loads((tmp_path / "results.json").read_text())
+    jsonschema.validate(results, json.loads((content.root() / SCHEMA).read_text()))
+    (found,) = results["requirements"]
+    assert found["level"] == "at least what ref.yaml records"
+    assert {(v["level"], v["verbs"]) for v in found["violations"]} == {
+        ("Metadata", "get"),
+        ("None", "watch"),
+        ("RequestResponse", "watch"),  # without ResponseStarted
+    }
+    assert {proof["verdict"] for proof in results["proofs"]} == {"PROVEN"} and len(results["proofs"]) > 10

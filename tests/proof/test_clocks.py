@@ -26,8 +26,7 @@ SHOWN = {
     "proof/server_watch.py": "when a request was not sent",
     "report/folder_lock.py": "since when another run has written into a report folder",
     "client/connection.py": "when a request was sent",
-    "cli/gate.py": "today's date, on which an acknowledgement may have expired",
-    "cli/requirements.py": "today's date, on which an entry about an unmet requirement may have expired",
+    "cli/acknowledged.py": "today's date, on which an acknowledgement may have expired",
 }
 WALL = {"time.time", "time.time_ns", "datetime.now", "datetime.datetime.now", "datetime.utcnow", "time.localtime"}
 

@@ -10,6 +10,7 @@ from auditproof.text import output
 
 if TYPE_CHECKING:
     from argparse import Namespace, _ArgumentGroup
+    from datetime import date
 
     from auditproof.analysis.gate import Acknowledged
 
@@ -36,6 +37,13 @@ def read_acknowledged(options: Namespace, folder: Path) -> tuple[Path, Acknowled
     file = Path(options.acknowledged) if options.acknowledged else folder / FILE
     expected = options.acknowledged and not options.acknowledge
     return file, load_acknowledged(file) if expected or file.is_file() else None
+
+
+def today() -> date:
+    """The date on which an entry may be over, in UTC."""
+    from datetime import UTC, datetime
+
+    return datetime.now(UTC).date()
 
 
 def add_entries(file: Path, key: str, entries: list[dict[str, Any]]) -> None:

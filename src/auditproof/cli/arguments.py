@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import sys
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -13,6 +14,7 @@ from auditproof.kube.versions import DEFAULT_VERSION, KUBERNETES_VERSION, choose
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from auditproof.analysis.requirements import RequirementsFile
     from auditproof.audit.policy.load import Policy
 
 
@@ -54,6 +56,18 @@ def add_format(parser: argparse.ArgumentParser, formats: Sequence[str]) -> None:
 def add_requirements(parser: argparse.ArgumentParser, text: str) -> None:
     """Declare which requirements apply."""
     parser.add_argument("--requirements", metavar="NAME|FILE", action="append", default=[], help=text)
+
+
+def load_required(given: Sequence[str], kubernetes: str) -> list[RequirementsFile]:
+    """The requirements files that --requirements names, each once; policies that they refer to may be in any form.
+
+    Raises SourceError for a mistake in one of them, and AuditproofError for an unknown name.
+    """
+    from auditproof.analysis.requirements import load_requirements
+    from auditproof.clusters.policy_files import PolicyFiles
+
+    read = partial(PolicyFiles().load_given, folder=Path.cwd(), kubernetes=kubernetes)
+    return [load_requirements(name, read_policy=read) for name in dict.fromkeys(names_in(given))]
 
 
 def names_in(given: Sequence[str]) -> list[str]:

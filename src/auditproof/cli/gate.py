@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING
 
-from auditproof.cli.acknowledged import add_entries, declare_acknowledged, read_acknowledged
+from auditproof.cli.acknowledged import add_entries, declare_acknowledged, read_acknowledged, today
 from auditproof.cli.arguments import names_in
 
 if TYPE_CHECKING:
@@ -38,8 +38,6 @@ def through_the_gate(
     options name, otherwise in ``folder``. Raises SourceError for a mistake in it, and AuditproofError for an effect or
     a resource that does not exist.
     """
-    from datetime import UTC, datetime
-
     from auditproof.analysis.diff import to_record as diff_record
     from auditproof.analysis.gate import (
         change_entries,
@@ -55,8 +53,7 @@ def through_the_gate(
     only = [selector_of(names_in([options.only]), "--only")] if options.only else []
     file, entries = read_acknowledged(options, folder)
     acknowledged = entries.changes if entries else ()
-    today = datetime.now(UTC).date()
-    result = gate(found.old, found.new, served, forbid=forbid, only=only, acknowledged=acknowledged, today=today)
+    result = gate(found.old, found.new, served, forbid=forbid, only=only, acknowledged=acknowledged, today=today())
     if options.acknowledge and result.open:
         add_entries(file, "changes", change_entries(result.open))
     code = int(not result.passes)

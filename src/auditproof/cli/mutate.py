@@ -7,7 +7,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from auditproof.cli.arguments import add_format, add_kubernetes, add_policy, add_requirements, names_in
+from auditproof.cli.arguments import add_format, add_kubernetes, add_policy, add_requirements, load_required, names_in
 from auditproof.errors import AuditproofError
 from auditproof.text import output
 from auditproof.text.printable import printable
@@ -56,7 +56,6 @@ def declare(parser: ArgumentParser) -> None:
 def execute(options: Namespace) -> int:
     """Try every mutant, and write the score and what was not caught."""
     from auditproof.analysis.mutation import strength
-    from auditproof.analysis.requirements import load_requirements
     from auditproof.clusters.policy_files import PolicyFiles
     from auditproof.kube.discovery import load_served
 
@@ -64,7 +63,7 @@ def execute(options: Namespace) -> int:
     source = policy_files.choose(options.policy, Path.cwd())
     policy = policy_files.load(source.path, kubernetes=options.kubernetes, name=source.place.name)
     names = names_in(options.requirements) or ([] if options.cases else ["baseline"])
-    requirements = [one for name in names for one in load_requirements(name).requirements]
+    requirements = [one for file in load_required(names, options.kubernetes) for one in file.requirements]
     files = [file for given in options.cases for file in _case_files(Path(given))]
     stated = [case for file in files if _is_about(file, source.path) for case in _stated(file)]
     found = strength(policy, requirements, stated, load_served(options.kubernetes), _progress)

@@ -6,15 +6,21 @@ import json
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from auditproof.cli.acknowledged import add_entries, declare_acknowledged, read_acknowledged
-from auditproof.cli.arguments import POLICY_FORMS, add_format, add_kubernetes, add_policy, add_requirements, names_in
+from auditproof.cli.acknowledged import add_entries, declare_acknowledged, read_acknowledged, today
+from auditproof.cli.arguments import (
+    POLICY_FORMS,
+    add_format,
+    add_kubernetes,
+    add_policy,
+    add_requirements,
+    load_required,
+)
 from auditproof.errors import AuditproofError
 from auditproof.text import output
 
 if TYPE_CHECKING:
     from argparse import ArgumentParser, Namespace
     from collections.abc import Sequence
-    from datetime import date
 
     from auditproof.analysis.gate import Acknowledged
     from auditproof.analysis.requirements import RequirementsFile, Status
@@ -74,9 +80,7 @@ def execute(options: Namespace) -> int:
 
     Raises AuditproofError if entries would be written for several versions.
     """
-    from datetime import UTC, datetime
-
-    from auditproof.analysis.requirements import FailOn, State, load_requirements
+    from auditproof.analysis.requirements import FailOn, State
     from auditproof.clusters.policy_files import PolicyFiles
 
     if options.acknowledge and len(options.kubernetes) > 1:
@@ -84,9 +88,7 @@ def execute(options: Namespace) -> int:
     read = PolicyFiles()
     source = read.choose(options.policy, Path.cwd())
     base = read.choose(options.base, Path.cwd()) if options.base else None
-    files = [load_requirements(name) for name in dict.fromkeys(names_in(options.requirements)) or ["baseline"]]
     path, acknowledged = read_acknowledged(options, source.file.parent if source.file else Path.cwd())
-    today = datetime.now(UTC).date()
     default = FailOn.NEW if base or (acknowledged and acknowledged.requirements) else FailOn.UNMET
     fail_on = FailOn(options.fail_on) if options.fail_on else default
     found: dict[str, list[str]] = {}  # the versions with these results
@@ -94,7 +96,8 @@ def execute(options: Namespace) -> int:
     for version in options.kubernetes:
         policy = read.load(source.path, kubernetes=version, name=source.place.name)
         before = read.load(base.path, kubernetes=version, name=base.place.name) if base else None
-        status = _status(policy, before, files, version, acknowledged, today)
+        files = load_required(options.requirements or ["baseline"], version)
+        status = _status(policy, before, files, version, acknowledged)
         found.setdefault(_written(status, files, version, options.format), []).append(version)
         failed = failed or status.fails(fail_on)
     _tell(options, policy, found)
@@ -111,14 +114,13 @@ def _status(
     files: Sequence[RequirementsFile],
     version: str,
     acknowledged: Acknowledged | None,
-    today: date,
 ) -> Status:
     from auditproof.analysis.requirements import check_requirement, status_of
     from auditproof.kube.discovery import load_served
 
     served = load_served(version)
     checked = [(file, [check_requirement(policy, one, served, base) for one in file.requirements]) for file in files]
-    return status_of(checked, acknowledged.requirements if acknowledged else None, today)
+    return status_of(checked, acknowledged.requirements if acknowledged else None, today())
 
 
 def _written(status: Status, files: Sequence[RequirementsFile], version: str, form: str) -> str:

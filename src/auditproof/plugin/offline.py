@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from auditproof.audit.stages import emitted_stages
 from auditproof.auditlog.offline_log import ForeignFile
 from auditproof.errors import AuditproofError
 from auditproof.plugin.fixtures import PROOFS
@@ -100,7 +101,8 @@ class _Reading:
                 self._hold(requirement, event, attributes)
 
     def _hold(self, requirement: Requirement, event: AuditEvent, attributes: Attributes) -> None:
-        bound, found = requirement.bound, self._found.setdefault(requirement.id, [])
+        bound = requirement.bound_for(attributes, emitted_stages(attributes, event.code or 0))
+        found = self._found.setdefault(requirement.id, [])
         unwanted = bound.stages is not None and event.stage not in bound.stages.most
         found_at = f"{event.level}{f' with an event at {event.stage}' if unwanted else ''}"
         holds = bound.allows(event.level) and not unwanted

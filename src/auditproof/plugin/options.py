@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from auditproof.analysis.requirements import RequirementsFile
+    from auditproof.audit.policy.load import Policy
     from auditproof.clusters.policy_files import PolicyFiles
     from auditproof.clusters.policy_sources import PolicySource
 
@@ -106,7 +107,7 @@ def read_options(config: pytest.Config, files: PolicyFiles, kubernetes: str) -> 
         assets=_folder(config, "assets"),
         image=effective(config, "image") or profile.image,
         coverage=_depth(effective(config, "coverage")),
-        requirements=_requirements(config),
+        requirements=_requirements(config, partial(files.load_given, folder=Path.cwd(), kubernetes=kubernetes)),
         report=report_folder(config),
         formats=_formats(effective(config, "formats")),
         sabotage=bool(config.getoption("--audit-sabotage")),
@@ -194,14 +195,14 @@ def _depth(text: str) -> Depth | None:
     return Depth(text)
 
 
-def _requirements(config: pytest.Config) -> tuple[RequirementsFile, ...]:
-    """The requirements to check the policy against.
+def _requirements(config: pytest.Config, read_policy: Callable[[str], Policy]) -> tuple[RequirementsFile, ...]:
+    """The requirements to check the policy against; ``read_policy`` reads a policy that one of them refers to.
 
     Raises pytest.UsageError, which lists all problems of a file.
     """
     names = (name.strip() for name in effective(config, "requirements").split(","))
     wanted = dict.fromkeys(_name_or_file(config, "requirements", name) for name in names if name)
-    return tuple(_usable(lambda name=name: load_requirements(name)) for name in wanted)  # type: ignore[misc]
+    return tuple(_usable(lambda name=name: load_requirements(name, read_policy=read_policy)) for name in wanted)  # type: ignore[misc]
 
 
 def _name_or_file(config: pytest.Config, option: str, text: str) -> str:

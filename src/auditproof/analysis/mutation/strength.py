@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 
 from auditproof.analysis.mutation.mutants import one_step_mutants
 from auditproof.analysis.requirements.check import allows
+from auditproof.analysis.requirements.requirement import Reference
 from auditproof.analysis.space import Space
 from auditproof.analysis.space.streams import STREAMS, streams_from
 from auditproof.audit.decide import decide, decided_by
@@ -25,7 +26,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
 
     from auditproof.analysis.mutation.mutants import Mutant
-    from auditproof.analysis.requirements import Requirement
+    from auditproof.analysis.requirements import Bound, Requirement
     from auditproof.analysis.space import Region
     from auditproof.audit.decide import Decision
     from auditproof.audit.effect import Effect
@@ -130,6 +131,22 @@ _STAGES = (SHORT, LONG, FAILED)  # the stages of a kind of request, before any i
 _SHORT, _LONG, _FAILED = range(3)
 
 
+@dataclass(frozen=True, slots=True)
+class _Asked:
+    """What a requirement asks of each kind of requests; if it refers to a policy, of those that one rule decides."""
+
+    requirement: Requirement
+    bounds: tuple[Bound, ...]
+
+    @staticmethod
+    def of(requirement: Requirement) -> list[_Asked]:
+        """All that it asks: for each rule of its reference and then for no rule, or in any case."""
+        rules: list[int | None] = [None]
+        if isinstance(requirement.bound, Reference):
+            rules = [*range(len(requirement.bound.policy.rules)), None]
+        return [_Asked(requirement, tuple(requirement.bound_under(rule, kind) for kind in _STAGES)) for rule in rules]
+
+
 class _Trial:
     """All mutants of a policy."""
 
@@ -150,14 +167,15 @@ class _Trial:
         self._found = _Found()
         others = self._number()
         progress(f"{len(mutants)} mutants of {self._count} rules")
-        asked = [rule for one in requirements for clause in one.clauses for rule in clause.rules]
+        asked = [rule for one in requirements for rules in one.rule_lists for rule in rules]
         self._first_asked = self._count + len(others)
         streams = self._first_asked + len(asked)
         self._streams = streams_from(streams)
         self._asked = (1 << streams) - (1 << self._first_asked)
         self._space = Space.of([*policy.rules, *others, *asked, *STREAMS], served)
         self._wanted = self._space.identities.wanted
-        self._tables = _Tables(self._decisions, requirements)
+        self._all_asked = [asked for one in requirements for asked in _Asked.of(one)]
+        self._tables = _Tables(self._decisions, self._all_asked)
         self._others_before = self._sums(changes.other for changes in self._changes)
         self._by_groups = self._mutants_by_groups()
         self._dead: dict[int, int] = {}
@@ -180,7 +198,7 @@ class _Trial:
             else:
                 places.append(place)
         behind = self._count + len(others)
-        behind += sum(len(c.excepted) + len(c.selected) for one in self._requirements for c in one.clauses)
+        behind += sum(len(rules) for one in self._requirements for rules in one.rule_lists)
         for number, place in enumerate(places, behind + len(STREAMS)):
             self._bit[place] = 1 << number
             self._sort(self._mutants[place], self._bit[place])
@@ -248,32 +266,43 @@ class _Trial:
                 self._decided(mask, innermost, kind, rule, self._active_in(scope, rule, kind))
 
     def _scopes_of(self, mask: int, region: Region, failed: bool) -> tuple[tuple[int, Region], ...]:
-        """The requirements that apply to requests, as a bitmask, with the group sets for which they do."""
+        """What is asked of requests, as a bitmask of ``_all_asked``, with the group sets for which it is."""
         key = mask & self._asked, region, failed
         if key not in self._scopes:
-            found, first = [(0, region)], self._first_asked
-            for number, one in enumerate(self._requirements):
+            found, first, number = [(0, region)], self._first_asked, 0
+            for one in self._requirements:
+                chosen = [(scope, part, False) for scope, part in found]
                 for clause in one.clauses:
                     end = first + len(clause.rules)
                     if clause.failed is failed:
-                        found = [
-                            (scope if rule is None or rule < len(clause.excepted) else scope | 1 << number, part)
-                            for scope, inner in found
+                        chosen = [
+                            (scope, part, selected or clause.selects_at(rule, failed=failed))
+                            for scope, inner, selected in chosen
                             for rule, part in self._space.first_matches(mask, inner, (first, end))
                         ]
                     first = end
+                end = first + sum(map(len, one.rule_lists[len(one.clauses) :]))  # the rules of its reference
+                found = [(scope, part) for scope, part, selected in chosen if not selected]
+                found += [
+                    (scope | 1 << number + (end - first if rule is None else rule), part)
+                    for scope, inner, selected in chosen
+                    if selected
+                    for rule, part in self._space.first_matches(mask, inner, (first, end))
+                ]
+                number += end - first + 1
+                first = end
             self._scopes[key] = tuple(found)
         return self._scopes[key]
 
     def _active_in(self, scope: int, rule: int | None, kind: int) -> int:
-        """The requirements of ``scope`` that the policy meets, so that a mutant can violate them."""
+        """What is asked in ``scope`` and the policy does, so that a mutant can fail to do it."""
         key = scope, rule, kind
         if key not in self._active:
             decision = self._decision(rule)
             self._active[key] = sum(
-                1 << number
-                for number, one in enumerate(self._requirements)
-                if scope >> number & 1 and allows(one.bound, decision, _STAGES[kind])
+                bit
+                for bit in _bits(scope)
+                if allows(self._all_asked[bit.bit_length() - 1].bounds[kind], decision, _STAGES[kind])
             )
         return self._active[key]
 
@@ -287,9 +316,9 @@ class _Trial:
             self._effects[rule, kind] = effect_of(self._decision(rule), failed=kind == _FAILED)
         return self._effects[rule, kind]
 
-    def _among(self, active: int) -> Iterator[tuple[int, Requirement]]:
+    def _among(self, active: int) -> Iterator[tuple[int, _Asked]]:
         for bit in _bits(active):
-            yield bit.bit_length() - 1, self._requirements[bit.bit_length() - 1]
+            yield bit.bit_length() - 1, self._all_asked[bit.bit_length() - 1]
 
     def _decided(self, mask: int, region: Region, kind: int, rule: int | None, active: int) -> None:
         """Requests that ``rule`` decides."""
@@ -304,7 +333,7 @@ class _Trial:
             self._found.changed |= taking & ~self._tables.alike(self._effect(rule, kind), kind)
             for number, one in self._among(active):
                 if hit := taking & self._tables.violating(number, kind) & ~self._found.caught:
-                    self._found.catch(hit, one)
+                    self._found.catch(hit, one.requirement)
         if rule is not None:
             self._undecided(mask, region, kind, rule, active)
 
@@ -338,8 +367,8 @@ class _Trial:
         if effect_of(decision, failed=kind == _FAILED) != self._effect(rule, kind):
             self._found.changed |= mutants
             for _, one in self._among(active):
-                if not allows(one.bound, decision, _STAGES[kind]):
-                    self._found.catch(mutants, one)
+                if not allows(one.bounds[kind], decision, _STAGES[kind]):
+                    self._found.catch(mutants, one.requirement)
 
     def _dead_in(self, region: Region) -> int:
         """The mutants whose rule requires groups that nobody in ``region`` has."""
@@ -352,9 +381,9 @@ class _Trial:
 class _Tables:
     """For all changed rules at once: which of them have an effect, and which violate a requirement."""
 
-    def __init__(self, decisions: dict[int, Decision], requirements: Sequence[Requirement]) -> None:
+    def __init__(self, decisions: dict[int, Decision], asked: Sequence[_Asked]) -> None:
         self._decisions = decisions
-        self._requirements = requirements
+        self._asked = asked
         self._alike: dict[tuple[Effect, int], int] = {}
         self._violating: dict[tuple[int, int], int] = {}
 
@@ -369,11 +398,11 @@ class _Tables:
             )
         return self._alike[key]
 
-    def violating(self, requirement: int, kind: int) -> int:
-        """The mutants whose changed rule violates the requirement, given by its place."""
-        key = requirement, kind
+    def violating(self, asked: int, kind: int) -> int:
+        """The mutants whose changed rule does not do what is asked, given by its place."""
+        key = asked, kind
         if key not in self._violating:
-            bound = self._requirements[requirement].bound
+            bound = self._asked[asked].bounds[kind]
             self._violating[key] = sum(
                 bit for bit, decision in self._decisions.items() if not allows(bound, decision, _STAGES[kind])
             )

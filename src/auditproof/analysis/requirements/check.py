@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from auditproof.analysis.requirements.requirement import Reference
 from auditproof.analysis.space import Space, merge
 from auditproof.analysis.space.cells import ODD, SERVED
 from auditproof.analysis.space.client_request import NotPerformable, most_performable, performable
@@ -25,24 +26,53 @@ if TYPE_CHECKING:
     from auditproof.kube.discovery import Served
 
 Stages = frozenset["Stage"]
-# The recorded level, the recorded stages, the deciding rule, and whether the base breaks the requirement as well.
-Broken = tuple[Level, Stages | None, int | None, bool]
+
+
+@dataclass(frozen=True, slots=True)
+class Broken:
+    """How requests are recorded that are not recorded within ``bound``, and the index of the rule that decides.
+
+    ``stages`` are those of their events, ``needed`` the permitted ones closest to these; both are None if the level is
+    not permitted either. ``lacks`` is what else is omitted. ``known``: the base breaks the requirement for these
+    requests as well.
+    """
+
+    level: Level
+    stages: Stages | None
+    needed: Stages | None
+    lacks: tuple[str, ...]
+    rule: int | None
+    bound: Bound
+    known: bool
 
 
 @dataclass(frozen=True, slots=True)
 class Violation:
-    """Requests that are not recorded as required, but at ``level`` (NONE: not recorded), as ``rule`` decides.
-
-    ``stages`` are those at which they are recorded, if the level is as required and the stages are not; else None.
-    ``known``: the base does not record them as required either.
-    """
+    """Requests that are not recorded as required, the ``rule`` that decides (None: none matches), and one of them."""
 
     row: Row[Broken]
-    level: Level
-    stages: Stages | None
     rule: PolicyRule | None
     witness: Witnessed
-    known: bool = False
+
+    @property
+    def level(self) -> Level:
+        """The level at which they are recorded; NONE: they are not."""
+        return self.row.key.level
+
+    @property
+    def stages(self) -> Stages | None:
+        """The stages at which they are recorded, if the level is as required; else None."""
+        return self.row.key.stages
+
+    @property
+    def bound(self) -> Bound:
+        """How they have to be recorded."""
+        return self.row.key.bound
+
+    @property
+    def known(self) -> bool:
+        """Whether the base does not record them as required either."""
+        return self.row.key.known
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,34 +142,36 @@ def recorded(decision: Decision, emitted: Stages) -> tuple[Level, Stages]:
 def allows(bound: Bound, decision: Decision, emitted: Stages) -> bool:
     """Whether ``bound`` permits what ``decision`` does to a request whose stages are ``emitted``."""
     level, left = recorded(decision, emitted)
-    return bound.allows(level) and (level is Level.NONE or bound.allows_stages(left, emitted))
+    if level is Level.NONE:
+        return bound.allows(level)
+    return bound.allows(level) and bound.allows_stages(left, emitted) and not bound.lacking(decision)
 
 
 class _Scope:
     """The space in which a policy is compared with one requirement."""
 
     def __init__(self, policy: Policy, requirement: Requirement, served: Served, base: Policy | None = None) -> None:
-        self._policy = policy
-        self._base = base
-        self._bound = requirement.bound
-        self._clauses = requirement.clauses
+        self._policy, self._base, self._requirement = policy, base, requirement
         rules: list[PolicyRule] = []
         self._lists: list[tuple[int, int]] = []
-        for some in (policy.rules, *(clause.rules for clause in requirement.clauses), *([base.rules] if base else [])):
+        for some in (policy.rules, *requirement.rule_lists, *([base.rules] if base else [])):
             self._lists.append((len(rules), len(rules) + len(some)))
             rules += some
+        self._own = slice(1, 1 + len(requirement.rule_lists))  # of the lists
         self._streams = 0
         if self._stages_matter():
             self._streams = streams_from(len(rules))
             rules += STREAMS
         self.space = Space.of(rules, served)
-        self._broken: dict[tuple[int | None, Stages, bool], Broken | None] = {}
+        self._broken: dict[tuple[int | None, Bound, Stages, bool], Broken | None] = {}
 
     def _stages_matter(self) -> bool:
         """Whether streams have to be told apart: something may be recorded only at the stage that others lack."""
         policies = (self._policy, *([self._base] if self._base else []))
         omitted = (rule.omit_stages | policy.omit_stages for policy in policies for rule in policy.rules)
-        return self._bound.stages is not None or any(stages >= SHORT for stages in omitted)
+        bound = self._requirement.bound
+        told_apart = isinstance(bound, Reference) or bound.stages is not None
+        return told_apart or any(stages >= SHORT for stages in omitted)
 
     def outcomes(self) -> Iterator[tuple[Outcome, int | None]]:
         """The whole space; with SERVED or ODD for classes that the requirement applies to, None for others."""
@@ -150,17 +182,18 @@ class _Scope:
             yield outcome, meant if self._selects(outcome) else None
 
     def _selects(self, outcome: Outcome) -> bool:
-        return any(
-            clause.selects_at(place, failed=outcome.identity.failed)
-            for clause, place in zip(self._clauses, outcome.deciding[1:], strict=False)  # the base's rule is the last
-        )
+        return self._requirement.bound_at(outcome.deciding[self._own], self._emitted(outcome)) is not None
+
+    def bound(self, outcome: Outcome) -> Bound:
+        """The bound of an outcome that the requirement applies to."""
+        return self._requirement.bound_under(outcome.deciding[self._own][-1], self._emitted(outcome))
 
     def base_breaks(self, outcome: Outcome) -> bool:
         """Whether the base breaks the requirement for an outcome that it applies to."""
         if self._base is None:
             return False
         decision = decided_by(self._base, self._base.rule_at(outcome.deciding[-1]))
-        return not allows(self._bound, decision, self._emitted(outcome))
+        return not allows(self.bound(outcome), decision, self._emitted(outcome))
 
     def violations(self, outcomes: Iterable[tuple[Outcome, int | None]], standing: int) -> tuple[Violation, ...]:
         """The violations among the outcomes of this ``standing``, worst first."""
@@ -171,13 +204,16 @@ class _Scope:
 
     def broken(self, outcome: Outcome) -> Broken | None:
         """The violations of an outcome that the requirement applies to."""
-        key = outcome.deciding[0], self._emitted(outcome), self.base_breaks(outcome)
+        key = outcome.deciding[0], self.bound(outcome), self._emitted(outcome), self.base_breaks(outcome)
         if key not in self._broken:
-            rule, emitted, known = key
+            rule, bound, emitted, known = key
             decision = self._decision(rule)
             level, left = recorded(decision, emitted)
-            stages = left if self._bound.allows(level) else None
-            self._broken[key] = None if allows(self._bound, decision, emitted) else (level, stages, rule, known)
+            stages = left if bound.allows(level) else None
+            needed = bound.stages.nearest(left, emitted) if bound.stages and stages is not None else stages
+            lacks = bound.lacking(decision) if level is not Level.NONE else ()
+            broken = Broken(level, stages, needed, lacks, rule, bound, known)
+            self._broken[key] = None if allows(bound, decision, emitted) else broken
         return self._broken[key]
 
     def _emitted(self, outcome: Outcome) -> Stages:
@@ -188,12 +224,11 @@ class _Scope:
         return decided_by(self._policy, self._policy.rule_at(rule))
 
     def violation(self, row: Row[Broken]) -> Violation:
-        level, stages, rule, known = row.key
-        witness = most_performable(row.requests(self.space))
-        return Violation(row, level, stages, self._policy.rule_at(rule), witness, known)
+        return Violation(row, self._policy.rule_at(row.key.rule), most_performable(row.requests(self.space)))
 
 
 def _worst_first(row: Row[Broken]) -> tuple[object, ...]:
-    level, stages, rule, known = row.key
-    place = -1 if rule is None else rule
-    return known, list(Level).index(level), sorted(stages or ()), place, -len(row.classes), row.who, row.product.what
+    key = row.key
+    place = -1 if key.rule is None else key.rule
+    recorded_as = list(Level).index(key.level), sorted(key.stages or ()), key.lacks
+    return key.known, *recorded_as, place, str(key.bound), -len(row.classes), row.who, row.product.what

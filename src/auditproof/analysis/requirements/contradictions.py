@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from itertools import combinations
+from itertools import accumulate, combinations, product
 from typing import TYPE_CHECKING
 
 from auditproof.analysis.space import Space, merge
@@ -58,15 +58,23 @@ def contradictions(requirements: Sequence[Requirement], served: Served) -> tuple
             # Pairs with incompatible bounds contradict each other, or never apply to the same request; nor do triples.
             if any(frozenset(pair) in settled for pair in combinations(numbers, 2)):
                 continue
-            if any(_cannot(some, emitted) for emitted in (SHORT, LONG, FAILED)):
+            if _may_contradict(some):
                 settled.add(frozenset(numbers))
                 found += _between(some, served)
     return tuple(found)
 
 
-def _cannot(some: Sequence[Requirement], emitted: frozenset[Stage]) -> bool:
+def _may_contradict(some: Sequence[Requirement]) -> bool:
+    """Whether some of their bounds contradict each other, if all of them apply to one request."""
+    return any(
+        _cannot(bounds, emitted)
+        for emitted in (SHORT, LONG, FAILED)
+        for bounds in product(*(one.bounds(emitted) for one in some))
+    )
+
+
+def _cannot(bounds: Sequence[Bound], emitted: frozenset[Stage]) -> bool:
     """Whether no level and stages are within all bounds, for a request whose stages are ``emitted``."""
-    bounds: list[Bound] = [one.bound for one in some]
     levels = frozenset(Level).intersection(*(bound.levels for bound in bounds))
     if not levels:
         return True
@@ -80,24 +88,22 @@ def _cannot(some: Sequence[Requirement], emitted: frozenset[Stage]) -> bool:
 def _between(some: tuple[Requirement, ...], served: Served) -> Iterator[Contradiction]:
     rules: list[PolicyRule] = []
     lists: list[tuple[int, int]] = []
-    clauses = [(n, clause) for n, one in enumerate(some) for clause in one.clauses]
-    for _, clause in clauses:
-        lists.append((len(rules), len(rules) + len(clause.rules)))
-        rules += clause.rules
+    for one in some:
+        for own in one.rule_lists:
+            lists.append((len(rules), len(rules) + len(own)))
+            rules += own
+    ends = [*accumulate(len(one.rule_lists) for one in some)]
     streams = streams_from(len(rules))
     space = Space.of([*rules, *STREAMS], served)
 
     def key(outcome: Outcome) -> str | None:
         if outcome.oddness[:2] != (SERVED, 0):
             return None
-        failed = outcome.identity.failed
-        applying = {
-            n
-            for (n, clause), place in zip(clauses, outcome.deciding, strict=True)
-            if clause.selects_at(place, failed=failed)
-        }
         emitted = emitted_by(outcome, streams)
-        return "contradicted" if len(applying) == len(some) and _cannot(some, emitted) else None
+        places = [outcome.deciding[end - len(one.rule_lists) : end] for one, end in zip(some, ends, strict=True)]
+        found = [one.bound_at(own, emitted) for one, own in zip(some, places, strict=True)]
+        bounds = [bound for bound in found if bound is not None]
+        return "contradicted" if len(bounds) == len(some) and _cannot(bounds, emitted) else None
 
     keyed = [(outcome, key(outcome)) for outcome in space.outcomes(*lists)]
     rows = merge(space, keyed) if any(which for _, which in keyed) else ()

@@ -2,21 +2,31 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import os
+from dataclasses import dataclass, field
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
 from auditproof import content
-from auditproof.analysis.requirements.requirement import Bound, Clause, Requirement, RequirementsFile, StageBound
-from auditproof.analysis.requirements.schema import RequirementsModel
+from auditproof.analysis.requirements.requirement import (
+    Bound,
+    Clause,
+    Reference,
+    Requirement,
+    RequirementsFile,
+    StageBound,
+)
+from auditproof.analysis.requirements.schema import ReferenceModel, RequirementsModel
 from auditproof.analysis.requirements.selectors import SelectorReader
 from auditproof.audit.event import Level, Stage
+from auditproof.audit.policy.load import Policy, load_policy
 from auditproof.errors import AuditproofError, SourceError
 from auditproof.kube.yaml.strict_model import read_model
 from auditproof.text.paths import is_file, path_of
 from auditproof.text.suggestion import did_you_mean
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from pathlib import Path
 
     from auditproof.analysis.requirements.schema import LevelModel, RequirementModel, StagesModel
@@ -32,10 +42,13 @@ def shipped(folder: Path) -> dict[str, Path]:
     return {path.stem: path for path in sorted(folder.glob(f"*{SUFFIX}"))}
 
 
-def load_requirements(name: str, folder: Path = SHIPPED) -> RequirementsFile:
+def load_requirements(
+    name: str, folder: Path = SHIPPED, read_policy: Callable[[str], Policy] = load_policy
+) -> RequirementsFile:
     """Read a requirements file: ``name`` is a path, or the name of a file in ``folder`` without ``.yaml``.
 
-    Raises SourceError, which lists all problems of the file, and AuditproofError if there is no such file.
+    ``read_policy`` reads a policy that a requirement refers to. Raises SourceError, which lists all problems of the
+    file, also those of such a policy, and AuditproofError if there is no such file.
 
     >>> from auditproof import load_requirements
     >>> [requirement.id for requirement in load_requirements("cis").requirements][:2]
@@ -47,7 +60,7 @@ def load_requirements(name: str, folder: Path = SHIPPED) -> RequirementsFile:
         meant = did_you_mean(name, known, quote="")
         raise AuditproofError(f"--requirements {name}: neither a file nor one of {', '.join(known)}{meant}")
     model, root = read_model(path, RequirementsModel)
-    reading = _Reading(root)
+    reading = _Reading(root, folder=path.parent, read_policy=read_policy)
     loaded = reading.file(model, path, name)
     if reading.problems:
         raise SourceError(sorted(reading.problems, key=lambda problem: problem.position))
@@ -64,6 +77,9 @@ def shipped_with(requirement: str) -> frozenset[str]:
 @dataclass(slots=True)
 class _Reading(SelectorReader):
     """Reads one file; collects problems and continues, so that all are reported at once."""
+
+    folder: Path = field(kw_only=True)  # of the file
+    read_policy: Callable[[str], Policy] = field(kw_only=True)
 
     def file(self, model: RequirementsModel, path: Path, name: str) -> RequirementsFile:
         common = self.selectors(("except",), model.except_)
@@ -87,13 +103,12 @@ class _Reading(SelectorReader):
             Clause(tuple(rule for rule, of in selected if of.through), impersonal),
             Clause(tuple(rule for rule, of in selected if of.failed_logins), excepted, failed=True),
         )
-        levels = self.levels((*where, "level"), model.level)
-        stages = self.stages((*where, "stages"), model.stages) if model.stages else None
+        bound = self.bound(where, model)
         return Requirement(
             id=model.id,
             title=model.title,
             clauses=tuple(clause for clause in clauses if clause.selected),
-            bound=Bound(levels, stages),
+            bound=bound,
             because=" ".join(model.because.split()),
             source=" ".join(model.source.split()),
             position=self.root.at(where).position,
@@ -116,12 +131,32 @@ class _Reading(SelectorReader):
                 message = "failed logins are covered only if for: selects them, so remove this"
                 self.wrong((*where, "except", m, "failedLogins"), message)
 
+    def bound(self, where: Where, model: RequirementModel) -> Bound | Reference:
+        stages = self.stages((*where, "stages"), model.stages) if model.stages else None
+        levels = self.levels((*where, "level"), model.level)
+        given = model.level.at_least
+        if not isinstance(given, ReferenceModel):
+            return Bound(levels, stages)
+        if stages is not None:
+            self.wrong((*where, "stages"), "the policy that level refers to says which stages are needed: remove this")
+        if given.policy == "-":
+            self.wrong((*where, "level", "atLeast", "policy"), "standard input is no reference: name a file")
+            return Bound(levels)
+        path = given.policy if given.policy.startswith("git:") else os.path.normpath(self.folder / given.policy)
+        try:
+            return Reference(self.read_policy(path))
+        except SourceError as error:
+            for problem in error.problems:
+                message = f"this policy cannot be used as a reference: {problem}"
+                self.wrong((*where, "level", "atLeast", "policy"), message)
+            return Bound(levels)
+
     def levels(self, where: Where, model: LevelModel) -> frozenset[Level]:
         given = {"atLeast": model.at_least, "atMost": model.at_most, "exactly": model.exactly, "oneOf": model.one_of}
         key = self.only_key(where, "a level is", given)
         if key == "oneOf":
             return frozenset(map(Level, model.one_of))
-        level = Level(given[key]) if key else Level.NONE
+        level = Level(given[key]) if key and isinstance(given[key], str) else Level.NONE
         least = Level.NONE if key == "atMost" else level
         return Bound.between(least, level if key in ("atMost", "exactly") else Level.REQUEST_RESPONSE).levels
 

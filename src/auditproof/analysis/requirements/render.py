@@ -39,9 +39,11 @@ def status_line(status: Status) -> str:
     unmet = sum(1 for one in status.standings if not one.met)
     counts = [f"{len(some)} {state}" for state in (State.NEW, State.KNOWN, State.FIXED) if (some := status.of(state))]
     which = f" ({', '.join(counts)})" if counts else ""
+    if every == 1:
+        return f"The requirement is {'not ' if unmet else ''}met{which}."
     if not unmet:
-        return f"{'The requirement is' if every == 1 else f'All {every} requirements are'} met{which}."
-    return f"{unmet} of {every} requirement{'' if every == 1 else 's'} {'is' if unmet == 1 else 'are'} not met{which}."
+        return f"All {every} requirements are met{which}."
+    return f"{unmet} of {every} requirements {'is' if unmet == 1 else 'are'} not met{which}."
 
 
 def render_text(status: Status) -> str:
@@ -88,7 +90,7 @@ def _lines(standing: Standing) -> Iterator[str]:
     for violation in result.violations:
         was = " (before, too)" if violation.known else ""
         yield f"  - {violation_text(violation)}{was}"
-        yield from _rows(violation, remedy_text(violation, asked.bound))
+        yield from _rows(violation, remedy_text(violation))
     for violation in result.beyond:
         yield f"  - odd requests, which do not count as violations, are {violation_text(violation)}"
         yield from _rows(violation)
@@ -112,7 +114,8 @@ def _rows(violation: Violation, remedy: str = "") -> Iterator[str]:
 def violation_text(violation: Violation) -> str:
     """How the requests are recorded instead, in words."""
     at = "" if violation.stages is None else f", with events at {', '.join(in_order(violation.stages))}"
-    return level_text(violation.level) + at
+    lacks = f", without {' and '.join(violation.row.key.lacks)}" if violation.row.key.lacks else ""
+    return level_text(violation.level) + at + lacks
 
 
 def level_text(level: Level) -> str:
@@ -164,7 +167,7 @@ def _cells(standing: Standing) -> list[str]:
     )
     example = markdown_code(str(worst.witness.performable or worst.witness.reason))
     texts = (STATES[standing.state], name, str(asked.bound), where.rstrip() + more)
-    return [*map(markdown, texts), example, markdown(remedy_text(worst, asked.bound)), by or "no"]
+    return [*map(markdown, texts), example, markdown(remedy_text(worst)), by or "no"]
 
 
 def status_data(status: Status) -> dict[str, Any]:
@@ -186,7 +189,7 @@ def _standing_data(standing: Standing) -> dict[str, Any]:
     result = standing.checked
     data = to_data(result)
     for violation, found in zip(data["violations"], result.violations, strict=True):
-        violation |= {"remedy": remedy_text(found, result.requirement.bound), "known": found.known}
+        violation |= {"required": str(found.bound), "remedy": remedy_text(found), "known": found.known}
     acknowledged = entry_data(standing.by) if standing.by else None
     return {"state": str(standing.state), "acknowledged": acknowledged, **data}
 

@@ -5,15 +5,17 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from auditproof.audit.decide import no_match
-from auditproof.audit.event import Level
-from auditproof.audit.stages import in_order
+from auditproof.audit.decide import decide, decided_by, no_match
+from auditproof.audit.effect import WITH_BODIES
+from auditproof.audit.event import Level, Stage
+from auditproof.audit.stages import FAILED, in_order
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from pathlib import Path
 
-    from auditproof.audit.event import Stage
-    from auditproof.audit.policy.load import PolicyRule
+    from auditproof.audit.decide import Decision
+    from auditproof.audit.policy.load import Policy, PolicyRule
     from auditproof.errors import Position
     from auditproof.kube.attributes import Attributes
 
@@ -44,10 +46,15 @@ def _listed(stages: frozenset[Stage]) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Bound:
-    """The permitted levels, and the permitted stages of what is recorded (None: any)."""
+    """The permitted levels, and the permitted stages of what is recorded (None: any).
+
+    ``managed_fields``: they must not be omitted from bodies; ``panic``: the stage Panic must not be omitted.
+    """
 
     levels: frozenset[Level]
     stages: StageBound | None = None
+    managed_fields: bool = False
+    panic: bool = False
 
     @staticmethod
     def between(least: Level, most: Level) -> Bound:
@@ -77,8 +84,17 @@ class Bound:
         """Whether a recorded request whose stages are ``emitted`` may have only the events ``recorded``."""
         return self.stages is None or self.stages.nearest(recorded, emitted) == recorded
 
+    def lacking(self, decision: Decision) -> tuple[str, ...]:
+        """What ``decision`` omits of recorded requests although it must not, apart from level and ordinary stages."""
+        lacks = {
+            "managedFields": self.managed_fields and decision.omit_managed_fields,
+            "events at Panic": self.panic and Stage.PANIC in decision.omit_stages,
+        }
+        return tuple(what for what, omitted in lacks.items() if omitted)
+
     def __str__(self) -> str:
-        return self._levels_text() + (f", stages: {self.stages}" if self.stages else "")
+        stages = f", stages: {self.stages}" if self.stages else ""
+        return self._levels_text() + stages + (", with managedFields" if self.managed_fields else "")
 
     def _levels_text(self) -> str:
         if self.least is self.most:
@@ -88,6 +104,31 @@ class Bound:
         if self.most is Level.REQUEST_RESPONSE:
             return f"at least {self.least}"
         return f"at most {self.most}" if self.least is Level.NONE else f"from {self.least} to {self.most}"
+
+
+ANY = Bound(frozenset(Level))
+
+
+@dataclass(frozen=True, slots=True)
+class Reference:
+    """A policy that says how much must be recorded of each request: at least as much as it records itself."""
+
+    policy: Policy
+
+    def bound_of(self, decision: Decision, emitted: frozenset[Stage]) -> Bound:
+        """The bound for requests whose stages are ``emitted``, and of which the policy decides ``decision``."""
+        left = emitted - decision.omit_stages
+        if decision.level is Level.NONE or not left:
+            return ANY
+        return Bound(
+            Bound.between(decision.level, Level.REQUEST_RESPONSE).levels,
+            StageBound(left, frozenset(Stage)),
+            managed_fields=decision.level in WITH_BODIES and not decision.omit_managed_fields,
+            panic=emitted != FAILED and Stage.PANIC not in decision.omit_stages,
+        )
+
+    def __str__(self) -> str:
+        return f"at least what {self.policy.path} records"
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,14 +169,48 @@ class Requirement:
     id: str
     title: str
     clauses: tuple[Clause, ...]
-    bound: Bound
+    bound: Bound | Reference
     because: str
     source: str
     position: Position
 
+    @property
+    def rule_lists(self) -> tuple[tuple[PolicyRule, ...], ...]:
+        """Its lists of rules in a space: one per clause, then those of the policy that it refers to, if any."""
+        reference = (self.bound.policy.rules,) if isinstance(self.bound, Reference) else ()
+        return (*(clause.rules for clause in self.clauses), *reference)
+
+    def bound_at(self, places: Sequence[int | None], emitted: frozenset[Stage]) -> Bound | None:
+        """The bound for requests whose stages are ``emitted``; None if the requirement does not apply to them.
+
+        ``places`` are the rules that decide in each of ``rule_lists`` (None: no rule matches).
+        """
+        clauses = zip(self.clauses, places, strict=False)  # the reference's rule is the last
+        if not any(clause.selects_at(place, failed=emitted == FAILED) for clause, place in clauses):
+            return None
+        return self.bound_under(places[-1], emitted)
+
+    def bound_under(self, rule: int | None, emitted: frozenset[Stage]) -> Bound:
+        """The bound for requests that it applies to, and of which ``rule`` of the reference decides, if it has one."""
+        if isinstance(self.bound, Bound):
+            return self.bound
+        return self.bound.bound_of(decided_by(self.bound.policy, self.bound.policy.rule_at(rule)), emitted)
+
+    def bounds(self, emitted: frozenset[Stage]) -> frozenset[Bound]:
+        """All bounds that it has for requests whose stages are ``emitted``."""
+        if isinstance(self.bound, Bound):
+            return frozenset({self.bound})
+        return frozenset(self.bound_under(rule, emitted) for rule in (None, *range(len(self.bound.policy.rules))))
+
     def selects(self, attributes: Attributes) -> bool:
         """Whether the requirement applies to the request."""
         return any(clause.selects(attributes) for clause in self.clauses)
+
+    def bound_for(self, attributes: Attributes, emitted: frozenset[Stage]) -> Bound:
+        """The bound for a request that it selects, and whose stages are ``emitted``."""
+        if isinstance(self.bound, Bound):
+            return self.bound
+        return self.bound.bound_of(decide(self.bound.policy, attributes), emitted)
 
 
 @dataclass(frozen=True, slots=True)

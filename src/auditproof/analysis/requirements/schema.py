@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from pydantic import Field
+from pydantic import Discriminator, Field, Tag
 
 from auditproof.kube.yaml.strict_model import Strict
 
@@ -31,10 +31,23 @@ class SelectorModel(Strict):
     )
 
 
+class ReferenceModel(Strict):
+    """A policy that says how much must be recorded."""
+
+    policy: str = Field(min_length=1, description="FILE, relative to this file; FILE#PLACE; or git:REF:PATH")
+
+
+# Told apart by hand, so that a mistake is reported once, and not once for each alternative.
+LevelOrPolicy = Annotated[
+    Annotated[LevelName, Tag("Level")] | Annotated[ReferenceModel, Tag("Policy")],
+    Discriminator(lambda value: "Policy" if isinstance(value, dict | ReferenceModel) else "Level"),
+]
+
+
 class LevelModel(Strict):
     """The permitted levels; exactly one of the keys."""
 
-    at_least: LevelName | None = Field(default=None, alias="atLeast")
+    at_least: LevelOrPolicy | None = Field(default=None, alias="atLeast")
     at_most: LevelName | None = Field(default=None, alias="atMost")
     exactly: LevelName | None = None
     one_of: list[LevelName] = Field(default=[], alias="oneOf")
