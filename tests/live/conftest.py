@@ -32,12 +32,10 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 @pytest.fixture(scope="session", autouse=True)
 def environment_of_servers() -> Iterator[None]:
-    """API servers start with a quarter less of CPU time. What must be built is built before, as Go does by itself."""
+    """What must be built is built before, and a start may take long."""
     with suppress(ClusterError):
         find_binaries("1.37", None, print)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("GOGC", "400")
-        patch.setenv("GOMEMLIMIT", "400MiB")
         patch.setenv("AUDITPROOF_START_TIMEOUT", "180")  # another worker wants the processors, too
         yield
 

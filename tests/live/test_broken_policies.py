@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import re
 import socket
 import subprocess
 from concurrent.futures import ThreadPoolExecutor
@@ -22,6 +24,7 @@ if TYPE_CHECKING:
 
 REFUSED = "loading audit policy file: "
 LENIENT = "falling back to lenient decoding"
+QUOTED = re.compile(r"\"[^\"]*\"|\d+|\[[^]]*\]")  # what differs between messages of one kind
 LATER = "/nowhere/admission.yaml"  # what a server stumbles over once it has read its policy
 
 
@@ -53,7 +56,14 @@ def disagreement(case: dict[str, Any], run_directory: RunDirectory, port: int, f
     policy, log = folder / "policy.yaml", folder / "server.log"
     policy.write_bytes(data_of(case))
     with log.open("wb") as out:
-        subprocess.run(command(run_directory, port, policy), stdout=out, stderr=out, check=False, timeout=120)
+        subprocess.run(
+            command(run_directory, port, policy),
+            stdout=out,
+            stderr=out,
+            check=False,
+            timeout=120,
+            env=os.environ | {"GOGC": "off"},
+        )
     words = last_words(log)
     refused = words.startswith(REFUSED)
     if not refused and LATER not in words:
@@ -66,6 +76,17 @@ def disagreement(case: dict[str, Any], run_directory: RunDirectory, port: int, f
     return ""
 
 
+def of_each_kind(cases: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """The cases that differ in what the server says of them: three of each kind, or all with AUDITPROOF_TEST_ALL=1."""
+    if os.environ.get("AUDITPROOF_TEST_ALL"):
+        return cases
+    kinds: dict[tuple[str, ...], list[dict[str, Any]]] = {}
+    for case in cases:
+        said = (QUOTED.sub("", str(case[name]))[:80] for name in ("loads", "error", "warning"))
+        kinds.setdefault(tuple(said), []).append(case)
+    return [case for alike in kinds.values() for case in alike[:3]]
+
+
 @pytest.mark.covers("T12", "T50", "U4", "U5", "U6", "U8")
 def test_a_real_server_reads_every_broken_policy_as_the_vectors_say(
     embedded: EmbeddedProvider, everything: Path, run_directory: RunDirectory, tmp_path: Path
@@ -76,6 +97,7 @@ def test_a_real_server_reads_every_broken_policy_as_the_vectors_say(
         reserved.bind(("127.0.0.1", 0))  # bound and silent: the servers share the port, and nobody else gets it
         port = reserved.getsockname()[1]
         asked = [
-            pool.submit(disagreement, case, run_directory, port, tmp_path / str(n)) for n, case in enumerate(BROKEN)
+            pool.submit(disagreement, case, run_directory, port, tmp_path / str(n))
+            for n, case in enumerate(of_each_kind(BROKEN))
         ]
         assert [text for text in (answer.result() for answer in asked) if text] == []

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import replace
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
@@ -23,6 +25,7 @@ from auditproof.clusters.discovery import discover
 from auditproof.clusters.embedded import EmbeddedProvider
 from auditproof.clusters.profile import load_profile
 from auditproof.clusters.run.run_directory import RunDirectory
+from auditproof.clusters.server_record import RECORD
 from auditproof.content import root
 from auditproof.kube.action import Request, act, path_request, to_request
 from auditproof.kube.discovery import load_served
@@ -35,9 +38,6 @@ from tests.support.documented import SECTIONS
 from tests.support.views import silent
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
-    from pathlib import Path
-
     from auditproof.audit.event import AuditEvent
     from auditproof.clusters.cluster import Cluster
     from auditproof.kube.attributes import Attributes
@@ -60,18 +60,29 @@ POD = {
 ACCOUNT = {"apiVersion": "v1", "kind": "ServiceAccount", "metadata": {"name": "default", "namespace": "default"}}
 
 
-@contextmanager
-def servers(paths: Sequence[Path]) -> Iterator[dict[Path, Prover]]:
-    """A prover for each policy, on a server of its own; all of them end with the block."""
+Servers = Callable[[Sequence[Path]], AbstractContextManager[dict[Path, Prover]]]
+
+
+@pytest.fixture(scope="module")
+def servers() -> Iterator[Servers]:
+    """Gives a prover for each policy, on a server of its own, on one etcd; the servers end with the block."""
     directory = RunDirectory.create()
-    try:
-        embedded = EmbeddedProvider(load_profile("embedded"), directory, kubernetes="1.37", assets=None, report=print)
+    embedded = EmbeddedProvider(load_profile("embedded"), directory, kubernetes="1.37", assets=None, report=print)
+
+    @contextmanager
+    def started(paths: Sequence[Path]) -> Iterator[dict[Path, Prover]]:
         embedded.prepare()
         embedded.start_all([(path, DEFAULT_FLAGS) for path in paths])
-        provers = {path: prover_of(embedded.cluster(path), path, directory.private_folder()) for path in paths}
+        clusters = {path: embedded.cluster(path) for path in paths}
+        provers = {path: prover_of(cluster, path, directory.private_folder()) for path, cluster in clusters.items()}
         yield provers
-        for prover in provers.values():
+        for path, prover in provers.items():
             prover.close()
+            directory.end(clusters[path].name)
+            (clusters[path].policy.parent / RECORD).unlink(missing_ok=True)  # another test may need it again
+
+    try:
+        yield started
     finally:
         directory.close()
 
@@ -94,7 +105,7 @@ def parts(sections: Sequence[Documented]) -> list[list[Documented]]:
 
 @pytest.mark.parametrize("sections", parts(WITH_REQUESTS), ids=lambda some: f"{some[0].code}-{some[-1].code}")
 def test_every_request_that_shows_a_finding_is_recorded_as_the_finding_says(
-    sections: list[Documented], write_policy: Callable[[str], Path]
+    sections: list[Documented], write_policy: Callable[[str], Path], servers: Servers
 ) -> None:
     """The examples' policies, byte for byte: the server decides about each request as lint says that it does."""
     paths = {section.code: write_policy(section.example) for section in sections}
@@ -141,7 +152,9 @@ def levels(proofs: tuple[Proof, ...]) -> list[Level]:
     return [proof.verdict.evidence.level for proof in proofs]
 
 
-def test_events_are_the_same_objects_in_both_groups(examples: Callable[[str], tuple[Path, Path]]) -> None:
+def test_events_are_the_same_objects_in_both_groups(
+    examples: Callable[[str], tuple[Path, Path]], servers: Servers
+) -> None:
     """AP401: what is created in one group is read in the other, and the example leaves out only one of them."""
     body = {
         "metadata": {"name": "lint", "namespace": "default"},
@@ -161,7 +174,9 @@ def test_events_are_the_same_objects_in_both_groups(examples: Callable[[str], tu
     assert levels(mended) == [Level.NONE, Level.NONE]
 
 
-def test_exec_is_a_get_by_websocket_and_a_create_by_spdy(examples: Callable[[str], tuple[Path, Path]]) -> None:
+def test_exec_is_a_get_by_websocket_and_a_create_by_spdy(
+    examples: Callable[[str], tuple[Path, Path]], servers: Servers
+) -> None:
     """AP402: a rule for create misses the WebSocket that kubectl opens."""
     query = {"command": "id", "stdout": "true"}
     websocket = to_request(act("get", "pods/web/exec", "default", query=query, upgrade="websocket"))
@@ -176,7 +191,7 @@ def test_exec_is_a_get_by_websocket_and_a_create_by_spdy(examples: Callable[[str
 
 
 @pytest.mark.parametrize("code", ["AP403", "AP404"])
-def test_failed_logins_are_lost(code: str, examples: Callable[[str], tuple[Path, Path]]) -> None:
+def test_failed_logins_are_lost(code: str, examples: Callable[[str], tuple[Path, Path]], servers: Servers) -> None:
     read = to_request(act("list", "pods", "default"))
     example, instead = examples(code)
     with servers([example, instead]) as provers:
@@ -188,7 +203,7 @@ def test_failed_logins_are_lost(code: str, examples: Callable[[str], tuple[Path,
     assert [event.stage for event in events_of(kept)] == [Stage.RESPONSE_STARTED]
 
 
-def test_contents_of_secrets_are_in_the_log(examples: Callable[[str], tuple[Path, Path]]) -> None:
+def test_contents_of_secrets_are_in_the_log(examples: Callable[[str], tuple[Path, Path]], servers: Servers) -> None:
     """AP501: what is written and what is read, list included."""
     body = {"stringData": {"password": CANARY}}
     requests = [
@@ -207,7 +222,9 @@ def test_contents_of_secrets_are_in_the_log(examples: Callable[[str], tuple[Path
     assert [list(leaks(events_of(proof), CANARY)) for proof in tight] == [[]] * len(requests)
 
 
-def test_deleting_and_watching_secrets_records_no_contents(write_policy: Callable[[str], Path]) -> None:
+def test_deleting_and_watching_secrets_records_no_contents(
+    write_policy: Callable[[str], Path], servers: Servers
+) -> None:
     """AP501 is silent about these two verbs, at the highest level."""
     path = write_policy(f"{POLICY}rules:\n- {{level: RequestResponse, verbs: [create, watch, delete]}}\n")
     create = to_request(act("create", "secrets/lint", "default", body={"stringData": {"password": CANARY}}))
@@ -221,7 +238,7 @@ def test_deleting_and_watching_secrets_records_no_contents(write_policy: Callabl
     assert not list(leaks((*events_of(watched), *events_of(deleted)), CANARY))
 
 
-def test_an_issued_token_is_in_the_log(examples: Callable[[str], tuple[Path, Path]]) -> None:
+def test_an_issued_token_is_in_the_log(examples: Callable[[str], tuple[Path, Path]], servers: Servers) -> None:
     """AP502: the answer to a TokenRequest holds the token."""
     issue = to_request(act("create", "serviceaccounts/default/token", "default"))
     example, instead = examples("AP502")
@@ -234,7 +251,7 @@ def test_an_issued_token_is_in_the_log(examples: Callable[[str], tuple[Path, Pat
         assert bool(list(leaks(events_of(proof), token))) is leaked
 
 
-def test_a_reviewed_token_is_in_the_log(examples: Callable[[str], tuple[Path, Path]]) -> None:
+def test_a_reviewed_token_is_in_the_log(examples: Callable[[str], tuple[Path, Path]], servers: Servers) -> None:
     """AP503: a TokenReview carries the token, already at Request."""
     review = to_request(act("create", "tokenreviews.authentication.k8s.io", body={"spec": {"token": CANARY}}))
     example, instead = examples("AP503")
@@ -246,7 +263,7 @@ def test_a_reviewed_token_is_in_the_log(examples: Callable[[str], tuple[Path, Pa
     assert not list(leaks(events_of(tight), CANARY))
 
 
-def test_requestreceived_doubles_the_volume(examples: Callable[[str], tuple[Path, Path]]) -> None:
+def test_requestreceived_doubles_the_volume(examples: Callable[[str], tuple[Path, Path]], servers: Servers) -> None:
     """AP504, and AP204: a rule with a level that records nothing."""
     read = to_request(act("get", "configmaps/none", "default"))
     double, single = examples("AP504")
@@ -257,7 +274,9 @@ def test_requestreceived_doubles_the_volume(examples: Callable[[str], tuple[Path
     assert [len(events_of(proof)) for proof in (twice, once, never)] == [2, 1, 0]
 
 
-def test_what_is_called_unserved_is_refused_and_what_is_called_served_is_not(everything: Path) -> None:
+def test_what_is_called_unserved_is_refused_and_what_is_called_served_is_not(
+    everything: Path, servers: Servers
+) -> None:
     """Of every request that shows a finding, and of a sample of everything in the space of a policy that asks for much.
 
     The admin may do everything, so the server's answer is that of its routes.
@@ -306,7 +325,7 @@ def _is_refused(proof: Proof) -> bool:
     return not text.startswith("{") or "could not find the requested resource" in text
 
 
-def test_a_second_document_is_not_read(examples: Callable[[str], tuple[Path, Path]]) -> None:
+def test_a_second_document_is_not_read(examples: Callable[[str], tuple[Path, Path]], servers: Servers) -> None:
     """AP104: the example's second document would record bodies."""
     example, _ = examples("AP104")
     with servers([example]) as provers:

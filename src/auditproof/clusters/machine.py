@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import os
 import resource
 import shutil
 from contextlib import suppress
@@ -55,3 +56,11 @@ def cannot(what: str, error: OSError, folder: Path, variable: str = "TMPDIR") ->
         if is_full(error):
             reason = _no_space(folder, variable)
     return ClusterError(f"{what}: {_no_files() if error.errno in (errno.EMFILE, errno.ENFILE) else reason}")
+
+
+def memory() -> int:
+    """The memory of this machine in bytes; 0 where it is not known."""
+    try:
+        return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    except (OSError, ValueError):
+        return 0

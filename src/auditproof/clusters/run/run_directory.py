@@ -16,6 +16,7 @@ import sys
 import tempfile
 from dataclasses import dataclass, field
 from pathlib import Path
+from types import MappingProxyType
 from typing import IO, TYPE_CHECKING
 
 from filelock import FileLock
@@ -27,7 +28,7 @@ from auditproof.clusters.run import reaper
 from auditproof.clusters.server_record import started_servers
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     from filelock import BaseFileLock
 
@@ -95,9 +96,18 @@ class RunDirectory:
         """A new folder for one process's credentials."""
         return Path(tempfile.mkdtemp(dir=self.path / "credentials"))
 
-    def start(self, label: str, command: Sequence[str], log: Path, *, needs: str = "") -> int:
+    def start(
+        self,
+        label: str,
+        command: Sequence[str],
+        log: Path,
+        *,
+        needs: str = "",
+        environment: Mapping[str, str] = MappingProxyType({}),
+    ) -> int:
         """Start a server in a session of its own, entered into the ledger under ``label`` before it runs.
 
+        ``environment`` are variables that it gets unless this process has them.
         It is killed when the server called ``needs`` ends. Returns its process id. It has no Popen, because it may
         outlive the worker that started it. Each attempt has an entry of its own, so that none is ever forgotten.
         """
@@ -112,8 +122,8 @@ class RunDirectory:
             (os.POSIX_SPAWN_OPEN, 1, str(log), output, 0o600),
             (os.POSIX_SPAWN_DUP2, 1, 2),
         ]
-        environment = {**os.environ, reaper.MARK: str(entry)}
-        return os.posix_spawn(script[0], script, environment, file_actions=actions, setsid=True)
+        variables = {**environment, **os.environ, reaper.MARK: str(entry)}
+        return os.posix_spawn(script[0], script, variables, file_actions=actions, setsid=True)
 
     def once(self, label: str, done: Path, make: Callable[[], None]) -> None:
         """Let one process of the run do what ends with the file ``done``, and the others wait for it.
