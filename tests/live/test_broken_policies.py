@@ -55,15 +55,10 @@ def disagreement(case: dict[str, Any], run_directory: RunDirectory, port: int, f
     folder.mkdir()
     policy, log = folder / "policy.yaml", folder / "server.log"
     policy.write_bytes(data_of(case))
+    environment = os.environ | {"GOGC": "off"}  # none of them lives long
+    asked = command(run_directory, port, policy)
     with log.open("wb") as out:
-        subprocess.run(
-            command(run_directory, port, policy),
-            stdout=out,
-            stderr=out,
-            check=False,
-            timeout=120,
-            env=os.environ | {"GOGC": "off"},
-        )
+        subprocess.run(asked, stdout=out, stderr=out, env=environment, check=False, timeout=120)
     words = last_words(log)
     refused = words.startswith(REFUSED)
     if not refused and LATER not in words:
