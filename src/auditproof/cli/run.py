@@ -19,7 +19,9 @@ from auditproof.text.paths import files_of, path_of
 if TYPE_CHECKING:
     from argparse import ArgumentParser, Namespace
 
-SHIPPED = "auditproof.plugin.shipped"  # named, because the command itself needs no pytest
+# Modules that are named and not imported, because the command itself needs no pytest.
+LAUNCH = "auditproof.cli.launch"
+SHIPPED = "auditproof.plugin.shipped"
 EPILOG = """\
 A run has three parts:
   standard actions   shipped requests, each checked against the decision of your policy (-m standard: only these)
@@ -87,7 +89,7 @@ def execute(options: Namespace) -> int:
         suites = [file.absolute() for file in files_of(path_of(options.log[0]))][:1]
     else:
         suites = [backends if options.backends else root / "suites"]
-    command = [sys.executable, "-m", "pytest", "-p", SHIPPED, *(f"--shipped-suite={suite}" for suite in suites)]
+    command = [sys.executable, "-m", LAUNCH, "-p", SHIPPED, *(f"--shipped-suite={suite}" for suite in suites)]
     command += [] if options.backends else [f"--ignore={backends}"]
     command += ["-p", "no:hypothesispytest"]  # where it is installed, it takes two seconds and finds nothing
     command += ["--import-mode=importlib", "-o", "console_output_style=count"]

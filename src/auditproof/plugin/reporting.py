@@ -181,7 +181,7 @@ class Reporting:
         """Write the report first, whatever the result, and let pytest end accordingly."""
         self._ending.hold()
         self._pytest = session
-        if self._gathered:
+        if self._has_report():
             self._write(session)
         try:
             return (yield)
@@ -197,6 +197,10 @@ class Reporting:
         self._files.write(self.document)
         self._settle()
 
+    def _has_report(self) -> bool:
+        """Whether there is anything to report: actions, or that the run was interrupted before it had any."""
+        return bool(self._gathered or (self._ended and self._options.report is not None))
+
     def _settle(self) -> None:
         """Set the exit code: a run passes only if its report says that everything is PROVEN."""
         session = self._pytest
@@ -211,7 +215,7 @@ class Reporting:
     @pytest.hookimpl(trylast=True)
     def pytest_unconfigure(self, config: pytest.Config) -> None:
         """Finish the files that pytest has written by now, and print the counts if there was no summary."""
-        if self._gathered:
+        if self._has_report():
             self._files.finish(config, self.document)
             if not self._closed:
                 self._say("\n".join(self._closing()))

@@ -60,7 +60,7 @@ def only_the_run(report: Report) -> Outcome | None:
     """
     word = faithful_word(report)
     tests = report.backends.tests if report.backends else ()
-    if not word.is_trouble or nothing_shown(report) or not (report.summary.planned or tests):
+    if not word.is_trouble or nothing_shown(report) or not (report.summary.planned or tests or report.ended):
         return None
     unreached = [*report.not_performed, *(report.backends.not_performed if report.backends else ())]
     verdicts = {proof.verdict for proof in report.proofs} | {test.verdict for test in backend_troubles(report)}

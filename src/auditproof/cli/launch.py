@@ -1,0 +1,17 @@
+"""``python -m auditproof.cli.launch``: pytest as ``auditproof run`` executes it, which Ctrl-C ends without a traceback.
+
+pytest handles an interruption once its session has begun. Before that it imports plugins and reads options, and nothing
+has been started.
+"""
+
+import runpy
+import sys
+
+INTERRUPTED = 2  # as pytest.ExitCode has it
+
+if __name__ == "__main__":
+    try:
+        runpy.run_module("pytest", run_name="__main__", alter_sys=True)
+    except KeyboardInterrupt:
+        sys.stderr.write("auditproof: interrupted before anything was started\n")
+        raise SystemExit(INTERRUPTED) from None
