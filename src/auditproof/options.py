@@ -100,6 +100,27 @@ OPTIONS = (
         "names from suites/requirements, or files",
     ),
     Option(
+        "--audit-fail-on", "AUDITPROOF_FAIL_ON", "audit_fail_on", "WHICH", Kind.VALUE,
+        "requirements that keep the run from passing if they are not met: unmet (all), new (those that the base meets, "
+        "and that no entry of the file of acknowledged changes accepts) or never "
+        "(default: new with a base or such an entry, otherwise unmet)",
+    ),
+    Option(
+        "--audit-forbid", "AUDITPROOF_FORBID", "audit_forbid", "EFFECT", Kind.LIST,
+        "with a base: what must not happen unless it is acknowledged: lost (or lost-events, lost-bodies, lost-stages), "
+        "exposed, more, or none (default: lost,exposed)",
+    ),
+    Option(
+        "--audit-only", "AUDITPROOF_ONLY", "audit_only", "RESOURCE", Kind.LIST,
+        "with a base: resources, such as secrets or pods/exec, that the forbidden effects are limited to "
+        "(default: all requests)",
+    ),
+    Option(
+        "--audit-acknowledged", "AUDITPROOF_ACKNOWLEDGED", "audit_acknowledged", "FILE", Kind.VALUE,
+        "forbidden changes and unmet requirements that someone approved "
+        "(default: audit-changes.yaml next to the policy, if it exists)",
+    ),
+    Option(
         "--audit-report", "AUDITPROOF_REPORT", "audit_report", "FOLDER", Kind.VALUE,
         "write report.html, results.json and junit.xml to this folder",
     ),

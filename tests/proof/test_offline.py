@@ -169,8 +169,8 @@ def test_lines_of_a_container_runtime_and_compressed_files_are_read(tmp_path: Pa
     assert read(packed)[1] == ["a"]
 
 
-def run(folder: Path, *more: str) -> tuple[int, dict[str, Any], str]:
-    (folder / "policy.yaml").write_text(POLICY)
+def run(folder: Path, *more: str, policy: str = POLICY) -> tuple[int, dict[str, Any], str]:
+    (folder / "policy.yaml").write_text(policy)
     command = [sys.executable, "-m", "auditproof", "run", "policy.yaml", "--no-actions", "--report", "out", *more]
     done = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
     results = folder / "out" / "results.json"
@@ -279,7 +279,28 @@ def test_a_requirement_is_held_against_recorded_requests(tmp_path: Path) -> None
     (name,) = shown["cis-3-2-2-secrets-metadata-only"]
     assert code == 1
     assert proofs[name]["verdict"] == "VIOLATED"
-    assert "recorded at Request (required: " in proofs[name]["reasons"][0]
+    assert "recorded at Request, but the policy decides Metadata by rule " in proofs[name]["reasons"][0]
+
+
+def test_a_log_that_follows_its_policy_is_faithful_though_the_policy_does_not_meet_a_requirement(
+    tmp_path: Path,
+) -> None:
+    """What the policy does not meet is the policy's fault; the log shows that the server follows it."""
+    write(tmp_path / "audit.log", event("a", level="Request"))
+    policy = "apiVersion: audit.k8s.io/v1\nkind: Policy\nrules:\n- level: Request\n"
+
+    code, report, text = run(tmp_path, "--log", "audit.log", "--requirements", "cis", policy=policy)
+
+    found = {record["id"]: record for record in report["requirements"]}
+    record = found["cis-3-2-2-secrets-metadata-only"]
+    (name,) = record["proofs"]
+    verdicts = {proof["id"]: proof["verdict"] for proof in report["proofs"]}
+    assert code == 1
+    assert verdicts[name] == "PROVEN"
+    assert (record["met"], record["shown"]) == (False, True)
+    assert report["statements"]["faithful"]["word"] == "PROVEN"
+    assert report["statements"]["requirements"]["word"] == "NOT MET"
+    assert "NOT MET policy.yaml:4: cis-3-2-2-secrets-metadata-only: " in text
 
 
 def test_a_run_without_actions_needs_a_log_that_is_there(tmp_path: Path) -> None:

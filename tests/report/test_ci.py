@@ -14,7 +14,7 @@ from auditproof.report.ci.junit import EMPTY, told_in_full
 from auditproof.report.ci.sarif import as_sarif
 from auditproof.report.ci.troubles import troubles
 from auditproof.report.headline import RUN
-from auditproof.report.model import ServerCount
+from auditproof.report.model import RunRecord, ServerCount
 from auditproof.report.terminal import closing_lines
 from tests.report.test_report import OTHER, forbidden, gate_record, proof, report, requirement
 
@@ -104,7 +104,10 @@ def test_a_green_run_has_a_short_summary() -> None:
 
 
 def test_a_long_list_is_cut_and_says_so() -> None:
-    assert "… and 15 more, in the report." in step_summary(report(*(proof(f"p{n}", "VIOLATED") for n in range(40))))
+    different = [proof(f"p{n}", "VIOLATED", reasons=[f"reason {n}"]) for n in range(40)]
+    alike = [proof(f"p{n}", "VIOLATED") for n in range(40)]
+    assert "… and 34 more, in the report." in step_summary(report(*different))
+    assert "| VIOLATED | Title of p0 (p0) and 39 more | prod.yaml:2 | the reason |" in step_summary(report(*alike))
 
 
 def test_sarif_has_a_result_for_each() -> None:
@@ -209,7 +212,7 @@ def test_forbidden_changes_and_requirements_are_problems_at_the_rule_to_blame() 
         "auditproof/forbidden",
         "auditproof/not-met",
     ]
-    assert "needed: at least Metadata; change rule 2 (prod.yaml:3)" in workflow_commands(GATED)[1]
+    assert "needed: at least Metadata: change rule 2 (prod.yaml:3)" in workflow_commands(GATED)[1]
 
 
 def test_junit_has_a_test_case_for_each_requirement_and_each_forbidden_change() -> None:
@@ -237,3 +240,31 @@ def test_junit_has_a_test_case_for_each_requirement_and_each_forbidden_change() 
     properties = [(found.get("name"), found.get("value")) for found in suite.iter("property")]
     assert ("acknowledged", "ann, T: a") in properties
     assert ("status", "known") in properties
+
+
+def test_the_step_summary_is_under_60_lines_whatever_a_run_has_found() -> None:
+    """It is read in a browser, above everything else; the report has the rest."""
+    many = range(70)
+    changes = [forbidden(f"r{n}", "lost-events", "exposed", by="ann" * (n % 2)) for n in many]
+    entry = {"because": "a", "approvedBy": "b", "ticket": "", "until": None, "file": "audit-changes.yaml", "line": 4}
+    gate = gate_record(*changes) | {"unused": [entry] * 9, "expired": [entry] * 9, "allowed": changes}
+    found = report(
+        *(proof(f"p{n}", "VIOLATED", reasons=[f"a\nb {n}" * 200]) for n in many),
+        planned=tuple(f"n{n}" for n in many),
+        parts={"gate": gate, "requirements": [requirement(f"q{n}", "p0", violated=n % 3 > 0) for n in many]},
+        run=RunRecord(url="https://ci.test/run/1"),
+    )
+
+    text = step_summary(found)
+
+    assert len(text.splitlines()) < 60
+    assert "[artifacts of this run](https://ci.test/run/1#artifacts)" in text
+    assert text.splitlines()[0].startswith("## ❌ This change may not go in: 35 changes are forbidden (")
+    assert "| NOT MET |" in text
+    assert "ann, T: a (audit-changes.yaml:4)" in text
+
+
+def test_a_link_of_others_is_no_link() -> None:
+    """A URL that is none, or that would end the link early, is left out."""
+    for url in ("javascript:alert(1)", "https://ci.test/) [x](https://evil.test", "http://ci.test/1"):
+        assert "](" not in step_summary(report(proof("a"), run=RunRecord(url=url)))

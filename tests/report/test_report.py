@@ -401,7 +401,7 @@ def test_the_end_of_three_hundred_failures_fits_on_a_screen() -> None:
     assert lines[0] == "VIOLATED prod.yaml:2: p000, and 199 more: the reason"
     assert lines[1] == "VIOLATED prod.yaml:2: q000: reason 0"
     assert lines[-3:] == [
-        "... and 89 more reasons", "the run was interrupted",
+        "... and 91 more reasons", "the run was interrupted",
         "prod.yaml: 300 planned, 300 performed, 0 proven, 300 VIOLATED in 12 s",
     ]  # fmt: skip
 
@@ -428,7 +428,8 @@ def forbidden(what: str, *effects: str, by: str = "") -> dict[str, Any]:
     return {
         "effects": [{"effect": effect, "acknowledged": entry if by else None} for effect in effects],
         "acknowledged": bool(by), "text": "Metadata → None", "who": "everybody", "verbs": ["get"], "what": what,
-        "where": "", "resources": [what], "paths": [], "witness": f"someone: GET {what}", "line": 3,
+        "where": "", "resources": [what], "paths": [], "witness": f"someone: GET {what}",
+        "rules": [{"old": None, "new": {"rule": 1, "line": 3}}],
     }  # fmt: skip
 
 

@@ -21,7 +21,8 @@ ROOT = content.root()
 SCHEMA: dict[str, Any] = json.loads(FILE.read_text(encoding="utf-8"))
 SHARED = {
     "change.old", "change.new", "change.changes[].new", "lint.ignored[]", "requirements[].beyond[]",
-    "gate.unused[]", "gate.expired[]",
+    "gate.unused[]", "gate.expired[]", "gate.allowed[]",
+    "requirementEntries.unneeded[]", "requirementEntries.expired[]", "requirementEntries.unchecked[]",
 }  # of a form that is described elsewhere in the document  # fmt: skip
 
 

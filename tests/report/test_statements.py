@@ -127,7 +127,7 @@ def test_a_change_may_go_in_if_all_three_statements_pass() -> None:
     assert decision(found).model_dump() == {
         "passes": True,
         "word": "PASS",
-        "sentence": "This change may go in: nothing forbidden is left; the requirement is met; "
+        "sentence": "This change may go in: nothing forbidden (lost-events, exposed) is left; the requirement is met; "
         "the server recorded what the policy decides: 1 of 1 actions proven.",
     }
 

@@ -127,7 +127,7 @@ def _written(options: Namespace, files: PolicyFiles, sources: Sequence[PolicySou
     shown = _show(found, version, files, *paths) if options.live and found.differences else ()
     said = [str(one) for one in shown]
     if options.forbid is not None:
-        text, code = through_the_gate(found, load_served(version), said, options, sources[1].path.parent)
+        text, code = through_the_gate(found, load_served(version), said, options, sources[1].folder)
     else:
         render = {"text": render_text, "markdown": render_markdown, "json": to_json}[options.format]
         text, code = render(found, said), int(bool(found.differences))

@@ -88,7 +88,7 @@ def execute(options: Namespace) -> int:
     read = PolicyFiles()
     source = read.choose(options.policy, Path.cwd())
     base = read.choose(options.base, Path.cwd()) if options.base else None
-    path, acknowledged = read_acknowledged(options, source.file.parent if source.file else Path.cwd())
+    path, acknowledged = read_acknowledged(options, source.folder)
     default = FailOn.NEW if base or (acknowledged and acknowledged.requirements) else FailOn.UNMET
     fail_on = FailOn(options.fail_on) if options.fail_on else default
     found: dict[str, list[str]] = {}  # the versions with these results

@@ -48,6 +48,11 @@ class PolicySource:
     ref: str = ""
     data: bytes | None = None
 
+    @property
+    def folder(self) -> Path:
+        """The folder that it is in; if it is no file, the current one."""
+        return self.file.parent if self.file else Path.cwd()
+
 
 @dataclass(frozen=True, slots=True)
 class _Holder:

@@ -147,7 +147,8 @@ def _note_failure(
     if not proven:
         records.append(_bare(session, item, Outcome.UNPROVEN, said, records))
     elif call.when == "call" and _is_assertion(call):  # beyond level and stages
-        records[proven[-1]] = _judged(records[proven[-1]], Outcome.VIOLATED, said)
+        stated = _judged(records[proven[-1]], Outcome.VIOLATED, said)
+        records[proven[-1]] = stated.model_copy(update={"contradicts": "events"})
     else:
         where = "itself" if call.when == "call" else f"in its {call.when}"
         reason = f"the test failed {where}, which says nothing about the policy: {said}"

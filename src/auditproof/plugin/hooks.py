@@ -6,6 +6,7 @@ collection. The controller owns the run directory; workers join it, and only the
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -22,6 +23,7 @@ from auditproof.plugin.backend_records import backend_fields, is_backend_test
 from auditproof.plugin.course import bring_into_line, concluded, course_of, proves
 from auditproof.plugin.failures import shows_nothing
 from auditproof.plugin.fixtures import marked
+from auditproof.plugin.gate_options import usable
 from auditproof.plugin.generated import collect_made
 from auditproof.plugin.given_policies import HOW_TO_GIVE
 from auditproof.plugin.item_records import story_of
@@ -66,6 +68,8 @@ def _set_up(config: pytest.Config) -> None:
     versions = options.read_versions(config)
     sessions = Sessions([AuditSession(options.read_options(config, files, one), say, files) for one in versions])
     config.stash[SESSIONS] = sessions
+    for session in sessions:
+        usable(partial(getattr, session.plan, "status"))  # an entry may be about a requirement that does not exist
     if shows_nothing(config):
         return
     reporting = Reporting(sessions, config.invocation_params.args, say)

@@ -10,12 +10,11 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from auditproof.audit.stages import emitted_stages
 from auditproof.auditlog.offline_log import ForeignFile
 from auditproof.errors import AuditproofError
 from auditproof.plugin.fixtures import PROOFS
 from auditproof.plugin.session import SESSIONS
-from auditproof.proof.offline import Judgement
+from auditproof.proof.offline import Judgement, problems_of
 from auditproof.proof.verdict import Outcome
 from auditproof.report.offline import file_record, kind_record, log_record, requirement_record
 from auditproof.text.paths import shown_path
@@ -26,6 +25,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from auditproof.analysis.requirements import Requirement
+    from auditproof.audit.decide import Decision
     from auditproof.audit.event import AuditEvent
     from auditproof.kube.attributes import Attributes
     from auditproof.plugin.options import Options
@@ -35,7 +35,7 @@ KEPT = 50  # violations of one requirement; further ones would add nothing
 
 
 class NotAsDecided(AuditproofError, AssertionError):
-    """Recorded events differ from the policy's decision, or from a requirement."""
+    """Recorded events differ from the policy's decision."""
 
 
 def collect_log(file_path: Path, parent: pytest.Collector) -> pytest.Collector | None:
@@ -95,20 +95,17 @@ class _Reading:
         judged = self.judgement.add(event)
         if judged is None:
             return
-        attributes, _ = judged
+        attributes, decision = judged
         for requirement in self._requirements:
             if requirement.selects(attributes):
-                self._hold(requirement, event, attributes)
+                self._compare(requirement, event, attributes, decision)
 
-    def _hold(self, requirement: Requirement, event: AuditEvent, attributes: Attributes) -> None:
-        bound = requirement.bound_for(attributes, emitted_stages(attributes, event.code or 0))
+    def _compare(self, requirement: Requirement, event: AuditEvent, attributes: Attributes, decision: Decision) -> None:
+        """Note an event that a requirement is about: whether it is as the policy decides, whatever is required."""
         found = self._found.setdefault(requirement.id, [])
-        unwanted = bound.stages is not None and event.stage not in bound.stages.most
-        found_at = f"{event.level}{f' with an event at {event.stage}' if unwanted else ''}"
-        holds = bound.allows(event.level) and not unwanted
-        wrong = "" if holds else f"recorded at {found_at} (required: {bound}): {event.audit_id}"
+        wrong = "; ".join(problems_of(event, decision))
         if not found or (wrong and len(found) < KEPT):
-            found.append((event, attributes, wrong))
+            found.append((event, attributes, f"{wrong}: {event.audit_id}" if wrong else ""))
 
     def records(self, suite: str) -> Iterator[ProofRecord]:
         policy = self._options.policy

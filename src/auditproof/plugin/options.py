@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from dataclasses import dataclass, replace
+from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
@@ -16,19 +17,16 @@ from auditproof.analysis.requirements import load_requirements
 from auditproof.auditlog.sources import parse_source
 from auditproof.clusters.existing.kubeconfig import DEFAULT
 from auditproof.clusters.profile import Profile, load_profile
-from auditproof.errors import AuditproofError
 from auditproof.kube.versions import choose_versions, minor
 from auditproof.options import option_named
 from auditproof.plugin.asked import effective, folder_of
+from auditproof.plugin.gate_options import acknowledged, fail_on, forbidden, only, usable
 from auditproof.plugin.given_policies import GivenPolicy, given_policy
 from auditproof.proof.run_options import RunOptions
 from auditproof.text.paths import files_of, is_file, is_folder, path_of, shown_path
-from auditproof.text.printable import printable_lines
 from auditproof.text.suggestion import did_you_mean
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from auditproof.analysis.requirements import RequirementsFile
     from auditproof.audit.policy.load import Policy
     from auditproof.clusters.policy_files import PolicyFiles
@@ -90,10 +88,11 @@ def read_options(config: pytest.Config, files: PolicyFiles, kubernetes: str) -> 
     def read_policy(name: str, default: str) -> GivenPolicy:
         shown, version = partial(shown_path, folders=folders), minor(kubernetes)
         text, folder = effective(config, name) or default, folder_of(config, name)
-        return _usable(lambda: given_policy(config, text, folder, files, shown=shown, kubernetes=version))
+        return usable(lambda: given_policy(config, text, folder, files, shown=shown, kubernetes=version))
 
     base = read_policy("base", "") if effective(config, "base") else None
     given = read_policy("policy", str(content.root() / DEFAULT_POLICY))
+    approved = acknowledged(config, given.source.folder if effective(config, "policy") else None, folders[:1])
     return Options(
         policy_file=given.source.path,
         policy=given.policy,
@@ -114,6 +113,11 @@ def read_options(config: pytest.Config, files: PolicyFiles, kubernetes: str) -> 
         keep_cluster=bool(config.getoption("--audit-keep-cluster")),
         reuse_cluster=_reuse(config, profile.provider),
         recorded=_recorded(config),
+        forbid=forbidden(config, base=base is not None),
+        only=only(config, base=base is not None),
+        acknowledged=approved,
+        today=datetime.now(UTC).date(),
+        fail_on=fail_on(config, base=base is not None, entries=bool(approved and approved.requirements)),
     )
 
 
@@ -122,9 +126,7 @@ def _profile(config: pytest.Config) -> Profile:
 
     Raises pytest.UsageError.
     """
-    profile = _usable(
-        lambda: load_profile(_name_or_file(config, "cluster", effective(config, "cluster") or "embedded"))
-    )
+    profile = usable(lambda: load_profile(_name_or_file(config, "cluster", effective(config, "cluster") or "embedded")))
     if config.getoption("--audit-no-actions"):
         return profile
     kubeconfig, specs = effective(config, "kubeconfig"), effective(config, "log").splitlines()
@@ -138,7 +140,7 @@ def _profile(config: pytest.Config) -> Profile:
         file = str(folder_of(config, "kubeconfig") / Path(kubeconfig))
         place = replace(place, kubeconfig=kubeconfig if kubeconfig == DEFAULT else file)
     if specs:
-        place = replace(place, logs=tuple(_usable(lambda s=s: str(parse_source(s, folder))) for s in specs))  # type: ignore[misc]
+        place = replace(place, logs=tuple(usable(lambda s=s: str(parse_source(s, folder))) for s in specs))  # type: ignore[misc]
     return replace(profile, place=place)
 
 
@@ -166,7 +168,7 @@ def _recorded(config: pytest.Config) -> tuple[Path, ...]:
     for spec in effective(config, "log").splitlines():
         files = files_of(folder / path_of(spec)) if is_folder(folder / path_of(spec)) else None
         if files is None:
-            source = _usable(lambda spec=spec: parse_source(spec, folder))  # type: ignore[misc]
+            source = usable(lambda spec=spec: parse_source(spec, folder))  # type: ignore[misc]
             if source.kind != "file":
                 raise pytest.UsageError(
                     f"--audit-log: {source}: --audit-no-actions reads files only; save the log to a file first"
@@ -202,7 +204,7 @@ def _requirements(config: pytest.Config, read_policy: Callable[[str], Policy]) -
     """
     names = (name.strip() for name in effective(config, "requirements").split(","))
     wanted = dict.fromkeys(_name_or_file(config, "requirements", name) for name in names if name)
-    return tuple(_usable(lambda name=name: load_requirements(name, read_policy=read_policy)) for name in wanted)  # type: ignore[misc]
+    return tuple(usable(lambda name=name: load_requirements(name, read_policy=read_policy)) for name in wanted)  # type: ignore[misc]
 
 
 def _name_or_file(config: pytest.Config, option: str, text: str) -> str:
@@ -234,10 +236,3 @@ def report_folder(config: pytest.Config) -> Path | None:
 def _folder(config: pytest.Config, name: str) -> Path | None:
     given = effective(config, name)
     return (folder_of(config, name) / path_of(given)).resolve() if given else None
-
-
-def _usable(load: Callable[[], T]) -> T:
-    try:
-        return load()
-    except AuditproofError as error:
-        raise pytest.UsageError(*printable_lines(str(error)).splitlines()) from None

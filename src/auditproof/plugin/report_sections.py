@@ -6,21 +6,24 @@ from typing import TYPE_CHECKING, Any
 
 from auditproof.analysis.lint import examine
 from auditproof.analysis.mutation import strength
+from auditproof.analysis.requirements import entry_data
 from auditproof.kube.discovery import load_served
 from auditproof.proof.whole_log import accounts, noise
 from auditproof.report.background import noise_record
 from auditproof.report.change import change_record
-from auditproof.report.model import RequirementRecord, Sections
+from auditproof.report.gate import gate_record
+from auditproof.report.model import RequirementEntries, RequirementRecord, Sections
 from auditproof.report.policy_sections import lint_record, strength_record
 from auditproof.report.reconciliation import counting_record
 from auditproof.report.rule_coverage import coverage_record
 from auditproof.text.paths import shown_path
 
 if TYPE_CHECKING:
+    from auditproof.analysis.requirements import Status
     from auditproof.clusters.run.run_directory import RunDirectory
     from auditproof.plugin.options import Options
     from auditproof.plugin.session import AuditSession
-    from auditproof.report.model import BackendsRecord
+    from auditproof.report.model import BackendsRecord, GateRecord
 
 
 def report_sections(session: AuditSession, backends: BackendsRecord | None) -> Sections:
@@ -32,9 +35,17 @@ def report_sections(session: AuditSession, backends: BackendsRecord | None) -> S
         log=session.log_part,
         coverage=coverage_record(plan.coverage, options.policy.path) if plan.coverage is not None else None,
         change=change_record(plan.change) if plan.change is not None else None,
+        gate=_gate(session),
         **(_whole_logs(session.begun, options) if session.begun else {}),
         **(_requirements(session) if plan.required else {}),
     )
+
+
+def _gate(session: AuditSession) -> GateRecord | None:
+    plan, options = session.plan, session.options
+    if plan.gate is None or plan.allowed is None or plan.change is None:
+        return None
+    return gate_record(plan.gate, plan.allowed, plan.change, options.forbid, options.only)
 
 
 def _requirements(session: AuditSession) -> dict[str, Any]:
@@ -47,9 +58,23 @@ def _requirements(session: AuditSession) -> dict[str, Any]:
         records = tuple(
             one.model_copy(update={"proofs": (found[one.id],) if one.id in found else ()}) for one in records
         )
-    every = [requirement for required in session.plan.required for requirement in required.file.requirements]
+    every = [requirement for file in options.requirements for requirement in file.requirements]
     found_by = strength(options.policy, every, (), load_served(options.kubernetes))
-    return {"requirements": records, "strength": strength_record(found_by)}
+    return {
+        "requirements": records,
+        "requirement_entries": _entries(session.plan.status),
+        "fail_on": str(options.fail_on),
+        "strength": strength_record(found_by),
+    }
+
+
+def _entries(status: Status | None) -> RequirementEntries:
+    """The entries about requirements that have to be changed."""
+    if status is None:
+        return RequirementEntries()
+    kinds = {"unneeded": status.unneeded, "expired": status.expired, "unchecked": status.unchecked}
+    data = {name: [entry_data(entry) for entry in entries] for name, entries in kinds.items()}
+    return RequirementEntries.model_validate(data)
 
 
 def _whole_logs(run: RunDirectory, options: Options) -> dict[str, Any]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import textwrap
 import time
 from datetime import UTC, datetime
 from functools import cached_property
@@ -29,7 +30,7 @@ from auditproof.report.model import ClusterRecord, PolicyRecord, Sections
 from auditproof.report.policy_lines import place_of
 from auditproof.report.provenance import policy_state, run_record
 from auditproof.report.statements import decision
-from auditproof.report.terminal import closing_lines
+from auditproof.report.terminal import closing_lines, decision_lines
 from auditproof.report.versions import merged, version_in
 from auditproof.text.printable import printable
 
@@ -218,7 +219,7 @@ class Reporting:
         if self._has_report():
             self._files.finish(config, self.document)
             if not self._closed:
-                self._say("\n".join(self._closing()))
+                self._say("\n".join([*self._decision_lines(), *self._closing()]))
         self._settle()  # again, because any plugin may have set it
         self._ending.restore()
 
@@ -300,9 +301,15 @@ class Reporting:
             result = yield
         if self._gathered:
             terminalreporter.section("audit proofs")
+            for line in self._decision_lines():
+                for part in _wrapped(line, terminalreporter):
+                    terminalreporter.write_line(part)
             for line in self._closing():
                 terminalreporter.write_line(_fitting(line, terminalreporter))
         return result
+
+    def _decision_lines(self) -> list[str]:
+        return [*map(printable, decision_lines(self.document))]
 
     def _closing(self) -> list[str]:
         self._closed = True
@@ -311,6 +318,12 @@ class Reporting:
         if os.environ.get("GITHUB_ACTIONS"):
             return [*map(printable, lines), *workflow_commands(self.document, self._files.file_in_repository)]
         return [*map(printable, lines)]
+
+
+def _wrapped(line: str, reporter: pytest.TerminalReporter) -> list[str]:
+    """The line, in as many lines as a terminal needs for it: a decision is never cut."""
+    width = reporter.config.get_terminal_writer().fullwidth if reporter.isatty else 0
+    return textwrap.wrap(line, width - 1, subsequent_indent="  ") if width > 20 else [line]
 
 
 def _fitting(line: str, reporter: pytest.TerminalReporter) -> str:

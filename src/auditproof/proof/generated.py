@@ -9,18 +9,20 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from auditproof.analysis.requirements import check_requirement, required_steps, to_data
+from auditproof.analysis.requirements import State, required_steps, standing_data
 from auditproof.analysis.space.client_request import asked_text
 from auditproof.cases.case import Case, Source
 from auditproof.cases.expectation import Expectation
 from auditproof.errors import Position
+from auditproof.text.paths import shown_path
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
+    from pathlib import Path
 
     from auditproof.analysis.coverage import Coverage
     from auditproof.analysis.diff import PolicyDiff
-    from auditproof.analysis.requirements import Checked, Requirement, RequirementsFile
+    from auditproof.analysis.requirements import Requirement, Standing, Status
     from auditproof.analysis.space.client_request import Performable
     from auditproof.audit.policy.load import Policy, PolicyRule
     from auditproof.cases.case import Manifests
@@ -28,6 +30,7 @@ if TYPE_CHECKING:
 
 
 NEW, OLD = 1, 0  # index in a pair of deciding rules
+COMPARED = (State.NEW, State.KNOWN, State.FIXED)  # how a requirement stands compared with the base, or with entries
 AS_DECIDED = Expectation()  # the policy's own decision must be recorded
 
 
@@ -76,16 +79,12 @@ def _position(policy: Policy, rule: PolicyRule | None) -> Position:
 
 @dataclass(frozen=True, slots=True)
 class Required:
-    """A requirements file with its results; ``suite`` is the prefix of its items' ids.
+    """A requirements file with its results; ``suite`` is the prefix of its items' ids."""
 
-    ``unmet_before`` are the ids of those that the base violates; None without a base.
-    """
-
-    file: RequirementsFile
     suite: str
-    checked: tuple[Checked, ...]
+    path: Path
+    standings: tuple[Standing, ...]
     performed: tuple[tuple[Requirement, Performable], ...]
-    unmet_before: frozenset[str] | None = None
 
     def cases(self) -> Iterator[Case]:
         """A case for every class that a requirement covers: the server must record it as the policy decides.
@@ -111,32 +110,29 @@ class Required:
     def records(self) -> Iterator[dict[str, Any]]:
         """The requirements as results.json has them, with the ids of their proofs."""
         names = list(zip(self._names(), self.performed, strict=True))
-        for result in self.checked:
-            mine = [f"{self.suite}::{name}" for name, (requirement, _) in names if requirement is result.requirement]
-            yield {"file": self.suite, **to_data(result), "proofs": mine, "status": self._status(result)}
-
-    def _status(self, result: Checked) -> str:
-        """Compared with the base: new (unmet, and met before), known (unmet before as well), fixed, or nothing."""
-        if self.unmet_before is None:
-            return ""
-        before = result.requirement.id in self.unmet_before
-        if result.violations:
-            return "known" if before else "new"
-        return "fixed" if before else ""
+        for standing in self.standings:
+            asked = standing.checked.requirement
+            mine = [f"{self.suite}::{name}" for name, (requirement, _) in names if requirement is asked]
+            status = str(standing.state) if standing.state in COMPARED else ""
+            yield {"file": self.suite, **standing_data(standing), "proofs": mine, "status": status}
 
 
-def require(
-    policy: Policy, file: RequirementsFile, suite: str, served: Served, *, base: Policy | None = None
+def required(status: Status, policy: Policy, folders: tuple[Path, ...], served: Served) -> tuple[Required, ...]:
+    """The requirements files of ``status``, with a request of each class that a requirement is about."""
+    files = dict.fromkeys(standing.file.path for standing in status.standings)
+    return tuple(
+        _required(path, [one for one in status.standings if one.file.path == path], policy, folders, served)
+        for path in files
+    )
+
+
+def _required(
+    path: Path, standings: Sequence[Standing], policy: Policy, folders: tuple[Path, ...], served: Served
 ) -> Required:
-    """Check ``policy`` against the requirements of a file, and the ``base`` that it replaces, if there is one."""
-    checked = tuple(check_requirement(policy, requirement, served) for requirement in file.requirements)
     performed = (
         (requirement, step.performable)
-        for requirement in file.requirements
+        for requirement in (one.checked.requirement for one in standings)
         for step in required_steps(policy, requirement, served)
     )
-    if base is None:
-        return Required(file, suite, checked, tuple(performed))
-    before = (check_requirement(base, requirement, served) for requirement in file.requirements)
-    unmet = frozenset(result.requirement.id for result in before if result.violations)
-    return Required(file, suite, checked, tuple(performed), unmet)
+    suite = shown_path(path.resolve(), folders)
+    return Required(suite, path.resolve(), tuple(standings), tuple(performed))

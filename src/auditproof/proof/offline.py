@@ -150,7 +150,7 @@ class Judgement:
         attributes = asked_by(event.raw)
         decision = self._decide(attributes)
         kind = self._kind(event, attributes, decision)
-        for problem in _problems(event, decision):
+        for problem in problems_of(event, decision):
             if not kind.wrong:
                 kind.example = event
             kind.wrong[problem] += 1
@@ -254,7 +254,7 @@ def _what(attributes: Attributes) -> str:
     return f"{full}/{attributes.subresource}" if attributes.subresource else full
 
 
-def _problems(event: AuditEvent, decision: Decision) -> Iterator[str]:
+def problems_of(event: AuditEvent, decision: Decision) -> Iterator[str]:
     """The differences between one event and the policy's decision."""
     rule = decision.rule
     by = f"rule {rule.index + 1} (line {rule.position.line})" if rule else "no rule, which excludes it"

@@ -8,17 +8,21 @@ from typing import TYPE_CHECKING
 
 from auditproof.analysis.coverage import plan_coverage
 from auditproof.analysis.diff import diff
+from auditproof.analysis.gate import Consequence, gate
+from auditproof.analysis.requirements import check_requirement, status_of
+from auditproof.analysis.requirements.selectors import selector_of
 from auditproof.kube.discovery import load_served
-from auditproof.proof.generated import NEW, OLD, changes, require, witnesses
+from auditproof.proof.generated import NEW, OLD, changes, required, witnesses
 from auditproof.proof.placement import GIVEN, Placement
-from auditproof.text.paths import shown_path
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
     from pathlib import Path
 
     from auditproof.analysis.coverage import Coverage
     from auditproof.analysis.diff import PolicyDiff
+    from auditproof.analysis.gate import Acknowledgement, GateResult
+    from auditproof.analysis.requirements import Status
     from auditproof.cases.case import Case
     from auditproof.proof.generated import Required
     from auditproof.proof.run_options import RunOptions
@@ -61,16 +65,53 @@ class RunPlan:
         return diff(options.base, options.policy, load_served(options.kubernetes))
 
     @cached_property
-    def required(self) -> tuple[Required, ...]:
-        """The results of checking the run's requirements against the policy."""
+    def gate(self) -> GateResult | None:
+        """Whether the change from the base may go in; None without a base."""
         options = self._options
-        if options.sabotage:
-            return ()
-        served = load_served(options.kubernetes)
-        return tuple(
-            require(options.policy, file, shown_path(file.path.resolve(), options.folders), served, base=options.base)
-            for file in options.requirements
+        return self._gate(options.forbid, options.acknowledged.changes if options.acknowledged else ())
+
+    @cached_property
+    def allowed(self) -> GateResult | None:
+        """What else the change from the base does that is not forbidden; None without a base."""
+        return self._gate(frozenset(Consequence) - self._options.forbid)
+
+    def _gate(self, forbid: frozenset[Consequence], acknowledged: Sequence[Acknowledgement] = ()) -> GateResult | None:
+        options = self._options
+        if options.base is None or options.sabotage:
+            return None
+        return gate(
+            options.base,
+            options.policy,
+            load_served(options.kubernetes),
+            forbid=forbid,
+            only=[selector_of(options.only, "--only")] if options.only else (),
+            acknowledged=acknowledged,
+            today=options.today,
         )
+
+    @cached_property
+    def status(self) -> Status | None:
+        """How the run's requirements stand, compared with the base and with entries; None without any.
+
+        Raises SourceError for an entry about a requirement that does not exist.
+        """
+        options = self._options
+        if options.sabotage or not options.requirements:
+            return None
+        served, known = load_served(options.kubernetes), options.acknowledged
+        results = [
+            (file, [check_requirement(options.policy, one, served, options.base) for one in file.requirements])
+            for file in options.requirements
+        ]
+        return status_of(results, known.requirements if known else None, options.today)
+
+    @cached_property
+    def required(self) -> tuple[Required, ...]:
+        """The run's requirements files, with the requests that they are about."""
+        options = self._options
+        if self.status is None:
+            return ()
+        return required(self.status, options.policy, options.folders, load_served(options.kubernetes))
 
     def made(self) -> Iterator[MadeCases]:
         """All generated cases, by the file that they are generated from."""
@@ -83,11 +124,10 @@ class RunPlan:
         if self.coverage is not None:
             cases = tuple(witnesses(policy, self.coverage))
             yield MadeCases(policy.path, options.policy_file, cases, "witness")
-        for required in self.required:
-            cases = tuple(required.cases())
-            yield MadeCases(required.suite, required.file.path.resolve(), cases, "requirement")
+        for one in self.required:
+            yield MadeCases(one.suite, one.path, tuple(one.cases()), "requirement")
 
     def prefixes(self) -> tuple[str, ...]:
         """The prefixes of these cases' ids."""
         policies = (policy.path for policy in (self._options.policy, self._options.base) if policy is not None)
-        return tuple(f"{name}::" for name in (*policies, *(required.suite for required in self.required)))
+        return tuple(f"{name}::" for name in (*policies, *(one.suite for one in self.required)))

@@ -6,12 +6,17 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from auditproof.analysis.gate import FORBIDDEN
+from auditproof.analysis.requirements import FailOn
 from auditproof.audit.policy.load import Policy, load_policy
 from auditproof.clusters.profile import Profile, load_profile
 from auditproof.kube.versions import minor
 
 if TYPE_CHECKING:
+    from datetime import date
+
     from auditproof.analysis.coverage import Depth
+    from auditproof.analysis.gate import Acknowledged, Consequence
     from auditproof.analysis.requirements import RequirementsFile
 
 
@@ -23,7 +28,9 @@ class RunOptions:
     first of the ``folders`` that contains them. ``kubernetes`` is a version, with or without a patch release.
     ``assets`` is a folder with etcd and kube-apiserver, ``image`` the node image of a kind cluster. ``coverage`` is how
     much of the policy gets witnesses, None for none. ``sabotage``: each server runs a deliberately broken policy.
-    ``recorded`` are logs to judge offline, without sending requests.
+    ``recorded`` are logs to judge offline, without sending requests. The gate forbids the effects ``forbid`` of the
+    change from the base on the resources ``only`` (none: on all); ``acknowledged`` is what someone has approved, until
+    ``today`` (None: no entry is over), ``fail_on`` says which unmet requirements keep a run from passing.
 
     >>> from pathlib import Path
     >>> from auditproof import RunOptions
@@ -47,6 +54,11 @@ class RunOptions:
     keep_cluster: bool = False
     reuse_cluster: bool = False
     recorded: tuple[Path, ...] = ()
+    forbid: frozenset[Consequence] = FORBIDDEN
+    only: tuple[str, ...] = ()
+    acknowledged: Acknowledged | None = None
+    today: date | None = None
+    fail_on: FailOn = FailOn.UNMET
 
     @staticmethod
     def of(policy_file: Path, *, cluster: str = "embedded", kubernetes: str = "") -> RunOptions:

@@ -4,16 +4,60 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from auditproof.analysis.gate import LOST, Consequence, Relation, to_record, words_of
+from auditproof.proof.generated import change_id
 from auditproof.report.change import change_is_shown
 from auditproof.report.log_lines import counted
-from auditproof.report.model import ChangeStatement
+from auditproof.report.model import ChangeStatement, GateRecord
 from auditproof.report.requirement_states import named
 
 if TYPE_CHECKING:
-    from auditproof.report.model import ForbiddenChange, Report
+    from collections.abc import Collection, Sequence
+
+    from auditproof.analysis.diff import PolicyDiff
+    from auditproof.analysis.gate import Forbidden, GateResult
+    from auditproof.audit.policy.load import PolicyRule
+    from auditproof.report.model import GatedChange, Report
 
 SHOWN = " Every difference was shown on servers with either policy."
+_COUNTED = {"lost": LOST, "exposed": frozenset({Consequence.EXPOSED}), "more": frozenset({Consequence.MORE})}
+_HAPPENS = {"lost": "lost", "exposed": "exposed", "more": "newly recorded"}
 LONGEST = 60  # characters of what a forbidden change is about
+
+
+def gate_record(
+    result: GateResult, allowed: GateResult, diff: PolicyDiff, forbid: Collection[Consequence], only: Sequence[str]
+) -> GateRecord:
+    """The section ``gate``; each change with the proofs of the difference that it is part of.
+
+    ``allowed`` is the gate that forbids everything else.
+    """
+    record = to_record(result, forbid) | {"relation": str(result.relation), "only": list(only)}
+    record["allowed"] = to_record(allowed, frozenset(Consequence) - frozenset(forbid))["forbidden"]
+    for key, rows in (("forbidden", result.forbidden), ("allowed", allowed.forbidden)):
+        for row, data in zip(rows, record[key], strict=True):
+            data["proofs"] = _proofs(row, diff)
+    return GateRecord.model_validate(record)
+
+
+def _proofs(one: Forbidden, diff: PolicyDiff) -> dict[str, str]:
+    """The ids of the two proofs of the difference that has most of a forbidden change's requests."""
+    pairs = {_places(pair) for pair in one.rules}
+    found: list[tuple[int, int]] = []
+    for number, difference in enumerate(diff.differences, 1):
+        if difference.change == one.change and not pairs.isdisjoint(map(_places, difference.rules)):
+            mine, its = one.row.product, difference.row.product
+            common = {*mine.resources, *mine.paths} & {*its.resources, *its.paths}
+            if common and difference.witness.performable:
+                found.append((-len(common), number))
+    if not found:
+        return {}
+    _, number = min(found)
+    return {side: f"{policy.path}::{change_id(number)}" for side, policy in (("old", diff.old), ("new", diff.new))}
+
+
+def _places(pair: tuple[PolicyRule | None, PolicyRule | None]) -> tuple[int | None, ...]:
+    return tuple(rule.index if rule else None for rule in pair)
 
 
 def change(report: Report) -> ChangeStatement:
@@ -22,18 +66,31 @@ def change(report: Report) -> ChangeStatement:
     if gate is None:
         sentence = "Nothing was forbidden." if report.change else "There is no base to compare the policy with."
         return ChangeStatement(word="NONE", passes=True, sentence=sentence)
-    known = sum(1 for one in gate.forbidden if one.acknowledged)
+    left = [one for one in gate.forbidden if not one.acknowledged]
     base = report.change.old.path if report.change else "the base"
-    compared = f"Compared with {base}, this policy is {gate.relation}"
-    if gate.relation in ("records more", "records less"):
-        compared = f"Compared with {base}, this policy {gate.relation}"
+    relation = str(gate.relation)
+    be = "" if gate.relation in (Relation.MORE, Relation.LESS) else "is "
+    counts = {word: _having(gate, effects) for word, effects in _COUNTED.items()}
+    texts = [f"{count} {_HAPPENS[word]}" for word, count in counts.items() if count]
+    kinds = f" (kinds of requests: {', '.join(texts)})" if texts else ""
+    shown = SHOWN if change_is_shown(report) else ""
     return ChangeStatement(
-        word=str(gate.relation),
+        word=relation,
         passes=gate.passes,
-        sentence=f"{compared}: {change_clause(report)}.{SHOWN if change_is_shown(report) else ''}",
-        forbidden=len(gate.forbidden) - known,
-        acknowledged=known,
+        sentence=f"Compared with {base}, this policy {be}{relation}{kinds}: {change_clause(report)}.{shown}",
+        forbidden=len(left),
+        acknowledged=len(gate.forbidden) - len(left),
+        **counts,
     )
+
+
+def _having(gate: GateRecord, effects: Collection[Consequence]) -> int:
+    rows = (*gate.forbidden, *gate.allowed)
+    return len({_who_and_what(row) for row in rows if any(one.effect in effects for one in row.effects)})
+
+
+def _who_and_what(row: GatedChange) -> tuple[object, ...]:
+    return row.text, row.who, row.verbs, row.what, row.where
 
 
 def change_clause(report: Report) -> str:
@@ -41,29 +98,37 @@ def change_clause(report: Report) -> str:
     gate = report.gate
     if gate is None:
         return ""
+    if not gate.forbid:
+        return "nothing is forbidden"
     left = [one for one in gate.forbidden if not one.acknowledged]
     known = len(gate.forbidden) - len(left)
     acknowledged = f"; {counted(known, 'change')} acknowledged" if known else ""
+    limited = f" of {', '.join(gate.only)}" if gate.only else ""
     if not left:
-        return f"nothing forbidden is left{acknowledged}"
+        return f"nothing forbidden ({words_of(gate.forbid)}{limited}) is left{acknowledged}"
     be = "is" if len(left) == 1 else "are"
     names = named([forbidden_text(one) for one in left])
     return f"{counted(len(left), 'change')} {be} forbidden ({names}){acknowledged}"
 
 
-def forbidden_name(one: ForbiddenChange) -> str:
+def deciding_line(one: GatedChange) -> int:
+    """The line of the given policy's rule that decides about a forbidden change; 1 if no rule matches."""
+    return next((pair.new.line for pair in one.rules if pair.new), 1)
+
+
+def forbidden_name(one: GatedChange) -> str:
     """A forbidden change, told apart from all others: what happens to which requests."""
     what = " ".join(filter(None, (f"{', '.join(one.verbs)} of {one.what}" if one.verbs else one.what, one.where)))
     return f"{', '.join(str(effect.effect) for effect in one.effects)}: {what} by {one.who}"
 
 
-def forbidden_reason(one: ForbiddenChange) -> str:
+def forbidden_reason(one: GatedChange) -> str:
     """How the recording of these requests changes, with one of them."""
     on = f" (on Kubernetes {', '.join(one.kubernetes)} only)" if one.kubernetes else ""
     return f"{one.text}{on}, for example {one.witness}"
 
 
-def forbidden_text(one: ForbiddenChange) -> str:
+def forbidden_text(one: GatedChange) -> str:
     """A forbidden change in a few words: ``lost-events of pods/exec``."""
     what = one.what if len(one.what) <= LONGEST else f"{one.what[: LONGEST - 1]}…"
     effects = ", ".join(str(effect.effect) for effect in one.effects if effect.acknowledged is None)

@@ -11,8 +11,10 @@ from auditproof.audit.event import Level
 from auditproof.audit.explain import effect_of, explain, render
 from auditproof.audit.redact import redact, redact_text
 from auditproof.audit.stages import in_order
+from auditproof.cases.expectation import Expectation
 from auditproof.kube.attributes import Attributes
 from auditproof.kube.identity import IdentityKind
+from auditproof.proof.verdict import Outcome, decided_stages, judge
 from auditproof.report.model import (
     ClaimRecord,
     EarlierRule,
@@ -31,7 +33,7 @@ if TYPE_CHECKING:
     from auditproof.audit.policy.load import Policy
     from auditproof.cases.case import Case, Source
     from auditproof.proof.prover import Proof
-    from auditproof.proof.verdict import Evidence, Outcome
+    from auditproof.proof.verdict import Evidence
 
 
 def proof_record(proof: Proof, policy: Policy) -> ProofRecord:
@@ -53,11 +55,25 @@ def proof_record(proof: Proof, policy: Policy) -> ProofRecord:
         ),
         verdict=verdict.outcome,
         reasons=verdict.reasons,
+        contradicts=_contradicts(proof),
         claim=_claim(case, evidence),
         events=tuple(redact(event.raw) for event in evidence.events),
         fence=evidence.fence,
         seconds=round((exchange.finished - exchange.started).total_seconds(), 4),
     )
+
+
+def _contradicts(proof: Proof) -> Literal["", "policy", "events"]:
+    """What a VIOLATED case is at odds with, if the server did not record otherwise than the policy decides."""
+    verdict, stated = proof.verdict, proof.case.expectation
+    if verdict.outcome is not Outcome.VIOLATED:
+        return ""
+    evidence = verdict.evidence
+    server = judge(Expectation(status=stated.status), evidence).outcome
+    if server is Outcome.VIOLATED or (server is Outcome.UNPROVEN and not evidence.events):
+        return ""
+    as_decided = verdict.level is evidence.decision.level and verdict.stages == decided_stages(evidence)
+    return "events" if as_decided else "policy"
 
 
 def failed_record(case: Case, policy: Policy, verdict: Outcome, reason: str) -> ProofRecord:

@@ -170,20 +170,26 @@ def violated_text(violation: ViolationRecord, report: Report) -> str:
     return f"{about} by {violation.who}: {found}{at}, {by}"
 
 
+def worst_violation(record: RequirementRecord) -> ViolationRecord:
+    """The first kind of requests that violates a requirement; of a newly unmet one, the first that did not before."""
+    return next((one for one in record.violations if record.status == "new" and not one.known), record.violations[0])
+
+
 def requirement_reason(state: RequirementState, report: Report) -> str:
     """Why a requirement is not met or not shown: of the former, the first kind of requests, and what has to change."""
     if state.state is not State.UNMET:
         return state.reason
-    first, *others = state.record.violations
-    more = f" (and {counted(len(others), 'more kind')} of requests)" if others else ""
-    return f"{violated_text(first, report)}{more}; {remedy(state, report)}"
+    others = len(state.record.violations) - 1
+    more = f" (and {counted(others, 'more kind')} of requests)" if others else ""
+    return f"{violated_text(worst_violation(state.record), report)}{more}; {remedy(state, report)}"
 
 
 def remedy(state: RequirementState, report: Report) -> str:
     """What has to change so that an unmet requirement is met; empty for others."""
-    if not state.record.violations:
+    record = state.record
+    if not record.violations:
         return ""
-    first = state.record.violations[0]
-    if first.rule is None:
-        return f"needed: {state.record.level}; add a rule for these requests"
-    return f"needed: {state.record.level}; change {blame(first, report)}, or put a rule for these requests before it"
+    first = worst_violation(record)
+    at = blame(first, report)
+    text = first.remedy or (f"change {at}, or put a rule before it" if first.rule is not None else "add a rule")
+    return f"needed: {record.level}: {text}"

@@ -6,35 +6,54 @@ from typing import TYPE_CHECKING
 
 from auditproof.report.backends import backends_line
 from auditproof.report.ci.troubles import troubles
+from auditproof.report.entries import acknowledged_lines, entry_remarks
 from auditproof.report.faithful import differing_text, nothing_shown
 from auditproof.report.headline import COUNTS
 from auditproof.report.log_lines import counted, log_lines
 from auditproof.report.reconciliation import counting_lines
+from auditproof.report.statements import decision, statements
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
     from auditproof.report.model import Report, Summary
 
-TOLD = 12  # so that a screen of 24 lines holds them and the counts
+TOLD = 10  # so that a screen of 24 lines holds them, the statements and the counts
+ENTRIES = 3  # of the file of acknowledged changes
 NOTHING = "nothing was shown: everything was skipped or is not supported here"
 _ACTIONS = ("planned", "performed")  # nothing is performed where a log is judged
 _ALWAYS, _LOUD = ("planned", "performed", "proven"), ("violated", "unproven")
 
 
+def decision_lines(report: Report) -> list[str]:
+    """The decision, then the statements behind it; without a base and requirements, the decision says it all."""
+    lines = [decision(report).sentence]
+    if report.gate or report.requirements:
+        told = statements(report)
+        rows = [("faithful", told.faithful), ("requirements", told.requirements), ("change", told.change)]
+        lines += [f"{name}: {one.word}. {one.sentence}" for name, one in rows if one.word != "NONE"]
+    return lines
+
+
 def closing_lines(report: Report, seconds: float) -> list[str]:
-    """The worst of what is not proven, the counts, and how the run ended."""
+    """The worst of what keeps the run from passing, what someone has acknowledged, the counts, and how it ended."""
     wrong = list(_wrong(report))
     if len(wrong) > TOLD or report.not_performed:  # all of these have one reason
         wrong = list(_alike(wrong))
     lines = [f"{place}: {reason}" for place, reason in wrong[:TOLD]]
     lines += [f"... and {len(wrong) - TOLD} more reasons"] if len(wrong) > TOLD else []
+    lines += _first([*acknowledged_lines(report)])
+    lines += _first([*entry_remarks(report)])
     lines += [f"the run {report.ended}"] if report.ended else []
     lines += [NOTHING] if nothing_shown(report) else []
     lines += log_lines(report)
     lines += _sums(report, f" in {seconds:.0f} s")
     lines += version_lines(report)
     return [*lines, *counting_lines(report)]
+
+
+def _first(lines: Sequence[str]) -> list[str]:
+    return [*lines[:ENTRIES], *([f"... and {len(lines) - ENTRIES} more"] if len(lines) > ENTRIES else [])]
 
 
 def _sums(report: Report, lasted: str) -> Iterator[str]:
@@ -74,7 +93,7 @@ def version_lines(report: Report) -> Iterator[str]:
 
 
 def _wrong(report: Report) -> Iterator[tuple[str, str]]:
-    """What is not proven, worst first: verdict, place and id; and the first reason."""
+    """What keeps the run from passing, worst first: verdict, place and id; and the first reason."""
     for trouble in troubles(report):
         yield f"{trouble.verdict} {trouble.path}:{trouble.line}: {trouble.id}", trouble.text.partition("\n")[0]
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from auditproof.analysis.gate import Relation
 from auditproof.kube.discovery import load_served
 from auditproof.proof.verdict import Outcome
 from auditproof.report.model import (
@@ -27,7 +28,7 @@ from auditproof.report.model import (
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 
-    from auditproof.report.model import ChangeRow, ProofRecord
+    from auditproof.report.model import ChangeRow, GatedChange, GateRecord, ProofRecord
 
 R = TypeVar("R", bound=Record)
 ONLY_THERE = "it exists on {} only, because that is where the request is served or told apart"
@@ -156,7 +157,10 @@ def merged(versions: Sequence[str], parts: Sequence[Sections]) -> Sections:
         lint=_lint(by_version),
         coverage=_coverage(by_version),
         change=_change(by_version),
+        gate=_gate(by_version),
         requirements=tuple(_requirements(by_version)),
+        requirement_entries=parts[-1].requirement_entries,
+        fail_on=parts[-1].fail_on,
         strength=parts[-1].strength,
     )
 
@@ -165,7 +169,7 @@ def _named(ids: Iterable[str], version: str) -> tuple[str, ...]:
     return tuple(f"{name}[{version}]" for name in ids)
 
 
-def _union(versions: dict[str, Sequence[R]], key: Callable[[R], Any] = lambda one: one) -> tuple[R, ...]:
+def _union(versions: Mapping[str, Sequence[R]], key: Callable[[R], Any] = lambda one: one) -> tuple[R, ...]:
     """What any version has, once; what not all have names those that do."""
     having: dict[Any, list[str]] = {}
     first: dict[Any, R] = {}
@@ -225,8 +229,46 @@ def _change(parts: dict[str, Sections]) -> ChangeRecord | None:
 
 
 def _change_row(row: ChangeRow, version: str) -> ChangeRow:
-    proofs = {side: f"{name}[{version}]" for side in ("old", "new") if (name := getattr(row.proofs, side))}
-    return row.model_copy(update={"kubernetes": version, "proofs": ChangeProofs(**proofs)})
+    return row.model_copy(update={"kubernetes": version, "proofs": _proofs(row.proofs, version)})
+
+
+def _gate(parts: dict[str, Sections]) -> GateRecord | None:
+    """The gate on all versions: it passes if it does on each, and an entry is unused if it is on each."""
+    gates = {version: part.gate for version, part in parts.items() if part.gate is not None}
+    if not gates:
+        return None
+    newest = list(gates.values())[-1]
+    relations = {one.relation for one in gates.values()}
+    more = bool(relations & {Relation.MORE, Relation.INCOMPARABLE})
+    less = bool(relations & {Relation.LESS, Relation.INCOMPARABLE})
+    failing = [one for one in gates.values() if not one.passes]
+    return newest.model_copy(
+        update={
+            "relation": Relation.of(gains=more, loses=less),
+            "passes": not failing,
+            "decision": (failing or [newest])[0].decision,
+            "forbidden": _gated({version: one.forbidden for version, one in gates.items()}),
+            "allowed": _gated({version: one.allowed for version, one in gates.items()}),
+            "unused": tuple(entry for entry in newest.unused if all(entry in one.unused for one in gates.values())),
+        }
+    )
+
+
+def _gated(rows: Mapping[str, Sequence[GatedChange]]) -> tuple[GatedChange, ...]:
+    """Rows of the gate on several versions; proofs are those of the first version that has the row."""
+    named = {
+        version: tuple(one.model_copy(update={"proofs": _proofs(one.proofs, version)}) for one in some)
+        for version, some in rows.items()
+    }
+    return _union(named, _without_proofs)
+
+
+def _proofs(proofs: ChangeProofs, version: str) -> ChangeProofs:
+    return ChangeProofs(**{side: f"{name}[{version}]" for side in ("old", "new") if (name := getattr(proofs, side))})
+
+
+def _without_proofs(one: GatedChange) -> GatedChange:
+    return one.model_copy(update={"proofs": ChangeProofs()})
 
 
 def _requirements(parts: dict[str, Sections]) -> Iterator[RequirementRecord]:
@@ -235,11 +277,23 @@ def _requirements(parts: dict[str, Sections]) -> Iterator[RequirementRecord]:
         for record in part.requirements:
             found.setdefault((record.file, record.id), {})[version] = record
     for records in found.values():
-        yield list(records.values())[-1].model_copy(
+        newest = list(records.values())[-1]
+        yield newest.model_copy(
             update={
+                "status": _worst_status(records.values()),
+                "acknowledged": newest.acknowledged or next((one.acknowledged for one in records.values()), None),
                 "classes": sum(record.classes for record in records.values()),
                 "violations": _union({version: record.violations for version, record in records.items()}),
                 "beyond": _union({version: record.beyond for version, record in records.items()}),
                 "proofs": tuple(name for version, one in records.items() for name in _named(one.proofs, version)),
             }
         )
+
+
+def _worst_status(records: Iterable[RequirementRecord]) -> str:
+    """How a requirement stands on all versions: new if it is on one, known only if it is wherever it is not met."""
+    every = list(records)
+    unmet = {record.status for record in every if record.violations}
+    if not unmet:
+        return "fixed" if any(record.status == "fixed" for record in every) else ""
+    return next(status for status in ("new", "", "known") if status in unmet)

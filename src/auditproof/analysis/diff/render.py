@@ -134,7 +134,7 @@ def _change(difference: Difference) -> dict[str, Any]:
         "paths": list(row.product.paths),
         "served": not row.refused,
         "classes": len(row.classes),
-        "rules": [{"old": _rule(old), "new": _rule(new)} for old, new in difference.rules],
+        "rules": rules_data(difference.rules),
         "witness": _witness(difference.witness),
     }
 
@@ -142,6 +142,11 @@ def _change(difference: Difference) -> dict[str, Any]:
 def _effect(effect: Effect) -> dict[str, Any]:
     stages = [str(stage) for stage in in_order(effect.stages)]
     return {"level": str(effect.level), "stages": stages, "omitManagedFields": effect.omit_managed_fields}
+
+
+def rules_data(rules: RulePairs) -> list[dict[str, Any]]:
+    """The pairs of deciding rules as JSON values; None where no rule matches."""
+    return [{"old": _rule(old), "new": _rule(new)} for old, new in rules]
 
 
 def _rule(rule: PolicyRule | None) -> dict[str, int] | None:

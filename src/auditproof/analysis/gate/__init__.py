@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from auditproof.analysis.gate.acknowledged import Acknowledgement
-from auditproof.analysis.gate.consequence import Consequence, Relation, consequences_named
+from auditproof.analysis.gate.consequence import FORBIDDEN, LOST, Consequence, Relation, consequences_named
 from auditproof.analysis.gate.gate import Forbidden, GateResult, gate
 from auditproof.analysis.gate.load import FILE, Acknowledged, load_acknowledged
-from auditproof.analysis.gate.render import decision, render_markdown, render_text, to_record
+from auditproof.analysis.gate.render import decision, render_markdown, render_text, to_record, words_of
 from auditproof.analysis.gate.write import change_entries, requirement_entries, with_entries
 
 __all__ = [
     "FILE",
+    "FORBIDDEN",
+    "LOST",
     "Acknowledged",
     "Acknowledgement",
     "Consequence",
@@ -27,4 +29,5 @@ __all__ = [
     "requirement_entries",
     "to_record",
     "with_entries",
+    "words_of",
 ]

@@ -45,6 +45,7 @@ _TEXTS = {
     Consequence.MORE: "more is recorded",
 }
 LOST = frozenset({Consequence.LOST_EVENTS, Consequence.LOST_BODIES, Consequence.LOST_STAGES})
+FORBIDDEN = LOST | {Consequence.EXPOSED}  # by default where a policy is compared with its base
 GROUPS = {"lost": LOST, **{str(one): frozenset({one}) for one in Consequence}}
 
 

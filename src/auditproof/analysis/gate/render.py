@@ -5,7 +5,7 @@ from __future__ import annotations
 from itertools import islice
 from typing import TYPE_CHECKING, Any
 
-from auditproof.analysis.diff.render import row_lines, rules_text, witness_text
+from auditproof.analysis.diff.render import row_lines, rules_data, rules_text, witness_text
 from auditproof.analysis.gate.consequence import GROUPS
 from auditproof.text.markdown import markdown, markdown_code, written_table
 from auditproof.text.printable import printable
@@ -124,6 +124,7 @@ def _forbidden(one: Forbidden) -> dict[str, Any]:
         "where": row.product.where,
         "resources": list(row.product.resources),
         "paths": list(row.product.paths),
+        "rules": rules_data(one.rules),
         "witness": witness_text(one.witness),
     }
 

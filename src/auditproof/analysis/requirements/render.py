@@ -175,7 +175,7 @@ def status_data(status: Status) -> dict[str, Any]:
     files: dict[int, dict[str, Any]] = {}
     for standing in status.standings:
         file = files.setdefault(id(standing.file), {"name": standing.file.name, "requirements": []})
-        file["requirements"].append(_standing_data(standing))
+        file["requirements"].append(standing_data(standing))
     return {
         "summary": {str(state): len(status.of(state)) for state in State},
         "files": list(files.values()),
@@ -185,7 +185,8 @@ def status_data(status: Status) -> dict[str, Any]:
     }
 
 
-def _standing_data(standing: Standing) -> dict[str, Any]:
+def standing_data(standing: Standing) -> dict[str, Any]:
+    """A requirement as plain data: its state, who acknowledged it, and its result with a remedy for each violation."""
     result = standing.checked
     data = to_data(result)
     for violation, found in zip(data["violations"], result.violations, strict=True):

@@ -15,7 +15,7 @@ from xml.etree import ElementTree
 
 from auditproof.proof.verdict import Outcome
 from auditproof.report.faithful import faithful
-from auditproof.report.gate import forbidden_name, forbidden_reason
+from auditproof.report.gate import deciding_line, forbidden_name, forbidden_reason
 from auditproof.report.headline import RUN, only_the_run, why_not_performed, worst_first
 from auditproof.report.policy_place import in_policy
 from auditproof.report.proof_record import anchor
@@ -126,7 +126,7 @@ def _new_case(suite: ElementTree.Element, untold: _Untold) -> ElementTree.Elemen
 def _changes(report: Report) -> Iterator[ElementTree.Element]:
     """A test case for each forbidden change; one that is acknowledged passes, with its reason."""
     for one in report.gate.forbidden if report.gate else ():
-        case = _stated(f"{STATEMENTS}.change", forbidden_name(one), in_policy(report, one.line or 1))
+        case = _stated(f"{STATEMENTS}.change", forbidden_name(one), in_policy(report, deciding_line(one)))
         for entry in dict.fromkeys(effect.acknowledged for effect in one.effects if effect.acknowledged):
             _property(case, "acknowledged", f"{entry.approved_by}, {entry.ticket}: {entry.because}")
         if not one.acknowledged:

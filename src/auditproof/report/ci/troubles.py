@@ -12,10 +12,10 @@ from typing import TYPE_CHECKING, TypeAlias
 from auditproof.proof.verdict import Outcome
 from auditproof.report.backends import backend_troubles
 from auditproof.report.faithful import faithful
-from auditproof.report.gate import forbidden_name, forbidden_reason
+from auditproof.report.gate import deciding_line, forbidden_name, forbidden_reason
 from auditproof.report.headline import RUN, only_the_run, why_not_performed, worst_first
 from auditproof.report.policy_place import in_policy
-from auditproof.report.requirement_states import State, requirement_reason, requirement_states
+from auditproof.report.requirement_states import State, requirement_reason, requirement_states, worst_violation
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -80,7 +80,7 @@ def _forbidden(report: Report) -> Iterator[Trouble]:
     for one in report.gate.forbidden if report.gate else ():
         if not one.acknowledged:
             name = forbidden_name(one)
-            yield Trouble(name, FORBIDDEN, *in_policy(report, one.line or 1), name, forbidden_reason(one))
+            yield Trouble(name, FORBIDDEN, *in_policy(report, deciding_line(one)), name, forbidden_reason(one))
 
 
 def _requirements(report: Report, state: State) -> Iterator[Trouble]:
@@ -89,8 +89,9 @@ def _requirements(report: Report, state: State) -> Iterator[Trouble]:
         if one.fails and one.state is state:
             record = one.record
             stated = (record.file, record.line)
-            lines = [violation.line for violation in record.violations if violation.line is not None]
-            places = [in_policy(report, line) for line in lines[:1]] + [stated, in_policy(report, 1)]
+            line_to_blame = worst_violation(record).line if record.violations else None
+            blamed = [in_policy(report, line_to_blame)] if line_to_blame else []
+            places = [*blamed, stated, in_policy(report, 1)]
             (path, line), *others = places
             yield Trouble(
                 record.id, one.state, path, line, record.title, requirement_reason(one, report), tuple(others)

@@ -15,7 +15,7 @@ from auditproof.report.model.change import (
     RuleRef,
     WitnessRecord,
 )
-from auditproof.report.model.gate import AcknowledgementRecord, ForbiddenChange, ForbiddenEffect, GateRecord
+from auditproof.report.model.gate import AcknowledgementRecord, GatedChange, GatedEffect, GateRecord
 from auditproof.report.model.logs import (
     LogFile,
     LogRecord,
@@ -45,7 +45,14 @@ from auditproof.report.model.proof import (
     RequestRecord,
 )
 from auditproof.report.model.report import API_VERSION, KIND, Report, Sections, results_text
-from auditproof.report.model.requirements import RequirementRecord, StrengthRecord, Unnoticed, ViolationRecord
+from auditproof.report.model.requirements import (
+    AcknowledgedRequirement,
+    RequirementEntries,
+    RequirementRecord,
+    StrengthRecord,
+    Unnoticed,
+    ViolationRecord,
+)
 from auditproof.report.model.run import ClusterRecord, PolicyRecord, PolicyRef, RunRecord, Summary
 from auditproof.report.model.statements import (
     ChangeStatement,
@@ -61,6 +68,7 @@ from auditproof.report.model.versions import DifferingCase, VersionRecord, Versi
 __all__ = [
     "API_VERSION",
     "KIND",
+    "AcknowledgedRequirement",
     "AcknowledgementRecord",
     "BackendAccount",
     "BackendLoad",
@@ -83,9 +91,9 @@ __all__ = [
     "FaithfulStatement",
     "FindingRequest",
     "FindingUser",
-    "ForbiddenChange",
-    "ForbiddenEffect",
     "GateRecord",
+    "GatedChange",
+    "GatedEffect",
     "IdentityRecord",
     "LintFinding",
     "LintRecord",
@@ -102,6 +110,7 @@ __all__ = [
     "Record",
     "Report",
     "RequestRecord",
+    "RequirementEntries",
     "RequirementRecord",
     "RequirementsStatement",
     "RuleCoverage",

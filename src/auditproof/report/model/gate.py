@@ -3,6 +3,7 @@
 from pydantic import Field
 
 from auditproof.analysis.gate import Consequence, Relation
+from auditproof.report.model.change import ChangeProofs, RulePair
 from auditproof.report.model.values import Flag, Line, Record, Texts, absent
 
 
@@ -17,17 +18,17 @@ class AcknowledgementRecord(Record):
     line: Line
 
 
-class ForbiddenEffect(Record):
+class GatedEffect(Record):
     """One way in which the log changes, and who acknowledged it."""
 
     effect: Consequence
     acknowledged: AcknowledgementRecord | None = Field(description="null: nobody")
 
 
-class ForbiddenChange(Record):
-    """A kind of requests to which something forbidden happens."""
+class GatedChange(Record):
+    """A kind of requests to which the same happens."""
 
-    effects: tuple[ForbiddenEffect, ...] = Field(description="what happens, worst first")
+    effects: tuple[GatedEffect, ...] = Field(description="what happens, worst first")
     acknowledged: Flag = Field(description="whether all of it is acknowledged")
     text: str = Field(description="how their recording changes")
     who: str
@@ -37,7 +38,10 @@ class ForbiddenChange(Record):
     resources: Texts
     paths: Texts
     witness: str = Field(description="one of these requests, in words")
-    line: Line | None = Field(default=None, description="of the rule of the given policy that decides; null: none does")
+    rules: tuple[RulePair, ...] = Field(default=(), description="the pairs of rules that decide before and after")
+    proofs: ChangeProofs = Field(
+        default=ChangeProofs(), description="ids of the proofs of the difference that it is part of"
+    )
     kubernetes: Texts = absent((), "the minor versions that it is about; absent: all of the run")
 
 
@@ -49,6 +53,7 @@ class GateRecord(Record):
     only: Texts = absent((), "the resources that the gate is limited to; absent: all requests")
     passes: Flag = Field(description="whether nothing forbidden is left that nobody acknowledged")
     decision: str = Field(description="the same in a sentence")
-    forbidden: tuple[ForbiddenChange, ...] = Field(description="the forbidden changes, the worst first")
+    forbidden: tuple[GatedChange, ...] = Field(description="the forbidden changes, the worst first")
+    allowed: tuple[GatedChange, ...] = Field(default=(), description="what else happens to requests, the worst first")
     unused: tuple[AcknowledgementRecord, ...] = Field(description="acknowledgements that cover nothing forbidden")
     expired: tuple[AcknowledgementRecord, ...] = Field(description="acknowledgements whose last day is over")

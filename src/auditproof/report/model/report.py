@@ -11,7 +11,7 @@ from auditproof.report.model.gate import GateRecord
 from auditproof.report.model.logs import LogRecord, NoiseRecord, ServerCount
 from auditproof.report.model.policy import CoverageRecord, LintRecord
 from auditproof.report.model.proof import ProofRecord
-from auditproof.report.model.requirements import RequirementRecord, StrengthRecord
+from auditproof.report.model.requirements import RequirementEntries, RequirementRecord, StrengthRecord
 from auditproof.report.model.run import ClusterRecord, PolicyRecord, RunRecord, Summary
 from auditproof.report.model.statements import Decision, Statements
 from auditproof.report.model.values import Count, Flag, Record, Texts, absent, plain
@@ -33,6 +33,9 @@ class Sections(Record):
     gate: GateRecord | None = absent(None, "whether that change may go in")
     requirements: tuple[RequirementRecord, ...] = absent((), "what the given policy was checked against")
     fail_on: Literal["unmet", "new", "never"] = absent("unmet", "which requirements keep the run from passing if unmet")
+    requirement_entries: RequirementEntries = absent(
+        RequirementEntries(), "entries about requirements that have to be changed; absent: none"
+    )
     strength: StrengthRecord | None = absent(None, "mutation test of the requirements")
     backends: BackendsRecord | None = absent(None, "what the audit backends delivered to the reader")
 

@@ -5,6 +5,7 @@ from typing import Literal
 from pydantic import Field
 
 from auditproof.audit.event import Level, Stage
+from auditproof.report.model.gate import AcknowledgementRecord
 from auditproof.report.model.values import Count, Flag, Line, Record, Texts, absent
 
 
@@ -23,7 +24,23 @@ class ViolationRecord(Record):
     where: str
     odd: Texts = Field(default=(), description="what is unusual about these requests; empty: nothing")
     request: str
+    remedy: str = Field(default="", description="what to change in the policy")
+    known: Flag = Field(default=False, description="the base does not record them as required either")
     kubernetes: Texts = absent((), "the minor versions that it is about; absent: all of the run")
+
+
+class AcknowledgedRequirement(AcknowledgementRecord):
+    """An entry of the file of acknowledged changes about a requirement that is not met."""
+
+    requirement: str = Field(description="as the entry names it")
+
+
+class RequirementEntries(Record):
+    """What is wrong with entries about requirements."""
+
+    unneeded: tuple[AcknowledgedRequirement, ...] = Field(default=(), description="the requirement is met")
+    expired: tuple[AcknowledgedRequirement, ...] = Field(default=(), description="the last day is over")
+    unchecked: tuple[AcknowledgedRequirement, ...] = Field(default=(), description="the run does not check it")
 
 
 class RequirementRecord(Record):
@@ -47,8 +64,11 @@ class RequirementRecord(Record):
     )
     shown: Flag = Field(default=False, description="whether all of its proofs are PROVEN")
     status: Literal["new", "known", "fixed", ""] = Field(
-        default="", description="new: unmet, and met before; known: unmet before as well; fixed: met, and unmet before"
+        default="",
+        description="new: unmet, and not known; known: unmet as under the base, or acknowledged; fixed: met, and not "
+        "under the base; empty: there is nothing to compare it with, or nothing changes",
     )
+    acknowledged: AcknowledgedRequirement | None = Field(default=None, description="the entry that accepts it as unmet")
 
 
 class Unnoticed(Record):

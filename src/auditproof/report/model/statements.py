@@ -43,6 +43,9 @@ class ChangeStatement(Statement):
 
     forbidden: Count = Field(default=0, description="forbidden changes that nobody has acknowledged")
     acknowledged: Count = Field(default=0, description="forbidden changes that are acknowledged")
+    lost: Count = Field(default=0, description="kinds of requests of which an event, a body or a stage is lost")
+    exposed: Count = Field(default=0, description="kinds of requests with a newly recorded body that may hold a secret")
+    more: Count = Field(default=0, description="kinds of requests of which anything else is newly recorded")
 
 
 class Statements(Record):
