@@ -19,10 +19,19 @@ from auditproof.report.change import change_record
 from auditproof.report.compare import compare
 from auditproof.report.document import conformance_report, write_results
 from auditproof.report.html.page import report_page
-from auditproof.report.model import ClusterRecord, PolicyRecord, ProofRecord, Sections, results_text
+from auditproof.report.model import (
+    ClusterRecord,
+    GateRecord,
+    PolicyRecord,
+    ProofRecord,
+    RequirementRecord,
+    Sections,
+    results_text,
+)
 from auditproof.report.policy_sections import lint_record
 from auditproof.report.read import load_report
 from auditproof.report.rule_coverage import coverage_record
+from tests.report.test_report import forbidden, gate_record, requirement
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -72,6 +81,7 @@ def results(path: Path, *proofs: dict[str, Any], planned: tuple[str, ...] = (), 
         planned=ids,
         started=NOON,
         finished=NOON,
+        sections=Sections.model_validate(about.pop("sections", {})),
     )
     write_results(path, document)
     return str(path)
@@ -167,6 +177,7 @@ def test_two_runs_are_told_apart_the_worst_first(two: list[str], capsys: pytest.
         "different: 2 the same, 2 different, 2 in one run only",
         "  policy: prod.yaml → new.yaml",
         "  Kubernetes: v1.37.2 → v1.38.0",
+        "  decision: PASS → FAIL",
         "",
         "s::worse  ",
         "  first   PROVEN, recorded Metadata at ResponseComplete, by rule 1",
@@ -196,6 +207,21 @@ def test_programs_and_tickets_get_the_same(two: list[str], capsys: pytest.Captur
     assert all(line.count("|") == 4 for line in table)
 
 
+def test_a_requirement_that_stands_differently_is_a_difference(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Its requests may be recorded alike in both runs: what is computed decides."""
+    files = [tmp_path / "a.json", tmp_path / "b.json"]
+    for file, violated in zip(files, (False, True), strict=True):
+        results(file, proof("s::one"), sections={"requirements": [requirement("cis", "s::one", violated=violated)]})
+
+    assert main(["compare", *map(str, files)]) == 1
+    assert "  requirement cis: MET → NOT MET" in capsys.readouterr().out
+    assert main(["compare", *map(str, files), "--format", "json"]) == 1
+    found = json.loads(capsys.readouterr().out)
+    assert found["requirements"] == [{"id": "cis", "first": "MET", "second": "NOT MET"}]
+
+
 @pytest.fixture
 def told(tmp_path: Path) -> dict[str, Any]:
     """A results.json that has everything of a change, of lint and of coverage."""
@@ -208,6 +234,10 @@ def told(tmp_path: Path) -> dict[str, Any]:
         change=change,
         lint=lint_record(examine(new, served)),
         coverage=coverage_record(plan_coverage(new, served, Depth.CONDITIONS), "new.yaml"),
+        gate=GateRecord.model_validate(
+            gate_record(forbidden("pods", "exposed"), forbidden("secrets", "more", by="ann"))
+        ),
+        requirements=(RequirementRecord.model_validate(requirement("cis", "s::not", violated=True)),),
     )
     ids = [item for part in change.changes for item in (part.proofs.old, part.proofs.new)]
     document = conformance_report(

@@ -172,7 +172,13 @@ def test_each_class_of_a_requirement_is_sent_and_whether_it_is_met_is_said_apart
     assert not found["no-bodies-of-secrets"]["violations"]
     assert [(v["rule"], v["level"]) for v in found["failed-logins"]["violations"]] == [(7, "None")]
     for one in found.values():
-        assert {proofs[name]["verdict"] for name in one["proofs"]} == {"PROVEN"}
+        assert {proofs[name]["verdict"] for name in one["proofs"]} == {"PROVEN"}  # the server follows its policy
+        assert (one["met"], one["shown"]) == (not one["violations"], True)
+    assert results["statements"]["faithful"]["word"] == "PROVEN"
+    assert results["statements"]["requirements"]["word"] == "NOT MET"
+    assert results["decision"]["sentence"].startswith(
+        "2 of 3 requirements are not met (endpoints-recorded, failed-logins); PROVEN: the server recorded "
+    )
     assert len(found["no-bodies-of-secrets"]["proofs"]) > 3
 
 

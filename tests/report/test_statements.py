@@ -117,7 +117,7 @@ def test_unmet_requirements_are_named_as_new_or_known() -> None:
     parts = {"requirements": [unmet("a", status="known"), unmet("b", status="new"), met("c")], "failOn": "new"}
 
     assert statements(report(PROVEN, parts=parts)).requirements.sentence == (
-        "1 of 3 requirements is newly not met (b); 1 of 3 requirements is not met, as before (a)."
+        "1 of 3 requirements is newly not met (b); 1 of 3 requirements is known not to be met (a)."
     )
 
 

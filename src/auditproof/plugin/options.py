@@ -27,6 +27,8 @@ from auditproof.text.paths import files_of, is_file, is_folder, path_of, shown_p
 from auditproof.text.suggestion import did_you_mean
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from auditproof.analysis.requirements import RequirementsFile
     from auditproof.audit.policy.load import Policy
     from auditproof.clusters.policy_files import PolicyFiles

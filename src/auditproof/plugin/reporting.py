@@ -24,6 +24,7 @@ from auditproof.plugin.screen import Unbroken
 from auditproof.proof.verdict import Outcome
 from auditproof.report.backends import backends_record
 from auditproof.report.ci.github import workflow_commands
+from auditproof.report.ci.troubles import troubles
 from auditproof.report.document import conformance_report
 from auditproof.report.headline import COUNTS, Shown, run_outcome
 from auditproof.report.model import ClusterRecord, PolicyRecord, Sections
@@ -306,6 +307,9 @@ class Reporting:
                     terminalreporter.write_line(part)
             for line in self._closing():
                 terminalreporter.write_line(_fitting(line, terminalreporter))
+            for trouble in troubles(self.document):  # pytest counts its tests below: not they alone decide
+                if trouble.verdict not in list(Outcome):
+                    terminalreporter.stats.setdefault(trouble.verdict.lower(), []).append(trouble)
         return result
 
     def _decision_lines(self) -> list[str]:

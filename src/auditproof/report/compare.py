@@ -6,11 +6,18 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from auditproof.proof.verdict import Outcome
+from auditproof.report.requirement_states import requirement_states
+from auditproof.report.statements import decision
 from auditproof.text.markdown import markdown, table
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from auditproof.audit.event import Stage
     from auditproof.report.model import ProofRecord, Report
+
+
+NOT_CHECKED = "not checked"
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,9 +52,13 @@ class Differing:
 
 @dataclass(frozen=True, slots=True)
 class Comparison:
-    """``about`` are the circumstances that differ (name, first, second); the others are ids of single runs."""
+    """What differs: circumstances (name, first, second), requirements (id, first, second), and actions.
+
+    The others are ids of single runs.
+    """
 
     about: tuple[tuple[str, str, str], ...]
+    requirements: tuple[tuple[str, str, str], ...]
     differing: tuple[Differing, ...]
     only_first: tuple[str, ...]
     only_second: tuple[str, ...]
@@ -56,7 +67,7 @@ class Comparison:
     @property
     def same(self) -> bool:
         """Whether both runs have shown the same about the same actions, whatever the circumstances."""
-        return not (self.differing or self.only_first or self.only_second)
+        return not (self.requirements or self.differing or self.only_first or self.only_second)
 
 
 def compare(first: Report, second: Report) -> Comparison:
@@ -67,11 +78,20 @@ def compare(first: Report, second: Report) -> Comparison:
     found = sorted((item for item in differing if item.first != item.second), key=lambda item: item.rank)
     return Comparison(
         about=tuple(_about(first, second)),
+        requirements=tuple(_requirements(first, second)),
         differing=tuple(found),
         only_first=tuple(sorted(one.keys() - two.keys())),
         only_second=tuple(sorted(two.keys() - one.keys())),
         alike=len(both) - len(found),
     )
+
+
+def _requirements(first: Report, second: Report) -> Iterator[tuple[str, str, str]]:
+    """The requirements that stand differently in the two runs."""
+    one, two = ({state.record.id: str(state.state) for state in requirement_states(run)} for run in (first, second))
+    for name in dict.fromkeys((*one, *two)):
+        if one.get(name) != two.get(name):
+            yield name, one.get(name, NOT_CHECKED), two.get(name, NOT_CHECKED)
 
 
 def _by_id(report: Report) -> dict[str, tuple[str, Seen]]:
@@ -99,6 +119,7 @@ def _about(first: Report, second: Report) -> list[tuple[str, str, str]]:
         ("Kubernetes", first.cluster.kubernetes, second.cluster.kubernetes),
         ("provider", first.cluster.provider, second.cluster.provider),
         ("auditproof", first.auditproof, second.auditproof),
+        ("decision", decision(first).word, decision(second).word),
     )
     return [(name, one, two) for name, one, two in pairs if one != two]
 
@@ -109,6 +130,7 @@ def to_record(comparison: Comparison) -> dict[str, Any]:
         "apiVersion": "auditproof/v1",
         "kind": "Comparison",
         "about": [{"name": name, "first": one, "second": two} for name, one, two in comparison.about],
+        "requirements": [{"id": name, "first": one, "second": two} for name, one, two in comparison.requirements],
         "alike": comparison.alike,
         "differing": [
             {"id": item.id, "title": item.title, "first": _record(item.first), "second": _record(item.second)}
@@ -132,6 +154,7 @@ def render_text(comparison: Comparison) -> str:
     """For a terminal: the counts, the circumstances, then every difference, worst first."""
     lines = [headline(comparison)]
     lines += [f"  {name}: {one} → {two}" for name, one, two in comparison.about]
+    lines += [f"  requirement {name}: {one} → {two}" for name, one, two in comparison.requirements]
     for item in comparison.differing:
         lines += [f"\n{item.id}  {item.title}", f"  first   {item.first}", f"  second  {item.second}"]
     for which, names in (("first", comparison.only_first), ("second", comparison.only_second)):
@@ -150,6 +173,7 @@ def render_markdown(comparison: Comparison) -> str:
     """A table, for a change ticket or a comment on a pull request."""
     lines = [f"**{headline(comparison)}**", ""]
     lines += [f"- {name}: {markdown(one)} → {markdown(two)}" for name, one, two in comparison.about]
+    lines += [f"- requirement {markdown(name)}: {one} → {two}" for name, one, two in comparison.requirements]
     if comparison.differing:
         cells = [[f"{item.title} ({item.id})", str(item.first), str(item.second)] for item in comparison.differing]
         lines += ["", *table(["Action", "First", "Second"], cells)]

@@ -122,25 +122,28 @@ def requirements(report: Report) -> RequirementsStatement:
     )
 
 
-def requirements_clause(states: Sequence[RequirementState]) -> str:
-    """How many requirements are met and which are not, in a clause; empty without any."""
+def requirements_clause(states: Sequence[RequirementState], total: int | None = None) -> str:
+    """How many of ``total`` requirements (None: of these) are met and which are not, in a clause; empty without any."""
     if not states:
         return ""
-    return "; ".join(_clauses(states)) or f"all {counted(len(states), 'requirement')} are met"
+    every = len(states) if total is None else total
+    all_met = "the requirement is met" if every == 1 else f"all {every} requirements are met"
+    return "; ".join(_clauses(states, f"of {every} requirements")) or all_met
 
 
-def _clauses(states: Sequence[RequirementState]) -> Iterator[str]:
+def _clauses(states: Sequence[RequirementState], of_all: str) -> Iterator[str]:
     unmet = [one for one in states if one.state is State.UNMET]
-    total = f"{len(states)} requirements"
-    if len(states) == 1 and not unmet and states[0].state is State.MET:
-        yield "the requirement is met"
-    for status, words in (("new", "newly not met"), ("", "not met"), ("known", "not met, as before")):
-        if some := [one for one in unmet if one.status == status or (status == "" and one.status == "fixed")]:
-            yield f"{len(some)} of {total} {_be(some)} {words} ({named([one.record.id for one in some])})"
+    for statuses, words in (
+        (("new",), "newly not met"),
+        (("", "fixed"), "not met"),
+        (("known",), "known not to be met"),
+    ):
+        if some := [one for one in unmet if one.status in statuses]:
+            yield f"{len(some)} {of_all} {_be(some)} {words} ({named([one.record.id for one in some])})"
     if some := [one for one in states if one.state is State.NOT_SHOWN]:
-        yield f"{len(some)} of {total} {_be(some)} not shown ({named([one.record.id for one in some])})"
+        yield f"{len(some)} {of_all} {_be(some)} not shown ({named([one.record.id for one in some])})"
     if some := [one for one in states if one.state is State.NOT_SELECTED]:
-        yield f"{len(some)} of {total} {_be(some)} not selected"
+        yield f"{len(some)} {of_all} {_be(some)} not selected"
 
 
 def _be(some: Sequence[object]) -> str:
@@ -175,6 +178,12 @@ def worst_violation(record: RequirementRecord) -> ViolationRecord:
     return next((one for one in record.violations if record.status == "new" and not one.known), record.violations[0])
 
 
+def blamed_places(record: RequirementRecord, report: Report) -> list[tuple[str, int]]:
+    """Where the rule to blame for an unmet requirement is; nothing if no rule is."""
+    line = worst_violation(record).line if record.violations else None
+    return [in_policy(report, line)] if line else []
+
+
 def requirement_reason(state: RequirementState, report: Report) -> str:
     """Why a requirement is not met or not shown: of the former, the first kind of requests, and what has to change."""
     if state.state is not State.UNMET:
@@ -192,4 +201,4 @@ def remedy(state: RequirementState, report: Report) -> str:
     first = worst_violation(record)
     at = blame(first, report)
     text = first.remedy or (f"change {at}, or put a rule before it" if first.rule is not None else "add a rule")
-    return f"needed: {record.level}: {text}"
+    return f"needed is {record.level}: {text}"

@@ -51,10 +51,14 @@ def _word(report: Report) -> str:
 
 
 def _about_the_policy(report: Report) -> str:
-    about = faithful_clause(report)
+    """What was shown about the server, with its word, and about requirements; first what keeps the run from passing."""
+    about, required = faithful_clause(report), requirements_clause(requirement_states(report))
     if not nothing_shown(report):
         about = f"{faithful(report).word}: {about}"
-    return "; ".join(filter(None, (capital(about), requirements_clause(requirement_states(report)))))
+    clauses = [about, required]
+    if faithful(report).passes and not requirements(report).passes:
+        clauses.reverse()
+    return capital("; ".join(filter(None, clauses)))
 
 
 def _about_the_change(report: Report, word: str) -> str:
@@ -72,6 +76,6 @@ def _reasons(report: Report, word: str) -> Iterator[str]:
     if word == PASS or not told.change.passes:
         yield change_clause(report)
     if states and (word == PASS or not told.requirements.passes):
-        yield requirements_clause(states)
+        yield requirements_clause(states if word == PASS else [one for one in states if one.fails], len(states))
     if word == PASS or not told.faithful.passes or not judged_by_given(report):
         yield faithful_clause(report)

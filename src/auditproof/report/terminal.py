@@ -26,9 +26,9 @@ _ALWAYS, _LOUD = ("planned", "performed", "proven"), ("violated", "unproven")
 
 
 def decision_lines(report: Report) -> list[str]:
-    """The decision, then the statements behind it; without a base and requirements, the decision says it all."""
+    """The decision, then the statements behind it; without a base, the decision says it all."""
     lines = [decision(report).sentence]
-    if report.gate or report.requirements:
+    if report.gate:
         told = statements(report)
         rows = [("faithful", told.faithful), ("requirements", told.requirements), ("change", told.change)]
         lines += [f"{name}: {one.word}. {one.sentence}" for name, one in rows if one.word != "NONE"]

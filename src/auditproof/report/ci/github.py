@@ -13,7 +13,7 @@ from auditproof.report.ci.troubles import troubles
 from auditproof.report.entries import entry_remarks, entry_text
 from auditproof.report.github_command import github_command
 from auditproof.report.headline import COUNTS
-from auditproof.report.requirement_states import State, requirement_reason, requirement_states
+from auditproof.report.requirement_states import State, blamed_places, requirement_reason, requirement_states
 from auditproof.report.statements import FAIL, PASS, UNPROVEN, decision, statements
 from auditproof.text.markdown import markdown, table
 
@@ -91,17 +91,14 @@ def _remarks(report: Report) -> Iterator[str]:
 
 def _requirements(report: Report, files: FilesOf) -> Iterator[str]:
     """The requirements that are not met or not shown, by name, with the remedy."""
-    places = {one.id: f"{one.path}:{one.line}" for one in troubles(report, files)}
-    rows = [
-        [
-            " ".join(filter(None, (str(one.state), one.status and f"({one.status})"))),
-            one.name,
-            places.get(one.record.id, one.place),
-            requirement_reason(one, report),
-        ]
-        for one in requirement_states(report)
-        if one.state in (State.UNMET, State.NOT_SHOWN)
-    ]
+    rows = []
+    for one in requirement_states(report):
+        if one.state in (State.UNMET, State.NOT_SHOWN):
+            state = f"{one.state} ({one.status})" if one.status else str(one.state)
+            path, line = next(iter(blamed_places(one.record, report)), (one.record.file, one.record.line))
+            by = f"Acknowledged by {entry_text(one.record.acknowledged)}. " if one.record.acknowledged else ""
+            reason = f"{by}{requirement_reason(one, report)}"
+            rows.append([state, one.name, f"{files(path) or path}:{line}", reason])
     if rows:
         header = ["State", "Requirement", "Place", "Why, and what is needed"]
         yield from ("", "### Requirements", "", *_table(header, rows, REQUIREMENTS))

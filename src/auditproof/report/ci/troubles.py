@@ -15,7 +15,7 @@ from auditproof.report.faithful import faithful
 from auditproof.report.gate import deciding_line, forbidden_name, forbidden_reason
 from auditproof.report.headline import RUN, only_the_run, why_not_performed, worst_first
 from auditproof.report.policy_place import in_policy
-from auditproof.report.requirement_states import State, requirement_reason, requirement_states, worst_violation
+from auditproof.report.requirement_states import State, blamed_places, requirement_reason, requirement_states
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -89,9 +89,7 @@ def _requirements(report: Report, state: State) -> Iterator[Trouble]:
         if one.fails and one.state is state:
             record = one.record
             stated = (record.file, record.line)
-            line_to_blame = worst_violation(record).line if record.violations else None
-            blamed = [in_policy(report, line_to_blame)] if line_to_blame else []
-            places = [*blamed, stated, in_policy(report, 1)]
+            places = [*blamed_places(record, report), stated, in_policy(report, 1)]
             (path, line), *others = places
             yield Trouble(
                 record.id, one.state, path, line, record.title, requirement_reason(one, report), tuple(others)
