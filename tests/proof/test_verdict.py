@@ -35,6 +35,7 @@ def exchange(status: int = 200, request: Request = READ, identity: Identity = AL
 def event(stage: Stage, level: Level = Level.METADATA, **changed: Any) -> AuditEvent:
     """The event that a server writes about alice's reading of secrets/db; None takes a field away."""
     raw = {
+        "stage": str(stage),
         "user": {"username": "alice"},
         "verb": "get",
         "requestURI": READ.uri,

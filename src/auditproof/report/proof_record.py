@@ -202,6 +202,9 @@ def story(proof: Proof, policy: Policy) -> str:
     lines = [f"{verdict.outcome}: {first}", f"  {case.title}"] if case.title else [f"{verdict.outcome}: {first}"]
     lines += [f"  also      {reason}" for reason in others]
     lines += [f"  {name:<9} {text}" for name, text in rows]
+    if at_odds := _contradicts(proof):
+        stated = "the policy decides" if at_odds == "policy" else "the events say"
+        lines.append(f"  note      the server recorded what the policy decides; the case expects other than {stated}")
     lines += [f"  because   {case.because}"] if case.because else []
     lines += [f"  policy    {line}" for line in render(explain(policy, attributes)).splitlines()]
     return redact_text("\n".join(lines))

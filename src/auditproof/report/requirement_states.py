@@ -110,7 +110,7 @@ def requirements(report: Report) -> RequirementsStatement:
     if states:
         word = next((str(state) for state in (State.UNMET, State.NOT_SHOWN) if state in kinds), "")
         word = word or str(State.MET if State.MET in kinds else State.NOT_SELECTED)
-    clause = requirements_clause(states)
+    clause = requirements_clause(states, base=report.gate is not None)
     return RequirementsStatement(
         word=word,
         passes=not any(one.fails for one in states),
@@ -122,23 +122,23 @@ def requirements(report: Report) -> RequirementsStatement:
     )
 
 
-def requirements_clause(states: Sequence[RequirementState], total: int | None = None) -> str:
-    """How many of ``total`` requirements (None: of these) are met and which are not, in a clause; empty without any."""
+def requirements_clause(states: Sequence[RequirementState], *, base: bool, total: int | None = None) -> str:
+    """How many of ``total`` requirements (None: of these) are met and which are not, in a clause; empty without any.
+
+    ``base``: the policy is compared with one; otherwise, an unmet requirement is new if no entry accepts it.
+    """
     if not states:
         return ""
     every = len(states) if total is None else total
     all_met = "the requirement is met" if every == 1 else f"all {every} requirements are met"
-    return "; ".join(_clauses(states, f"of {every} requirements")) or all_met
+    return "; ".join(_clauses(states, f"of {every} requirements", base)) or all_met
 
 
-def _clauses(states: Sequence[RequirementState], of_all: str) -> Iterator[str]:
+def _clauses(states: Sequence[RequirementState], of_all: str, base: bool) -> Iterator[str]:
     unmet = [one for one in states if one.state is State.UNMET]
-    for statuses, words in (
-        (("new",), "newly not met"),
-        (("", "fixed"), "not met"),
-        (("known",), "known not to be met"),
-    ):
-        if some := [one for one in unmet if one.status in statuses]:
+    new = "newly not met" if base else "not met"
+    for status, words in (("new", new), ("", "not met"), ("known", "known not to be met")):
+        if some := [one for one in unmet if one.status == status]:
             yield f"{len(some)} {of_all} {_be(some)} {words} ({named([one.record.id for one in some])})"
     if some := [one for one in states if one.state is State.NOT_SHOWN]:
         yield f"{len(some)} {of_all} {_be(some)} not shown ({named([one.record.id for one in some])})"

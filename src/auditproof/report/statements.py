@@ -52,7 +52,7 @@ def _word(report: Report) -> str:
 
 def _about_the_policy(report: Report) -> str:
     """What was shown about the server, with its word, and about requirements; first what keeps the run from passing."""
-    about, required = faithful_clause(report), requirements_clause(requirement_states(report))
+    about, required = faithful_clause(report), requirements_clause(requirement_states(report), base=False)
     if not nothing_shown(report):
         about = f"{faithful(report).word}: {about}"
     clauses = [about, required]
@@ -76,6 +76,7 @@ def _reasons(report: Report, word: str) -> Iterator[str]:
     if word == PASS or not told.change.passes:
         yield change_clause(report)
     if states and (word == PASS or not told.requirements.passes):
-        yield requirements_clause(states if word == PASS else [one for one in states if one.fails], len(states))
+        told_ones = states if word == PASS else [one for one in states if one.fails]
+        yield requirements_clause(told_ones, base=True, total=len(states))
     if word == PASS or not told.faithful.passes or not judged_by_given(report):
         yield faithful_clause(report)
