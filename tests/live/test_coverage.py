@@ -111,10 +111,16 @@ def test_what_a_change_does_is_shown_on_a_server_of_either_policy(tmp_path: Path
         capture_output=True, text=True, check=False, cwd=tmp_path,
     )  # fmt: skip
 
-    assert done.returncode == 0, done.stdout
+    assert done.returncode == 1, done.stdout
     results: dict[str, Any] = json.loads((tmp_path / "out" / "results.json").read_text())
     jsonschema.validate(results, json.loads((content.root() / SCHEMA).read_text()))
+    assert results["statements"]["faithful"]["word"] == "PROVEN"
+    says = "This change may not go in: 2 changes are forbidden (lost-events of endpoints and 43 more, "
+    assert results["decision"]["sentence"].startswith(says)
+    assert results["statements"]["change"]["sentence"].endswith("was shown on servers with either policy.")
     proofs = {proof["id"]: proof for proof in results["proofs"]}
+    for forbidden in results["gate"]["forbidden"]:
+        assert set(forbidden["proofs"].values()) <= proofs.keys() and len(forbidden["proofs"]) == 2
     first = results["change"]["changes"][0]
     assert first["kind"] == "stops being recorded"
     assert {side: proofs[name]["observed"]["level"] for side, name in first["proofs"].items()} == {

@@ -116,8 +116,11 @@ def test_which_unmet_requirements_keep_a_run_from_passing(status: str, fail_on: 
 def test_unmet_requirements_are_named_as_new_or_known() -> None:
     parts = {"requirements": [unmet("a", status="known"), unmet("b", status="new"), met("c")], "failOn": "new"}
 
-    assert statements(report(PROVEN, parts=parts)).requirements.sentence == (
+    assert statements(with_base(**parts)).requirements.sentence == (
         "1 of 3 requirements is newly not met (b); 1 of 3 requirements is known not to be met (a)."
+    )
+    assert statements(report(PROVEN, parts=parts)).requirements.sentence == (
+        "1 of 3 requirements is not met (b); 1 of 3 requirements is known not to be met (a)."
     )
 
 
@@ -147,6 +150,15 @@ def test_a_forbidden_change_may_not_go_in_although_all_of_it_is_proven() -> None
         1,
         1,
     )
+
+
+def test_a_change_of_many_resources_is_named_in_a_few_words() -> None:
+    many = [f"resource-{number}" for number in range(40)]
+    long = forbidden(", ".join(many), "lost-events") | {"resources": many}
+
+    said = decision(with_base(gate=gate_record(long))).sentence
+
+    assert said.endswith("1 change is forbidden (lost-events of resource-0 and 39 more).")
 
 
 def test_what_is_forbidden_is_certain_although_the_server_has_shown_nothing() -> None:

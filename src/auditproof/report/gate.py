@@ -130,6 +130,8 @@ def forbidden_reason(one: GatedChange) -> str:
 
 def forbidden_text(one: GatedChange) -> str:
     """A forbidden change in a few words: ``lost-events of pods/exec``."""
-    what = one.what if len(one.what) <= LONGEST else f"{one.what[: LONGEST - 1]}…"
+    what, names = one.what, (*one.resources, *one.paths)
+    if len(what) > LONGEST and len(names) > 1:
+        what = f"{names[0]} and {len(names) - 1} more"
     effects = ", ".join(str(effect.effect) for effect in one.effects if effect.acknowledged is None)
     return f"{effects or ', '.join(str(effect.effect) for effect in one.effects)} of {what}"
