@@ -11,10 +11,12 @@ from auditproof.cases.expectation import Expectation
 from auditproof.kube.attributes import Attributes, UserInfo
 from auditproof.kube.discovery import load_served
 from auditproof.kube.identity import Identity, IdentityKind
-from tests.live.test_lint import ACCOUNT, servers
+from tests.live.test_lint import ACCOUNT, prover_of
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+    from auditproof.clusters.embedded import EmbeddedProvider
 
 SERVED = load_served("1.37")
 NAMELESS = ("create",)
@@ -37,7 +39,9 @@ def case_of(name: str, user: str, verb: str, full: str) -> Case:
     )
 
 
-def test_a_controller_may_do_what_it_is_said_to_and_the_others_of_its_object_may_not(everything: Path) -> None:
+def test_a_controller_may_do_what_it_is_said_to_and_the_others_of_its_object_may_not(
+    embedded: EmbeddedProvider, everything: Path, tmp_path: Path
+) -> None:
     """The status is 403 exactly where no role of the server permits the request.
 
     Admission would also refuse a Pod in a namespace without a service account, so there is one.
@@ -55,8 +59,9 @@ def test_a_controller_may_do_what_it_is_said_to_and_the_others_of_its_object_may
     account = "system:serviceaccount:kube-system:"
     steps += [case_of(f"never-{n}", f"{account}{name}", verb, of) for n, (name, verb, of) in enumerate(others)]
 
-    with servers([everything]) as provers:
-        proofs = provers[everything].prove(steps)
+    prover = prover_of(embedded.cluster(everything), everything, tmp_path)
+    proofs = prover.prove(steps)
+    prover.close()
 
     wrong = [
         (proof.case.id, str(proof.case.identity), proof.case.request.method, proof.case.request.uri)

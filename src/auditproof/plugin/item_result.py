@@ -1,4 +1,4 @@
-"""The result of an item, attached to its test report on the way from a worker to the controller."""
+"""What a test report has of auditproof's own, on the way from a worker to the controller: result and failure text."""
 
 from __future__ import annotations
 
@@ -7,12 +7,13 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from auditproof.plugin.failures import Crash, Story
 from auditproof.report.model import BackendLoad, BackendTest, ProofRecord, Record, plain
 
 if TYPE_CHECKING:
     from collections.abc import Generator
 
-_ATTRIBUTE = "auditproof_result"
+_ATTRIBUTE, _STORY = "auditproof_result", "auditproof_story"
 
 
 class ItemResult(Record):
@@ -41,19 +42,32 @@ def result_of(report: object) -> ItemResult | None:
 
 
 class ItemResultTransport:
-    """Serializes the attached result when xdist sends a report from a worker to the controller."""
+    """Serializes them when xdist sends a report from a worker to the controller.
+
+    pytest itself would send a Story as its text alone, and JUnit then show all of it as the message of the failure.
+    """
 
     @pytest.hookimpl(wrapper=True)
     def pytest_report_to_serializable(self, report: object) -> Generator[None, dict[str, Any], dict[str, Any]]:
         """Add the result as ASCII JSON: xdist sends only plain values, and no lone surrogates."""
         data = yield
-        result = result_of(report)
-        return data if result is None else {**data, _ATTRIBUTE: json.dumps(plain(result), default=str)}
+        result, story = result_of(report), getattr(report, "longrepr", None)
+        if result is not None:
+            data = {**data, _ATTRIBUTE: json.dumps(plain(result), default=str)}
+        if isinstance(story, Story):
+            crash = story.reprcrash
+            data = {**data, _STORY: json.dumps([story.text, crash.path, crash.lineno, crash.message])}
+        return data
 
     @pytest.hookimpl(wrapper=True)
     def pytest_report_from_serializable(self, data: dict[str, Any]) -> Generator[None, object, object]:
-        """Restore the result."""
+        """Restore both."""
         report = yield
+        if isinstance(report, pytest.TestReport) and _STORY in data:
+            text, path, line, message = json.loads(data[_STORY])
+            story = Story(text, path, line)
+            story.reprcrash = Crash(path, line, message)
+            report.longrepr = story  # type: ignore[assignment]
         if isinstance(report, pytest.TestReport) and _ATTRIBUTE in data:
             attach(report, ItemResult.model_validate(json.loads(data[_ATTRIBUTE])))
         return report
