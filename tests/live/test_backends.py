@@ -20,9 +20,9 @@ Results = dict[str, Any]
 
 
 def run(report: Path, *options: str) -> tuple[int, str, Results]:
-    """Run the suite in a process of its own, on two workers; answers exit code, output and results.json."""
+    """Run the suite in its own process, on four workers, which mostly wait; return exit code, output and results."""
     command = [sys.executable, "-m", "auditproof", "run", "fixtures/policies/baseline.yaml", "--backends"]
-    command += ["--coverage", "none", "--report", str(report), "-n", "2"]
+    command += ["--coverage", "none", "--report", str(report), "-n", "4"]
     with tempfile.TemporaryDirectory(prefix="ap-") as folder:
         environment = {**os.environ, "TMPDIR": folder}
         done = subprocess.run(
