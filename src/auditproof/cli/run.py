@@ -30,9 +30,13 @@ A run has three parts:
 
 Every other option goes to pytest: -k, -m, -n 4, -x, --lf, -v ...
 
-Exit codes are those of pytest: 0 every check passed; 1 a check failed or was inconclusive; 2 interrupted;
-3 internal error; 4 unusable options, no server binaries, or a policy that the API server rejects; 5 nothing was
-checked.
+With --base, the last lines say whether the change may go in: not if it does something forbidden (--forbid, by default
+lost,exposed) that nobody has acknowledged (audit-changes.yaml), if a requirement is newly unmet (--fail-on), or if the
+server recorded something else than the policy decides.
+
+Exit codes are those of pytest: 0 the run passes; 1 a check failed or was inconclusive, a requirement is not met or not
+shown, or a change is forbidden; 2 interrupted; 3 internal error; 4 unusable options, no server binaries, or a policy
+that the API server rejects; 5 nothing was checked.
 
 examples:
   test a policy, and write the report to reports/
@@ -43,6 +47,8 @@ examples:
     auditproof run policies/prod.yaml --kubernetes 1.35..1.37 --report reports
   only what changes between two policies
     auditproof run policies/prod.yaml --base git:main:policies/prod.yaml --report reports -m "change or witness"
+  may this change go in, and does the new policy still meet what the old one does?
+    auditproof run policies/prod.yaml --base git:origin/main:policies/prod.yaml --requirements cis --report reports
   on an existing cluster
     auditproof run policies/prod.yaml --cluster existing --kubeconfig prod.kubeconfig \\
       --log 'command:ssh cp1 tail -c +{start} /var/log/kubernetes/audit/audit.log'

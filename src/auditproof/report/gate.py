@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 SHOWN = " Every difference was shown on servers with either policy."
 _COUNTED = {"lost": LOST, "exposed": frozenset({Consequence.EXPOSED}), "more": frozenset({Consequence.MORE})}
 _HAPPENS = {"lost": "lost", "exposed": "exposed", "more": "newly recorded"}
+_WORDS = {Consequence.EXPOSED: "exposed bodies"}  # others read well before "of"
 LONGEST = 60  # characters of what a forbidden change is about
 
 
@@ -107,7 +108,7 @@ def change_clause(report: Report) -> str:
     if not left:
         return f"nothing forbidden ({words_of(gate.forbid)}{limited}) is left{acknowledged}"
     be = "is" if len(left) == 1 else "are"
-    names = named([forbidden_text(one) for one in left])
+    names = named([*dict.fromkeys(map(forbidden_text, left))])
     return f"{counted(len(left), 'change')} {be} forbidden ({names}){acknowledged}"
 
 
@@ -129,9 +130,10 @@ def forbidden_reason(one: GatedChange) -> str:
 
 
 def forbidden_text(one: GatedChange) -> str:
-    """A forbidden change in a few words: ``lost-events of pods/exec``."""
+    """What happens to which requests, in a few words: ``lost-events of pods/exec``."""
+    left = [effect.effect for effect in one.effects if effect.acknowledged is None]
+    effects = left or [effect.effect for effect in one.effects]
     what, names = one.what, (*one.resources, *one.paths)
     if len(what) > LONGEST and len(names) > 1:
         what = f"{names[0]} and {len(names) - 1} more"
-    effects = ", ".join(str(effect.effect) for effect in one.effects if effect.acknowledged is None)
-    return f"{effects or ', '.join(str(effect.effect) for effect in one.effects)} of {what}"
+    return f"{', '.join(_WORDS.get(effect, str(effect)) for effect in effects)} of {what}"
