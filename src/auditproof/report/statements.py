@@ -73,10 +73,13 @@ def _about_the_change(report: Report, word: str) -> str:
 def _reasons(report: Report, word: str) -> Iterator[str]:
     """Why: all that speaks for the change if it may go in; otherwise only what speaks against it."""
     told, states = statements(report), requirement_states(report)
+    server = word == PASS or not told.faithful.passes or not judged_by_given(report)
     if word == PASS or not told.change.passes:
         yield change_clause(report)
+    if server and word == UNPROVEN:  # it is why requirements are not shown
+        yield faithful_clause(report)
     if states and (word == PASS or not told.requirements.passes):
         told_ones = states if word == PASS else [one for one in states if one.fails]
         yield requirements_clause(told_ones, base=True, total=len(states))
-    if word == PASS or not told.faithful.passes or not judged_by_given(report):
+    if server and word != UNPROVEN:
         yield faithful_clause(report)
