@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import textwrap
 import time
 from datetime import UTC, datetime
 from functools import cached_property
@@ -15,6 +14,7 @@ import pytest
 from auditproof.audit.redact import redact_command, redact_text
 from auditproof.plugin.course import make_it_fail
 from auditproof.plugin.ending import Ending
+from auditproof.plugin.fitting import in_full, on_a_screen
 from auditproof.plugin.folding import folded
 from auditproof.plugin.gathering import Gathered, first_line
 from auditproof.plugin.progress import Progress
@@ -302,11 +302,9 @@ class Reporting:
             result = yield
         if self._gathered:
             terminalreporter.section("audit proofs")
-            for line in self._decision_lines():
-                for part in _wrapped(line, terminalreporter):
-                    terminalreporter.write_line(part)
-            for line in self._closing():
-                terminalreporter.write_line(_fitting(line, terminalreporter))
+            width = _width(terminalreporter)
+            for line in (*in_full(self._decision_lines(), width), *on_a_screen(self._closing(), width)):
+                terminalreporter.write_line(line)
             for trouble in troubles(self.document):  # pytest counts its tests below: not they alone decide
                 if trouble.verdict not in list(Outcome):
                     terminalreporter.stats.setdefault(trouble.verdict.lower(), []).append(trouble)
@@ -324,17 +322,10 @@ class Reporting:
         return [*map(printable, lines)]
 
 
-def _wrapped(line: str, reporter: pytest.TerminalReporter) -> list[str]:
-    """The line, in as many lines as a terminal needs for it: a decision is never cut."""
-    width = reporter.config.get_terminal_writer().fullwidth if reporter.isatty else 0
-    return textwrap.wrap(line, width - 1, subsequent_indent="  ") if width > 20 else [line]
-
-
-def _fitting(line: str, reporter: pytest.TerminalReporter) -> str:
-    """The line, cut to the width of a terminal so that all lines are visible; the report has the rest."""
+def _width(reporter: pytest.TerminalReporter) -> int:
+    """The width of the terminal; 0 if the output is none."""
     # isatty is a truth value in every pytest, and from 9 on callable, too
-    width = reporter.config.get_terminal_writer().fullwidth if reporter.isatty else 0
-    return line if line.startswith("report: ") or not 0 < width < len(line) else f"{line[: width - 1]}…"
+    return reporter.config.get_terminal_writer().fullwidth if reporter.isatty else 0
 
 
 def _flags(profile: Profile) -> dict[str, str]:
