@@ -117,7 +117,7 @@ def test_what_a_change_does_is_shown_on_a_server_of_either_policy(tmp_path: Path
     assert results["statements"]["faithful"]["word"] == "PROVEN"
     says = "This change may not go in: 2 changes are forbidden (lost-events of endpoints and 43 more, "
     assert results["decision"]["sentence"].startswith(says)
-    assert results["statements"]["change"]["sentence"].endswith("was shown on servers with either policy.")
+    assert results["statements"]["change"]["sentence"].endswith("was shown on two servers, one with each policy.")
     proofs = {proof["id"]: proof for proof in results["proofs"]}
     for forbidden in results["gate"]["forbidden"]:
         assert set(forbidden["proofs"].values()) <= proofs.keys() and len(forbidden["proofs"]) == 2

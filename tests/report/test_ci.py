@@ -212,7 +212,7 @@ def test_forbidden_changes_and_requirements_are_problems_at_the_rule_to_blame() 
         "auditproof/forbidden",
         "auditproof/not-met",
     ]
-    assert "needed is at least Metadata: change rule 2 (prod.yaml:3)" in workflow_commands(GATED)[1]
+    assert "required: at least Metadata; remedy: change rule 2 (prod.yaml:3)" in workflow_commands(GATED)[1]
 
 
 def test_junit_has_a_test_case_for_each_requirement_and_each_forbidden_change() -> None:

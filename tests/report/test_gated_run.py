@@ -88,6 +88,7 @@ def test_a_change_that_loses_something_may_not_go_in_although_all_of_it_is_prove
     assert says in run.page
     assert list(change_cases(run).values()) == [VIOLATED]
     assert run.report["gate"]["forbidden"][0]["what"] == "pods/exec"
+    assert run.report["gate"]["decision"] == "1 change is forbidden (lost-events of pods/exec)."
 
 
 def test_a_forbidden_change_has_the_proofs_of_its_difference(project: pytest.Pytester) -> None:
@@ -169,7 +170,9 @@ def test_a_requirement_that_the_base_meets_is_new_and_one_that_it_does_not_meet_
     )
     assert "1 of 2 requirements is known not to be met (endpoints)." in run.terminal
     assert ", 1 not met in " in run.terminal
-    assert "needed is at least Metadata: insert before rule 1 (line 4) a rule with level: Metadata" in run.terminal
+    assert (
+        "required: at least Metadata; remedy: insert before rule 1 (line 4) a rule with level: Metadata" in run.terminal
+    )
 
 
 def test_a_requirement_that_the_change_meets_again_is_fixed(project: pytest.Pytester) -> None:
@@ -180,6 +183,7 @@ def test_a_requirement_that_the_change_meets_again_is_fixed(project: pytest.Pyte
 
     assert {one["id"]: one["status"] for one in run.report["requirements"]} == {"exec": "fixed", "endpoints": "known"}
     assert run.code == 0, run.terminal
+    assert "1 of 2 requirements is known not to be met (endpoints); 1 newly met (exec); " in run.terminal
 
 
 @pytest.mark.parametrize(("fail_on", "code"), [("unmet", 1), ("new", 0), ("never", 0)])

@@ -444,7 +444,7 @@ def test_a_change_is_said_to_do_what_it_says_only_where_servers_have_shown_all_o
     def said(*proofs: dict[str, Any]) -> str:
         return statements(report(*proofs, parts=parts)).change.sentence
 
-    assert said(*every).endswith("Every difference was shown on servers with either policy.")
+    assert said(*every).endswith("Each difference was shown on two servers, one with each policy.")
     assert "was shown" not in said(*every[1:])
     assert "was shown" not in said(proof(ids[0], "NOT_SUPPORTED"), *every[1:])
 

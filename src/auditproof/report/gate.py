@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from auditproof.analysis.gate import LOST, Consequence, Relation, to_record, words_of
 from auditproof.proof.generated import change_id
 from auditproof.report.change import change_is_shown
+from auditproof.report.faithful import capital
 from auditproof.report.log_lines import counted
 from auditproof.report.model import ChangeStatement, GateRecord
 from auditproof.report.requirement_states import named
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
     from auditproof.audit.policy.load import PolicyRule
     from auditproof.report.model import GatedChange, Report
 
-SHOWN = " Every difference was shown on servers with either policy."
+SHOWN = " Each difference was shown on two servers, one with each policy."
 _COUNTED = {"lost": LOST, "exposed": frozenset({Consequence.EXPOSED}), "more": frozenset({Consequence.MORE})}
 _HAPPENS = {"lost": "lost", "exposed": "exposed", "more": "newly recorded"}
 _WORDS = {Consequence.EXPOSED: "exposed bodies"}  # others read well before "of"
@@ -31,14 +32,19 @@ def gate_record(
 ) -> GateRecord:
     """The section ``gate``; each change with the proofs of the difference that it is part of.
 
-    ``allowed`` is the gate that forbids everything else.
+    ``allowed`` is the gate that forbids everything else. The decision is about the gate alone, not about the run.
     """
     record = to_record(result, forbid) | {"relation": str(result.relation), "only": list(only)}
     record["allowed"] = to_record(allowed, frozenset(Consequence) - frozenset(forbid))["forbidden"]
     for key, rows in (("forbidden", result.forbidden), ("allowed", allowed.forbidden)):
         for row, data in zip(rows, record[key], strict=True):
             data["proofs"] = _proofs(row, diff)
-    return GateRecord.model_validate(record)
+    return concluded(GateRecord.model_validate(record))
+
+
+def concluded(gate: GateRecord) -> GateRecord:
+    """The section with its sentence."""
+    return gate.model_copy(update={"decision": f"{capital(change_clause(gate))}."})
 
 
 def _proofs(one: Forbidden, diff: PolicyDiff) -> dict[str, str]:
@@ -77,8 +83,8 @@ def change(report: Report) -> ChangeStatement:
     shown = SHOWN if change_is_shown(report) else ""
     return ChangeStatement(
         word=relation,
-        passes=gate.passes,
-        sentence=f"Compared with {base}, this policy {be}{relation}{kinds}: {change_clause(report)}.{shown}",
+        passes=not left,
+        sentence=f"Compared with {base}, this policy {be}{relation}{kinds}: {change_clause(gate)}.{shown}",
         forbidden=len(left),
         acknowledged=len(gate.forbidden) - len(left),
         **counts,
@@ -94,11 +100,8 @@ def _who_and_what(row: GatedChange) -> tuple[object, ...]:
     return row.text, row.who, row.verbs, row.what, row.where
 
 
-def change_clause(report: Report) -> str:
-    """What is forbidden, in a clause; empty without a base."""
-    gate = report.gate
-    if gate is None:
-        return ""
+def change_clause(gate: GateRecord) -> str:
+    """What is forbidden and not acknowledged, in a clause."""
     if not gate.forbid:
         return "nothing is forbidden"
     left = [one for one in gate.forbidden if not one.acknowledged]

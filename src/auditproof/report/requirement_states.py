@@ -130,8 +130,12 @@ def requirements_clause(states: Sequence[RequirementState], *, base: bool, total
     if not states:
         return ""
     every = len(states) if total is None else total
-    all_met = "the requirement is met" if every == 1 else f"all {every} requirements are met"
-    return "; ".join(_clauses(states, f"of {every} requirements", base)) or all_met
+    clauses = list(_clauses(states, f"of {every} requirements", base))
+    if not clauses:
+        clauses.append("the requirement is met" if every == 1 else f"all {every} requirements are met")
+    if fixed := [one.record.id for one in states if one.status == "fixed" and one.state is State.MET]:
+        clauses.append(f"{len(fixed)} newly met ({named(fixed)})")
+    return "; ".join(clauses)
 
 
 def _clauses(states: Sequence[RequirementState], of_all: str, base: bool) -> Iterator[str]:
@@ -201,4 +205,4 @@ def remedy(state: RequirementState, report: Report) -> str:
     first = worst_violation(record)
     at = blame(first, report)
     text = first.remedy or (f"change {at}, or put a rule before it" if first.rule is not None else "add a rule")
-    return f"needed is {record.level}: {text}"
+    return f"required: {record.level}; remedy: {text}"

@@ -74,8 +74,8 @@ def _reasons(report: Report, word: str) -> Iterator[str]:
     """Why: all that speaks for the change if it may go in; otherwise only what speaks against it."""
     told, states = statements(report), requirement_states(report)
     server = word == PASS or not told.faithful.passes or not judged_by_given(report)
-    if word == PASS or not told.change.passes:
-        yield change_clause(report)
+    if report.gate and (word == PASS or not told.change.passes):
+        yield change_clause(report.gate)
     if server and word == UNPROVEN:  # it is why requirements are not shown
         yield faithful_clause(report)
     if states and (word == PASS or not told.requirements.passes):

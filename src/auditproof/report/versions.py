@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from auditproof.analysis.gate import Relation
 from auditproof.kube.discovery import load_served
 from auditproof.proof.verdict import Outcome
+from auditproof.report.gate import concluded
 from auditproof.report.model import (
     ChangeProofs,
     ChangeRecord,
@@ -241,17 +242,16 @@ def _gate(parts: dict[str, Sections]) -> GateRecord | None:
     relations = {one.relation for one in gates.values()}
     more = bool(relations & {Relation.MORE, Relation.INCOMPARABLE})
     less = bool(relations & {Relation.LESS, Relation.INCOMPARABLE})
-    failing = [one for one in gates.values() if not one.passes]
-    return newest.model_copy(
+    merged_gate = newest.model_copy(
         update={
             "relation": Relation.of(gains=more, loses=less),
-            "passes": not failing,
-            "decision": (failing or [newest])[0].decision,
+            "passes": all(one.passes for one in gates.values()),
             "forbidden": _gated({version: one.forbidden for version, one in gates.items()}),
             "allowed": _gated({version: one.allowed for version, one in gates.items()}),
             "unused": tuple(entry for entry in newest.unused if all(entry in one.unused for one in gates.values())),
         }
     )
+    return concluded(merged_gate)
 
 
 def _gated(rows: Mapping[str, Sequence[GatedChange]]) -> tuple[GatedChange, ...]:
