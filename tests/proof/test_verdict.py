@@ -507,3 +507,13 @@ def test_where_nobody_can_say_what_is_lost_only_what_is_all_there_is_proven() ->
     assert judge(Expectation(), replace(whole, unclear=unclear)).outcome is Outcome.PROVEN
     for found in (half, none, evidence()):
         refused(judge(Expectation(), replace(found, unclear=unclear)), Outcome.UNPROVEN, unclear)
+
+
+@pytest.mark.parametrize(("omitted", "recorded"), [("ResponseComplete", RECEIVED), ("RequestReceived", COMPLETE)])
+def test_a_stage_that_is_rightly_absent_is_an_absence_too(omitted: str, recorded: Stage) -> None:
+    """Another policy may have recorded it, and the line be lost: only counters could tell."""
+    unclear = "the server's audit counters cannot be read"
+    found = evidence((event(recorded),), f"[{{level: Metadata, omitStages: [{omitted}]}}]")
+
+    assert judge(Expectation(), found).outcome is Outcome.PROVEN
+    refused(judge(Expectation(), replace(found, unclear=unclear)), Outcome.UNPROVEN, unclear)

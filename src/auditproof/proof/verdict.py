@@ -137,8 +137,10 @@ def judge(expectation: Expectation, evidence: Evidence) -> Verdict:
     seen = tuple(_seen_wrong(expectation, evidence, level, stages))
     missing = tuple(_missing(expectation, evidence, level, stages))
     answer = tuple(_doubts(expectation, evidence))
-    # Lost events matter only where something is absent: a complete set of events needs no counters.
-    absent = missing or not evidence.events
+    # Lost events matter unless the request has an event at every stage that it reaches: also a stage that is rightly
+    # absent must be shown to be absent.
+    reached = emitted_stages(evidence.exchange.attributes, evidence.exchange.status)
+    absent = missing or not evidence.events or bool(reached - evidence.stages)
     doubts = (*answer, *evidence.doubts, *([evidence.unclear] if evidence.unclear and absent else []))
     if unsound:
         reasons = tuple(dict.fromkeys((*unsound, *doubts, *seen, *missing)))  # some are found in two ways
