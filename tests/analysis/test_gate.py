@@ -22,7 +22,8 @@ from auditproof.analysis.gate import (
     render_markdown,
     with_entries,
 )
-from auditproof.analysis.gate.consequence import Bodies, consequences, gains
+from auditproof.analysis.gate.bodies import Bodies
+from auditproof.analysis.gate.consequence import consequences, gains
 from auditproof.audit.decide import decide
 from auditproof.audit.effect import effect_of
 from auditproof.audit.policy.load import Policy, PolicyRule, parse_policy

@@ -26,6 +26,7 @@ COMMANDS = {
     "explain": "show which rule of a policy matches a request, and why (offline)",
     "evaluate": "evaluate requests (JSON lines) against a policy (offline)",
     "diff": "list the requests that two policies record differently (offline, or tested with --live)",
+    "describe": "describe what a policy records, on one page (offline)",
     "requirements": "check a policy against requirements (offline)",
     "mutate": "measure which mistakes in a policy your requirements and cases would catch (offline)",
     "compare": "compare two results.json files",

@@ -1,24 +1,18 @@
-"""What a change of a policy does to what the log holds about one class of requests: lost, exposed, newly recorded.
-
-Which requests have bodies that are recorded: staging/src/k8s.io/apiserver/pkg/audit/request.go, called from the
-handlers of pkg/endpoints/handlers. The request's is decoded after RequestReceived, the response's object is known at
-ResponseComplete only; watches and connections to nodes have neither.
-"""
+"""What a change of a policy does to what the log holds about one class of requests: lost, exposed, newly recorded."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
 from auditproof.audit.effect import WITH_BODIES
-from auditproof.audit.event import Level, Stage
 from auditproof.errors import AuditproofError
 from auditproof.text.suggestion import did_you_mean
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
+    from auditproof.analysis.gate.bodies import Bodies
     from auditproof.audit.effect import Effect
 
 
@@ -80,30 +74,6 @@ class Relation(StrEnum):
         if gains and loses:
             return Relation.INCOMPARABLE
         return Relation.MORE if gains else Relation.LESS if loses else Relation.EQUIVALENT
-
-
-@dataclass(frozen=True, slots=True)
-class Bodies:
-    """Which bodies the requests of a class have, and whether these may hold secrets."""
-
-    sent: bool
-    returned: bool
-    secret_sent: bool
-    secret_returned: bool
-
-    def recorded(self, effect: Effect) -> frozenset[str]:
-        """The bodies that are in the log: ``sent``, ``returned``."""
-        if Stage.RESPONSE_COMPLETE not in effect.stages:
-            return frozenset()
-        sent = {"sent"} if self.sent and effect.level >= Level.REQUEST else set[str]()
-        return frozenset(sent | ({"returned"} if self.returned and effect.level is Level.REQUEST_RESPONSE else set()))
-
-    @property
-    def secret(self) -> frozenset[str]:
-        """The bodies that may hold secrets."""
-        return frozenset(
-            name for name, held in (("sent", self.secret_sent), ("returned", self.secret_returned)) if held
-        )
 
 
 def consequences(old: Effect, new: Effect, bodies: Bodies) -> frozenset[Consequence]:

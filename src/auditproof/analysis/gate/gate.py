@@ -6,11 +6,11 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from auditproof.analysis.diff import change_between
-from auditproof.analysis.gate.consequence import Bodies, Consequence, Relation, consequences, gains
+from auditproof.analysis.gate.bodies import BODIES, Bodies
+from auditproof.analysis.gate.consequence import Consequence, Relation, consequences, gains
 from auditproof.analysis.space import Space, merge
 from auditproof.analysis.space.cells import SERVED
 from auditproof.analysis.space.client_request import most_performable
-from auditproof.audit.policy.load import NOWHERE, GroupResources, selector
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Sequence
@@ -22,27 +22,6 @@ if TYPE_CHECKING:
     from auditproof.analysis.space.client_request import Witnessed
     from auditproof.audit.policy.load import Policy, PolicyRule
     from auditproof.kube.discovery import Served
-
-_WRITES = ("create", "update", "patch")
-_RETURNS = ("get", "list", "create", "update", "patch", "deletecollection")
-_HOLD_SECRETS = (("", "secrets"), ("", "configmaps"), ("authentication.k8s.io", "tokenreviews"))
-
-
-def _selector(verbs: tuple[str, ...], *resources: tuple[str, str]) -> PolicyRule:
-    """Requests with these verbs for ``resources``, each a group and a name; for all resources if none is given."""
-    entries = resources or (("*", ""),)
-    return selector(
-        verbs=verbs,
-        resources=tuple(GroupResources(group, (name,) if name else (), (), NOWHERE) for group, name in entries),
-    )
-
-
-_BODIES: tuple[tuple[PolicyRule, ...], ...] = (  # of Bodies' four fields
-    (_selector((*_WRITES, "delete", "deletecollection")),),
-    (_selector((*_RETURNS, "delete")),),
-    (_selector(_WRITES, *_HOLD_SECRETS),),
-    (_selector(_RETURNS, *_HOLD_SECRETS), _selector(("create",), ("", "serviceaccounts/token"))),
-)
 
 _ORDER = {one: place for place, one in enumerate(Consequence)}
 AcknowledgedBy = tuple[Consequence, int | None]  # a consequence, and the entry that acknowledges it
@@ -150,7 +129,7 @@ class _Gate:
         self._expired = {
             n for n, one in enumerate(acknowledged) if today is not None and one.until is not None and one.until < today
         }
-        lists = [old.rules, new.rules, *_BODIES, tuple(only), *(one.requests for one in acknowledged)]
+        lists = [old.rules, new.rules, *BODIES, tuple(only), *(one.requests for one in acknowledged)]
         self._space = Space.of([rule for rules in lists for rule in rules], served)
         ends = [sum(map(len, lists[: n + 1])) for n in range(len(lists))]
         self._lists = [(end - len(rules), end) for rules, end in zip(lists, ends, strict=True)]

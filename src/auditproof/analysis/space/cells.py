@@ -240,6 +240,12 @@ class _Resources:
             yield mask, (tuple(same), SAME, odd)
 
 
+def is_served(target: TargetClass, verb: str, namespace: str, name: str) -> bool:
+    """Whether ordinary clients send such requests, and the server serves them."""
+    possible = _can_be(verb, name, namespace, target) and _is_plain(verb, name, namespace, target)
+    return possible and verb in target.verbs and _fits(target, verb, (namespace,), name)
+
+
 def _can_be(verb: str, name: str, namespace: str, target: TargetClass) -> bool:
     """Whether any path is read as such a request (NewRequestInfo).
 

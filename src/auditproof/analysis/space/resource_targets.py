@@ -74,6 +74,13 @@ class TargetClass:
     odd: bool
 
 
+def custom_target(group: str, resource: str, part: str) -> TargetClass:
+    """A custom resource that a rule names, or the subresource of one, without the rules that match it."""
+    verbs = custom_verbs(part, mentioned=True)
+    target = Target(group, "v1", resource, part)
+    return TargetClass((target,), 0, (), verbs, EITHER, bool(part), _SHAPES.get(resource, ""), target.odd)
+
+
 def target_classes(index: ResourceIndex, served: Served) -> tuple[TargetClass, ...]:
     """Every resource that a request can be for, in classes."""
     merged: dict[tuple[int, Named, frozenset[str], str, bool, str, bool], list[Target]] = {}
@@ -98,12 +105,12 @@ def _targets(index: ResourceIndex, served: Served) -> Iterator[tuple[Target, fro
         for resource, subresource, mentioned in _combinations(index, group):
             if (group, resource, subresource) not in known:
                 optional = (group, resource) in served.optional
-                verbs = _verbs(subresource, mentioned) if optional or not own else frozenset()
+                verbs = custom_verbs(subresource, mentioned=mentioned) if optional or not own else frozenset()
                 yield Target(group, "v1", resource, subresource, mentioned), verbs, EITHER
 
 
-def _verbs(subresource: str, mentioned: bool) -> frozenset[str]:
-    """The verbs that a custom resource may serve."""
+def custom_verbs(subresource: str, *, mentioned: bool) -> frozenset[str]:
+    """The verbs that a custom resource, or the subresource of one, may serve; ``mentioned``: a rule names it."""
     if not subresource:
         return EVERY_VERB
     if subresource in ("status", "scale"):

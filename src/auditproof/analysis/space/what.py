@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from auditproof.analysis.space.cells import ODD, PATH_VERBS, RESOURCE_VERBS, SERVED, UNSERVED, PathCell, ResourceCell
 from auditproof.analysis.space.where import Mentioned, Where, where_of
-from auditproof.analysis.space.who import listed
+from auditproof.analysis.space.who import COMPLETE, listed
 
 if TYPE_CHECKING:
     from collections.abc import Hashable, Iterable, Iterator, Sequence
@@ -62,8 +62,13 @@ class Everything:
     @staticmethod
     def of(space: Space) -> Everything:
         """Everything in ``space``."""
-        made = Everything(_by_standing(), _by_standing(), _by_standing(), _by_standing(), Mentioned.of(space))
-        for cell in (cell for cells in space.cells.values() for cell in cells):
+        return Everything.in_cells((cell for cells in space.cells.values() for cell in cells), Mentioned.of(space))
+
+    @staticmethod
+    def in_cells(cells: Iterable[Cell], mentioned: Mentioned) -> Everything:
+        """Everything in ``cells``; other values than the mentioned ones stand for all others."""
+        made = Everything(_by_standing(), _by_standing(), _by_standing(), _by_standing(), mentioned)
+        for cell in cells:
             for standing in {cell.standing, ODD}:
                 made._add(cell, standing)
         return made
@@ -92,7 +97,8 @@ class Everything:
         known = self.paths[cells[0].standing] if cells else {}
         for some, paths in _by_verbs(verbs, known).items():
             mine = tuple(c for c in cells if set(c.paths) & set(paths) and (not some or set(c.verbs) & some))
-            yield Product(_in_order(some, PATH_VERBS), _paths_text(paths, list(known)), "", (), tuple(paths), mine)
+            what = self._except_or_all(_trees(paths, list(known)), _trees(_others(paths, known), list(known)), "path")
+            yield Product(_in_order(some, PATH_VERBS), what, "", (), tuple(paths), mine)
 
     def _of_resources(self, cells: list[ResourceCell]) -> Iterator[Product]:
         asked: dict[Target, dict[str, list[ResourceCell]]] = defaultdict(lambda: defaultdict(list))
@@ -132,11 +138,51 @@ class Everything:
     ) -> Product:
         standing = cells[0].standing
         chosen = [target for first in targets for target in self.targets[standing][first]]
-        everything = [target for some in self.targets[standing].values() for target in some]
-        all_of_them = "everything that is not served so" if standing == UNSERVED else "every resource"
-        what = _resources_text(chosen, everything, all_of_them)
+        known = self.verbs[standing]
+        everything = [
+            target
+            for first, some in self.targets[standing].items()
+            if not verbs or known[first] & verbs
+            for target in some
+        ]
+        some, others = self._names(chosen, everything), self._names(_others(chosen, everything), everything)
+        what = self._except_or_all(some, others, "resource")
+        if standing == UNSERVED and not others:
+            what = "everything that is not served so"
         names = tuple(target.text for target in chosen)
         return Product(_in_order(verbs, RESOURCE_VERBS), what, where.text(self.mentioned), names, (), cells)
+
+    def _names(self, chosen: list[Target], everything: list[Target]) -> list[str]:
+        """Names of resources, or of a whole API group; placeholders for others come last."""
+        wanted = set(chosen)
+        groups: dict[str, list[Target]] = defaultdict(list)
+        for target in everything:
+            groups[target.group].append(target)
+        names: dict[str, None] = {}
+        others: dict[str, None] = {}
+        for target in chosen:
+            group = groups[target.group]
+            left = [one.text for one in group if one not in wanted]
+            complete = len(group) > 1 and group[0].known and target.group != "*"
+            most = self.mentioned.shown == COMPLETE and group[-1].known and 2 * len(left) < len(group)
+            if complete and (most or not left):
+                besides = f" (except {', '.join(left)})" if left else ""
+                names[f"all of {target.group or 'the core group'}{besides}"] = None
+            elif target.known:
+                names[target.text] = None
+            else:
+                others[_kind_text(target)] = None
+        return [*names, *others]
+
+    def _except_or_all(self, names: list[str], others: list[str], noun: str) -> str:
+        """The names, or the exceptions if these are fewer."""
+        if not others:
+            return f"every {noun}"
+        shown = self.mentioned.shown
+        few = _FEW if shown < COMPLETE else COMPLETE
+        if len(others) < len(names) and len(others) <= few:
+            return f"every {noun} except {listed(others, shown)}"
+        return f"{'' if noun == 'resource' else 'path ' if not names[1:] else 'paths '}{listed(names, shown)}"
 
 
 def _by_standing() -> dict[int, dict[Any, Any]]:
@@ -152,12 +198,29 @@ T = TypeVar("T", bound="Hashable")
 
 def _by_verbs(asked: dict[T, set[str]], known: dict[T, set[str]]) -> dict[frozenset[str], list[T]]:
     """Objects by verbs; a list of verbs means those that the object supports, an empty list all of them."""
-    lists = {frozenset(verbs) for target, verbs in asked.items() if verbs != known[target]}
-    ordered = sorted(lists, key=lambda verbs: (-len(verbs), sorted(verbs)))
+    partly = {frozenset(verbs) for target, verbs in asked.items() if verbs != known[target]}
+    lists: list[frozenset[str]] = []
+    for some in sorted(partly, key=lambda verbs: (-len(verbs), sorted(verbs))):
+        # One list will do for two if neither adds a verb to the objects of the other.
+        its = [target for target, verbs in asked.items() if verbs == some]
+        for place, other in enumerate(lists):
+            both = some | other
+            theirs = [target for target, verbs in asked.items() if other & known[target] == verbs]
+            if all(both & known[target] == asked[target] for target in (*its, *theirs)):
+                lists[place] = both
+                break
+        else:
+            lists.append(some)
+
+    def fitting(target: T) -> frozenset[str]:
+        return next((some for some in lists if some & known[target] == asked[target]), frozenset())
+
+    # Objects with all their verbs are listed together, unless a list that others need will do for all of them.
+    whole = {target for target, verbs in asked.items() if verbs == known[target]}
+    together = all(map(fitting, whole))
     merged: dict[frozenset[str], list[T]] = {}
-    for target, verbs in asked.items():
-        fitting = (some for some in ordered if some & known[target] == verbs)
-        merged.setdefault(next(fitting, frozenset()), []).append(target)
+    for target in asked:
+        merged.setdefault(frozenset() if target in whole and not together else fitting(target), []).append(target)
     return merged
 
 
@@ -166,14 +229,9 @@ def _in_order(verbs: Iterable[str], order: tuple[str, ...]) -> tuple[str, ...]:
     return tuple(verb for verb in (*order, *sorted(known.difference(order))) if verb in known)
 
 
-def _paths_text(paths: list[str], known: list[str]) -> str:
-    left = [path for path in known if path not in set(paths)]
-    if not left:
-        return "every path"
-    others, some = _trees(left, known), _trees(paths, known)
-    if len(others) < len(some) and len(others) <= _FEW:
-        return f"every path except {listed(others)}"
-    return f"{'paths' if len(paths) > 1 else 'path'} {listed(some)}"
+def _others(chosen: Iterable[T], everything: Iterable[T]) -> list[T]:
+    wanted = set(chosen)
+    return [one for one in everything if one not in wanted]
 
 
 def _trees(paths: list[str], known: list[str]) -> list[str]:
@@ -188,37 +246,6 @@ def _trees(paths: list[str], known: list[str]) -> list[str]:
 
 def _head(path: str) -> str:
     return path.split("/")[1] if path.startswith("/") else path
-
-
-def _resources_text(chosen: list[Target], everything: list[Target], all_of_them: str) -> str:
-    """The resources, or the exceptions if these are few."""
-    wanted = set(chosen)
-    left = [target for target in everything if target not in wanted]
-    if not left:
-        return all_of_them
-    others, some = _names(left, everything), _names(chosen, everything)
-    return (
-        f"every resource except {listed(others)}" if len(others) < len(some) and len(others) <= _FEW else listed(some)
-    )
-
-
-def _names(chosen: list[Target], everything: list[Target]) -> list[str]:
-    """Names of resources, or of a whole API group; placeholders for others come last."""
-    wanted = set(chosen)
-    groups: dict[str, list[Target]] = defaultdict(list)
-    for target in everything:
-        groups[target.group].append(target)
-    whole = {group for group, some in groups.items() if len(some) > 1 and wanted.issuperset(some)}
-    names: dict[str, None] = {}
-    others: dict[str, None] = {}
-    for target in chosen:
-        if target.group in whole and groups[target.group][0].known:
-            names[f"all of {target.group or 'the core group'}"] = None
-        elif target.known:
-            names[target.text] = None
-        else:
-            others[_kind_text(target)] = None
-    return [*names, *others]
 
 
 def _kind_text(target: Target) -> str:

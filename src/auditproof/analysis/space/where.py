@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from auditproof.analysis.space.cells import SAME
-from auditproof.analysis.space.who import listed
+from auditproof.analysis.space.who import SHOWN, listed
 
 if TYPE_CHECKING:
     from collections.abc import Collection
@@ -18,10 +18,14 @@ Place = tuple[tuple[str, ...], str]  # namespaces that no rule tells apart, and 
 
 @dataclass(frozen=True, slots=True)
 class Mentioned:
-    """The namespaces and names that rules mention; any other value represents all others."""
+    """The namespaces and names that rules mention; any other value represents all others.
+
+    A text has ``shown`` of them at most.
+    """
 
     namespaces: tuple[str, ...]
     names: tuple[str, ...]
+    shown: int = SHOWN
 
     @staticmethod
     def of(space: Space) -> Mentioned:
@@ -84,10 +88,10 @@ def where_of(places: set[Place], known: set[Place], mentioned: Mentioned) -> Whe
 def _namespaces_text(namespaces: Collection[tuple[str, ...]], mentioned: Mentioned) -> str:
     flat = {name for some in namespaces for name in some}
     known = [name for name in mentioned.namespaces if name in flat]
-    texts = [f"in {listed(known)}"] if known else []
+    texts = [f"in {listed(known, mentioned.shown)}"] if known else []
     if any(name and name not in mentioned.namespaces for name in flat):
         left = [name for name in mentioned.namespaces if name not in flat]
-        texts = [f"in any namespace except {listed(left)}"] if left else ["in a namespace"]
+        texts = [f"in any namespace except {listed(left, mentioned.shown)}"] if left else ["in a namespace"]
     if "" in flat:
         texts.append("in no namespace or across all")
     return " or ".join(texts)
@@ -99,6 +103,6 @@ def _names_text(names: Collection[str], mentioned: Mentioned) -> str:
         return ""
     if any(name and name not in mentioned.names for name in names):
         left = [name for name in mentioned.names if name not in names]
-        return f"not named {listed(left)}" if left else "with a name"
-    texts = [f"named {listed(known)}"] if known else []
+        return f"not named {listed(left, mentioned.shown)}" if left else "with a name"
+    texts = [f"named {listed(known, mentioned.shown)}"] if known else []
     return " or ".join([*texts, *(["without a name"] if "" in names else [])])

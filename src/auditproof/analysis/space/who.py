@@ -13,6 +13,7 @@ if TYPE_CHECKING:
 
 Who = tuple["IdentityClass", Region]
 SHOWN = 8  # entries of a list; longer ones are not readable
+COMPLETE = 1_000_000  # instead of SHOWN, where a list must not be shortened
 
 
 def listed(values: Sequence[str], shown: int = SHOWN) -> str:
