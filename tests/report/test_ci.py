@@ -160,6 +160,8 @@ COUNTED = ServerCount(policy="prod.yaml", events=9, lost=0, lines=8, levels={}, 
     ("found", "verdict", "kind"),
     [
         (report(proof("fine"), parts={"requirements": [UNMET]}), None, None),
+        (report(proof("fine", policy=OTHER), parts={"gate": gate_record()}), "UNPROVEN", "error"),
+        (report(proof("fine"), parts={"gate": gate_record()}), None, None),
         (report(proof("fine"), parts={"counting": (COUNTED,)}), "UNPROVEN", "error"),
         (report(proof("fine"), proof("open", "UNPROVEN"), parts={"counting": (COUNTED,)}), None, None),
         (report(proof("fine")), None, None),

@@ -10,7 +10,7 @@ from auditproof.audit.event import Level
 from auditproof.proof.verdict import Outcome
 from auditproof.report.backends import backend_troubles
 from auditproof.report.faithful import faithful_word, nothing_shown
-from auditproof.report.statements import FAIL, decision
+from auditproof.report.statements import FAIL, decision, statements
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -53,15 +53,19 @@ RUN = "auditproof::run"  # the id of what is wrong with a run as a whole
 
 
 def only_the_run(report: Report) -> Outcome | None:
-    """The verdict about the server if no action or test has that verdict, but something about all of them.
+    """The verdict of the run if no action, test or requirement has that verdict, but something about all of them.
 
-    For example, the counters do not match the log, or nothing was shown about one of several versions. None otherwise,
-    and where everything was left out on purpose.
+    For example, the counters do not match the log, nothing was shown about one of several versions, or about the
+    policy of a change. None otherwise, and where everything was left out on purpose.
     """
     word = faithful_word(report)
     tests = report.backends.tests if report.backends else ()
-    if not word.is_trouble or nothing_shown(report) or not (report.summary.planned or tests or report.ended):
+    if nothing_shown(report) or not (report.summary.planned or tests or report.ended):
         return None
+    if not word.is_trouble:
+        told = statements(report)
+        alone = told.requirements.passes and told.change.passes and not decision(report).passes
+        return Outcome.UNPROVEN if alone else None
     unreached = [*report.not_performed, *(report.backends.not_performed if report.backends else ())]
     verdicts = {proof.verdict for proof in report.proofs} | {test.verdict for test in backend_troubles(report)}
     return None if word in (verdicts | ({Outcome.UNPROVEN} if unreached else set())) else word

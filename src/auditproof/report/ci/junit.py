@@ -14,12 +14,12 @@ from typing import TYPE_CHECKING
 from xml.etree import ElementTree
 
 from auditproof.proof.verdict import Outcome
-from auditproof.report.faithful import faithful
 from auditproof.report.gate import deciding_line, forbidden_name, forbidden_reason
 from auditproof.report.headline import RUN, only_the_run, why_not_performed, worst_first
 from auditproof.report.policy_place import in_policy
 from auditproof.report.proof_record import anchor
 from auditproof.report.requirement_states import State, requirement_reason, requirement_states
+from auditproof.report.statements import decision
 from auditproof.text.printable import printable_lines
 
 if TYPE_CHECKING:
@@ -111,7 +111,7 @@ def _untold(report: Report, told: set[str], *, every: bool) -> Iterator[_Untold]
     for test in backends.tests if backends and every else ():
         yield _Untold(test.id, test.verdict, [test.reason] if test.reason else [], (test.suite, test.line))
     if whole := only_the_run(report):
-        yield _Untold(RUN, whole, [faithful(report).sentence])
+        yield _Untold(RUN, whole, [decision(report).sentence])
 
 
 def _new_case(suite: ElementTree.Element, untold: _Untold) -> ElementTree.Element:

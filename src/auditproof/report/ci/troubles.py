@@ -11,11 +11,11 @@ from typing import TYPE_CHECKING, TypeAlias
 
 from auditproof.proof.verdict import Outcome
 from auditproof.report.backends import backend_troubles
-from auditproof.report.faithful import faithful
 from auditproof.report.gate import deciding_line, forbidden_name, forbidden_reason
 from auditproof.report.headline import RUN, only_the_run, why_not_performed, worst_first
 from auditproof.report.policy_place import in_policy
 from auditproof.report.requirement_states import State, blamed_places, requirement_reason, requirement_states
+from auditproof.report.statements import decision
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -71,7 +71,7 @@ def troubles(report: Report, files: FilesOf = str) -> list[Trouble]:
     ]
     found += _requirements(report, State.NOT_SHOWN)
     if whole := only_the_run(report):
-        found.append(Trouble(RUN, whole, report.policy.path, 1, "The run as a whole", faithful(report).sentence))
+        found.append(Trouble(RUN, whole, report.policy.path, 1, "The run as a whole", decision(report).sentence))
     return [_named(trouble, files) for trouble in found]
 
 
