@@ -30,6 +30,7 @@ class Option:
 
     ``flag`` is pytest's spelling; ``auditproof run`` has the same without ``audit-``. ``variable`` and ``ini`` are the
     environment variable and the key in pytest's ini file, or None. ``help`` starts in lower case and has no full stop.
+    ``labels``: it only labels the report of a run, so that alone it does not concern a pytest process.
     """
 
     flag: str
@@ -38,6 +39,7 @@ class Option:
     metavar: str
     kind: Kind
     help: str
+    labels: bool = False
 
     @property
     def name(self) -> str:
@@ -122,7 +124,23 @@ OPTIONS = (
     ),
     Option(
         "--audit-report", "AUDITPROOF_REPORT", "audit_report", "FOLDER", Kind.VALUE,
-        "write report.html, results.json and junit.xml to this folder",
+        "write the report to this folder: report.html with the pages that it links to, results.json and junit.xml",
+    ),
+    Option(
+        "--audit-title", "AUDITPROOF_TITLE", "audit_title", "TEXT", Kind.VALUE,
+        "title of the change, for the head of the report", labels=True,
+    ),
+    Option(
+        "--audit-ticket", "AUDITPROOF_TICKET", "audit_ticket", "NUMBER", Kind.VALUE,
+        "number of the change ticket, printed on every page of the report", labels=True,
+    ),
+    Option(
+        "--audit-author", "AUDITPROOF_AUTHOR", "audit_author", "NAME", Kind.VALUE,
+        "author of the change, for the report", labels=True,
+    ),
+    Option(
+        "--audit-reviewer", "AUDITPROOF_REVIEWER", "audit_reviewer", "NAME", Kind.VALUE,
+        "reviewer of the change, for the report", labels=True,
     ),
     Option(
         "--audit-formats", "AUDITPROOF_FORMATS", "audit_formats", "FORMAT", Kind.LIST,

@@ -18,7 +18,7 @@ from auditproof.kube.discovery import load_served
 from auditproof.report.change import change_record
 from auditproof.report.compare import compare
 from auditproof.report.document import conformance_report, write_results
-from auditproof.report.html.page import report_page
+from auditproof.report.html.page import report_pages
 from auditproof.report.model import (
     ClusterRecord,
     GateRecord,
@@ -97,8 +97,39 @@ def test_a_report_is_written_again(tmp_path: Path, capsys: pytest.CaptureFixture
     text = page.read_text()
     assert text.startswith('<!DOCTYPE html>\n<html lang="en">')
     assert "<title>auditproof: prod.yaml</title>" in text
-    assert 'id="proof-s::two"' in text
     assert "the server recorded something else than the policy decides (1 action)" in text
+    assert sorted(path.name for path in tmp_path.iterdir()) == [
+        "details.html", "evidence-1.html", "evidence.html", "page.html", "results.json",
+    ]  # fmt: skip
+    assert 'id="proof-s::two"' in (tmp_path / "evidence-1.html").read_text()
+    assert 'href="page.html"' in (tmp_path / "details.html").read_text()
+    assert "tests.html" not in text, "there is none in this folder"
+
+
+def test_who_reviewed_a_change_can_be_said_afterwards(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    source = results(tmp_path / "results.json", proof("s::one"))
+    page = tmp_path / "report.html"
+    (tmp_path / "tests.html").write_text("of pytest-html")
+
+    assert main(["report", source, "--output", str(page), "--ticket", "CHG-1", "--reviewer", " Zoë "]) == 0
+
+    text = page.read_text()
+    assert "<dd>CHG-1</dd>" in text
+    assert "<dd>Zoë</dd>" in text
+    assert 'href="tests.html"' in text
+    assert "Zoë" not in (tmp_path / "results.json").read_text(), "the results stay as they are"
+
+
+@pytest.mark.parametrize("name", ["details.html", "evidence.html", "evidence-1.html", "tests.html"])
+def test_a_ticket_with_the_name_of_another_page_is_refused(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], name: str
+) -> None:
+    source = results(tmp_path / "results.json", proof("s::one"))
+
+    assert main(["report", source, "--output", str(tmp_path / name)]) == 4
+
+    assert f"--output: {name} is the name of another page of the report" in capsys.readouterr().err
+    assert [path.name for path in tmp_path.iterdir()] == ["results.json"]
 
 
 def wrong(path: Path, text: str) -> str:
@@ -288,7 +319,8 @@ def test_whatever_is_missing_or_wrong_in_a_file_it_is_rendered_or_told(tmp_path:
         except AuditproofError:
             refused += 1
             continue
-        report_page(report)
+        for page in report_pages(report).values():
+            page()
         assert compare(report, report).same
         rendered += 1
     assert rendered > 20

@@ -45,7 +45,7 @@ from auditproof.report.ci.gitlab import code_quality
 from auditproof.report.ci.sarif import as_sarif
 from auditproof.report.compare import compare, render_markdown, render_text
 from auditproof.report.findings import FORMATS, Linted
-from auditproof.report.html.page import report_page
+from auditproof.report.html.page import report_pages
 from auditproof.report.model import plain
 from auditproof.report.offline import file_record, kind_record
 from auditproof.report.read import load_report
@@ -177,7 +177,8 @@ def _compressed(data: bytes, path: Path) -> None:
 
 def _results(_data: bytes, path: Path) -> None:
     report = load_report(path)
-    report_page(report)
+    for page in report_pages(report).values():
+        page()
     found = compare(report, report)
     render_text(found)
     render_markdown(found)

@@ -67,7 +67,7 @@ def test_every_rule_and_condition_is_proven_and_reported(policy: Path, tmp_path:
         assert bool(rule["witnesses"]) != bool(rule["reason"])
     assert sum(len(rule["nearMisses"]) for rule in rules) >= 10
     assert results["summary"]["planned"] == len(proven) == len(results["proofs"])
-    assert "Rules: matching and near-miss requests" in (tmp_path / "report.html").read_text()
+    assert "Rules: matching and near-miss requests" in (tmp_path / "details.html").read_text()
 
 
 def test_the_whole_space_is_proven_and_a_server_with_another_policy_is_found_out(

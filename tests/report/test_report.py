@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import json
-import re
 from datetime import datetime, timedelta, timezone
-from html import escape, unescape
+from html import unescape
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 from xml.etree import ElementTree
@@ -13,7 +12,6 @@ from xml.etree import ElementTree
 import pytest
 
 from auditproof.analysis.diff import diff
-from auditproof.analysis.lint import examine
 from auditproof.audit.event import Level
 from auditproof.audit.policy.load import parse_policy
 from auditproof.kube.discovery import load_served
@@ -21,18 +19,14 @@ from auditproof.report.change import change_record, change_rows, change_sentence
 from auditproof.report.ci.junit import EMPTY, told_in_full
 from auditproof.report.document import conformance_report, replace_file, write_results
 from auditproof.report.headline import run_time
-from auditproof.report.html import page as html
-from auditproof.report.html.page import evidence_page, report_page
 from auditproof.report.matrix import BUSY, matrices
 from auditproof.report.model import ClusterRecord, PolicyRecord, ProofRecord, Report, Sections, Summary, results_text
 from auditproof.report.policy_lines import policy_lines
-from auditproof.report.policy_sections import lint_record
-from auditproof.report.proof_record import anchor
 from auditproof.report.statements import decision, statements
 from auditproof.report.terminal import closing_lines
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Mapping
     from pathlib import Path
 
     from auditproof.audit.policy.load import Policy
@@ -169,22 +163,6 @@ def test_all_rules_of_a_policy_on_one_line_are_shown() -> None:
     assert [(rule.number, rule.decided) for rule in line.begins] == [(1, 1), (2, 0)]
 
 
-def test_every_proof_has_an_anchor_of_its_own_and_every_link_leads_to_one() -> None:
-    ids = ["s::a-b", "s::a.b", "s::a b", "s::a%20b", "s::ä", 's::"<x>"']
-    page = report_page(report(*(proof(name, "VIOLATED") for name in ids)))
-    anchors = re.findall(r'<tr id="([^"]+)"', page)
-    assert len(set(anchors)) == len(ids)
-    assert not [mark for mark in anchors if re.search(r"\s", mark)]
-    assert set(re.findall(r'href="#([^"]+)"', page)) <= set(re.findall(r' id="([^"]+)"', page))
-    assert set(re.findall(r'href="#(proof-[^"]+)"', page)) == set(anchors)
-    assert anchor("s::a b") == "proof-s::a%20b"
-
-
-def test_what_a_case_says_cannot_become_markup() -> None:
-    page = report_page(report(proof("a", title="<script>alert(1)</script>")))
-    assert "<script" not in page
-
-
 def test_each_proof_is_a_line_of_results_json(tmp_path: Path) -> None:
     found = report(proof("a"), proof("b"))
     write_results(tmp_path / "results.json", found)
@@ -236,63 +214,6 @@ def test_the_matrix_has_a_row_a_resource_and_a_column_a_verb_for_each_identity()
     assert [(row.who, row.target, row.cells) for row in others.rows] == [("robot", "pods", ((Level.REQUEST,),))]
 
 
-def test_a_large_report_has_the_evidence_of_what_is_proven_in_a_second_file(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(html, "EVIDENCE_INSIDE", 1)
-    found = report(*(proof(name, auditID=f"audit-of-{name}") for name in "abc"), proof("v", "VIOLATED", auditID="v-id"))
-
-    page, evidence = report_page(found), evidence_page(found)
-
-    assert re.findall(r'href="evidence.html#(proof-[^"]+)"', page) == ["proof-a", "proof-b", "proof-c"]
-    assert re.findall(r'<details id="([^"]+)"', evidence) == ["proof-a", "proof-b", "proof-c"]
-    assert "audit-of-a" in evidence
-    assert "audit-of-a" not in page
-    assert "v-id" in page
-    assert "v-id" not in evidence
-
-
-def test_a_long_body_is_cut_where_people_read_and_says_so() -> None:
-    body = {"data": "x" * 20_000}
-    page = report_page(report(proof("a", events=[{"stage": "ResponseComplete", "responseObject": body}])))
-    assert len(page) < 20_000
-    assert "more characters, in results.json" in page
-
-
-def test_why_earlier_rules_do_not_match_is_short_where_proven_and_whole_where_not() -> None:
-    earlier = [
-        {"rule": 0, "line": 2, "condition": "verbs", "reason": "verb 'get' is not in verbs [create]"},
-        {"rule": 1, "line": 3, "condition": "users", "reason": "user 'alice' is not in users [bob]"},
-        {"rule": 2, "line": 4, "condition": "verbs", "reason": "verb 'get' is not in verbs [delete]"},
-    ]
-    why = {"effect": "recorded at level Metadata", "earlier": earlier, "shadowed": []}
-    proven = report_page(report(proof("a", explanation=why)))
-    assert "1, 3 (verbs); 2 (users)" in proven
-    assert "not in verbs" not in proven
-    assert "rule 3 (line 4) does not match: verb &#39;get&#39; is not in verbs [delete]" in report_page(
-        report(proof("a", "VIOLATED", explanation=why))
-    )
-
-
-def test_what_is_not_recorded_stands_before_what_is_recorded_too_much() -> None:
-    def violated(proof_id: str, expected: str, observed: str) -> dict[str, Any]:
-        record = proof(proof_id, "VIOLATED", reasons=[proof_id])
-        return record | {
-            "expected": record["expected"] | {"level": expected},
-            "observed": record["observed"] | {"level": observed},
-        }
-
-    page = report_page(
-        report(
-            proof("e-unproven", "UNPROVEN", reasons=["e-unproven"]),
-            violated("a-more", "Metadata", "Request"),
-            violated("b-fewer-bodies", "RequestResponse", "Request"),
-            violated("c-no-bodies", "RequestResponse", "Metadata"),
-            violated("d-nothing", "Metadata", "None"),
-        )
-    )
-    listed = re.findall(r'<div class="reason">([^<]*)</div></li>', page)
-    assert listed == ["d-nothing", "c-no-bodies", "b-fewer-bodies", "a-more", "e-unproven"]
-
-
 def policy_of(name: str, rules: str) -> Policy:
     text = f"apiVersion: audit.k8s.io/v1\nkind: Policy\nrules:\n{rules}"
     return parse_policy(text.encode(), path=name)
@@ -306,7 +227,6 @@ def test_what_a_change_does_is_told_with_the_proofs_on_both_servers() -> None:
     found = report(before, proof("new.yaml::change-01"), parts={"change": record})
 
     row = change_rows(found)[0]
-    page = report_page(found)
 
     assert (row.kind, row.text, row.who, row.rules) == (
         "stops being recorded", "Request → None", "alice", "1 (line 4) → 1 (line 4)",
@@ -316,36 +236,18 @@ def test_what_a_change_does_is_told_with_the_proofs_on_both_servers() -> None:
     assert [row.old.id, row.new.id] == ["old.yaml::change-01", "new.yaml::change-01"]
     said = "Compared with old.yaml, this policy no longer records all verbs of every resource by alice; all verbs of"
     assert change_sentence(found).startswith(said)
-    assert change_sentence(found) in page
-    assert page.count("<strong>after</strong>: no event") == 1
 
 
 def test_a_change_that_no_server_has_shown_says_so() -> None:
     old, new = policy_of("old.yaml", "- level: Metadata\n"), policy_of("new.yaml", "- level: Request\n")
     found = report(proof("a"), parts={"change": change_record(diff(old, new, load_served("1.37")))})
     assert all(row.old is None and row.new is None for row in change_rows(found))
-    assert "not tested on a server: not performed" in report_page(found)
 
 
 def test_a_base_that_records_the_same_is_told_to() -> None:
     old, new = policy_of("old.yaml", "- level: Metadata\n"), policy_of("new.yaml", "- level: Metadata\n")
     found = report(proof("a"), parts={"change": change_record(diff(old, new, load_served("1.37")))})
     assert change_sentence(found) == "Nothing is recorded differently from old.yaml."
-
-
-def test_what_lint_finds_stands_in_the_report_with_what_comments_suppress() -> None:
-    policy = policy_of(
-        "p.yaml",
-        "- level: Metadata\n"
-        "# auditproof: ignore AP201 because it waits for the next change\n"
-        "- level: None\n  users: [alice]\n- level: None\n  users: [bob]\n",
-    )
-    record = lint_record(examine(policy, load_served("1.37")))
-    page = report_page(report(proof("a"), parts={"lint": record}))
-    assert [finding.code for finding in record.ignored] == ["AP201"]
-    assert "AP201" in {finding.code for finding in record.findings}
-    assert "it waits for the next change" in page
-    assert all(escape(finding.advice, quote=False) in unescape(page) for finding in record.findings)
 
 
 def requirement(name: str, *proofs: str, violated: bool) -> dict[str, Any]:
@@ -365,7 +267,6 @@ def test_a_requirement_that_is_violated_passes_nowhere_even_if_nobody_can_perfor
     assert statements(made).requirements.word == "NOT MET"
     assert decision(made).word == "FAIL"
     assert decision(made).sentence.startswith("1 of 2 requirements is not met (one); PROVEN: the server recorded")
-    assert "&lt;everybody&gt;: get: pods" in report_page(made)
 
 
 def test_an_unmet_requirement_is_unmet_although_its_proofs_were_not_selected() -> None:
@@ -380,7 +281,6 @@ def test_a_run_that_did_not_come_to_its_end_is_never_proven_and_says_so_first() 
 
     assert decision(made).word == "UNPROVEN"
     assert decision(made).sentence.startswith("UNPROVEN: the run crashed; 1 of 1 actions proven")
-    assert "the run crashed: RuntimeError: &lt;boom&gt;" in report_page(made)
 
 
 def test_when_a_run_was_made_is_told_for_people() -> None:
@@ -472,27 +372,6 @@ def hostile() -> Report:
     return report(bad, fine, policy={"path": HOSTILE, "text": HOSTILE, "warnings": [HOSTILE]}, ended=HOSTILE)
 
 
-@pytest.mark.parametrize("page", [report_page, evidence_page])
-def test_no_page_holds_characters_that_html_cannot(page: Callable[[Report], str]) -> None:
-    text = page(hostile())
-
-    assert not re.search(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028\u202e]", text)
-    assert SHOWN in text
-    assert "<script>alert" not in text
-
-
-@pytest.mark.parametrize("page", [report_page, evidence_page])
-def test_a_page_runs_no_script_and_loads_nothing(page: Callable[[Report], str]) -> None:
-    text = page(report(proof("a")))
-
-    assert text.startswith('<!DOCTYPE html>\n<html lang="en">')
-    assert "default-src 'none'; style-src 'unsafe-inline'; img-src data:" in text
-    assert text.index("Content-Security-Policy") < text.index("<body>")
-    assert "<script" not in text
-    assert "script-src" not in text
-    assert "width=device-width" in text
-
-
 def test_the_junit_file_is_xml_whatever_stands_in_a_verdict() -> None:
     root = ElementTree.fromstring(told_in_full(EMPTY, hostile()))
 
@@ -501,7 +380,7 @@ def test_the_junit_file_is_xml_whatever_stands_in_a_verdict() -> None:
 
 
 def test_the_junit_file_has_what_pytest_left_out() -> None:
-    case = '<testcase classname="s" name="{}"><properties><property name="evidence" value="report.html#proof-{}"/>'
+    case = '<testcase classname="s" name="{}"><properties><property name="evidence" value="evidence.html#proof-{}"/>'
     text = (
         '<testsuites><testsuite tests="2" errors="0" failures="1" skipped="1">'
         f"{case.format('a', 'a')}</properties><skipped/></testcase>"

@@ -1,4 +1,4 @@
-"""``auditproof report``: the HTML report of a run, written again from its results.json."""
+"""``auditproof report``: the pages of a run's report, written again from its results.json."""
 
 from __future__ import annotations
 
@@ -6,19 +6,24 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from auditproof.errors import AuditproofError
+from auditproof.options import option_named
 from auditproof.text import output
 
 if TYPE_CHECKING:
     from argparse import ArgumentParser, Namespace
 
+    from auditproof.report.model import Report
+
+TICKET_OPTIONS = {"title": "title", "ticket": "number", "author": "author", "reviewer": "reviewer"}  # keys of ticket
 EPILOG = """\
-The page is the report.html of the run.
-If there is a lot of evidence, it is written to evidence.html in the same folder.
+The file is the ticket, as the report.html of the run: two printed pages.
+details.html, evidence.html and the pages with the events are written next to it.
 
 Exit codes: 0 done; 4 a file cannot be read or written.
 
-example:
+examples:
   auditproof report reports/results.json --output ticket.html
+  auditproof report reports/results.json --output reports/report.html --ticket CHG-1042 --reviewer "Zoë Winter"
 """
 
 
@@ -32,24 +37,43 @@ def declare(parser: ArgumentParser) -> None:
         default=Path("report.html"),
         help="file to write (default: report.html in the current folder)",
     )
+    for name in TICKET_OPTIONS:
+        option = option_named(name)
+        parser.add_argument(f"--{name}", metavar=option.metavar, help=f"{option.help} (default: as in the run)")
     parser.set_defaults(unusable=4)
 
 
 def execute(options: Namespace) -> int:
     """Write the page, and print its path.
 
-    Raises AuditproofError if it cannot be written.
+    Raises AuditproofError if one of them cannot be written, or has the name of another page.
     """
     from auditproof.report.document import replace_file
-    from auditproof.report.html.page import EVIDENCE_FILE, evidence_is_apart, evidence_page, report_page
+    from auditproof.report.html.files import TESTS
+    from auditproof.report.html.page import report_pages
     from auditproof.report.read import load_report
 
-    report = load_report(options.results)
-    try:
-        if evidence_is_apart(report):  # first: the page links to it
-            replace_file(options.output.with_name(EVIDENCE_FILE), evidence_page(report))
-        replace_file(options.output, report_page(report))
-    except OSError as error:
-        raise AuditproofError(f"{options.output}: cannot be written: {error.strerror}") from None
+    report, output_file = _named(load_report(options.results), options), options.output
+    others = report_pages(report, ticket="")
+    if output_file.name in (*others, TESTS):
+        raise AuditproofError(
+            f"--output: {output_file.name} is the name of another page of the report; name another file"
+        )
+    pages = report_pages(report, ticket=output_file.name, tests=output_file.with_name(TESTS).is_file())
+    for name, page in pages.items():
+        path = output_file.with_name(name)
+        try:
+            replace_file(path, page())
+        except OSError as error:
+            raise AuditproofError(f"{path}: cannot be written: {error.strerror}") from None
     output.tell(str(options.output))
     return 0
+
+
+def _named(report: Report, options: Namespace) -> Report:
+    """The report with what the options say about the change."""
+    from auditproof.audit.redact import redact_text
+
+    given = {key: getattr(options, name) for name, key in TICKET_OPTIONS.items()}
+    said = {key: redact_text(text.strip()) for key, text in given.items() if text is not None}
+    return report.model_copy(update={"ticket": report.ticket.model_copy(update=said)})

@@ -61,8 +61,10 @@ def _outside_the_ini_file(config: pytest.Config, name: str) -> str | None:
 
 
 def asked_for(config: pytest.Config) -> bool:
-    """Whether any option with a value is given."""
-    return any(effective(config, option.name) for option in OPTIONS if option.kind is not Kind.FLAG)
+    """Whether any option with a value is given, except those that only label a report."""
+    return any(
+        effective(config, option.name) for option in OPTIONS if option.kind is not Kind.FLAG and not option.labels
+    )
 
 
 def is_worker(config: pytest.Config) -> bool:

@@ -57,7 +57,7 @@ def pytest_configure(config: pytest.Config) -> None:
 
 def _set_up(config: pytest.Config) -> None:
     """Prepare the controller, or a run without workers."""
-    from auditproof.plugin.report_files import prepare_folder
+    from auditproof.plugin.report_files import ask_for_tests_page, prepare_folder
     from auditproof.plugin.reporting import Reporting
 
     folder = options.report_folder(config)
@@ -72,7 +72,8 @@ def _set_up(config: pytest.Config) -> None:
         usable(partial(getattr, session.plan, "status"))  # an entry may be about a requirement that does not exist
     if shows_nothing(config):
         return
-    reporting = Reporting(sessions, config.invocation_params.args, say)
+    tests = folder is not None and ask_for_tests_page(config, folder)
+    reporting = Reporting(sessions, config.invocation_params.args, say, tests=tests)
     if folder is not None:
         config.option.xmlpath = str(folder / "junit.xml")
     config.pluginmanager.register(reporting, "auditproof-reporting")

@@ -10,6 +10,7 @@ from auditproof.plugin.failures import Story
 from auditproof.plugin.session import SESSIONS
 from auditproof.proof.prover import Proof
 from auditproof.proof.verdict import Outcome
+from auditproof.report.html.files import EVIDENCE
 from auditproof.report.proof_record import anchor, failed_record, proof_record
 
 if TYPE_CHECKING:
@@ -51,7 +52,7 @@ def properties_of(record: ProofRecord) -> list[tuple[str, object]]:
         ("expected", str(record.expected.level)),
         ("observed", str(record.observed.level)),
         ("policyLine", str(record.expected.line)),
-        ("evidence", f"report.html#{anchor(record.id)}"),
+        ("evidence", f"{EVIDENCE}#{anchor(record.id)}"),
         ("file", record.suite),
         ("line", str(record.line)),
     ]

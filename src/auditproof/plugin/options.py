@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
@@ -14,6 +14,7 @@ import pytest
 from auditproof import content
 from auditproof.analysis.coverage import Depth
 from auditproof.analysis.requirements import load_requirements
+from auditproof.audit.redact import redact_text
 from auditproof.auditlog.sources import parse_source
 from auditproof.clusters.existing.kubeconfig import DEFAULT
 from auditproof.clusters.profile import Profile, load_profile
@@ -23,6 +24,8 @@ from auditproof.plugin.asked import effective, folder_of
 from auditproof.plugin.gate_options import acknowledged, fail_on, forbidden, only, usable
 from auditproof.plugin.given_policies import GivenPolicy, given_policy
 from auditproof.proof.run_options import RunOptions
+from auditproof.report.html.files import DETAILS, EVIDENCE, TESTS, TICKET
+from auditproof.report.model import TicketRecord
 from auditproof.text.paths import files_of, is_file, is_folder, path_of, shown_path
 from auditproof.text.suggestion import did_you_mean
 
@@ -38,7 +41,7 @@ T = TypeVar("T")
 
 DEFAULT_POLICY = Path("fixtures/policies/baseline.yaml")
 FORMATS = {"sarif": "results.sarif", "code-quality": "gl-code-quality.json"}
-REPORT_FILES = ("report.html", "evidence.html", "results.json", "junit.xml", *FORMATS.values())
+REPORT_FILES = (TICKET, DETAILS, EVIDENCE, TESTS, "results.json", "junit.xml", *FORMATS.values())
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +54,7 @@ class Options(RunOptions):
     policy_source: PolicySource | None = None
     policy_given: bool = True
     report: Path | None = None
+    ticket: TicketRecord = field(default_factory=TicketRecord)
     formats: tuple[str, ...] = ()
 
 
@@ -110,6 +114,7 @@ def read_options(config: pytest.Config, files: PolicyFiles, kubernetes: str) -> 
         coverage=_depth(effective(config, "coverage")),
         requirements=_requirements(config, partial(files.load_given, folder=Path.cwd(), kubernetes=kubernetes)),
         report=report_folder(config),
+        ticket=_ticket(config),
         formats=_formats(effective(config, "formats")),
         sabotage=bool(config.getoption("--audit-sabotage")),
         keep_cluster=bool(config.getoption("--audit-keep-cluster")),
@@ -228,6 +233,14 @@ def _formats(text: str) -> tuple[str, ...]:
                 f"--audit-formats: invalid value {name!r}{meant} (choose from {', '.join(FORMATS)})"
             )
     return given
+
+
+def _ticket(config: pytest.Config) -> TicketRecord:
+    """What the report says about the change; without secrets, which someone may have pasted."""
+    title, number, author, reviewer = (
+        redact_text(effective(config, name).strip()) for name in ("title", "ticket", "author", "reviewer")
+    )
+    return TicketRecord(title=title, number=number, author=author, reviewer=reviewer)
 
 
 def report_folder(config: pytest.Config) -> Path | None:

@@ -17,7 +17,8 @@ from auditproof.report.ci.gitlab import code_quality
 from auditproof.report.ci.junit import EMPTY, told_in_full
 from auditproof.report.document import replace_file
 from auditproof.report.folder_lock import FolderInUse, FolderLock
-from auditproof.report.html.page import EVIDENCE_FILE, evidence_is_apart, evidence_page, report_page
+from auditproof.report.html.files import TESTS, is_evidence_page
+from auditproof.report.html.page import report_pages
 from auditproof.report.model import results_text
 from auditproof.report.provenance import repository_root
 from auditproof.text.paths import path_below
@@ -31,6 +32,21 @@ if TYPE_CHECKING:
 _FORMATS = {"sarif": sarif.as_sarif, "code-quality": code_quality}
 
 
+def ask_for_tests_page(config: pytest.Config, folder: Path) -> bool:
+    """Let pytest-html write its page to the report folder, unless it is told to write it elsewhere, or is not there.
+
+    Returns whether the folder gets the page.
+    """
+    page, asked = folder / TESTS, getattr(config.option, "htmlpath", None)
+    if asked:
+        return Path(asked).absolute() == page
+    expanded = os.path.expandvars(page) != str(page)  # as pytest-html does: it would write elsewhere
+    if expanded or not config.pluginmanager.has_plugin("html"):
+        return False
+    config.option.htmlpath, config.option.self_contained_html = str(page), True
+    return True
+
+
 def prepare_folder(folder: Path) -> FolderLock:
     """Create the report folder and remove an earlier run's files: they must not be mistaken for this run's.
 
@@ -39,7 +55,8 @@ def prepare_folder(folder: Path) -> FolderLock:
     try:
         folder.mkdir(parents=True, exist_ok=True)
         lock = FolderLock(folder)
-        for name in REPORT_FILES:
+        pages = [path.name for path in folder.iterdir() if is_evidence_page(path.name)]
+        for name in (*REPORT_FILES, *pages):
             (folder / name).unlink(missing_ok=True)
         return lock
     except FolderInUse as holder:
@@ -55,9 +72,11 @@ def prepare_folder(folder: Path) -> FolderLock:
 class ReportFiles:
     """Writes the files of a report; a file that cannot be written is reported, and the others are still written."""
 
-    def __init__(self, options: Options, say: Callable[[str], None]) -> None:
+    def __init__(self, options: Options, say: Callable[[str], None], *, tests: bool) -> None:
+        """``tests``: pytest-html writes its page to the folder."""
         self._options = options
         self._say = say
+        self._tests = tests
         self.lost = False
 
     def leave_word(self, document: Report) -> None:
@@ -89,9 +108,11 @@ class ReportFiles:
         if folder is None:
             return
         self._put(folder / "results.json", lambda: results_text(document))
-        if evidence_is_apart(document):  # first: the page links to it
-            self._put(folder / EVIDENCE_FILE, lambda: evidence_page(document))
-        self._put(folder / "report.html", lambda: report_page(document))
+        for name, page in self._pages(document).items():
+            self._put(folder / name, page)
+
+    def _pages(self, document: Report) -> dict[str, Callable[[], str]]:
+        return report_pages(document, tests=self._tests)
 
     def _append_summary(self, document: Report) -> None:
         summary = os.environ.get("GITHUB_STEP_SUMMARY")
@@ -104,22 +125,26 @@ class ReportFiles:
             self._say(f"auditproof: no step summary: {summary} cannot be written: {error.strerror}")
 
     def not_written(self, error: OSError | UnicodeError) -> None:
-        """Report that pytest, or one of its plugins, could not write a file."""
+        """Report that pytest, or one of its plugins, could not write a file; remove a part of pytest-html's page."""
         self.lost = True
+        if self._tests and self._options.report is not None:
+            (self._options.report / TESTS).unlink(missing_ok=True)
         place = getattr(error, "filename", None) or f"{self._options.report}: a file of the report"
         self._say(f"auditproof: {place} cannot be written: {getattr(error, 'strerror', error)}")
 
     def finish(self, config: pytest.Config, document: Report) -> None:
         """Add every verdict to the JUnit file, which is complete by now, or write a new one if it is not.
 
-        If ``--html`` names report.html in this folder, auditproof's page replaces pytest-html's.
+        If ``--html`` names one of auditproof's pages in this folder, auditproof's page replaces pytest-html's.
         """
         junit, page = (getattr(config.option, name, None) for name in ("xmlpath", "htmlpath"))
         if junit:
             self._put(Path(junit), lambda: _junit(Path(junit), document))
-        ours = self._options.report / "report.html" if self._options.report is not None else None
-        if page and ours is not None and Path(page).resolve() == ours.resolve():
-            self._put(ours, lambda: report_page(document))
+        folder = self._options.report
+        if page and folder is not None and Path(page).resolve().parent == folder.resolve():
+            ours = self._pages(document).get(Path(page).name)
+            if ours is not None:
+                self._put(folder / Path(page).name, ours)
 
     def _put(self, path: Path, text: Callable[[], str]) -> bool:
         try:

@@ -52,7 +52,10 @@ JUDGED = ("proven", "violated", "unproven", "not_supported")
 class Reporting:
     """Gathers the records of all tests of a run; lives in the controller only."""
 
-    def __init__(self, sessions: Sessions, command: Sequence[str], say: Callable[[str], None]) -> None:
+    def __init__(
+        self, sessions: Sessions, command: Sequence[str], say: Callable[[str], None], *, tests: bool = False
+    ) -> None:
+        """``tests``: pytest-html writes its page to the report folder."""
         self._sessions = sessions
         self._options = sessions.first.options
         self._command = command
@@ -61,7 +64,7 @@ class Reporting:
         asked = dict(zip(sessions.versions or ("",), (one.options.kubernetes for one in sessions), strict=True))
         self._gathered = Gathered(self._options.policy, self._options.folders[1:], asked)
         self._sections: dict[AuditSession, Sections] = {}
-        self._files = ReportFiles(self._options, say)
+        self._files = ReportFiles(self._options, say, tests=tests)
         self._ending = Ending()
         self._ending.install()
         self._progress: Progress | None = None
@@ -279,6 +282,7 @@ class Reporting:
             ),
             versions={name: gathered.kubernetes[name] for name in self._sessions.versions},
             run=run_record(self._command),
+            ticket=self._options.ticket,
             planned=gathered.planned,
             deselected=gathered.deselected,
             started=self._started,

@@ -12,7 +12,17 @@ from typing import TYPE_CHECKING
 from auditproof import __version__
 from auditproof.audit.redact import redact_text
 from auditproof.proof.verdict import Outcome
-from auditproof.report.model import API_VERSION, KIND, Report, RunRecord, Sections, Summary, VersionRecord, results_text
+from auditproof.report.model import (
+    API_VERSION,
+    KIND,
+    Report,
+    RunRecord,
+    Sections,
+    Summary,
+    TicketRecord,
+    VersionRecord,
+    results_text,
+)
 from auditproof.report.requirement_states import State, requirement_states
 from auditproof.report.statements import decision, statements
 from auditproof.report.versions import differing, version_in
@@ -31,6 +41,7 @@ def conformance_report(
     cluster: ClusterRecord,
     versions: Mapping[str, str] | None = None,
     run: RunRecord = RunRecord(),  # noqa: B008 - frozen
+    ticket: TicketRecord = TicketRecord(),  # noqa: B008 - frozen
     planned: Sequence[str],
     started: datetime,
     finished: datetime,
@@ -63,6 +74,7 @@ def conformance_report(
         policy=policy,
         cluster=cluster,
         run=run,
+        ticket=ticket,
         summary=summary_of(proofs, missing),
         versions=_version_records(proofs, missing, versions or {}),
         differing=differing(

@@ -16,6 +16,7 @@ from xml.etree import ElementTree
 from auditproof.proof.verdict import Outcome
 from auditproof.report.gate import deciding_line, forbidden_name, forbidden_reason
 from auditproof.report.headline import RUN, only_the_run, why_not_performed, worst_first
+from auditproof.report.html.files import EVIDENCE
 from auditproof.report.policy_place import in_policy
 from auditproof.report.proof_record import anchor
 from auditproof.report.requirement_states import State, requirement_reason, requirement_states
@@ -29,7 +30,7 @@ if TYPE_CHECKING:
 
 PLACE = ("file", "line")
 STATEMENTS = "auditproof"  # what the classes of the test cases of changes and requirements begin with
-EVIDENCE = "report.html#"  # what the property begins with by which a test case says whose verdict it tells
+EVIDENCE_OF = f"{EVIDENCE}#"  # what the property begins with by which a test case says whose verdict it tells
 _KINDS = {Outcome.VIOLATED: "failure", Outcome.UNPROVEN: "error", Outcome.NOT_SUPPORTED: "skipped"}
 _COUNTS = {"failures": "failure", "errors": "error", "skipped": "skipped"}
 EMPTY = '<testsuites name="auditproof"><testsuite name="auditproof"/></testsuites>'
@@ -73,7 +74,7 @@ def _place(case: ElementTree.Element) -> None:
 
 def _anchors(case: ElementTree.Element) -> Iterator[str]:
     for found in case.iterfind("properties/property[@name='evidence']"):
-        yield found.get("value", "").removeprefix(EVIDENCE)
+        yield found.get("value", "").removeprefix(EVIDENCE_OF)
 
 
 def _agree(case: ElementTree.Element, proof: ProofRecord | _Untold) -> None:

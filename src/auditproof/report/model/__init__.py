@@ -53,7 +53,7 @@ from auditproof.report.model.requirements import (
     Unnoticed,
     ViolationRecord,
 )
-from auditproof.report.model.run import ClusterRecord, PolicyRecord, PolicyRef, RunRecord, Summary
+from auditproof.report.model.run import ClusterRecord, PolicyRecord, PolicyRef, RunRecord, Summary, TicketRecord
 from auditproof.report.model.statements import (
     ChangeStatement,
     Decision,
@@ -123,6 +123,7 @@ __all__ = [
     "Statements",
     "StrengthRecord",
     "Summary",
+    "TicketRecord",
     "Unnoticed",
     "Unperformed",
     "VersionRecord",

@@ -12,7 +12,7 @@ from auditproof.report.model.logs import LogRecord, NoiseRecord, ServerCount
 from auditproof.report.model.policy import CoverageRecord, LintRecord
 from auditproof.report.model.proof import ProofRecord
 from auditproof.report.model.requirements import RequirementEntries, RequirementRecord, StrengthRecord
-from auditproof.report.model.run import ClusterRecord, PolicyRecord, RunRecord, Summary
+from auditproof.report.model.run import ClusterRecord, PolicyRecord, RunRecord, Summary, TicketRecord
 from auditproof.report.model.statements import Decision, Statements
 from auditproof.report.model.values import Count, Flag, Record, Texts, absent, plain
 from auditproof.report.model.versions import DifferingCase, VersionRecord
@@ -68,6 +68,7 @@ class Report(Sections):
     sabotage: Flag = Field(default=False, description="the servers ran policies broken on purpose: violations are due")
     policy: PolicyRecord
     cluster: ClusterRecord
+    ticket: TicketRecord = absent(TicketRecord(), "the change that the run is about, as it was named")
     run: RunRecord = absent(RunRecord(), "who made the run, and where")
     summary: Summary
     versions: tuple[VersionRecord, ...] = absent((), "the Kubernetes versions, in a run on several; absent: one")

@@ -45,6 +45,15 @@ class RunRecord(Record):
     command: Texts = ()
 
 
+class TicketRecord(Record):
+    """The change that the run is about, as whoever started it names it; empty where it was not named."""
+
+    title: str = absent("", "of the change")
+    number: str = absent("", "of the change ticket")
+    author: str = absent("", "of the change")
+    reviewer: str = absent("", "of the change")
+
+
 class Summary(Record):
     """The counts of a run: planned = proven + violated + unproven + notSupported."""
 

@@ -1,0 +1,178 @@
+"""One request with its events, before and after a change or as computed and recorded: what a reader remembers. Pure."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from auditproof.audit.event import Level
+from auditproof.proof.verdict import Outcome
+from auditproof.report.faithful import judged_by_given
+from auditproof.report.headline import worst_first
+from auditproof.report.html.fitting import clipped
+from auditproof.report.matrix import identity_text
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
+
+    from auditproof.report.change import ChangeShown
+    from auditproof.report.model import ProofRecord, Report
+
+BODY_LINES = 9
+LINE = 58  # characters, half a printed page
+_BODIES = ("requestObject", "responseObject")
+_NO_BODY = {"requestObject": "what was sent", "responseObject": "what was returned"}
+
+
+@dataclass(frozen=True, slots=True)
+class EventLine:
+    """A line of an event, and whether the other side has no such line."""
+
+    text: str
+    differs: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Side:
+    """The event on one side; without ``lines`` there is none."""
+
+    name: str
+    policy: str
+    proof: str
+    lines: tuple[EventLine, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Example:
+    """A request in words, and its last event on either server."""
+
+    title: str
+    request: str
+    sides: tuple[Side, Side]
+
+    @property
+    def height(self) -> int:
+        """How many lines the longer side has."""
+        return max(len(side.lines) for side in self.sides)
+
+
+def example_of(rows: Iterable[ChangeShown], report: Report) -> Example | None:
+    """An example of the change, or of what the given policy records; None where no server has shown anything."""
+    return _of_a_change(rows) or _of_the_policy(report)
+
+
+def _of_a_change(rows: Iterable[ChangeShown]) -> Example | None:
+    """The worst change that servers have shown, preferably one whose events differ in more than their level."""
+    shown = [(row, row.old, row.new) for row in rows if row.old and row.new and row.old.audit_id and row.new.audit_id]
+    if not shown:
+        return None
+    old, new = next(((old, new) for _, old, new in shown if _differs(old, new)), shown[0][1:])
+    before, after = (list(_lines(proof.events)) for proof in (old, new))
+    return Example(
+        title="One request, before and after",
+        request=_asked(new),
+        sides=(
+            Side("before", old.policy.path, old.id, tuple(_marked(before, after))),
+            Side("after", new.policy.path, new.id, tuple(_marked(after, before))),
+        ),
+    )
+
+
+def _of_the_policy(report: Report) -> Example | None:
+    """The worst violation of the given policy; otherwise a request of which it records most, with its decision."""
+    performed = [proof for proof in judged_by_given(report) if proof.audit_id and proof.verdict is not Outcome.UNPROVEN]
+    if not performed:
+        return None
+    worst = worst_first(performed)[0]
+    proof = worst if worst.verdict is Outcome.VIOLATED else max(performed, key=_amount)
+    expected = proof.expected
+    decided = [f"level: {expected.level}", f"stages: {', '.join(expected.stages) or 'none'}", *_deciding(proof)]
+    recorded = list(_lines(proof.events))
+    wrong = proof.verdict is Outcome.VIOLATED
+    shown = [EventLine(_cut(line), wrong and line.startswith("level: ") and line not in decided) for line in recorded]
+    return Example(
+        title="One request: what was to be recorded, and what was",
+        request=_asked(proof),
+        sides=(
+            Side("expected", proof.policy.path, proof.id, tuple(EventLine(_cut(line), False) for line in decided)),
+            Side("recorded", "", proof.id, tuple(shown)),
+        ),
+    )
+
+
+def _amount(proof: ProofRecord) -> tuple[bool, int, str]:
+    """How much is recorded of an action: with what was sent, at which level."""
+    sent = any("requestObject" in event for event in proof.events)
+    return sent, list(Level).index(proof.observed.level or Level.NONE), proof.id
+
+
+def _deciding(proof: ProofRecord) -> Iterator[str]:
+    rule = proof.expected.rule
+    yield f"stated by the {proof.expected.source}"
+    yield "no rule matches" if rule is None else f"rule {rule + 1} (line {proof.expected.line}) decides"
+
+
+def _asked(proof: ProofRecord) -> str:
+    status = f" → {proof.observed.status}" if proof.observed.status else ""
+    asked, by = clipped(f"{proof.request.method} {proof.request.path}", 100), clipped(identity_text(proof.identity), 60)
+    return f"{asked} as {by}{status}"
+
+
+def _differs(old: ProofRecord, new: ProofRecord) -> bool:
+    """Whether an event or a body is on one side only."""
+    return _contents(old.events) != _contents(new.events)
+
+
+def _contents(events: Sequence[Mapping[str, Any]]) -> list[bool]:
+    return [bool(events), *(any(body in event for event in events) for body in _BODIES)]
+
+
+def _lines(events: Sequence[Mapping[str, Any]]) -> Iterator[str]:
+    """The last event in a few lines: what happened, and the bodies."""
+    if not events:
+        return
+    event = events[-1]
+    for key in ("level", "stage", "verb"):
+        yield f"{key}: {event.get(key, '')}"
+    yield f"user: {_text(event.get('user'), 'username')}"
+    about = event.get("objectRef")
+    if isinstance(about, dict):
+        names = [str(about[key]) for key in ("namespace", "resource", "subresource", "name") if key in about]
+        yield f"objectRef: {'/'.join(names)}"
+    else:
+        yield f"requestURI: {event.get('requestURI', '')}"
+    if "responseStatus" in event:
+        yield f"responseStatus: {_text(event['responseStatus'], 'code')}"
+    for key in _BODIES:
+        yield from _body(key, event)
+
+
+def _text(value: Any, key: str) -> str:
+    return str(value.get(key, "")) if isinstance(value, dict) else str(value)
+
+
+def _body(key: str, event: Mapping[str, Any]) -> Iterator[str]:
+    if key not in event:
+        yield f"{key}: not recorded ({_NO_BODY[key]})"
+        return
+    value = (
+        {name: part for name, part in event[key].items() if name not in ("kind", "apiVersion")}
+        if isinstance(event[key], dict)
+        else event[key]
+    )
+    lines = json.dumps(value, indent=1, ensure_ascii=False).splitlines()
+    yield f"{key}: {lines[0]}"
+    yield from lines[1:BODY_LINES]
+    if len(lines) > BODY_LINES:
+        yield f" … {len(lines) - BODY_LINES} more lines"
+
+
+def _marked(lines: list[str], others: list[str]) -> Iterator[EventLine]:
+    known = set(others)
+    for line in lines:
+        yield EventLine(_cut(line), line not in known)
+
+
+def _cut(line: str) -> str:
+    return line if len(line) <= LINE else f"{line[: LINE - 1]}…"

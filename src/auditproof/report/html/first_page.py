@@ -1,0 +1,178 @@
+"""The first page of the ticket: what a reviewer has to know for the decision, as much of it as fits. Pure."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from auditproof.analysis.diff import Kind
+from auditproof.audit.event import Level
+from auditproof.proof.verdict import Outcome
+from auditproof.report.change import change_rows
+from auditproof.report.headline import why_not_performed
+from auditproof.report.html.also import also_found
+from auditproof.report.html.details import problems
+from auditproof.report.html.example import example_of
+from auditproof.report.html.fitting import clipped, fitting, lines_of
+from auditproof.report.html.heading import STATE_COLOURS
+from auditproof.report.log_lines import counted
+from auditproof.report.requirement_states import State, remedy, requirement_states, violated_text
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from auditproof.report.change import ChangeShown
+    from auditproof.report.html.example import Example
+    from auditproof.report.html.fitting import Part
+    from auditproof.report.model import AcknowledgementRecord, ForbiddenChange, ProofRecord, Report
+    from auditproof.report.requirement_states import RequirementState
+
+WIDTH = 112  # characters of a printed line
+LONGEST = 2 * WIDTH - 20  # of a text in a row
+NAMES = 3  # actions that a row names
+GAINS = {Kind.STARTS_BODIES, Kind.STARTS, Kind.GAINS_STAGES, Kind.MANAGED_FIELDS}
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """An entry of a part: a label in the colour of a verdict (or none), a text in bold, and further lines."""
+
+    label: str
+    colour: str
+    text: str
+    more: tuple[str, ...] = ()
+
+    @property
+    def height(self) -> float:
+        """How many printed lines it takes."""
+        return (
+            lines_of(f"{self.label}   {self.text}", 0.88 * WIDTH)
+            + sum(lines_of(one, WIDTH) for one in self.more)
+            + 0.45
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class FirstPage:
+    """What is on the page below the facts: parts by name, and an example of the change."""
+
+    parts: dict[str, Part[Row]]
+    example: Example | None
+
+
+def first_page(report: Report, lines: float) -> FirstPage:
+    """As many rows as fit into ``lines``, the most important ones first."""
+    changes = change_rows(report)
+    example = example_of(changes, report)
+    differences = {"change": list(_changes(report, changes))}
+    parts = {
+        "forbidden": list(_forbidden(report)),
+        "problems": list(_problems(report)),
+        **({} if report.gate else differences),
+        "requirements": list(_requirements(report)),
+        "acknowledged": list(_acknowledged(report)),
+        **differences,
+        "also": [_row(label, "", text) for label, text in also_found(report)],
+    }
+    room = lines - (example.height * 0.85 + 4 if example else 0)
+    return FirstPage(fitting(room, parts, lambda row: row.height), example)
+
+
+def _row(label: str, colour: str, text: str, *more: str) -> Row:
+    return Row(label, colour, clipped(text, LONGEST), tuple(clipped(one, LONGEST) for one in more if one))
+
+
+def _forbidden(report: Report) -> Iterator[Row]:
+    """What is lost or exposed, and nobody has acknowledged."""
+    for one in report.gate.forbidden if report.gate else ():
+        if not one.acknowledged:
+            effects = [str(effect.effect) for effect in one.effects if effect.acknowledged is None]
+            texts = ", ".join(effect.effect.text for effect in one.effects if effect.acknowledged is None)
+            yield _row(", ".join(effects), Outcome.VIOLATED, _about(one), f"{one.text}: {texts}")
+
+
+def _about(one: ForbiddenChange) -> str:
+    """Which requests a forbidden change is about."""
+    verbs = ", ".join(one.verbs) or "all verbs"
+    by = "" if one.who in ("", "everybody") else f"by {one.who}"
+    on = f"on Kubernetes {', '.join(one.kubernetes)}" if one.kubernetes else ""
+    return " ".join(filter(None, (f"{verbs} of {one.what}", one.where, by, on)))
+
+
+def _acknowledged(report: Report) -> Iterator[Row]:
+    """Who approved what, and approvals that are over or approve nothing."""
+    if report.gate is None:
+        return
+    for one in report.gate.forbidden:
+        if one.acknowledged:
+            entries = {(e.file, e.line): e for effect in one.effects if (e := effect.acknowledged)}
+            effects = ", ".join(str(effect.effect) for effect in one.effects)
+            yield _row(effects, Outcome.PROVEN, _about(one), *(_entry(entry) for entry in entries.values()))
+    for label, some in (("approval over", report.gate.expired), ("covers nothing", report.gate.unused)):
+        for entry in some:
+            yield _row(label, Outcome.UNPROVEN, f"{entry.file}:{entry.line}", _entry(entry))
+
+
+def _entry(entry: AcknowledgementRecord) -> str:
+    said = [f"approved by {entry.approved_by}", entry.ticket, f"until {entry.until}" if entry.until else ""]
+    return f"{', '.join(filter(None, said))}: {entry.because}"
+
+
+def _problems(report: Report) -> Iterator[Row]:
+    """What is not proven: of which requirement or action, and why."""
+    titles = {name: record.title for record in report.requirements for name in record.proofs}
+    for verdict, reasons, proofs in problems(report):
+        first = (reasons[0].splitlines() or [""])[0] if reasons else ""
+        yield _row(verdict, verdict, _titles(proofs, titles), first)
+    for test in report.backends.tests if report.backends else ():
+        if test.verdict.is_trouble:
+            yield _row(test.verdict, test.verdict, test.title, test.reason)
+    if missing := [*report.not_performed, *(report.backends.not_performed if report.backends else ())]:
+        names = _some([name.rpartition("::")[2] for name in missing])
+        yield _row(
+            Outcome.UNPROVEN,
+            Outcome.UNPROVEN,
+            f"{counted(len(missing), 'action')} without a result: {names}",
+            why_not_performed(report),
+        )
+
+
+def _titles(proofs: Sequence[ProofRecord], titles: dict[str, str]) -> str:
+    """The requirements that proofs are about, or their own titles."""
+    return _some(list(dict.fromkeys(titles.get(proof.id) or proof.title or proof.id for proof in proofs)))
+
+
+def _some(names: list[str]) -> str:
+    more = len(names) - NAMES
+    return "; ".join(names[:NAMES]) + (f"; and {more} more" if more > 0 else "")
+
+
+def _requirements(report: Report) -> Iterator[Row]:
+    """Requirements that are not met, not shown or fixed; those that are met are a number in the statement."""
+    for one in requirement_states(report):
+        if one.state in (State.UNMET, State.NOT_SHOWN) or one.status == "fixed":
+            label = " ".join(filter(None, (one.status, str(one.state).lower())))
+            title = f"{one.record.title} ({one.record.id}: {one.record.source})"
+            reason = violated_text(one.record.violations[0], report) if one.record.violations else one.reason
+            yield _row(label, STATE_COLOURS[one.state], title, f"{reason}{_others(one)}", remedy(one, report))
+
+
+def _others(one: RequirementState) -> str:
+    more = len(one.record.violations) - 1
+    return f"; and {counted(more, 'more kind')} of requests" if more > 0 else ""
+
+
+def _changes(report: Report, rows: Sequence[ChangeShown]) -> Iterator[Row]:
+    """Differences that nobody has forbidden; all of them without a gate."""
+    told = {(one.what, one.where) for one in report.gate.forbidden} if report.gate else set()
+    for row in rows:
+        if report.gate and (row.kind not in GAINS or (row.what, row.where) in told):
+            continue
+        by = "" if row.who in ("", "everybody") else f", by {row.who}"
+        reads = "; a read sends no body" if row.kind == Kind.STARTS_BODIES and _only_sent(row) else ""
+        about = " ".join(filter(None, (f"{row.verbs} of {row.what}", row.where)))
+        yield _row(row.kind, "" if row.kind in GAINS else Outcome.VIOLATED, about, f"{row.text}{by}{reads}")
+
+
+def _only_sent(row: ChangeShown) -> bool:
+    return row.text.partition(";")[0].endswith(f"→ {Level.REQUEST}")

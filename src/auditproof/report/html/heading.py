@@ -1,0 +1,26 @@
+"""The decision as the head of every page. Pure."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from auditproof.proof.verdict import Outcome
+from auditproof.report.requirement_states import State
+from auditproof.report.statements import FAIL, PASS, UNPROVEN, decision
+
+if TYPE_CHECKING:
+    from auditproof.report.model import Report
+
+COLOURS = {PASS: Outcome.PROVEN, FAIL: Outcome.VIOLATED, UNPROVEN: Outcome.UNPROVEN}  # by the verdict with the same one
+STATE_COLOURS = {
+    State.MET: Outcome.PROVEN,
+    State.UNMET: Outcome.VIOLATED,
+    State.NOT_SHOWN: Outcome.UNPROVEN,
+    State.NOT_SELECTED: Outcome.NOT_SUPPORTED,
+}
+
+
+def heading(report: Report) -> dict[str, str]:
+    """The decision's word and sentence, and the verdict whose colour it has."""
+    decided = decision(report)
+    return {"word": decided.word, "sentence": decided.sentence, "verdict": COLOURS[decided.word]}
