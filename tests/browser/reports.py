@@ -101,7 +101,7 @@ def forbidden(what: str, *effects: str, by: str = "") -> dict[str, Any]:
     return {
         "effects": [{"effect": effect, "acknowledged": entry if by else None} for effect in effects],
         "acknowledged": bool(by), "text": "RequestResponse → Metadata", "who": "everybody", "verbs": ["get", "list"],
-        "what": what, "where": "", "resources": [], "paths": [], "witness": "someone: GET /api/v1/pods", "line": 4,
+        "what": what, "where": "", "resources": [], "paths": [], "witness": "someone: GET /api/v1/pods",
     }  # fmt: skip
 
 

@@ -571,7 +571,7 @@ def test_no_run_passes_that_has_shown_nothing_about_one_of_its_versions(project:
 
     assert run.code == 1
     assert '<header class="UNPROVEN">' in run.page
-    assert "Nothing was shown on Kubernetes 1.36: 1 of 2 actions proven (1 not supported here)." in run.page
+    assert "nothing was shown on Kubernetes 1.36: 1 of 2 actions proven (1 not supported here)." in run.page
     assert run.verdicts == {"newer[1.36]": NOT_SUPPORTED, "newer[1.37]": PROVEN}
 
 

@@ -87,7 +87,7 @@ def test_a_forbidden_change_is_shown_with_who_acknowledged_it() -> None:
 
     assert "exposed: get of secrets by everybody" in page
     assert "exposed: nobody" in page
-    assert "approved by Zoë, T; audit-changes.yaml:4" in page
+    assert "lost-events: Zoë, T: a (audit-changes.yaml:4)" in page
 
 
 def test_how_the_run_ended_is_said() -> None:

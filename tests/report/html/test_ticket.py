@@ -58,7 +58,7 @@ def test_what_nobody_has_acknowledged_stands_before_everything_else() -> None:
     assert page.index('id="ap-forbidden"') < page.index('id="ap-problems"') < page.index('id="ap-acknowledged"')
     assert "exposed get of secrets" in section(page, "forbidden")
     assert "a body that may hold a secret is now recorded" in section(page, "forbidden")
-    assert "lost-events get of pods approved by Zoë, T: a" in section(page, "acknowledged")
+    assert "lost-events get of pods approved by Zoë, T: a (audit-changes.yaml:4)" in section(page, "acknowledged")
 
 
 def test_an_approval_that_is_over_or_covers_nothing_is_a_finding() -> None:
@@ -67,8 +67,8 @@ def test_an_approval_that_is_over_or_covers_nothing_is_a_finding() -> None:
 
     found = section(ticket(proof("a"), parts={"gate": gate}), "acknowledged")
 
-    assert "approval over c.yaml:7 approved by Zoë, T, until 2026-01-01: b" in found
-    assert "covers nothing c.yaml:7" in found
+    assert "entry c.yaml:7: this acknowledgement ended on 2026-01-01: renew it, or remove it" in found
+    assert "entry c.yaml:7: this acknowledgement covers nothing that is forbidden: remove it" in found
 
 
 def test_what_is_unproven_names_the_requirement_it_is_about() -> None:
@@ -84,14 +84,14 @@ def test_an_unmet_requirement_has_its_remedy_next_to_it() -> None:
 
     assert found.startswith("Requirements new not met secrets (secrets: us)")
     assert "not recorded, by rule 2 (prod.yaml:3)" in found
-    assert "needed: at least Metadata; change rule 2 (prod.yaml:3)" in found
+    assert "needed is at least Metadata: change rule 2 (prod.yaml:3)" in found
 
 
 def test_requirements_that_are_met_take_no_room() -> None:
     page = ticket(proof("s::a"), parts={"requirements": [requirement("secrets", "s::a", violated=False)]})
 
     assert section(page, "requirements") == ""
-    assert "The requirement is met." in page
+    assert "the requirement is met" in page.partition("<section")[0]
 
 
 def with_change(old: str, new: str, before: Events = (), after: Events = ()) -> str:

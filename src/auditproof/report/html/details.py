@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from auditproof.report.background import daily, noise_sentence
 from auditproof.report.change import change_rows, change_sentence
+from auditproof.report.entries import entry_remarks, entry_text
 from auditproof.report.faithful import differing_text
 from auditproof.report.gate import forbidden_name, forbidden_reason
 from auditproof.report.headline import COUNTS, run_time, why_not_performed, worst_first
@@ -56,7 +57,7 @@ def details_page(folder: ReportFolder) -> str:
     }
     filled = {
         "problems": values["problems"] or report.not_performed,
-        "gate": report.gate and (report.gate.forbidden or report.gate.unused or report.gate.expired),
+        "gate": report.gate and (report.gate.forbidden or report.gate.allowed or list(entry_remarks(report))),
         "change": values["changes"],
         "requirements": values["requirements"],
         "versions": report.versions,
@@ -74,6 +75,8 @@ def details_page(folder: ReportFolder) -> str:
         report=report,
         **heading(report),
         states=STATE_COLOURS,
+        remarks=list(entry_remarks(report)),
+        entry_text=entry_text,
         forbidden_name=forbidden_name,
         forbidden_reason=forbidden_reason,
         remedy=lambda shown: remedy(shown, report),

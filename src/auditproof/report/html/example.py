@@ -59,15 +59,25 @@ class Example:
 
 def example_of(rows: Iterable[ChangeShown], report: Report) -> Example | None:
     """An example of the change, or of what the given policy records; None where no server has shown anything."""
-    return _of_a_change(rows) or _of_the_policy(report)
+    return _of_a_change(_pairs(rows, report)) or _of_the_policy(report)
 
 
-def _of_a_change(rows: Iterable[ChangeShown]) -> Example | None:
-    """The worst change that servers have shown, preferably one whose events differ in more than their level."""
-    shown = [(row, row.old, row.new) for row in rows if row.old and row.new and row.old.audit_id and row.new.audit_id]
+def _pairs(rows: Iterable[ChangeShown], report: Report) -> Iterator[tuple[ProofRecord, ProofRecord]]:
+    """The proofs of the changes, old and new: first of what is forbidden and nobody has acknowledged."""
+    proofs = {proof.id: proof for proof in report.proofs}
+    gated = sorted(report.gate.forbidden if report.gate else (), key=lambda one: one.acknowledged)
+    pairs = [(proofs.get(one.proofs.old), proofs.get(one.proofs.new)) for one in gated]
+    for old, new in [*pairs, *((row.old, row.new) for row in rows)]:
+        if old and new and old.audit_id and new.audit_id:
+            yield old, new
+
+
+def _of_a_change(pairs: Iterable[tuple[ProofRecord, ProofRecord]]) -> Example | None:
+    """The first change that servers have shown, preferably one whose events differ in more than their level."""
+    shown = list(pairs)
     if not shown:
         return None
-    old, new = next(((old, new) for _, old, new in shown if _differs(old, new)), shown[0][1:])
+    old, new = next((pair for pair in shown if _differs(*pair)), shown[0])
     before, after = (list(_lines(proof.events)) for proof in (old, new))
     return Example(
         title="One request, before and after",

@@ -9,6 +9,7 @@ from auditproof.analysis.diff import Kind
 from auditproof.audit.event import Level
 from auditproof.proof.verdict import Outcome
 from auditproof.report.change import change_rows
+from auditproof.report.entries import entry_remarks, entry_text
 from auditproof.report.headline import why_not_performed
 from auditproof.report.html.also import also_found
 from auditproof.report.html.details import problems
@@ -16,15 +17,16 @@ from auditproof.report.html.example import example_of
 from auditproof.report.html.fitting import clipped, fitting, lines_of
 from auditproof.report.html.heading import STATE_COLOURS
 from auditproof.report.log_lines import counted
-from auditproof.report.requirement_states import State, remedy, requirement_states, violated_text
+from auditproof.report.requirement_states import State, remedy, requirement_states, violated_text, worst_violation
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
+    from auditproof.analysis.gate import Consequence
     from auditproof.report.change import ChangeShown
     from auditproof.report.html.example import Example
     from auditproof.report.html.fitting import Part
-    from auditproof.report.model import AcknowledgementRecord, ForbiddenChange, ProofRecord, Report
+    from auditproof.report.model import AcknowledgementRecord, GatedChange, ProofRecord, Report
     from auditproof.report.requirement_states import RequirementState
 
 WIDTH = 112  # characters of a printed line
@@ -86,13 +88,17 @@ def _forbidden(report: Report) -> Iterator[Row]:
     """What is lost or exposed, and nobody has acknowledged."""
     for one in report.gate.forbidden if report.gate else ():
         if not one.acknowledged:
-            effects = [str(effect.effect) for effect in one.effects if effect.acknowledged is None]
-            texts = ", ".join(effect.effect.text for effect in one.effects if effect.acknowledged is None)
-            yield _row(", ".join(effects), Outcome.VIOLATED, _about(one), f"{one.text}: {texts}")
+            effects = [effect.effect for effect in one.effects if effect.acknowledged is None]
+            yield _gated(one, effects, Outcome.VIOLATED)
 
 
-def _about(one: ForbiddenChange) -> str:
-    """Which requests a forbidden change is about."""
+def _gated(one: GatedChange, effects: Sequence[Consequence], colour: str) -> Row:
+    texts = ", ".join(effect.text for effect in effects)
+    return _row(", ".join(map(str, effects)), colour, _about(one), f"{one.text}: {texts}")
+
+
+def _about(one: GatedChange) -> str:
+    """Which requests a change is about."""
     verbs = ", ".join(one.verbs) or "all verbs"
     by = "" if one.who in ("", "everybody") else f"by {one.who}"
     on = f"on Kubernetes {', '.join(one.kubernetes)}" if one.kubernetes else ""
@@ -100,22 +106,21 @@ def _about(one: ForbiddenChange) -> str:
 
 
 def _acknowledged(report: Report) -> Iterator[Row]:
-    """Who approved what, and approvals that are over or approve nothing."""
-    if report.gate is None:
-        return
-    for one in report.gate.forbidden:
+    """Who approved what, and entries that have to be changed."""
+    for one in report.gate.forbidden if report.gate else ():
         if one.acknowledged:
-            entries = {(e.file, e.line): e for effect in one.effects if (e := effect.acknowledged)}
+            entries = dict.fromkeys(effect.acknowledged for effect in one.effects if effect.acknowledged)
             effects = ", ".join(str(effect.effect) for effect in one.effects)
-            yield _row(effects, Outcome.PROVEN, _about(one), *(_entry(entry) for entry in entries.values()))
-    for label, some in (("approval over", report.gate.expired), ("covers nothing", report.gate.unused)):
-        for entry in some:
-            yield _row(label, Outcome.UNPROVEN, f"{entry.file}:{entry.line}", _entry(entry))
+            yield _row(effects, Outcome.PROVEN, _about(one), *(_approved(entry) for entry in entries))
+    for record in report.requirements:
+        if record.acknowledged and record.violations:
+            yield _row(f"{record.id} not met", Outcome.PROVEN, record.title, _approved(record.acknowledged))
+    for remark in entry_remarks(report):
+        yield _row("entry", Outcome.UNPROVEN, remark)
 
 
-def _entry(entry: AcknowledgementRecord) -> str:
-    said = [f"approved by {entry.approved_by}", entry.ticket, f"until {entry.until}" if entry.until else ""]
-    return f"{', '.join(filter(None, said))}: {entry.because}"
+def _approved(entry: AcknowledgementRecord) -> str:
+    return f"approved by {entry_text(entry)}"
 
 
 def _problems(report: Report) -> Iterator[Row]:
@@ -148,12 +153,13 @@ def _some(names: list[str]) -> str:
 
 
 def _requirements(report: Report) -> Iterator[Row]:
-    """Requirements that are not met, not shown or fixed; those that are met are a number in the statement."""
+    """Requirements that are not met, not shown or fixed; those that are met are a number in the decision."""
     for one in requirement_states(report):
+        record = one.record
         if one.state in (State.UNMET, State.NOT_SHOWN) or one.status == "fixed":
             label = " ".join(filter(None, (one.status, str(one.state).lower())))
-            title = f"{one.record.title} ({one.record.id}: {one.record.source})"
-            reason = violated_text(one.record.violations[0], report) if one.record.violations else one.reason
+            title = f"{record.title} ({record.id}: {record.source})"
+            reason = violated_text(worst_violation(record), report) if record.violations else one.reason
             yield _row(label, STATE_COLOURS[one.state], title, f"{reason}{_others(one)}", remedy(one, report))
 
 
@@ -163,11 +169,11 @@ def _others(one: RequirementState) -> str:
 
 
 def _changes(report: Report, rows: Sequence[ChangeShown]) -> Iterator[Row]:
-    """Differences that nobody has forbidden; all of them without a gate."""
-    told = {(one.what, one.where) for one in report.gate.forbidden} if report.gate else set()
+    """Differences that are not forbidden; all of them without a gate."""
+    if report.gate:
+        yield from (_gated(one, [each.effect for each in one.effects], "") for one in report.gate.allowed)
+        return
     for row in rows:
-        if report.gate and (row.kind not in GAINS or (row.what, row.where) in told):
-            continue
         by = "" if row.who in ("", "everybody") else f", by {row.who}"
         reads = "; a read sends no body" if row.kind == Kind.STARTS_BODIES and _only_sent(row) else ""
         about = " ".join(filter(None, (f"{row.verbs} of {row.what}", row.where)))

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import math
+from bisect import bisect_right
 from dataclasses import dataclass
+from itertools import accumulate
 from typing import TYPE_CHECKING, Generic, TypeVar
 from unicodedata import east_asian_width
 
@@ -65,17 +67,22 @@ def lines_of(text: str, width: float) -> int:
 
 def _width(text: str) -> float:
     """The width of a text in letters of average width."""
-    return sum(_WIDE if letter in "mwMW@%" else 2 if east_asian_width(letter) in "WF" else 1 for letter in text)
+    return sum(map(_letter, text))
+
+
+def _letter(letter: str) -> float:
+    return _WIDE if letter in "mwMW@%" else 2 if east_asian_width(letter) in "WF" else 1
 
 
 def clipped(text: str, length: int) -> str:
-    """The text, or its beginning with an ellipsis: of at most ``length`` characters, on one line.
+    """The text, or its beginning with an ellipsis: as wide as at most ``length`` letters, on one line.
 
     >>> clipped("one two three", 9)
     'one two …'
     """
     one_line = " ".join(text.split())
-    if len(one_line) <= length:
+    if _width(one_line) <= length:
         return one_line
-    cut = one_line[: length - 2]
-    return f"{cut.rpartition(' ')[0] if ' ' in cut[length // 2 :] else cut.rstrip()} …".lstrip()
+    end = bisect_right(list(accumulate(map(_letter, one_line))), length - 2)
+    cut = one_line[:end]
+    return f"{cut.rpartition(' ')[0] if ' ' in cut[end // 2 :] else cut.rstrip()} …".lstrip()

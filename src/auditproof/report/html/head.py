@@ -7,15 +7,17 @@ from typing import TYPE_CHECKING
 
 from auditproof.report.change import change_sentence
 from auditproof.report.html.fitting import clipped, lines_of
-from auditproof.report.statements import decision, statements
+from auditproof.report.html.heading import heading
+from auditproof.report.statements import statements
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from auditproof.report.model import Report
 
-STATEMENT = 330  # characters of one of the three statements
-NAME = 90  # characters of a name of a person or a ticket
+DECISION = 500  # characters of the decision; details.html has all of it
+STATEMENT = 330  # of one of the three statements
+NAME = 90  # of a name of a person or a ticket
 _CLUSTERS = {
     "embedded": "API servers of this run (embedded)",
     "kind": "a kind cluster of this run",
@@ -27,6 +29,7 @@ _CLUSTERS = {
 class Head:
     """What stands above everything else; ``running`` are the texts in the margins of every printed page."""
 
+    decision: dict[str, str]
     statements: tuple[tuple[str, str, str], ...]
     named: dict[str, str]
     cluster: str
@@ -44,29 +47,25 @@ def head_of(report: Report) -> Head:
     cluster = _CLUSTERS.get(report.cluster.provider, report.cluster.provider)
     kubernetes = f"{report.cluster.kubernetes}, {cluster}" if report.cluster.kubernetes else cluster
     facts = [report.policy.path, report.change.old.path if report.change else "", kubernetes, *named.values()]
+    decided = heading(report, DECISION)
     return Head(
+        decision=decided,
         statements=told,
         named=named,
         cluster=kubernetes,
         running=(running, _end(report.policy.path, 60)),
-        height=_height(decision(report).sentence, told, facts),
+        height=_height(decided["sentence"], told, facts),
     )
 
 
 def _statements(report: Report) -> tuple[tuple[str, str, str], ...]:
-    """The three statements, each with what it is about and its word."""
+    """The statements behind the decision, each with what it is about and its word; without a base, that says it all."""
     told = statements(report)
-    change = told.change.sentence if report.gate or not report.change else change_sentence(report)
-    return (
-        ("Server", told.faithful.word, clipped(told.faithful.sentence, STATEMENT)),
-        ("Requirements", _word(told.requirements.word), clipped(told.requirements.sentence, STATEMENT)),
-        ("Change", _word(told.change.word), clipped(change, STATEMENT)),
-    )
-
-
-def _word(word: str) -> str:
-    """The word of a statement; empty where there was nothing to state."""
-    return "" if word == "NONE" else word
+    rows = [("Server", told.faithful), ("Requirements", told.requirements), ("Change", told.change)]
+    if report.gate:
+        return tuple((name, one.word, clipped(one.sentence, STATEMENT)) for name, one in rows if one.word != "NONE")
+    change = change_sentence(report)
+    return (("Change", "", clipped(change, STATEMENT)),) if change else ()
 
 
 def _height(sentence: str, told: Sequence[tuple[str, str, str]], facts: Sequence[str]) -> float:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from auditproof.proof.verdict import Outcome
+from auditproof.report.html.fitting import clipped
 from auditproof.report.requirement_states import State
 from auditproof.report.statements import FAIL, PASS, UNPROVEN, decision
 
@@ -20,7 +21,8 @@ STATE_COLOURS = {
 }
 
 
-def heading(report: Report) -> dict[str, str]:
-    """The decision's word and sentence, and the verdict whose colour it has."""
+def heading(report: Report, longest: int = 0) -> dict[str, str]:
+    """The decision's word and sentence, of at most ``longest`` characters, and the verdict whose colour it has."""
     decided = decision(report)
-    return {"word": decided.word, "sentence": decided.sentence, "verdict": COLOURS[decided.word]}
+    sentence = clipped(decided.sentence, longest) if longest else decided.sentence
+    return {"word": decided.word, "sentence": sentence, "verdict": COLOURS[decided.word]}

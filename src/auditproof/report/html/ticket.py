@@ -10,7 +10,6 @@ from auditproof.report.headline import COUNTS, run_time
 from auditproof.report.html.environment import render
 from auditproof.report.html.first_page import first_page
 from auditproof.report.html.head import head_of
-from auditproof.report.html.heading import heading
 from auditproof.report.html.second_page import second_page
 
 if TYPE_CHECKING:
@@ -26,7 +25,7 @@ def ticket_page(folder: ReportFolder) -> str:
         "ticket.html.j2",
         styles=("ticket.css",),
         report=report,
-        **heading(report),
+        **head.decision,
         head=head,
         run_time=run_time(report),
         first=first_page(report, PAGE - head.height),
