@@ -15,8 +15,8 @@ if TYPE_CHECKING:
 
     from auditproof.report.model import Report
 
-DECISION = 500  # characters of the decision; details.html has all of it
-STATEMENT = 330  # of one of the three statements
+DECISION = 360  # characters of the decision; details.html has all of it
+STATEMENT = 280  # of one of the three statements
 NAME = 90  # of a name of a person or a ticket
 _CLUSTERS = {
     "embedded": "API servers of this run (embedded)",
@@ -46,7 +46,9 @@ def head_of(report: Report) -> Head:
     running = clipped(" · ".join(shown if named["number"] else ["no ticket number", *shown]), 70)
     cluster = _CLUSTERS.get(report.cluster.provider, report.cluster.provider)
     kubernetes = f"{report.cluster.kubernetes}, {cluster}" if report.cluster.kubernetes else cluster
-    facts = [report.policy.path, report.change.old.path if report.change else "", kubernetes, *named.values()]
+    commit = "with changes that are not committed, of a commit" if report.policy.modified else ""
+    policies = [f"{report.policy.path} {commit}", report.change.old.path if report.change else ""]
+    facts = [*policies, kubernetes, named["number"], named["author"], named["reviewer"]]
     decided = heading(report, DECISION)
     return Head(
         decision=decided,
@@ -54,7 +56,7 @@ def head_of(report: Report) -> Head:
         named=named,
         cluster=kubernetes,
         running=(running, _end(report.policy.path, 60)),
-        height=_height(decided["sentence"], told, facts),
+        height=_height(decided["sentence"], told, facts) + lines_of(" ".join(shown), 60),
     )
 
 
@@ -71,7 +73,7 @@ def _statements(report: Report) -> tuple[tuple[str, str, str], ...]:
 def _height(sentence: str, told: Sequence[tuple[str, str, str]], facts: Sequence[str]) -> float:
     """How many printed lines the head takes; facts are in two columns."""
     statements = sum(lines_of(f"{word} {text}", 94) for _, word, text in told)
-    return 1.5 * lines_of(sentence, 72) + statements + sum(lines_of(text, 38) for text in facts) / 2 + 6
+    return 1.5 * lines_of(sentence, 72) + statements + sum(lines_of(text, 38) for text in facts) / 2 + 4.5
 
 
 def _end(path: str, length: int) -> str:
