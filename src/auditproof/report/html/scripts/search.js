@@ -3,7 +3,7 @@
 for (const place of document.querySelectorAll("[data-search]")) {
   const found = [...document.querySelectorAll(place.dataset.search)].map((node) => ({
     node,
-    text: `${node.textContent} ${node.dataset.find ?? ""}`.toLowerCase(),
+    text: `${node.textContent} ${decodeURIComponent(node.id)} ${node.dataset.find ?? ""}`.toLowerCase(),
   }));
   const label = document.createElement("label");
   const input = document.createElement("input");
