@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from auditproof.errors import AuditproofError
+from auditproof.proof.verdict import WHO_IS_WRONG
 from auditproof.report.headline import Shown, run_outcome
 from auditproof.report.model import results_text
 from auditproof.report.read import load_report
@@ -205,6 +206,21 @@ def test_results_json_has_the_decision_first_and_is_read_without_it(tmp_path: Pa
     file.write_text(json.dumps(data))
 
     assert load_report(file) == written
+
+
+def test_a_file_that_judged_requests_by_requirements_accuses_no_server(tmp_path: Path) -> None:
+    """An earlier version called them VIOLATED, although the server had recorded what the policy decides."""
+    wrong = f"recorded at Request, but the policy decides Metadata by rule 1 (line 2): {WHO_IS_WRONG}"
+    by_policy = proof("a", "VIOLATED", reasons=["recorded at Metadata (required: at least Request)"])
+    by_server = proof("b", "VIOLATED", reasons=[wrong])
+    data = json.loads(results_text(report(by_policy, by_server, parts={"requirements": [unmet("cis", "a", "b")]})))
+    del data["decision"]
+    file = tmp_path / "results.json"
+    file.write_text(json.dumps(data))
+
+    told = statements(load_report(file)).faithful
+
+    assert (told.server, told.cases) == (1, 1)
 
 
 def test_a_decision_that_does_not_follow_from_the_rest_is_refused(tmp_path: Path) -> None:

@@ -187,9 +187,9 @@ def _seen_wrong(expectation: Expectation, evidence: Evidence, level: Level, stag
     # What the case allows and the policy does not: the other differences are reported above and below.
     beyond = (evidence.stages & stages) - decided_stages(evidence)
     if evidence.events and evidence.level is not evidence.decision.level:
-        yield f"recorded at {evidence.level}, {_decided(evidence)}: {_WHO_IS_WRONG}"
+        yield f"recorded at {evidence.level}, {_decided(evidence)}: {WHO_IS_WRONG}"
     elif beyond:
-        yield f"recorded at stage {_names(beyond)}, {_decided(evidence)} without it: {_WHO_IS_WRONG}"
+        yield f"recorded at stage {_names(beyond)}, {_decided(evidence)} without it: {WHO_IS_WRONG}"
     for stage in sorted(evidence.stages):
         if stages and stage not in stages:
             yield f"recorded at stage {stage}, expected only {_names(stages)}"
@@ -201,7 +201,7 @@ def _seen_wrong(expectation: Expectation, evidence: Evidence, level: Level, stag
         yield from unlike(expectation, evidence.events[-1])
 
 
-_WHO_IS_WRONG = "either the server does not run this policy, or auditproof is wrong"
+WHO_IS_WRONG = "either the server does not run this policy, or auditproof is wrong"
 
 
 def _decided(evidence: Evidence) -> str:
@@ -223,12 +223,12 @@ def _missing(expectation: Expectation, evidence: Evidence, level: Level, stages:
         for key in ("present", "event", "stages"):  # not ``absent``: it holds without any event
             if not stages and getattr(expectation, key):
                 yield f"not recorded, so there is no event to compare with the case's {key}"
-        yield from [f"not recorded, {_decided(evidence)}: {_WHO_IS_WRONG}"] if decided_stages(evidence) else []
+        yield from [f"not recorded, {_decided(evidence)}: {WHO_IS_WRONG}"] if decided_stages(evidence) else []
         return
     if absent:
         yield f"not recorded at stage {_names(absent)}, expected {_names(stages)}"
     if unstated:
-        yield f"not recorded at stage {_names(unstated)}, {_decided(evidence)}: {_WHO_IS_WRONG}"
+        yield f"not recorded at stage {_names(unstated)}, {_decided(evidence)}: {WHO_IS_WRONG}"
 
 
 def _unsound_exchange(evidence: Evidence) -> Iterator[str]:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from pydantic import ValidationError
 
 from auditproof.errors import AuditproofError
+from auditproof.proof.verdict import WHO_IS_WRONG, Outcome
 from auditproof.report.document import concluded, summary_of
 from auditproof.report.model import API_VERSION, KIND, Report, plain
 
@@ -40,7 +41,24 @@ def load_report(path: Path) -> Report:
         first = error.errors(include_url=False)[0]
         raise AuditproofError(f"{path}: {_json_path(first['loc'])}: {first['msg'][:200]}") from None
     _check_sums(path, report)
-    return _concluded(path, report)
+    return _concluded(path, report if report.decision else _judged_apart(report))
+
+
+def _judged_apart(report: Report) -> Report:
+    """A report of an earlier version, which judged requests of a requirement by the requirement.
+
+    If the server recorded what the policy decides, that was no fault of the server.
+    """
+    required = {name for record in report.requirements for name in record.proofs}
+    proofs = (
+        proof.model_copy(update={"contradicts": "policy"})
+        if proof.id in required
+        and proof.verdict is Outcome.VIOLATED
+        and not any(WHO_IS_WRONG in reason for reason in proof.reasons)
+        else proof
+        for proof in report.proofs
+    )
+    return report.model_copy(update={"proofs": tuple(proofs)})
 
 
 def _concluded(path: Path, report: Report) -> Report:
