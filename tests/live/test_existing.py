@@ -151,7 +151,7 @@ def test_a_server_with_another_policy_is_noticed_first(project: Path, write_poli
     assert "the server does not run this policy" in text
     assert report["cluster"]["notRunning"].startswith("the server does not run this policy: ")
     assert "PROVEN" not in verdicts(report).values()
-    assert "The server does not run this policy" in (project / "out" / "report.html").read_text()
+    assert "the server does not run this policy" in (project / "out" / "report.html").read_text()
 
 
 def test_another_log_than_the_server_s_is_noticed(project: Path, policy: Path, cluster: Cluster) -> None:
