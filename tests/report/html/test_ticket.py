@@ -36,7 +36,7 @@ def test_the_page_begins_with_the_decision_in_words(options: dict[str, Any]) -> 
     head = ticket(proof("a"), proof("b", policy=OTHER), **options).partition("<section")[0]
 
     word, sentence = decision(made).word, decision(made).sentence.removeprefix(f"{decision(made).word}: ")
-    assert f"</span> {sentence[0].upper()}{sentence[1:]}</h1>" in head
+    assert f"</span> {sentence}</h1>" in head
     assert f">{word}</span>" in head
     assert "prod.yaml" in head
     assert "a" * 64 in head

@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from auditproof.proof.verdict import Outcome
-from auditproof.report.faithful import capital
 from auditproof.report.html.fitting import clipped
 from auditproof.report.requirement_states import State
 from auditproof.report.statements import FAIL, PASS, UNPROVEN, decision
@@ -25,6 +24,6 @@ STATE_COLOURS = {
 def heading(report: Report, longest: int = 0) -> dict[str, str]:
     """The decision's word and sentence, of at most ``longest`` characters, and the verdict whose colour it has."""
     decided = decision(report)
-    said = capital(decided.sentence.removeprefix(f"{decided.word}: "))  # the word stands in front of it already
+    said = decided.sentence.removeprefix(f"{decided.word}: ")  # the word stands in front of it already
     sentence = clipped(said, longest) if longest else said
     return {"word": decided.word, "sentence": sentence, "verdict": COLOURS[decided.word]}
