@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import signal
 import subprocess
 import sys
 from typing import TYPE_CHECKING
@@ -21,7 +22,14 @@ def run(project: Path, conftest: str) -> subprocess.CompletedProcess[str]:
     """``auditproof run`` in a project whose conftest.py interrupts it as a terminal does."""
     (project / "conftest.py").write_text(f"import os, signal\n\n\n{conftest}")
     command = [sys.executable, "-m", "auditproof", "run", str(POLICY), ".", "-k", "get-secret", "--report", "out"]
-    return subprocess.run(command, cwd=project, capture_output=True, text=True, check=False)
+    return subprocess.run(
+        command, cwd=project, capture_output=True, text=True, check=False, preexec_fn=listen_to_interruptions
+    )
+
+
+def listen_to_interruptions() -> None:
+    """A job in the background ignores SIGINT, and so do all of its children."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
 
 
 def test_an_interruption_before_the_session_ends_without_a_traceback(tmp_path: Path) -> None:
