@@ -37,5 +37,11 @@ def test_a_clipped_text_is_no_longer_than_wanted(text: str, length: int) -> None
 
 
 def test_wide_letters_take_more_room() -> None:
-    assert lines_of("W" * 80, 80) == lines_of("漢" * 60, 80) == 2
-    assert lines_of("i" * 80, 80) == 1
+    assert lines_of("W" * 30, 20) == lines_of("漢" * 30, 20) == 2
+    assert lines_of("i" * 60, 20) == lines_of("W" * 20, 20) == 1
+    assert lines_of("a" * 32, 20, bold=True) == 2
+
+
+@given(st.text(), st.floats(5, 90))
+def test_a_wider_line_never_takes_more_lines(text: str, width: float) -> None:
+    assert 1 <= lines_of(text, 2 * width) <= lines_of(text, width)

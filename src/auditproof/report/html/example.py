@@ -1,4 +1,4 @@
-"""One request with its events, before and after a change or as computed and recorded: what a reader remembers. Pure."""
+"""Requests with their events, before and after a change or as computed and recorded: what a reader remembers. Pure."""
 
 from __future__ import annotations
 
@@ -19,8 +19,9 @@ if TYPE_CHECKING:
     from auditproof.report.change import ChangeShown
     from auditproof.report.model import ProofRecord, Report
 
+MOST = 3
 BODY_LINES = 9
-LINE = 58  # characters, half a printed page
+LINE, REQUEST = 58, 100  # letters of a line of an event, in half a printed page, and of its request
 _BODIES = ("requestObject", "responseObject")
 _NO_BODY = {"requestObject": "what was sent", "responseObject": "what was returned"}
 
@@ -52,35 +53,34 @@ class Example:
     sides: tuple[Side, Side]
 
     @property
-    def height(self) -> int:
-        """How many lines the longer side has."""
-        return max(len(side.lines) for side in self.sides)
+    def height(self) -> float:
+        """How many printed lines it takes: that of the longer side, in small print, with the request above it."""
+        asked = -(-len(self.request) // REQUEST)
+        return max(1, *(len(side.lines) for side in self.sides)) * 0.79 + 1.9 + asked
 
 
-def example_of(rows: Iterable[ChangeShown], report: Report) -> Example | None:
-    """An example of the change, or of what the given policy records; None where no server has shown anything."""
-    return _of_a_change(_pairs(rows, report)) or _of_the_policy(report)
+def examples(rows: Iterable[ChangeShown], report: Report) -> list[Example]:
+    """Up to MOST examples of the change, or else of what the given policy records; none that no server has shown."""
+    pairs = sorted(_pairs(rows, report), key=lambda pair: not _differs(*pair))
+    return [_of_a_change(*pair) for pair in pairs[:MOST]] or [_of_the_policy(proof) for proof in _telling(report)]
 
 
-def _pairs(rows: Iterable[ChangeShown], report: Report) -> Iterator[tuple[ProofRecord, ProofRecord]]:
+def _pairs(rows: Iterable[ChangeShown], report: Report) -> Iterable[tuple[ProofRecord, ProofRecord]]:
     """The proofs of the changes, old and new: first of what is forbidden and nobody has acknowledged."""
     proofs = {proof.id: proof for proof in report.proofs}
     gated = sorted(report.gate.forbidden if report.gate else (), key=lambda one: one.acknowledged)
     pairs = [(proofs.get(one.proofs.old), proofs.get(one.proofs.new)) for one in gated]
+    found: dict[str, tuple[ProofRecord, ProofRecord]] = {}
     for old, new in [*pairs, *((row.old, row.new) for row in rows)]:
         if old and new and old.audit_id and new.audit_id:
-            yield old, new
+            found.setdefault(new.id, (old, new))
+    return found.values()
 
 
-def _of_a_change(pairs: Iterable[tuple[ProofRecord, ProofRecord]]) -> Example | None:
-    """The first change that servers have shown, preferably one whose events differ in more than their level."""
-    shown = list(pairs)
-    if not shown:
-        return None
-    old, new = next((pair for pair in shown if _differs(*pair)), shown[0])
+def _of_a_change(old: ProofRecord, new: ProofRecord) -> Example:
     before, after = (list(_lines(proof.events)) for proof in (old, new))
     return Example(
-        title="One request, before and after",
+        title="Real requests, before and after the change",
         request=_asked(new),
         sides=(
             Side("before", old.policy.path, old.id, tuple(_marked(before, after))),
@@ -89,20 +89,24 @@ def _of_a_change(pairs: Iterable[tuple[ProofRecord, ProofRecord]]) -> Example | 
     )
 
 
-def _of_the_policy(report: Report) -> Example | None:
-    """The worst violation of the given policy; otherwise a request of which it records most, with its decision."""
+def _telling(report: Report) -> list[ProofRecord]:
+    """The worst violations of the given policy; otherwise, of each level the request of which most is recorded."""
     performed = [proof for proof in judged_by_given(report) if proof.audit_id and proof.verdict is not Outcome.UNPROVEN]
-    if not performed:
-        return None
-    worst = worst_first(performed)[0]
-    proof = worst if worst.verdict is Outcome.VIOLATED else max(performed, key=_amount)
+    violated = [proof for proof in worst_first(performed) if proof.verdict is Outcome.VIOLATED]
+    by_level = {proof.observed.level: proof for proof in sorted(performed, key=_amount)}
+    return violated[:MOST] or list(reversed(by_level.values()))[:MOST]
+
+
+def _of_the_policy(proof: ProofRecord) -> Example:
     expected = proof.expected
     decided = [f"level: {expected.level}", f"stages: {', '.join(expected.stages) or 'none'}", *_deciding(proof)]
-    recorded = list(_lines(proof.events))
     wrong = proof.verdict is Outcome.VIOLATED
-    shown = [EventLine(_cut(line), wrong and line.startswith("level: ") and line not in decided) for line in recorded]
+    shown = [
+        EventLine(_cut(line), wrong and line.startswith("level: ") and line not in decided)
+        for line in _lines(proof.events)
+    ]
     return Example(
-        title="One request: what was to be recorded, and what was",
+        title="Real requests: what was to be recorded, and what was",
         request=_asked(proof),
         sides=(
             Side("expected", proof.policy.path, proof.id, tuple(EventLine(_cut(line), False) for line in decided)),
@@ -111,10 +115,10 @@ def _of_the_policy(report: Report) -> Example | None:
     )
 
 
-def _amount(proof: ProofRecord) -> tuple[bool, int, str]:
-    """How much is recorded of an action: with what was sent, at which level."""
-    sent = any("requestObject" in event for event in proof.events)
-    return sent, list(Level).index(proof.observed.level or Level.NONE), proof.id
+def _amount(proof: ProofRecord) -> tuple[int, int, str]:
+    """How much is recorded of an action: at which level, with how many bodies."""
+    bodies = sum(body in event for event in proof.events for body in _BODIES)
+    return list(Level).index(proof.observed.level or Level.NONE), bodies, proof.id
 
 
 def _deciding(proof: ProofRecord) -> Iterator[str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -13,8 +14,8 @@ from auditproof.report.entries import entry_remarks, entry_text
 from auditproof.report.headline import why_not_performed
 from auditproof.report.html.also import also_found
 from auditproof.report.html.details import problems
-from auditproof.report.html.example import example_of
-from auditproof.report.html.fitting import clipped, fitting, lines_of
+from auditproof.report.html.example import examples
+from auditproof.report.html.fitting import HEAD, MORE, Part, clipped, fitting, lines_of
 from auditproof.report.html.heading import STATE_COLOURS
 from auditproof.report.log_lines import counted
 from auditproof.report.requirement_states import State, remedy, requirement_states, violated_text, worst_violation
@@ -25,13 +26,13 @@ if TYPE_CHECKING:
     from auditproof.analysis.gate import Consequence
     from auditproof.report.change import ChangeShown
     from auditproof.report.html.example import Example
-    from auditproof.report.html.fitting import Part
     from auditproof.report.model import AcknowledgementRecord, GatedChange, ProofRecord, Report
     from auditproof.report.requirement_states import RequirementState
 
-WIDTH = 112  # characters of a printed line
-LONGEST = 2 * WIDTH - 20  # of a text in a row
+WIDTH = 60.5  # em of a printed line
+LONGEST = 200  # letters of a text in a row
 NAMES = 3  # actions that a row names
+_OPTIONAL = {"change": "allowed change", "also": "other finding"}
 GAINS = {Kind.STARTS_BODIES, Kind.STARTS, Kind.GAINS_STAGES, Kind.MANAGED_FIELDS}
 
 
@@ -48,24 +49,25 @@ class Row:
     def height(self) -> float:
         """How many printed lines it takes."""
         return (
-            lines_of(f"{self.label}   {self.text}", 0.88 * WIDTH)
+            lines_of(f"{self.label}    {self.text}", WIDTH, bold=True)
             + sum(lines_of(one, WIDTH) for one in self.more)
-            + 0.45
+            + 0.4
         )
 
 
 @dataclass(frozen=True, slots=True)
 class FirstPage:
-    """What is on the page below the facts: parts by name, and an example of the change."""
+    """What is on the page below the facts: parts by name, examples, and what is only in details.html."""
 
     parts: dict[str, Part[Row]]
-    example: Example | None
+    examples: list[Example]
+    elsewhere: str
 
 
 def first_page(report: Report, lines: float) -> FirstPage:
     """As many rows as fit into ``lines``, the most important ones first."""
     changes = change_rows(report)
-    example = example_of(changes, report)
+    shown = examples(changes, report)
     differences = {"change": list(_changes(report, changes))}
     parts = {
         "forbidden": list(_forbidden(report)),
@@ -73,11 +75,27 @@ def first_page(report: Report, lines: float) -> FirstPage:
         **({} if report.gate else differences),
         "requirements": list(_requirements(report)),
         "acknowledged": list(_acknowledged(report)),
-        **differences,
+    }
+    optional = {
+        **(differences if report.gate else {}),
         "also": [_row(label, "", text) for label, text in also_found(report)],
     }
-    room = lines - (example.height * 0.85 + 4 if example else 0)
-    return FirstPage(fitting(room, parts, lambda row: row.height), example)
+    room = lines - MORE - (shown[0].height + HEAD if shown else 0)
+    fitted = fitting(room, parts, _height)
+    left = room - sum(part.lines(_height) for part in fitted.values())
+    elsewhere = []
+    for name, rows in optional.items():
+        part = fitting(left, {name: rows}, _height)[name]
+        fitted[name] = part if part.shown else Part()
+        left -= fitted[name].lines(_height)
+        if part.more and not part.shown:
+            elsewhere.append(counted(part.more, _OPTIONAL[name]))
+    more = itertools.takewhile(lambda height: height <= left, itertools.accumulate(one.height for one in shown[1:]))
+    return FirstPage(fitted, shown[: 1 + len(list(more))], " and ".join(elsewhere))
+
+
+def _height(row: Row) -> float:
+    return row.height
 
 
 def _row(label: str, colour: str, text: str, *more: str) -> Row:

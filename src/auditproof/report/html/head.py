@@ -56,7 +56,8 @@ def head_of(report: Report) -> Head:
         named=named,
         cluster=kubernetes,
         running=(running, _end(report.policy.path, 60)),
-        height=_height(decided["sentence"], told, facts) + lines_of(" ".join(shown), 60),
+        height=_height(decided["sentence"], told, facts)
+        + lines_of(" ".join(["auditproof: audit policy change", *shown]), 56),
     )
 
 
@@ -72,8 +73,13 @@ def _statements(report: Report) -> tuple[tuple[str, str, str], ...]:
 
 def _height(sentence: str, told: Sequence[tuple[str, str, str]], facts: Sequence[str]) -> float:
     """How many printed lines the head takes; facts are in two columns."""
-    statements = sum(lines_of(f"{word} {text}", 94) for _, word, text in told)
-    return 1.5 * lines_of(sentence, 72) + statements + sum(lines_of(text, 38) for text in facts) / 2 + 4.5
+    statements = sum(lines_of(f"{word} {text}", 50) for _, word, text in told)
+    return (
+        1.5 * lines_of(f"UNPROVEN {sentence}", 41, bold=True)
+        + statements
+        + sum(lines_of(text, 22) for text in facts) / 2
+        + 4
+    )
 
 
 def _end(path: str, length: int) -> str:

@@ -105,7 +105,7 @@ def _shown(
     sent += f", {len(near)} just {'misses' if len(near) == 1 else 'miss'}" if near else ""
     if wrong:
         return "wrong", f"{wrong} not proven: {sent}"
-    return "proven" if decided else "open", f"all proven: {sent}"
+    return "proven" if decided else "open", f"proven: {sent}"
 
 
 def _is_wrong(proof: ProofRecord) -> bool:

@@ -15,7 +15,7 @@ from auditproof.report.html.second_page import second_page
 if TYPE_CHECKING:
     from auditproof.report.html.files import ReportFolder
 
-PAGE = 63  # printed lines of a page, of A4 or Letter
+PAGE = 62.5  # printed lines of a page, of A4 or Letter
 
 
 def ticket_page(folder: ReportFolder) -> str:
