@@ -81,11 +81,11 @@ class ReportFiles:
 
     def leave_word(self, document: Report) -> None:
         """Write a report without any result yet: a run that is killed leaves no other."""
-        self._write(document)
+        self._write(document, tests=False)
 
     def write(self, document: Report) -> None:
         """Write everything but the JUnit file, which pytest has not finished by now."""
-        self._write(document)
+        self._write(document, tests=self._tests)
         if self._options.report is not None:
             for name in self._options.formats:
                 self._put(self._options.report / FORMATS[name], lambda name=name: self._in_format(name, document))  # type: ignore[misc]
@@ -103,16 +103,13 @@ class ReportFiles:
         """The path from the root of the repository of a file that is shown as ``shown``; empty if it is not in it."""
         return path_below(self._root, shown, self._options.folders)
 
-    def _write(self, document: Report) -> None:
+    def _write(self, document: Report, *, tests: bool) -> None:
         folder = self._options.report
         if folder is None:
             return
         self._put(folder / "results.json", lambda: results_text(document))
-        for name, page in self._pages(document).items():
+        for name, page in report_pages(document, tests=tests).items():
             self._put(folder / name, page)
-
-    def _pages(self, document: Report) -> dict[str, Callable[[], str]]:
-        return report_pages(document, tests=self._tests)
 
     def _append_summary(self, document: Report) -> None:
         summary = os.environ.get("GITHUB_STEP_SUMMARY")
@@ -142,7 +139,7 @@ class ReportFiles:
             self._put(Path(junit), lambda: _junit(Path(junit), document))
         folder = self._options.report
         if page and folder is not None and Path(page).resolve().parent == folder.resolve():
-            ours = self._pages(document).get(Path(page).name)
+            ours = report_pages(document, tests=self._tests).get(Path(page).name)
             if ours is not None:
                 self._put(folder / Path(page).name, ours)
 

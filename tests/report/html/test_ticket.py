@@ -195,11 +195,34 @@ def test_backends_alone_have_a_ticket_that_says_what_arrived() -> None:
         "id": "b::t", "title": "Nothing is lost", "suite": "b.py", "line": 1, "flags": {}, "verdict": "VIOLATED",
         "reason": "one was lost", "accounts": [], "facts": [], "performed": 5, "recorded": 4, "lost": 1, "unproven": 0,
     }  # fmt: skip
-    part = {"performed": 5, "recorded": 4, "lost": 1, "unproven": 0, "notPerformed": [], "tests": [test], "load": []}
-    page = ticket(parts={"backends": part})
+    fine = test | {"id": "b::u", "title": "All arrive", "verdict": "PROVEN", "reason": ""}
+    sums = {"performed": 10, "recorded": 8, "lost": 2, "unproven": 0}
+    page = ticket(parts={"backends": {**sums, "notPerformed": [], "tests": [test, fine], "load": []}})
 
     assert "VIOLATED Nothing is lost one was lost" in section(page, "problems")
-    assert "5 actions, 4 recorded, 1 lost, 0 unproven" in section(page, "backends")
+    assert "PROVEN All arrive 5 actions: 4 recorded, 1 lost, 0 unproven" in section(page, "backends")
+    assert section(page, "rules") == "", "no rule was tested"
+    assert "It says nothing about the rules of the policy." in section(page, "method")
+
+
+def test_a_run_that_sent_nothing_proves_nothing_and_says_so() -> None:
+    page = ticket(planned=("a", "b"), ended="was interrupted")
+
+    assert "No request was sent. This run says nothing about the policy." in section(page, "method")
+    assert "○ 1" in section(page, "rules")
+    assert "UNPROVEN 2 actions without a result: a; b not run: the run was interrupted" in section(page, "problems")
+
+
+def test_a_recorded_log_is_shown_by_requests_whose_method_nobody_knows() -> None:
+    record = proof("a")
+    record["request"] = record["request"] | {"method": ""}
+    file = {"path": "audit.log", "lines": 1, "events": 1, "invalid": 0}
+    log = {"files": [file], "first": "", "last": "", "requests": 1, "kinds": 1, "notSeen": ["Lost requests."]}
+    page = ticket(record, parts={"log": log})
+
+    assert "list /api/v1/pods as alice" in section(page, "example")
+    assert "No request was sent." in section(page, "method")
+    assert "Lost requests." in section(page, "method")
 
 
 def test_a_policy_of_an_older_results_file_without_its_text_still_has_a_page() -> None:

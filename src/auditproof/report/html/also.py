@@ -12,6 +12,8 @@ if TYPE_CHECKING:
 
     from auditproof.report.model import Report
 
+SETTLED_S = 60  # before that, an API server records mostly its own start
+
 
 def also_found(report: Report) -> list[tuple[str, str]]:
     """What it is about, and the sentence."""
@@ -26,8 +28,8 @@ def _found(report: Report) -> Iterator[tuple[str, str]]:
         first = findings[0]
         said = f"line {first.line}: {first.message} ({first.code})"
         yield "lint", f"{counted(len(findings), 'finding')}, the first in {said}."
-    if noise := noise_sentence(report):
-        yield "volume", noise
+    if report.noise and report.noise.seconds >= SETTLED_S:
+        yield "volume", f"{noise_sentence(report)} Measured over {round(report.noise.seconds)} s."
     if strength := report.strength:
         tried = f"Of {strength.mutants} typical mistakes, each tried in a copy of this policy"
         yield "safety net", f"{tried}, the requirements would catch {strength.noticed}."

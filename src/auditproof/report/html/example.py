@@ -115,10 +115,10 @@ def _of_the_policy(proof: ProofRecord) -> Example:
     )
 
 
-def _amount(proof: ProofRecord) -> tuple[int, int, str]:
-    """How much is recorded of an action: at which level, with how many bodies."""
+def _amount(proof: ProofRecord) -> tuple[int, bool, int, str]:
+    """How much is recorded of an action: at which level, if it was accepted, and with how many bodies."""
     bodies = sum(body in event for event in proof.events for body in _BODIES)
-    return list(Level).index(proof.observed.level or Level.NONE), bodies, proof.id
+    return list(Level).index(proof.observed.level or Level.NONE), proof.observed.status < 300, bodies, proof.id
 
 
 def _deciding(proof: ProofRecord) -> Iterator[str]:
@@ -129,7 +129,10 @@ def _deciding(proof: ProofRecord) -> Iterator[str]:
 
 def _asked(proof: ProofRecord) -> str:
     status = f" → {proof.observed.status}" if proof.observed.status else ""
-    asked, by = clipped(f"{proof.request.method} {proof.request.path}", 100), clipped(identity_text(proof.identity), 60)
+    asked, by = (
+        clipped(f"{proof.request.method or proof.request.verb} {proof.request.path}", 100),
+        clipped(identity_text(proof.identity), 60),
+    )
     return f"{asked} as {by}{status}"
 
 

@@ -75,6 +75,7 @@ def first_page(report: Report, lines: float) -> FirstPage:
         **({} if report.gate else differences),
         "requirements": list(_requirements(report)),
         "acknowledged": list(_acknowledged(report)),
+        "backends": list(_backends(report)),
     }
     optional = {
         **(differences if report.gate else {}),
@@ -158,6 +159,15 @@ def _problems(report: Report) -> Iterator[Row]:
             f"{counted(len(missing), 'action')} without a result: {names}",
             why_not_performed(report),
         )
+
+
+def _backends(report: Report) -> Iterator[Row]:
+    """What arrived at the reader, by tests of the audit backends; those that failed are among the problems."""
+    for test in report.backends.tests if report.backends else ():
+        if not test.verdict.is_trouble:
+            counts = f"{test.recorded} recorded, {test.lost} lost, {test.unproven} unproven"
+            label = test.verdict.replace("_", " ")
+            yield _row(label, test.verdict, test.title, f"{counted(test.performed, 'action')}: {counts}")
 
 
 def _titles(proofs: Sequence[ProofRecord], titles: dict[str, str]) -> str:

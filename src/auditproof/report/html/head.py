@@ -22,6 +22,7 @@ _CLUSTERS = {
     "embedded": "API servers of this run (embedded)",
     "kind": "a kind cluster of this run",
     "existing": "an existing cluster",
+    "none: recorded events": "no cluster, only recorded events",
 }
 
 

@@ -72,8 +72,10 @@ def method(report: Report) -> list[str]:
             "No request was sent. Every request in the files was compared with what the policy decides about it.",
             "A request that was not recorded leaves nothing to compare.",
         ]
-    if not report.proofs:
-        return []
+    if not report.proofs and report.backends:
+        return ["This run tested the audit backends. It says nothing about the rules of the policy."]
+    if not report.summary.performed:
+        return ["No request was sent. This run says nothing about the policy."]
     servers = f"{counted(len(report.counting), 'API server')}" if report.counting else "an API server"
     return [
         (

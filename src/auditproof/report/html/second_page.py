@@ -3,23 +3,25 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from auditproof.proof.verdict import Outcome
 from auditproof.report.html.fitting import HEAD, fitting, lines_of
 from auditproof.report.html.method import limits, method, purposes
-from auditproof.report.html.rules import RuleProven, rules_proven
+from auditproof.report.html.rules import rules_proven
 from auditproof.report.policy_lines import policy_lines
 
 if TYPE_CHECKING:
     from auditproof.report.html.fitting import Part
     from auditproof.report.html.method import Purpose
-    from auditproof.report.model import BackendTest, Report
+    from auditproof.report.html.rules import RuleProven
+    from auditproof.report.model import Report
     from auditproof.report.policy_lines import PolicyLine
 
 WIDTH = 60.5  # em of a printed line
 CONDITIONS, SHOWN = 27.5, 18.4  # of a line in a column of the table of rules
 COLUMN = 66  # letters of a line in one of the two columns of the policy's text
+RULES_HEAD = 6  # lines of the heading of the rules, their legend and the head of their table
 SMALL = 0.725  # a line of that text in lines of the page
 
 
@@ -27,9 +29,8 @@ SMALL = 0.725  # a line of that text in lines of the page
 class SecondPage:
     """What is on the page; ``policy`` are the lines of the policy that mean anything, if all fit."""
 
-    rules: Part[Any]
+    rules: Part[RuleProven]
     all_rules: int
-    backends: Part[Any]
     method: list[str]
     purposes: list[Purpose]
     verdicts: list[Outcome]
@@ -40,31 +41,26 @@ class SecondPage:
 def second_page(report: Report, lines: float) -> SecondPage:
     """As much as fits into ``lines``."""
     sent, texts, open_ends = purposes(report), method(report), limits(report)
-    versions = len(report.versions) * 1.4 + 4 if report.versions else 0
-    left = lines - 12.8 - sum(lines_of(text, WIDTH) for text in (*texts, *open_ends)) - 1.2 * len(sent) - versions
-    rules = rules_proven(report)
-    tests = sorted(
-        report.backends.tests if report.backends else (), key=lambda test: (test.verdict.rank, test.suite, test.line)
+    versions = len(report.versions) * 1.2 + 4 if report.versions else 0
+    load = len(report.backends.load) * 1.2 + 5 if report.backends and report.backends.load else 0
+    left = (
+        lines - 12.8 - sum(lines_of(text, WIDTH) for text in (*texts, *open_ends)) - 1.2 * len(sent) - versions - load
     )
-    parts: dict[str, list[Any]] = {"rules": rules, "tests": tests}
-    shown = fitting(left, parts, _height, head=6)
-    used = sum(part.lines(_height, head=6) for part in shown.values())
+    rules = [] if report.backends and not report.proofs else rules_proven(report)
+    shown = fitting(left, {"rules": rules}, _height, head=RULES_HEAD)["rules"]
     return SecondPage(
-        rules=shown["rules"],
+        rules=shown,
         all_rules=len(rules),
-        backends=shown["tests"],
         method=texts,
         purposes=sent,
         verdicts=[verdict for verdict in reversed(Outcome) if any(purpose.counts[verdict] for purpose in sent)],
         limits=open_ends,
-        policy=_text(report, left - used - HEAD),
+        policy=_text(report, left - shown.lines(_height, head=RULES_HEAD) - HEAD),
     )
 
 
-def _height(row: RuleProven | BackendTest) -> float:
-    if isinstance(row, RuleProven):
-        return max(lines_of(row.conditions, CONDITIONS), lines_of(row.shown, SHOWN)) * 0.95 + 0.25
-    return lines_of(row.title, WIDTH - 32) + 0.4
+def _height(rule: RuleProven) -> float:
+    return max(lines_of(rule.conditions, CONDITIONS), lines_of(rule.shown, SHOWN)) * 0.95 + 0.25
 
 
 def _text(report: Report, lines: float) -> list[PolicyLine]:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from auditproof.report.backends import backends_line
 from auditproof.report.faithful import differing_text
 from auditproof.report.headline import COUNTS, run_time
 from auditproof.report.html.environment import render
@@ -30,7 +29,6 @@ def ticket_page(folder: ReportFolder) -> str:
         run_time=run_time(report),
         first=first_page(report, PAGE - head.height),
         second=second_page(report, PAGE),
-        backends_line=backends_line(report),
         counts=COUNTS,
         differing=differing_text(report),
         tests=folder.tests,
