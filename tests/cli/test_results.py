@@ -120,6 +120,30 @@ def test_who_reviewed_a_change_can_be_said_afterwards(tmp_path: Path, capsys: py
     assert "Zoë" not in (tmp_path / "results.json").read_text(), "the results stay as they are"
 
 
+def test_no_evidence_of_a_larger_run_is_left_and_no_page_of_anyone_else_is_touched(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    page = str(tmp_path / "report.html")
+    large = results(tmp_path / "large.json", *(proof(f"s::{number}") for number in range(600)))
+    small = results(tmp_path / "small.json", proof("s::one"))
+    assert main(["report", large, "--output", page]) == 0
+    assert (tmp_path / "evidence-3.html").is_file()
+    (tmp_path / "evidence-2.html").write_text("Evidence of a court.")
+
+    assert main(["report", small, "--output", page]) == 0
+
+    left = sorted(path.name for path in tmp_path.glob("evidence-*.html"))
+    assert left == ["evidence-1.html", "evidence-2.html"]
+
+
+def test_an_output_that_is_a_folder_is_told(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    source = results(tmp_path / "results.json", proof("s::one"))
+
+    assert main(["report", source, "--output", "."]) == 4
+
+    assert "--output: . is a folder; name the file to write" in capsys.readouterr().err
+
+
 @pytest.mark.parametrize("name", ["details.html", "evidence.html", "evidence-1.html", "tests.html"])
 def test_a_ticket_with_the_name_of_another_page_is_refused(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], name: str

@@ -11,9 +11,11 @@ from auditproof.text import output
 
 if TYPE_CHECKING:
     from argparse import ArgumentParser, Namespace
+    from collections.abc import Collection
 
     from auditproof.report.model import Report
 
+HEAD = 2000  # characters of a page in which its title is
 TICKET_OPTIONS = {"title": "title", "ticket": "number", "author": "author", "reviewer": "reviewer"}  # keys of ticket
 EPILOG = """\
 The file is the ticket, as the report.html of the run: two printed pages.
@@ -54,20 +56,35 @@ def execute(options: Namespace) -> int:
     from auditproof.report.read import load_report
 
     report, output_file = _named(load_report(options.results), options), options.output
-    others = report_pages(report, ticket="")
-    if output_file.name in (*others, TESTS):
+    if not output_file.name:
+        raise AuditproofError(f"--output: {output_file} is a folder; name the file to write, such as report.html")
+    if output_file.name in (*report_pages(report, ticket=""), TESTS):
         raise AuditproofError(
             f"--output: {output_file.name} is the name of another page of the report; name another file"
         )
     pages = report_pages(report, ticket=output_file.name, tests=output_file.with_name(TESTS).is_file())
-    for name, page in pages.items():
-        path = output_file.with_name(name)
-        try:
+    path = output_file
+    try:
+        for name, page in pages.items():
+            path = output_file.with_name(name)
             replace_file(path, page())
-        except OSError as error:
-            raise AuditproofError(f"{path}: cannot be written: {error.strerror}") from None
+        _remove_evidence(output_file.parent, keep=pages)
+    except OSError as error:
+        raise AuditproofError(f"{path}: cannot be written: {error.strerror}") from None
     output.tell(str(options.output))
     return 0
+
+
+def _remove_evidence(folder: Path, keep: Collection[str]) -> None:
+    """Remove pages with evidence of another, larger run: they must not be mistaken for this run's."""
+    from auditproof.report.html.files import EVIDENCE_TITLE, is_evidence_page
+
+    for path in folder.iterdir():
+        if is_evidence_page(path.name) and path.name not in keep:
+            with path.open(encoding="utf-8", errors="replace") as file:
+                ours = EVIDENCE_TITLE in file.read(HEAD)
+            if ours:
+                path.unlink()
 
 
 def _named(report: Report, options: Namespace) -> Report:

@@ -21,6 +21,7 @@ TICKET = "report.html"
 DETAILS = "details.html"
 EVIDENCE = "evidence.html"  # every action in a line, each with a link to its page
 TESTS = "tests.html"  # pytest-html's page
+EVIDENCE_TITLE = "<title>auditproof: evidence "  # by which a page of any run is known
 PER_PAGE = 250  # proofs: some 600 kB
 _PAGE = re.compile(r"evidence-[1-9]\d*\.html")
 
