@@ -124,7 +124,7 @@ def _written(options: Namespace, files: PolicyFiles, sources: Sequence[PolicySou
     old, new = (files.load(one.path, kubernetes=version, name=one.place.name) for one in sources)
     found = diff(old, new, load_served(version))
     paths = (one.path for one in sources)
-    shown = _show(found, version, files, *paths) if options.live and found.differences else ()
+    shown = show_live(found, version, files, *paths) if options.live and found.differences else ()
     said = [str(one) for one in shown]
     if options.forbid is not None:
         text, code = through_the_gate(found, load_served(version), said, options, sources[1].folder)
@@ -134,7 +134,11 @@ def _written(options: Namespace, files: PolicyFiles, sources: Sequence[PolicySou
     return text, 3 if any(one.outcome in (Outcome.VIOLATED, Outcome.UNPROVEN) for one in shown) else code
 
 
-def _show(found: PolicyDiff, kubernetes: str, files: PolicyFiles, old: Path, new: Path) -> Sequence[SideBySide]:
+def show_live(found: PolicyDiff, kubernetes: str, files: PolicyFiles, old: Path, new: Path) -> Sequence[SideBySide]:
+    """What two servers record of the witness of each difference, with the policies that ``files`` knows by these paths.
+
+    Raises AuditproofError if the servers cannot be started.
+    """
     from auditproof.clusters.profile import load_profile
     from auditproof.proof.run_options import RunOptions
     from auditproof.proof.side_by_side import show

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import json
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from auditproof.cli.arguments import add_format, add_kubernetes, add_policy, add_requirements, load_required, names_in
+from auditproof.cli.progress import progress
 from auditproof.errors import AuditproofError
 from auditproof.text import output
-from auditproof.text.printable import printable
 
 if TYPE_CHECKING:
     from argparse import ArgumentParser, Namespace
@@ -66,18 +65,13 @@ def execute(options: Namespace) -> int:
     requirements = [one for file in load_required(names, options.kubernetes) for one in file.requirements]
     files = [file for given in options.cases for file in _case_files(Path(given))]
     stated = [case for file in files if _is_about(file, source.path) for case in _stated(file)]
-    found = strength(policy, requirements, stated, load_served(options.kubernetes), _progress)
+    found = strength(policy, requirements, stated, load_served(options.kubernetes), progress)
+    progress("")
     if options.format == "json":
         output.tell_json(_json(policy, found))
     else:
         output.tell(_text(policy, found))
     return int(found.score * 100 < options.least)
-
-
-def _progress(text: str) -> None:
-    if sys.stderr.isatty():
-        sys.stderr.write(f"\rauditproof: {printable(text)}\033[K")
-        sys.stderr.flush()
 
 
 def _case_files(path: Path) -> list[CaseFile]:
@@ -111,8 +105,6 @@ def _stated(file: CaseFile) -> Iterator[Stated]:
 
 
 def _text(policy: Policy, found: Strength) -> str:
-    if sys.stderr.isatty():
-        sys.stderr.write("\r\033[K")
     lines = [_line(policy, one) for one in found.unnoticed]
     noticed = len(found.tried) - len(found.unnoticed)
     score = f"{noticed} of {len(found.tried)} mutants caught: {found.score:.0%}"

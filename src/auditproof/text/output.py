@@ -12,7 +12,7 @@ import sys
 from typing import TYPE_CHECKING, TextIO
 
 from auditproof.errors import AuditproofError
-from auditproof.text.printable import printable_json, printable_lines
+from auditproof.text.printable import printable_json, printable_lines, visible
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -32,6 +32,17 @@ def tell(text: str) -> None:
 def tell_json(text: str) -> None:
     """Write JSON to standard output, ending in exactly one line break."""
     write(printable_json(text).removesuffix("\n") + "\n")
+
+
+def write_for_programs(text: str) -> None:
+    """Write text that a program reads byte by byte, such as a patch.
+
+    Raises CannotWrite if a terminal would take some of it for a command.
+    """
+    lines = text.replace("\r\n", "\n")
+    if sys.stdout.isatty() and visible(lines) != lines:
+        raise CannotWrite("it has control characters, which a terminal would obey: write it to a file")
+    write(text)
 
 
 def complain(text: str) -> None:
