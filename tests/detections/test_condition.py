@@ -1,0 +1,88 @@
+"""Conditions of detection rules on one event."""
+
+from __future__ import annotations
+
+import pytest
+
+from auditproof.detections import (
+    ANYWHERE,
+    FALSE,
+    TRUE,
+    Derived,
+    Field,
+    Not,
+    Operator,
+    Test,
+    both,
+    either,
+    matches,
+    negated,
+)
+
+EVENT = {
+    "verb": "create",
+    "requestURI": "/api/v1/namespaces/shop/pods/web/exec?command=%2Fbin%2Fsh&command=-c",
+    "responseStatus": {"code": 201},
+    "requestObject": {
+        "metadata": {"annotations": None},
+        "spec": {
+            "hostPID": True,
+            "containers": [{"image": "registry.test:5000/shop/web:1.2"}, {"image": "shop/log@sha256:00"}],
+            "volumes": [{"hostPath": {"path": "/etc"}}],
+        },
+    },
+}
+IMAGES = ("requestObject", "spec", "containers", "*", "image")
+
+
+def one(path: str, operator: Operator, *values: str, every: bool = False, fold: bool = False) -> Test:
+    return Test(Field.at(path), operator, values, every, fold)
+
+
+@pytest.mark.parametrize(
+    ("condition", "true"),
+    [
+        (one("verb", Operator.EQUALS, "get", "create"), True),
+        (one("verb", Operator.EQUALS, "CREATE"), False),
+        (one("verb", Operator.EQUALS, "CREATE", fold=True), True),
+        (one("responseStatus.code", Operator.STARTS_WITH, "2"), True),
+        (one("responseStatus.code", Operator.GREATER_OR_EQUAL, "400"), False),
+        (one("responseStatus.code", Operator.LESS, "400"), True),
+        (one("responseStatus.code", Operator.LESS, "ALLOW"), False),
+        (one("requestObject.spec.hostPID", Operator.EQUALS, "true"), True),
+        (one("requestObject.metadata.annotations", Operator.EXISTS), False),
+        (one("requestObject.spec.containers.1.image", Operator.CONTAINS, "log"), True),
+        (one("requestObject.spec.containers.*.image", Operator.CONTAINS, "web"), True),
+        (one("requestObject.spec.containers.*.image", Operator.CONTAINS, "web", every=True), False),
+        (one("requestObject.**.hostPath", Operator.WILDCARD, "*"), True),
+        (one("requestObject.**.hostPath", Operator.EQUALS, "/etc"), False),
+        (one("requestObject.**.path", Operator.WILDCARD, "/e?c"), True),
+        (one("requestObject.**.path", Operator.WILDCARD, r"/e\?c"), False),
+        (one("requestURI", Operator.REGEX, r"exec\?"), True),
+        (one("impersonatedUser.username", Operator.WILDCARD, "*"), False),
+    ],
+    ids=str,
+)
+def test_a_test_is_true_of_an_event_or_not(condition: Test, true: bool) -> None:
+    assert matches(condition, EVENT) is true
+    assert matches(Not(condition), EVENT) is not true
+
+
+def test_values_can_be_derived_from_those_at_a_path() -> None:
+    assert Field(IMAGES, Derived.REPOSITORY).values(EVENT) == ["registry.test:5000/shop/web", "shop/log"]
+    assert Field(("requestURI",), Derived.PARAMETER, "command").values(EVENT) == ["/bin/sh", "-c"]
+    assert Field(("requestObject", "spec", "volumes"), Derived.TEXT).values(EVENT) == ['[{"hostPath":{"path":"/etc"}}]']
+
+
+def test_anywhere_finds_a_key_at_every_depth() -> None:
+    event = {"requestObject": {"image": 1, "spec": [{"image": 2, "deeper": {"image": 3}}]}}
+    assert Field(("requestObject", ANYWHERE, "image")).values(event) == [1, 2, 3]
+
+
+def test_constants_are_folded() -> None:
+    verb = one("verb", Operator.EXISTS)
+    assert both(TRUE, verb) == verb == either(FALSE, verb)
+    assert both(FALSE, verb) == FALSE
+    assert either(TRUE, verb) == TRUE
+    assert negated(negated(verb)) == verb
+    assert (negated(TRUE), negated(FALSE)) == (FALSE, TRUE)
