@@ -6,6 +6,7 @@ fields of an event.
 
 from __future__ import annotations
 
+from auditproof.detections.check import Fed, Feed, Lost, check_detections
 from auditproof.detections.condition import (
     FALSE,
     TRUE,
@@ -23,6 +24,7 @@ from auditproof.detections.condition import (
 )
 from auditproof.detections.detection import Detection, NotRead, Rules
 from auditproof.detections.fields import ANYWHERE, EACH, Derived, Field
+from auditproof.detections.moments import Moment, at_moment
 
 __all__ = [
     "ANYWHERE",
@@ -33,14 +35,20 @@ __all__ = [
     "Condition",
     "Derived",
     "Detection",
+    "Fed",
+    "Feed",
     "Field",
+    "Lost",
+    "Moment",
     "Not",
     "NotRead",
     "Operator",
     "Or",
     "Rules",
     "Test",
+    "at_moment",
     "both",
+    "check_detections",
     "either",
     "matches",
     "negated",
