@@ -17,7 +17,7 @@ from auditproof.analysis.space.streams import STREAMS
 from auditproof.analysis.space.who import listed, who_text
 from auditproof.audit.decide import decided_by
 from auditproof.audit.event import Level, Stage
-from auditproof.detections.condition import TRUE, both, either
+from auditproof.detections.condition import TRUE, both, either, tests_of
 from auditproof.detections.members import Member, Members, Mentioned, names_of
 from auditproof.detections.moments import RECORDED, Moment, at_moment, stages_of
 from auditproof.detections.solving import denied, solve
@@ -147,7 +147,6 @@ class _Alike:
     rule: int | None
     level: Level
     stages: frozenset[Stage]
-    needs: frozenset[Moment]
     new: bool
     sees: Feed
 
@@ -184,7 +183,7 @@ class _Scope:
             impossible = Feed.IMPOSSIBLE if len(self._policies) > 1 else None
             return Fed(detection, Feed.IMPOSSIBLE, impossible, ())
         feeds = [_feed({one.sees[place] for one in seen}) for place in range(len(self._policies))]
-        best = min(seen, key=lambda one: (_WORST.index(one.sees[0]), one.outcome.oddness))
+        best = min(seen, key=lambda one: (_WORST.index(one.sees[0]), *_plain_first(one)))
         shown = best if best.sees[0] is not Feed.BLIND else None
         return Fed(
             detection,
@@ -199,6 +198,7 @@ class _Scope:
         """Each part of each class that the rule is about."""
         members = Members(condition, self.space, self._mentioned)
         demands: dict[tuple[object, ...], _Demand | None] = {}
+        solver = _Solver(condition)
         sees: dict[tuple[int, Level, frozenset[Stage]], Feed] = {}
         for mask, outcomes in self._outcomes.items():
             for member in [one for cell in self.space.cells[mask] if cell.served for one in members.of_cell(cell)]:
@@ -206,7 +206,7 @@ class _Scope:
                     for user, truth in members.users(outcome.identity, outcome.region):
                         key = member.attributes, truth, user is None
                         if key not in demands:
-                            demands[key] = _demand(condition, replace(member.attributes, user=user))
+                            demands[key] = solver.demand(replace(member.attributes, user=user))
                         demand = demands[key]
                         if demand is not None:
                             found = tuple(
@@ -246,23 +246,48 @@ class _Scope:
             if one.sees[0] is not Feed.FED:
                 new = len(one.sees) > 1 and _WORST.index(one.sees[1]) < _WORST.index(one.sees[0])
                 recorded = self.recorded(0, one.outcome.deciding[0])
-                key = _Alike(one.outcome.deciding[0], *recorded, frozenset(one.demand.at), new, one.sees[0])
+                key = _Alike(one.outcome.deciding[0], *recorded, new, one.sees[0])
                 groups[key].append(one)
         for alike, some in sorted(groups.items(), key=_new_first):
             for whos, parts in _by_who(some):
-                first = min(parts, key=lambda one: (one.attributes.user is None, one.outcome.oddness))
+                first = min(parts, key=_plain_first)
                 yield Lost(
                     who_text(self.space.identities, whos),
-                    _what(parts),
+                    self._what(parts),
                     first.attributes,
                     first.demand.values,
                     self._policies[0].rule_at(alike.rule),
                     alike.level,
                     alike.stages & stages_of(first.attributes) if alike.level is not Level.NONE else frozenset(),
-                    alike.needs,
+                    frozenset(first.demand.at),
                     alike.new,
                     alike.sees is Feed.PARTLY,
                 )
+
+    def _what(self, parts: Sequence[_Seen]) -> str:
+        """Verbs, objects and namespaces of the requests, in a line."""
+        paths = dict.fromkeys(one.attributes.path for one in parts if not one.attributes.resource_request)
+        resources = [one for one in parts if one.attributes.resource_request]
+        verbs = listed(list(dict.fromkeys(one.attributes.verb or "OPTIONS" for one in parts)), SHOWN)
+        objects = names_of(target for one in resources for target in one.member.targets)
+        names = dict.fromkeys(one.attributes.name for one in resources if one.attributes.name in self._mentioned.names)
+        named = (
+            f" {listed(list(names), SHOWN)}"
+            if names and len(names) == len({one.attributes.name for one in resources})
+            else ""
+        )
+        return f"{verbs} {listed([*objects, *paths], SHOWN)}{named}{self._where(resources)}"
+
+    def _where(self, parts: Sequence[_Seen]) -> str:
+        """The namespaces of requests, unless it is any."""
+        given = dict.fromkeys(name for one in parts for name in one.member.namespaces)
+        inside = [name for name in given if name]
+        if not inside or "" in given:
+            return ""
+        if self._mentioned.other_namespace not in inside:
+            return f" in {listed(inside, SHOWN)}"
+        left = sorted(self._mentioned.namespaces - {*inside, ""})
+        return f" outside {listed(left, SHOWN)}" if left else ""
 
 
 _WORST = (Feed.FED, Feed.PARTLY, Feed.BLIND, Feed.IMPOSSIBLE)
@@ -274,18 +299,32 @@ def _feed(sees: set[Feed]) -> Feed:
     return sees.pop() if len(sees) == 1 else Feed.PARTLY
 
 
-def _demand(condition: Condition, attributes: Attributes) -> _Demand | None:
-    """What a rule needs of a request; None if no event of it can match."""
-    at: dict[Moment, Condition] = {}
-    best: Values | None = None
-    for stage in stages_of(attributes):
-        for level in RECORDED:
-            left = at_moment(condition, attributes, Moment(level, stage))
-            values = solve(left, attributes)
-            if values is not None:
-                at[Moment(level, stage)] = left
-                best = values if best is None or stage is Stage.RESPONSE_COMPLETE else best
-    return _Demand(attributes, at, best) if best is not None else None
+class _Solver:
+    """What one condition needs of requests; equal questions are answered once."""
+
+    def __init__(self, condition: Condition) -> None:
+        self._condition = condition
+        self._by_uri = any(test.field.top == "requestURI" for test in tests_of(condition))
+        self._solved: dict[tuple[Condition, bool, Attributes | None], Values | None] = {}
+
+    def demand(self, attributes: Attributes) -> _Demand | None:
+        """What the rule needs of a request; None if no event of it can match."""
+        at: dict[Moment, Condition] = {}
+        best: Values | None = None
+        for stage in stages_of(attributes):
+            for level in RECORDED:
+                left = at_moment(self._condition, attributes, Moment(level, stage))
+                values = self._values(left, attributes)
+                if values is not None:
+                    at[Moment(level, stage)] = left
+                    best = values if best is None or stage is Stage.RESPONSE_COMPLETE else best
+        return _Demand(attributes, at, best) if best is not None else None
+
+    def _values(self, left: Condition, attributes: Attributes) -> Values | None:
+        key = left, attributes.user is None, attributes if self._by_uri else None
+        if key not in self._solved:
+            self._solved[key] = solve(left, attributes)
+        return self._solved[key]
 
 
 def _compare(demand: _Demand, recorded: Iterable[Moment]) -> Feed:
@@ -312,15 +351,11 @@ def _by_who(some: list[_Seen]) -> Iterator[tuple[list[Who], list[_Seen]]]:
         yield whos, parts[whos[0]]
 
 
-def _what(parts: Sequence[_Seen]) -> str:
-    """Verbs, objects and namespaces of the requests, in a line."""
-    paths = [one.attributes.path for one in parts if not one.attributes.resource_request]
-    resources = [one for one in parts if one.attributes.resource_request]
-    verbs = listed(list(dict.fromkeys(one.attributes.verb or "OPTIONS" for one in parts)), SHOWN)
-    objects = names_of(target for one in resources for target in one.member.targets)
-    namespaces = list(dict.fromkeys(name for one in resources for name in one.member.namespaces if name))
-    where = f" in {listed(namespaces, SHOWN)}" if namespaces and not paths else ""
-    return f"{verbs} {listed([*objects, *dict.fromkeys(paths)], SHOWN)}{where}"
+def _plain_first(one: _Seen) -> tuple[object, ...]:
+    """Sort key: the requests that explain themselves first."""
+    asked = one.attributes
+    known = all(target.known for target in one.member.targets[:1])
+    return asked.user is None, one.outcome.oddness, not asked.resource_request, bool(asked.subresource), not known
 
 
 def _new_first(item: tuple[_Alike, list[_Seen]]) -> tuple[Any, ...]:

@@ -103,18 +103,18 @@ def _meeting(literals: Iterable[Literal], attributes: Attributes) -> Values | No
             by_field[target].append(literal)
     found: dict[Field, tuple[Any, ...]] = {}
     unknown: list[Test] = []
-    if uri:
-        text = _uri(uri, attributes)
-        if text is None:
-            return None
-        found[Field(_URI)] = (text,)
-        unknown += [test for test, wanted in uri if _is_unknown(test, wanted)]
     for target, some in by_field.items():
         values = _values(target, some, attributes)
         if values is None:
             return None
         found[target] = values
         unknown += [test for test, wanted in some if _is_unknown(test, wanted)]
+    if uri:
+        text = _uri(uri, attributes)
+        if text is None:
+            return None
+        found[Field(_URI)] = (text,)
+        unknown += [test for test, wanted in uri if _is_unknown(test, wanted)]
     return Values(found, tuple(unknown)) if _agree(found) else None
 
 
