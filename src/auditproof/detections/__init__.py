@@ -6,7 +6,7 @@ fields of an event.
 
 from __future__ import annotations
 
-from auditproof.detections.check import Fed, Feed, Lost, check_detections
+from auditproof.detections.check import Fed, check_detections
 from auditproof.detections.condition import (
     FALSE,
     TRUE,
@@ -22,9 +22,13 @@ from auditproof.detections.condition import (
     negated,
     tests_of,
 )
+from auditproof.detections.demand import Feed
 from auditproof.detections.detection import Detection, NotRead, Rules
 from auditproof.detections.fields import ANYWHERE, EACH, Derived, Field
+from auditproof.detections.lost import Lost
 from auditproof.detections.moments import Moment, at_moment
+from auditproof.detections.remedy import needed_text, recorded_text, remedy, remedy_text
+from auditproof.detections.request_text import request_text
 
 __all__ = [
     "ANYWHERE",
@@ -51,6 +55,11 @@ __all__ = [
     "check_detections",
     "either",
     "matches",
+    "needed_text",
     "negated",
+    "recorded_text",
+    "remedy",
+    "remedy_text",
+    "request_text",
     "tests_of",
 ]

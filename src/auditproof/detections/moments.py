@@ -1,9 +1,9 @@
 """What a condition says about one request at one moment: a level and a stage of its event. Pure.
 
-Fields that the audit policy sees (verb, object, user) have the value of the request. Others are free, absent whatever
-the level (a watch has no requestObject), or unreadable: the request has them, but not in this event, because its level
-is too low or its stage too early. A rule that depends on an unreadable field cannot tell, so neither the test nor its
-negation counts as true.
+Fields that the audit policy sees (verb, object, user) have the value of the request. Others are free; or absent
+whatever the level, as a watch has no requestObject; or unreadable: the request has them, but not in this event, because
+its level is too low, its stage too early, or the login failed before its body was read. A rule that depends on an
+unreadable field cannot tell, so neither the test nor its negation counts as true.
 
 Sources: staging/src/k8s.io/apiserver/pkg/audit/request.go, pkg/apis/audit/v1/types.go, pkg/endpoints/filters/audit.go
 and authn_audit.go.
@@ -153,7 +153,8 @@ def _inside(test: Test, attributes: Attributes, moment: Moment, event: dict[str,
     if top == "objectRef":
         decoded = attributes.verb in _DECODED and attributes.resource_request and key not in event.get("objectRef", {})
         if decoded and key in _FILLED and attributes.subresource not in STREAMS:
-            return Reading.UNREADABLE if received else Reading.FREE
+            unread = received or attributes.user is None
+            return Reading.UNREADABLE if unread else Reading.FREE
         return Reading.TRUE if key in _OBJECT and matches(test, event) else Reading.FALSE
     if top == "user":
         if key in ("uid", "extra"):
@@ -175,9 +176,10 @@ def _presence(top: str, attributes: Attributes, moment: Moment) -> Reading:
     if top == "annotations" or top in _LATER:
         return Reading.FALSE if failed else Reading.UNREADABLE if received else Reading.FREE
     if top == "requestObject":
-        if failed or not _has_request_object(attributes):
+        if not _has_request_object(attributes):
             return Reading.FALSE
-        return Reading.UNREADABLE if received or moment.level < Level.REQUEST else Reading.FREE
+        unread = failed or received or moment.level < Level.REQUEST
+        return Reading.UNREADABLE if unread else Reading.FREE
     if top == "responseObject":
         if not failed and not _has_response_object(attributes):
             return Reading.FALSE

@@ -1,0 +1,157 @@
+"""The requests that a rule does not see, in lines: who sends what, and how the policy records it. Pure."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from auditproof.analysis.space.who import listed, who_text
+from auditproof.audit.event import Level
+from auditproof.detections.demand import WORST, Feed
+from auditproof.detections.members import names_of
+from auditproof.detections.moments import stages_of
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Sequence
+
+    from auditproof.analysis.space import Outcome
+    from auditproof.analysis.space.identities import Identities
+    from auditproof.analysis.space.who import Who
+    from auditproof.audit.event import Stage
+    from auditproof.audit.policy.load import Policy, PolicyRule
+    from auditproof.detections.demand import Demand
+    from auditproof.detections.members import Member, Mentioned
+    from auditproof.detections.moments import Moment
+    from auditproof.detections.solving import Values
+    from auditproof.kube.attributes import Attributes
+
+SHOWN = 6  # resources of a line
+
+
+@dataclass(frozen=True, slots=True)
+class Lost:
+    """Requests that a rule does not see, and how they are recorded: the ``level`` and ``stages`` that ``rule`` gives.
+
+    ``rule`` is None if no rule matches. ``needs`` are the moments of which one has to be recorded, ``witness`` is one
+    of the requests with ``values`` of its other fields. ``new``: with the policy before the change, the rule sees them.
+    ``partly``: it sees them, but not all that would match.
+    """
+
+    who: str
+    what: str
+    witness: Attributes
+    values: Values
+    rule: PolicyRule | None
+    level: Level
+    stages: frozenset[Stage]
+    needs: frozenset[Moment]
+    new: bool
+    partly: bool
+
+    @property
+    def text(self) -> str:
+        """Who and what, in a line."""
+        return f"{self.what} by {self.who}"
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """How the rule sees one part of a class, with the policy and with the base.
+
+    ``level`` and ``stages`` are those that the policy records, before stages that the request does not have are left
+    out.
+    """
+
+    outcome: Outcome
+    member: Member
+    attributes: Attributes
+    demand: Demand
+    sees: tuple[Feed, ...]
+    level: Level
+    stages: frozenset[Stage]
+
+
+@dataclass(frozen=True, slots=True)
+class _Alike:
+    """What parts of classes have in common that stand in one line."""
+
+    rule: int | None
+    level: Level
+    stages: frozenset[Stage]
+    new: bool
+    sees: Feed
+
+
+def lost_lines(seen: Iterable[Seen], policy: Policy, identities: Identities, mentioned: Mentioned) -> Iterator[Lost]:
+    """The requests that the rule does not see, in lines, those that it saw before the change first."""
+    groups: dict[_Alike, list[Seen]] = defaultdict(list)
+    for one in seen:
+        if one.sees[0] is not Feed.FED:
+            new = len(one.sees) > 1 and WORST.index(one.sees[1]) < WORST.index(one.sees[0])
+            groups[_Alike(one.outcome.deciding[0], one.level, one.stages, new, one.sees[0])].append(one)
+    for alike, some in sorted(groups.items(), key=_new_first):
+        for whos, parts in _by_who(some):
+            first = min(parts, key=plain_first)
+            recorded = alike.level is not Level.NONE
+            yield Lost(
+                who_text(identities, whos),
+                _what(parts, mentioned),
+                first.attributes,
+                first.demand.values,
+                policy.rule_at(alike.rule),
+                alike.level,
+                alike.stages & stages_of(first.attributes) if recorded else frozenset(),
+                frozenset(first.demand.at),
+                alike.new,
+                alike.sees is Feed.PARTLY,
+            )
+
+
+def _what(parts: Sequence[Seen], mentioned: Mentioned) -> str:
+    """Verbs, objects and namespaces of the requests, in a line."""
+    paths = dict.fromkeys(one.attributes.path for one in parts if not one.attributes.resource_request)
+    resources = [one for one in parts if one.attributes.resource_request]
+    verbs = listed(list(dict.fromkeys(one.attributes.verb or "OPTIONS" for one in parts)), SHOWN)
+    objects = names_of(target for one in resources for target in one.member.targets)
+    names = dict.fromkeys(one.attributes.name for one in resources if one.attributes.name in mentioned.names)
+    only = names and len(names) == len({one.attributes.name for one in resources})
+    named = f" {listed(list(names), SHOWN)}" if only else ""
+    return f"{verbs} {listed([*objects, *paths], SHOWN)}{named}{_where(resources, mentioned)}"
+
+
+def _where(parts: Sequence[Seen], mentioned: Mentioned) -> str:
+    """The namespaces of requests, unless it is any."""
+    given = dict.fromkeys(name for one in parts for name in one.member.namespaces)
+    inside = [name for name in given if name]
+    if not inside or "" in given:
+        return ""
+    if mentioned.other_namespace not in inside:
+        return f" in {listed(inside, SHOWN)}"
+    left = sorted(mentioned.namespaces - {*inside, ""})
+    return f" outside {listed(left, SHOWN)}" if left else ""
+
+
+def _by_who(some: list[Seen]) -> Iterator[tuple[list[Who], list[Seen]]]:
+    """The parts by the users who send them; users who send the same are together."""
+    parts: dict[Who, list[Seen]] = defaultdict(list)
+    for one in some:
+        parts[one.outcome.identity, one.outcome.region].append(one)
+    alike: dict[frozenset[Attributes], list[Who]] = defaultdict(list)
+    for who, seen in parts.items():
+        alike[frozenset(one.member.attributes for one in seen)].append(who)
+    for whos in alike.values():
+        yield whos, parts[whos[0]]
+
+
+def plain_first(one: Seen) -> tuple[object, ...]:
+    """Sort key: the requests that explain themselves first."""
+    asked = one.attributes
+    known = all(target.known for target in one.member.targets[:1])
+    return asked.user is None, one.outcome.oddness, not asked.resource_request, bool(asked.subresource), not known
+
+
+def _new_first(item: tuple[_Alike, list[Seen]]) -> tuple[Any, ...]:
+    alike, some = item
+    ordinary = min(one.outcome.oddness for one in some)
+    return not alike.new, alike.sees is Feed.PARTLY, ordinary, -1 if alike.rule is None else alike.rule
