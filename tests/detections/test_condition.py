@@ -86,3 +86,23 @@ def test_constants_are_folded() -> None:
     assert either(TRUE, verb) == TRUE
     assert negated(negated(verb)) == verb
     assert (negated(TRUE), negated(FALSE)) == (FALSE, TRUE)
+
+
+def test_a_flattened_field_reaches_into_lists() -> None:
+    """As in Sigma and Elasticsearch: through lists in between, in lists of lists, and at the end."""
+    event = {
+        "requestObject": {"rules": [{"verbs": ["get", "list"]}, {"verbs": ["*"]}, {"verbs": None}], "a": [[1], []]}
+    }
+    assert Field(("requestObject", "rules", "verbs"), flattened=True).values(event) == ["get", "list", "*"]
+    assert Field(("requestObject", "rules", "1", "verbs"), flattened=True).values(event) == ["*"]
+    assert Field((ANYWHERE, "verbs"), flattened=True).values(event) == ["get", "list", "*"]
+    assert Field(("requestObject", "a"), flattened=True).values(event) == [1]
+    assert Field(("requestObject", "rules", "verbs")).values(event) == []
+
+
+def test_addresses_are_compared_with_networks() -> None:
+    """An address of another version, and what is no address, is in no network."""
+    test = one("sourceIPs.*", Operator.IN_NETWORK, "10.0.0.0/8", "fd00::1/64")
+    assert matches(test, {"sourceIPs": ["192.168.1.1", "10.1.2.3"]})
+    assert matches(test, {"sourceIPs": ["fd00::2"]})
+    assert not matches(test, {"sourceIPs": ["unknown", "11.0.0.1", "fd01::1"]})

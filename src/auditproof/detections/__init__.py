@@ -27,6 +27,7 @@ from auditproof.detections.detection import Detection, NotRead, Rules
 from auditproof.detections.fields import ANYWHERE, EACH, Derived, Field
 from auditproof.detections.lost import Lost
 from auditproof.detections.moments import Moment, at_moment
+from auditproof.detections.readers import load_rules
 from auditproof.detections.remedy import needed_text, recorded_text, remedy, remedy_text
 from auditproof.detections.request_text import request_text
 
@@ -54,6 +55,7 @@ __all__ = [
     "both",
     "check_detections",
     "either",
+    "load_rules",
     "matches",
     "needed_text",
     "negated",

@@ -11,6 +11,7 @@ import re
 from dataclasses import dataclass
 from enum import StrEnum
 from functools import lru_cache
+from ipaddress import IPv4Network, IPv6Network, ip_address, ip_network
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -32,6 +33,7 @@ class Operator(StrEnum):
     LESS_OR_EQUAL = "<="
     GREATER = ">"
     GREATER_OR_EQUAL = ">="
+    IN_NETWORK = "is in network"  # an IP address, in CIDR notation
     EXISTS = "exists"
 
 
@@ -154,6 +156,8 @@ def text_of(value: Any) -> str:
 def _compares(operator: Operator, value: str, given: str, fold: bool) -> bool:
     if operator is Operator.REGEX:
         return _regex(given, fold).search(value) is not None
+    if operator is Operator.IN_NETWORK:
+        return _is_in_network(value, given)
     if operator is Operator.WILDCARD:
         return _wildcard(given, fold).fullmatch(value) is not None
     if fold:
@@ -170,6 +174,13 @@ def _compares(operator: Operator, value: str, given: str, fold: bool) -> bool:
     return _is_ordered(operator, value, given)
 
 
+def _is_in_network(value: str, network: str) -> bool:
+    try:
+        return ip_address(value) in _network(network)
+    except ValueError:
+        return False
+
+
 def _is_ordered(operator: Operator, value: str, given: str) -> bool:
     try:
         one, other = float(value), float(given)
@@ -183,6 +194,11 @@ def _is_ordered(operator: Operator, value: str, given: str) -> bool:
         case Operator.GREATER:
             return one > other
     return one >= other
+
+
+@lru_cache(maxsize=1024)
+def _network(text: str) -> IPv4Network | IPv6Network:
+    return ip_network(text, strict=False)
 
 
 @lru_cache(maxsize=1024)

@@ -30,17 +30,22 @@ class Field:
     """The values at a path of keys from the root of an event, or what is ``derived`` from them.
 
     A key EACH stands for every element of a list, ANYWHERE for any number of keys and elements, none included.
-    ``parameter`` is the name of a parameter of the query, with Derived.PARAMETER.
+    ``parameter`` is the name of a parameter of the query, with Derived.PARAMETER. ``flattened``: lists are no level of
+    their own, as in Sigma and Elasticsearch: a key reaches into every element, and a list at the end stands for its
+    elements.
 
     >>> from auditproof.detections import Field
     >>> event = {"requestObject": {"spec": {"containers": [{"image": "shop/web:1.2"}, {"image": "shop/log"}]}}}
     >>> Field.at("requestObject.spec.containers.*.image").values(event)
+    ['shop/web:1.2', 'shop/log']
+    >>> Field(("requestObject", "spec", "containers", "image"), flattened=True).values(event)
     ['shop/web:1.2', 'shop/log']
     """
 
     path: tuple[str, ...]
     derived: Derived | None = None
     parameter: str = ""
+    flattened: bool = False
 
     @staticmethod
     def at(dotted: str) -> Field:
@@ -49,7 +54,7 @@ class Field:
 
     def values(self, event: Any) -> list[Any]:
         """The values in the decoded JSON of an event; null counts as absent, as in Go."""
-        found = [value for value in _at(event, self.path) if value is not None]
+        found = [value for value in _at(event, self.path, self.flattened) if value is not None]
         if self.derived is None:
             return found
         return [one for value in found for one in self._derived(value)]
@@ -82,21 +87,22 @@ class Field:
         return f"{path} ({self.derived})" if self.derived else path
 
 
-def _at(value: Any, path: tuple[str, ...]) -> Iterator[Any]:
-    if not path:
+def _at(value: Any, path: tuple[str, ...], flattened: bool) -> Iterator[Any]:
+    key, rest = (path[0], path[1:]) if path else ("", ())
+    if flattened and isinstance(value, list) and key != EACH and not key.isdecimal():
+        for one in value:
+            yield from _at(one, path, flattened)
+    elif not path:
         yield value
-        return
-    key, rest = path[0], path[1:]
-    inside = list(value.values()) if isinstance(value, dict) else value if isinstance(value, list) else []
-    if key == ANYWHERE:
-        yield from _at(value, rest)
-        for one in inside:
-            yield from _at(one, path)
+    elif key == ANYWHERE:
+        yield from _at(value, rest, flattened)
+        for one in value.values() if isinstance(value, dict) else value if isinstance(value, list) else ():
+            yield from _at(one, path, flattened)
     elif key == EACH:
-        for one in value if isinstance(value, list) else []:
-            yield from _at(one, rest)
+        for one in value if isinstance(value, list) else ():
+            yield from _at(one, rest, flattened)
     elif isinstance(value, dict):
         if key in value:
-            yield from _at(value[key], rest)
+            yield from _at(value[key], rest, flattened)
     elif isinstance(value, list) and key.isdecimal() and int(key) < len(value):
-        yield from _at(value[int(key)], rest)
+        yield from _at(value[int(key)], rest, flattened)

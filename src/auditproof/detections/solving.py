@@ -156,7 +156,7 @@ def _is_refused(value: str, refused: Iterable[Test]) -> bool:
 
 
 def _is_list(target: Field) -> bool:
-    return target.derived is Derived.TEXT or EACH in target.path or ANYWHERE in target.path
+    return target.flattened or target.derived is Derived.TEXT or EACH in target.path or ANYWHERE in target.path
 
 
 def _domain(target: Field, tests: Iterable[Test], attributes: Attributes) -> list[str] | None:
@@ -187,6 +187,8 @@ def _candidates(tests: Sequence[Test]) -> Iterator[str]:
                     yield from _around(value)
                 case Operator.REGEX:
                     yield "x"
+                case Operator.IN_NETWORK:
+                    yield value.partition("/")[0]
                 case _:
                     yield value
     if any(test.operator is Operator.EXISTS for test in tests):

@@ -1,0 +1,145 @@
+"""Loads detection rules from files, folders and patterns, whatever language each file is in."""
+
+from __future__ import annotations
+
+import glob
+import re
+from collections import Counter
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from auditproof.detections.detection import Detection, NotRead, Rules
+from auditproof.detections.readers.documents import Document, documents
+from auditproof.detections.readers.event_fields import checked_names, shipped_names
+from auditproof.detections.readers.sigma import is_sigma, read_sigma
+from auditproof.errors import AuditproofError, Position, Problem, SourceError
+from auditproof.text.paths import is_file, is_folder, names_beside, path_of
+from auditproof.text.suggestion import did_you_mean
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping, Sequence
+
+_SUFFIXES = (".yaml", ".yml", ".json")  # of files that are looked into in a folder
+_LOOKS_LIKE_RULES = re.compile(r"^[\s-]*(detection|logsource|correlation|detections|rule|macro)\s*:", re.MULTILINE)
+
+
+def load_rules(paths: Sequence[Path | str], fields: Mapping[str, str] | None = None) -> Rules:
+    """Read the detection rules in files, in folders with all that is below them, and in files that match patterns.
+
+    ``fields`` are paths of fields of an audit event for names that rules use instead, such as
+    ``{"pod": "objectRef.name"}``. In a folder, files without rules are passed over. Ids are unique: rules that share
+    one get the name of their pack in front, which is the name of the file or folder that was given.
+
+    Raises AuditproofError for a path that does not exist, has no rules in it, or cannot be read, and SourceError with
+    the positions of all mistakes in a file.
+
+    >>> import pathlib, tempfile
+    >>> from auditproof.detections import load_rules
+    >>> rule = pathlib.Path(tempfile.mkdtemp(), "exec.yml")
+    >>> _ = rule.write_text('''
+    ... title: Exec
+    ... logsource: {product: kubernetes, service: audit}
+    ... detection: {selection: {objectRef.subresource: exec}, condition: selection}
+    ... level: high
+    ... ''')
+    >>> print(load_rules([rule]).detections[0].steps[0])
+    objectRef.subresource = exec
+    """
+    loading = _Loading(checked_names(fields or {}))
+    for path in paths:
+        loading.add(str(path))
+    return loading.rules()
+
+
+@dataclass(slots=True)
+class _Loading:
+    names: Mapping[str, str]  # of the user
+    files: dict[str, int] = field(default_factory=dict)  # that have been read, in order
+    sigma: list[tuple[Document, str]] = field(default_factory=list)
+    found: list[Detection | NotRead] = field(default_factory=list)
+
+    def add(self, given: str) -> None:
+        files, pack, is_named = _files(given)
+        before = len(self.sigma) + len(self.found)
+        fresh = [path for path in files if str(path) not in self.files]
+        for path in fresh:
+            self.files[str(path)] = len(self.files)
+            text = ""
+            try:
+                text = _read(path)
+                self.file(text, str(path), pack)
+            except SourceError as error:
+                if is_named:
+                    raise
+                if _LOOKS_LIKE_RULES.search(text):
+                    problem = error.problems[0]
+                    self.found.append(NotRead(path.name, "", pack, problem.position, problem.message))
+        if before == len(self.sigma) + len(self.found) and (fresh or not files):
+            raise AuditproofError(f"{given}: no detection rules here; expected rules of Sigma (YAML with detection:)")
+
+    def file(self, text: str, path: str, pack: str) -> None:
+        read = documents(text, path)
+        self.sigma += [(document, pack) for document in read if is_sigma(document.value)]
+
+    def rules(self) -> Rules:
+        found, others = read_sigma(self.sigma, {**shipped_names("sigma"), **self.names}) if self.sigma else ([], 0)
+        ordered = sorted([*self.found, *found], key=self._order)
+        unique = list(_with_unique_ids(ordered))
+        return Rules(
+            tuple(one for one in unique if isinstance(one, Detection)),
+            tuple(one for one in unique if isinstance(one, NotRead)),
+            others,
+        )
+
+    def _order(self, one: Detection | NotRead) -> tuple[int, int]:
+        return self.files[one.position.path], one.position.line
+
+
+def _files(given: str) -> tuple[list[Path], str, bool]:
+    """The files behind a path, the name of their pack, and whether they were named one by one."""
+    path = path_of(given)
+    if is_folder(path):
+        try:
+            below = sorted(each for each in path.rglob("*") if each.suffix in _SUFFIXES and is_file(each))
+        except OSError as error:
+            raise AuditproofError(f"{given}: the folder cannot be read: {error.strerror}") from None
+        shown = [each for each in below if not any(part.startswith(".") for part in each.relative_to(path).parts)]
+        return shown, path.resolve().name, False
+    if not is_file(path) and glob.has_magic(given):
+        # Path.glob takes no absolute pattern.
+        matches = [Path(each) for each in sorted(glob.glob(str(path), recursive=True))]  # noqa: PTH207
+        matches = [each for each in matches if is_file(each)]
+        if not matches:
+            raise AuditproofError(f"{given}: no file matches this pattern")
+        return matches, matches[0].resolve().parent.name, True
+    if not is_file(path):
+        meant = did_you_mean(path.name, names_beside(path))
+        raise AuditproofError(f"{given}: no such file or folder{meant}; expected detection rules")
+    return [path], path.stem, True
+
+
+def _read(path: Path) -> str:
+    try:
+        return path.read_bytes().decode("utf-8-sig")
+    except OSError as error:
+        raise SourceError([Problem(Position(str(path), 1, 1), f"cannot be read: {error.strerror}")]) from None
+    except UnicodeDecodeError as error:
+        line = error.object[: error.start].count(b"\n") + 1
+        message = f"is not UTF-8 text: byte {error.object[error.start]:#04x}; save it as UTF-8"
+        raise SourceError([Problem(Position(str(path), line, 1), message)]) from None
+
+
+def _with_unique_ids(found: list[Detection | NotRead]) -> Iterator[Detection | NotRead]:
+    """The same rules, with the pack in front of an id that several have, and a number behind one that several keep."""
+    counts = Counter(one.id for one in found)
+    taken: set[str] = {name for name, count in counts.items() if count == 1}
+    for one in found:
+        name = one.id
+        if counts[name] > 1:
+            base = name = f"{one.pack}/{one.id}"
+            number = 2
+            while name in taken:
+                name, number = f"{base}#{number}", number + 1
+            taken.add(name)
+        yield replace(one, id=name)
