@@ -34,6 +34,7 @@ from auditproof.cli.evaluate import evaluate_lines
 from auditproof.clusters.existing.kubeconfig import load_kubeconfig
 from auditproof.clusters.policy_files import PolicyFiles
 from auditproof.clusters.profile import load_profile
+from auditproof.detections import load_rules, matches
 from auditproof.errors import AuditproofError, LogUnreadable, WireError
 from auditproof.kube.attributes import NotAudited, UserInfo, attributes_of
 from auditproof.kube.discovery import load_served
@@ -196,6 +197,16 @@ def _request_line(data: bytes, _path: Path) -> None:
     attributes_of(method, uri, UserInfo("alice"))
 
 
+def _rules(_data: bytes, path: Path) -> None:
+    """A file of detection rules, each of which is evaluated."""
+    read = load_rules([path])
+    for rule in read.detections:
+        for step in rule.steps:
+            str(step)
+            matches(step, _EVENT)
+    assert all(one.reason for one in read.not_read)
+
+
 def _legacy(data: bytes, path: Path) -> None:
     try:
         parse_legacy(data.decode("utf-8", errors="surrogateescape"))
@@ -305,6 +316,26 @@ changes:
 requirements:
 - {requirement: cis/cis-3-2-1, because: a, approvedBy: b, ticket: c, until: 2027-01-31}
 """
+_SIGMA = b"""\
+title: A rule
+id: 0b8e5c2f-7c1e-4f5c-9d7a-111111111111
+name: listed
+logsource: {product: kubernetes, service: audit}
+detection:
+  selection_a: {verb: [get, "li?t*"], responseStatus.code|gte: 400, "userAgent|re|i": "curl|wget"}
+  selection_b: [{objectRef.subresource: null}, {"sourceIPs|cidr": 10.0.0.0/8}]
+  filter: {"user.username|startswith|windash": -a, hostPath|exists: true}
+  condition: 1 of selection_* and not filter
+level: high
+tags: [attack.t1609]
+---
+title: Often
+correlation: {type: event_count, rules: [listed], group-by: [user.username], timespan: 5m, condition: {gte: 5}}
+---
+title: Not by nodes
+logsource: {product: kubernetes}
+filter: {rules: [listed], selection: {"user.groups|contains": nodes}, condition: not selection}
+"""
 TARGETS = (
     Target("policy", _policy, _files("fixtures/policies/*.yaml"), 100, as_yaml, "policy.yaml"),
     Target("policy-source", _policy_source, _HOLDERS, 100, as_yaml, "holder.yaml"),
@@ -320,6 +351,7 @@ TARGETS = (
     Target(
         "acknowledged-changes", lambda _, path: load_acknowledged(path), [_ACKNOWLEDGED], 60, as_yaml, "changes.yaml"
     ),
+    Target("sigma", _rules, [_SIGMA, *_SIGMA.split(b"---\n")], 150, as_yaml, "rules.yml"),
     Target("profile", lambda _, path: load_profile(str(path)), _files("clusters/*.yaml"), 150, as_yaml, "profile.yaml"),
     Target("requests", _requests, [_lines(_ASKED)(each) for each in _ASKED], 150, _lines(_ASKED), "requests.jsonl"),
     Target("events", _log, [json.dumps(each).encode() for each in _EVENTS], 250, _lines(_EVENTS), "audit.log"),
