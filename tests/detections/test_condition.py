@@ -74,6 +74,35 @@ def test_values_can_be_derived_from_those_at_a_path() -> None:
     assert Field(("requestObject", "spec", "volumes"), Derived.TEXT).values(EVENT) == ['[{"hostPath":{"path":"/etc"}}]']
 
 
+def test_what_falco_derives_from_an_object_can_be_derived() -> None:
+    event = {
+        "requestURI": "/exec?command=sh&command=-c",
+        "requestObject": {
+            "containers": [
+                {"image": "registry.test:5000/web:1", "args": ["-c", "id"], "n": 1},
+                {"image": "a@sha256:0"},
+            ],
+            "ports": [{"containerPort": 80}, {"hostPort": 81, "containerPort": 1}],
+            "volumes": [{"name": "a", "hostPath": {}}, {"name": "b", "secret": {}}],
+            "subjects": [{"kind": "User", "name": "eve"}, {"kind": "ServiceAccount", "name": "a", "namespace": "shop"}],
+        },
+    }
+
+    def values(path: str, derived: Derived, parameter: str = "", **given: bool) -> list[object]:
+        return Field(tuple(path.split(".")), derived, parameter, **given).values(event)
+
+    assert values("requestObject.containers.*.image", Derived.UNTIL_COLON) == ["registry.test", "a"]
+    assert values("requestObject.containers.*.args", Derived.JOINED) == ["-c id"]
+    assert values("requestObject.ports.*", Derived.HOST_PORT) == [80, 81]
+    assert values("requestObject.volumes.*", Derived.VOLUME_TYPE) == ["hostPath", "secret"]
+    assert values("requestObject.subjects.*", Derived.SUBJECT, "User") == ["eve"]
+    assert values("requestObject.subjects.*", Derived.SUBJECT, "NamespacedServiceAccount") == ["shop:a"]
+    assert values("requestObject.containers.0.image", Derived.TEXT) == ["registry.test:5000/web:1"]
+    assert values("requestURI", Derived.PARAMETER, "command", first=True) == ["sh"]
+    assert Field.at("requestObject.containers.*.n").values(event) == [1]
+    assert Field(("requestObject", "containers", "*", "n"), whole=True).values(event) == []
+
+
 def test_anywhere_finds_a_key_at_every_depth() -> None:
     event = {"requestObject": {"image": 1, "spec": [{"image": 2, "deeper": {"image": 3}}]}}
     assert Field(("requestObject", ANYWHERE, "image")).values(event) == [1, 2, 3]
