@@ -34,7 +34,8 @@ from auditproof.cli.evaluate import evaluate_lines
 from auditproof.clusters.existing.kubeconfig import load_kubeconfig
 from auditproof.clusters.policy_files import PolicyFiles
 from auditproof.clusters.profile import load_profile
-from auditproof.detections import load_rules, matches
+from auditproof.detections import Detection, load_rules, matches
+from auditproof.detections.readers.falco import read_falco
 from auditproof.errors import AuditproofError, LogUnreadable, WireError
 from auditproof.kube.attributes import NotAudited, UserInfo, attributes_of
 from auditproof.kube.discovery import load_served
@@ -207,6 +208,20 @@ def _rules(_data: bytes, path: Path) -> None:
     assert all(one.reason for one in read.not_read)
 
 
+def _falco(data: bytes, path: Path) -> None:
+    """A file of Falco's rules, of which each is evaluated."""
+    try:
+        text = data.decode()
+    except UnicodeDecodeError:
+        return
+    for rule in read_falco([(path.name, text)], "pack")[0]:
+        if isinstance(rule, Detection):
+            str(rule.steps)
+            matches(rule.steps[0], _EVENT)
+        else:
+            assert rule.reason
+
+
 def _legacy(data: bytes, path: Path) -> None:
     try:
         parse_legacy(data.decode("utf-8", errors="surrogateescape"))
@@ -352,6 +367,7 @@ TARGETS = (
         "acknowledged-changes", lambda _, path: load_acknowledged(path), [_ACKNOWLEDGED], 60, as_yaml, "changes.yaml"
     ),
     Target("sigma", _rules, [_SIGMA, *_SIGMA.split(b"---\n")], 150, as_yaml, "rules.yml"),
+    Target("falco", _falco, _files("tests/detections/rules/falco/*.yaml"), 150, as_yaml, "rules.yaml"),
     Target("profile", lambda _, path: load_profile(str(path)), _files("clusters/*.yaml"), 150, as_yaml, "profile.yaml"),
     Target("requests", _requests, [_lines(_ASKED)(each) for each in _ASKED], 150, _lines(_ASKED), "requests.jsonl"),
     Target("events", _log, [json.dumps(each).encode() for each in _EVENTS], 250, _lines(_EVENTS), "audit.log"),
