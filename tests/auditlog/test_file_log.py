@@ -44,7 +44,7 @@ def compress(path: Path) -> None:
 
 
 def ids(log: FileLog, mark: object) -> list[str]:
-    return [event.audit_id for event in log.read(mark, anything).events]  # type: ignore[arg-type]
+    return [event.audit_id for event in log.read(mark, anything).events]
 
 
 def test_only_what_comes_after_the_mark_is_read(path: Path) -> None:

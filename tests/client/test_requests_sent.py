@@ -52,7 +52,7 @@ class Handler(BaseHTTPRequestHandler):
 
     def do_GET(self) -> None:
         self.server.seen.append((self.requestline, self.headers.items()))
-        peer: ssl.SSLSocket = self.connection  # type: ignore[assignment]
+        peer: ssl.SSLSocket = self.connection
         self.server.subjects.append((peer.getpeercert() or {}).get("subject"))
         if self.path == SLOW:
             self.close_connection = True

@@ -13,7 +13,7 @@ FAULTS = sorted(CORPUS.glob("*/*"))
 
 @pytest.mark.parametrize("path", FAULTS, ids=lambda path: f"{path.parent.name}/{path.name}")
 def test_no_fault_of_the_past_comes_back(path: Path) -> None:
-    NAMED[path.parent.name].hold(path.read_bytes())
+    NAMED[path.parent.name].hold(path.read_bytes())  # raises if the parser does anything but read or refuse
 
 
 @pytest.mark.parametrize("target", TARGETS, ids=lambda target: target.name)
@@ -22,9 +22,9 @@ def test_what_a_parser_is_fed_with_is_right_before_it_is_changed(target: Target,
         path = tmp_path / str(number) / (target.file or "input")
         path.parent.mkdir()
         path.write_bytes(seed)
-        target.feed(seed, path)
+        target.feed(seed, path)  # raises if the parser refuses it
 
 
 @pytest.mark.parametrize("target", TARGETS, ids=lambda target: target.name)
 def test_a_parser_answers_or_says_what_is_wrong_and_where(target: Target) -> None:
-    feed(target, target.examples)
+    feed(target, target.examples)  # raises what the parser raises on the smallest input that is a fault

@@ -106,7 +106,10 @@ def _target_reason(rule: PolicyRule, attributes: Attributes) -> NoMatch | None:
         if not rule.resources or any(_resource_matches(entry, attributes) for entry in rule.resources):
             return None
         entries = "; ".join(_entry(entry) for entry in rule.resources)
-        return NoMatch("resources", f"{_full_name(attributes)} is not matched by resources {entries}")
+        name = f"{attributes.resource}/{attributes.subresource}" if attributes.subresource else attributes.resource
+        group = f" of group {attributes.api_group}" if attributes.api_group else " of the core group"
+        full_name = f"{name}{group}" + (f" named {attributes.name!r}" if attributes.name else "")
+        return NoMatch("resources", f"{full_name} is not matched by resources {entries}")
     if rule.non_resource_urls:
         if attributes.resource_request:
             return NoMatch("nonResourceURLs", "this is a resource request, the rule matches only nonResourceURLs")
@@ -148,12 +151,6 @@ def matches_pattern(pattern: str, resource: str, subresource: str) -> bool:
     if subresource and pattern.startswith("*/") and pattern.removeprefix("*/") == subresource:
         return True
     return pattern.endswith("/*") and pattern.removesuffix("/*") == resource
-
-
-def _full_name(attributes: Attributes) -> str:
-    name = f"{attributes.resource}/{attributes.subresource}" if attributes.subresource else attributes.resource
-    group = f" of group {attributes.api_group}" if attributes.api_group else " of the core group"
-    return f"{name}{group}" + (f" named {attributes.name!r}" if attributes.name else "")
 
 
 def _entry(entry: GroupResources) -> str:

@@ -251,7 +251,8 @@ def _int32(value: Any) -> None:
 def _moment(value: Any) -> None:
     """A metav1.MicroTime that can be converted to UTC."""
     try:
-        if type(value) is str and (_as_written_by_go(value) or _TIME.fullmatch(value)):
+        # The punctuation is that of 2006-01-02T15:04:05.000000Z; the digits are checked later.
+        if type(value) is str and ((value[4:20:3] == "--T::." and value[26:] == "Z") or _TIME.fullmatch(value)):
             moment = datetime.fromisoformat(value)
             # The first and the last hours of the years 1 and 9999 have no time in UTC.
             if value[-1] != "Z":
@@ -260,11 +261,6 @@ def _moment(value: Any) -> None:
     except (ValueError, OverflowError):
         pass
     raise _Misfit(value, "an RFC 3339 time")
-
-
-def _as_written_by_go(value: str) -> bool:
-    """Whether the punctuation is that of 2006-01-02T15:04:05.000000Z; the digits are checked later."""
-    return value[4:20:3] == "--T::." and value[26:] == "Z"
 
 
 _TEXT = frozenset({str})

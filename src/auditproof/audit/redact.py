@@ -1,7 +1,8 @@
 """Removes secrets from an event before it goes into a report. Pure.
 
 Keys stay, values are removed: the size and the beginning of the SHA-256 of a value remain, so that two runs can be
-compared without revealing it. In doubt a value is removed: reports are passed on, audit logs are not.
+compared without revealing it. In doubt a value is removed: reports are passed on, audit logs are not. Scanners for
+secrets do not know which field of which object holds one.
 """
 
 from __future__ import annotations
@@ -124,16 +125,16 @@ def redact_failure(text: str, removed: frozenset[str]) -> str:
     A failed assertion may show any part of an event and abbreviates long values; so the first or last SHOWN_LETTERS of
     a value are enough to hide the line.
     """
-    forms = {form for value in removed for form in _written(value)}
+    # A value as is, and as Python and JSON write it.
+    forms = {
+        form
+        for value in removed
+        for form in {value, repr(value)[1:-1], json.dumps(value)[1:-1], json.dumps(value, ensure_ascii=False)[1:-1]}
+    }
     marks = {mark for form in forms for mark in (form[:SHOWN_LETTERS], form[-SHOWN_LETTERS:])}
     lines = redact_text(text).split("\n")
     hidden = "<redacted: this line contains a secret>"
     return "\n".join(hidden if any(mark in line for mark in marks) else line for line in lines)
-
-
-def _written(value: str) -> set[str]:
-    """A value as Python and JSON write it, and as is."""
-    return {value, repr(value)[1:-1], json.dumps(value)[1:-1], json.dumps(value, ensure_ascii=False)[1:-1]}
 
 
 def _unless_token(found: re.Match[str]) -> str:
@@ -151,18 +152,15 @@ def _body(value: Any, depth: int) -> Any:
     if depth > MAX_DEPTH and isinstance(value, dict | list):
         return f"<redacted: nested deeper than {MAX_DEPTH} levels>"
     if isinstance(value, dict):
-        return {key: _field(key, item, depth + 1) for key, item in value.items()} | _variable(value)
+        name, text = value.get("name"), value.get("value")
+        if isinstance(name, str) and isinstance(text, str) and text and _is_secret_name(name):
+            variable = {"value": _gone(text)}
+        else:
+            variable = {}
+        return {key: _field(key, item, depth + 1) for key, item in value.items()} | variable
     if isinstance(value, list):
         return [_operation(item, depth + 1) for item in value]
     return redact_text(value) if isinstance(value, str) else value
-
-
-def _variable(value: dict[str, Any]) -> dict[str, str]:
-    """A value whose sibling ``name`` says that it is secret, e.g. in an EnvVar or an HTTPHeader."""
-    name, text = value.get("name"), value.get("value")
-    if isinstance(name, str) and isinstance(text, str) and text and _is_secret_name(name):
-        return {"value": _gone(text)}
-    return {}
 
 
 def _operation(item: Any, depth: int) -> Any:

@@ -1,4 +1,4 @@
-"""A log that another system wrote, read to its end: every line is an event, surely of another log, or is reported.
+"""A log that another system wrote, read to its end: each line is an event, certainly another log's, or reported.
 
 What form it has is found out by the package ``forms``. A line number is always that of the file as it is on disk,
 decompressed.

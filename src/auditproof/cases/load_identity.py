@@ -49,9 +49,16 @@ def identity_of(model: IdentityModel) -> tuple[Identity, list[tuple[str, str]]]:
     if len(kinds) != 1:
         return NOBODY, [("", f"needs exactly one of {WAYS}")]
     prefix = OIDC_PREFIX if kinds[0] in OIDC_KINDS else ""
+    namespace, _, name = model.service_account.partition("/")
+    if model.service_account:
+        user_name = f"system:serviceaccount:{namespace}:{name}"
+    elif model.bootstrap_token:
+        user_name = f"system:bootstrap:{BOOTSTRAP_ID}"
+    else:
+        user_name = STATIC_USER if model.static_token else model.user or model.front_proxy or model.oidc
     identity = Identity(
         kinds[0],
-        prefix + _user_name(model),
+        prefix + user_name,
         tuple(prefix + group for group in model.groups),
         _impersonation(model),
         without_rights=model.rights == "none",
@@ -81,15 +88,6 @@ def _problems(model: IdentityModel, kind: IdentityKind) -> Iterator[tuple[str, s
     tokens = _OIDC if kind in OIDC_KINDS else _ACCOUNTS if model.service_account else {"": kind}
     if model.token not in tokens:
         yield "token", f"this kind of identity has no {model.token} token"
-
-
-def _user_name(model: IdentityModel) -> str:
-    namespace, _, name = model.service_account.partition("/")
-    if model.service_account:
-        return f"system:serviceaccount:{namespace}:{name}"
-    if model.bootstrap_token:
-        return f"system:bootstrap:{BOOTSTRAP_ID}"
-    return STATIC_USER if model.static_token else model.user or model.front_proxy or model.oidc
 
 
 def _impersonation(model: IdentityModel) -> Impersonation | None:

@@ -22,7 +22,7 @@ PATCH_TYPES = {
 JSON = "application/json"
 _NODE = re.compile("<node>|%3Cnode%3E")
 STREAMS = {"exec", "attach", "portforward", "proxy"}  # a POST to one of these has no object in its body
-WATCH_SECONDS = 1  # the server ends the watch, so that its last event is surely in the log when the answer ends
+WATCH_SECONDS = 1  # the server ends the watch, so that its last event is in the log when the response ends
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,7 +126,13 @@ def to_request(action: Action) -> Request:
     # A new object has no path of its own yet; a subresource of one has.
     on_collection = verb in ("list", "watch", "deletecollection") or (verb == "create" and not target.subresource)
     path = target.resource.path(target.namespace, "" if on_collection else target.name, target.subresource)
-    query = query_text({**_implied_query(action), **action.query})
+    if action.verb == "watch":
+        implied_query = {"watch": "true", "timeoutSeconds": str(WATCH_SECONDS)}
+    elif action.verb == "patch" and action.patch == "apply":
+        implied_query = {"fieldManager": "auditproof", "force": "true"}
+    else:
+        implied_query = {}
+    query = query_text({**implied_query, **action.query})
     body = action.raw
     if body is None and (content := _content(action)) is not None:
         body = json.dumps(content).encode()
@@ -158,14 +164,6 @@ def path_request(
     '/healthz?verbose'
     """
     return Request(method, uri, headers, body, upgrade, client)
-
-
-def _implied_query(action: Action) -> dict[str, str]:
-    if action.verb == "watch":
-        return {"watch": "true", "timeoutSeconds": str(WATCH_SECONDS)}
-    if action.verb == "patch" and action.patch == "apply":
-        return {"fieldManager": "auditproof", "force": "true"}
-    return {}
 
 
 def _content(action: Action) -> Any:

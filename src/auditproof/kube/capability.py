@@ -21,4 +21,4 @@ class Capability(StrEnum):
     LEGACY_TOKENS = "legacyTokens"
     OIDC = "oidc"
     CALLS_BACK = "callsBack"  # an API server reaches webhooks on this machine's loopback
-    AGGREGATES = "aggregates"  # another API server, with objects of its own, can stand behind one
+    AGGREGATES = "aggregates"  # another API server, with objects of its own, can be behind one

@@ -23,10 +23,10 @@ class IdentityKind(StrEnum):
     BAD_TOKEN = "badToken"  # noqa: S105 - the name of a kind, not a token
     EXPIRED_CERTIFICATE = "expiredCertificate"
     UNTRUSTED_CERTIFICATE = "untrustedCertificate"
-    STATIC_TOKEN = "staticToken"  # noqa: S105
-    BOOTSTRAP_TOKEN = "bootstrapToken"  # noqa: S105
+    STATIC_TOKEN = "staticToken"  # noqa: S105 - a kind
+    BOOTSTRAP_TOKEN = "bootstrapToken"  # noqa: S105 - a kind
     FRONT_PROXY = "frontProxy"
-    LEGACY_TOKEN = "legacyToken"  # noqa: S105
+    LEGACY_TOKEN = "legacyToken"  # noqa: S105 - a kind
     OIDC = "oidc"
     OIDC_EXPIRED = "oidcExpired"
     OIDC_FOREIGN = "oidcForeign"

@@ -92,7 +92,7 @@ class AdminClient:
         for _ in range(REACH * self._cluster.servers):
             connection = self._connect()
             response = self._send(connection, "GET", "/metrics")
-            # Without /metrics the processes cannot be told apart.
+            # Without /metrics the processes cannot be distinguished.
             if response.status != 200:
                 break
             if found.setdefault(parse_metrics(response.body).process_start, connection) is not connection:
@@ -146,7 +146,7 @@ class AdminClient:
         response = connection.send(request, audit_id=audit_id, user_agent=USER_AGENT)
         if response.error:
             raise WireError(f"{method} {self._cluster.url}{uri} (set-up): {response.error}")
-        if response.header("Audit-Id") == audit_id and response.status < 429:  # the policy was surely consulted
+        if response.header("Audit-Id") == audit_id and response.status < 429:  # the policy was certainly consulted
             self._asked.append((method, uri, audit_id))
         return response
 

@@ -72,7 +72,7 @@ class Objects:
         self._created.add(key)
 
     def ensure_namespace(self, name: str) -> None:
-        """Create a namespace unless it exists, whoever created it. Raises WireError where the server refuses."""
+        """Create a namespace unless it exists, no matter who created it. Raises WireError if the server refuses."""
         if self._admin.send("GET", f"/api/v1/namespaces/{name}").status != 200:
             self.create({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name}})
 

@@ -1,7 +1,7 @@
 """Pods that really respond: of a real kubelet, which is waited for, or of the stand-in, whose status is set here.
 
 A manifest says what it wants by two placeholders: ``<node>`` is the cluster's node, and a pod with the image
-``<pod-image>`` shall run, and answer HTTP on port 80.
+``<pod-image>`` must run, and serve HTTP on port 80.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ _MERGE = "application/merge-patch+json"
 
 
 class Pods:
-    """The pods of one cluster that shall run. Safe for one thread."""
+    """The pods of one cluster that must run. Safe for one thread."""
 
     def __init__(self, send: Send, capabilities: frozenset[Capability]) -> None:
         self._send = send

@@ -9,17 +9,17 @@ from pathlib import Path
 def path_of(text: str) -> Path:
     """Return the path with ``~`` expanded; if the user or path cannot exist, a path to no file."""
     # Path.expanduser raises RuntimeError if there is no such user.
-    return Path(os.path.expanduser(text.replace("\0", "\\0")))  # noqa: PTH111
+    return Path(os.path.expanduser(text.replace("\0", "\\0")))  # noqa: PTH111 - see above
 
 
 def is_file(path: Path) -> bool:
     """Whether the file exists; false if the name is too long (Path.is_file raises OSError then)."""
-    return os.path.isfile(path)  # noqa: PTH113
+    return os.path.isfile(path)  # noqa: PTH113 - see above
 
 
 def is_folder(path: Path) -> bool:
     """Whether there is a folder; a name that is too long is none."""
-    return os.path.isdir(path)  # noqa: PTH112
+    return os.path.isdir(path)  # noqa: PTH112 - as is_file
 
 
 def files_of(path: Path) -> list[Path]:
@@ -37,7 +37,7 @@ def files_of(path: Path) -> list[Path]:
 
 def is_pipe(path: Path) -> bool:
     """Whether there is something to read that is neither file nor folder, as a shell's ``<(...)``."""
-    return os.path.exists(path) and not is_file(path) and not is_folder(path)  # noqa: PTH110
+    return os.path.exists(path) and not is_file(path) and not is_folder(path)  # noqa: PTH110 - as is_file
 
 
 def names_beside(path: Path) -> list[str]:

@@ -51,7 +51,8 @@ def _fields(root: Node) -> tuple[Node, Node]:
     refused: list[tuple[Problem, str]] = []
     for key, node in () if root.value is None else in_order(root.value):
         # encoding/json matches keys without regard to case, and the last one wins.
-        name = _folded(key)
+        # Unicode simple folding: two more letters equal k and s.
+        name = key.replace("\u212a", "k").replace("\u017f", "s").lower() if len(key) <= len("apiVersion") else key
         if name not in found or node.value is None:
             continue
         if isinstance(node.value, str):
@@ -64,11 +65,6 @@ def _fields(root: Node) -> tuple[Node, Node]:
     if refused:
         raise PolicyRefused([problem for problem, _ in refused], _PARSE_ERROR + refused[0][1])
     return found["apiversion"], found["kind"]
-
-
-def _folded(key: str) -> str:
-    """Lower case by Unicode simple folding, in which two more letters equal k and s."""
-    return key.replace("\u212a", "k").replace("\u017f", "s").lower() if len(key) <= len("apiVersion") else key
 
 
 def _group_version(node: Node) -> tuple[str, str]:

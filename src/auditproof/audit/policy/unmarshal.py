@@ -2,7 +2,7 @@
 
 Unknown and repeated fields, which Go only logs, become warnings; errors become problems. Go reports only the first
 error, in the order of the keys; here all are collected. A field that JSON repeats is decoded again *into the same
-value*: fields that a later list item does not set keep their earlier values.
+value*: fields that a later list item does not set keep their earlier values. So no validation library can do it.
 """
 
 from __future__ import annotations
@@ -129,7 +129,15 @@ class _Decoder:
                 self.decode(child, struct.fields[name], inner, place.into(struct, name))
         for name in mapping.entries:
             if name not in struct.fields:
-                self._unknown(name, mapping.keys[name], struct, place)
+                position = mapping.keys[name]
+                known = sorted(struct.fields)
+                meant = closest(name, known, ignore_case=True)
+                advice = f'did you mean "{meant}"?' if meant else f"known keys: {', '.join(known)}"
+                if hidden := invisible_in(name):
+                    advice = f"letter {hidden[0]} of it is {hidden[1]}"
+                where = f" in {place.path}" if place.path else ""
+                text = f'unknown key "{name}"{where}: the server ignores it and only logs a warning; {advice}'
+                self._findings.warnings.append(Problem(position, text))
 
     def _list(self, node: Node, kind: List, held: Held, place: _Place) -> None:
         slice_: Slice = held.value or Slice()
@@ -161,22 +169,18 @@ class _Decoder:
         for key, position in mapping.repeated:
             self._findings.warnings.append(Problem(position, repeated_key(key)))
 
-    def _unknown(self, key: str, position: Position, struct: Struct, place: _Place) -> None:
-        known = sorted(struct.fields)
-        meant = closest(key, known, ignore_case=True)
-        advice = f'did you mean "{meant}"?' if meant else f"known keys: {', '.join(known)}"
-        if hidden := invisible_in(key):
-            advice = f"letter {hidden[0]} of it is {hidden[1]}"
-        where = f" in {place.path}" if place.path else ""
-        text = f'unknown key "{key}"{where}: the server ignores it and only logs a warning; {advice}'
-        self._findings.warnings.append(Problem(position, text))
-
     def _mistyped(self, node: Node, kind: GoType, place: _Place, *, first: bool = False) -> None:
         found = json_type(node)
         number = f" {_literal(node.value)}" if isinstance(kind, Integer) and found == "number" else ""
         target = f"struct field {place.struct}.{'.'.join(place.fields)}" if place.fields else "value"
         message = f"json: cannot unmarshal {found}{number} into Go {target} of type {kind.go}"
-        text = f"{place.path or 'the policy'} must be {kind.words}, not {_called(node)}{_hint(node, kind)}"
+        if isinstance(node.value, bool):
+            called = f"the boolean {'true' if node.value else 'false'}"
+        elif isinstance(node.value, int | float):
+            called = f"the number {_literal(node.value)[:40]}"
+        else:
+            called = {"string": "a string", "array": "a list", "object": "a mapping"}[json_type(node)]
+        text = f"{place.path or 'the policy'} must be {kind.words}, not {called}{_hint(node, kind)}"
         self._refuse(node.position, text, message, first=first)
 
     def _refuse(self, position: Position, text: str, message: str, *, first: bool) -> None:
@@ -237,15 +241,6 @@ def json_type(node: Node) -> str:
     return next(
         (name for kind, name in names.items() if isinstance(value, kind)), "null" if value is None else "number"
     )
-
-
-def _called(node: Node) -> str:
-    """The value, as messages describe it."""
-    if isinstance(node.value, bool):
-        return f"the boolean {'true' if node.value else 'false'}"
-    if isinstance(node.value, int | float):
-        return f"the number {_literal(node.value)[:40]}"
-    return {"string": "a string", "array": "a list", "object": "a mapping"}[json_type(node)]
 
 
 def _hint(node: Node, kind: GoType) -> str:

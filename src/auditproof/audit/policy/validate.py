@@ -78,7 +78,14 @@ def _group_resources(entry: RawGroupResources, path: str, *, any_group: bool) ->
     if wrong:
         # Like the server's, this path has no index of the entry (validateResources).
         message = f"Invalid value: {go_quoted(entry.group)}: {wrong}"
-        yield _finding(entry.node.at(("group",)), f"{path}.resources.group", message, _group_advice(entry.group))
+        group = entry.group
+        if group == "*":
+            group_advice = ' (the group "*" needs Kubernetes 1.36 or newer)'
+        elif "/" in group:
+            group_advice = f" (a group has no version: write {group.partition('/')[0]})"
+        else:
+            group_advice = ""
+        yield _finding(entry.node.at(("group",)), f"{path}.resources.group", message, group_advice)
     if entry.resource_names and not entry.resources:
         names = go_json([node.value for node in entry.resource_names])
         message = f"Invalid value: {names}: using resourceNames requires at least one resource"
@@ -90,14 +97,6 @@ def _no_group(group: str) -> str:
     too_long = ["must be no more than 253 characters"] if len(group.encode()) > 253 else []
     misspelt = [_SUBDOMAIN_MESSAGE] if group and not _SUBDOMAIN.fullmatch(group) else []
     return ",".join(too_long + misspelt)
-
-
-def _group_advice(group: str) -> str:
-    if group == "*":
-        return ' (the group "*" needs Kubernetes 1.36 or newer)'
-    if "/" in group:
-        return f" (a group has no version: write {group.partition('/')[0]})"
-    return ""
 
 
 def _stages(nodes: tuple[Node, ...], path: str) -> Iterator[Finding]:

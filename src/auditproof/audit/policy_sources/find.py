@@ -129,14 +129,14 @@ def _held(candidate: Candidate, lines: list[str]) -> Held | None:
 
 
 def _data(candidate: Candidate) -> bytes | None:
-    """What an encoded text stands for."""
+    """The bytes that an encoded text holds."""
     if candidate.encoding in _PLAIN or not isinstance(candidate.node.value, str):
         return None
     return decoded(candidate.node.value, candidate.encoding)
 
 
 def decoded(text: str, encoding: str) -> bytes | None:
-    """The bytes that a text stands for; None where it is not what its encoding says.
+    """The bytes that a text encodes; None if it is not valid in its encoding.
 
     ``encoding`` is base64 or gzip+base64, or one of cloud-init's names of them.
     """

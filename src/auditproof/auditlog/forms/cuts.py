@@ -1,4 +1,4 @@
-"""Where products cut a line that is too long for them, so that a cut event is told by its length."""
+"""Where products cut a line that is too long for them, so that a cut event is recognized by its length."""
 
 from __future__ import annotations
 

@@ -44,7 +44,7 @@ _STRING = re.compile(rb'"[^"\\\n]*+(?:\\[^\n][^"\\\n]*+)*+"')  # one that is in 
 _BLANKS = re.compile(rb"[ \t\r]*")
 _SCALAR = re.compile(rb"[^\s,\]}]+")
 _BEGINNINGS = (b'"', b"{", b"[")
-_WITHIN = b'"}],\r\n'  # how a line can begin that stands within a value and is not indented
+_WITHIN = b'"}],\r\n'  # how a line within a value can begin that is not indented
 _NEWLINE = 0x0A
 _LONGEST_NUMBER = _LONGEST_INDENT = 4096
 _TOO_LONG = f"it is longer than {LONGEST_VALUE >> 20} MiB, which is not read"

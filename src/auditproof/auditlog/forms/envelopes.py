@@ -1,6 +1,6 @@
 """Events within other JSON: what collectors, stores and cloud exports put around an event.
 
-An event is looked for under the keys that products are known to use, and nowhere else: what a client sent stands in an
+An event is looked for under the keys that products are known to use, and nowhere else: what a client sent is in an
 event, too, and may look like one.
 """
 
@@ -115,7 +115,7 @@ class Envelopes:
         self._begun: dict[tuple[str, bytes], tuple[int, bytes]] = {}  # by form and stream: line and text of the parts
 
     def open_text(self, text: bytes, line: int, form: str, deep: int = 0, around: bytes = b"") -> Iterator[Opened]:
-        """What a text of one event holds; ``around`` is the line in which it stands."""
+        """What a text of one event holds; ``around`` is the line that holds it."""
         prefix = prefix_of(text)
         if prefix is not None:
             yield from self._open_prefixed(text, line, form, prefix, deep)
@@ -213,7 +213,19 @@ class Envelopes:
             else:
                 yield from self.open_value(carried, line, form, deep + 1)
         else:
-            yield self._nothing_carried(value, line)
+            texts = (_at(value, path) for path in _CARRIERS)
+            text = next((each for each in texts if isinstance(each, str) and each.strip()), None)
+            if name := other_logs.name_of_object(value):
+                yield Refused(line, f"not an audit event: {name}")
+            elif text is not None:
+                yield self._no_json(text.encode(errors="replace").strip(), line)
+            else:
+                keys = ", ".join(str(key)[:30] for key in list(value)[:6]) or "none"
+                yield Refused(
+                    line,
+                    f"not an audit event, and none in a key that a known product uses (its keys: {keys}): "
+                    "if it holds one, take it out, as with jq -c .KEY",
+                )
 
     def _open_part(self, value: dict[str, Any], line: int, form: str, deep: int, *, partial: bool) -> Iterator[Opened]:
         key = (form, str(value.get("stream", "")).encode(errors="replace"))
@@ -223,19 +235,6 @@ class Envelopes:
             partial = False
         if (joined := self._joined(key, line, text, partial=partial)) is not None:
             yield from self.open_text(joined[1], joined[0], form, deep + 1)
-
-    def _nothing_carried(self, value: dict[str, Any], line: int) -> Opened:
-        text = next((each for path in _CARRIERS if isinstance(each := _at(value, path), str) and each.strip()), None)
-        if name := other_logs.name_of_object(value):
-            return Refused(line, f"not an audit event: {name}")
-        if text is not None:
-            return self._no_json(text.encode(errors="replace").strip(), line)
-        keys = ", ".join(str(key)[:30] for key in list(value)[:6]) or "none"
-        return Refused(
-            line,
-            f"not an audit event, and none in a key that a known product uses (its keys: {keys}): "
-            "if it holds one, take it out, as with jq -c .KEY",
-        )
 
     def _no_json(self, text: bytes, line: int) -> Opened:
         if log := other_logs.log_of_line(text):

@@ -1,4 +1,4 @@
-"""What a file holds, piece by piece: an event, what is surely of another log, or what is neither."""
+"""What a file holds, piece by piece: an event, something that certainly belongs to another log, or neither."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ class Held:
 
 @dataclass(frozen=True, slots=True)
 class Passed:
-    """What surely belongs to another log, such as the API server's own messages: of which."""
+    """Something that certainly belongs to another log, such as the API server's own messages: of which."""
 
     line: int
     log: str

@@ -35,13 +35,13 @@ CLOUD_TRAIL = (
 
 
 def log_of_line(line: bytes) -> str:
-    """Of which other log a line surely is; empty where that is not sure."""
+    """The other log to which a line certainly belongs; empty if that is not certain."""
     # A message that quotes an event may be a damaged event, so it is not passed over.
     return OWN_MESSAGES if _KLOG.match(line) and b'"auditID"' not in line else ""
 
 
 def log_of_object(value: dict[str, Any]) -> str:
-    """Of which other log an object surely is; empty where that is not sure."""
+    """The other log to which an object certainly belongs; empty if that is not certain."""
     if value.keys() >= _KLOG_JSON and not {"auditID", "log", "message"} & value.keys():
         return OWN_MESSAGES
     category = value.get("category", value.get("Category"))

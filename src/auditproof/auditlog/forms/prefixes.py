@@ -1,6 +1,6 @@
 """What collectors and tools write before an event: a time, a host, a stream, labels.
 
-Every prefix is told by its own shape up to the brace with which the event begins, so an event is never taken for one.
+Every prefix is recognized by its shape up to the brace with which the event begins, so an event is never taken for one.
 """
 
 from __future__ import annotations
@@ -48,7 +48,7 @@ _LONGEST = 4096  # bytes of a line in which a prefix is looked for
 
 
 def prefix_of(line: bytes) -> Prefix | None:
-    """What stands before the event in a line, or None."""
+    """What is before the event in a line, or None."""
     # The usual case; it includes the empty line, because b"" is in every bytes.
     if line[:1] in b"{":
         return None

@@ -1,4 +1,4 @@
-"""The bytes of a log as UTF-8, a window at a time: gzip is told by its first bytes, UTF-16 by its byte order mark."""
+"""The bytes of a log as UTF-8, a window at a time: gzip is known by its first bytes, UTF-16 by its byte order mark."""
 
 from __future__ import annotations
 

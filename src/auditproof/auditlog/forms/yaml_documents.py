@@ -44,7 +44,7 @@ def yaml_values(text: Text) -> Iterator[Found]:
     """Every document, or element of a list of events, with its line."""
     base, line = text.line, text.line
     # By events, not by documents: a list of any length is read element by element.
-    events = yaml.parse(text, Loader=yaml.CSafeLoader)  # type: ignore[arg-type]
+    events = yaml.parse(text, Loader=yaml.CSafeLoader)  # type: ignore[arg-type]  # it only needs read()
     try:
         for event in events:
             line = _line(event, base)

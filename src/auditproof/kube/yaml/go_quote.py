@@ -23,7 +23,7 @@ _NOT_IN_HTML = re.compile("[<>&\u2028\u2029]")
 def go_json(value: Any) -> str:
     """Return strings and lists of strings as encoding/json writes them."""
     text = json.dumps(value, ensure_ascii=False, separators=(",", ":"))
-    # Unless told otherwise, encoding/json escapes what a browser could take for HTML.
+    # By default, encoding/json escapes what a browser could take for HTML.
     return _NOT_IN_HTML.sub(lambda found: f"\\u{ord(found[0]):04x}", text)
 
 

@@ -1,7 +1,8 @@
 """Parses JSON as Go's encoding/json does, into a tree of values with positions.
 
 Kubernetes reads a text that begins with ``{`` as JSON, not as YAML. Repeated keys are kept in order, because Go decodes
-all of them into the same value; invalid UTF-8 or UTF-16 becomes U+FFFD; error messages are Go's.
+all of them into the same value; invalid UTF-8 or UTF-16 becomes U+FFFD; error messages are Go's. Python's json has no
+positions.
 """
 
 from __future__ import annotations

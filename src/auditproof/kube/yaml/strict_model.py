@@ -1,6 +1,6 @@
 """Validates auditproof's own files (cases, profiles, requirements) with pydantic models.
 
-Every problem has its line and column.
+Every problem has its line and column, which pydantic does not know: they are those of the node at its path.
 """
 
 from __future__ import annotations

@@ -2,7 +2,8 @@
 
 Kubernetes reads YAML with go.yaml.in/yaml/v2 through sigs.k8s.io/yaml: keys become strings, the last of a repeated key
 counts, and only the first of several documents is read. ``yaml_events`` produces the events, ``scalars`` resolves
-scalars; keys, merges and aliases are handled here.
+scalars; keys, merges and aliases are handled here. PyYAML supplies the events only: no Python library resolves YAML
+1.1's scalars, merges and aliases as go-yaml does.
 """
 
 from __future__ import annotations
@@ -45,7 +46,13 @@ class Node:
         """The deepest existing node on ``path``: the best position for a problem at ``path``."""
         node = self
         for step in path:
-            found = _child(node, step)
+            if isinstance(node.value, Mapping) and isinstance(step, str):
+                found = node.value.entries.get(step)
+            elif isinstance(node.value, tuple) and isinstance(step, int) and step < len(node.value):
+                found = node.value[step]
+                assert isinstance(found, Node)
+            else:
+                found = None
             if found is None:
                 return node
             node = found
@@ -71,16 +78,6 @@ class Document:
 
     root: Node
     repeated: tuple[tuple[str, Position], ...]
-
-
-def _child(node: Node, step: str | int) -> Node | None:
-    if isinstance(node.value, Mapping) and isinstance(step, str):
-        return node.value.entries.get(step)
-    if isinstance(node.value, tuple) and isinstance(step, int) and step < len(node.value):
-        found = node.value[step]
-        assert isinstance(found, Node)
-        return found
-    return None
 
 
 def parse_yaml(data: bytes, path: str) -> Node:
