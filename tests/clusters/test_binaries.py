@@ -146,7 +146,7 @@ def test_the_variable_of_envtest_names_a_folder(tmp_path: Path, monkeypatch: pyt
 @pytest.mark.parametrize(
     ("version", "names", "says"),
     [
-        ("1.36.4", tuple(SERVERS), r"is Kubernetes 1\.36\.4, wanted is 1\.37: .*--kubernetes"),
+        ("1.36.4", tuple(SERVERS), r"is Kubernetes 1\.36\.4, expected 1\.37: .*--kubernetes"),
         ("1.37.9", ("etcd",), "holds no executable kube-apiserver: expected both"),
         ("1.37.9", (), "holds no executable etcd and no executable kube-apiserver"),
     ],

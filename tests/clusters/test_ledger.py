@@ -112,12 +112,15 @@ def test_what_a_server_has_started_ends_with_it(run: RunDirectory, tmp_path: Pat
     script = f"setsid /bin/sleep 60 & echo $! >{tmp_path}/child; wait"
     run.start("server", ["/bin/sh", "-c", script], run.path / "log")
     child = tmp_path / "child"
-    read = lambda: int(child.read_text()) if child.is_file() and child.read_text().endswith("\n") else None  # noqa: E731
+
+    def read() -> int | None:
+        return int(child.read_text()) if child.is_file() and child.read_text().endswith("\n") else None
+
     pid = wait_until(read, what="the server to start another process", timeout_s=5)
 
     run.close()
 
-    wait_until(lambda: ended(pid), what="the other process to end", timeout_s=5)
+    assert wait_until(lambda: ended(pid), what="the other process to end", timeout_s=5)
 
 
 def test_what_cannot_do_without_a_server_ends_with_it(run: RunDirectory) -> None:
@@ -126,7 +129,7 @@ def test_what_cannot_do_without_a_server_ends_with_it(run: RunDirectory) -> None
     bereft = run.start("server", SLEEP, run.path / "log", needs="etcd")
     other = run.start("other", SLEEP, run.path / "log")
     for label in ("etcd", "server", "other"):
-        wait_until(lambda label=label: run.runs(label) or None, what=f"{label} to run", timeout_s=5)  # type: ignore[misc]
+        wait_until(lambda label=label: run.runs(label) or None, what=f"{label} to run", timeout_s=5)
     os.kill(needed, signal.SIGSTOP)
     os.kill(needed, signal.SIGCONT)
 

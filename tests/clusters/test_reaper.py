@@ -67,5 +67,6 @@ def test_it_is_undone_for_a_controller_that_is_killed(tmp_path: Path, name: str)
         directory = Path(process.stdout.readline().strip())
         process.send_signal(signal.Signals[name])
 
-    gone = lambda: True if undone.exists() and not directory.exists() else None  # noqa: E731
-    wait_until(gone, what="the reaper to clean up", timeout_s=15)
+    wait_until(
+        lambda: (undone.exists() and not directory.exists()) or None, what="the reaper to clean up", timeout_s=15
+    )

@@ -176,6 +176,7 @@ def test_files_are_for_their_owner_alone_also_where_they_were_there_before(
 def test_an_authority_is_read_back(authority: pki.Authority, tmp_path: Path) -> None:
     loaded = pki.Authority.load(*authority.pair().write(tmp_path, "ca"))
 
+    assert loaded.certificate == authority.certificate
     read(loaded.client("alice")).verify_directly_issued_by(authority.certificate)
 
 
@@ -190,6 +191,7 @@ def test_an_authority_may_have_an_rsa_key(tmp_path: Path) -> None:
 
     loaded = pki.Authority.load(tmp_path / "ca.crt", tmp_path / "ca.key")
 
+    assert isinstance(loaded.key, rsa.RSAPrivateKey)
     read(loaded.client("alice")).verify_directly_issued_by(loaded.certificate)
 
 

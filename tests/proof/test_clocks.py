@@ -71,7 +71,7 @@ def test_a_request_takes_as_long_as_it_did_whatever_the_wall_clock_does(monkeypa
         years = iter((2026, 1999))
 
         @classmethod
-        def now(cls, tz: object = None) -> datetime:  # type: ignore[override]
+        def now(cls, tz: object = None) -> datetime:
             return datetime(next(cls.years), 1, 1, tzinfo=UTC)
 
     monkeypatch.setattr(wire, "datetime", Jumping)

@@ -122,7 +122,7 @@ def test_a_panic_is_recorded_with_500(code: int | None, count: int) -> None:
 def test_keys_beside_their_place_do_not_stand_for_others() -> None:
     """What objectRef calls user or verb is neither."""
     forged = event(user__username="mallory", verb="list")
-    forged.raw["objectRef"].update(user="alice", verb="get")  # type: ignore[index]
+    forged.raw["objectRef"].update(user="alice", verb="get")
 
     assert len(list(contradictions(forged, SENT))) == 2
 
@@ -130,7 +130,7 @@ def test_keys_beside_their_place_do_not_stand_for_others() -> None:
 def test_an_impersonated_user_must_be_the_one_that_was_asked_for() -> None:
     """An impersonated user in an event of a request that impersonates none is a contradiction."""
     found = event()
-    found.raw["impersonatedUser"] = {"username": "root"}  # type: ignore[index]
+    found.raw["impersonatedUser"] = {"username": "root"}
 
     assert "the request impersonates none" in next(contradictions(found, SENT))
 

@@ -149,8 +149,10 @@ def make(server: FakeServer, monkeypatch: pytest.MonkeyPatch) -> Callable[..., S
     """Makes a fence on the fake server; a sentinel that is not recorded is given up at once."""
     close = ServerFence.close
     monkeypatch.setattr(ServerFence, "close", lambda self, sent: close(self, sent, patience_s=0.05))
-    decided = lambda _, attributes: decided_by(POLICY, POLICY.rules[attributes.path not in server.silent])  # noqa: E731
-    monkeypatch.setattr("auditproof.proof.fence.fence.decide", decided)
+    monkeypatch.setattr(
+        "auditproof.proof.fence.fence.decide",
+        lambda _, attributes: decided_by(POLICY, POLICY.rules[attributes.path not in server.silent]),
+    )
 
     def make(sentinel: Sentinel | None = SENTINEL, *, in_order: bool = True) -> ServerFence:
         numbers = iter(range(1000))

@@ -149,5 +149,5 @@ class Provider(Protocol):
         ...
 
     def failure(self, cluster: Cluster) -> str | None:
-        """Which of the cluster's servers has ended, with its last words; None while all of them run."""
+        """Which of the cluster's servers has ended, with its last log lines; None while all of them run."""
         ...

@@ -101,7 +101,7 @@ class EmbeddedProvider:
         return "".join(log.read_text(errors="replace") for log in logs)
 
     def failure(self, cluster: Cluster) -> str | None:
-        """Which of its servers has ended, with its last words; None while all of them run."""
+        """Which of its servers has ended, with its last log lines; None while all of them run."""
         servers = dict(_label_and_log(cluster, log.parent.name) for log in self._logs(cluster))
         if len(servers) > 1:
             servers[f"{cluster.name}-balancer"] = cluster.policy.parent / "balancer.log"

@@ -25,7 +25,7 @@ class StartedServer:
 
 @dataclass(frozen=True, slots=True)
 class FailedStart:
-    """A server that did not start, in the words that every process of the run shall see."""
+    """A server that did not start, with the message that every process of the run reports."""
 
     error: str
 

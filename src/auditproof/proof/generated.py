@@ -25,12 +25,11 @@ if TYPE_CHECKING:
     from auditproof.analysis.requirements import Requirement, Standing, Status
     from auditproof.analysis.space.client_request import Performable
     from auditproof.audit.policy.load import Policy, PolicyRule
-    from auditproof.cases.case import Manifests
     from auditproof.kube.discovery import Served
 
 
 NEW, OLD = 1, 0  # index in a pair of deciding rules
-COMPARED = (State.NEW, State.KNOWN, State.FIXED)  # how a requirement stands compared with the base, or with entries
+COMPARED = (State.NEW, State.KNOWN, State.FIXED)  # the state of a requirement compared with the base, or with entries
 AS_DECIDED = Expectation()  # the policy's own decision must be recorded
 
 
@@ -44,13 +43,11 @@ def case_of(name: str, sent: Performable, *, title: str, position: Position, bec
         title=title,
         because=because,
         needs=sent.identity.needs,
-        given=_namespace(sent.in_namespace) if sent.in_namespace else (),
+        given=({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": sent.in_namespace}},)
+        if sent.in_namespace
+        else (),
         source=Source(position, made=True),
     )
-
-
-def _namespace(name: str) -> Manifests:
-    return ({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name}},)
 
 
 def change_id(number: int) -> str:

@@ -149,7 +149,18 @@ class Judgement:
             return None
         attributes = asked_by(event.raw)
         decision = self._decide(attributes)
-        kind = self._kind(event, attributes, decision)
+        rule = decision.rule.index if decision.rule else None
+        if not attributes.resource_request:
+            what = "/" + attributes.path.strip("/").partition("/")[0]
+        else:
+            full = f"{attributes.resource}.{attributes.api_group}" if attributes.api_group else attributes.resource
+            what = f"{full}/{attributes.subresource}" if attributes.subresource else full
+        key = (rule, attributes.verb, what)
+        if key not in self.kinds:
+            number = "no-rule" if rule is None else f"rule-{rule + 1:02}"
+            name = printable(f"{number}-{attributes.verb or 'options'}-{what}")
+            self.kinds[key] = Kind(name, decision, attributes, event)
+        kind = self.kinds[key]
         for problem in problems_of(event, decision):
             if not kind.wrong:
                 kind.example = event
@@ -190,16 +201,6 @@ class Judgement:
                 self._decisions.clear()
             self._decisions[attributes] = decide(self._policy, attributes)
         return self._decisions[attributes]
-
-    def _kind(self, event: AuditEvent, attributes: Attributes, decision: Decision) -> Kind:
-        rule = decision.rule.index if decision.rule else None
-        what = _what(attributes)
-        key = (rule, attributes.verb, what)
-        if key not in self.kinds:
-            number = "no-rule" if rule is None else f"rule-{rule + 1:02}"
-            name = printable(f"{number}-{attributes.verb or 'options'}-{what}")
-            self.kinds[key] = Kind(name, decision, attributes, event)
-        return self.kinds[key]
 
     def _follow(self, event: AuditEvent, request: tuple[Any, ...], attributes: Attributes, kind: Kind) -> None:
         """Collect the stages of a request."""
@@ -245,13 +246,6 @@ class Judgement:
         seen = {kind.decision.rule.index for kind in self.kinds.values() if kind.decision.rule}
         recording = (rule for rule in self._policy.rules if rule.level is not Level.NONE)
         return [rule.index for rule in recording if rule.index not in seen]
-
-
-def _what(attributes: Attributes) -> str:
-    if not attributes.resource_request:
-        return "/" + attributes.path.strip("/").partition("/")[0]
-    full = f"{attributes.resource}.{attributes.api_group}" if attributes.api_group else attributes.resource
-    return f"{full}/{attributes.subresource}" if attributes.subresource else full
 
 
 def problems_of(event: AuditEvent, decision: Decision) -> Iterator[str]:

@@ -157,14 +157,12 @@ class _Reading:
 def _account(found: Balance, counters: AuditMetrics) -> Reconciliation:
     holds = None if found.unclear else not found.missing
     lost = counters.events - counters.lines
-    return Reconciliation(counters.events, lost, found.lines, counters.levels, holds, _words(found))
-
-
-def _words(found: Balance) -> str:
     if found.unclear:
-        return "could not be counted: other requests were recorded during every reading"
-    if found.missing < 0:
-        return f"the log holds {-found.missing} more events than the server counted: something else writes to it"
-    if found.missing:
-        return f"the log holds {found.missing} fewer events than the server counted: it is not the whole log"
-    return ""
+        words = "could not be counted: other requests were recorded during every reading"
+    elif found.missing < 0:
+        words = f"the log holds {-found.missing} more events than the server counted: something else writes to it"
+    elif found.missing:
+        words = f"the log holds {found.missing} fewer events than the server counted: it is not the whole log"
+    else:
+        words = ""
+    return Reconciliation(counters.events, lost, found.lines, counters.levels, holds, words)

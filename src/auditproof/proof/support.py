@@ -39,7 +39,13 @@ class Support:
     def missing(self, case: Case, placement: Placement) -> tuple[str, ...]:
         """What a case needs and this cluster lacks: another Kubernetes, capabilities, or a cluster of its own."""
         if not case.holds_on(self._kubernetes):
-            return (_versions(case),)
+            if not case.until:
+                versions = f"Kubernetes {case.since}"
+            else:
+                versions = (
+                    f"Kubernetes {case.since} to {case.until}" if case.since else f"Kubernetes {case.until} or older"
+                )
+            return (versions,)
         if case.id not in self._missing:
             needs = case.needs | self.needed_of_server(placement)
             self._missing[case.id] = self.lacking(case, placement, needs=needs)
@@ -73,10 +79,3 @@ class Support:
     def needed_of_server(self, placement: Placement) -> frozenset[Capability]:
         """The capabilities that a server with this policy and these flags needs."""
         return frozenset() if self._is_given(placement) else frozenset({Capability.SETS_POLICY})
-
-
-def _versions(case: Case) -> str:
-    """The Kubernetes versions for which a case holds."""
-    if not case.until:
-        return f"Kubernetes {case.since}"
-    return f"Kubernetes {case.since} to {case.until}" if case.since else f"Kubernetes {case.until} or older"

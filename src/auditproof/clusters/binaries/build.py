@@ -33,19 +33,6 @@ def build(wanted: str, folder: Path, report: Callable[[str], None]) -> str:
     """
     modules = content.root() / "clusters" / "embedded"
     source = modules / ".".join(wanted.split(".")[:2])
-    version = _version(source, wanted, modules)
-    go, has = _go(source, version)
-    stamps = {"gitVersion": f"v{version}", "gitMajor": "1", "gitMinor": version.split(".")[1]}
-    flags = " ".join(["-s", "-w", *(f"-X {_STAMP}.{key}={value}" for key, value in stamps.items())])
-    what = f"etcd and kube-apiserver {version} from their Go modules, with Go {has}"
-    report(f"auditproof: building {what}, once: some 6 minutes")
-    _go_build(go, source / "etcd", "-s -w", "go.etcd.io/etcd/server/v3", folder / "etcd", report)
-    package = "k8s.io/kubernetes/cmd/kube-apiserver"
-    _go_build(go, source / "kube-apiserver", flags, package, folder / "kube-apiserver", report)
-    return version
-
-
-def _version(source: Path, wanted: str, modules: Path) -> str:
     module = source / "kube-apiserver" / "go.mod"
     if not module.is_file():
         known = ", ".join(sorted(path.name for path in modules.iterdir() if path.is_dir()))
@@ -56,6 +43,14 @@ def _version(source: Path, wanted: str, modules: Path) -> str:
     version = found[1] or found[2]
     if wanted not in (version, version.rpartition(".")[0]):
         raise BinaryNotFound(f"it cannot be built: {module} is for Kubernetes {version}")
+    go, has = _go(source, version)
+    stamps = {"gitVersion": f"v{version}", "gitMajor": "1", "gitMinor": version.split(".")[1]}
+    flags = " ".join(["-s", "-w", *(f"-X {_STAMP}.{key}={value}" for key, value in stamps.items())])
+    what = f"etcd and kube-apiserver {version} from their Go modules, with Go {has}"
+    report(f"auditproof: building {what}, once: some 6 minutes")
+    _go_build(go, source / "etcd", "-s -w", "go.etcd.io/etcd/server/v3", folder / "etcd", report)
+    package = "k8s.io/kubernetes/cmd/kube-apiserver"
+    _go_build(go, source / "kube-apiserver", flags, package, folder / "kube-apiserver", report)
     return version
 
 
@@ -73,7 +68,7 @@ def go_program() -> str:
 def _go(source: Path, version: str) -> tuple[str, str]:
     """The program go, and the version of Go that builds both modules in ``source``; found out before the build begins.
 
-    By GOTOOLCHAIN, go may download the version that a module names. Raises BinaryNotFound where that is not to be had.
+    By GOTOOLCHAIN, go may download the version that a module names. Raises BinaryNotFound if that is not available.
     """
     needed = needed_go(source)
     help_ = f"Kubernetes {version} needs Go {needed} or newer, or a folder with --assets"

@@ -89,7 +89,7 @@ def _given(folder: Path, wanted: str) -> Binaries:
     version = words[-1].removeprefix("v")
     if not satisfies(version, wanted):
         raise BinaryNotFound(
-            f"{folder / 'kube-apiserver'} is Kubernetes {version}, wanted is {wanted}: "
+            f"{folder / 'kube-apiserver'} is Kubernetes {version}, expected {wanted}: "
             "give another folder, or that version with --kubernetes"
         )
     return Binaries(folder / "etcd", folder / "kube-apiserver", version)

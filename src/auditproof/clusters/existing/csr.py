@@ -2,7 +2,7 @@
 
 Source: staging/src/k8s.io/api/certificates/v1/types.go. The signer kubernetes.io/kube-apiserver-client makes
 certificates that the API server accepts; it refuses the group system:masters
-(plugin/pkg/admission/certificates/subjectrestriction).
+(plugin/pkg/admission/certificates/subjectrestriction). Five plain requests, on the admin's connection.
 """
 
 from __future__ import annotations

@@ -66,7 +66,7 @@ def _load(path: Path, context: str) -> Any:
     settings = Configuration()
     settings.proxy = None  # the environment's is not the kubeconfig's
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # whatever the client says of its own dependencies
+        warnings.simplefilter("ignore")  # warnings about the client's own dependencies
         try:
             load_kube_config(str(path), context or None, settings, persist_config=False)
         except Exception as error:  # it raises what its YAML, base64 and subprocesses raise

@@ -106,8 +106,10 @@ class ExistingProvider:
         probe = load_kubeconfig(file, self._place.context, folder)
         version = self._version(probe)
         self._preflight(probe, file)
-        # Before anything is made there: the script removes it, whatever becomes of the run.
-        self._leave_script(probe, folder)
+        # Before anything is made there: the script removes it, however the run ends.
+        kubeconfig = write_kubeconfig(folder / "kubeconfig", probe.url, probe.ca, probe.credential)
+        command = [sys.executable, "-m", "auditproof", "cleanup", "--kubeconfig", str(kubeconfig), "--run", self.run]
+        self._run.at_end(f"run {self.run} on {probe.url}".replace("/", "_"), f"{shlex.join(command)} >/dev/null\n")
         cluster = Cluster(
             name=name,
             provider="existing",
@@ -135,7 +137,7 @@ class ExistingProvider:
         if not satisfies(version.removeprefix("v").partition("-")[0].partition("+")[0], self._kubernetes):
             minor = ".".join(version.removeprefix("v").split(".")[:2])
             raise ClusterError(
-                f"{probe.url} runs Kubernetes {version}, wanted is {self._kubernetes}: "
+                f"{probe.url} runs Kubernetes {version}, expected {self._kubernetes}: "
                 f"give --audit-kubernetes {minor} (auditproof run: --kubernetes {minor})"
             )
         return version
@@ -161,9 +163,3 @@ class ExistingProvider:
             yield Capability.SIGNS_CERTIFICATES
         elif has_controllers(probe) and not missing_rights(probe, FOR_CERTIFICATES) and signer_answers(probe, self.run):
             yield Capability.MINTS_X509
-
-    def _leave_script(self, probe: Probe, folder: Path) -> None:
-        """What removes everything of this run, whatever becomes of it."""
-        kubeconfig = write_kubeconfig(folder / "kubeconfig", probe.url, probe.ca, probe.credential)
-        command = [sys.executable, "-m", "auditproof", "cleanup", "--kubeconfig", str(kubeconfig), "--run", self.run]
-        self._run.at_end(f"run {self.run} on {probe.url}".replace("/", "_"), f"{shlex.join(command)} >/dev/null\n")

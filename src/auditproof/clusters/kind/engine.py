@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from auditproof.errors import ClusterError
 
 # The order in which kind looks for them (DetectNodeProvider in pkg/cluster/provider.go), and the variable by which it
-# is told one (pkg/internal/runtime/runtime.go).
+# is given one (pkg/internal/runtime/runtime.go).
 ENGINES = ("docker", "nerdctl", "podman")
 CHOICE = "KIND_EXPERIMENTAL_PROVIDER"
 COMMAND_TIMEOUT_S = 30.0

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shlex
 import signal
+from functools import partial
 from typing import TYPE_CHECKING
 
 from auditproof.clusters.kind.config import FIRST_PORT
@@ -16,7 +17,7 @@ from auditproof.errors import ClusterError, ServerDied
 from auditproof.wait import TimedOut, wait_until
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Sequence
     from pathlib import Path
 
     from auditproof.clusters.kind.home import ClusterFolder
@@ -92,10 +93,18 @@ class KindCluster:
         command += ["--config", str(folder / "cluster.json"), "--kubeconfig", str(self._kubeconfig)]
         pid = self._run.start(_KIND, command, folder / "create.log")
         try:
-            look: Callable[[], bool | None] = lambda: self._created(pid)  # noqa: E731
-            wait_until(look, what="kind create cluster", timeout_s=CREATE_TIMEOUT_S, pause_s=LOOK_S)
+            wait_until(
+                partial(self._created, pid), what="kind create cluster", timeout_s=CREATE_TIMEOUT_S, pause_s=LOOK_S
+            )
         except (ClusterError, TimedOut):
-            self._give_up(pid)
+            try:
+                # The whole group, because kind starts the programs of the engine.
+                os.killpg(pid, signal.SIGKILL)
+                os.waitpid(pid, 0)
+            except (ProcessLookupError, ChildProcessError):
+                pass  # it has ended by itself
+            # What cannot be removed now is tried again, and reported, at the end of the run.
+            reaper.undo(self._run.path)
             raise
 
     def _created(self, pid: int) -> bool | None:
@@ -104,7 +113,12 @@ class KindCluster:
         if ended and os.waitstatus_to_exitcode(status) == 0:
             return True
         if ended:
-            raise ClusterError(f"kind create cluster failed: {_why(log)}")
+            # A trace of kubeadm's own calls comes last and is of no help.
+            lines = log.read_text(errors="replace").splitlines()
+            found = dict.fromkeys(line.strip() for line in lines if line.lower().startswith("error"))
+            hint = _NOT_BOOTED if any("could not find a log line" in line for line in found) else ""
+            why = "\n".join([*list(found)[:5], hint]).strip() or last_words(log)
+            raise ClusterError(f"kind create cluster failed: {why}")
         try:
             words = why_it_ended(self.server_log(FIRST_SERVER))
         except ClusterError:
@@ -113,15 +127,6 @@ class KindCluster:
         if words and "audit" in words:
             raise ServerDied(words)
         return None
-
-    def _give_up(self, pid: int) -> None:
-        try:
-            # The whole group, because kind starts the programs of the engine.
-            os.killpg(pid, signal.SIGKILL)
-            os.waitpid(pid, 0)
-        except (ProcessLookupError, ChildProcessError):
-            pass  # it has ended by itself
-        reaper.undo(self._run.path)  # what cannot be removed now is tried again, and reported, at the end of the run
 
     def server_logs(self, static_pod: str) -> frozenset[str]:
         """The files in the node that an API server has logged to: one for each of its processes, as far as kept.
@@ -175,14 +180,6 @@ class KindCluster:
             network = f"{self._engine.name} network"
             lines.append(f"if {network} inspect {self.name} >/dev/null 2>&1; then {network} rm {self.name}; fi")
         return "\n".join([*lines, ""])
-
-
-def _why(log: Path) -> str:
-    """What kind and kubeadm say went wrong; a trace of kubeadm's own calls, which comes last, is of no help."""
-    lines = log.read_text(errors="replace").splitlines()
-    found = dict.fromkeys(line.strip() for line in lines if line.lower().startswith("error"))
-    hint = _NOT_BOOTED if any("could not find a log line" in line for line in found) else ""
-    return "\n".join([*list(found)[:5], hint]).strip() or last_words(log)
 
 
 def engine_settings() -> list[str]:

@@ -130,12 +130,14 @@ class KindProvider:
             return ""
 
     def failure(self, cluster: Cluster) -> str | None:
-        """What has ended, the node or the server, with its last words; None while the server responds."""
+        """What has ended, the node or the server, with its last log lines; None while the server responds."""
         if ask(cluster, "/livez") is not None:
             return None
         # Asked last: the engine may call a container that was just killed a running one for a moment.
         ended = self.node.ended()
-        return ended or f"{cluster.name} does not answer; its last words: {self._last_words(self._pod(cluster.name))}"
+        return ended or (
+            f"{cluster.name} does not respond; its last log lines: {self._last_words(self._pod(cluster.name))}"
+        )
 
     def swap(self, cluster: Cluster, policy: Path) -> None:
         """Let the cluster's own API server run another policy, in some six seconds.
@@ -167,7 +169,7 @@ class KindProvider:
                 f"kube-apiserver with the policy {policy} ended: {in_user_words(str(error), names)}"
             ) from None
         except TimedOut as error:
-            raise ClusterError(f"{error}; its last words: {self._last_words(pod)}") from None
+            raise ClusterError(f"{error}; its last log lines: {self._last_words(pod)}") from None
 
     def _first(self, name: str, policy: bytes) -> Cluster:
         """The cluster with its own API server: made, or found as an earlier run has left it."""
@@ -205,7 +207,7 @@ class KindProvider:
         cluster = self._ready(self._describe(name, FIRST_PORT), FIRST_SERVER)
         if not satisfies(cluster.kubernetes.removeprefix("v"), self._kubernetes.removeprefix("v")):
             raise ClusterError(
-                f"the node image {self._image or 'of kind itself'} runs Kubernetes {cluster.kubernetes}, wanted is "
+                f"the node image {self._image or 'of kind itself'} runs Kubernetes {cluster.kubernetes}, expected "
                 f"{self._kubernetes}: give another image with --audit-image, or that version with --audit-kubernetes"
             )
         if self._home.reusable:

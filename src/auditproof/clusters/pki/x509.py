@@ -1,6 +1,7 @@
 """Keys and certificates of a run: one authority, server certificates for loopback, client certificates for identities.
 
-Everything is written with mode 0600 and lives as long as the run directory.
+Everything is written with mode 0600 and lives as long as the run directory. Cases need users with groups (O) and UIDs,
+expired certificates and such without alternative names, which trustme does not make; the signatures are cryptography's.
 """
 
 from __future__ import annotations

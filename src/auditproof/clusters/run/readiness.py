@@ -52,7 +52,7 @@ def wait_ready(
         wait_until(look, what=f"{what} to be ready", timeout_s=timeout_s, pause_s=PAUSE_S)
     except TimedOut as error:
         os.kill(pid, signal.SIGKILL)
-        raise ClusterError(f"{error}; its last words: {last_words(log)}") from None
+        raise ClusterError(f"{error}; its last log lines: {last_words(log)}") from None
 
 
 def exited(label: str, log: Path) -> str:

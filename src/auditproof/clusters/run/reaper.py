@@ -1,4 +1,4 @@
-"""Ends what a run started, whatever became of the run. Standard library only: it is also run as a script of its own.
+"""Ends what a run started, however the run ended. Standard library only: it is also run as a script of its own.
 
 As a script it holds the read end of a pipe whose write end only the run's controller has. When the controller ends, in
 whatever way, the pipe closes: every process of the run is killed, containers are removed by

@@ -60,7 +60,8 @@ class RunDirectory:
                 path = Path(tempfile.mkdtemp(prefix="auditproof-", dir="/tmp"))
             for name in (reaper.LEDGER, reaper.NEEDS, reaper.UNDO, "locks", "servers", "credentials", "read"):
                 (path / name).mkdir(mode=0o700)
-            _adopt_orphans()
+            if sys.platform == "linux":
+                ctypes.CDLL(None).prctl(36, 1, 0, 0, 0)
             command = [sys.executable, "-I", "-S", reaper.__file__, str(path)]
             # A session of its own: Ctrl-C in the terminal ends the run, and must not end its reaper.
             process = subprocess.Popen(command, stdin=subprocess.PIPE, start_new_session=True)
@@ -176,7 +177,19 @@ class RunDirectory:
                 return ""
             if self.keep and any((self.path / reaper.LEDGER).iterdir()):
                 self._tell_reaper(reaper.KEEP)
-                return self._kept_text()
+                stop = self.path / "stop"
+                command = [sys.executable, "-I", "-S", reaper.__file__, str(self.path)]
+                write_private(stop, f"#!/bin/sh\nexec {shlex.join(command)} </dev/null\n".encode())
+                stop.chmod(stat.S_IRWXU)
+                lines = [f"the cluster is kept in {self.path}"]
+                for server in started_servers(self.path):
+                    cluster = server.cluster
+                    file = write_kubeconfig(
+                        cluster.policy.parent / "kubeconfig", cluster.url, cluster.ca, cluster.admin
+                    )
+                    lines.append(f"  policy {server.source}: kubectl --kubeconfig {shlex.quote(str(file))} get ns")
+                    lines.append(f"    audit log: {cluster.log}")
+                return "\n".join([*lines, f"end it with: {shlex.quote(str(stop))}"])
             # Here rather than by the reaper, so that the user learns what could not be removed.
             problems = reaper.sweep(self.path)
             self._tell_reaper(b"")
@@ -195,28 +208,6 @@ class RunDirectory:
             except BrokenPipeError:
                 sys.stderr.write(f"auditproof: the reaper of {self.path} had ended before its run\n")
         self._reaper.wait()
-
-    def _kept_text(self) -> str:
-        stop = self.path / "stop"
-        command = [sys.executable, "-I", "-S", reaper.__file__, str(self.path)]
-        write_private(stop, f"#!/bin/sh\nexec {shlex.join(command)} </dev/null\n".encode())
-        stop.chmod(stat.S_IRWXU)
-        lines = [f"the cluster is kept in {self.path}"]
-        for server in started_servers(self.path):
-            cluster = server.cluster
-            file = write_kubeconfig(cluster.policy.parent / "kubeconfig", cluster.url, cluster.ca, cluster.admin)
-            lines.append(f"  policy {server.source}: kubectl --kubeconfig {shlex.quote(str(file))} get ns")
-            lines.append(f"    audit log: {cluster.log}")
-        return "\n".join([*lines, f"end it with: {shlex.quote(str(stop))}"])
-
-
-def _adopt_orphans() -> None:
-    """Make this process the parent of servers whose worker has ended, so that it can collect what remains of them.
-
-    Where process 1 of a container collects nothing, they would stay as zombies (prctl(2), PR_SET_CHILD_SUBREAPER).
-    """
-    if sys.platform == "linux":
-        ctypes.CDLL(None).prctl(36, 1, 0, 0, 0)
 
 
 def cpu_count() -> int:

@@ -1,9 +1,9 @@
 """Receives the events of an audit webhook over HTTPS and writes each one as a line, as an audit log has them.
 
-Standard library only: it is run as a script of its own (``receiving.py FOLDER PORT [ADDRESS]``), so that it can be
-killed and started again like any receiver. FOLDER holds server.crt, server.key and ca.crt, the authority of its
-clients; a line of events.log is an event, a line of attempts.log a request. behaviour.json says how it responds (see
-receiver.Behaviour) and may be replaced at any time.
+Standard library only: it is run as its own script (``event_receiver_process.py FOLDER PORT [ADDRESS]``), so that it
+starts in milliseconds, and can be killed and started again like any receiver. FOLDER holds server.crt, server.key and
+ca.crt, the authority of its clients; a line of events.log is an event, a line of attempts.log a request. behaviour.json
+says how it responds (see event_receiver.Behaviour) and may be replaced at any time.
 
 An event that is delivered again, word for word, is written once: the API server repeats a request whose answer it has
 not seen (k8s.io/apiserver plugin/pkg/audit/webhook/webhook.go).

@@ -1,4 +1,4 @@
-"""What an API server asks others about, answered on loopback: an OpenID Connect issuer, and admission webhooks.
+"""The services that an API server calls, on loopback: an OpenID Connect issuer, and admission webhooks.
 
 Standard library only: it is run as a script of its own (``issuer_and_webhooks.py FOLDER``). FOLDER holds jwks.json, the
 keys that tokens are signed with, server.crt and server.key, and nameless.crt and nameless.key, a certificate without

@@ -56,7 +56,13 @@ class Kubelet(BaseHTTPRequestHandler):
         elif verb in STREAMS and verb != "portForward" and where[-1] != CONTAINER:
             self._say(500, f'container not found ("{where[-1]}")'.encode())
         elif verb in STREAMS:
-            self._stream(verb)
+            wanted = self.headers.get("Upgrade", "").lower()
+            if wanted == "websocket":
+                self._websocket(verb)
+            elif wanted == "spdy/3.1":
+                self._spdy(verb)
+            else:
+                self._say(400, b"unable to upgrade: missing upgrade headers in request\n")
         else:
             self._say(200, b"ok\n")
 
@@ -89,15 +95,6 @@ class Kubelet(BaseHTTPRequestHandler):
         while self.rfile.read1(65536):
             pass
 
-    def _stream(self, verb: str) -> None:
-        wanted = self.headers.get("Upgrade", "").lower()
-        if wanted == "websocket":
-            self._websocket(verb)
-        elif wanted == "spdy/3.1":
-            self._spdy(verb)
-        else:
-            self._say(400, b"unable to upgrade: missing upgrade headers in request\n")
-
     def _switch(self, protocol: str, headers: dict[str, str]) -> None:
         self.send_response(101)
         for name, value in {"Connection": "Upgrade", "Upgrade": protocol, **headers}.items():
@@ -125,7 +122,7 @@ class Kubelet(BaseHTTPRequestHandler):
         # A client opens the error stream in any case, and one for each of stdin, stdout and stderr in its query.
         session = _Session(self.wfile.write, verb, 1 + sum(key in query for key in ("input", "output", "error")))
         self.close_connection = True
-        spdy.serve(self.rfile, self.wfile.write, session.opened)  # type: ignore[arg-type]
+        spdy.serve(self.rfile, self.wfile.write, session.opened)  # type: ignore[arg-type]  # http.server types its files loosely
 
 
 class _Session:

@@ -1,7 +1,7 @@
 """The server's side of SPDY/3.1, as far as exec, attach and port-forward need it. Standard library only.
 
 Source: the SPDY protocol draft 3.1 (frames, name/value block, dictionary); what a client of Kubernetes sends:
-github.com/moby/spdystream.
+github.com/moby/spdystream. By hand, because no maintained Python library has SPDY.
 """
 
 from __future__ import annotations

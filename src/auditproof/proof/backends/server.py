@@ -31,7 +31,6 @@ if TYPE_CHECKING:
     from auditproof.audit.event import AuditEvent
     from auditproof.audit.server_flags import ServerFlags
     from auditproof.auditlog.metrics import AuditMetrics
-    from auditproof.clusters.cluster import Cluster
     from auditproof.clusters.stand_ins.event_receiver import EventReceiver
     from auditproof.kube.identity import Identity
     from auditproof.proof.backends.flag_resources import FlagResources
@@ -76,18 +75,22 @@ class BackendServer:
         self.ended = ""
         self._run = session.run_directory
         self.cluster = session.provider.cluster(policy, settings)
-        self.path = _log_path(settings, self.cluster)
+        given = dict(settings.audit_log).get("path", str(self.cluster.log))
+        self.path: Path | None
+        if given == "-":
+            self.path = self.cluster.policy.parent / SERVER_LOG
+        else:
+            self.path = Path(given) if given else None
         self._flags = settings.over({})
-        self._view = ServerView(self.cluster, session.provider, self._reader())
+        if self.path is None and self.resources.receiver is not None:
+            reader = self.receiver.log(in_order=self._flags.get("audit-webhook-mode", "batch") != "batch")
+        else:
+            path = self.path or self.cluster.log
+            reader = FileLog(path, foreign=is_servers_own) if path.name == SERVER_LOG else FileLog(path)
+        self._view = ServerView(self.cluster, session.provider, reader)
         parsed, folder = session.policy(policy), self._run.private_folder()
         self._prover = Prover(self._view, parsed, running=parsed, folder=folder, patience_s=PATIENCE_S)
         self._proofs: tuple[Proof, ...] = ()
-
-    def _reader(self) -> FileLog:
-        if self.path is None and self.resources.receiver is not None:
-            return self.receiver.log(in_order=self._flags.get("audit-webhook-mode", "batch") != "batch")
-        path = self.path or self.cluster.log
-        return FileLog(path, foreign=is_servers_own) if path.name == SERVER_LOG else FileLog(path)
 
     @property
     def receiver(self) -> EventReceiver:
@@ -163,8 +166,9 @@ class BackendServer:
         sent = self._prover.perform_beside(cases, connections)
         served = time.monotonic() - begun
         with suppress(TimedOut):
-            look = lambda: self._count_lines() >= due or None  # noqa: E731
-            wait_until(look, what="the events of the load", timeout_s=LOAD_TIMEOUT_S)
+            wait_until(
+                lambda: self._count_lines() >= due or None, what="the events of the load", timeout_s=LOAD_TIMEOUT_S
+            )
         arrived = time.monotonic() - begun
         proofs = self._prover.finish(cases, sent, LOAD_TIMEOUT_S)
         account = self._account(proofs)
@@ -183,8 +187,11 @@ class BackendServer:
 
     def wait_for_receiver(self, count: int) -> None:
         """Wait, up to a limit, until the receiver of a second backend has ``count`` events; the caller counts them."""
+
+        def enough() -> bool | None:
+            return self.receiver.events.read_bytes().count(b"\n") >= count or None
+
         with suppress(TimedOut):
-            enough = lambda: self.receiver.events.read_bytes().count(b"\n") >= count or None  # noqa: E731
             wait_until(enough, what=f"{count} events at the receiver", timeout_s=LOAD_TIMEOUT_S)
 
     def wait_until_settled(self) -> None:
@@ -289,11 +296,3 @@ def require(account: Delivery, **wanted: int) -> None:
 def is_servers_own(line: bytes) -> bool:
     """Whether a line of the API server's output is its own log and not an audit event (--audit-log-path=-)."""
     return b'"auditID"' not in line and not line.startswith(b'{"kind":"Event"')
-
-
-def _log_path(settings: ServerFlags, cluster: Cluster) -> Path | None:
-    """The path of the server's audit log; None if the settings remove it."""
-    given = dict(settings.audit_log).get("path", str(cluster.log))
-    if given == "-":
-        return cluster.policy.parent / SERVER_LOG
-    return Path(given) if given else None

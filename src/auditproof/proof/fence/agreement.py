@@ -256,7 +256,7 @@ class Agreement:
         before, after, shown = self._before, agreed.after, {}
         if self._counts:
             clock = self._clock_now
-            # Only requests received between the two readings, by the server's clock, are surely in the difference.
+            # Only requests received between the two readings, by the server's clock, are certainly in the difference.
             shown = self._log.reconciler.requests(before.finished + clock.most, after.started + clock.least)
         others = [level for name, level in shown.items() if name not in self.asked.ids]
         counted = Counted(before.counters, after.counters, self.asked.beside, others)

@@ -190,7 +190,7 @@ class ServerFence:
             answer = self._send_sentinel(wire)
             audit_id = answer.audit_id
             what = f"the event of the sentinel {audit_id} in the audit log"
-            wait_until(lambda name=audit_id: self._look_for(name), what=what, timeout_s=self._patience_s)  # type: ignore[misc]
+            wait_until(partial(self._look_for, audit_id), what=what, timeout_s=self._patience_s)
             self._agreement.note_clock(self._log.events[audit_id], answer.started, answer.finished)
             place = self._log.places[audit_id]
             # A second connection to the same server is of no use.
@@ -198,7 +198,10 @@ class ServerFence:
                 wire.close()
             missing.discard(place)
             if not missing:
-                return self._fence_text(audit_id)
+                assert self._sentinel is not None
+                request, who = self._sentinel.request, self._sentinel.identity
+                where = "the log" if self._servers == 1 else f"each of {self._servers} logs (the last one)"
+                return f"{request.method} {request.uri} by {who}, Audit-ID {audit_id}, read back from {where}"
         raise AuditproofError(
             f"{len(missing)} of {self._servers} logs do not belong to an API server behind this address"
         )
@@ -219,12 +222,6 @@ class ServerFence:
             )
         self._asked.beside.append(attributes_of(request.method, request.uri, self._sentinel.identity.user_info()))
         return response
-
-    def _fence_text(self, audit_id: str) -> str:
-        assert self._sentinel is not None
-        request, who = self._sentinel.request, self._sentinel.identity
-        where = "the log" if self._servers == 1 else f"each of {self._servers} logs (the last one)"
-        return f"{request.method} {request.uri} by {who}, Audit-ID {audit_id}, read back from {where}"
 
     def _wait_for_all(self) -> str:
         """Complete the fence of an unordered log: it must hold every event that the server has counted.

@@ -49,7 +49,7 @@ class Metrics:
         for answer in self._admin.everywhere("GET", METRICS):
             if answer.status != 200:
                 raise AuditproofError(f"GET {METRICS} got HTTP {answer.status}: the audit counters cannot be read")
-            # Behind one address, only the start time of a process tells the servers apart.
+            # Behind one address, only the start time of a process distinguishes the servers.
             counters = parse_metrics(answer.body)
             found[counters.process_start] = answer, counters
         return found

@@ -55,7 +55,12 @@ def uncounted(
     ``recorded`` are the Audit-IDs that the log has events of, ``decide`` is the policy that the server runs.
     """
     decisions = {exchange.audit_id: decide(exchange.attributes) for exchange in sent}
-    levels = [str(decisions[exchange.audit_id].level) for exchange in sent if _reaches_the_policy(exchange)]
+    # Responses that certainly come from behind the filter that evaluates the policy.
+    levels = [
+        str(decisions[exchange.audit_id].level)
+        for exchange in sent
+        if exchange.echoed and not exchange.error and exchange.status not in (0, *UNSETTLED)
+    ]
     levels += [str(decide(attributes).level) for attributes in counted.beside]
     due, everything = Counter(levels), len(levels) + len(counted.others)
     doubts: dict[str, str] = {}
@@ -83,11 +88,6 @@ def miscounted(shown: Mapping[str, Level], counted: Counted) -> str | None:
                 "something changed the log"
             )
     return None
-
-
-def _reaches_the_policy(exchange: Exchange) -> bool:
-    """Whether the response certainly comes from behind the filter that evaluates the policy."""
-    return exchange.echoed and not exchange.error and exchange.status not in (0, *UNSETTLED)
 
 
 def _leaves_events(exchange: Exchange, decision: Decision) -> bool:
