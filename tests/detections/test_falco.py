@@ -6,6 +6,9 @@ extraction of fields in falcosecurity/plugins (plugins/k8saudit, plugins/json), 
 
 from __future__ import annotations
 
+import ctypes
+import re
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -16,6 +19,7 @@ from hypothesis import strategies as st
 from auditproof.detections import FALSE, TRUE, Detection, NotRead, matches
 from auditproof.detections.readers.falco import is_falco, read_falco
 from auditproof.detections.readers.falco.patterns import glob, path_prefix, posix_regex
+from auditproof.detections.readers.falco.unreadable import Unreadable
 from auditproof.errors import NotYaml, SourceError
 
 if TYPE_CHECKING:
@@ -148,6 +152,7 @@ def with_body(body: Any) -> dict[str, Any]:
         ("ka.uri pmatch (/)", True),
         # Fields that are derived.
         ("ka.uri.param[command] = /bin/sh and ka.uri.param[tty] = true", True),
+        ("ka.uri.param[none] exists", False),
         ("ka.uri.param[command] = -c", False),  # only the first value counts
         ("ka.auth.decision = allow", True),
         ("ka.target.pod.name = web-1", True),
@@ -247,6 +252,7 @@ def test_a_condition_reads_bodies_as_the_plugin_extracts_them(condition: str, bo
         ("ka.uri regex (a", 'cannot read the condition at "(a"'),
         ("ka.uri regex '(?i)a'", "has a group (?...)"),
         ("ka.uri regex 'a**'", "has a repetition of a repetition, **"),
+        ("ka.uri regex 'a{1,1001}'", "repeats more than 1000 times, {1,1001}"),
         ("ka.uri regex '[a'", "has no ] for the ["),
         (r"ka.uri = '\q'", r"has the escape \q"),
         ("ka.uri.param = x", "ka.uri.param needs an argument in brackets"),
@@ -402,15 +408,42 @@ def test_patterns_of_falco_become_those_of_conditions() -> None:
     assert path_prefix("usr//lib/") == r"(?s)\A/*usr/+lib(?:/.*)?\Z"
 
 
+@given(st.text("ab*?[]!-\\\\/", max_size=7), st.text("ab*]-\\\\/", max_size=5))
+@pytest.mark.skipif(sys.platform != "linux", reason="fnmatch(3) of another C library")
+def test_a_glob_matches_what_fnmatch_does(pattern: str, text: str) -> None:
+    try:
+        condition = condition_of(rule(f'ka.verb glob "{_escaped(pattern)}"'))
+    except AssertionError:
+        return  # not read, which a test above shows the reasons for
+    expected = ctypes.CDLL(None).fnmatch(pattern.encode(), text.encode(), 0) == 0
+    assert matches(condition, {"verb": text}) is expected
+
+
+@given(st.text("ab.*+?()[]{}^$|\\\\-12,:d", max_size=8), st.text("ab.d", max_size=4))
+def test_a_regex_matches_what_re2_does(pattern: str, text: str) -> None:
+    """RE2 accepts every pattern that is read, and finds the same in it."""
+    re2 = pytest.importorskip("re2")
+    options = re2.Options()
+    options.posix_syntax = options.longest_match = True
+    options.log_errors = False
+    try:
+        translated = posix_regex(pattern)
+    except Unreadable:
+        return
+    assert bool(re.search(translated, text)) is bool(re2.compile(pattern, options).fullmatch(text))
+
+
 _FIELDS = {"ka.verb": "verb", "ka.user.name": "user.username", "jevt.value[/stage]": "stage", "ka.uri": "requestURI"}
 _TEXTS = st.text("ab/*?'\"\\ (),=é[", max_size=4)
 _WORDS = st.sampled_from(["a", "b", "ab", "/a", "a.b"])
 
 
+def _escaped(text: str) -> str:
+    return text.replace("\\", "\\\\").replace('"', '\\"')
+
+
 def _quoted(text: str) -> str:
-    return (
-        '"' + text.replace("\\", "\\\\").replace('"', '\\"') + '"' if not text.endswith("\\") else _quoted(f"{text}a")
-    )
+    return f'"{_escaped(text)}"'
 
 
 @st.composite

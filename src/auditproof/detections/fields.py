@@ -16,6 +16,8 @@ EACH = "*"
 ANYWHERE = "**"
 _TAG = re.compile(r"(?P<repository>[^@]+?)(:[^:/@]+)?(@.*)?")
 
+_NO_QUERY = re.compile("%(?![0-9a-fA-F]{2})|;")  # where ParseQuery of Go's net/url returns an error
+
 
 class Derived(StrEnum):
     """What is read out of the value at a path, instead of the value itself."""
@@ -98,7 +100,8 @@ def _derived(derived: Derived, parameter: str, value: Any) -> list[Any]:
             is_scalar = not isinstance(value, (dict, list))
             return [value if is_scalar else json.dumps(value, separators=(",", ":"), ensure_ascii=False)]
         case Derived.PARAMETER, str():
-            return parse_qs(value.partition("?")[2], keep_blank_values=True).get(parameter, [])
+            query = value.partition("?")[2]
+            return [] if _NO_QUERY.search(query) else parse_qs(query, keep_blank_values=True).get(parameter, [])
         case Derived.REPOSITORY, str():
             match = _TAG.fullmatch(value)
             return [match["repository"]] if match else []

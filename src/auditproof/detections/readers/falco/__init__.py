@@ -5,7 +5,8 @@ appends to the lists, macros and rules of earlier ones, or overrides them. A rul
 decided by the audit event alone, becomes a NotRead with the reason; nothing is approximated silently: where Falco's
 plugin does otherwise than the name of a field says, the rule does as the plugin, and has a remark.
 
-A value null in an event counts as absent; Falco takes it for the text "null".
+Two things are left out because no rule is about them: Falco takes a null for the text "null", here it is absent; and in
+the body of a JSON patch, which is a list, its plugin finds flags such as ka.req.container.privileged to be false.
 """
 
 from __future__ import annotations

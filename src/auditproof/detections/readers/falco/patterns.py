@@ -24,7 +24,8 @@ _CLASSES = {
     "word": "0-9A-Za-z_",
     "xdigit": "0-9A-Fa-f",
 }
-_REPEAT = re.compile(r"[*+?]|\{\d{1,4}(?:,\d{0,4})?\}")
+_REPEAT = re.compile(r"[*+?]|\{\d+(?:,\d*)?\}")
+_MOST_REPEATED = 1000  # kMaxRepeat of RE2
 _ESCAPED_LETTERS = "afnrtv"
 
 
@@ -44,6 +45,8 @@ def posix_regex(pattern: str) -> str:
         character = pattern[at]
         if repeat := _REPEAT.match(pattern, at):
             at = repeat.end()
+            if any(int(number) > _MOST_REPEATED for number in re.findall(r"\d+", repeat[0])):
+                raise _refused(pattern, f"repeats more than {_MOST_REPEATED} times, {repeat[0]}")
             if _REPEAT.match(pattern, at):
                 raise _refused(pattern, f"has a repetition of a repetition, {repeat[0]}{pattern[at]}")
             parts.append(repeat[0])
@@ -60,7 +63,8 @@ def posix_regex(pattern: str) -> str:
             raise _refused(pattern, "has a group (?...), which is not POSIX syntax")
         parts.append(character if character in "().|^$" else re.escape(character))
         at += 1
-    return _compiled(pattern, rf"(?am)\A(?:{''.join(parts)})\Z")
+    _compiled(pattern, "".join(parts))  # by itself, because around it even )( would do
+    return rf"(?am)\A(?:{''.join(parts)})\Z"
 
 
 def _bracket(pattern: str, at: int) -> tuple[str, int]:
