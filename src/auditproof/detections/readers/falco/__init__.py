@@ -94,8 +94,8 @@ def _detection(names: Names, pack: str, rule: Rule) -> Detection | NotRead:
         tree = names.parsed(with_exceptions(rule.condition, rule.exceptions))
         translation = Translation(names.macro)
         condition = translation.condition(tree)
-        remarks = [*translation.remarks]
-        if condition == FALSE and (why := names.constants(tree, translation)):
+        remarks = [*translation.remarks, *dict.fromkeys(names.remarks(tree))]
+        if condition == FALSE and (why := names.constants(tree)):
             remarks.append(f"no event meets its condition, because of the macro {' > '.join(why)}")
     except Unreadable as error:
         return NotRead(rule.name, rule.name, pack, rule.position, str(error))

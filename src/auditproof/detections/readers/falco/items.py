@@ -139,8 +139,7 @@ class Items:
 
     def _rule(self, name: str, position: Position, entries: YamlMapping) -> None:
         before = self.rules.get(name)
-        source = entries.entries.get("source")
-        given = source.value if source is not None and isinstance(source.value, str) else ""
+        given = str(entries.entries["source"].value or "") if "source" in entries.entries else ""
         try:
             changes = _overrides(entries, _APPENDED, _REPLACED)
             is_appended = _truth(entries, "append", otherwise=False)
@@ -158,7 +157,9 @@ class Items:
             at = before.position if before else position
             here = "" if at == position else f"in {position}, "
             fault = (before.fault if before else "") or f"{here}{error}"
-            self.rules[name] = Rule(name, at, fault, given or (before.source if before else "k8s_audit"))
+            is_change = any(key in entries.entries for key in ("append", "override", "enabled"))
+            source = before.source if before else "k8s_audit" if is_change else SYSCALL
+            self.rules[name] = Rule(name, at, fault, given or source)
 
     def _change(
         self, name: str, rule: Rule | None, source: str, entries: YamlMapping, changes: Entries[str, str]

@@ -12,19 +12,21 @@ from typing import TYPE_CHECKING
 from auditproof.detections.condition import FALSE, TRUE
 from auditproof.detections.readers.falco.exceptions import quoted
 from auditproof.detections.readers.falco.syntax import Check, Macro, Negated, Several, Syntax, parse_condition
+from auditproof.detections.readers.falco.translate import Translation
 from auditproof.detections.readers.falco.unreadable import Unreadable
 from auditproof.text.suggestion import did_you_mean
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping
 
     from auditproof.detections.condition import Condition
     from auditproof.detections.readers.falco.items import Named
-    from auditproof.detections.readers.falco.translate import Translation
 
 _LONGEST = 1_000_000  # characters of a condition with its lists
 _BESIDE = r"[^ \t\n\r(),=]"
-_BLANKS = r"[ \t\n\r]*"
+_BLANKS = " \t\n\r"
+_COMMA = re.compile(rf"[{_BLANKS}]*,")
+_LIKE_A_LIST = re.compile(r"[a-zA-Z][a-zA-Z0-9]*(?:_[a-zA-Z0-9]+)+")
 
 
 class Names:
@@ -50,7 +52,7 @@ class Names:
             if name not in condition:
                 continue
             if one.fault:
-                if re.search(rf"(?<!{_BESIDE}){re.escape(name)}(?!{_BESIDE})", condition):
+                if re.search(_alone(name), condition):
                     raise Unreadable(f"the list {name} ({one.position}) cannot be used: {one.fault}")
             else:
                 condition = _replaced(condition, name, ", ".join(map(quoted, self._items[name])))
@@ -76,21 +78,34 @@ class Names:
 
     def _check_order(self, one: Named, tree: Syntax) -> None:
         """A macro refers only to those that are defined before it, or before it is changed for the last time."""
-        for name in _macros_of(tree):
-            other = self._macros.get(name)
+        for leaf in _leaves_of(tree):
+            other = self._macros.get(leaf.name) if isinstance(leaf, Macro) else None
             if other is not None and other.first >= one.last:
-                raise Unreadable(f"it refers to the macro {name}, which is defined only after it ({other.position})")
+                raise Unreadable(
+                    f"it refers to the macro {other.name}, which is defined only after it ({other.position})"
+                )
 
-    def constants(self, tree: Syntax, translation: Translation, wanted: Condition = FALSE) -> list[str]:
+    def remarks(self, tree: Syntax, seen: frozenset[str] = frozenset()) -> Iterator[str]:
+        """What may be a misspelt name of a list in a condition and its macros: to Falco it is a text like any other."""
+        for leaf in _leaves_of(tree):
+            if isinstance(leaf, Macro):
+                yield from self.remarks(self.macro(leaf.name), seen | {leaf.name}) if leaf.name not in seen else ()
+                continue
+            for value in filter(_LIKE_A_LIST.fullmatch, leaf.values if leaf.operator in ("in", "intersects") else ()):
+                if meant := did_you_mean(value, self._lists):
+                    yield f'"{value}" is compared as a text, because no list has this name{meant}'
+
+    def constants(self, tree: Syntax, wanted: Condition = FALSE) -> list[str]:
         """The macros, from the outermost inwards, by which a condition is the same for every event."""
         match tree:
             case Macro():
-                return [tree.name, *self.constants(self.macro(tree.name), translation, wanted)]
+                return [tree.name, *self.constants(self.macro(tree.name), wanted)]
             case Negated():
-                return self.constants(tree.part, translation, TRUE if wanted == FALSE else FALSE)
+                return self.constants(tree.part, TRUE if wanted == FALSE else FALSE)
             case Several():
                 for part in tree.parts:
-                    if translation.condition(part) == wanted and (found := self.constants(part, translation, wanted)):
+                    is_wanted = Translation(self.macro).condition(part) == wanted
+                    if is_wanted and (found := self.constants(part, wanted)):
                         return found
             case Check():
                 pass
@@ -99,24 +114,33 @@ class Names:
 
 def _replaced(condition: str, name: str, items: str) -> str:
     """The condition with the items of a list instead of its name; an empty list takes a comma away with it."""
-    pattern = rf"(,?){_BLANKS}(?<!{_BESIDE}){re.escape(name)}(?!{_BESIDE}){_BLANKS}(,?)"
-
-    def replacement(found: re.Match[str]) -> str:
+    parts, at = [], 0
+    for found in re.finditer(_alone(name), condition):
+        before = condition[at : found.start()]
+        at = found.end()
         if items:
-            return f"{found[1]} {items} {found[2]}"
-        return f" {found[2] if found[1] else ''}"
+            parts += [before, f" {items} "]
+        elif before.rstrip(_BLANKS).endswith(","):
+            parts.append(f"{before.rstrip(_BLANKS)[:-1]} ")
+        else:
+            parts.append(before)
+            comma = _COMMA.match(condition, at)
+            at = comma.end() if comma else at
+    return "".join([*parts, condition[at:]])
 
-    return re.sub(pattern, replacement, condition)
+
+def _alone(name: str) -> str:
+    return rf"(?<!{_BESIDE}){re.escape(name)}(?!{_BESIDE})"
 
 
-def _macros_of(tree: Syntax) -> list[str]:
-    pending, found = [tree], []
+def _leaves_of(tree: Syntax) -> Iterator[Check | Macro]:
+    """The checks and the names of macros in a tree."""
+    pending = [tree]
     while pending:
         match pending.pop():
-            case Macro(name):
-                found.append(name)
+            case Check() | Macro() as leaf:
+                yield leaf
             case Negated(part):
                 pending.append(part)
             case Several(parts):
-                pending += parts
-    return found
+                pending += reversed(parts)

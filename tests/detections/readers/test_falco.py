@@ -25,7 +25,7 @@ from auditproof.errors import NotYaml, SourceError
 if TYPE_CHECKING:
     from auditproof.detections import Condition
 
-FOLDER = Path(__file__).parent / "rules/falco"
+FOLDER = Path(__file__).parent.parent / "rules/falco"
 POD = {
     "hostPID": True,
     "securityContext": {"runAsUser": 999, "supplementalGroups": [1, 2]},
@@ -340,6 +340,40 @@ def test_a_list_is_replaced_wherever_its_name_stands_alone() -> None:
     given = lists + rule("ka.verb in (none, verbs, list, none) and not ka.user.name in (none)")
     # The list more is defined after verbs, but replaced in the text all the same.
     assert str(condition_of(given)) == "verb = one of get, a b, x, list"
+
+
+@pytest.mark.parametrize(
+    ("condition", "remark"),
+    [
+        ("ka.sourceips exists", "Falco's plugin looks for ka.sourceips in requestObject.rules, where no address is"),
+        ("ka.req.pod.containers.eff_run_as_user in (0)", "past the securityContext and finds 0 for every container"),
+        ("ka.req.pod.containers.add_capabilities in (x)", "add_capabilities as the JSON text of a list"),
+        ("ka.req.pod.run_as_user > 999", "ka.req.pod.run_as_user > 999 compares texts, not numbers"),
+        (
+            "ka.user.name in (trusted_users)",
+            '"trusted_users" is compared as a text, because no list has this name; did',
+        ),
+        ("ka.verb = get and never", "no event meets its condition, because of the macro never"),
+        ("not (ka.verb = get or always)", "no event meets its condition, because of the macro always"),
+    ],
+)
+def test_what_falco_does_otherwise_than_a_rule_seems_to_say_is_remarked(condition: str, remark: str) -> None:
+    names = """
+- list: trusted_user
+  items: [eve]
+- macro: never
+  condition: evt.num = 0
+- macro: always
+  condition: evt.num >= 0
+"""
+    found = read(names + rule(condition))
+    assert isinstance(found, Detection)
+    assert [remark in one for one in found.remarks] == [True]
+
+
+def test_a_rule_of_another_source_is_counted_even_if_it_cannot_be_read() -> None:
+    other = "- rule: A\n  condition: proc.name = sh\n- rule: B\n  condition: 3\n  source: aws_cloudtrail\n"
+    assert read_falco([("a.yaml", other)], "tests") == ([], 2)
 
 
 @pytest.mark.parametrize(
