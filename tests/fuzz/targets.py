@@ -351,6 +351,60 @@ title: Not by nodes
 logsource: {product: kubernetes}
 filter: {rules: [listed], selection: {"user.groups|contains": nodes}, condition: not selection}
 """
+_QUERIES = (
+    (
+        "query",
+        "kuery",
+        'event.outcome:failure and not user.name:(a\\:* or "b*") or kubernetes.audit.verb : (* and get)',
+    ),
+    ("new_terms", "kuery", "kubernetes.audit.responseStatus.code >= 400 and source.ip: 10.0.0.0/8"),
+    ("eql", "eql", 'any where user.name like~ ("a*", "b?") and not event.action in ("get") /* x */ or ?user.id : "c"'),
+    (
+        "eql",
+        "eql",
+        """sequence by user.name with maxspan=1m
+        [any where cidrMatch(source.ip, "10.0.0.0/8")] by source.ip with runs=2
+        [process where `kubernetes.audit.annotations.a_k8s_io/decision` regex "fo+"] until [any where true]""",
+    ),
+)
+_ELASTIC = [
+    {
+        "rule_id": "a", "name": "A", "type": kind, "language": language, "query": query, "risk_score": 1,
+        "index": ["logs-kubernetes.audit_logs-*"], "new_terms_fields": ["user.name"],
+        "threat": [{"technique": [{"id": "T1552", "subtechnique": [{"id": "T1552.007"}]}]}],
+    }
+    for kind, language, query in _QUERIES
+]  # fmt: skip
+_TOML = b"""[metadata]
+maturity = "production"
+[rule]
+name = "A"
+rule_id = "a"
+risk_score = 1
+type = "query"
+language = "kuery"
+query = '''
+kubernetes.audit.verb:(create or "update") and kubernetes.audit.requestObject.spec.containers.image: shop/*
+'''
+[[rule.threat]]
+technique = [{id = "T1611"}]
+"""
+_NATIVE = b"""apiVersion: auditproof/v1
+kind: Detections
+title: Ours
+fields: {pod: objectRef.name}
+detections:
+- id: a
+  severity: high
+  tags: [attack.t1609]
+  when:
+    verb: [get, list]
+    pod: {startsWith: a, ignoreCase: true}
+    any: [{"requestURI?command": {regex: "^sh"}}, {not: {sourceIPs: {cidr: 10.0.0.0/8, every: true}}}]
+- id: b
+  enabled: false
+  steps: [{responseStatus.code: {gte: 400}}, {requestObject.**.hostPath: {exists: true}}]
+"""
 TARGETS = (
     Target("policy", _policy, _files("fixtures/policies/*.yaml"), 100, as_yaml, "policy.yaml"),
     Target("policy-source", _policy_source, _HOLDERS, 100, as_yaml, "holder.yaml"),
@@ -368,6 +422,9 @@ TARGETS = (
     ),
     Target("sigma", _rules, [_SIGMA, *_SIGMA.split(b"---\n")], 150, as_yaml, "rules.yml"),
     Target("falco", _falco, _files("tests/detections/rules/falco/*.yaml"), 150, as_yaml, "rules.yaml"),
+    Target("elastic", _rules, [json.dumps(each).encode() for each in _ELASTIC], 200, file="rules.ndjson"),
+    Target("elastic-toml", _rules, [_TOML], 60, file="rule.toml"),
+    Target("own-rules", _rules, [_NATIVE], 100, as_yaml, "own.yaml"),
     Target("profile", lambda _, path: load_profile(str(path)), _files("clusters/*.yaml"), 150, as_yaml, "profile.yaml"),
     Target("requests", _requests, [_lines(_ASKED)(each) for each in _ASKED], 150, _lines(_ASKED), "requests.jsonl"),
     Target("events", _log, [json.dumps(each).encode() for each in _EVENTS], 250, _lines(_EVENTS), "audit.log"),

@@ -1,4 +1,4 @@
-"""Reads detection rules of Sigma and of auditproof's own format into conditions on audit events.
+"""Reads detection rules of Sigma, Falco, Elastic Security and a format of auditproof's own as conditions on events.
 
 The kind of a file is recognized by its content. Pure, apart from ``load``, which reads the files it is given.
 """

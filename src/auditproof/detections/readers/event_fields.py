@@ -70,13 +70,18 @@ class Names:
         return found or Field.at(name)
 
 
-@cache
 def shipped_names(language: str) -> Mapping[str, str]:
     """The names of a language of rules in field_names.toml, with the path of an event that each stands for."""
-    tables: dict[str, dict[str, str]] = tomllib.loads(
-        files("auditproof.detections.readers").joinpath("field_names.toml").read_text(encoding="utf-8")
-    )
-    return tables[language]
+    names: dict[str, str] = table(language)
+    return names
+
+
+@cache
+def table(name: str) -> dict[str, Any]:
+    """A table of field_names.toml."""
+    text = files("auditproof.detections.readers").joinpath("field_names.toml").read_text(encoding="utf-8")
+    found: dict[str, Any] = tomllib.loads(text)[name]
+    return found
 
 
 def checked_names(given: Mapping[str, str]) -> Mapping[str, str]:

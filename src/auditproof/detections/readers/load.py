@@ -11,7 +11,10 @@ from typing import TYPE_CHECKING
 
 from auditproof.detections.detection import Detection, NotRead, Rules
 from auditproof.detections.readers.documents import Document, documents
+from auditproof.detections.readers.elastic import is_elastic, read_elastic, rules_in
 from auditproof.detections.readers.event_fields import checked_names, shipped_names
+from auditproof.detections.readers.falco import is_falco, read_falco
+from auditproof.detections.readers.native import is_native, read_native
 from auditproof.detections.readers.sigma import is_sigma, read_sigma
 from auditproof.errors import AuditproofError, Position, Problem, SourceError
 from auditproof.text.paths import is_file, is_folder, names_beside, path_of
@@ -20,8 +23,14 @@ from auditproof.text.suggestion import did_you_mean
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
-_SUFFIXES = (".yaml", ".yml", ".json")  # of files that are looked into in a folder
-_LOOKS_LIKE_RULES = re.compile(r"^[\s-]*(detection|logsource|correlation|detections|rule|macro)\s*:", re.MULTILINE)
+_SUFFIXES = (".yaml", ".yml", ".json", ".ndjson", ".toml")  # of files that are looked into in a folder
+_LOOKS_LIKE_RULES = re.compile(
+    r"""^[\s-]*(detection|logsource|correlation|detections|rule|macro)\s*:|^\[rule\]|"rule_id"\s*:""", re.MULTILINE
+)
+_EXPECTED = (
+    "expected rules of Sigma (YAML with detection:), of Falco (YAML with a list of rule:, macro: and list:), "
+    "of Elastic (TOML with [rule], or an export), or of auditproof (YAML with kind: Detections)"
+)
 
 
 def load_rules(paths: Sequence[Path | str], fields: Mapping[str, str] | None = None) -> Rules:
@@ -58,29 +67,56 @@ class _Loading:
     files: dict[str, int] = field(default_factory=dict)  # that have been read, in order
     sigma: list[tuple[Document, str]] = field(default_factory=list)
     found: list[Detection | NotRead] = field(default_factory=list)
+    others: int = 0
 
     def add(self, given: str) -> None:
         files, pack, is_named = _files(given)
-        before = len(self.sigma) + len(self.found)
+        before = self.count
+        falco: list[tuple[str, str]] = []
         fresh = [path for path in files if str(path) not in self.files]
         for path in fresh:
             self.files[str(path)] = len(self.files)
             text = ""
             try:
                 text = _read(path)
-                self.file(text, str(path), pack)
+                if is_falco(text):
+                    falco.append((str(path), text))
+                else:
+                    self.file(text, str(path), pack)
             except SourceError as error:
                 if is_named:
                     raise
                 if _LOOKS_LIKE_RULES.search(text):
                     problem = error.problems[0]
                     self.found.append(NotRead(path.name, "", pack, problem.position, problem.message))
-        if before == len(self.sigma) + len(self.found) and (fresh or not files):
-            raise AuditproofError(f"{given}: no detection rules here; expected rules of Sigma (YAML with detection:)")
+        found, others = read_falco(falco, pack)  # together, because they refer to each other
+        self.found += found
+        self.others += others
+        if before == self.count and (fresh or not files):
+            raise AuditproofError(f"{given}: no detection rules here; {_EXPECTED}")
+
+    @property
+    def count(self) -> int:
+        """How many rules have been found, those of other sources included."""
+        return len(self.sigma) + len(self.found) + self.others
 
     def file(self, text: str, path: str, pack: str) -> None:
-        read = documents(text, path)
-        self.sigma += [(document, pack) for document in read if is_sigma(document.value)]
+        """Add the rules of a file, of whatever kind but Falco's."""
+        elastic = rules_in(text, path)
+        if not elastic and not path.endswith((".toml", ".ndjson")):
+            for document in documents(text, path):
+                if is_sigma(document.value):
+                    self.sigma.append((document, pack))
+                elif is_native(document.value):
+                    self.found += read_native(Path(path), pack, self.names)
+                    break  # the format has one document
+                else:
+                    values = document.value if isinstance(document.value, list) else [document.value]
+                    elastic += [(value, document.position) for value in values if is_elastic(value)]
+        for rule, position in elastic:
+            found = read_elastic(rule, position, pack, {**shipped_names("elastic"), **self.names})
+            self.others += found is None
+            self.found += [found] if found else []
 
     def rules(self) -> Rules:
         found, others = read_sigma(self.sigma, {**shipped_names("sigma"), **self.names}) if self.sigma else ([], 0)
@@ -89,7 +125,7 @@ class _Loading:
         return Rules(
             tuple(one for one in unique if isinstance(one, Detection)),
             tuple(one for one in unique if isinstance(one, NotRead)),
-            others,
+            self.others + others,
         )
 
     def _order(self, one: Detection | NotRead) -> tuple[int, int]:

@@ -14,7 +14,8 @@ from sigma.rule import SigmaRule
 from auditproof.detections.detection import Detection, NotRead
 from auditproof.detections.readers.event_fields import Names
 from auditproof.detections.readers.merged import any_of
-from auditproof.detections.readers.sigma.translate import Untranslatable, translated
+from auditproof.detections.readers.sigma.translate import translated
+from auditproof.detections.readers.untranslatable import Untranslatable
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence

@@ -6,7 +6,6 @@ Values are compared without regard to case, except those of regular expressions 
 from __future__ import annotations
 
 import re
-import warnings
 from typing import TYPE_CHECKING, Any
 
 from sigma.conditions import (
@@ -36,14 +35,11 @@ from sigma.types import (
 
 from auditproof.detections.condition import Condition, Operator, Test, both, negated
 from auditproof.detections.readers.merged import any_of
+from auditproof.detections.readers.untranslatable import Untranslatable, checked_regex
 
 if TYPE_CHECKING:
     from auditproof.detections.fields import Field
     from auditproof.detections.readers.event_fields import Names
-
-
-class Untranslatable(Exception):
-    """A condition that cannot be translated exactly; the message is the reason."""
 
 
 _ORDERS = {
@@ -142,17 +138,6 @@ def _regex(value: SigmaRegularExpression) -> str:
     flags = "".join(sorted(_FLAGS[flag] for flag in value.flags))
     pattern = f"(?{flags})" * bool(flags) + str(value.regexp)
     checked_regex(pattern)
-    return pattern
-
-
-def checked_regex(pattern: str) -> str:
-    """A regular expression that Python reads as other engines do. Raises Untranslatable."""
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("error")  # Python warns of what other engines read differently, such as [[:alpha:]]
-            re.compile(pattern)
-    except (re.error, Warning, OverflowError, RecursionError) as error:
-        raise Untranslatable(f"the regular expression {pattern} cannot be evaluated: {error}") from None
     return pattern
 
 
