@@ -49,6 +49,26 @@ def test_a_file_of_a_folder_that_looks_like_a_rule_is_not_passed_over(tmp_path: 
     assert one.reason.startswith("not valid YAML:")
 
 
+def test_files_of_all_languages_are_read_from_one_folder(tmp_path: Path) -> None:
+    """By their content, in the order of their names; Falco's files belong together."""
+    put(tmp_path, "pack/1.yml", RULE.format(id="sigma"))
+    put(tmp_path, "pack/2.yml", "- list: verbs\n  items: [get]\n")
+    put(
+        tmp_path,
+        "pack/3.toml",
+        "[rule]\nrule_id = 'elastic'\nname = 'A'\ntype = 'query'\nquery = 'kubernetes.audit.verb: get'\n",
+    )
+    rule = "{rule: falco, desc: a, condition: ka.verb in (verbs), output: a, priority: INFO, source: k8s_audit}"
+    put(tmp_path, "pack/4.yml", rule.replace("{", "- ").replace(", ", "\n  ").replace("}", "\n"))
+    own = "apiVersion: auditproof/v1\nkind: Detections\ndetections: [{id: own, when: {verb: get}}]\n"
+    put(tmp_path, "pack/5.yml", own)
+    read = load_rules([tmp_path / "pack"])
+    assert [(one.id, str(one.steps[0])) for one in read.detections] == [
+        (name, "verb = get") for name in ("sigma", "elastic", "falco", "own")
+    ]
+    assert read.not_read == ()
+
+
 def test_a_file_is_read_once(tmp_path: Path) -> None:
     """However often it is named."""
     path = put(tmp_path, "a.yml", RULE.format(id=1))

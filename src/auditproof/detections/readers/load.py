@@ -13,7 +13,6 @@ from auditproof.detections.detection import Detection, NotRead, Rules
 from auditproof.detections.readers.documents import Document, documents
 from auditproof.detections.readers.elastic import is_elastic, read_elastic, rules_in
 from auditproof.detections.readers.event_fields import checked_names, shipped_names
-from auditproof.detections.readers.falco import is_falco, read_falco
 from auditproof.detections.readers.native import is_native, read_native
 from auditproof.detections.readers.sigma import is_sigma, read_sigma
 from auditproof.errors import AuditproofError, Position, Problem, SourceError
@@ -70,6 +69,8 @@ class _Loading:
     others: int = 0
 
     def add(self, given: str) -> None:
+        from auditproof.detections.readers.falco import is_falco, read_falco  # imports lark
+
         files, pack, is_named = _files(given)
         before = self.count
         falco: list[tuple[str, str]] = []
