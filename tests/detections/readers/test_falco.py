@@ -197,6 +197,7 @@ def with_body(body: Any) -> dict[str, Any]:
         ("jevt.rawtime exists and not jevt.rawtime=0", True),
         ("evt.num >= 0 and evt.num > 0 and not evt.num = 0", True),
         # Quotes and escapes.
+        (r"""jevt.value["/annotations/a\"b"] exists or ka.verb = oneof""", False),
         (r'ka.useragent = "curl\/8" and ka.useragent != "\x41\"a"', True),
     ],
 )
@@ -264,6 +265,9 @@ def test_a_condition_reads_bodies_as_the_plugin_extracts_them(condition: str, bo
         ("unknown_macro", 'no macro has the name "unknown_macro"'),
         ("ka.verb", 'cannot read the condition at its end: expected "exists" or an operator'),
         ("ka.verb = a b", 'cannot read the condition at "b"'),
+        ("val(ka.verb) = a", 'cannot read the condition at "(ka.verb) = a"'),
+        ("ka.verb = oneof(a)", 'cannot read the condition at "(a)"'),
+        ("ka.verb = a orka.uri = b", 'cannot read the condition at "orka.uri = b"'),
         ("(ka.verb = a", "cannot read the condition at its end"),
         ("ka.verb contains", "cannot read the condition"),
     ],

@@ -18,6 +18,10 @@ from auditproof.detections.readers.falco.unreadable import Unreadable
 
 TRANSFORMERS = ("tolower", "toupper", "b64", "basename", "len", "join", "concat", "getopt")
 
+# Ends at a quote that no backslash is in front of, even if that backslash is itself escaped.
+_QUOTED = "|".join(rf"{one}[^{one}]*(?:(?<=\\){one}[^{one}]*)*(?<!\\){one}" for one in ('"', "'"))
+_ARGUMENT = rf"\[(?:{_QUOTED}|[^\]\[\"'\s]+)\]"
+
 _GRAMMAR = rf"""
 start: disjunction
 ?disjunction: conjunction
@@ -29,12 +33,14 @@ start: disjunction
 ?check: _LPAR disjunction _RPAR
       | NAME -> macro
       | operand EXISTS -> exists
-      | operand ORDER (NUMBER | call) -> compared
-      | operand TEXTUAL (value | call) -> compared
+      | operand ORDER (NUMBER | right) -> compared
+      | operand TEXTUAL (value | right) -> compared
       | operand TEXTUAL MODIFIER (list | NAME) -> modified
-      | operand LISTED (list | NAME | call) -> compared
+      | operand LISTED (list | NAME | right) -> compared
 ?operand: FIELD -> field
         | call
+?right: VAL FIELD _RPAR ARGUMENT? -> other
+      | call
 call: CALL argument (_COMMA argument)* _RPAR ARGUMENT?
 ?argument: FIELD -> field
          | QUOTED | NUMBER | call
@@ -52,13 +58,14 @@ EXISTS: "exists"
 ORDER: /<=|<|>=|>/
 TEXTUAL: /==|=|!=|(?:glob|iglob|contains|icontains|bcontains|startswith|bstartswith|endswith|regex)(?=\s)/
 LISTED: /intersects|in|pmatch/
-MODIFIER.8: /(?<=\s)(?:oneof|anyof|allof)(?=\s*\(|\s+(?!(?:and|or|not)\b)[a-zA-Z])/
-CALL.7: /(?:{"|".join(TRANSFORMERS)}|val)\(/
-FIELD.6: /[a-zA-Z][a-zA-Z0-9_]*(?:\.[a-zA-Z][a-zA-Z0-9_]*)+(?:\[(?:"[^"]*"|'[^']*'|[^\]\["'\s]+)\])?/
+MODIFIER.8: /(?<=\s)(?:oneof|anyof|allof)(?=\s+\(|\s+(?!(?:and|or|not)\b)[a-zA-Z])/
+CALL.7: /(?:{"|".join(TRANSFORMERS)})\(/
+VAL.7: /val\(/
+FIELD.6: /[a-zA-Z][a-zA-Z0-9_]*(?:\.[a-zA-Z][a-zA-Z0-9_]*)+(?:{_ARGUMENT})?/
 NUMBER.5: /0[xX][0-9a-fA-F]+|[+-]?[0-9]+\.?[0-9]*(?:[eE][+-][0-9]+)?/
 NAME: /[a-zA-Z][a-zA-Z0-9_]*/
-ARGUMENT: /\[(?:"[^"]*"|'[^']*'|[^\]\["'\s]+)\]/
-QUOTED: /"[^"]*(?:(?<=\\)"[^"]*)*(?<!\\)"|'[^']*(?:(?<=\\)'[^']*)*(?<!\\)'/
+ARGUMENT: /{_ARGUMENT}/
+QUOTED: /{_QUOTED}/
 BARE: /[^()"' \t\n\r\f\v=,]+/
 %ignore /[ \t\x08\r\n]+/
 """
@@ -187,6 +194,9 @@ class _Builder(Transformer[Any, Any]):
             return FieldName(name)
         argument = argument[:-1]
         return FieldName(name, unquoted(argument) if argument[:1] in ("'", '"') else argument)
+
+    def other(self, name: str, field: str, *_: Any) -> Call:
+        return Call(str(name)[:-1], self.field(field))
 
     def arguments(self, *_: Any) -> None:
         return None
