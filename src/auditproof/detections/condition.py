@@ -148,6 +148,23 @@ def tests_of(condition: Condition) -> Iterator[Test]:
             yield from tests_of(part)
 
 
+def depth(condition: Condition) -> int:
+    """How deep tests are nested: 1 for a test. Counted without recursion.
+
+    >>> from auditproof.detections import Field, Not, Operator, Test
+    >>> from auditproof.detections.condition import depth
+    >>> depth(Not(Test(Field.at("verb"), Operator.EXISTS)))
+    2
+    """
+    deepest, pending = 0, [(condition, 1)]
+    while pending:
+        one, level = pending.pop()
+        deepest = max(deepest, level)
+        if not isinstance(one, Test):
+            pending += [(part, level + 1) for part in ((one.part,) if isinstance(one, Not) else one.parts)]
+    return deepest
+
+
 def text_of(value: Any) -> str:
     """The text by which a scalar of JSON is compared: true and false in lower case."""
     return str(value).lower() if isinstance(value, bool) else str(value)

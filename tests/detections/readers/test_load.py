@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import subprocess
+import sys
 from typing import TYPE_CHECKING
 
 import pytest
@@ -128,3 +130,10 @@ def test_a_file_without_permission_is_reported(tmp_path: Path) -> None:
     path.chmod(0)
     with pytest.raises(SourceError, match="cannot be read: Permission denied"):
         load_rules([path])
+
+
+def test_parsers_are_imported_only_when_rules_are_read() -> None:
+    """Commands that read no rules do not wait for them."""
+    code = "import sys, auditproof.detections; print(sorted({'lark', 'sigma', 'pydantic'} & sys.modules.keys()))"
+    ran = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert ran.stdout == "[]\n"

@@ -327,7 +327,7 @@ def test_without_pysigma_the_error_names_the_command(tmp_path: Path, monkeypatch
         return real(name, *args, **more)
 
     monkeypatch.setattr(builtins, "__import__", importing)
-    with pytest.raises(AuditproofError, match=r"pip install 'auditproof\[sigma\]'"):
+    with pytest.raises(AuditproofError, match=r"pip install 'pysigma>=2\.0'"):
         load_rules([written(tmp_path, LIST)])
 
 

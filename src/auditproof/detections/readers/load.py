@@ -9,6 +9,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from auditproof.detections.condition import depth
 from auditproof.detections.detection import Detection, NotRead, Rules
 from auditproof.detections.readers.documents import Document, documents
 from auditproof.detections.readers.elastic import is_elastic, read_elastic, rules_in
@@ -26,6 +27,7 @@ _SUFFIXES = (".yaml", ".yml", ".json", ".ndjson", ".toml")  # of files that are 
 _LOOKS_LIKE_RULES = re.compile(
     r"""^[\s-]*(detection|logsource|correlation|detections|rule|macro)\s*:|^\[rule\]|"rule_id"\s*:""", re.MULTILINE
 )
+_DEEPEST = 100  # levels of a condition
 _EXPECTED = (
     "expected rules of Sigma (YAML with detection:), of Falco (YAML with a list of rule:, macro: and list:), "
     "of Elastic (TOML with [rule], or an export), or of auditproof (YAML with kind: Detections)"
@@ -121,7 +123,7 @@ class _Loading:
 
     def rules(self) -> Rules:
         found, others = read_sigma(self.sigma, {**shipped_names("sigma"), **self.names}) if self.sigma else ([], 0)
-        ordered = sorted([*self.found, *found], key=self._order)
+        ordered = sorted(map(_of_usual_depth, [*self.found, *found]), key=self._order)
         unique = list(_with_unique_ids(ordered))
         return Rules(
             tuple(one for one in unique if isinstance(one, Detection)),
@@ -131,6 +133,14 @@ class _Loading:
 
     def _order(self, one: Detection | NotRead) -> tuple[int, int]:
         return self.files[one.position.path], one.position.line
+
+
+def _of_usual_depth(one: Detection | NotRead) -> Detection | NotRead:
+    """The rule, or that its conditions are nested so deeply that they cannot be evaluated by recursion."""
+    if isinstance(one, NotRead) or all(depth(step) <= _DEEPEST for step in one.steps):
+        return one
+    reason = f"its condition is nested more than {_DEEPEST} levels deep"
+    return NotRead(one.id, one.title, one.pack, one.position, reason)
 
 
 def _files(given: str) -> tuple[list[Path], str, bool]:

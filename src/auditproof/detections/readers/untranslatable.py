@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import warnings
+from ipaddress import ip_network
 
 
 class Untranslatable(Exception):
@@ -19,3 +20,12 @@ def checked_regex(pattern: str) -> str:
     except (re.error, Warning, OverflowError, RecursionError) as error:
         raise Untranslatable(f"the regular expression {pattern} cannot be evaluated: {error}") from None
     return pattern
+
+
+def checked_network(value: str) -> str:
+    """A network of IP addresses in CIDR notation. Raises Untranslatable."""
+    try:
+        ip_network(value, strict=False)
+    except ValueError:
+        raise Untranslatable(f"{value} is no network; expected CIDR notation, such as 10.0.0.0/8") from None
+    return value

@@ -140,8 +140,11 @@ def _expression(tree: Node, names: Names) -> Condition:
 
 
 def _compared(left: Node, operator: str, right: Node, names: Names) -> Condition:
-    if not _is_field(left):
+    if isinstance(left, Tree) and left.data not in ("field", "call"):
         left, right, operator = right, left, _TURNED.get(operator, operator)
+    if isinstance(left, Tree) and left.data == "call" and _is_truth(right):
+        called = _call(left, names)
+        return called if (_value(right).text == "true") is (operator == "==") else negated(called)
     name, value = _subject(left), _value(right)
     if operator in _ORDERS:
         if value.kind != "number":
@@ -195,8 +198,8 @@ def _call(tree: Tree[Token], names: Names) -> Condition:
     return any_of(_pattern(name, kind, value.text, names, fold=fold) for value in values)
 
 
-def _is_field(tree: Node) -> bool:
-    return isinstance(tree, Tree) and tree.data == "field"
+def _is_truth(tree: Node) -> bool:
+    return isinstance(tree, Tree) and tree.data == "constant" and not _is_word(tree.children[0], "null")
 
 
 def _subject(tree: Node) -> str:

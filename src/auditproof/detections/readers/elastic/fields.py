@@ -10,7 +10,7 @@ from auditproof.detections.condition import TRUE, Condition, Operator, Test
 from auditproof.detections.fields import Field
 from auditproof.detections.readers.event_fields import table
 from auditproof.detections.readers.merged import any_of
-from auditproof.detections.readers.untranslatable import Untranslatable
+from auditproof.detections.readers.untranslatable import Untranslatable, checked_network
 
 if TYPE_CHECKING:
     from auditproof.detections.readers.event_fields import Names
@@ -34,6 +34,9 @@ def compared(name: str, operator: Operator, values: tuple[str, ...], names: Name
         )
     if name in _ADDRESSES and operator is Operator.EQUALS and any("/" in value for value in values):
         operator = Operator.IN_NETWORK
+    if operator is Operator.IN_NETWORK:
+        for value in values:
+            checked_network(value)
     return replace(test, field=_field(name, operator, values, names), operator=operator)
 
 

@@ -54,9 +54,7 @@ def _query(tree: Tree[Token] | Token, names: Names) -> Condition:
         case "nested":
             raise Untranslatable(f"it queries {_name(children[0])} as a nested field")
     word = _literal(children[0])[0]
-    raise Untranslatable(
-        f'it searches for "{word[:80]}" in whole events; give the field, as in user.name: "{word[:80]}"'
-    )
+    raise Untranslatable(f'it searches for "{word[:80]}" in whole events, without a field')
 
 
 def _values(name: str, tree: Tree[Token] | Token, names: Names) -> Condition:
@@ -69,6 +67,8 @@ def _values(name: str, tree: Tree[Token] | Token, names: Names) -> Condition:
         case "negation":
             return negated(_values(name, tree.children[0], names))
     text, pattern = _literal(tree.children[0])
+    if text == "null" and _is_unquoted(tree.children[0]):
+        raise Untranslatable(f"it compares {name} with null; write not {name}: *")
     if pattern is None:
         return compared(name, Operator.EQUALS, (text,), names)
     if pattern == "*":
@@ -103,6 +103,10 @@ def _name(tree: Tree[Token] | Token) -> str:
     if pattern is not None:
         raise Untranslatable(f"it compares all fields that match {pattern}")
     return text
+
+
+def _is_unquoted(tree: Tree[Token] | Token) -> bool:
+    return isinstance(tree, Tree) and isinstance(tree.children[0], Token) and tree.children[0].type != "QUOTED"
 
 
 def _literal(tree: Tree[Token] | Token) -> tuple[str, str | None]:

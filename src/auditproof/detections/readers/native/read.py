@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from ipaddress import ip_network
 from typing import TYPE_CHECKING, Any
 
 from pydantic import ValidationError
@@ -13,7 +12,7 @@ from auditproof.detections.detection import Detection
 from auditproof.detections.readers.event_fields import Names, event_field
 from auditproof.detections.readers.merged import any_of
 from auditproof.detections.readers.native.schema import DetectionsModel, TestModel
-from auditproof.detections.readers.untranslatable import Untranslatable, checked_regex
+from auditproof.detections.readers.untranslatable import Untranslatable, checked_network, checked_regex
 from auditproof.errors import Problem, SourceError
 from auditproof.kube.yaml.strict_model import read_model
 from auditproof.text.suggestion import did_you_mean
@@ -171,11 +170,9 @@ class _Reading:
                 if operator is Operator.REGEX:
                     checked_regex(value)
                 elif operator is Operator.IN_NETWORK:
-                    ip_network(value, strict=False)
+                    checked_network(value)
             except Untranslatable as reason:
                 self.wrong(where, str(reason))
-            except ValueError:
-                self.wrong(where, f"{value} is no network; expected CIDR notation, such as 10.0.0.0/8")
 
 
 def _text(value: Any) -> str:

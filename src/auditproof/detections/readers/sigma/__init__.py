@@ -1,4 +1,4 @@
-"""Reads rules of Sigma, parsed by pySigma, which is installed with ``auditproof[sigma]``. Pure.
+"""Reads rules of Sigma, parsed by pySigma, which is an optional dependency (the extra ``sigma``). Pure.
 
 Semantics: the Sigma specification, version 2 (sigma-rules-specification.md, sigma-correlation-rules-specification.md
 and sigma-filters-specification.md).
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from auditproof.detections.detection import Detection, NotRead
     from auditproof.detections.readers.documents import Document
 
-_INSTALL = "pip install 'auditproof[sigma]'"
+_INSTALL = "pip install 'pysigma>=2.0'"
 
 
 def is_sigma(value: Any) -> bool:
@@ -37,6 +37,6 @@ def read_sigma(
     try:
         from auditproof.detections.readers.sigma import read
     except ImportError:
-        message = f"reading Sigma rules needs pySigma, which is not installed: {_INSTALL}"
+        message = f"reading Sigma rules needs pySigma, which is not installed; install it: {_INSTALL}"
         raise AuditproofError(message) from None
     return read.read_rules(documents, names)
