@@ -3,15 +3,27 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping, Sequence
 
     from auditproof.audit.event import Level, Stage
 
 CLIENT = "<client>"
 NODE = "<node>"  # the cluster's node, in requests and manifests
+
+
+class Watcher(Protocol):
+    """Someone who reads the events of an action, such as a detection rule, and what is expected of him."""
+
+    def unlike(self, events: Sequence[Mapping[str, Any]]) -> Iterator[str]:
+        """What he makes of these events although he must not; no other event can change that."""
+        ...
+
+    def missing(self, events: Sequence[Mapping[str, Any]]) -> Iterator[str]:
+        """What he must make of the events and does not; counts if it is certain that there are no others."""
+        ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,7 +35,7 @@ class Expectation:
     last stage, e.g. ``responseObject`` or ``requestObject.metadata.managedFields``. ``event`` is a part of that event:
     of an object the keys that it names, of a list all items; None means that there is nothing, and
     ``{"matches": pattern}`` stands for any text that the regular expression matches as a whole, and ``<client>`` for
-    the address from which the server sees the requests come.
+    the address from which the server sees the requests come. ``watcher`` reads all events of the action.
 
     >>> from auditproof import Expectation, Level
     >>> Expectation(level=Level.METADATA, status=200, absent=("responseObject",)).stages is None
@@ -36,6 +48,7 @@ class Expectation:
     present: tuple[str, ...] = ()
     absent: tuple[str, ...] = ()
     event: Mapping[str, Any] = field(default_factory=dict)
+    watcher: Watcher | None = None
 
     def seen_from(self, client: str) -> Expectation:
         """Return a copy with ``<client>`` replaced by the address ``client``."""

@@ -199,6 +199,8 @@ def _seen_wrong(expectation: Expectation, evidence: Evidence, level: Level, stag
         )
     if evidence.events and stages <= evidence.stages:  # otherwise the last event may be the missing one
         yield from unlike(expectation, evidence.events[-1])
+    if expectation.watcher is not None:
+        yield from expectation.watcher.unlike([event.raw for event in evidence.events])
 
 
 WHO_IS_WRONG = "either the server does not run this policy, or auditproof is wrong"
@@ -214,6 +216,8 @@ def _decided(evidence: Evidence) -> str:
 def _missing(expectation: Expectation, evidence: Evidence, level: Level, stages: frozenset[Stage]) -> Iterator[str]:
     """Every event that is missing in the log; it counts only if a fence shows that the log is complete."""
     absent, unstated = stages - evidence.stages, decided_stages(evidence) - evidence.stages - stages
+    if expectation.watcher is not None:
+        yield from expectation.watcher.missing([event.raw for event in evidence.events])
     if not evidence.events:
         if stages:
             yield f"not recorded, expected {level}"

@@ -1,0 +1,128 @@
+"""Requests that a rule may be about, independently of any policy, the simplest and most harmless first. Pure."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from functools import lru_cache
+from typing import TYPE_CHECKING
+
+from auditproof.analysis.space import Space
+from auditproof.analysis.space.identities import service_account
+from auditproof.analysis.space.resource_targets import NAMESPACES
+from auditproof.analysis.space.streams import STREAMS
+from auditproof.detections.condition import tests_of
+from auditproof.detections.members import Members, Mentioned
+from auditproof.kube.attributes import Attributes, UserInfo
+from auditproof.kube.resources import RESOURCES
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from auditproof.analysis.space.resource_targets import Target
+    from auditproof.detections.condition import Condition
+    from auditproof.detections.members import Member
+    from auditproof.kube.discovery import Served
+
+NAMESPACE, NAME, USER = "auditproof-detections", "example", "auditproof-someone"
+STRANGER = "auditproof-stranger"  # has no rights, ever
+RUNNING = "running"  # a Pod that a kubelet runs, or a stand-in serves
+_OF_RUNNING = frozenset({"exec", "attach", "portforward", "log", "proxy"})
+SYSTEM_NAMESPACES = frozenset({"kube-system", "kube-public", "kube-node-lease", "default"})
+_WRITES_FIRST = ("create", "patch", "update", "delete", "get", "list", "deletecollection", "watch")
+_READS_FIRST = ("get", "list", "create", "patch", "update", "delete", "deletecollection", "watch")
+_PLAIN = ("pods", "deployments", "configmaps", "secrets", "services", "serviceaccounts", "roles", "namespaces")
+_PUBLIC = ("/version", "/healthz")  # what anybody may read (ClusterRole system:public-info-viewer)
+TARGETS = 12  # of one part of a class
+
+
+def candidates(condition: Condition, served: Served) -> list[Attributes]:
+    """The requests that may meet a condition, as far as it tells them apart; those to be tried first come first.
+
+    Where the condition does not care, they are about objects of auditproof's own in a namespace of its own.
+    """
+    space, mentioned = _everything(served)
+    members = Members(condition, space, mentioned)
+    bodies = any(test.field.top in ("requestObject", "responseObject") for test in tests_of(condition))
+    found: dict[Attributes, tuple[object, ...]] = {}
+    for outcome in space.outcomes((0, 0)):
+        if not outcome.identity.honest:
+            continue
+        for cell in space.cells[outcome.cells[0].mask]:
+            if not cell.served:
+                continue
+            for member in members.of_cell(cell):
+                for user, _ in members.users(outcome.identity, outcome.region):
+                    for asked in _concrete(member, user, mentioned):
+                        found.setdefault(asked, (*_rank(asked, bodies=bodies), len(found)))
+    for path in _PUBLIC:
+        for user in (None, UserInfo("system:anonymous", ("system:unauthenticated",))):
+            asked = Attributes(user, "get", path=path, resource_request=False)
+            found.setdefault(asked, (*_rank(asked, bodies=bodies), len(found)))
+    return sorted(found, key=found.__getitem__)
+
+
+@lru_cache(maxsize=4)
+def _everything(served: Served) -> tuple[Space, Mentioned]:
+    """The space of no policy: only watches and streams are told apart."""
+    space = Space.of(STREAMS, served)
+    return space, Mentioned.of(space)
+
+
+def _concrete(member: Member, user: UserInfo | None, mentioned: Mentioned) -> Iterator[Attributes]:
+    """The request for some targets of the member, with names of auditproof's own in place of made-up ones."""
+    asked = replace(member.attributes, user=_own(user, mentioned))
+    if not asked.resource_request:
+        yield asked
+        return
+    namespace = NAMESPACE if asked.namespace == mentioned.other_namespace else asked.namespace
+    name = asked.name
+    if asked.resource == NAMESPACES and name == asked.namespace:
+        name = namespace
+    elif name == "something":
+        name = NAME
+    for target in sorted(member.targets, key=_plainness)[:TARGETS]:
+        runs = target.resource == "pods" and target.subresource in _OF_RUNNING
+        yield replace(
+            asked,
+            api_group=target.group,
+            api_version=target.version,
+            resource=target.resource,
+            subresource=target.subresource,
+            namespace=namespace,
+            name=RUNNING if runs and name == NAME else name,
+        )
+
+
+def _own(user: UserInfo | None, mentioned: Mentioned) -> UserInfo | None:
+    if user is None:
+        return None
+    if user.name == "someone":
+        return replace(user, name=USER)
+    account = service_account(user.name)
+    if account and account[0] == mentioned.other_namespace:
+        others = [group for group in user.groups if not group.startswith("system:serviceaccounts:")]
+        groups = ("system:serviceaccounts", f"system:serviceaccounts:{NAMESPACE}", *others[1:])
+        return UserInfo(f"system:serviceaccount:{NAMESPACE}:{account[1]}", groups)
+    return user
+
+
+def _plainness(target: Target) -> tuple[bool, int]:
+    built_in = (target.group, target.resource) in RESOURCES
+    return not built_in, _PLAIN.index(target.resource) if target.resource in _PLAIN else len(_PLAIN)
+
+
+def _rank(asked: Attributes, *, bodies: bool) -> tuple[object, ...]:
+    """Sort key: what a person would try first, outside system namespaces."""
+    verbs = _WRITES_FIRST if bodies else _READS_FIRST
+    user = asked.user
+    return (
+        user is None or user.name == "system:anonymous",
+        asked.namespace in SYSTEM_NAMESPACES,
+        not asked.resource_request,
+        user is not None and user.name != USER,
+        bool(asked.subresource),
+        (asked.api_group, asked.resource) not in RESOURCES,
+        verbs.index(asked.verb) if asked.verb in verbs else len(verbs),
+        _PLAIN.index(asked.resource) if asked.resource in _PLAIN else len(_PLAIN),
+        not asked.namespace,
+    )

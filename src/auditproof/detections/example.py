@@ -1,0 +1,160 @@
+"""The least request that triggers a rule, and one like it that must not, both made from the rule's condition. Pure.
+
+The policy under test has no say in it. A rule that names an outcome (a code, a decision) gets a request with that
+outcome: one by a user with rights to something that exists, one without rights, a failed login, and so on.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
+
+from auditproof.audit.event import Level
+from auditproof.detections.candidates import candidates
+from auditproof.detections.condition import FALSE, TRUE, And, Not, Test, both, either, matches
+from auditproof.detections.draft import NAME_FIELD, UPGRADED, Values, answers, draft_of, sends_body
+from auditproof.detections.example_body import NotBuilt
+from auditproof.detections.forecast import Answer, Draft, Forecast
+from auditproof.detections.moments import Moment, at_moment
+from auditproof.detections.near_miss import near_miss
+from auditproof.detections.solving import solve
+from auditproof.kube.request_line import request_line
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from auditproof.detections.condition import Condition
+    from auditproof.detections.detection import Detection
+    from auditproof.kube.attributes import Attributes
+    from auditproof.kube.discovery import Served
+
+TRIED = 400  # requests for one rule
+
+
+@dataclass(frozen=True, slots=True)
+class Example:
+    """A request that triggers a step of a rule, and ``miss``, a request like it that does not, if there is one.
+
+    ``values`` are those of the fields that the rule asks for besides what a policy sees; ``changed`` says in what the
+    near miss differs.
+    """
+
+    step: int
+    condition: Condition
+    draft: Draft
+    values: Values
+    miss: Draft | None = None
+    changed: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class NoExample:
+    """A step of a rule that no request is known to trigger, and why."""
+
+    step: int
+    reason: str
+
+
+def examples_of(detection: Detection, served: Served) -> tuple[Example | NoExample, ...]:
+    """Examples for every step of a rule, or why there is none.
+
+    A rule about streams gets one by WebSocket and one by SPDY, if it matches both.
+
+    >>> from auditproof import load_served
+    >>> from auditproof.detections import Detection, Field, Operator, Test, both
+    >>> from auditproof.detections.example import examples_of
+    >>> from auditproof.errors import Position
+    >>> deleted = both(
+    ...     Test(Field.at("verb"), Operator.EQUALS, ("delete",)),
+    ...     Test(Field.at("objectRef.resource"), Operator.EQUALS, ("secrets",)),
+    ... )
+    >>> rule = Detection("deletes", "A Secret is deleted", "own", (deleted,), Position("own.yaml", 1, 1))
+    >>> examples_of(rule, load_served("1.37"))[0].draft.uri
+    '/api/v1/namespaces/auditproof-detections/secrets/example?dryRun=All'
+    """
+    return tuple(
+        example
+        for step, condition in enumerate(detection.steps, 1)
+        for example in _Search(condition, served).examples(step)
+    )
+
+
+class _Search:
+    """The search for examples of one condition."""
+
+    def __init__(self, condition: Condition, served: Served) -> None:
+        self._condition = condition
+        self._candidates = candidates(condition, served)
+        self._reasons: dict[str, None] = {}
+
+    def examples(self, step: int) -> Iterator[Example | NoExample]:
+        """One example; of streams one for each verb; or the reason why there is none."""
+        found: dict[tuple[str, str], Example] = {}
+        for asked in self._candidates[:TRIED]:
+            key = asked.verb, asked.subresource
+            if found and (asked.subresource not in UPGRADED or key in found or not any(key[1] == one for _, one in found)):
+                continue
+            example = self._example(step, asked)
+            if example is None:
+                continue
+            found[key] = example
+            yield replace(example, **near_miss(example.condition, example.draft, example.values))
+            if asked.subresource not in UPGRADED:
+                break
+        if not found:
+            yield NoExample(step, next(iter(self._reasons), "no event that an API server writes can match"))
+
+    def _example(self, step: int, asked: Attributes) -> Example | None:
+        """An example with these attributes, whatever the response, if there is one."""
+        for answer in answers(asked):
+            for values in self._values(asked, answer):
+                for dry in (True, False):
+                    try:
+                        draft = draft_of(asked, answer, values, dry=dry)
+                    except NotBuilt as no:
+                        self._reasons.setdefault(str(no), None)
+                        continue
+                    if Forecast.of(draft).fires(self._condition):
+                        return Example(step, self._condition, draft, values)
+                    self._reasons.setdefault(self._unmade(values), None)
+        return None
+
+    def _unmade(self, values: Values) -> str:
+        fields = ", ".join(str(one) for one, given in values.items() if given)
+        wanted = f"the values that the rule wants of {fields}" if fields else "all that the rule wants"
+        return f"no request that changes nothing is known to have {wanted}"
+
+    def _values(self, asked: Attributes, answer: Answer) -> Iterator[Values]:
+        """Values of the free fields with which an event at some stage matches."""
+        draft = Draft(asked, answer, request_line(asked)[1], {} if sends_body(asked) else None)
+        forecast = Forecast.of(draft)
+        seen: set[Condition] = set()
+        for stage in reversed(forecast.events):
+            moment = Moment(Level.REQUEST_RESPONSE, stage)
+            left = _settled(at_moment(self._condition, asked, moment), forecast.at(moment), draft)
+            if left in seen:
+                continue
+            seen.add(left)
+            solved = solve(left, asked)
+            if solved is not None:
+                yield dict(solved.of)
+
+
+def _settled(condition: Condition, event: dict[str, Any], draft: Draft) -> Condition:
+    """The condition with what the response decides replaced by true or false."""
+    if isinstance(condition, Not):
+        inner = _settled(condition.part, event, draft)
+        return FALSE if inner == TRUE else TRUE if inner == FALSE else Not(inner)
+    if isinstance(condition, Test):
+        return condition if _is_open(condition, draft) else TRUE if matches(condition, event) else FALSE
+    parts = [_settled(part, event, draft) for part in condition.parts]
+    return both(*parts) if isinstance(condition, And) else either(*parts)
+
+
+def _is_open(test: Test, draft: Draft) -> bool:
+    """Whether the request can be made so that the test is true or false of it."""
+    if test.field.top in ("requestURI", "userAgent"):
+        return True
+    if test.field.path == NAME_FIELD.path:
+        return draft.attributes.verb == "create" and draft.decoded
+    return test.field.top in ("requestObject", "responseObject") and draft.decoded

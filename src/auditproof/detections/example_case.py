@@ -1,0 +1,108 @@
+"""The cases of examples: who sends them, and what has to be there before. Pure.
+
+Objects are auditproof's own, in its own namespace; of system namespaces only dry runs ask anything.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+from auditproof.analysis.space.client_request import NotPerformable, identity_of
+from auditproof.cases.case import Case, Source
+from auditproof.cases.expectation import Expectation
+from auditproof.detections.candidates import NAMESPACE, RUNNING, SYSTEM_NAMESPACES
+from auditproof.detections.draft import UPGRADED
+from auditproof.detections.forecast import Answer
+from auditproof.kube.action import JSON, PATCH_TYPES, Request
+from auditproof.kube.attributes import METHODS
+from auditproof.kube.capability import Capability
+from auditproof.kube.minimal_objects import minimal_body
+from auditproof.kube.resources import RESOURCES
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from auditproof.detections.forecast import Draft
+    from auditproof.detections.firing import Firing
+    from auditproof.errors import Position
+
+_RUNNING_POD = {
+    "nodeName": "<node>",
+    "terminationGracePeriodSeconds": 0,
+    "automountServiceAccountToken": False,
+    "containers": [{"name": "main", "image": "<pod-image>", "ports": [{"containerPort": 80}]}],
+}
+
+
+def example_case(name: str, draft: Draft, firing: Firing, *, title: str, position: Position, code: bool) -> Case:
+    """The case with the id ``name`` that sends a draft; ``code``: the rule depends on the code of the response.
+
+    Raises NotPerformable if no credential authenticates such a user.
+    """
+    identity = identity_of(draft.attributes.user)
+    if draft.answer is not Answer.FORBIDDEN:
+        identity = replace(identity, without_rights=False)
+    streams = draft.attributes.resource == "pods" and draft.attributes.name == RUNNING
+    return Case(
+        name,
+        identity,
+        request_of(draft),
+        Expectation(status=draft.code if code else None, watcher=firing),
+        tuple(_given(draft)),
+        title=title,
+        needs=identity.needs | ({Capability.KUBELET} if streams else frozenset()),
+        source=Source(position, made=True),
+    )
+
+
+def request_of(draft: Draft) -> Request:
+    """The HTTP request of a draft."""
+    asked = draft.attributes
+    method = METHODS.get(asked.verb, "GET") if asked.resource_request else asked.verb.upper()
+    headers: tuple[tuple[str, str], ...] = ()
+    body = None
+    if draft.body is not None:
+        built_in = (asked.api_group, asked.resource) in RESOURCES
+        patch = PATCH_TYPES["strategic" if built_in else "merge"]
+        headers = (("Content-Type", patch if asked.verb == "patch" else JSON),)
+        body = json.dumps(draft.body).encode()
+    if draft.user_agent:
+        headers += (("User-Agent", draft.user_agent),)
+    upgrade = ""
+    if asked.subresource in UPGRADED:
+        upgrade = "websocket" if method == "GET" else "spdy"
+    return Request(method, draft.uri, headers, body, upgrade)
+
+
+def _given(draft: Draft) -> Iterator[dict[str, Any]]:
+    """What has to exist, so that the server responds as forecast."""
+    asked = draft.attributes
+    if not asked.resource_request or asked.user is None:
+        return
+    if asked.namespace and asked.namespace not in SYSTEM_NAMESPACES:
+        yield {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": asked.namespace}}
+    if asked.resource == "pods" and asked.namespace:
+        metadata = {"name": "default", "namespace": asked.namespace}
+        yield {"apiVersion": "v1", "kind": "ServiceAccount", "metadata": metadata}
+    resource = RESOURCES.get((asked.api_group, asked.resource))
+    if resource is None or asked.resource == "namespaces" or asked.verb == "list":
+        return
+    name = asked.name
+    if draft.answer is Answer.CONFLICT and draft.body is not None:
+        name = draft.body["metadata"]["name"]
+    if name and (draft.answer is Answer.CONFLICT or draft.answer is Answer.ACCEPTED):
+        yield _object(resource.kind, resource.api_version, name, asked.namespace if resource.namespaced else "")
+
+
+def _object(kind: str, api_version: str, name: str, namespace: str) -> dict[str, Any]:
+    body = minimal_body(kind)
+    if kind == "Pod":
+        body["spec"] = dict(_RUNNING_POD) if name == RUNNING else {**body["spec"], "schedulerName": "nobody"}
+    if kind == "Event":
+        body["involvedObject"] = {"apiVersion": "v1", "kind": "Namespace", "namespace": namespace, "name": NAMESPACE}
+    metadata = {**body.get("metadata", {}), "name": name}
+    if namespace:
+        metadata["namespace"] = namespace
+    return {"apiVersion": api_version, "kind": kind, **body, "metadata": metadata}

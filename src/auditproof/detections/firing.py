@@ -1,0 +1,111 @@
+"""Whether a rule fires on the events that were really recorded, and what is missing if it does not. Pure."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from auditproof.audit.event import Level, Stage
+from auditproof.detections.condition import And, Not, Test, matches, tests_of
+from auditproof.detections.forecast import surely_matches
+from auditproof.detections.moments import Moment, Reading, reading_of, seen_by_policy
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping, Sequence
+
+    from auditproof.detections.condition import Condition
+    from auditproof.kube.attributes import Attributes
+
+Events = "Sequence[Mapping[str, Any]]"
+_BODIES = ("requestObject", "responseObject")
+
+
+@dataclass(frozen=True, slots=True)
+class Firing:
+    """A rule that reads the events of one request, and whether it has to fire; an expectation's ``watcher``.
+
+    ``rule`` is the id of the rule, ``step`` the number of the condition in it. ``fires`` is what follows from the
+    policy; None if nothing does. ``miss``: the request is a near miss, on which no rule fires whatever the policy.
+
+    >>> from auditproof import Attributes, UserInfo
+    >>> from auditproof.detections import Field, Operator, Test
+    >>> from auditproof.detections.firing import Firing
+    >>> host_pid = Test(Field.at("requestObject.spec.hostPID"), Operator.EQUALS, ("true",))
+    >>> asked = Attributes(UserInfo("alice"), "create", "shop", "", "v1", "pods")
+    >>> event = {"level": "Metadata", "stage": "ResponseComplete", "verb": "create"}
+    >>> print(Firing("host-pid", "Host PID", 1, host_pid, asked, True).silence([event]))
+    requestObject.spec.hostPID = true: the event (Metadata, ResponseComplete) has no requestObject
+    """
+
+    rule: str
+    title: str
+    step: int
+    condition: Condition
+    attributes: Attributes
+    fires: bool | None
+    miss: bool = False
+
+    def fired(self, events: Sequence[Mapping[str, Any]]) -> Mapping[str, Any] | None:
+        """The first event on which the rule fires; None if there is none."""
+        return next((one for one in events if surely_matches(self.condition, self.attributes, dict(one))), None)
+
+    def silence(self, events: Sequence[Mapping[str, Any]]) -> str:
+        """Why the rule fires on none of the events: the test that fails, of the event that comes closest."""
+        if not events:
+            return "no event was recorded"
+        found = [(unmet(self.condition, one), one) for one in events]
+        lacking, event = min(reversed(found), key=lambda one: len(one[0]))
+        place = f"the event ({event['level']}, {event['stage']})"
+        if not lacking:
+            fields = ", ".join(dict.fromkeys(str(test.field) for test in self._unreadable(event)))
+            return f"{place} lacks {fields}: the rule matches it only for that, and so every such request"
+        return "; ".join(dict.fromkeys(_unmet_text(test, event, place, wanted=wanted) for test, wanted in lacking[:2]))
+
+    def _unreadable(self, event: Mapping[str, Any]) -> Iterator[Test]:
+        moment = Moment(Level(event["level"]), Stage(event["stage"]))
+        known = seen_by_policy(self.attributes) | {"level": event["level"], "stage": event["stage"]}
+        for test in tests_of(self.condition):
+            if reading_of(test, self.attributes, moment, known) is Reading.UNREADABLE:
+                yield test
+
+    def unlike(self, events: Sequence[Mapping[str, Any]]) -> Iterator[str]:
+        """That the rule fires although it must not."""
+        event = self.fired(events) if self.fires is False else None
+        if event is not None:
+            why = "this request is a near miss" if self.miss else "by the policy it cannot see this request"
+            yield f"the rule {self.title!r} fires on {event['level']}, {event['stage']}, but {why}"
+
+    def missing(self, events: Sequence[Mapping[str, Any]]) -> Iterator[str]:
+        """That the rule is silent although it has to fire."""
+        if self.fires and self.fired(events) is None:
+            yield f"the rule {self.title!r} is silent, but the policy feeds it: {self.silence(events)}"
+
+
+def unmet(condition: Condition, event: Mapping[str, Any], *, wanted: bool = True) -> list[tuple[Test, bool]]:
+    """The tests that keep a condition from being ``wanted``, true or false: as few as possible."""
+    if isinstance(condition, Test):
+        return [] if matches(condition, event) is wanted else [(condition, wanted)]
+    if isinstance(condition, Not):
+        return unmet(condition.part, event, wanted=not wanted)
+    parts = [unmet(part, event, wanted=wanted) for part in condition.parts]
+    if isinstance(condition, And) is wanted:
+        return [one for some in parts for one in some]
+    return min(parts, key=len, default=[])
+
+
+def _unmet_text(test: Test, event: Mapping[str, Any], place: str, *, wanted: bool) -> str:
+    """A test with what the event has instead; contents of bodies are not shown."""
+    asked = str(test) if wanted else f"not ({test})"
+    path: list[str] = []
+    inside: Any = event
+    for key in test.field.path:
+        path.append(key)
+        if not isinstance(inside, dict):
+            break
+        if key not in inside and key not in ("*", "**"):
+            return f"{asked}: {place} has no {'.'.join(path)}"
+        inside = inside.get(key)
+    values = test.field.values(event)
+    if not values or test.field.top in _BODIES:
+        return f"{asked}: {place} has {'another value' if values else 'none'}"
+    return f"{asked}: {place} has {', '.join(map(str, values[:3]))}"

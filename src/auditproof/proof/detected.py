@@ -1,0 +1,127 @@
+"""Cases that show whether detection rules fire: an example of each rule, and a near miss.
+
+What a rule has to do follows from the policy: the example's events, as far as the policy records them, either let it
+fire or not. That agrees with what ``check_detections`` says of every request, or the run fails.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from auditproof.analysis.space.client_request import NotPerformable
+from auditproof.audit.decide import decide
+from auditproof.audit.event import Level
+from auditproof.detections.demand import Feed
+from auditproof.detections.example import Example, examples_of
+from auditproof.detections.example_case import example_case
+from auditproof.detections.firing import Firing
+from auditproof.detections.forecast import Forecast
+from auditproof.detections.moments import Moment, stages_of
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from auditproof.audit.policy.load import Policy
+    from auditproof.cases.case import Case
+    from auditproof.detections.check import Fed
+    from auditproof.detections.condition import Condition
+    from auditproof.detections.detection import Detection
+    from auditproof.detections.forecast import Draft
+    from auditproof.kube.discovery import Served
+
+_PLAIN = re.compile(r"[^A-Za-z0-9._-]+")
+
+
+@dataclass(frozen=True, slots=True)
+class Tried:
+    """A rule with the cases that perform its examples and near misses, and why others cannot be performed."""
+
+    detection: Detection
+    fed: Fed
+    cases: tuple[Case, ...]
+    not_fired: tuple[str, ...]
+
+    @property
+    def suite(self) -> str:
+        """The prefix of the ids of its items: the file of the rule."""
+        return self.detection.position.path
+
+
+def tried(policy: Policy, found: Sequence[Fed], served: Served) -> tuple[Tried, ...]:
+    """The examples of rules, as cases; ``found`` is what the policy does to each rule."""
+    counted: Counter[tuple[str, str]] = Counter()
+    made = []
+    for fed in found:
+        detection = fed.detection
+        plain = _PLAIN.sub("-", detection.id or detection.title).strip("-") or "rule"
+        counted[detection.position.path, plain] += 1
+        number = counted[detection.position.path, plain]
+        name = plain if number == 1 else f"{plain}-{number}"
+        cases: list[Case] = []
+        reasons: list[str] = []
+        for number, one in enumerate(examples_of(detection, served), 1):
+            if not isinstance(one, Example):
+                reasons.append(one.reason)
+                continue
+            try:
+                cases += _cases(policy, fed, one, name if number == 1 else f"{name}-{number}")
+            except NotPerformable as no:
+                reasons.append(str(no))
+        made.append(Tried(detection, fed, tuple(cases), tuple(reasons)))
+    return tuple(made)
+
+
+def _cases(policy: Policy, fed: Fed, example: Example, name: str) -> Iterator[Case]:
+    detection, condition = fed.detection, example.condition
+    firing = Firing(
+        detection.id,
+        detection.title,
+        example.step,
+        condition,
+        example.draft.attributes,
+        expected(policy, fed, condition, example.draft),
+    )
+    yield example_case(
+        name,
+        example.draft,
+        firing,
+        title=detection.title,
+        position=detection.position,
+        code=needs_code(condition, example.draft),
+    )
+    if example.miss is not None:
+        yield example_case(
+            f"{name}-miss",
+            example.miss,
+            replace(firing, attributes=example.miss.attributes, fires=False, miss=True),
+            title=f"{detection.title}: near miss: {example.changed}",
+            position=detection.position,
+            code=Forecast.of(example.draft).draft.code != example.miss.code and needs_code(condition, example.draft),
+        )
+
+
+def expected(policy: Policy, fed: Fed, condition: Condition, draft: Draft) -> bool | None:
+    """Whether the rule fires on a draft if the server follows the policy; None if its response has a say in it."""
+    forecast = Forecast.of(draft)
+    decision = decide(policy, draft.attributes)
+    stages = stages_of(draft.attributes) - decision.omit_stages if decision.level is not Level.NONE else frozenset()
+    moments = [Moment(decision.level, stage) for stage in stages]
+    fires = forecast.fires(condition, moments)
+    if fires and not forecast.fires(condition, moments, without="responseObject"):
+        return None
+    if len(fed.detection.steps) == 1 and fed.feed in (Feed.FED, Feed.BLIND):
+        return fed.feed is Feed.FED
+    return fires
+
+
+def needs_code(condition: Condition, draft: Draft) -> bool:
+    """Whether the rule does not fire on the same request if the server refuses it for another reason."""
+    forecast = Forecast.of(draft)
+    for event in forecast.events.values():
+        if "responseStatus" in event:
+            event["responseStatus"] = {"metadata": {}, "status": "Failure", "reason": "Invalid", "code": 422}
+    return not forecast.fires(condition)
