@@ -7,7 +7,7 @@ from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from auditproof.analysis.space import Space
-from auditproof.analysis.space.identities import service_account
+from auditproof.analysis.space.identities import ANONYMOUS, UNAUTHENTICATED, service_account
 from auditproof.analysis.space.resource_targets import NAMESPACES
 from auditproof.analysis.space.streams import STREAMS
 from auditproof.detections.condition import tests_of
@@ -31,6 +31,7 @@ SYSTEM_NAMESPACES = frozenset({"kube-system", "kube-public", "kube-node-lease", 
 _WRITES_FIRST = ("create", "patch", "update", "delete", "get", "list", "deletecollection", "watch")
 _READS_FIRST = ("get", "list", "create", "patch", "update", "delete", "deletecollection", "watch")
 _PLAIN = ("pods", "deployments", "configmaps", "secrets", "services", "serviceaccounts", "roles", "namespaces")
+_STREAMS = ("", "exec", "attach", "portforward")
 _PUBLIC = ("/version", "/healthz")  # what anybody may read (ClusterRole system:public-info-viewer)
 TARGETS = 12  # of one part of a class
 
@@ -55,7 +56,7 @@ def candidates(condition: Condition, served: Served) -> list[Attributes]:
                     for asked in _concrete(member, user, mentioned):
                         found.setdefault(asked, (*_rank(asked, bodies=bodies), len(found)))
     for path in _PUBLIC:
-        for user in (None, UserInfo("system:anonymous", ("system:unauthenticated",))):
+        for user in (None, UserInfo(ANONYMOUS, (UNAUTHENTICATED,))):
             asked = Attributes(user, "get", path=path, resource_request=False)
             found.setdefault(asked, (*_rank(asked, bodies=bodies), len(found)))
     return sorted(found, key=found.__getitem__)
@@ -115,12 +116,13 @@ def _rank(asked: Attributes, *, bodies: bool) -> tuple[object, ...]:
     """Sort key: what a person would try first, outside system namespaces."""
     verbs = _WRITES_FIRST if bodies else _READS_FIRST
     user = asked.user
+    nobody = user is None or user.name == ANONYMOUS
     return (
-        user is None or user.name == "system:anonymous",
+        nobody,
         asked.namespace in SYSTEM_NAMESPACES,
-        not asked.resource_request,
+        asked.path not in _PUBLIC if nobody else not asked.resource_request,
         user is not None and user.name != USER,
-        bool(asked.subresource),
+        _STREAMS.index(asked.subresource) if asked.subresource in _STREAMS else len(_STREAMS),
         (asked.api_group, asked.resource) not in RESOURCES,
         verbs.index(asked.verb) if asked.verb in verbs else len(verbs),
         _PLAIN.index(asked.resource) if asked.resource in _PLAIN else len(_PLAIN),

@@ -1,6 +1,6 @@
 """How a request that triggers a rule is sent: URI, body and headers, out of attributes, a response and values. Pure.
 
-Writes are dry runs, so nothing is changed; a dry run is recorded like any other request, with ``dryRun=All`` in its URI.
+Writes are dry runs, so nothing is changed. A dry run is recorded like any other request; its URI has ``dryRun=All``.
 Sources: staging/src/k8s.io/apiserver/pkg/endpoints/handlers and pkg/registry/core/pod/rest/subresources.go.
 """
 
@@ -10,7 +10,7 @@ import hashlib
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from auditproof.detections.candidates import NAME, NAMESPACE, STRANGER, USER
+from auditproof.detections.candidates import NAME, NAMESPACE, RUNNING, STRANGER, USER
 from auditproof.detections.example_body import NotBuilt, body_of, with_values
 from auditproof.detections.fields import Field
 from auditproof.detections.forecast import Answer, Draft
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 URI_FIELD, AGENT_FIELD, NAME_FIELD = Field.at("requestURI"), Field.at("userAgent"), Field.at("objectRef.name")
 UPGRADED = STREAMS - {"proxy"}
-NEW_NAME = f"{NAME}-new"
+NEW_NAME, ABSENT = f"{NAME}-new", f"{NAME}-absent"  # what is created by dry run, and what nobody creates
 Values = dict[Field, tuple[Any, ...]]
 _WRITES = frozenset({"create", "update", "patch", "delete", "deletecollection"})
 _WITH_BODY = frozenset({"create", "update", "patch"})
@@ -67,9 +67,7 @@ def answers(asked: Attributes) -> tuple[Answer, ...]:
     )
 
 
-def draft_of(
-    asked: Attributes, answer: Answer, values: Mapping[Field, tuple[Any, ...]], *, dry: bool = True
-) -> Draft:
+def draft_of(asked: Attributes, answer: Answer, values: Mapping[Field, tuple[Any, ...]], *, dry: bool = True) -> Draft:
     """The request with these values; with ``dry``, a write is a dry run.
 
     Raises NotBuilt where it cannot have one of the values, or would change something outside the run's own namespace.
@@ -79,6 +77,8 @@ def draft_of(
     if answer is Answer.FORBIDDEN and asked.user is not None and asked.user.name == USER:
         # Rights belong to a name: other examples may have given some to the usual one.
         asked = replace(asked, user=replace(asked.user, name=STRANGER))
+    if answer is Answer.NOT_FOUND and asked.name in (NAME, RUNNING):
+        asked = replace(asked, name=ABSENT)
     body = _body(asked, answer, values, dry=dry) if sends_body(asked) else None
     return Draft(asked, answer, _uri(asked, values, dry=dry), body, str(_first(values, AGENT_FIELD)))
 
@@ -87,9 +87,7 @@ def _first(values: Mapping[Field, tuple[Any, ...]], field: Field) -> Any:
     return next(iter(values.get(field, ())), "")
 
 
-def _body(
-    asked: Attributes, answer: Answer, values: Mapping[Field, tuple[Any, ...]], *, dry: bool
-) -> dict[str, Any]:
+def _body(asked: Attributes, answer: Answer, values: Mapping[Field, tuple[Any, ...]], *, dry: bool) -> dict[str, Any]:
     resource = RESOURCES.get((asked.api_group, asked.resource))
     kind = resource.kind if resource else ""
     if asked.verb == "patch":
@@ -114,10 +112,8 @@ def _uri(asked: Attributes, values: Mapping[Field, tuple[Any, ...]], *, dry: boo
     """The URI that the rule asks for, with what keeps the request from changing something, or from lasting."""
     given = str(_first(values, URI_FIELD))
     uri = given or request_line(asked)[1]
-    query: dict[str, str | tuple[str, ...]] = {}
-    for key, value in _query(asked, dry=dry):
-        if f"{key}=" not in uri.partition("?")[2]:
-            query[key] = value
+    there = uri.partition("?")[2]
+    query = {key: value for key, value in _query(asked, dry=dry) if f"{key}=" not in there}
     return f"{uri}{'&' if '?' in uri else '?'}{query_text(query)}" if query else uri
 
 

@@ -7,6 +7,7 @@ outcome: one by a user with rights to something that exists, one without rights,
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 from auditproof.audit.event import Level
@@ -15,7 +16,7 @@ from auditproof.detections.condition import FALSE, TRUE, And, Not, Test, both, e
 from auditproof.detections.draft import NAME_FIELD, UPGRADED, Values, answers, draft_of, sends_body
 from auditproof.detections.example_body import NotBuilt
 from auditproof.detections.forecast import Answer, Draft, Forecast
-from auditproof.detections.moments import Moment, at_moment
+from auditproof.detections.moments import Moment, at_moment, stages_of
 from auditproof.detections.near_miss import near_miss
 from auditproof.detections.solving import solve
 from auditproof.kube.request_line import request_line
@@ -90,9 +91,11 @@ class _Search:
     def examples(self, step: int) -> Iterator[Example | NoExample]:
         """One example; of streams one for each verb; or the reason why there is none."""
         found: dict[tuple[str, str], Example] = {}
-        for asked in self._candidates[:TRIED]:
+        for asked in islice(filter(self._may_match, self._candidates), TRIED):
             key = asked.verb, asked.subresource
-            if found and (asked.subresource not in UPGRADED or key in found or not any(key[1] == one for _, one in found)):
+            if found and (
+                asked.subresource not in UPGRADED or key in found or not any(key[1] == one for _, one in found)
+            ):
                 continue
             example = self._example(step, asked)
             if example is None:
@@ -103,6 +106,10 @@ class _Search:
                 break
         if not found:
             yield NoExample(step, next(iter(self._reasons), "no event that an API server writes can match"))
+
+    def _may_match(self, asked: Attributes) -> bool:
+        moments = (Moment(Level.REQUEST_RESPONSE, stage) for stage in stages_of(asked))
+        return any(at_moment(self._condition, asked, moment) != FALSE for moment in moments)
 
     def _example(self, step: int, asked: Attributes) -> Example | None:
         """An example with these attributes, whatever the response, if there is one."""

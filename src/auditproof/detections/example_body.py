@@ -1,8 +1,8 @@
 """The body of a request that triggers a rule: the smallest object of its kind with the values that the rule asks for.
 
-Pure. A path of a rule may leave open where a key is (ANYWHERE); the places where Kubernetes has such keys are known here
-for Pods, for what contains a Pod's template, and for roles. Source: staging/src/k8s.io/api/core/v1/types.go and
-rbac/v1/types.go.
+Pure. A path of a rule may leave open where a key is (ANYWHERE). The places where Kubernetes has such keys are known
+here for Pods, for what contains a Pod's template, and for roles.
+Source: staging/src/k8s.io/api/core/v1/types.go and rbac/v1/types.go.
 """
 
 from __future__ import annotations

@@ -9,7 +9,7 @@ import json
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from auditproof.analysis.space.client_request import NotPerformable, identity_of
+from auditproof.analysis.space.client_request import identity_of
 from auditproof.cases.case import Case, Source
 from auditproof.cases.expectation import Expectation
 from auditproof.detections.candidates import NAMESPACE, RUNNING, SYSTEM_NAMESPACES
@@ -18,16 +18,19 @@ from auditproof.detections.forecast import Answer
 from auditproof.kube.action import JSON, PATCH_TYPES, Request
 from auditproof.kube.attributes import METHODS
 from auditproof.kube.capability import Capability
-from auditproof.kube.minimal_objects import minimal_body
-from auditproof.kube.resources import RESOURCES
+from auditproof.kube.identity import AccessRule
+from auditproof.kube.minimal_objects import NOTHING, minimal_body
+from auditproof.kube.resources import RBAC, RESOURCES
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from auditproof.detections.forecast import Draft
     from auditproof.detections.firing import Firing
+    from auditproof.detections.forecast import Draft
     from auditproof.errors import Position
 
+# To bind a role with rights that its user does not have (pkg/registry/rbac/escalation_check.go, BindingAuthorized).
+_BINDS = (AccessRule(("bind",), (RBAC,), ("roles", "clusterroles")),)
 _RUNNING_POD = {
     "nodeName": "<node>",
     "terminationGracePeriodSeconds": 0,
@@ -36,20 +39,21 @@ _RUNNING_POD = {
 }
 
 
-def example_case(name: str, draft: Draft, firing: Firing, *, title: str, position: Position, code: bool) -> Case:
-    """The case with the id ``name`` that sends a draft; ``code``: the rule depends on the code of the response.
+def example_case(name: str, draft: Draft, firing: Firing, *, title: str, position: Position) -> Case:
+    """The case with the id ``name`` that sends a draft.
 
     Raises NotPerformable if no credential authenticates such a user.
     """
     identity = identity_of(draft.attributes.user)
     if draft.answer is not Answer.FORBIDDEN:
-        identity = replace(identity, without_rights=False)
+        binds = draft.attributes.resource in ("rolebindings", "clusterrolebindings") and draft.body is not None
+        identity = replace(identity, without_rights=False, access=_BINDS if binds else ())
     streams = draft.attributes.resource == "pods" and draft.attributes.name == RUNNING
     return Case(
         name,
         identity,
         request_of(draft),
-        Expectation(status=draft.code if code else None, watcher=firing),
+        Expectation(status=firing.code, watcher=firing),
         tuple(_given(draft)),
         title=title,
         needs=identity.needs | ({Capability.KUBELET} if streams else frozenset()),
@@ -86,6 +90,11 @@ def _given(draft: Draft) -> Iterator[dict[str, Any]]:
     if asked.resource == "pods" and asked.namespace:
         metadata = {"name": "default", "namespace": asked.namespace}
         yield {"apiVersion": "v1", "kind": "ServiceAccount", "metadata": metadata}
+    if draft.answer is Answer.CONFLICT and asked.resource == "namespaces" and draft.body is not None:
+        yield {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": draft.body["metadata"]["name"]}}
+    reference = (draft.body or {}).get("roleRef", {})
+    if reference.get("name") == NOTHING:
+        yield _object(reference["kind"], f"{RBAC}/v1", NOTHING, asked.namespace if reference["kind"] == "Role" else "")
     resource = RESOURCES.get((asked.api_group, asked.resource))
     if resource is None or asked.resource == "namespaces" or asked.verb == "list":
         return

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from auditproof.audit.event import Level, Stage
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from auditproof.detections.condition import Condition
     from auditproof.kube.attributes import Attributes
 
-Events = "Sequence[Mapping[str, Any]]"
+_SHOWN = 4  # values of a test
 _BODIES = ("requestObject", "responseObject")
 
 
@@ -25,7 +25,8 @@ class Firing:
     """A rule that reads the events of one request, and whether it has to fire; an expectation's ``watcher``.
 
     ``rule`` is the id of the rule, ``step`` the number of the condition in it. ``fires`` is what follows from the
-    policy; None if nothing does. ``miss``: the request is a near miss, on which no rule fires whatever the policy.
+    policy; None if nothing does. ``code`` is the response on which that depends, None for any. ``miss``: the request is
+    a near miss, on which the rule fires under no policy.
 
     >>> from auditproof import Attributes, UserInfo
     >>> from auditproof.detections import Field, Operator, Test
@@ -43,6 +44,7 @@ class Firing:
     condition: Condition
     attributes: Attributes
     fires: bool | None
+    code: int | None = None
     miss: bool = False
 
     def fired(self, events: Sequence[Mapping[str, Any]]) -> Mapping[str, Any] | None:
@@ -68,16 +70,21 @@ class Firing:
             if reading_of(test, self.attributes, moment, known) is Reading.UNREADABLE:
                 yield test
 
+    def _is_meant(self, events: Sequence[Mapping[str, Any]]) -> bool:
+        """Whether the server responded as planned: otherwise the events are those of another kind of request."""
+        codes = {one["responseStatus"].get("code") for one in events if isinstance(one.get("responseStatus"), dict)}
+        return self.code is None or codes <= {self.code}
+
     def unlike(self, events: Sequence[Mapping[str, Any]]) -> Iterator[str]:
         """That the rule fires although it must not."""
-        event = self.fired(events) if self.fires is False else None
+        event = self.fired(events) if self.fires is False and self._is_meant(events) else None
         if event is not None:
             why = "this request is a near miss" if self.miss else "by the policy it cannot see this request"
             yield f"the rule {self.title!r} fires on {event['level']}, {event['stage']}, but {why}"
 
     def missing(self, events: Sequence[Mapping[str, Any]]) -> Iterator[str]:
         """That the rule is silent although it has to fire."""
-        if self.fires and self.fired(events) is None:
+        if self.fires and self._is_meant(events) and self.fired(events) is None:
             yield f"the rule {self.title!r} is silent, but the policy feeds it: {self.silence(events)}"
 
 
@@ -95,7 +102,10 @@ def unmet(condition: Condition, event: Mapping[str, Any], *, wanted: bool = True
 
 def _unmet_text(test: Test, event: Mapping[str, Any], place: str, *, wanted: bool) -> str:
     """A test with what the event has instead; contents of bodies are not shown."""
-    asked = str(test) if wanted else f"not ({test})"
+    shown = test
+    if len(test.values) > _SHOWN:
+        shown = replace(test, values=(*test.values[:_SHOWN], f"{len(test.values) - _SHOWN} more"))
+    asked = str(shown) if wanted else f"not ({shown})"
     path: list[str] = []
     inside: Any = event
     for key in test.field.path:

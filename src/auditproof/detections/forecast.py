@@ -1,7 +1,7 @@
 """The events that a request is going to cause, as far as they follow from the request. Pure.
 
-A rule's example is built only if the rule matches one of these events, its near miss only if the rule matches none. What
-is really recorded is compared with the rule separately, so a wrong forecast never makes a proof.
+A rule's example is built only if the rule matches one of these events, its near miss only if the rule matches none.
+What is really recorded is compared with the rule separately, so a wrong forecast never makes a proof.
 
 Sources: staging/src/k8s.io/apiserver/pkg/audit/request.go, pkg/endpoints/handlers/create.go and
 pkg/endpoints/filters/authorization.go.

@@ -6,9 +6,9 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from auditproof.analysis.space.identities import service_account
-from auditproof.detections.candidates import NAME, NAMESPACE, RUNNING, USER
+from auditproof.detections.candidates import NAME, NAMESPACE, RUNNING, STRANGER, USER
 from auditproof.detections.condition import Operator, matches, tests_of
-from auditproof.detections.draft import AGENT_FIELD, NAME_FIELD, URI_FIELD, answers, draft_of, with_name
+from auditproof.detections.draft import ABSENT, AGENT_FIELD, NAME_FIELD, URI_FIELD, answers, draft_of, with_name
 from auditproof.detections.example_body import NotBuilt
 from auditproof.detections.forecast import Draft, Forecast
 from auditproof.kube.attributes import UserInfo
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from auditproof.kube.attributes import Attributes
 
 OTHER = "auditproof-other"
+_OTHERS = ("configmaps", "services", "clusterroles")
 _OTHER_VERBS = {
     "create": ("list",),
     "get": ("list", "delete"),
@@ -59,11 +60,13 @@ def near_miss(condition: Condition, draft: Draft, values: Values) -> dict[str, A
     return {}
 
 
-def _changes(
-    condition: Condition, draft: Draft, values: Values
-) -> Iterator[tuple[str, Attributes, Any, Values]]:
+def _changes(condition: Condition, draft: Draft, values: Values) -> Iterator[tuple[str, Attributes, Any, Values]]:
     """What is changed, and the request's attributes, response and values then; the smallest changes first."""
     asked, answer = draft.attributes, draft.answer
+    if asked.user is not None and asked.user.name == STRANGER:
+        asked = replace(asked, user=replace(asked.user, name=USER))
+    if asked.name == ABSENT:
+        asked = replace(asked, name=NAME)
     for field, given in values.items():
         if not given:
             continue
@@ -104,12 +107,9 @@ def _other_objects(asked: Attributes, answer: Any, values: Values) -> Iterator[t
         other = replace(asked, verb=verb, name=name, namespace=inside)
         yield f"the verb is {verb}", other, answers(other)[0], values
     for (group, resource), known in RESOURCES.items():
-        if resource in ("configmaps", "services", "clusterroles") and resource != asked.resource:
-            if known.namespaced == bool(asked.namespace):
-                other = replace(
-                    asked, api_group=group, api_version=known.version, resource=resource, subresource=""
-                )
-                yield f"the resource is {resource}", other, answers(other)[0], values
+        if resource in _OTHERS and resource != asked.resource and known.namespaced == bool(asked.namespace):
+            other = replace(asked, api_group=group, api_version=known.version, resource=resource, subresource="")
+            yield f"the resource is {resource}", other, answers(other)[0], values
 
 
 def _other_users(

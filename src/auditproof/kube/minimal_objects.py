@@ -8,6 +8,7 @@ from __future__ import annotations
 import copy
 from typing import Any
 
+NOTHING = "auditproof-nothing"  # a role that nobody has to have made
 IMAGE = "registry.invalid/pause:1"  # never pulled: nothing here runs a container
 _LABELS = {"app": "auditproof"}
 _POD = {"automountServiceAccountToken": False, "containers": [{"name": "main", "image": IMAGE}]}
@@ -15,7 +16,7 @@ _TEMPLATE = {"metadata": {"labels": _LABELS}, "spec": _POD}
 _WORKLOAD = {"selector": {"matchLabels": _LABELS}, "template": _TEMPLATE}
 _JOB = {"template": {"spec": {**_POD, "restartPolicy": "Never"}}}
 _SCALED = {"apiVersion": "apps/v1", "kind": "Deployment", "name": "web"}
-_ROLE = {"apiGroup": "rbac.authorization.k8s.io", "name": "auditproof-nothing"}
+_ROLE = {"apiGroup": "rbac.authorization.k8s.io", "name": NOTHING}
 
 _BODIES: dict[str, dict[str, Any]] = {
     "CronJob": {"spec": {"schedule": "0 0 1 1 *", "jobTemplate": {"spec": _JOB}, "suspend": True}},
