@@ -55,15 +55,18 @@ def solve(condition: Condition, attributes: Attributes) -> Values | None:
     >>> print(solve(Test(code, Operator.EQUALS, ("ALLOW",)), request))
     None
     """
+    return next(solutions(condition, attributes), None)
+
+
+def solutions(condition: Condition, attributes: Attributes) -> Iterator[Values]:
+    """All values that are found in this way, for a caller who has to try several."""
     if condition == TRUE:
-        return Values()
-    if condition == FALSE:
-        return None
-    for literals in islice(_conjunctions(condition), _TRIED):
-        found = _meeting(literals, attributes)
-        if found is not None:
-            return found
-    return None
+        yield Values()
+    elif condition != FALSE:
+        for literals in islice(_conjunctions(condition), _TRIED):
+            found = _meeting(literals, attributes)
+            if found is not None:
+                yield found
 
 
 def denied(condition: Condition) -> Condition:

@@ -15,10 +15,10 @@ from auditproof.analysis.space.client_request import NotPerformable
 from auditproof.audit.decide import decide
 from auditproof.audit.event import Level
 from auditproof.detections.demand import Feed
-from auditproof.detections.example import Example, examples_of
-from auditproof.detections.example_case import example_case
-from auditproof.detections.firing import Firing
-from auditproof.detections.forecast import Forecast
+from auditproof.detections.examples.case import example_case
+from auditproof.detections.examples.example import Example, examples_of
+from auditproof.detections.examples.firing import Firing
+from auditproof.detections.examples.forecast import Forecast
 from auditproof.detections.moments import Moment, stages_of
 
 if TYPE_CHECKING:
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from auditproof.detections.check import Fed
     from auditproof.detections.condition import Condition
     from auditproof.detections.detection import Detection
-    from auditproof.detections.forecast import Draft
+    from auditproof.detections.examples.forecast import Draft
     from auditproof.kube.discovery import Served
 
 _PLAIN = re.compile(r"[^A-Za-z0-9._-]+")

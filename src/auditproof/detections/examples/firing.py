@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from auditproof.audit.event import Level, Stage
 from auditproof.detections.condition import And, Not, Test, matches, tests_of
-from auditproof.detections.forecast import surely_matches
+from auditproof.detections.examples.forecast import surely_matches
 from auditproof.detections.moments import Moment, Reading, reading_of, seen_by_policy
 
 if TYPE_CHECKING:
@@ -30,7 +30,7 @@ class Firing:
 
     >>> from auditproof import Attributes, UserInfo
     >>> from auditproof.detections import Field, Operator, Test
-    >>> from auditproof.detections.firing import Firing
+    >>> from auditproof.detections.examples.firing import Firing
     >>> host_pid = Test(Field.at("requestObject.spec.hostPID"), Operator.EQUALS, ("true",))
     >>> asked = Attributes(UserInfo("alice"), "create", "shop", "", "v1", "pods")
     >>> event = {"level": "Metadata", "stage": "ResponseComplete", "verb": "create"}

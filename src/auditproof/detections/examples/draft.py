@@ -10,10 +10,10 @@ import hashlib
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from auditproof.detections.candidates import NAME, NAMESPACE, RUNNING, STRANGER, USER
-from auditproof.detections.example_body import NotBuilt, body_of, with_values
+from auditproof.detections.examples.body import NotBuilt, body_of, with_values
+from auditproof.detections.examples.candidates import NAME, NAMESPACE, RUNNING, STRANGER, USER
+from auditproof.detections.examples.forecast import Answer, Draft
 from auditproof.detections.fields import Field
-from auditproof.detections.forecast import Answer, Draft
 from auditproof.kube.action import STREAMS, WATCH_SECONDS, query_text
 from auditproof.kube.request_line import request_line
 from auditproof.kube.resources import RESOURCES

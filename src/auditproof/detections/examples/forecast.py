@@ -85,7 +85,7 @@ class Forecast:
         """The forecast of a draft.
 
         >>> from auditproof import Attributes, Stage, UserInfo
-        >>> from auditproof.detections.forecast import Answer, Draft, Forecast
+        >>> from auditproof.detections.examples.forecast import Answer, Draft, Forecast
         >>> asked = Attributes(UserInfo("alice"), "delete", "shop", "apps", "v1", "deployments", name="web")
         >>> draft = Draft(asked, Answer.ACCEPTED, "/apis/apps/v1/namespaces/shop/deployments/web")
         >>> Forecast.of(draft).events[Stage.RESPONSE_COMPLETE]["responseStatus"]["code"]

@@ -11,18 +11,19 @@ from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 from auditproof.audit.event import Level
-from auditproof.detections.candidates import candidates
-from auditproof.detections.condition import FALSE, TRUE, And, Not, Test, both, either, matches
-from auditproof.detections.draft import NAME_FIELD, UPGRADED, Values, answers, draft_of, sends_body
-from auditproof.detections.example_body import NotBuilt
-from auditproof.detections.forecast import Answer, Draft, Forecast
+from auditproof.audit.stages import in_order
+from auditproof.detections.condition import FALSE, TRUE, And, Not, Test, both, either, matches, tests_of
+from auditproof.detections.examples.body import NotBuilt
+from auditproof.detections.examples.candidates import candidates
+from auditproof.detections.examples.draft import NAME_FIELD, UPGRADED, Values, answers, draft_of, sends_body
+from auditproof.detections.examples.forecast import Answer, Draft, Forecast
+from auditproof.detections.examples.near_miss import near_miss
 from auditproof.detections.moments import Moment, at_moment, stages_of
-from auditproof.detections.near_miss import near_miss
-from auditproof.detections.solving import solve
+from auditproof.detections.solving import solutions
 from auditproof.kube.request_line import request_line
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Hashable, Iterator
 
     from auditproof.detections.condition import Condition
     from auditproof.detections.detection import Detection
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
     from auditproof.kube.discovery import Served
 
 TRIED = 400  # requests for one rule
+SOLUTIONS = 16  # of one request
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +65,7 @@ def examples_of(detection: Detection, served: Served) -> tuple[Example | NoExamp
 
     >>> from auditproof import load_served
     >>> from auditproof.detections import Detection, Field, Operator, Test, both
-    >>> from auditproof.detections.example import examples_of
+    >>> from auditproof.detections.examples.example import examples_of
     >>> from auditproof.errors import Position
     >>> deleted = both(
     ...     Test(Field.at("verb"), Operator.EQUALS, ("delete",)),
@@ -86,12 +88,14 @@ class _Search:
     def __init__(self, condition: Condition, served: Served) -> None:
         self._condition = condition
         self._candidates = candidates(condition, served)
+        self._by_uri = any(test.field.top == "requestURI" for test in tests_of(condition))
+        self._vain: set[Hashable] = set()
         self._reasons: dict[str, None] = {}
 
     def examples(self, step: int) -> Iterator[Example | NoExample]:
         """One example; of streams one for each verb; or the reason why there is none."""
         found: dict[tuple[str, str], Example] = {}
-        for asked in islice(filter(self._may_match, self._candidates), TRIED):
+        for asked in islice(filter(self._is_worth_trying, self._candidates), TRIED):
             key = asked.verb, asked.subresource
             if found and (
                 asked.subresource not in UPGRADED or key in found or not any(key[1] == one for _, one in found)
@@ -107,14 +111,25 @@ class _Search:
         if not found:
             yield NoExample(step, next(iter(self._reasons), "no event that an API server writes can match"))
 
-    def _may_match(self, asked: Attributes) -> bool:
-        moments = (Moment(Level.REQUEST_RESPONSE, stage) for stage in stages_of(asked))
-        return any(at_moment(self._condition, asked, moment) != FALSE for moment in moments)
+    def _is_worth_trying(self, asked: Attributes) -> bool:
+        """Whether no request that the condition does not tell from this one was tried in vain."""
+        key = self._key(asked)
+        return key is not None and key not in self._vain
+
+    def _key(self, asked: Attributes) -> Hashable:
+        """Equal for requests of which the condition leaves the same to the rest of the request; None for no match."""
+        moments = (Moment(Level.REQUEST_RESPONSE, stage) for stage in in_order(stages_of(asked)))
+        left = tuple(at_moment(self._condition, asked, moment) for moment in moments)
+        if all(one == FALSE for one in left):
+            return None
+        return left, answers(asked), sends_body(asked), asked.verb == "create", asked if self._by_uri else None
 
     def _example(self, step: int, asked: Attributes) -> Example | None:
         """An example with these attributes, whatever the response, if there is one."""
+        solved = False
         for answer in answers(asked):
             for values in self._values(asked, answer):
+                solved = True
                 for dry in (True, False):
                     try:
                         draft = draft_of(asked, answer, values, dry=dry)
@@ -124,6 +139,8 @@ class _Search:
                     if Forecast.of(draft).fires(self._condition):
                         return Example(step, self._condition, draft, values)
                     self._reasons.setdefault(self._unmade(values), None)
+        if not solved:
+            self._vain.add(self._key(asked))
         return None
 
     def _unmade(self, values: Values) -> str:
@@ -142,9 +159,7 @@ class _Search:
             if left in seen:
                 continue
             seen.add(left)
-            solved = solve(left, asked)
-            if solved is not None:
-                yield dict(solved.of)
+            yield from (dict(one.of) for one in islice(solutions(left, asked), SOLUTIONS))
 
 
 def _settled(condition: Condition, event: dict[str, Any], draft: Draft) -> Condition:

@@ -103,7 +103,7 @@ def body_of(kind: str, subresource: str, values: Mapping[Field, tuple[Any, ...]]
     Raises NotBuilt where no place for a value is known.
 
     >>> from auditproof.detections import Field
-    >>> from auditproof.detections.example_body import body_of
+    >>> from auditproof.detections.examples.body import body_of
     >>> body_of("Pod", "", {Field.at("requestObject.spec.hostPID"): (True,)}, "web")["spec"]["hostPID"]
     True
     """

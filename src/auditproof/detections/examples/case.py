@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING, Any
 from auditproof.analysis.space.client_request import identity_of
 from auditproof.cases.case import Case, Source
 from auditproof.cases.expectation import Expectation
-from auditproof.detections.candidates import NAMESPACE, RUNNING, SYSTEM_NAMESPACES
-from auditproof.detections.draft import UPGRADED
-from auditproof.detections.forecast import Answer
+from auditproof.detections.examples.candidates import NAMESPACE, RUNNING, SYSTEM_NAMESPACES
+from auditproof.detections.examples.draft import UPGRADED
+from auditproof.detections.examples.forecast import Answer
 from auditproof.kube.action import JSON, PATCH_TYPES, Request
 from auditproof.kube.attributes import METHODS
 from auditproof.kube.capability import Capability
@@ -25,8 +25,8 @@ from auditproof.kube.resources import RBAC, RESOURCES
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from auditproof.detections.firing import Firing
-    from auditproof.detections.forecast import Draft
+    from auditproof.detections.examples.firing import Firing
+    from auditproof.detections.examples.forecast import Draft
     from auditproof.errors import Position
 
 # To bind a role with rights that its user does not have (pkg/registry/rbac/escalation_check.go, BindingAuthorized).

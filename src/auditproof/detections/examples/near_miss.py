@@ -6,11 +6,19 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from auditproof.analysis.space.identities import service_account
-from auditproof.detections.candidates import NAME, NAMESPACE, RUNNING, STRANGER, USER
 from auditproof.detections.condition import Operator, matches, tests_of
-from auditproof.detections.draft import ABSENT, AGENT_FIELD, NAME_FIELD, URI_FIELD, answers, draft_of, with_name
-from auditproof.detections.example_body import NotBuilt
-from auditproof.detections.forecast import Draft, Forecast
+from auditproof.detections.examples.body import NotBuilt
+from auditproof.detections.examples.candidates import NAME, NAMESPACE, RUNNING, STRANGER, USER
+from auditproof.detections.examples.draft import (
+    ABSENT,
+    AGENT_FIELD,
+    NAME_FIELD,
+    URI_FIELD,
+    answers,
+    draft_of,
+    with_name,
+)
+from auditproof.detections.examples.forecast import Draft, Forecast
 from auditproof.kube.attributes import UserInfo
 from auditproof.kube.resources import RESOURCES
 
@@ -18,7 +26,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from auditproof.detections.condition import Condition
-    from auditproof.detections.draft import Values
+    from auditproof.detections.examples.draft import Values
     from auditproof.kube.attributes import Attributes
 
 OTHER = "auditproof-other"
@@ -40,9 +48,9 @@ def near_miss(condition: Condition, draft: Draft, values: Values) -> dict[str, A
 
     >>> from auditproof import Attributes, UserInfo
     >>> from auditproof.detections import Field, Operator, Test
-    >>> from auditproof.detections.draft import draft_of
-    >>> from auditproof.detections.forecast import Answer
-    >>> from auditproof.detections.near_miss import near_miss
+    >>> from auditproof.detections.examples.draft import draft_of
+    >>> from auditproof.detections.examples.forecast import Answer
+    >>> from auditproof.detections.examples.near_miss import near_miss
     >>> asked = Attributes(UserInfo("alice"), "create", "shop", "", "v1", "pods")
     >>> host_pid = {Field.at("requestObject.spec.hostPID"): (True,)}
     >>> rule = Test(Field.at("requestObject.spec.hostPID"), Operator.EQUALS, ("true",))

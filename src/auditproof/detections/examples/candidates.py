@@ -120,7 +120,9 @@ def _rank(asked: Attributes, *, bodies: bool) -> tuple[object, ...]:
     return (
         nobody,
         asked.namespace in SYSTEM_NAMESPACES,
-        asked.path not in _PUBLIC if nobody else not asked.resource_request,
+        (_PUBLIC.index(asked.path) if asked.path in _PUBLIC else len(_PUBLIC))
+        if nobody
+        else not asked.resource_request,
         user is not None and user.name != USER,
         _STREAMS.index(asked.subresource) if asked.subresource in _STREAMS else len(_STREAMS),
         (asked.api_group, asked.resource) not in RESOURCES,
