@@ -21,6 +21,10 @@ class Watcher(Protocol):
         """What he makes of these events although he must not; no other event can change that."""
         ...
 
+    def doubts(self, events: Sequence[Mapping[str, Any]]) -> Iterator[str]:
+        """Why nothing follows from what he makes of the events."""
+        ...
+
     def missing(self, events: Sequence[Mapping[str, Any]]) -> Iterator[str]:
         """What he must make of the events and does not; counts if it is certain that there are no others."""
         ...

@@ -59,19 +59,31 @@ def tried(policy: Policy, found: Sequence[Fed], served: Served) -> tuple[Tried, 
         plain = _PLAIN.sub("-", detection.id or detection.title).strip("-") or "rule"
         counted[detection.position.path, plain] += 1
         number = counted[detection.position.path, plain]
-        name = plain if number == 1 else f"{plain}-{number}"
         cases: list[Case] = []
         reasons: list[str] = []
-        for number, one in enumerate(examples_of(detection, served), 1):
+        steps: Counter[int] = Counter()
+        for one in examples_of(detection, served):
             if not isinstance(one, Example):
                 reasons.append(one.reason)
                 continue
+            steps[one.step] += 1
+            parts = [plain, *_numbered(number), *([f"step{one.step}"] if one.step > 1 else [])]
+            method = _client(one) if steps[one.step] > 1 else ()
             try:
-                cases += _cases(policy, fed, one, name if number == 1 else f"{name}-{number}")
+                cases += _cases(policy, fed, one, "-".join((*parts, *method)))
             except NotPerformable as no:
                 reasons.append(str(no))
         made.append(Tried(detection, fed, tuple(cases), tuple(reasons)))
     return tuple(made)
+
+
+def _numbered(number: int) -> list[str]:
+    return [str(number)] if number > 1 else []
+
+
+def _client(example: Example) -> tuple[str]:
+    """What tells apart the examples of a rule about streams."""
+    return ("websocket" if example.draft.attributes.verb == "get" else "spdy",)
 
 
 def _cases(policy: Policy, fed: Fed, example: Example, name: str) -> Iterator[Case]:

@@ -283,6 +283,8 @@ def _doubts(expectation: Expectation, evidence: Evidence) -> Iterator[str]:
     exchange = evidence.exchange
     if not exchange.status:
         return
+    if expectation.watcher is not None:
+        yield from expectation.watcher.doubts([event.raw for event in evidence.events])
     if expectation.status is not None and exchange.status != expectation.status:
         yield f"got HTTP {exchange.status}, expected {expectation.status}: the test did not do what it was meant to"
     # A case that expects such a status is about it: then it casts no doubt.

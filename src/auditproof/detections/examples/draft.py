@@ -29,7 +29,7 @@ NEW_NAME, ABSENT = f"{NAME}-new", f"{NAME}-absent"  # what is created by dry run
 Values = dict[Field, tuple[Any, ...]]
 _WRITES = frozenset({"create", "update", "patch", "delete", "deletecollection"})
 _WITH_BODY = frozenset({"create", "update", "patch"})
-_OF_OBJECTS = frozenset({"get", "update", "patch", "delete"})
+_FIND = frozenset({"get", "patch", "delete"})
 _PUBLIC = ("/version", "/healthz", "/livez", "/readyz")
 _KNOWN_PATHS = ("/api", "/openapi", "/metrics", "/.well-known")
 _STREAM_QUERY: dict[str, dict[str, str | tuple[str, ...]]] = {
@@ -57,7 +57,8 @@ def answers(asked: Attributes) -> tuple[Answer, ...]:
         return (Answer.FORBIDDEN,)
     if (asked.api_group, asked.resource) not in RESOURCES:
         return (Answer.NOT_FOUND, Answer.FORBIDDEN)
-    named = asked.verb in _OF_OBJECTS and asked.name and asked.resource != "namespaces"
+    # Not an update: of many resources it creates what does not exist (AllowCreateOnUpdate of their strategies).
+    named = asked.verb in _FIND and asked.name and asked.resource != "namespaces"
     new = asked.verb == "create" and not asked.subresource and not _is_review(asked)
     return (
         Answer.ACCEPTED,

@@ -82,6 +82,11 @@ class Firing:
             why = "this request is a near miss" if self.miss else "by the policy it cannot see this request"
             yield f"the rule {self.title!r} fires on {event['level']}, {event['stage']}, but {why}"
 
+    def doubts(self, events: Sequence[Mapping[str, Any]]) -> Iterator[str]:
+        """That the rule is silent, and reads a part of the response that could not be known before."""
+        if self.fires is None and events and self._is_meant(events) and self.fired(events) is None:
+            yield f"the rule {self.title!r} is silent, maybe for the response, which it reads: {self.silence(events)}"
+
     def missing(self, events: Sequence[Mapping[str, Any]]) -> Iterator[str]:
         """That the rule is silent although it has to fire."""
         if self.fires and self._is_meant(events) and self.fired(events) is None:
