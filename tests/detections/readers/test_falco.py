@@ -16,7 +16,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from auditproof.detections import FALSE, TRUE, Detection, NotRead, matches
+from auditproof.detections import FALSE, TRUE, Detection, NotRead, load_rules, matches
 from auditproof.detections.readers.falco import is_falco, read_falco
 from auditproof.detections.readers.falco.patterns import glob, path_prefix, posix_regex
 from auditproof.detections.readers.falco.unreadable import Unreadable
@@ -304,6 +304,14 @@ def test_the_files_of_a_pack_are_read_in_full() -> None:
     assert not matches(near, with_body({"spec": trusted}))
 
 
+def test_a_file_that_cannot_be_read_does_not_keep_a_folder_from_being_read(tmp_path: Path) -> None:
+    for number, text in enumerate([rule("ka.verb exists"), "- rule: ["]):
+        (tmp_path / f"{number}.yaml").write_text(text)
+    rules = load_rules([tmp_path])
+    assert [one.title for one in rules.detections] == ["Tried"]
+    assert ["did not find expected node content" in one.reason for one in rules.not_read] == [True]
+
+
 def test_exceptions_are_what_a_rule_does_not_match() -> None:
     exceptions = """
   exceptions:
@@ -402,6 +410,8 @@ def test_a_rule_of_another_source_is_counted_even_if_it_cannot_be_read() -> None
         ([rule("ka.verb exists", "  exceptions: [{name: a, fields: ka.verb, comps: '='}]\n")], "expected comps: in"),
         ([rule("ka.verb exists"), "- rule: Tried\n  condition: x\n  override: {condition: prepend}\n"],
          'in 1.yaml:1:3, "override" has condition: prepend; expected append or replace'),
+        ([rule("ka.verb exists"), rule("ka.verb exists").replace("k8s_audit", "syscall")],
+         "in 1.yaml:2:3, its source changes from k8s_audit to syscall"),
         ([rule("ka.verb exists"), "- rule: Tried\n  condition: and\n  append: true\n"], 'at "and"'),
     ],
 )  # fmt: skip

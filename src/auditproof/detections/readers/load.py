@@ -71,7 +71,7 @@ class _Loading:
     others: int = 0
 
     def add(self, given: str) -> None:
-        from auditproof.detections.readers.falco import is_falco, read_falco  # imports lark
+        from auditproof.detections.readers.falco import check_falco, is_falco, read_falco  # imports lark
 
         files, pack, is_named = _files(given)
         before = self.count
@@ -83,6 +83,7 @@ class _Loading:
             try:
                 text = _read(path)
                 if is_falco(text):
+                    check_falco(text, str(path))
                     falco.append((str(path), text))
                 else:
                     self.file(text, str(path), pack)

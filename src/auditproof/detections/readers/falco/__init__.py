@@ -26,7 +26,7 @@ from auditproof.detections.readers.falco.unreadable import Unreadable
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-__all__ = ["is_falco", "read_falco"]
+__all__ = ["check_falco", "is_falco", "read_falco"]
 
 SOURCE = "k8s_audit"
 _PRIORITIES = ("emergency", "alert", "critical", "error", "warning", "notice", "informational", "info", "debug")
@@ -47,6 +47,11 @@ def is_falco(text: str) -> bool:
     (True, False)
     """
     return _LOOKS_LIKE.search(text) is not None
+
+
+def check_falco(text: str, path: str) -> None:
+    """Raise NotYaml, or SourceError with the position, if ``read_falco`` would for this file."""
+    Items().add(text, path)
 
 
 def read_falco(files: Sequence[tuple[str, str]], pack: str) -> tuple[list[Detection | NotRead], int]:

@@ -152,14 +152,17 @@ class Items:
                     raise Unreadable(_undefined(name, self.rules))
                 before.enabled = _truth(entries, "enabled")
             else:
-                self.rules[name] = _defined(name, position, entries)
+                defined = _defined(name, position, entries)
+                if before is not None and before.source != defined.source:
+                    raise Unreadable(f"its source changes from {before.source} to {defined.source}")
+                self.rules[name] = defined
         except Unreadable as error:
             at = before.position if before else position
             here = "" if at == position else f"in {position}, "
             fault = (before.fault if before else "") or f"{here}{error}"
             is_change = any(key in entries.entries for key in ("append", "override", "enabled"))
-            source = before.source if before else "k8s_audit" if is_change else SYSCALL
-            self.rules[name] = Rule(name, at, fault, given or source)
+            source = given or ("k8s_audit" if is_change else SYSCALL)
+            self.rules[name] = Rule(name, at, fault, before.source if before else source)
 
     def _change(
         self, name: str, rule: Rule | None, source: str, entries: YamlMapping, changes: Entries[str, str]
@@ -210,7 +213,8 @@ def _defined(name: str, position: Position, entries: YamlMapping) -> Rule:
 
 
 def _undefined(name: str, known: Entries[str, Rule]) -> str:
-    return f"it changes a rule that no file before it defines{did_you_mean(name, known)}"
+    expected = "expected the file that does in front, in the same folder or pattern"
+    return f"it changes a rule that no file before it defines{did_you_mean(name, known) or f'; {expected}'}"
 
 
 def _overrides(entries: YamlMapping, appended: frozenset[str], replaced: frozenset[str]) -> dict[str, str]:
