@@ -96,6 +96,8 @@ def test_what_falco_derives_from_an_object_can_be_derived() -> None:
     assert values("requestObject.ports.*", Derived.HOST_PORT) == [80, 81]
     assert values("requestObject.volumes.*", Derived.VOLUME_TYPE) == ["hostPath", "secret"]
     assert values("requestObject.subjects.*", Derived.SUBJECT, "User") == ["eve"]
+    named = Field(("requestObject", "subjects", "*"), Derived.SUBJECT, "User")
+    assert str(named) == "requestObject.subjects.* (name of a subject, User)"
     assert values("requestObject.subjects.*", Derived.SUBJECT, "NamespacedServiceAccount") == ["shop:a"]
     assert values("requestObject.containers.0.image", Derived.TEXT) == ["registry.test:5000/web:1"]
     assert values("requestURI", Derived.PARAMETER, "command", first=True) == ["sh"]

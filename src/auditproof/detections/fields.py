@@ -91,7 +91,8 @@ class Field:
         path = ".".join(self.path)
         if self.derived is Derived.PARAMETER:
             return f"{path}?{self.parameter}"
-        return f"{path} ({self.derived})" if self.derived else path
+        note = ", ".join(filter(None, (self.derived, self.parameter)))
+        return f"{path} ({note})" if note else path
 
 
 def _derived(derived: Derived, parameter: str, value: Any) -> list[Any]:
