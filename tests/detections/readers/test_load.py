@@ -46,9 +46,16 @@ def test_a_file_of_a_folder_that_looks_like_a_rule_is_not_passed_over(tmp_path: 
     """A rule that nobody can read is counted."""
     put(tmp_path, "pack/a.yml", RULE.format(id=1))
     put(tmp_path, "pack/b.yml", RULE.format(id=2) + "level: [high\n")
-    (one,) = load_rules([tmp_path / "pack"]).not_read
-    assert (one.id, one.pack, one.position.line) == ("b.yml", "pack", 6)
-    assert one.reason.startswith("not valid YAML:")
+    put(tmp_path, "pack/c.ndjson", '\n{"rule_id": \n')
+    (tmp_path / "pack/d.yml").write_bytes("title: a".encode("utf-16"))
+    read = load_rules([tmp_path / "pack"])
+    assert [(one.id, one.pack, one.position.line) for one in read.not_read] == [
+        ("b.yml", "pack", 6),
+        ("c.ndjson", "pack", 2),
+        ("d.yml", "pack", 1),
+    ]
+    reasons = ("not valid YAML:", "not valid JSON:", "is not UTF-8 text: byte 0xff")
+    assert all(one.reason.startswith(reason) for one, reason in zip(read.not_read, reasons, strict=True))
 
 
 def test_files_of_all_languages_are_read_from_one_folder(tmp_path: Path) -> None:
@@ -122,6 +129,8 @@ def test_a_path_that_does_not_exist_is_reported(tmp_path: Path) -> None:
         load_rules([tmp_path / "rule.yml"])
     with pytest.raises(AuditproofError, match="no detection rules here"):
         load_rules([put(tmp_path, "empty/README.md", "").parent])
+    with pytest.raises(AuditproofError, match="path of detection rules is empty"):
+        load_rules([""])
 
 
 @pytest.mark.skipif(os.geteuid() == 0, reason="root reads every file")

@@ -90,7 +90,7 @@ class _Loading:
             except SourceError as error:
                 if is_named:
                     raise
-                if _LOOKS_LIKE_RULES.search(text):
+                if not text or _LOOKS_LIKE_RULES.search(text):
                     problem = error.problems[0]
                     self.found.append(NotRead(path.name, "", pack, problem.position, problem.message))
         found, others = read_falco(falco, pack)  # together, because they refer to each other
@@ -146,6 +146,8 @@ def _of_usual_depth(one: Detection | NotRead) -> Detection | NotRead:
 
 def _files(given: str) -> tuple[list[Path], str, bool]:
     """The files behind a path, the name of their pack, and whether they were named one by one."""
+    if not given:
+        raise AuditproofError("a path of detection rules is empty; write . for the current folder")
     path = path_of(given)
     if is_folder(path):
         try:
@@ -162,7 +164,7 @@ def _files(given: str) -> tuple[list[Path], str, bool]:
             raise AuditproofError(f"{given}: no file matches this pattern")
         return matches, matches[0].resolve().parent.name, True
     if not is_file(path):
-        meant = did_you_mean(path.name, names_beside(path))
+        meant = did_you_mean(path.name, {*names_beside(path)} - {path.name})
         raise AuditproofError(f"{given}: no such file or folder{meant}; expected detection rules")
     return [path], path.stem, True
 

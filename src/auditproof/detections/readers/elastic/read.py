@@ -36,7 +36,7 @@ def is_elastic(value: Any) -> bool:
 def rules_in(text: str, path: str) -> list[tuple[dict[str, Any], Position]]:
     """The rules of a file with their positions: TOML with ``[rule]``, or an export, which has one in each line.
 
-    Raises SourceError if a TOML file cannot be read.
+    Raises SourceError if it cannot be read.
     """
     if path.endswith(".toml"):
         return _of_toml(text, path)
@@ -45,8 +45,11 @@ def rules_in(text: str, path: str) -> list[tuple[dict[str, Any], Position]]:
         if '"rule_id"' in line:
             try:
                 value = json.loads(line)
-            except (ValueError, RecursionError):
-                continue
+            except (ValueError, RecursionError) as error:
+                if not path.endswith(".ndjson"):
+                    continue  # a line of a larger text
+                problem = Problem(Position(path, number, 1), f"not valid JSON: {error}")
+                raise SourceError([problem]) from None
             if is_elastic(value):
                 found.append((value, Position(path, number, 1)))
     return found
