@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from auditproof import content
 from auditproof.detections import Rules, load_rules, matches
 from auditproof.errors import SourceError
 
@@ -138,3 +139,15 @@ def test_all_mistakes_of_a_file_are_reported_at_once(tmp_path: Path) -> None:
         load(tmp_path, f"{HEAD}detections:\n- {{id: a, when: {{x: 1}}}}\n- {{id: b, when: {{verb: {{lt: a}}}}}}\n")
     assert next(problem.position.line for problem in raised.value.problems) == 4
     assert len(raised.value.problems) >= 2
+
+
+def test_the_example_of_the_document_is_read(tmp_path: Path) -> None:
+    """docs/detection-rules.md shows what is accepted."""
+    page = (content.root() / "docs" / "detection-rules.md").read_text(encoding="utf-8")
+    found = load(tmp_path, page.partition("```yaml\n")[2].partition("```")[0]).detections
+    assert [(one.id, len(one.steps)) for one in found] == [
+        ("exec-by-a-person", 1),
+        ("privileged-or-host-path", 1),
+        ("reads-a-secret-and-deletes-it", 2),
+    ]
+    assert matches(found[1].steps[0], {**EVENT, "requestObject": {"spec": {"volumes": [{"hostPath": {"path": "/"}}]}}})
