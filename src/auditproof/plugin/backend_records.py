@@ -69,9 +69,10 @@ def _record_of(item: pytest.Item, verdict: Outcome, reason: str) -> BackendTest:
     chosen = marked(item).settings_in(sabotage=bool(item.config.getoption("--audit-sabotage")))
     accounts: list[BackendAccount] = item.stash.get(ACCOUNTS, [])
     facts: list[str] = item.stash.get(FACTS, [])
+    called = getattr(item, "callspec", None)
     return backend_test(
         id=item.nodeid,
-        title=doc.strip().splitlines()[0].rstrip(".") + _parameters(item),
+        title=doc.strip().splitlines()[0].rstrip(".") + (f" ({called.id})" if called else ""),
         suite=path,
         line=(line or 0) + 1,
         flags={name: str(value) for name, value in chosen.over({}).items()},
@@ -80,11 +81,6 @@ def _record_of(item: pytest.Item, verdict: Outcome, reason: str) -> BackendTest:
         accounts=accounts,
         facts=facts,
     )
-
-
-def _parameters(item: pytest.Item) -> str:
-    called = getattr(item, "callspec", None)
-    return f" ({called.id})" if called else ""
 
 
 def _verdict(call: pytest.CallInfo[None], report: pytest.TestReport) -> Outcome:

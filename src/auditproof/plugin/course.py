@@ -95,15 +95,14 @@ def _case_records(
 ) -> list[ProofRecord]:
     if PROOFS not in item.stash or call.when == "setup":
         failed = _said(item, call, report) if report.failed else ""
-        item.stash[PROOFS] = [record_of(session, item, _why_skipped(session, item, call), failed)]
+        if call.excinfo is None or not is_left_out(call.excinfo.value):
+            why_skipped = ""
+        else:
+            why_skipped = ", ".join(session.support.missing(item.case, item.placement)) or _skip_reason(
+                call.excinfo.value
+            )
+        item.stash[PROOFS] = [record_of(session, item, why_skipped, failed)]
     return item.stash[PROOFS]
-
-
-def _why_skipped(session: AuditSession, item: CaseItem, call: pytest.CallInfo[None]) -> str:
-    """Why a case was left out on purpose; otherwise an empty text."""
-    if call.excinfo is None or not is_left_out(call.excinfo.value):
-        return ""
-    return ", ".join(session.support.missing(item.case, item.placement)) or _skip_reason(call.excinfo.value)
 
 
 def _note_end(
@@ -117,6 +116,7 @@ def _note_end(
     error = call.excinfo.value if call.excinfo is not None else None
     if error is not None and is_left_out(error):
         why = item.stash.get(NOT_SUPPORTED, "") or _skip_reason(error)
+        # A skip after the proof says that the test does not apply; what was shown before it stays VIOLATED or UNPROVEN.
         if isinstance(item, RecordItem) and records[-1].verdict is Outcome.PROVEN:
             records[-1] = _judged(records[-1], Outcome.NOT_SUPPORTED, why)
         elif not isinstance(item, CaseItem | RecordItem):
@@ -124,6 +124,7 @@ def _note_end(
     elif isinstance(error, pytest.xfail.Exception):
         records.append(_bare(session, item, Outcome.UNPROVEN, f"the test gave up (xfail): {error.msg}", records))
     elif error is None and not report.failed:
+        # A test that sent nothing has shown nothing, however it ended.
         if call.when == "call" and not records and not course_of(item).calling:
             records.append(_bare(session, item, Outcome.UNPROVEN, NEVER_ACTED, records))
     elif not any(record.verdict.is_trouble for record in records):
@@ -146,18 +147,15 @@ def _note_failure(
     said = _said(item, call, report)
     if not proven:
         records.append(_bare(session, item, Outcome.UNPROVEN, said, records))
-    elif call.when == "call" and _is_assertion(call):  # beyond level and stages
+    elif call.when == "call" and (
+        call.excinfo is None or isinstance(call.excinfo.value, AssertionError | pytest.fail.Exception)
+    ):  # beyond level and stages
         stated = _judged(records[proven[-1]], Outcome.VIOLATED, said)
         records[proven[-1]] = stated.model_copy(update={"contradicts": "events"})
     else:
         where = "itself" if call.when == "call" else f"in its {call.when}"
         reason = f"the test failed {where}, which says nothing about the policy: {said}"
         records[proven[-1]] = _judged(records[proven[-1]], Outcome.UNPROVEN, reason)
-
-
-def _is_assertion(call: pytest.CallInfo[None]) -> bool:
-    """Whether a test failed by what it states: by assert, by pytest.fail, or because it was expected to fail."""
-    return call.excinfo is None or isinstance(call.excinfo.value, AssertionError | pytest.fail.Exception)
 
 
 def _judged(record: ProofRecord, verdict: Outcome, reason: str) -> ProofRecord:

@@ -6,7 +6,7 @@ import os
 import signal
 import threading
 from contextlib import suppress
-from typing import Any, NoReturn
+from typing import Any
 
 EXIT_CODE = 128  # plus the number of the signal, as in a shell
 SIGNALS = (signal.SIGTERM, signal.SIGHUP)
@@ -55,15 +55,12 @@ class Ending:
 
     def _end(self, number: int, _frame: Any) -> None:
         if self._received is not None:
-            self._end_at_once(number)
+            signal.signal(number, signal.SIG_DFL)
+            os.kill(os.getpid(), number)
+            raise KeyboardInterrupt  # if the signal is blocked
         self._received = signal.Signals(number)
         for worker in self.workers.values():
             with suppress(ProcessLookupError):
                 os.kill(worker, signal.SIGINT)
         if not self._writing:
             raise KeyboardInterrupt
-
-    def _end_at_once(self, number: int) -> NoReturn:
-        signal.signal(number, signal.SIG_DFL)
-        os.kill(os.getpid(), number)
-        raise KeyboardInterrupt  # if the signal is blocked

@@ -52,7 +52,7 @@ def pytest_configure(config: pytest.Config) -> None:
     """Load the hooks if an option is given, so that a wrong one is reported before anything runs."""
     for marker in MARKERS:
         config.addinivalue_line("markers", marker)
-    if WORKER_KEY in config.workerinput if is_worker(config) else asked_for(config):  # type: ignore[attr-defined]
+    if WORKER_KEY in config.workerinput if is_worker(config) else asked_for(config):  # type: ignore[attr-defined]  # added by pytest-xdist
         load(config)
 
 
@@ -106,7 +106,7 @@ def audit(
 
 
 @pytest.fixture
-def audit_beside(request: pytest.FixtureRequest, audit_kubernetes: str) -> Callable[[str], Audit]:  # noqa: ARG001
+def audit_beside(request: pytest.FixtureRequest, audit_kubernetes: str) -> Callable[[str], Audit]:  # noqa: ARG001 - as in audit
     """Returns an ``audit`` for a second API server with objects of its own: ``audit_beside("path of its policy")``.
 
     A run with --audit-sabotage uses the same policy.
@@ -119,7 +119,7 @@ def audit_beside(request: pytest.FixtureRequest, audit_kubernetes: str) -> Calla
 @pytest.fixture
 def start_backend(
     request: pytest.FixtureRequest,
-    audit_kubernetes: str,  # noqa: ARG001
+    audit_kubernetes: str,  # noqa: ARG001 - as in audit
 ) -> Iterator[Callable[[], BackendServer]]:
     """Starts the server of ``backend`` when called, for tests of servers that must not start: raises ClusterError."""
     from auditproof.plugin.backend_fixtures import backends_of

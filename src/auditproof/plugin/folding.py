@@ -43,13 +43,10 @@ def folded(reporter: pytest.TerminalReporter) -> Iterator[None]:
 def _groups(reports: Sequence[Any]) -> list[list[Any]]:
     found: dict[object, list[Any]] = {}
     for report in reports:
-        found.setdefault(_reason(report), []).append(report)
+        result = result_of(report)
+        if result is None or {record.verdict for record in result.records} != {Outcome.UNPROVEN}:
+            key: object = id(report)
+        else:
+            key = tuple(reason for record in result.records for reason in record.reasons)
+        found.setdefault(key, []).append(report)
     return list(found.values())
-
-
-def _reason(report: Any) -> object:
-    """The key of reports that are shown together; a report with another verdict than UNPROVEN has a unique one."""
-    result = result_of(report)
-    if result is None or {record.verdict for record in result.records} != {Outcome.UNPROVEN}:
-        return id(report)
-    return tuple(reason for record in result.records for reason in record.reasons)

@@ -23,7 +23,6 @@ if TYPE_CHECKING:
     import pytest
 
     from auditproof.audit.policy.load import Policy
-    from auditproof.plugin.item_result import ItemResult
     from auditproof.plugin.planning import Plan
     from auditproof.report.model import BackendLoad, BackendTest, ProofRecord
 
@@ -79,7 +78,10 @@ class Gathered:
             if result.kubernetes:
                 self.kubernetes[version_in(report.nodeid, self.kubernetes)] = result.kubernetes
             self.not_running = result.not_running or self.not_running
-            self._take_backend(result)
+            test = result.backend
+            known = self.backend_tests.get(test.id) if test is not None else None
+            if test is not None and (known is None or known.verdict.rank >= test.verdict.rank):
+                self.backend_tests[test.id], self.loads[test.id] = test, result.load
         records = result.records if result is not None else ()
         if records:
             self._reached.add(report.nodeid)  # a Python test is planned as one item, and may have several proofs
@@ -96,12 +98,6 @@ class Gathered:
         self.records[record.id] = record
         self.verdicts[record.verdict] += 1
         return known is None or record.verdict.rank < known.verdict.rank
-
-    def _take_backend(self, result: ItemResult) -> None:
-        test = result.backend
-        known = self.backend_tests.get(test.id) if test is not None else None
-        if test is not None and (known is None or known.verdict.rank >= test.verdict.rank):
-            self.backend_tests[test.id], self.loads[test.id] = test, result.load
 
     def take_collector(self, report: pytest.CollectReport) -> None:
         """Note files that could not be collected, or were skipped as a whole."""

@@ -44,13 +44,10 @@ def given_policy(
     Raises SourceError.
     """
     if given.partition("#")[0] == STDIN:
-        _release_standard_input(config)
+        # Give the process the standard input that it was started with; pytest takes it again with the first
+        # test.
+        capture = config.pluginmanager.getplugin("capturemanager")
+        if capture is not None:
+            capture.suspend_global_capture(in_=True)
     source = files.choose(given, folder, shown)
     return GivenPolicy(source, files.load(source.path, kubernetes=kubernetes, name=source.place.name))
-
-
-def _release_standard_input(config: pytest.Config) -> None:
-    """Give the process the standard input that it was started with; pytest takes it again with the first test."""
-    capture = config.pluginmanager.getplugin("capturemanager")
-    if capture is not None:
-        capture.suspend_global_capture(in_=True)

@@ -82,7 +82,7 @@ def _set_up(config: pytest.Config) -> None:
 
 def _join(config: pytest.Config) -> None:
     """Prepare a worker, with the controller's options, run directories (one for each version) and policies."""
-    given: dict[str, Any] = config.workerinput.get(WORKER_KEY, {})  # type: ignore[attr-defined]
+    given: dict[str, Any] = config.workerinput.get(WORKER_KEY, {})  # type: ignore[attr-defined]  # added by pytest-xdist
     sessions = []
     for version, run in zip(options.read_versions(config), given.get("runs", ()), strict=False):
         files = PolicyFiles(RunDirectory.open(run))
@@ -176,7 +176,7 @@ def pytest_collection_finish(session: pytest.Session) -> None:
         config.stash[REPORTING].plan(plan)
     elif is_worker(config):
         run = config.stash[SESSIONS].first.run_directory
-        leave_plan(run.path, config.workerinput["workerid"], plan)  # type: ignore[attr-defined]
+        leave_plan(run.path, config.workerinput["workerid"], plan)  # type: ignore[attr-defined]  # added by pytest-xdist
 
 
 def _can_be_broken(item: pytest.Item) -> bool:
@@ -190,9 +190,12 @@ def pytest_report_header(config: pytest.Config) -> list[str]:
         return []
     policy = sessions.first.options.policy
     kubernetes = ", ".join(session.options.kubernetes for session in sessions)
+    read = sessions.first.options
+    logs = f"{len(read.recorded)} logs" if len(read.recorded) > 1 else "a log"
+    where = f"recorded events in {logs}, no actions" if read.recorded else f"cluster {read.profile.provider}"
     lines = [
         f"auditproof: policy {policy.path} (sha256 {policy.sha256[:16]}…, {len(policy.rules)} rules)",
-        f"auditproof: {_where(sessions.first.options)}, Kubernetes {kubernetes}",
+        f"auditproof: {where}, Kubernetes {kubernetes}",
     ]
     if sessions.versions:
         lines[-1] += ": all at once" if distributes(config) else ": one after another"
@@ -202,11 +205,6 @@ def pytest_report_header(config: pytest.Config) -> list[str]:
     lines += [f"auditproof: warning: {warning}" for warning in warnings]
     lines += [f"auditproof: {text}" for session in sessions if (text := unknown_version(session.options.kubernetes))]
     return [printable(line) for line in lines]
-
-
-def _where(read: options.Options) -> str:
-    logs = f"{len(read.recorded)} logs" if len(read.recorded) > 1 else "a log"
-    return f"recorded events in {logs}, no actions" if read.recorded else f"cluster {read.profile.provider}"
 
 
 @pytest.hookimpl(tryfirst=True)
@@ -241,12 +239,12 @@ def _start(proving: AuditSession) -> None:
 def _placements(proving: AuditSession) -> list[Placement]:
     """The placements of the selected items, without cases that are not about this version, or by no policy."""
     options = proving.options
-    about = (item for item in proving.selected if not _of_other_versions(proving, item))
+    about = (
+        item
+        for item in proving.selected
+        if not (isinstance(item, collect.CaseItem) and proving.support.of_other_versions(item.case))
+    )
     return [_placement(item) for item in about if options.policy_given or has_policy(item, _placement(item))]
-
-
-def _of_other_versions(proving: AuditSession, item: pytest.Item) -> bool:
-    return isinstance(item, collect.CaseItem) and proving.support.of_other_versions(item.case)
 
 
 def _placement(item: pytest.Item) -> Placement:

@@ -67,7 +67,7 @@ class ItemResultTransport:
             text, path, line, message = json.loads(data[_STORY])
             story = Story(text, path, line)
             story.reprcrash = Crash(path, line, message)
-            report.longrepr = story  # type: ignore[assignment]
+            report.longrepr = story  # type: ignore[assignment]  # pytest accepts any TerminalRepr
         if isinstance(report, pytest.TestReport) and _ATTRIBUTE in data:
             attach(report, ItemResult.model_validate(json.loads(data[_ATTRIBUTE])))
         return report

@@ -24,8 +24,6 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-    from auditproof.analysis.requirements import Requirement
-    from auditproof.audit.decide import Decision
     from auditproof.audit.event import AuditEvent
     from auditproof.kube.attributes import Attributes
     from auditproof.plugin.options import Options
@@ -98,14 +96,10 @@ class _Reading:
         attributes, decision = judged
         for requirement in self._requirements:
             if requirement.selects(attributes):
-                self._compare(requirement, event, attributes, decision)
-
-    def _compare(self, requirement: Requirement, event: AuditEvent, attributes: Attributes, decision: Decision) -> None:
-        """Note an event that a requirement is about: whether it is as the policy decides, whatever is required."""
-        found = self._found.setdefault(requirement.id, [])
-        wrong = "; ".join(problems_of(event, decision))
-        if not found or (wrong and len(found) < KEPT):
-            found.append((event, attributes, f"{wrong}: {event.audit_id}" if wrong else ""))
+                found = self._found.setdefault(requirement.id, [])
+                wrong = "; ".join(problems_of(event, decision))
+                if not found or (wrong and len(found) < KEPT):
+                    found.append((event, attributes, f"{wrong}: {event.audit_id}" if wrong else ""))
 
     def records(self, suite: str) -> Iterator[ProofRecord]:
         policy = self._options.policy

@@ -99,6 +99,10 @@ def read_options(config: pytest.Config, files: PolicyFiles, kubernetes: str) -> 
     base = read_policy("base", "") if effective(config, "base") else None
     given = read_policy("policy", str(content.root() / DEFAULT_POLICY))
     approved = acknowledged(config, given.source.folder if effective(config, "policy") else None, folders[:1])
+    # Without secrets, which someone may have pasted.
+    title, number, author, reviewer = (
+        redact_text(effective(config, name).strip()) for name in ("title", "ticket", "author", "reviewer")
+    )
     return Options(
         policy_file=given.source.path,
         policy=given.policy,
@@ -114,7 +118,7 @@ def read_options(config: pytest.Config, files: PolicyFiles, kubernetes: str) -> 
         coverage=_depth(effective(config, "coverage")),
         requirements=_requirements(config, partial(files.load_given, folder=Path.cwd(), kubernetes=kubernetes)),
         report=report_folder(config),
-        ticket=_ticket(config),
+        ticket=TicketRecord(title=title, number=number, author=author, reviewer=reviewer),
         formats=_formats(effective(config, "formats")),
         sabotage=bool(config.getoption("--audit-sabotage")),
         keep_cluster=bool(config.getoption("--audit-keep-cluster")),
@@ -147,7 +151,7 @@ def _profile(config: pytest.Config) -> Profile:
         file = str(folder_of(config, "kubeconfig") / Path(kubeconfig))
         place = replace(place, kubeconfig=kubeconfig if kubeconfig == DEFAULT else file)
     if specs:
-        place = replace(place, logs=tuple(usable(lambda s=s: str(parse_source(s, folder))) for s in specs))  # type: ignore[misc]
+        place = replace(place, logs=tuple(str(usable(partial(parse_source, spec, folder))) for spec in specs))
     return replace(profile, place=place)
 
 
@@ -175,7 +179,7 @@ def _recorded(config: pytest.Config) -> tuple[Path, ...]:
     for spec in effective(config, "log").splitlines():
         files = files_of(folder / path_of(spec)) if is_folder(folder / path_of(spec)) else None
         if files is None:
-            source = usable(lambda spec=spec: parse_source(spec, folder))  # type: ignore[misc]
+            source = usable(partial(parse_source, spec, folder))
             if source.kind != "file":
                 raise pytest.UsageError(
                     f"--audit-log: {source}: --audit-no-actions reads files only; save the log to a file first"
@@ -211,7 +215,7 @@ def _requirements(config: pytest.Config, read_policy: Callable[[str], Policy]) -
     """
     names = (name.strip() for name in effective(config, "requirements").split(","))
     wanted = dict.fromkeys(_name_or_file(config, "requirements", name) for name in names if name)
-    return tuple(usable(lambda name=name: load_requirements(name, read_policy=read_policy)) for name in wanted)  # type: ignore[misc]
+    return tuple(usable(partial(load_requirements, name, read_policy=read_policy)) for name in wanted)
 
 
 def _name_or_file(config: pytest.Config, option: str, text: str) -> str:
@@ -233,14 +237,6 @@ def _formats(text: str) -> tuple[str, ...]:
                 f"--audit-formats: invalid value {name!r}{meant} (choose from {', '.join(FORMATS)})"
             )
     return given
-
-
-def _ticket(config: pytest.Config) -> TicketRecord:
-    """What the report says about the change; without secrets, which someone may have pasted."""
-    title, number, author, reviewer = (
-        redact_text(effective(config, name).strip()) for name in ("title", "ticket", "author", "reviewer")
-    )
-    return TicketRecord(title=title, number=number, author=author, reviewer=reviewer)
 
 
 def report_folder(config: pytest.Config) -> Path | None:

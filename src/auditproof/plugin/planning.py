@@ -93,14 +93,14 @@ def without_policy(items: Iterable[pytest.Item], options: Options) -> str:
     """
     if options.policy_given:
         return ""
-    lacking = (item for item in items if isinstance(item, RecordItem) or _is_case_without_policy(item))
+    # Whether a Python test has a policy of its own is known only when it asks for the fixture.
+    lacking = (
+        item
+        for item in items
+        if isinstance(item, RecordItem) or (isinstance(item, CaseItem) and not has_policy(item, item.placement))
+    )
     first = next(lacking, None)
     return f"no policy is given to judge {first.nodeid} by: {OR_NAME_ONE}" if first else ""
-
-
-def _is_case_without_policy(item: pytest.Item) -> bool:
-    """Whether a case has no policy of its own; that of a Python test is known only when it asks for the fixture."""
-    return isinstance(item, CaseItem) and not has_policy(item, item.placement)
 
 
 def has_policy(item: pytest.Item, placement: Placement) -> bool:

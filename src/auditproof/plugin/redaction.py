@@ -44,7 +44,7 @@ def hide_secrets(item: pytest.Item, report: pytest.TestReport) -> None:
     hidden = printable_lines(redact_failure(shown, removed))
     if hidden != shown:
         path, line, _ = item.reportinfo()
-        report.longrepr = _Hidden(hidden, str(path), (line or 0) + 1)  # type: ignore[assignment]
+        report.longrepr = _Hidden(hidden, str(path), (line or 0) + 1)  # type: ignore[assignment]  # pytest accepts any TerminalRepr
 
 
 class _Hidden(Story):

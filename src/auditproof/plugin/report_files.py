@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 from xml.etree.ElementTree import ParseError
@@ -33,7 +33,7 @@ _FORMATS = {"sarif": sarif.as_sarif, "code-quality": code_quality}
 
 
 def ask_for_tests_page(config: pytest.Config, folder: Path) -> bool:
-    """Let pytest-html write its page to the report folder, unless it is told to write it elsewhere, or is not there.
+    """Let pytest-html write its page to the report folder, unless an option names another place.
 
     Returns whether the folder gets the page.
     """
@@ -88,7 +88,7 @@ class ReportFiles:
         self._write(document, tests=self._tests)
         if self._options.report is not None:
             for name in self._options.formats:
-                self._put(self._options.report / FORMATS[name], lambda name=name: self._in_format(name, document))  # type: ignore[misc]
+                self._put(self._options.report / FORMATS[name], partial(self._in_format, name, document))
         self._append_summary(document)
 
     def _in_format(self, name: str, document: Report) -> str:

@@ -19,7 +19,6 @@ from auditproof.report.rule_coverage import coverage_record
 from auditproof.text.paths import shown_path
 
 if TYPE_CHECKING:
-    from auditproof.analysis.requirements import Status
     from auditproof.clusters.run.run_directory import RunDirectory
     from auditproof.plugin.options import Options
     from auditproof.plugin.session import AuditSession
@@ -60,21 +59,19 @@ def _requirements(session: AuditSession) -> dict[str, Any]:
         )
     every = [requirement for file in options.requirements for requirement in file.requirements]
     found_by = strength(options.policy, every, (), load_served(options.kubernetes))
+    status = session.plan.status
+    if status is None:
+        entries = RequirementEntries()
+    else:
+        kinds = {"unneeded": status.unneeded, "expired": status.expired, "unchecked": status.unchecked}
+        data = {name: [entry_data(entry) for entry in entries] for name, entries in kinds.items()}
+        entries = RequirementEntries.model_validate(data)
     return {
         "requirements": records,
-        "requirement_entries": _entries(session.plan.status),
+        "requirement_entries": entries,
         "fail_on": str(options.fail_on),
         "strength": strength_record(found_by),
     }
-
-
-def _entries(status: Status | None) -> RequirementEntries:
-    """The entries about requirements that have to be changed."""
-    if status is None:
-        return RequirementEntries()
-    kinds = {"unneeded": status.unneeded, "expired": status.expired, "unchecked": status.unchecked}
-    data = {name: [entry_data(entry) for entry in entries] for name, entries in kinds.items()}
-    return RequirementEntries.model_validate(data)
 
 
 def _whole_logs(run: RunDirectory, options: Options) -> dict[str, Any]:

@@ -41,7 +41,7 @@ if TYPE_CHECKING:
     from auditproof.clusters.profile import Profile
     from auditproof.plugin.planning import Plan
     from auditproof.plugin.session import AuditSession, Sessions
-    from auditproof.report.model import BackendsRecord, ProofRecord, Report
+    from auditproof.report.model import Report
 
 
 TOLD_AT_ONCE = 5
@@ -93,7 +93,13 @@ class Reporting:
         """Take the proofs that are attached to a test report."""
         records, worse = self._gathered.take(report)
         for record in worse:
-            self._tell(record)
+            # Print the first few problems at once, because the run may still take long.
+            if record.verdict.is_trouble and self._told < TOLD_AT_ONCE:
+                self._told += 1
+                reason = redact_text(record.reasons[0] if record.reasons else "")
+                self._say(printable(f"{record.verdict} {record.id}: {reason}"))
+                if self._told == TOLD_AT_ONCE:
+                    self._say("auditproof: more problems are listed at the end")
         path, line, name = report.location
         make_it_fail(report, records, name, path, (line or 0) + 1)
 
@@ -172,35 +178,23 @@ class Reporting:
                     self._say(left)
         return begins
 
-    def _tell(self, record: ProofRecord) -> None:
-        """Print the first few problems at once, because the run may still take long."""
-        if record.verdict.is_trouble and self._told < TOLD_AT_ONCE:
-            self._told += 1
-            reason = redact_text(record.reasons[0] if record.reasons else "")
-            self._say(printable(f"{record.verdict} {record.id}: {reason}"))
-            if self._told == TOLD_AT_ONCE:
-                self._say("auditproof: more problems are listed at the end")
-
     @pytest.hookimpl(wrapper=True, tryfirst=True)
     def pytest_sessionfinish(self, session: pytest.Session) -> Generator[None, object, object]:
         """Write the report first, whatever the result, and let pytest end accordingly."""
         self._ending.hold()
         self._pytest = session
         if self._has_report():
-            self._write(session)
+            if not self._ended and self._gathered.unheard_of:
+                stopped = session.shouldfail or session.shouldstop
+                self._ended = f"was stopped: {stopped}" if stopped else ""
+            self._settle()
+            self._files.write(self.document)
+            self._settle()
         try:
             return (yield)
         except (OSError, UnicodeError) as error:
             self._files.not_written(error)
             return None
-
-    def _write(self, session: pytest.Session) -> None:
-        if not self._ended and self._gathered.unheard_of:
-            stopped = session.shouldfail or session.shouldstop
-            self._ended = f"was stopped: {stopped}" if stopped else ""
-        self._settle()
-        self._files.write(self.document)
-        self._settle()
 
     def _has_report(self) -> bool:
         """Whether there is anything to report: actions, or that the run was interrupted before it had any."""
@@ -245,7 +239,13 @@ class Reporting:
         """The ConformanceReport of this run (computed once, at its end)."""
         self._gathered.conclude()
         parts = [self._sections.get(one) or report_sections(one, None) for one in self._sessions]
-        sections = merged(self._sessions.versions, parts).model_copy(update={"backends": self._backends()})
+        gathered = self._gathered
+        if not (gathered.backend_tests or gathered.planned_backend_tests):
+            backends = None
+        else:
+            load = (row for rows in gathered.loads.values() for row in rows)
+            backends = backends_record(gathered.backend_tests.values(), load, gathered.planned_backend_tests)
+        sections = merged(self._sessions.versions, parts).model_copy(update={"backends": backends})
         return self._document(self._ended, sections)
 
     @cached_property
@@ -291,13 +291,6 @@ class Reporting:
             sections=sections,
             ended=ended,
         )
-
-    def _backends(self) -> BackendsRecord | None:
-        gathered = self._gathered
-        if not (gathered.backend_tests or gathered.planned_backend_tests):
-            return None
-        load = (row for rows in gathered.loads.values() for row in rows)
-        return backends_record(gathered.backend_tests.values(), load, gathered.planned_backend_tests)
 
     @pytest.hookimpl(wrapper=True, tryfirst=True)
     def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter) -> Generator[None, object, object]:

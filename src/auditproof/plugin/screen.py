@@ -84,7 +84,7 @@ class Screen:
             return None
         out = cast("TextIO", Unbroken(os.fdopen(copy, "w", encoding=file.encoding, errors="replace")))
         writer._file = cls(file, out, reporter)
-        return writer._file  # type: ignore[no-any-return]
+        return writer._file  # type: ignore[no-any-return]  # a private attribute, without a type
 
     def can_redraw(self, capture: str) -> bool:
         """Whether a line can be drawn and erased: on a capable terminal to which no test writes directly."""

@@ -1,4 +1,4 @@
-"""The shipped suites in somebody else's project; ``auditproof run`` loads it (``-p auditproof.plugin.shipped``).
+"""The shipped suites in another project; ``auditproof run`` loads it (``-p auditproof.plugin.shipped``).
 
 pytest determines its root folder and ini file by the paths that the user gave, as without this module, and only then
 gets the suites. They keep their ids, wherever auditproof is installed.
