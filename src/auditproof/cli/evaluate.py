@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     from auditproof.audit.decide import Decision
     from auditproof.audit.policy.load import Policy
-    from auditproof.kube.attributes import Attributes, UserInfo
+    from auditproof.kube.attributes import Attributes
     from auditproof.kube.discovery import Served
 
 EPILOG = """\
@@ -105,7 +105,13 @@ def _answer(decision: Decision, attributes: Attributes) -> dict[str, Any]:
 def _attributes(line: bytes, where: Position, served: Served, *, exact_groups: bool) -> Attributes:
     request = _object(line, where)
     texts = {key: _text(request, key, where) for key in _TEXTS}
-    user = _user(request, where, exact=exact_groups)
+    if "user" in request and request["user"] is None:
+        user = None
+    else:
+        groups = request.get("groups") or []
+        if not isinstance(groups, list) or not all(isinstance(group, str) for group in groups):
+            raise _wrong(where, f"groups: expected a list of strings, found {shown(groups)}")
+        user = user_of(_text(request, "user", where), groups, exact=exact_groups)
     if not texts["path"] and not texts["resource"]:
         state = "path is empty" if "path" in request else "neither resource nor path is given"
         raise _wrong(where, f"{state}: expected a resource, or a path such as /healthz")
@@ -149,15 +155,6 @@ def _text(request: dict[str, Any], key: str, where: Position) -> str:
     if not isinstance(value, str):
         raise _wrong(where, f"{key}: expected a string, found {shown(value)}")
     return value
-
-
-def _user(request: dict[str, Any], where: Position, *, exact: bool) -> UserInfo | None:
-    if "user" in request and request["user"] is None:
-        return None
-    groups = request.get("groups") or []
-    if not isinstance(groups, list) or not all(isinstance(group, str) for group in groups):
-        raise _wrong(where, f"groups: expected a list of strings, found {shown(groups)}")
-    return user_of(_text(request, "user", where), groups, exact=exact)
 
 
 def _wrong(where: Position, text: str) -> SourceError:

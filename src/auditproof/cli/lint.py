@@ -58,7 +58,15 @@ def execute(options: Namespace) -> int:
     files = PolicyFiles()
     linted = [one for given in options.policies for one in _linted(files, given, options.kubernetes)]
     if options.format in ("github", "sarif"):
-        linted = _named_in_repository(linted)
+        # CI systems need the paths by which the repository names the files.
+        from dataclasses import replace
+
+        from auditproof.report.provenance import repository_root
+        from auditproof.text.paths import path_below
+
+        here = Path.cwd()
+        root = repository_root(here) or here.resolve()
+        linted = [replace(one, file=path_below(root, one.path.partition("#")[0], (here,))) for one in linted]
     versions = ", ".join(options.kubernetes)
     if options.format == "text":
         output.write(as_text(linted, versions, every=options.all) + "\n")
@@ -70,18 +78,6 @@ def execute(options: Namespace) -> int:
     if any(one.unreadable or one.refused for one in linted):
         return 2
     return int(any(has_failed(one) for one in linted))
-
-
-def _named_in_repository(linted: list[Linted]) -> list[Linted]:
-    """The same, with the paths by which CI systems name the files of a repository."""
-    from dataclasses import replace
-
-    from auditproof.report.provenance import repository_root
-    from auditproof.text.paths import path_below
-
-    here = Path.cwd()
-    root = repository_root(here) or here.resolve()
-    return [replace(one, file=path_below(root, one.path.partition("#")[0], (here,))) for one in linted]
 
 
 def _linted(files: PolicyFiles, given: str, kubernetes: Sequence[str]) -> Iterator[Linted]:

@@ -2,7 +2,7 @@
 
 A command is a module of this folder with three names: ``EPILOG``, ``declare(parser)`` and ``execute(options)``, which
 returns the exit code. Only the named one is imported, and each imports what it needs when it is executed, so that
-``--help`` and usage errors are immediate.
+``--help`` and usage errors are immediate. argparse, because ``run`` passes unknown options on to pytest.
 """
 
 from __future__ import annotations

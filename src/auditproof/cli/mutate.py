@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from argparse import ArgumentParser, Namespace
     from collections.abc import Iterator
 
-    from auditproof.analysis.mutation import Stated, Strength, Tried
+    from auditproof.analysis.mutation import Stated, Tried
     from auditproof.audit.policy.load import Policy
     from auditproof.cases.case import CaseFile
 
@@ -64,13 +64,23 @@ def execute(options: Namespace) -> int:
     names = names_in(options.requirements) or ([] if options.cases else ["baseline"])
     requirements = [one for file in load_required(names, options.kubernetes) for one in file.requirements]
     files = [file for given in options.cases for file in _case_files(Path(given))]
-    stated = [case for file in files if _is_about(file, source.path) for case in _stated(file)]
+    stated = [case for file in files if file.policy is None or file.policy == source.path for case in _stated(file)]
     found = strength(policy, requirements, stated, load_served(options.kubernetes), progress)
     progress("")
     if options.format == "json":
-        output.tell_json(_json(policy, found))
+        document = {
+            "apiVersion": "auditproof/v1",
+            "kind": "PolicyStrength",
+            "policy": {"path": policy.path, "sha256": policy.sha256},
+            "score": round(found.score, 4),
+            "mutants": [_record(one) for one in found.tried],
+        }
+        output.tell_json(json.dumps(document, indent=1, ensure_ascii=False) + "\n")
     else:
-        output.tell(_text(policy, found))
+        lines = [_line(policy, one) for one in found.unnoticed]
+        noticed = len(found.tried) - len(found.unnoticed)
+        score = f"{noticed} of {len(found.tried)} mutants caught: {found.score:.0%}"
+        output.tell("\n".join([*(["not caught:"] if lines else []), *lines, score]))
     return int(found.score * 100 < options.least)
 
 
@@ -87,10 +97,6 @@ def _case_files(path: Path) -> list[CaseFile]:
     return [load_case_file(file) for file in found]
 
 
-def _is_about(file: CaseFile, policy: Path) -> bool:
-    return file.policy is None or file.policy == policy
-
-
 def _stated(file: CaseFile) -> Iterator[Stated]:
     """The cases that expect a level or stages; without an expected status, 200 is assumed."""
     from auditproof.analysis.mutation import Stated
@@ -104,28 +110,10 @@ def _stated(file: CaseFile) -> Iterator[Stated]:
             yield Stated(name, attributes, expected.level, expected.stages, expected.status or 200)
 
 
-def _text(policy: Policy, found: Strength) -> str:
-    lines = [_line(policy, one) for one in found.unnoticed]
-    noticed = len(found.tried) - len(found.unnoticed)
-    score = f"{noticed} of {len(found.tried)} mutants caught: {found.score:.0%}"
-    return "\n".join([*(["not caught:"] if lines else []), *lines, score])
-
-
 def _line(policy: Policy, one: Tried) -> str:
     rule = one.mutant.rule
     place = policy.path if rule is None else f"{rule.position.path}:{rule.position.line}: rule {rule.index + 1}"
     return f"  {place}: {one.mutant.text}"
-
-
-def _json(policy: Policy, found: Strength) -> str:
-    document = {
-        "apiVersion": "auditproof/v1",
-        "kind": "PolicyStrength",
-        "policy": {"path": policy.path, "sha256": policy.sha256},
-        "score": round(found.score, 4),
-        "mutants": [_record(one) for one in found.tried],
-    }
-    return json.dumps(document, indent=1, ensure_ascii=False) + "\n"
 
 
 def _record(one: Tried) -> dict[str, Any]:

@@ -22,7 +22,6 @@ if TYPE_CHECKING:
     from argparse import ArgumentParser, Namespace
     from collections.abc import Sequence
 
-    from auditproof.analysis.gate import Acknowledged
     from auditproof.analysis.requirements import RequirementsFile, Status
     from auditproof.audit.policy.load import Policy
 
@@ -97,7 +96,14 @@ def execute(options: Namespace) -> int:
         policy = read.load(source.path, kubernetes=version, name=source.place.name)
         before = read.load(base.path, kubernetes=version, name=base.place.name) if base else None
         files = load_required(options.requirements or ["baseline"], version)
-        status = _status(policy, before, files, version, acknowledged)
+        from auditproof.analysis.requirements import check_requirement, status_of
+        from auditproof.kube.discovery import load_served
+
+        served = load_served(version)
+        checked = [
+            (file, [check_requirement(policy, one, served, before) for one in file.requirements]) for file in files
+        ]
+        status = status_of(checked, acknowledged.requirements if acknowledged else None, today())
         found.setdefault(_written(status, files, version, options.format), []).append(version)
         failed = failed or status.fails(fail_on)
     _tell(options, policy, found)
@@ -106,21 +112,6 @@ def execute(options: Namespace) -> int:
 
         add_entries(path, "requirements", requirement_entries(unmet))
     return int(failed)
-
-
-def _status(
-    policy: Policy,
-    base: Policy | None,
-    files: Sequence[RequirementsFile],
-    version: str,
-    acknowledged: Acknowledged | None,
-) -> Status:
-    from auditproof.analysis.requirements import check_requirement, status_of
-    from auditproof.kube.discovery import load_served
-
-    served = load_served(version)
-    checked = [(file, [check_requirement(policy, one, served, base) for one in file.requirements]) for file in files]
-    return status_of(checked, acknowledged.requirements if acknowledged else None, today())
 
 
 def _written(status: Status, files: Sequence[RequirementsFile], version: str, form: str) -> str:
