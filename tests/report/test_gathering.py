@@ -53,7 +53,7 @@ def test_a_report_can_be_taken_twice(gathered: Gathered) -> None:
 
 def test_a_test_whose_worker_crashed_is_unproven_for_that(gathered: Gathered) -> None:
     crashed = made_report("failed", longrepr="worker 'gw0' crashed while running it")
-    crashed.node = SimpleNamespace(gateway=SimpleNamespace(id="gw0"))  # type: ignore[attr-defined]
+    crashed.node = SimpleNamespace(gateway=SimpleNamespace(id="gw0"))
 
     gathered.take(crashed)
     gathered.conclude()

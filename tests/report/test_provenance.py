@@ -124,6 +124,7 @@ def test_a_user_without_a_name_is_no_error(monkeypatch: pytest.MonkeyPatch) -> N
 
 
 def test_no_secret_enters() -> None:
+    """Credentials in options and in variables of the CI system are not in the record of a run."""
     variables = {"JENKINS_URL": "x", "BUILD_URL": "https://user:hunter2@ci.example.test/job/1"}
     words = ["--header", f"Bearer {TOKEN}", f"?token={TOKEN}", "--password", "hunter2", "DB_PASSWORD=hunter2"]
     text = str(run_record(words, variables))

@@ -1,1 +1,1 @@
-"""What a run tells: records of proofs, results.json, the ticket document."""
+"""What a run reports: records of proofs, results.json, the ticket document."""

@@ -58,17 +58,15 @@ def _row(change: ChangeRow, proofs: Mapping[str, ProofRecord]) -> ChangeShown:
         who=change.who + (" (by a forged credential)" if change.forged else ""),
         verbs=change.verbs_text,
         what=change.what + ("" if change.served else " (response 404 or 405)"),
-        where="; ".join(filter(None, [change.where, *change.odd, _on(change.kubernetes)])),
+        where="; ".join(
+            filter(None, [change.where, *change.odd, f"on Kubernetes {change.kubernetes}" if change.kubernetes else ""])
+        ),
         rules=f"{_rules(pair.old for pair in change.rules)} → {_rules(pair.new for pair in change.rules)}",
         asked=f"{witness.method} {witness.uri}" if witness.uri else "",
         reason=witness.reason or "not performed",
         old=proofs.get(change.proofs.old),
         new=proofs.get(change.proofs.new),
     )
-
-
-def _on(kubernetes: str) -> str:
-    return f"on Kubernetes {kubernetes}" if kubernetes else ""
 
 
 def _rules(rules: Iterable[RuleRef | None]) -> str:
@@ -95,7 +93,10 @@ def change_sentence(report: Report) -> str:
         return ""
     kinds: dict[str, list[str]] = {}
     for row in change.changes:
-        if (request := _kind_of_request(row)) not in kinds.setdefault(row.kind, []):  # on several versions
+        who = "" if row.who in ("", "everybody") else f" by {row.who}"
+        if (
+            request := (" ".join(filter(None, (f"{row.verbs_text} of {row.what}", row.where))) + who)
+        ) not in kinds.setdefault(row.kind, []):  # on several versions
             kinds[row.kind].append(request)
     if not kinds:
         return f"Nothing is recorded differently from {change.old.path}."
@@ -112,12 +113,6 @@ def _verb(kind: str) -> str:
 
 def _counted(requests: int) -> str:
     return "1 kind of request" if requests == 1 else f"{requests} kinds of requests"
-
-
-def _kind_of_request(row: ChangeRow) -> str:
-    """A difference in a few words: who is left out where it is everybody."""
-    who = "" if row.who in ("", "everybody") else f" by {row.who}"
-    return " ".join(filter(None, (f"{row.verbs_text} of {row.what}", row.where))) + who
 
 
 def _named(requests: list[str]) -> str:

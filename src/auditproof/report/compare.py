@@ -76,8 +76,16 @@ def compare(first: Report, second: Report) -> Comparison:
     both = [name for name in one if name in two]
     differing = (Differing(name, one[name][0], one[name][1], two[name][1]) for name in both)
     found = sorted((item for item in differing if item.first != item.second), key=lambda item: item.rank)
+    pairs = (
+        ("policy", first.policy.path, second.policy.path),
+        ("policy SHA-256", first.policy.sha256, second.policy.sha256),
+        ("Kubernetes", first.cluster.kubernetes, second.cluster.kubernetes),
+        ("provider", first.cluster.provider, second.cluster.provider),
+        ("auditproof", first.auditproof, second.auditproof),
+        ("decision", decision(first).word, decision(second).word),
+    )
     return Comparison(
-        about=tuple(_about(first, second)),
+        about=tuple([(name, one, two) for name, one, two in pairs if one != two]),
         requirements=tuple(_requirements(first, second)),
         differing=tuple(found),
         only_first=tuple(sorted(one.keys() - two.keys())),
@@ -110,18 +118,6 @@ def _seen(proof: ProofRecord) -> Seen:
     rule, observed = proof.expected.rule, proof.observed
     level = "nothing (not performed)" if observed.level is None else str(observed.level)
     return Seen(proof.verdict, level, observed.stages, 0 if rule is None else rule + 1)
-
-
-def _about(first: Report, second: Report) -> list[tuple[str, str, str]]:
-    pairs = (
-        ("policy", first.policy.path, second.policy.path),
-        ("policy SHA-256", first.policy.sha256, second.policy.sha256),
-        ("Kubernetes", first.cluster.kubernetes, second.cluster.kubernetes),
-        ("provider", first.cluster.provider, second.cluster.provider),
-        ("auditproof", first.auditproof, second.auditproof),
-        ("decision", decision(first).word, decision(second).word),
-    )
-    return [(name, one, two) for name, one, two in pairs if one != two]
 
 
 def to_record(comparison: Comparison) -> dict[str, Any]:

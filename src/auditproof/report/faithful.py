@@ -41,6 +41,7 @@ def faithful_word(report: Report) -> Outcome:
         return Outcome.VIOLATED
     if troubles or report.ended or (backends and backends.not_performed):
         return Outcome.UNPROVEN
+    # A run of backends alone has no actions to count.
     if backends and not summary.planned:
         shown = any(test.verdict is Outcome.PROVEN for test in backends.tests)
         return Outcome.PROVEN if shown else Outcome.UNPROVEN
@@ -96,7 +97,10 @@ def _shown(report: Report) -> str:
     supported = f" ({summary.not_supported} not supported here)" if summary.not_supported else ""
     counts = f"{proven} of {planned} actions proven{supported}"
     if nothing_shown(report):
-        return f"nothing was shown: {_all_of(planned)} skipped or not supported here"
+        all_of = (
+            "the only action was" if planned == 1 else f"all {planned} actions were" if planned else "all tests were"
+        )
+        return f"nothing was shown: {all_of} skipped or not supported here"
     if backend_troubles(report) or (report.backends and not planned):
         return backends_line(report)
     if report.log:
@@ -106,9 +110,12 @@ def _shown(report: Report) -> str:
     if wrong := miscounted(report):
         return f"inconclusive: {wrong[0].reason} ({wrong[0].policy}), {counts}"
     if summary.unproven or not proven:
-        return f"{_inconclusive(planned - proven - summary.not_supported)}: {counts}"
+        count = planned - proven - summary.not_supported
+        inconclusive = "1 action was inconclusive" if count == 1 else f"{count} actions were inconclusive"
+        return f"{inconclusive}: {counts}"
     if silent := versions_not_shown(report):
         return f"nothing was shown on Kubernetes {', '.join(silent)}: {counts}"
+    # Reference suites have their own policies: they show nothing about the given one.
     own = sum(1 for proof in judged_by_given(report) if proof.verdict is Outcome.PROVEN)
     if not own:
         return f"{counts}, none of them judged by {path}: nothing is shown about that policy"
@@ -142,14 +149,6 @@ def _of_a_log(report: Report, log: LogRecord) -> str:
         return f"not all of this log can be judged: {what}, {summary.unproven} UNPROVEN"
     be = "is" if log.requests == 1 else "are all"
     return f"{what} {be} as {report.policy.path} decides"
-
-
-def _all_of(count: int) -> str:
-    return "the only action was" if count == 1 else f"all {count} actions were" if count else "all tests were"
-
-
-def _inconclusive(count: int) -> str:
-    return "1 action was inconclusive" if count == 1 else f"{count} actions were inconclusive"
 
 
 def remarks(report: Report) -> list[str]:

@@ -93,11 +93,13 @@ def change(report: Report) -> ChangeStatement:
 
 def _having(gate: GateRecord, effects: Collection[Consequence]) -> int:
     rows = (*gate.forbidden, *gate.allowed)
-    return len({_who_and_what(row) for row in rows if any(one.effect in effects for one in row.effects)})
-
-
-def _who_and_what(row: GatedChange) -> tuple[object, ...]:
-    return row.text, row.who, row.verbs, row.what, row.where
+    return len(
+        {
+            (row.text, row.who, row.verbs, row.what, row.where)
+            for row in rows
+            if any(one.effect in effects for one in row.effects)
+        }
+    )
 
 
 def change_clause(gate: GateRecord) -> str:
@@ -121,7 +123,7 @@ def deciding_line(one: GatedChange) -> int:
 
 
 def forbidden_name(one: GatedChange) -> str:
-    """A forbidden change, told apart from all others: what happens to which requests."""
+    """A forbidden change, distinguished from all others: what happens to which requests."""
     what = " ".join(filter(None, (f"{', '.join(one.verbs)} of {one.what}" if one.verbs else one.what, one.where)))
     return f"{', '.join(str(effect.effect) for effect in one.effects)}: {what} by {one.who}"
 

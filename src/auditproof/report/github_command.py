@@ -11,11 +11,8 @@ from auditproof.text.printable import printable, printable_lines
 def github_command(name: str, text: str, **properties: object) -> str:
     """``name`` is error, warning or notice; ``properties`` are file, line, col and title."""
     named = ",".join(f"{key}={_property(str(value))}" for key, value in properties.items())
-    return f"::{name} {named}::{_data(text)}"
-
-
-def _data(text: str) -> str:
-    return printable_lines(text).replace("%", "%25").replace("\n", "%0A")
+    data = printable_lines(text).replace("%", "%25").replace("\n", "%0A")
+    return f"::{name} {named}::{data}"
 
 
 def _property(text: str) -> str:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from auditproof.report.model import LogFile, LogRecord, Report
+    from auditproof.report.model import LogRecord, Report
 
 
 def counted(number: int, what: str) -> str:
@@ -28,7 +28,9 @@ def _read(log: LogRecord) -> Iterator[str]:
         forms.update(file.forms)
         others.update(file.others)
     encodings = dict.fromkeys(encoding for file in log.files for encoding in file.encodings)
-    lines, events, blank = (sum(numbers) for numbers in zip(*map(_counts, log.files), strict=True))
+    lines, events, blank = (
+        sum(numbers) for numbers in zip(*((one.lines, one.events, one.blank) for one in log.files), strict=True)
+    )
     found = ", ".join(form if len(forms) == 1 else f"{count} {form}" for form, count in forms.most_common())
     opened = "; ".join(filter(None, (found, ", ".join(encodings))))
     amount = f"{counted(len(log.files), 'file')}, {counted(lines, 'line')}, {counted(events, 'event')}"
@@ -37,7 +39,3 @@ def _read(log: LogRecord) -> Iterator[str]:
     passed += [f"{counted(count, 'line')} of {other}" for other, count in others.most_common()]
     if passed:
         yield f"passed over: {', '.join(passed)}"
-
-
-def _counts(file: LogFile) -> tuple[int, int, int]:
-    return file.lines, file.events, file.blank

@@ -9,7 +9,7 @@ from auditproof.audit.event import Level
 from auditproof.report.faithful import judged_by_given
 
 if TYPE_CHECKING:
-    from auditproof.report.model import IdentityRecord, ProofRecord, Report, RequestRecord
+    from auditproof.report.model import IdentityRecord, ProofRecord, Report
 
 SIGNS = {
     Level.NONE: "-",
@@ -69,22 +69,18 @@ def _matrix(title: str, proofs: list[ProofRecord], *, by_whom: bool) -> Matrix:
     found: dict[tuple[str, str], dict[str, set[Level]]] = {}
     for proof in proofs:
         who = identity_text(proof.identity) if by_whom else ""
-        row = found.setdefault((who, _target(proof.request)), {})
+        request = proof.request
+        if not request.resource:
+            target = "paths"
+        else:
+            name = f"{request.resource}.{request.api_group}" if request.api_group else request.resource
+            target = f"{name}/{request.subresource}" if request.subresource else name
+        row = found.setdefault((who, target), {})
         if proof.observed.level is not None:
             row.setdefault(proof.request.verb or "(none)", set()).add(proof.observed.level)
-    columns = _in_order({verb for row in found.values() for verb in row})
+    verbs = {verb for row in found.values() for verb in row}
+    columns = (*(verb for verb in _VERBS if verb in verbs), *sorted(verbs - set(_VERBS)))
     rows = (
         MatrixRow(*key, tuple(tuple(sorted(found[key].get(verb, ()))) for verb in columns)) for key in sorted(found)
     )
     return Matrix(title, len(proofs), columns, tuple(rows))
-
-
-def _target(request: RequestRecord) -> str:
-    if not request.resource:
-        return "paths"
-    name = f"{request.resource}.{request.api_group}" if request.api_group else request.resource
-    return f"{name}/{request.subresource}" if request.subresource else name
-
-
-def _in_order(verbs: set[str]) -> tuple[str, ...]:
-    return (*(verb for verb in _VERBS if verb in verbs), *sorted(verbs - set(_VERBS)))

@@ -17,7 +17,6 @@ from auditproof.report.proof_record import explanation_record, request_record, r
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
-    from auditproof.audit.decide import Decision
     from auditproof.audit.event import AuditEvent
     from auditproof.audit.policy.load import Policy
     from auditproof.auditlog.offline_log import ForeignFile
@@ -35,6 +34,8 @@ def kind_record(kind: Kind, suite: str, policy: Policy) -> ProofRecord:
     users = f"{len(kind.users)} users" if len(kind.users) > 1 else next(iter(kind.users), "") or "nobody"
     requests = "1 request" if kind.requests == 1 else f"{kind.requests} requests"
     title = f"{requests} by {users}: {kind.name.partition('-')[2].partition('-')[2]}"
+    decision = kind.decision
+    stages = emitted_stages(kind.attributes, kind.example.code or 0) - decision.omit_stages
     return _record(
         f"{suite}::{kind.name}",
         title,
@@ -42,7 +43,11 @@ def kind_record(kind: Kind, suite: str, policy: Policy) -> ProofRecord:
         kind.example,
         kind.attributes,
         policy,
-        expected=_expected(kind.decision, kind.attributes, kind.example),
+        expected=Expected(
+            **rule_fields(decision),
+            level=decision.level,
+            stages=tuple(in_order(stages)) if decision.level is not Level.NONE else (),
+        ),
         verdict=verdict,
         reasons=tuple(wrong or open_ones),
         explanation=explanation_record(explain(policy, kind.attributes)),
@@ -50,7 +55,7 @@ def kind_record(kind: Kind, suite: str, policy: Policy) -> ProofRecord:
 
 
 def file_record(file: ForeignFile, suite: str, policy: Policy) -> ProofRecord:
-    """One file: whether all that it holds are events, or is surely of another log; what is neither may be any event."""
+    """One file: whether all of it are events or lines of another log; anything else may be any event."""
     reasons = []
     for number, text in file.invalid:
         more = file.alike[text] - 1
@@ -164,6 +169,7 @@ def _record(
     """A record of ``event`` (or of none); ``judged`` are the verdict and what else is known."""
     raw: Mapping[str, Any] = event.raw if event else {}
     user = attributes.user if attributes else None
+    value = raw.get("impersonatedUser", {}).get("username")
     fields: dict[str, Any] = {
         "id": name,
         "title": title,
@@ -174,7 +180,7 @@ def _record(
             user=user.name if user else None,
             groups=user.groups if user else (),
             kind="recorded",
-            impersonates=_text(raw.get("impersonatedUser", {}).get("username")),
+            impersonates=None if value is None else str(value),
         ),
         "request": request_record(attributes or _NO_ATTRIBUTES, "", str(raw.get("requestURI", ""))),
         "audit_id": event.audit_id if event else "",
@@ -188,17 +194,3 @@ def _record(
         "fence": f"{event.source}:{event.offset}" if event else "",
     }
     return ProofRecord(**fields | judged)
-
-
-def _text(value: object) -> str | None:
-    """A log that others wrote may hold anything here."""
-    return None if value is None else str(value)
-
-
-def _expected(decision: Decision, attributes: Attributes, event: AuditEvent) -> Expected:
-    stages = emitted_stages(attributes, event.code or 0) - decision.omit_stages
-    return Expected(
-        **rule_fields(decision),
-        level=decision.level,
-        stages=tuple(in_order(stages)) if decision.level is not Level.NONE else (),
-    )

@@ -68,28 +68,18 @@ class PolicyLine:
 
 def policy_lines(report: Report) -> list[PolicyLine]:
     """The given policy line by line, with what was shown about each rule."""
-    rules = _rules_by_line(report)
+    found: defaultdict[int, list[Outcome]] = defaultdict(list)
+    for proof in judged_by_given(report):
+        if proof.audit_id and proof.expected.rule is not None:
+            found[proof.expected.rule].append(proof.verdict)
+    verdicts = found
+    rules: dict[int, list[RuleShown]] = {}
+    for rule, line in enumerate(report.policy.rule_lines):
+        wrong = sum(1 for verdict in verdicts[rule] if verdict is not Outcome.PROVEN)
+        rules.setdefault(line, []).append(RuleShown(rule + 1, len(verdicts[rule]), wrong))
     lines, state = [], ""
     for number, text in enumerate(report.policy.text.splitlines(), report.policy.first_line or 1):
         begins = tuple(rules.get(number, ()))
         state = begins[-1].state if begins else state
         lines.append(PolicyLine(number, text, begins, state))
     return lines
-
-
-def _rules_by_line(report: Report) -> dict[int, list[RuleShown]]:
-    verdicts = _verdicts_by_rule(report)
-    rules: dict[int, list[RuleShown]] = {}
-    for rule, line in enumerate(report.policy.rule_lines):
-        wrong = sum(1 for verdict in verdicts[rule] if verdict is not Outcome.PROVEN)
-        rules.setdefault(line, []).append(RuleShown(rule + 1, len(verdicts[rule]), wrong))
-    return rules
-
-
-def _verdicts_by_rule(report: Report) -> defaultdict[int, list[Outcome]]:
-    """The verdicts of the performed actions by the rule (from 0) of the given policy that decided about them."""
-    found: defaultdict[int, list[Outcome]] = defaultdict(list)
-    for proof in judged_by_given(report):
-        if proof.audit_id and proof.expected.rule is not None:
-            found[proof.expected.rule].append(proof.verdict)
-    return found

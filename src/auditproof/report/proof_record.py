@@ -191,12 +191,16 @@ def story(proof: Proof, policy: Policy) -> str:
     exchange, attributes = evidence.exchange, evidence.exchange.attributes
     stages = ", ".join(str(event.stage) for event in evidence.events) or "none"
     first, *others = verdict.reasons
+    places = [f"{Path(event.source).name} byte {event.offset}" for event in evidence.events]
     rows = [
         ("action", f"{exchange.identity} · {exchange.request.method} {exchange.request.uri} → {exchange.status}"),
         ("verb", f"{attributes.verb}, Audit-ID {exchange.audit_id}"),
         ("expected", f"level {verdict.level} · stages {', '.join(in_order(verdict.stages)) or 'none'}"),
         ("recorded", f"level {evidence.level} · stages {stages}"),
-        ("evidence", _places(evidence)),
+        (
+            "evidence",
+            f"{len(places)} event{'s' if len(places) != 1 else ''}" + (f": {', '.join(places)}" if places else ""),
+        ),
         ("fence", evidence.fence or "not seen"),
     ]
     lines = [f"{verdict.outcome}: {first}", f"  {case.title}"] if case.title else [f"{verdict.outcome}: {first}"]
@@ -208,8 +212,3 @@ def story(proof: Proof, policy: Policy) -> str:
     lines += [f"  because   {case.because}"] if case.because else []
     lines += [f"  policy    {line}" for line in render(explain(policy, attributes)).splitlines()]
     return redact_text("\n".join(lines))
-
-
-def _places(evidence: Evidence) -> str:
-    places = [f"{Path(event.source).name} byte {event.offset}" for event in evidence.events]
-    return f"{len(places)} event{'s' if len(places) != 1 else ''}" + (f": {', '.join(places)}" if places else "")

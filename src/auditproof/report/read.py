@@ -39,7 +39,8 @@ def load_report(path: Path) -> Report:
         report = Report.model_validate(data)
     except ValidationError as error:
         first = error.errors(include_url=False)[0]
-        raise AuditproofError(f"{path}: {_json_path(first['loc'])}: {first['msg'][:200]}") from None
+        json_path = "$" + "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in first["loc"])
+        raise AuditproofError(f"{path}: {json_path}: {first['msg'][:200]}") from None
     _check_sums(path, report)
     return _concluded(path, report if report.decision else _judged_apart(report))
 
@@ -68,11 +69,6 @@ def _concluded(path: Path, report: Report) -> Report:
         stated, found = ("passes" if one.passes else "does not pass" for one in (report.decision, told.decision))
         raise AuditproofError(f"{path}: $.decision: it says that the run {stated}, but it {found} by what was shown")
     return told
-
-
-def _json_path(location: tuple[int | str, ...]) -> str:
-    """``$.proofs[3].line``."""
-    return "$" + "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in location)
 
 
 def _check_sums(path: Path, report: Report) -> None:

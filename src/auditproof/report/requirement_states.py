@@ -82,24 +82,22 @@ def _state(
     if record.violations:
         state = State.UNMET
     elif not record.proofs:
-        state, reason = State.NOT_SHOWN, _nothing_to_show(record, report)
+        # Not met: a requirement that selects no request is probably misspelt.
+        if not record.classes:
+            nothing_to_show = "no request that the server serves is meant"
+        else:
+            nothing_to_show = "no recorded request is about it" if report.log else "no client can send such a request"
+        state, reason = State.NOT_SHOWN, nothing_to_show
     elif open_proofs:
         state, reason = State.NOT_SHOWN, f"{open_proofs} of {counted(len(selected), 'request')} not proven"
     else:
         state = State.MET if len(selected) == len(record.proofs) else State.NOT_SELECTED
-    return RequirementState(record, state, len(found), proven, reason, _fails(state, record.status, report.fail_on))
-
-
-def _nothing_to_show(record: RequirementRecord, report: Report) -> str:
-    if not record.classes:
-        return "no request that the server serves is meant"
-    return "no recorded request is about it" if report.log else "no client can send such a request"
-
-
-def _fails(state: State, status: str, fail_on: str) -> bool:
+    fail_on = report.fail_on
     if state is State.UNMET:
-        return fail_on == "unmet" or (fail_on == "new" and status != "known")
-    return state is State.NOT_SHOWN and fail_on != "never"
+        fails = fail_on == "unmet" or (fail_on == "new" and record.status != "known")
+    else:
+        fails = state is State.NOT_SHOWN and fail_on != "never"
+    return RequirementState(record, state, len(found), proven, reason, fails)
 
 
 def requirements(report: Report) -> RequirementsStatement:

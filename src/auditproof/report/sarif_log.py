@@ -1,5 +1,6 @@
 """The envelope of SARIF 2.1.0, for whatever is reported in it.
 
+By hand: it is one object, and no maintained library writes it.
 Source: Static Analysis Results Interchange Format (SARIF) Version 2.1.0, OASIS Standard.
 """
 
@@ -34,11 +35,8 @@ def sarif_log(
 
 def location(path: str, **region: int) -> dict[str, Any]:
     """A place in a file; ``region`` are startLine and startColumn, counted from 1, or nothing."""
-    place: dict[str, Any] = {"artifactLocation": {"uri": _uri(path)}}
-    return {"physicalLocation": place | ({"region": region} if region else {})}
-
-
-def _uri(path: str) -> str:
-    """A relative reference or, of an absolute path, a file URI."""
     pure = PurePath(path)
-    return pure.as_uri() if pure.is_absolute() else quote(os.fsencode(pure.as_posix()))
+    place: dict[str, Any] = {
+        "artifactLocation": {"uri": pure.as_uri() if pure.is_absolute() else quote(os.fsencode(pure.as_posix()))}
+    }
+    return {"physicalLocation": place | ({"region": region} if region else {})}

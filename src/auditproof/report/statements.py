@@ -1,4 +1,4 @@
-"""The decision about a run, and the three statements behind it: the one truth that every output tells. Pure.
+"""The decision about a run, and the three statements behind it: the one truth that every output shows. Pure.
 
 Faithful: the server recorded what the policy decides. Requirements: the policy meets them, and that was shown. Change:
 nothing forbidden happens that nobody has acknowledged. They are never mixed, and a run passes only if all three do.
@@ -34,20 +34,17 @@ def decision(report: Report) -> Decision:
 
     The word is FAIL if something is wrong for certain, UNPROVEN if something that is needed was not shown.
     """
-    word = _word(report)
-    begin = "Sabotage run, on policies broken on purpose: " if report.sabotage else ""
-    sentence = _about_the_change(report, word) if report.gate else _about_the_policy(report)
-    return Decision(passes=word == PASS, word=word, sentence=" ".join([f"{begin}{sentence}.", *remarks(report)]))
-
-
-def _word(report: Report) -> str:
     told, states = statements(report), requirement_states(report)
     unmet = any(one.fails and one.state is State.UNMET for one in states)
     if told.faithful.word == Outcome.VIOLATED or unmet or not told.change.passes:
-        return FAIL
-    if not told.faithful.passes or not told.requirements.passes or (report.gate and not judged_by_given(report)):
-        return UNPROVEN
-    return PASS
+        word = FAIL
+    elif not told.faithful.passes or not told.requirements.passes or (report.gate and not judged_by_given(report)):
+        word = UNPROVEN
+    else:
+        word = PASS
+    begin = "Sabotage run, on policies broken on purpose: " if report.sabotage else ""
+    sentence = _about_the_change(report, word) if report.gate else _about_the_policy(report)
+    return Decision(passes=word == PASS, word=word, sentence=" ".join([f"{begin}{sentence}.", *remarks(report)]))
 
 
 def _about_the_policy(report: Report) -> str:

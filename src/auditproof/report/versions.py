@@ -29,7 +29,7 @@ from auditproof.report.model import (
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 
-    from auditproof.report.model import ChangeRow, GatedChange, GateRecord, ProofRecord
+    from auditproof.report.model import GatedChange, GateRecord, ProofRecord
 
 R = TypeVar("R", bound=Record)
 ONLY_THERE = "it exists on {} only, because that is where the request is served or told apart"
@@ -225,12 +225,12 @@ def _change(parts: dict[str, Sections]) -> ChangeRecord | None:
     if not changes:
         return None
     newest = list(changes.values())[-1]
-    rows = (_change_row(row, version) for version, change in changes.items() for row in change.changes)
+    rows = (
+        row.model_copy(update={"kubernetes": version, "proofs": _proofs(row.proofs, version)})
+        for version, change in changes.items()
+        for row in change.changes
+    )
     return newest.model_copy(update={"changes": tuple(rows)})
-
-
-def _change_row(row: ChangeRow, version: str) -> ChangeRow:
-    return row.model_copy(update={"kubernetes": version, "proofs": _proofs(row.proofs, version)})
 
 
 def _gate(parts: dict[str, Sections]) -> GateRecord | None:
@@ -260,15 +260,11 @@ def _gated(rows: Mapping[str, Sequence[GatedChange]]) -> tuple[GatedChange, ...]
         version: tuple(one.model_copy(update={"proofs": _proofs(one.proofs, version)}) for one in some)
         for version, some in rows.items()
     }
-    return _union(named, _without_proofs)
+    return _union(named, lambda one: one.model_copy(update={"proofs": ChangeProofs()}))
 
 
 def _proofs(proofs: ChangeProofs, version: str) -> ChangeProofs:
     return ChangeProofs(**{side: f"{name}[{version}]" for side in ("old", "new") if (name := getattr(proofs, side))})
-
-
-def _without_proofs(one: GatedChange) -> GatedChange:
-    return one.model_copy(update={"proofs": ChangeProofs()})
 
 
 def _requirements(parts: dict[str, Sections]) -> Iterator[RequirementRecord]:
@@ -278,9 +274,16 @@ def _requirements(parts: dict[str, Sections]) -> Iterator[RequirementRecord]:
             found.setdefault((record.file, record.id), {})[version] = record
     for records in found.values():
         newest = list(records.values())[-1]
+        every = list(records.values())
+        # New on one version is new; known only if it is known on every version on which it is not met.
+        unmet = {record.status for record in every if record.violations}
+        if not unmet:
+            worst_status = "fixed" if any(record.status == "fixed" for record in every) else ""
+        else:
+            worst_status = next(status for status in ("new", "", "known") if status in unmet)
         yield newest.model_copy(
             update={
-                "status": _worst_status(records.values()),
+                "status": worst_status,
                 "acknowledged": newest.acknowledged or next((one.acknowledged for one in records.values()), None),
                 "classes": sum(record.classes for record in records.values()),
                 "violations": _union({version: record.violations for version, record in records.items()}),
@@ -288,12 +291,3 @@ def _requirements(parts: dict[str, Sections]) -> Iterator[RequirementRecord]:
                 "proofs": tuple(name for version, one in records.items() for name in _named(one.proofs, version)),
             }
         )
-
-
-def _worst_status(records: Iterable[RequirementRecord]) -> str:
-    """How a requirement stands on all versions: new if it is on one, known only if it is wherever it is not met."""
-    every = list(records)
-    unmet = {record.status for record in every if record.violations}
-    if not unmet:
-        return "fixed" if any(record.status == "fixed" for record in every) else ""
-    return next(status for status in ("new", "", "known") if status in unmet)

@@ -38,6 +38,10 @@ def step_summary(report: Report, files: FilesOf = str) -> str:
     counts = [str(getattr(report.summary, name)) for name in COUNTS]
     decided, told = decision(report), statements(report)
     rows = [("Faithful", told.faithful), ("Requirements", told.requirements), ("Change", told.change)]
+    # GitHub lists the artifacts of a run on its page.
+    url = report.run.url
+    plain = url.startswith("https://") and not set(url) & set(' ()<>[]\\"`\n')
+    artifacts = f". The report is among the [artifacts of this run]({url}#artifacts)" if plain else ""
     lines = [
         f"## {_MARKS[decided.word]} {markdown(decided.sentence)}",
         "",
@@ -45,17 +49,10 @@ def step_summary(report: Report, files: FilesOf = str) -> str:
         "",
         *table(list(COUNTS.values()), [counts], align="---:"),
         "",
-        f"Kubernetes {version}, policy SHA-256 {digest}{_artifacts(report)}",
+        f"Kubernetes {version}, policy SHA-256 {digest}{artifacts}",
     ]
     parts = (_changes(report), _remarks(report), _requirements(report, files), _problems(report, files))
     return "\n".join([*lines, *(line for part in parts for line in part)]) + "\n"
-
-
-def _artifacts(report: Report) -> str:
-    """Where the report is, if the run says so; GitHub lists the artifacts of a run on its page."""
-    url = report.run.url
-    plain = url.startswith("https://") and not set(url) & set(' ()<>[]\\"`\n')
-    return f". The report is among the [artifacts of this run]({url}#artifacts)" if plain else ""
 
 
 def _changes(report: Report) -> Iterator[str]:
@@ -125,13 +122,12 @@ def _problems(report: Report, files: FilesOf) -> Iterator[str]:
 
 def _table(header: list[str], rows: list[list[str]], most: int) -> Iterator[str]:
     """The first rows, and how many more there are."""
-    yield from table(header, [[_cut(cell) for cell in cells] for cells in rows[:most]])
+    yield from table(
+        header,
+        [[cell if len(cell) <= LONGEST else f"{cell[: LONGEST - 1]}…" for cell in cells] for cells in rows[:most]],
+    )
     if len(rows) > most:
         yield from ("", f"… and {len(rows) - most} more, in the report.")
-
-
-def _cut(text: str) -> str:
-    return text if len(text) <= LONGEST else f"{text[: LONGEST - 1]}…"
 
 
 def workflow_commands(report: Report, files: FilesOf = str) -> list[str]:

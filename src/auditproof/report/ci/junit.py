@@ -1,4 +1,4 @@
-"""The JUnit file: where a case stands, and every verdict as an outcome that CI systems know.
+"""The JUnit file: where a case is, and every verdict as an outcome that CI systems know.
 
 pytest's own form of it (xunit2) has no place for ``file`` and ``line``, which GitLab, Jenkins and others look for; they
 come as properties, and are copied up. VIOLATED is a failure, UNPROVEN an error, and what has no test case in the file,
@@ -24,13 +24,13 @@ from auditproof.report.statements import decision
 from auditproof.text.printable import printable_lines
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Iterator, Sequence
 
     from auditproof.report.model import ProofRecord, Report
 
 PLACE = ("file", "line")
 STATEMENTS = "auditproof"  # what the classes of the test cases of changes and requirements begin with
-EVIDENCE_OF = f"{EVIDENCE}#"  # what the property begins with by which a test case says whose verdict it tells
+EVIDENCE_OF = f"{EVIDENCE}#"  # the beginning of the property with the id of the proof that a test case shows
 _KINDS = {Outcome.VIOLATED: "failure", Outcome.UNPROVEN: "error", Outcome.NOT_SUPPORTED: "skipped"}
 _COUNTS = {"failures": "failure", "errors": "error", "skipped": "skipped"}
 EMPTY = '<testsuites name="auditproof"><testsuite name="auditproof"/></testsuites>'
@@ -41,7 +41,7 @@ def told_in_full(text: str, report: Report) -> str:
 
     Raises ParseError where the text is no XML.
     """
-    root = ElementTree.fromstring(text)  # noqa: S314
+    root = ElementTree.fromstring(text)  # noqa: S314 - the file that pytest has written in this run
     suite = root if root.tag == "testsuite" else root.find("testsuite")
     if suite is None:
         raise ElementTree.ParseError("there is no testsuite in it")
@@ -50,7 +50,10 @@ def told_in_full(text: str, report: Report) -> str:
     for case in [case for case in suite.iter("testcase") if "name" not in case.attrib]:
         suite.remove(case)  # of a test during which pytest was ended: it may have passed, for all that it says
     for case in suite.iter("testcase"):
-        _place(case)
+        for name in PLACE:
+            found = case.find(f"properties/property[@name='{name}']")
+            if found is not None:
+                case.set(name, found.get("value", ""))
         proofs = [known[name] for name in _anchors(case) if name in known]
         told |= {proof.id for proof in proofs}
         if proofs:
@@ -63,13 +66,6 @@ def told_in_full(text: str, report: Report) -> str:
         suite.append(told_case)
     _count(suite)
     return '<?xml version="1.0" encoding="utf-8"?>' + ElementTree.tostring(root, encoding="unicode")
-
-
-def _place(case: ElementTree.Element) -> None:
-    for name in PLACE:
-        found = case.find(f"properties/property[@name='{name}']")
-        if found is not None:
-            case.set(name, found.get("value", ""))
 
 
 def _anchors(case: ElementTree.Element) -> Iterator[str]:
@@ -183,8 +179,4 @@ def _count(suite: ElementTree.Element) -> None:
     cases = suite.findall("testcase")
     suite.set("tests", str(len(cases)))
     for name, kind in _COUNTS.items():
-        suite.set(name, str(_having(cases, kind)))
-
-
-def _having(cases: Iterable[ElementTree.Element], kind: str) -> int:
-    return sum(1 for case in cases if case.find(kind) is not None)
+        suite.set(name, str(sum(1 for case in cases if case.find(kind) is not None)))

@@ -13,7 +13,7 @@ from auditproof.report.findings.text import as_text
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-# Each takes what was found in every file and the Kubernetes version, and answers a text without a newline at its end.
+# Each takes what was found in every file and the Kubernetes version, and returns a text without a newline at its end.
 FORMATS: dict[str, Callable[[Sequence[Linted], str], str]] = {
     "text": as_text,
     "json": as_json,

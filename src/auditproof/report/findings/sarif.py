@@ -11,7 +11,6 @@ from auditproof.text.printable import printable, printable_lines
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from auditproof.analysis.lint.catalogue import Code
     from auditproof.analysis.lint.finding import Finding
     from auditproof.report.findings.linted import Linted
 
@@ -21,26 +20,6 @@ _ORDER = {code: number for number, code in enumerate(CATALOGUE)}
 
 def as_sarif(linted: Sequence[Linted], kubernetes: str) -> str:
     """A log with one run."""
-    return sarif_log(
-        [_rule(code) for code in CATALOGUE.values()],
-        [result for one in linted for result in _results(one)],
-        _invocation(linted),
-        columnKind="unicodeCodePoints",
-        properties={"kubernetes": kubernetes},
-    )
-
-
-def _rule(code: Code) -> dict[str, Any]:
-    return {
-        "id": code.code,
-        "name": code.name,
-        "shortDescription": {"text": f"{code.title[0].upper()}{code.title[1:]}."},
-        "defaultConfiguration": {"level": _LEVELS[code.severity]},
-    }
-
-
-def _invocation(linted: Sequence[Linted]) -> dict[str, Any]:
-    """Successful where every file could be read."""
     unreadable = [one for one in linted if one.unreadable]
     notes = [
         {
@@ -50,7 +29,21 @@ def _invocation(linted: Sequence[Linted]) -> dict[str, Any]:
         }
         for one in unreadable
     ]
-    return {"executionSuccessful": not unreadable, "toolExecutionNotifications": notes}
+    return sarif_log(
+        [
+            {
+                "id": code.code,
+                "name": code.name,
+                "shortDescription": {"text": f"{code.title[0].upper()}{code.title[1:]}."},
+                "defaultConfiguration": {"level": _LEVELS[code.severity]},
+            }
+            for code in CATALOGUE.values()
+        ],
+        [result for one in linted for result in _results(one)],
+        {"executionSuccessful": not unreadable, "toolExecutionNotifications": notes},
+        columnKind="unicodeCodePoints",
+        properties={"kubernetes": kubernetes},
+    )
 
 
 def _results(linted: Linted) -> list[dict[str, Any]]:

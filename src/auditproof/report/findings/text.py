@@ -30,7 +30,13 @@ def as_text(linted: Sequence[Linted], kubernetes: str, *, every: bool = True) ->
     findings = [finding for one in linted for finding in one.examination.findings]
     ignored = sum(len(one.examination.ignored) for one in linted)
     unreadable = sum(bool(one.unreadable) for one in linted)
-    summary = _summary(findings, ignored, unreadable, len(linted), kubernetes)
+    files = len(linted)
+    counts = Counter(finding.severity for finding in findings)
+    said = [f"{counts[s]} {_NAMES[s] if counts[s] == 1 else _PLURALS[s]}" for s in Severity if counts[s]]
+    said += [f"{ignored} ignored by comments"] if ignored else []
+    said += [f"{unreadable} cannot be read"] if unreadable else []
+    where = f"{files} {'policy' if files == 1 else 'policies'} for Kubernetes {kubernetes}"
+    summary = f"{where}: {', '.join(said) or 'nothing found'}"
     texts = [text for one in linted for text in _texts(one.examination.findings, every)]
     return "\n".join([*texts, summary])
 
@@ -44,27 +50,16 @@ def _texts(findings: Sequence[Finding], every: bool) -> Iterator[str]:
         if every or len(others) < FEW or finding.code == EACH:
             yield _finding(finding)
         elif finding is first:
-            yield f"{_finding(finding)}\n    {_others(others)}"
-
-
-def _others(others: Sequence[Finding]) -> str:
-    """The findings that are not shown, by their lines."""
-    lines = [str(line) for line in dict.fromkeys(finding.position.line for finding in others)]
-    rest = f" and {len(lines) - LINES} more" if len(lines) > LINES else ""
-    where = "line" if len(lines) == 1 else "lines"
-    return f"and {len(others)} more of this kind, in {where} {', '.join(lines[:LINES])}{rest} (--all shows each)"
+            lines = [str(line) for line in dict.fromkeys(finding.position.line for finding in others)]
+            rest = f" and {len(lines) - LINES} more" if len(lines) > LINES else ""
+            where = "line" if len(lines) == 1 else "lines"
+            more = (
+                f"and {len(others)} more of this kind, in {where} {', '.join(lines[:LINES])}{rest} (--all shows each)"
+            )
+            yield f"{_finding(finding)}\n    {more}"
 
 
 def _finding(finding: Finding) -> str:
     lines = [f"{finding.position}: {_NAMES[finding.severity]} {finding.code} {finding.name}: {finding.message}"]
     lines += [f"    shown by: {finding.shown}"] if finding.shown else []
     return "\n".join(map(printable, [*lines, f"    to do: {finding.advice}"]))
-
-
-def _summary(findings: Sequence[Finding], ignored: int, unreadable: int, files: int, kubernetes: str) -> str:
-    counts = Counter(finding.severity for finding in findings)
-    said = [f"{counts[s]} {_NAMES[s] if counts[s] == 1 else _PLURALS[s]}" for s in Severity if counts[s]]
-    said += [f"{ignored} ignored by comments"] if ignored else []
-    said += [f"{unreadable} cannot be read"] if unreadable else []
-    where = f"{files} {'policy' if files == 1 else 'policies'} for Kubernetes {kubernetes}"
-    return f"{where}: {', '.join(said) or 'nothing found'}"

@@ -37,15 +37,17 @@ _BODIES = ("requestObject", "responseObject")
 
 
 def render(template: str, *, styles: Sequence[str] = (), script: str = "", **values: Any) -> str:
-    """The page of a template with ``values``; ``styles`` are added to the common one, ``script`` is a file of ours."""
+    """The page of a template with ``values``; ``styles`` are added to the common one, ``script`` a file name."""
     code = _read(f"scripts/{script}") if script else ""
+    allowed = base64.b64encode(hashlib.sha256(code.encode()).digest()).decode()
+    policy = f"{_SECURITY}; script-src 'sha256-{allowed}'" if code else _SECURITY
     rendered: str = (
         _environment()
         .get_template(template)
         .render(
-            css=Markup("".join(_read(f"styles/{name}") for name in ("base.css", *styles))),  # noqa: S704 - files of ours
-            content_security=_content_security(code),
-            script=Markup(code),  # noqa: S704 - a file of ours
+            css=Markup("".join(_read(f"styles/{name}") for name in ("base.css", *styles))),  # noqa: S704 - files of the package
+            content_security=Markup('<meta http-equiv="Content-Security-Policy" content="{}">').format(Markup(policy)),  # noqa: S704 - constant but for a digest
+            script=Markup(code),  # noqa: S704 - a file of the package
             **values,
         )
     )
@@ -84,12 +86,6 @@ def _by_condition(earlier: Sequence[EarlierRule]) -> str:
     for entry in earlier:
         found.setdefault(entry.condition, []).append(str(entry.rule + 1))
     return "; ".join(f"{', '.join(rules)} ({condition})" for condition, rules in found.items())
-
-
-def _content_security(script: str) -> Markup:
-    allowed = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
-    policy = f"{_SECURITY}; script-src 'sha256-{allowed}'" if script else _SECURITY
-    return Markup('<meta http-equiv="Content-Security-Policy" content="{}">').format(Markup(policy))  # noqa: S704
 
 
 @cache

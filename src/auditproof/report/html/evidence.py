@@ -10,10 +10,7 @@ from auditproof.report.html.environment import render
 from auditproof.report.html.heading import heading
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
-
     from auditproof.report.html.files import ReportFolder
-    from auditproof.report.model import ProofRecord
 
 SCRIPT = "search.js"
 
@@ -21,12 +18,15 @@ SCRIPT = "search.js"
 def evidence_index(folder: ReportFolder) -> str:
     """The page with every action of the run, each with a link to its events."""
     report = folder.report
+    # They are in the order of the pages.
+    proofs = (proof for page in folder.pages for proof in page)
+    grouped = ((suite, list(group)) for suite, group in groupby(proofs, key=lambda proof: proof.suite))
     return render(
         "evidence.html.j2",
         script=SCRIPT,
         report=report,
         **heading(report),
-        suites=_suites(proof for page in folder.pages for proof in page),
+        suites=[(suite, group[0].policy.path, group) for suite, group in grouped],
         why_not_performed=why_not_performed(report),
         link=folder.link,
         ticket_file=folder.ticket,
@@ -48,9 +48,3 @@ def evidence_page(folder: ReportFolder, number: int) -> str:
         proofs=proofs,
         fences={fence: place for place, fence in enumerate(fences, 1)},
     )
-
-
-def _suites(proofs: Iterable[ProofRecord]) -> list[tuple[str, str, list[ProofRecord]]]:
-    """Suite, the policy that it is judged by, and its proofs; they come in the order of the pages."""
-    grouped = ((suite, list(group)) for suite, group in groupby(proofs, key=lambda proof: proof.suite))
-    return [(suite, group[0].policy.path, group) for suite, group in grouped]

@@ -26,8 +26,7 @@ if TYPE_CHECKING:
     from auditproof.analysis.gate import Consequence
     from auditproof.report.change import ChangeShown
     from auditproof.report.html.example import Example
-    from auditproof.report.model import AcknowledgementRecord, GatedChange, ProofRecord, Report
-    from auditproof.report.requirement_states import RequirementState
+    from auditproof.report.model import AcknowledgementRecord, GatedChange, Report
 
 WIDTH = 60.5  # em of a printed line
 LONGEST = 200  # letters of a text in a row
@@ -147,7 +146,8 @@ def _problems(report: Report) -> Iterator[Row]:
     titles = {name: record.title for record in report.requirements for name in record.proofs}
     for verdict, reasons, proofs in problems(report):
         first = (reasons[0].splitlines() or [""])[0] if reasons else ""
-        yield _row(verdict, verdict, _titles(proofs, titles), first)
+        about = list(dict.fromkeys(titles.get(proof.id) or proof.title or proof.id for proof in proofs))
+        yield _row(verdict, verdict, _some(about), first)
     for test in report.backends.tests if report.backends else ():
         if test.verdict.is_trouble:
             yield _row(test.verdict, test.verdict, test.title, test.reason)
@@ -170,11 +170,6 @@ def _backends(report: Report) -> Iterator[Row]:
             yield _row(label, test.verdict, test.title, f"{counted(test.performed, 'action')}: {counts}")
 
 
-def _titles(proofs: Sequence[ProofRecord], titles: dict[str, str]) -> str:
-    """The requirements that proofs are about, or their own titles."""
-    return _some(list(dict.fromkeys(titles.get(proof.id) or proof.title or proof.id for proof in proofs)))
-
-
 def _some(names: list[str]) -> str:
     more = len(names) - NAMES
     return "; ".join(names[:NAMES]) + (f"; and {more} more" if more > 0 else "")
@@ -188,12 +183,9 @@ def _requirements(report: Report) -> Iterator[Row]:
             label = " ".join(filter(None, (one.status, str(one.state).lower())))
             title = f"{record.title} ({record.id}: {record.source})"
             reason = violated_text(worst_violation(record), report) if record.violations else one.reason
-            yield _row(label, STATE_COLOURS[one.state], title, f"{reason}{_others(one)}", remedy(one, report))
-
-
-def _others(one: RequirementState) -> str:
-    more = len(one.record.violations) - 1
-    return f"; and {counted(more, 'more kind')} of requests" if more > 0 else ""
+            more = len(one.record.violations) - 1
+            further = f"; and {counted(more, 'more kind')} of requests" if more > 0 else ""
+            yield _row(label, STATE_COLOURS[one.state], title, f"{reason}{further}", remedy(one, report))
 
 
 def _changes(report: Report, rows: Sequence[ChangeShown]) -> Iterator[Row]:
@@ -203,10 +195,10 @@ def _changes(report: Report, rows: Sequence[ChangeShown]) -> Iterator[Row]:
         return
     for row in rows:
         by = "" if row.who in ("", "everybody") else f", by {row.who}"
-        reads = "; a read sends no body" if row.kind == Kind.STARTS_BODIES and _only_sent(row) else ""
+        reads = (
+            "; a read sends no body"
+            if row.kind == Kind.STARTS_BODIES and row.text.partition(";")[0].endswith(f"→ {Level.REQUEST}")
+            else ""
+        )
         about = " ".join(filter(None, (f"{row.verbs} of {row.what}", row.where)))
         yield _row(row.kind, "" if row.kind in GAINS else Outcome.VIOLATED, about, f"{row.text}{by}{reads}")
-
-
-def _only_sent(row: ChangeShown) -> bool:
-    return row.text.partition(";")[0].endswith(f"→ {Level.REQUEST}")

@@ -11,8 +11,6 @@ from auditproof.report.html.heading import heading
 from auditproof.report.statements import statements
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
     from auditproof.report.model import Report
 
 DECISION = 360  # characters of the decision; details.html has all of it
@@ -28,7 +26,7 @@ _CLUSTERS = {
 
 @dataclass(frozen=True, slots=True)
 class Head:
-    """What stands above everything else; ``running`` are the texts in the margins of every printed page."""
+    """What is above everything else on the page; ``running`` are the texts in the margins of every printed page."""
 
     decision: dict[str, str]
     statements: tuple[tuple[str, str, str], ...]
@@ -51,13 +49,22 @@ def head_of(report: Report) -> Head:
     policies = [f"{report.policy.path} {commit}", report.change.old.path if report.change else ""]
     facts = [*policies, kubernetes, named["number"], named["author"], named["reviewer"]]
     decided = heading(report, DECISION)
+    # Facts are in two columns.
+    sentence = decided["sentence"]
+    statements = sum(lines_of(f"{word} {text}", 50) for _, word, text in told)
+    # The end of a path says more than its beginning.
     return Head(
         decision=decided,
         statements=told,
         named=named,
         cluster=kubernetes,
-        running=(running, _end(report.policy.path, 60)),
-        height=_height(decided["sentence"], told, facts)
+        running=(running, report.policy.path if len(report.policy.path) <= 60 else f"…{report.policy.path[-59:]}"),
+        height=(
+            1.5 * lines_of(f"UNPROVEN {sentence}", 41, bold=True)
+            + statements
+            + sum(lines_of(text, 22) for text in facts) / 2
+            + 4
+        )
         + lines_of(" ".join(["auditproof: audit policy change", *shown]), 56),
     )
 
@@ -70,19 +77,3 @@ def _statements(report: Report) -> tuple[tuple[str, str, str], ...]:
         return tuple((name, one.word, clipped(one.sentence, STATEMENT)) for name, one in rows if one.word != "NONE")
     change = change_sentence(report)
     return (("Change", "", clipped(change, STATEMENT)),) if change else ()
-
-
-def _height(sentence: str, told: Sequence[tuple[str, str, str]], facts: Sequence[str]) -> float:
-    """How many printed lines the head takes; facts are in two columns."""
-    statements = sum(lines_of(f"{word} {text}", 50) for _, word, text in told)
-    return (
-        1.5 * lines_of(f"UNPROVEN {sentence}", 41, bold=True)
-        + statements
-        + sum(lines_of(text, 22) for text in facts) / 2
-        + 4
-    )
-
-
-def _end(path: str, length: int) -> str:
-    """The end of a path, which says more than its beginning."""
-    return path if len(path) <= length else f"…{path[1 - length :]}"

@@ -24,6 +24,6 @@ STATE_COLOURS = {
 def heading(report: Report, longest: int = 0) -> dict[str, str]:
     """The decision's word and sentence, of at most ``longest`` characters, and the verdict whose colour it has."""
     decided = decision(report)
-    said = decided.sentence.removeprefix(f"{decided.word}: ")  # the word stands in front of it already
+    said = decided.sentence.removeprefix(f"{decided.word}: ")  # the word is in front of it already
     sentence = clipped(said, longest) if longest else said
     return {"word": decided.word, "sentence": sentence, "verdict": COLOURS[decided.word]}

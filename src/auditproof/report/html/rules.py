@@ -98,7 +98,9 @@ def _shown(
     if coverage and coverage.reason and not decided:
         return "open", f"no request gets here: {coverage.reason}"
     near = [proof for proof in missed if proof.audit_id]
-    wrong = sum(1 for proof in {proof.id: proof for proof in (*decided, *near)}.values() if _is_wrong(proof))
+    wrong = sum(
+        1 for proof in {proof.id: proof for proof in (*decided, *near)}.values() if proof.verdict is not Outcome.PROVEN
+    )
     if not decided and not near:
         return "open", "no request was sent that it matches"
     sent = f"{len(decided)} {'matches' if len(decided) == 1 else 'match'}"
@@ -106,7 +108,3 @@ def _shown(
     if wrong:
         return "wrong", f"{wrong} not proven: {sent}"
     return "proven" if decided else "open", f"proven: {sent}"
-
-
-def _is_wrong(proof: ProofRecord) -> bool:
-    return proof.verdict is not Outcome.PROVEN

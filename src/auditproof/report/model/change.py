@@ -73,7 +73,7 @@ class ChangeRow(Record):
     resources: Texts = ()
     paths: Texts = ()
     served: Flag = Field(description="whether the API server serves it, or responds with 404 or 405")
-    classes: Count = Field(default=0, description="how many classes of requests the row stands for")
+    classes: Count = Field(default=0, description="how many classes of requests the row represents")
     rules: tuple[RulePair, ...]
     witness: WitnessRecord
     proofs: ChangeProofs

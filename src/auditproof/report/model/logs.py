@@ -61,7 +61,7 @@ class LogFile(Record):
     invalid: Count = Field(description="what is no event that can be judged, and may be any")
     blank: Count = Field(default=0, description="blank lines")
     forms: dict[str, Count] = Field(default={}, description="events by the form in which they were found")
-    others: dict[str, Count] = Field(default={}, description="what is surely of another log, by which")
+    others: dict[str, Count] = Field(default={}, description="what certainly belongs to another log, by log")
     encodings: Texts = Field(default=(), description="what was decompressed or decoded")
 
 

@@ -46,7 +46,7 @@ class RunRecord(Record):
 
 
 class TicketRecord(Record):
-    """The change that the run is about, as whoever started it names it; empty where it was not named."""
+    """The change that the run is about, as the user who started it names it; empty if it has no name."""
 
     title: str = absent("", "of the change")
     number: str = absent("", "of the change ticket")
