@@ -36,6 +36,12 @@ _SYMBOLS = {Outcome.PROVEN: "✓", Outcome.VIOLATED: "✗", Outcome.UNPROVEN: "?
 _BODIES = ("requestObject", "responseObject")
 
 
+def render_part(template: str, **values: Any) -> str:
+    """A part of a page: of a template that is no page itself."""
+    rendered: str = _environment().get_template(template).render(**values)
+    return rendered
+
+
 def render(template: str, *, styles: Sequence[str] = (), script: str = "", **values: Any) -> str:
     """The page of a template with ``values``; ``styles`` are added to the common one, ``script`` a file name."""
     code = _read(f"scripts/{script}") if script else ""

@@ -21,19 +21,28 @@ TICKET = "report.html"
 DETAILS = "details.html"
 EVIDENCE = "evidence.html"  # every action in a line, each with a link to its page
 TESTS = "tests.html"  # pytest-html's page
-EVIDENCE_TITLE = "<title>auditproof: evidence "  # by which a page of any run is known
+EVIDENCE_TITLE = "<title>auditproof: "  # by which a numbered page of any run is known
 PER_PAGE = 250  # proofs: some 600 kB
-_PAGE = re.compile(r"evidence-[1-9]\d*\.html")
+_PAGE = re.compile(r"(evidence|details)-[1-9]\d*\.html")
 
 
 def is_evidence_page(name: str) -> bool:
-    """Whether a file of this name is a page with evidence, of a run of any size."""
+    """Whether a file of this name is a page with evidence or further details, of a run of any size."""
     return _PAGE.fullmatch(name) is not None
 
 
 def evidence_page_name(number: int) -> str:
     """The file with the evidence of a part of the proofs; parts are counted from 1."""
     return f"evidence-{number}.html"
+
+
+def details_page_name(number: int) -> str:
+    """The file with a part of the details; parts are counted from 1.
+
+    >>> details_page_name(1), details_page_name(2)
+    ('details.html', 'details-2.html')
+    """
+    return DETAILS if number == 1 else f"details-{number}.html"
 
 
 @dataclass(frozen=True)

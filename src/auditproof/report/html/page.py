@@ -5,9 +5,9 @@ from __future__ import annotations
 from functools import partial
 from typing import TYPE_CHECKING
 
-from auditproof.report.html.details import details_page
+from auditproof.report.html.details import Details
 from auditproof.report.html.evidence import evidence_index, evidence_page
-from auditproof.report.html.files import DETAILS, EVIDENCE, TICKET, ReportFolder, evidence_page_name
+from auditproof.report.html.files import EVIDENCE, TICKET, ReportFolder, details_page_name, evidence_page_name
 from auditproof.report.html.ticket import ticket_page
 
 if TYPE_CHECKING:
@@ -22,14 +22,15 @@ def report_pages(report: Report, *, ticket: str = TICKET, tests: bool = True) ->
     ``ticket`` is the ticket's file name, ``tests`` whether pytest-html's page is in the same folder.
     """
     folder = ReportFolder(report, ticket, tests)
+    details = Details(folder)
     parts = {
         evidence_page_name(number): partial(evidence_page, folder, number) for number in range(1, len(folder.pages) + 1)
     }
     return {
         **parts,
         EVIDENCE: partial(evidence_index, folder),
-        DETAILS: partial(details_page, folder),
-        ticket: partial(ticket_page, folder),
+        **{details_page_name(number): partial(details.page, number) for number in range(1, details.count + 1)},
+        ticket: partial(ticket_page, folder, details),
     }
 
 

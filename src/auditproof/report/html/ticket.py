@@ -12,13 +12,14 @@ from auditproof.report.html.head import head_of
 from auditproof.report.html.second_page import second_page
 
 if TYPE_CHECKING:
+    from auditproof.report.html.details import Details
     from auditproof.report.html.files import ReportFolder
 
 PAGE = 62.5  # printed lines of a page, of A4 or Letter
 
 
-def ticket_page(folder: ReportFolder) -> str:
-    """The page for a change ticket."""
+def ticket_page(folder: ReportFolder, details: Details) -> str:
+    """The page for a change ticket, with links to the sections of ``details``."""
     report, head = folder.report, head_of(folder.report)
     return render(
         "ticket.html.j2",
@@ -33,4 +34,5 @@ def ticket_page(folder: ReportFolder) -> str:
         differing=differing_text(report),
         tests=folder.tests,
         link=folder.link,
+        details=details,
     )
