@@ -95,23 +95,33 @@ def _cases(policy: Policy, fed: Fed, example: Example, name: str) -> Iterator[Ca
         condition,
         example.draft.attributes,
         expected(policy, fed, condition, example.draft),
-        code=example.draft.code if needs_code(condition, example.draft) else None,
+        code=example.draft.code,
+        body=example.draft.body,
     )
+    depends = needs_code(condition, example.draft)
     yield example_case(
         name,
         example.draft,
         firing,
         title=detection.title,
         position=detection.position,
+        status=example.draft.code if depends else None,
     )
     if example.miss is not None:
-        code = None if firing.code is None else example.miss.code
         yield example_case(
             f"{name}-miss",
             example.miss,
-            replace(firing, attributes=example.miss.attributes, fires=False, code=code, miss=True),
+            replace(
+                firing,
+                attributes=example.miss.attributes,
+                fires=False,
+                code=example.miss.code,
+                miss=True,
+                body=example.miss.body,
+            ),
             title=f"{detection.title}: near miss: {example.changed}",
             position=detection.position,
+            status=example.miss.code if depends else None,
         )
 
 

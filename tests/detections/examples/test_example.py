@@ -6,7 +6,7 @@ import json
 
 import pytest
 
-from auditproof import load_served
+from auditproof import UserInfo, load_served
 from auditproof.detections import (
     ANYWHERE,
     EACH,
@@ -173,7 +173,9 @@ def test_every_step_of_a_rule_gets_an_example_of_its_own() -> None:
     [
         (FALSE, "no event that an API server writes can match"),
         (equals("verb", "replace"), "no event that an API server writes can match"),
-        (equals("responseStatus.code", "ALLOW"), "no event that an API server writes can match"),
+        (equals("responseStatus.code", "ALLOW"), "no request of auditproof has this: responseStatus.code = ALLOW"),
+        (both(CREATED, Not(equals("sourceIPs.*", "127.0.0.1"))),
+         "no request of auditproof has this: not (sourceIPs.* = 127.0.0.1)"),
         (both(CREATED, body(ANYWHERE, "gizmo")), "no place in a Pod is known for requestObject.**.gizmo"),
         (both(CREATED, body("spec", "hostname", values=("^[a-z]+[0-9]$",), operator=Operator.REGEX)),
          ("no request that changes nothing is known to have the values that the rule wants of "
@@ -222,6 +224,71 @@ def test_whatever_is_written_is_a_dry_run_outside_the_runs_own_namespace() -> No
     assert json.dumps(inside.draft.body).count('"schedulerName": "nobody"') == 1, "no node starts it"
     assert isinstance(outside, NoExample)
     assert outside.reason.startswith("no request that changes nothing is known"), outside.reason
+
+
+@pytest.mark.parametrize(
+    ("path", "value", "spec"),
+    [
+        ("containers.securityContext.privileged", "true", {"containers": [{"securityContext": {"privileged": True}}]}),
+        ("containers.securityContext.capabilities.add", "SYS_ADMIN",
+         {"containers": [{"securityContext": {"capabilities": {"add": ["SYS_ADMIN"]}}}]}),
+        ("volumes.hostPath.path", "/", {"volumes": [{"hostPath": {"path": "/"}}]}),
+    ],
+)  # fmt: skip
+def test_a_path_that_leaves_out_lists_reaches_into_their_elements(path: str, value: str, spec: object) -> None:
+    """As in Elasticsearch, which flattens lists."""
+    field = Field(("requestObject", "spec", *path.split(".")), flattened=True)
+
+    draft = example(both(CREATED, Test(field, Operator.EQUALS, (value,)))).draft
+
+    assert draft.body is not None
+    assert includes(draft.body["spec"], spec), draft.body["spec"]
+
+
+def test_an_impersonated_user_is_impersonated() -> None:
+    rule = both(equals("impersonatedUser.username", "admin"), equals("verb", "get"))
+
+    found = example(rule)
+
+    assert found.draft.impersonates is not None
+    assert (found.draft.impersonates.user, found.draft.attributes.user) == (
+        "admin", UserInfo("auditproof-someone", ("system:authenticated",)))  # fmt: skip
+    assert found.miss is not None
+    assert found.miss.impersonates is None
+
+
+def test_a_token_of_a_pod_is_that_of_an_own_service_account() -> None:
+    pod = Test(Field(("user", "extra", "authentication.kubernetes.io/pod-name", EACH)), Operator.EXISTS)
+
+    found = example(pod)
+
+    assert found.draft.attributes.user is not None
+    assert found.draft.attributes.user.name == "system:serviceaccount:auditproof-detections:robot"
+    assert found.changed == "the user is auditproof-someone"
+
+
+def test_a_rule_that_wants_a_low_level_has_an_example() -> None:
+    """It is blind where more is recorded."""
+    assert example(both(CREATED, equals("level", "Metadata"))).draft.uri == f"{OWN}/pods?dryRun=All"
+
+
+def test_who_is_refused_has_a_name_to_which_no_example_gives_rights() -> None:
+    refused = example(both(equals("responseStatus.code", "403"), equals("user.username", "carol")))
+    also = example(both(equals("responseStatus.code", "403"), equals("verb", "list")))
+
+    assert refused.draft.attributes.user == UserInfo("carol", ("system:authenticated",)), "the rule names her"
+    assert also.draft.attributes.user == UserInfo("auditproof-someone-stranger", ("system:authenticated",))
+
+
+def test_a_near_miss_is_never_sent_to_the_place_of_the_example() -> None:
+    """A rule that looks at the URI gets one that is read as the request that was changed."""
+    rule = both(equals("objectRef.resource", "nodes"), equals("objectRef.subresource", "proxy"),
+                Not(Test(Field.at("requestURI"), Operator.CONTAINS, ("metrics",))))  # fmt: skip
+
+    found = example(rule)
+
+    assert found.miss is not None
+    assert found.miss.uri != found.draft.uri
 
 
 def test_either_of_two_ways_to_match_is_enough() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -94,11 +95,35 @@ def test_a_rule_that_fires_although_it_cannot_or_must_not_is_a_contradiction() -
     assert list(firing(HOST_PID, fires=None).unlike([WITH_PID])) == []
 
 
-def test_a_response_other_than_planned_makes_no_contradiction() -> None:
-    """It is a doubt already: the request was not the one that the rule is about."""
-    assert list(firing(HOST_PID, fires=False, code=403).unlike([WITH_PID])) == []
-    assert list(firing(equals("responseStatus.code", "403"), code=403).missing([event()])) == []
+def test_a_response_other_than_planned_makes_a_doubt_and_no_contradiction() -> None:
+    """The request was not the one that the rule is about."""
+    fires = firing(HOST_PID, fires=False, code=403)
+    silent = firing(equals("responseStatus.code", "403"), code=403)
+
+    assert list(fires.unlike([WITH_PID])) == []
+    assert list(fires.doubts([WITH_PID])) == [
+        "the response does not have the planned code 403, and the rule 'A rule' fires"
+    ]
+    assert list(silent.missing([event()])) == []
+    assert list(silent.doubts([event()])) == [
+        (
+            "the response does not have the planned code 403, and the rule 'A rule' is silent: "
+            "responseStatus.code = 403: the event (RequestResponse, ResponseComplete) has 201"
+        )
+    ]
+    assert list(firing(HOST_PID, code=403).doubts([WITH_PID])) == [], "it fires, whatever the response"
     assert list(firing(equals("responseStatus.code", "403"), code=201).missing([event()])) != []
+
+
+def test_a_field_that_the_api_server_does_not_keep_is_the_fault_of_the_rule() -> None:
+    """A rule about a field that its kind of object does not have can never fire, and no policy can help."""
+    rule = replace(firing(HOST_PID), body={"spec": {"hostPID": True}})
+
+    assert list(rule.missing([event(requestObject={"spec": {}})])) == []
+    assert rule.silence([event(requestObject={"spec": {}})]) == (
+        "requestObject.spec.hostPID = true: it was sent, but the API server does not keep it"
+    )
+    assert list(rule.missing([event("Metadata")])) != [], "the object was not recorded"
 
 
 def test_a_rule_that_reads_the_response_is_in_doubt_if_it_is_silent() -> None:

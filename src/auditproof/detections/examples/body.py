@@ -13,7 +13,7 @@ from auditproof.detections.fields import ANYWHERE, EACH, Derived
 from auditproof.kube.minimal_objects import IMAGE, minimal_body
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping
 
     from auditproof.detections.fields import Field
 
@@ -74,6 +74,11 @@ _ELEMENTS: dict[str, dict[str, Any]] = {
         "sideEffects": "None",
         "clientConfig": {"url": "https://127.0.0.1:1/nowhere"},
     },
+}
+_LISTS = frozenset(_ELEMENTS) | {
+    *("accessModes", "add", "apiGroups", "args", "command", "drop", "envFrom", "finalizers", "groups", "hosts"),
+    *("imagePullSecrets", "nonResourceURLs", "ownerReferences", "ports", "resourceNames", "resources", "rules", "tls"),
+    *("tolerations", "usages", "verbs", "volumeMounts"),
 }
 _ROLE_RULE: dict[str, Any] = {"apiGroups": [""], "resources": ["configmaps"], "verbs": ["get"]}
 # Objects that stand for any value: rules ask only whether they are there.
@@ -136,7 +141,17 @@ def _put_field(body: dict[str, Any], kind: str, field: Field, given: tuple[Any, 
         for key, one in zip(keys, given, strict=False):
             _put(body, (*holder, key), (one,))
         return
+    if field.flattened:
+        path = tuple(_explicit(path))
     _put(body, path, tuple(_typed(one, path) for one in given))
+
+
+def _explicit(path: Path) -> Iterator[str]:
+    """The path with the elements of lists as a level of their own."""
+    for key, following in zip(path, (*path[1:], ""), strict=True):
+        yield key
+        if key in _LISTS and following != EACH and not following.isdecimal():
+            yield EACH
 
 
 def _placed(path: Path, kind: str) -> Path | None:

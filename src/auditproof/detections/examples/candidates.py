@@ -7,7 +7,7 @@ from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from auditproof.analysis.space import Space
-from auditproof.analysis.space.identities import ANONYMOUS, UNAUTHENTICATED, service_account
+from auditproof.analysis.space.identities import ACCOUNT, ANONYMOUS, UNAUTHENTICATED, service_account
 from auditproof.analysis.space.resource_targets import NAMESPACES
 from auditproof.analysis.space.streams import STREAMS
 from auditproof.detections.condition import tests_of
@@ -24,9 +24,8 @@ if TYPE_CHECKING:
     from auditproof.kube.discovery import Served
 
 NAMESPACE, NAME, USER = "auditproof-detections", "example", "auditproof-someone"
-STRANGER = "auditproof-stranger"  # has no rights, ever
 RUNNING = "running"  # a Pod that a kubelet runs, or a stand-in serves
-_OF_RUNNING = frozenset({"exec", "attach", "portforward", "log", "proxy"})
+OF_RUNNING = frozenset({"exec", "attach", "portforward", "log", "proxy"})
 SYSTEM_NAMESPACES = frozenset({"kube-system", "kube-public", "kube-node-lease", "default"})
 _WRITES_FIRST = ("create", "patch", "update", "delete", "get", "list", "deletecollection", "watch")
 _READS_FIRST = ("get", "list", "create", "patch", "update", "delete", "deletecollection", "watch")
@@ -82,7 +81,7 @@ def _concrete(member: Member, user: UserInfo | None, mentioned: Mentioned) -> It
     elif name == "something":
         name = NAME
     for target in sorted(member.targets, key=_plainness)[:TARGETS]:
-        runs = target.resource == "pods" and target.subresource in _OF_RUNNING
+        runs = target.resource == "pods" and target.subresource in OF_RUNNING
         yield replace(
             asked,
             api_group=target.group,
@@ -92,6 +91,12 @@ def _concrete(member: Member, user: UserInfo | None, mentioned: Mentioned) -> It
             namespace=namespace,
             name=RUNNING if runs and name == NAME else name,
         )
+
+
+def own_account(user: UserInfo | None) -> str:
+    """The name of the service account in auditproof's own namespace that the user is; empty if it is none."""
+    head, _, name = user.name.rpartition(":") if user else ("", "", "")
+    return name if head == f"{ACCOUNT}{NAMESPACE}" else ""
 
 
 def _own(user: UserInfo | None, mentioned: Mentioned) -> UserInfo | None:
@@ -120,6 +125,7 @@ def _rank(asked: Attributes, *, bodies: bool) -> tuple[object, ...]:
     return (
         nobody,
         asked.namespace in SYSTEM_NAMESPACES,
+        asked.name not in ("", NAME, RUNNING, NAMESPACE),
         (_PUBLIC.index(asked.path) if asked.path in _PUBLIC else len(_PUBLIC))
         if nobody
         else not asked.resource_request,

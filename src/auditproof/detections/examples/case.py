@@ -12,11 +12,10 @@ from typing import TYPE_CHECKING, Any
 from auditproof.analysis.space.client_request import identity_of
 from auditproof.cases.case import Case, Source
 from auditproof.cases.expectation import Expectation
-from auditproof.detections.examples.candidates import NAMESPACE, RUNNING, SYSTEM_NAMESPACES
-from auditproof.detections.examples.draft import UPGRADED
+from auditproof.detections.examples.candidates import NAMESPACE, OF_RUNNING, SYSTEM_NAMESPACES, own_account
+from auditproof.detections.examples.draft import UPGRADED, method_of
 from auditproof.detections.examples.forecast import Answer
 from auditproof.kube.action import JSON, PATCH_TYPES, Request
-from auditproof.kube.attributes import METHODS
 from auditproof.kube.capability import Capability
 from auditproof.kube.identity import AccessRule
 from auditproof.kube.minimal_objects import NOTHING, minimal_body
@@ -28,6 +27,7 @@ if TYPE_CHECKING:
     from auditproof.detections.examples.firing import Firing
     from auditproof.detections.examples.forecast import Draft
     from auditproof.errors import Position
+    from auditproof.kube.attributes import Attributes
 
 # To bind a role with rights that its user does not have (pkg/registry/rbac/escalation_check.go, BindingAuthorized).
 _BINDS = (AccessRule(("bind",), (RBAC,), ("roles", "clusterroles")),)
@@ -39,8 +39,10 @@ _RUNNING_POD = {
 }
 
 
-def example_case(name: str, draft: Draft, firing: Firing, *, title: str, position: Position) -> Case:
-    """The case with the id ``name`` that sends a draft.
+def example_case(
+    name: str, draft: Draft, firing: Firing, *, title: str, position: Position, status: int | None
+) -> Case:
+    """The case with the id ``name`` that sends a draft; ``status`` is the response on which the rule depends.
 
     Raises NotPerformable if no credential authenticates such a user.
     """
@@ -48,12 +50,16 @@ def example_case(name: str, draft: Draft, firing: Firing, *, title: str, positio
     if draft.answer is not Answer.FORBIDDEN:
         binds = draft.attributes.resource in ("rolebindings", "clusterrolebindings") and draft.body is not None
         identity = replace(identity, without_rights=False, access=_BINDS if binds else ())
-    streams = draft.attributes.resource == "pods" and draft.attributes.name == RUNNING
+    if account := own_account(draft.attributes.user):
+        identity = replace(identity, pod=account)
+    if draft.impersonates is not None:
+        identity = replace(identity, impersonates=draft.impersonates)
+    streams = _runs(draft.attributes)
     return Case(
         name,
         identity,
         request_of(draft),
-        Expectation(status=firing.code, watcher=firing),
+        Expectation(status=status, watcher=firing),
         tuple(_given(draft)),
         title=title,
         needs=identity.needs | ({Capability.KUBELET} if streams else frozenset()),
@@ -64,7 +70,7 @@ def example_case(name: str, draft: Draft, firing: Firing, *, title: str, positio
 def request_of(draft: Draft) -> Request:
     """The HTTP request of a draft."""
     asked = draft.attributes
-    method = METHODS.get(asked.verb, "GET") if asked.resource_request else asked.verb.upper()
+    method = method_of(asked)
     headers: tuple[tuple[str, str], ...] = ()
     body = None
     if draft.body is not None:
@@ -102,13 +108,19 @@ def _given(draft: Draft) -> Iterator[dict[str, Any]]:
     if draft.answer is Answer.CONFLICT and draft.body is not None:
         name = draft.body["metadata"]["name"]
     if name and (draft.answer is Answer.CONFLICT or draft.answer is Answer.ACCEPTED):
-        yield _object(resource.kind, resource.api_version, name, asked.namespace if resource.namespaced else "")
+        namespace = asked.namespace if resource.namespaced else ""
+        yield _object(resource.kind, resource.api_version, name, namespace, runs=_runs(asked))
 
 
-def _object(kind: str, api_version: str, name: str, namespace: str) -> dict[str, Any]:
+def _runs(asked: Attributes) -> bool:
+    """Whether the request is about a Pod that has to run."""
+    return asked.resource == "pods" and asked.subresource in OF_RUNNING
+
+
+def _object(kind: str, api_version: str, name: str, namespace: str, *, runs: bool = False) -> dict[str, Any]:
     body = minimal_body(kind)
     if kind == "Pod":
-        body["spec"] = dict(_RUNNING_POD) if name == RUNNING else {**body["spec"], "schedulerName": "nobody"}
+        body["spec"] = dict(_RUNNING_POD) if runs else {**body["spec"], "schedulerName": "nobody"}
     if kind == "Event":
         body["involvedObject"] = {"apiVersion": "v1", "kind": "Namespace", "namespace": namespace, "name": NAMESPACE}
     metadata = {**body.get("metadata", {}), "name": name}

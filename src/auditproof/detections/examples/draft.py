@@ -10,21 +10,26 @@ import hashlib
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
+from auditproof.analysis.space.identities import ACCOUNT, ANONYMOUS, service_account
 from auditproof.detections.examples.body import NotBuilt, body_of, with_values
-from auditproof.detections.examples.candidates import NAME, NAMESPACE, RUNNING, STRANGER, USER
+from auditproof.detections.examples.candidates import NAME, NAMESPACE, RUNNING
 from auditproof.detections.examples.forecast import Answer, Draft
 from auditproof.detections.fields import Field
 from auditproof.kube.action import STREAMS, WATCH_SECONDS, query_text
+from auditproof.kube.attributes import METHODS_OF_EVERY_VERB, NotAudited, attributes_of
+from auditproof.kube.identity import Impersonation
 from auditproof.kube.request_line import request_line
 from auditproof.kube.resources import RESOURCES
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-    from auditproof.kube.attributes import Attributes
+    from auditproof.kube.attributes import Attributes, UserInfo
 
 URI_FIELD, AGENT_FIELD, NAME_FIELD = Field.at("requestURI"), Field.at("userAgent"), Field.at("objectRef.name")
 UPGRADED = STREAMS - {"proxy"}
+AS_FIELD, AS_GROUPS_FIELD = Field.at("impersonatedUser.username"), Field.at("impersonatedUser.groups.*")
+AS = "auditproof-impersonated"
 NEW_NAME, ABSENT = f"{NAME}-new", f"{NAME}-absent"  # what is created by dry run, and what nobody creates
 Values = dict[Field, tuple[Any, ...]]
 _WRITES = frozenset({"create", "update", "patch", "delete", "deletecollection"})
@@ -68,20 +73,60 @@ def answers(asked: Attributes) -> tuple[Answer, ...]:
     )
 
 
-def draft_of(asked: Attributes, answer: Answer, values: Mapping[Field, tuple[Any, ...]], *, dry: bool = True) -> Draft:
+def draft_of(
+    asked: Attributes,
+    answer: Answer,
+    values: Mapping[Field, tuple[Any, ...]],
+    *,
+    dry: bool = True,
+    renamed: bool = True,
+) -> Draft:
     """The request with these values; with ``dry``, a write is a dry run.
+
+    ``renamed``: who is to be refused has a name of its own, since other examples may give rights to the usual one.
 
     Raises NotBuilt where it cannot have one of the values, or would change something outside the run's own namespace.
     """
     if not dry and not (asked.verb == "create" and asked.namespace == NAMESPACE and not asked.subresource):
         raise NotBuilt("the rule leaves out dry runs, and only an object in a namespace of its own is created really")
-    if answer is Answer.FORBIDDEN and asked.user is not None and asked.user.name == USER:
-        # Rights belong to a name: other examples may have given some to the usual one.
-        asked = replace(asked, user=replace(asked.user, name=STRANGER))
+    if answer is Answer.FORBIDDEN and asked.user is not None and renamed:
+        asked = replace(asked, user=_stranger(asked.user))
     if answer is Answer.NOT_FOUND and asked.name in (NAME, RUNNING):
         asked = replace(asked, name=ABSENT)
     body = _body(asked, answer, values, dry=dry) if sends_body(asked) else None
-    return Draft(asked, answer, _uri(asked, values, dry=dry), body, str(_first(values, AGENT_FIELD)))
+    uri = _uri(asked, values, dry=dry)
+    if not _is_read_as(asked, uri):
+        raise NotBuilt(f"no URL is read as this request: {asked}")
+    other = str(_first(values, AS_FIELD))
+    groups = values.get(AS_GROUPS_FIELD, ())
+    return Draft(
+        asked,
+        answer,
+        uri,
+        body,
+        str(_first(values, AGENT_FIELD)),
+        Impersonation(other or AS, tuple(map(str, groups))) if other or groups else None,
+    )
+
+
+def method_of(asked: Attributes) -> str:
+    """The HTTP method of a request."""
+    return METHODS_OF_EVERY_VERB[asked.verb] if asked.resource_request else asked.verb.upper()
+
+
+def _is_read_as(asked: Attributes, uri: str) -> bool:
+    try:
+        seen = attributes_of(method_of(asked), uri, asked.user)
+    except NotAudited:
+        return False
+    return replace(seen, path="") == replace(asked, path="") and (asked.resource_request or seen.path == asked.path)
+
+
+def _stranger(user: UserInfo) -> UserInfo:
+    if user.name == ANONYMOUS:
+        return user
+    account = service_account(user.name)
+    return replace(user, name=f"{ACCOUNT}{account[0]}:stranger" if account else f"{user.name}-stranger")
 
 
 def _first(values: Mapping[Field, tuple[Any, ...]], field: Field) -> Any:

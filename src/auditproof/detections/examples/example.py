@@ -10,15 +10,25 @@ from dataclasses import dataclass, replace
 from itertools import islice
 from typing import TYPE_CHECKING, Any
 
-from auditproof.audit.event import Level
+from auditproof.analysis.space.identities import ANONYMOUS
 from auditproof.audit.stages import in_order
 from auditproof.detections.condition import FALSE, TRUE, And, Not, Test, both, either, matches, tests_of
 from auditproof.detections.examples.body import NotBuilt
-from auditproof.detections.examples.candidates import candidates
-from auditproof.detections.examples.draft import NAME_FIELD, UPGRADED, Values, answers, draft_of, sends_body
+from auditproof.detections.examples.candidates import candidates, own_account
+from auditproof.detections.examples.draft import (
+    AS_FIELD,
+    AS_GROUPS_FIELD,
+    NAME_FIELD,
+    UPGRADED,
+    Values,
+    answers,
+    draft_of,
+    sends_body,
+)
+from auditproof.detections.examples.firing import unmet, words_of
 from auditproof.detections.examples.forecast import Answer, Draft, Forecast
 from auditproof.detections.examples.near_miss import near_miss
-from auditproof.detections.moments import Moment, at_moment, stages_of
+from auditproof.detections.moments import RECORDED, Moment, at_moment, stages_of
 from auditproof.detections.solving import solutions
 from auditproof.kube.request_line import request_line
 
@@ -105,7 +115,7 @@ class _Search:
             if example is None:
                 continue
             found[key] = example
-            yield replace(example, **near_miss(example.condition, example.draft, example.values))
+            yield example
             if asked.subresource not in UPGRADED:
                 break
         if not found:
@@ -118,11 +128,18 @@ class _Search:
 
     def _key(self, asked: Attributes) -> Hashable:
         """Equal for requests of which the condition leaves the same to the rest of the request; None for no match."""
-        moments = (Moment(Level.REQUEST_RESPONSE, stage) for stage in in_order(stages_of(asked)))
+        moments = (Moment(level, stage) for level in RECORDED for stage in in_order(stages_of(asked)))
         left = tuple(at_moment(self._condition, asked, moment) for moment in moments)
         if all(one == FALSE for one in left):
             return None
-        return left, answers(asked), sends_body(asked), asked.verb == "create", asked if self._by_uri else None
+        return (
+            left,
+            answers(asked),
+            sends_body(asked),
+            asked.verb == "create",
+            _kind_of_user(asked),
+            asked if self._by_uri else None,
+        )
 
     def _example(self, step: int, asked: Attributes) -> Example | None:
         """An example with these attributes, whatever the response, if there is one."""
@@ -130,18 +147,28 @@ class _Search:
         for answer in answers(asked):
             for values in self._values(asked, answer):
                 solved = True
-                for dry in (True, False):
+                for dry, renamed in ((True, True), (True, False), (False, True)):
                     try:
-                        draft = draft_of(asked, answer, values, dry=dry)
+                        draft = draft_of(asked, answer, values, dry=dry, renamed=renamed)
                     except NotBuilt as no:
                         self._reasons.setdefault(str(no), None)
                         continue
                     if Forecast.of(draft).fires(self._condition):
-                        return Example(step, self._condition, draft, values)
+                        example = Example(step, self._condition, draft, values)
+                        return replace(example, **near_miss(self._condition, asked, answer, values))
                     self._reasons.setdefault(self._unmade(values), None)
         if not solved:
+            self._reasons.setdefault(self._unmet(asked), None)
             self._vain.add(self._key(asked))
         return None
+
+    def _unmet(self, asked: Attributes) -> str:
+        """What this request cannot have, however it is made."""
+        draft = Draft(asked, answers(asked)[0], request_line(asked)[1], {} if sends_body(asked) else None)
+        event = list(Forecast.of(draft).events.values())[-1]
+        lacking = [one for one in unmet(self._condition, event) if not _is_open(one[0], draft)]
+        tests = "; ".join(dict.fromkeys(words_of(test, wanted=wanted) for test, wanted in lacking[:2]))
+        return f"no request of auditproof has this: {tests or 'what the rule wants'}"
 
     def _unmade(self, values: Values) -> str:
         fields = ", ".join(str(one) for one, given in values.items() if given)
@@ -153,13 +180,18 @@ class _Search:
         draft = Draft(asked, answer, request_line(asked)[1], {} if sends_body(asked) else None)
         forecast = Forecast.of(draft)
         seen: set[Condition] = set()
-        for stage in reversed(forecast.events):
-            moment = Moment(Level.REQUEST_RESPONSE, stage)
+        for moment in (Moment(level, stage) for level in reversed(RECORDED) for stage in reversed(forecast.events)):
             left = _settled(at_moment(self._condition, asked, moment), forecast.at(moment), draft)
             if left in seen:
                 continue
             seen.add(left)
             yield from (dict(one.of) for one in islice(solutions(left, asked), SOLUTIONS))
+
+
+def _kind_of_user(asked: Attributes) -> str:
+    """What the server knows of a user besides name and groups: a token's Pod, for example."""
+    name = asked.user.name if asked.user else ""
+    return name if name == ANONYMOUS or own_account(asked.user) else "user" if name else ""
 
 
 def _settled(condition: Condition, event: dict[str, Any], draft: Draft) -> Condition:
@@ -179,4 +211,6 @@ def _is_open(test: Test, draft: Draft) -> bool:
         return True
     if test.field.path == NAME_FIELD.path:
         return draft.attributes.verb == "create" and draft.decoded
+    if test.field in (AS_FIELD, AS_GROUPS_FIELD):
+        return draft.attributes.user is not None and draft.answer is Answer.ACCEPTED
     return test.field.top in ("requestObject", "responseObject") and draft.decoded

@@ -25,8 +25,9 @@ class Firing:
     """A rule that reads the events of one request, and whether it has to fire; an expectation's ``watcher``.
 
     ``rule`` is the id of the rule, ``step`` the number of the condition in it. ``fires`` is what follows from the
-    policy; None if nothing does. ``code`` is the response on which that depends, None for any. ``miss``: the request is
-    a near miss, on which the rule fires under no policy.
+    policy; None if nothing does. ``code`` is the planned response: after another one, what the rule does is no
+    contradiction, but a doubt. ``body`` is the object that was sent. ``miss``: the request is a near miss, on which the
+    rule fires under no policy.
 
     >>> from auditproof import Attributes, UserInfo
     >>> from auditproof.detections import Field, Operator, Test
@@ -46,6 +47,7 @@ class Firing:
     fires: bool | None
     code: int | None = None
     miss: bool = False
+    body: Mapping[str, Any] | None = None
 
     def fired(self, events: Sequence[Mapping[str, Any]]) -> Mapping[str, Any] | None:
         """The first event on which the rule fires; None if there is none."""
@@ -55,6 +57,8 @@ class Firing:
         """Why the rule fires on none of the events: the test that fails, of the event that comes closest."""
         if not events:
             return "no event was recorded"
+        if dropped := self._dropped(events):
+            return f"{words_of(dropped[0])}: it was sent, but the API server does not keep it"
         found = [(unmet(self.condition, one), one) for one in events]
         lacking, event = min(reversed(found), key=lambda one: len(one[0]))
         place = f"the event ({event['level']}, {event['stage']})"
@@ -70,6 +74,15 @@ class Firing:
             if reading_of(test, self.attributes, moment, known) is Reading.UNREADABLE:
                 yield test
 
+    def _dropped(self, events: Sequence[Mapping[str, Any]]) -> list[Test]:
+        """The tests that the sent object meets and the recorded one does not: the API server keeps no such field."""
+        recorded = [one for one in events if isinstance(one.get("requestObject"), dict)]
+        if self.body is None or not recorded:
+            return []
+        sent = {"requestObject": self.body}
+        lacking = min((unmet(self.condition, one) for one in recorded), key=len)
+        return [test for test, wanted in lacking if wanted and test.field.top == _BODIES[0] and matches(test, sent)]
+
     def _is_meant(self, events: Sequence[Mapping[str, Any]]) -> bool:
         """Whether the server responded as planned: otherwise the events are those of another kind of request."""
         codes = {one["responseStatus"].get("code") for one in events if isinstance(one.get("responseStatus"), dict)}
@@ -83,13 +96,19 @@ class Firing:
             yield f"the rule {self.title!r} fires on {event['level']}, {event['stage']}, but {why}"
 
     def doubts(self, events: Sequence[Mapping[str, Any]]) -> Iterator[str]:
-        """That the rule is silent, and reads a part of the response that could not be known before."""
-        if self.fires is None and events and self._is_meant(events) and self.fired(events) is None:
+        """That the rule does not what it has to, but the response is not the planned one, or cannot be known before."""
+        if not events:
+            return
+        fired = self.fired(events) is not None
+        if self.fires is None and not fired:
             yield f"the rule {self.title!r} is silent, maybe for the response, which it reads: {self.silence(events)}"
+        elif self.fires is not None and fired is not self.fires and not self._is_meant(events):
+            does = "fires" if fired else f"is silent: {self.silence(events)}"
+            yield f"the response does not have the planned code {self.code}, and the rule {self.title!r} {does}"
 
     def missing(self, events: Sequence[Mapping[str, Any]]) -> Iterator[str]:
         """That the rule is silent although it has to fire."""
-        if self.fires and self._is_meant(events) and self.fired(events) is None:
+        if self.fires and self._is_meant(events) and self.fired(events) is None and not self._dropped(events):
             yield f"the rule {self.title!r} is silent, but the policy feeds it: {self.silence(events)}"
 
 
@@ -107,10 +126,7 @@ def unmet(condition: Condition, event: Mapping[str, Any], *, wanted: bool = True
 
 def _unmet_text(test: Test, event: Mapping[str, Any], place: str, *, wanted: bool) -> str:
     """A test with what the event has instead; contents of bodies are not shown."""
-    shown = test
-    if len(test.values) > _SHOWN:
-        shown = replace(test, values=(*test.values[:_SHOWN], f"{len(test.values) - _SHOWN} more"))
-    asked = str(shown) if wanted else f"not ({shown})"
+    asked = words_of(test, wanted=wanted)
     path: list[str] = []
     inside: Any = event
     for key in test.field.path:
@@ -124,3 +140,10 @@ def _unmet_text(test: Test, event: Mapping[str, Any], place: str, *, wanted: boo
     if not values or test.field.top in _BODIES:
         return f"{asked}: {place} has {'another value' if values else 'none'}"
     return f"{asked}: {place} has {', '.join(map(str, values[:3]))}"
+
+
+def words_of(test: Test, *, wanted: bool = True) -> str:
+    """A test, or its negation, with its first values."""
+    if len(test.values) > _SHOWN:
+        test = replace(test, values=(*test.values[:_SHOWN], f"{len(test.values) - _SHOWN} more"))
+    return str(test) if wanted else f"not ({test})"

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 from auditproof.audit.event import Level, Stage
 from auditproof.audit.stages import in_order
 from auditproof.detections.condition import matches
+from auditproof.detections.examples.candidates import own_account
 from auditproof.detections.moments import Moment, at_moment, seen_by_policy, stages_of
 from auditproof.kube.action import STREAMS
 
@@ -25,7 +26,10 @@ if TYPE_CHECKING:
 
     from auditproof.detections.condition import Condition
     from auditproof.kube.attributes import Attributes
+    from auditproof.kube.identity import Impersonation
 
+POD_CLAIM = "authentication.kubernetes.io/pod"  # the token of an own service account is bound to a Pod of its name
+_LEVELS = (Level.REQUEST_RESPONSE, Level.REQUEST, Level.METADATA)
 _REASONS = {401: "Unauthorized", 403: "Forbidden", 404: "NotFound", 409: "AlreadyExists"}
 _WRITTEN = ("create", "update", "patch")
 _UPGRADED = STREAMS - {"proxy"}
@@ -50,6 +54,7 @@ class Draft:
     uri: str
     body: dict[str, Any] | None = None
     user_agent: str = ""
+    impersonates: Impersonation | None = None
 
     @property
     def code(self) -> int:
@@ -98,7 +103,8 @@ class Forecast:
 
         ``without`` is a key that the events do not have after all.
         """
-        moments = [Moment(Level.REQUEST_RESPONSE, stage) for stage in self.events] if recorded is None else recorded
+        every = (Moment(level, stage) for level in _LEVELS for stage in self.events)
+        moments = every if recorded is None else recorded
         for moment in moments:
             event = self.at(moment)
             event.pop(without, None)
@@ -138,8 +144,13 @@ def _event(draft: Draft, stage: Stage) -> dict[str, Any]:
         "requestReceivedTimestamp": "2026-01-01T00:00:00.000000Z",
         "stageTimestamp": "2026-01-01T00:00:00.000000Z",
     }
+    if account := own_account(attributes.user):
+        event["user"]["extra"] = {f"{POD_CLAIM}-name": [account], f"{POD_CLAIM}-uid": ["0"]}
     if stage is Stage.REQUEST_RECEIVED:
         return event
+    if draft.impersonates is not None:
+        groups = list(draft.impersonates.groups) or ["system:authenticated"]
+        event["impersonatedUser"] = {"username": draft.impersonates.user, "groups": groups}
     event["responseStatus"] = dict(_status(draft))
     if draft.answer is not Answer.REFUSED:
         decision = "forbid" if draft.answer is Answer.FORBIDDEN else "allow"

@@ -8,9 +8,8 @@ from typing import TYPE_CHECKING, Any
 from auditproof.analysis.space.identities import service_account
 from auditproof.detections.condition import Operator, matches, tests_of
 from auditproof.detections.examples.body import NotBuilt
-from auditproof.detections.examples.candidates import NAME, NAMESPACE, RUNNING, STRANGER, USER
+from auditproof.detections.examples.candidates import NAME, NAMESPACE, RUNNING, USER
 from auditproof.detections.examples.draft import (
-    ABSENT,
     AGENT_FIELD,
     NAME_FIELD,
     URI_FIELD,
@@ -18,7 +17,7 @@ from auditproof.detections.examples.draft import (
     draft_of,
     with_name,
 )
-from auditproof.detections.examples.forecast import Draft, Forecast
+from auditproof.detections.examples.forecast import Answer, Forecast
 from auditproof.kube.attributes import UserInfo
 from auditproof.kube.resources import RESOURCES
 
@@ -28,6 +27,8 @@ if TYPE_CHECKING:
     from auditproof.detections.condition import Condition
     from auditproof.detections.examples.draft import Values
     from auditproof.kube.attributes import Attributes
+
+    Change = tuple[str, Attributes, Answer, Values]  # what is changed, and the parts of the request then
 
 OTHER = "auditproof-other"
 _OTHERS = ("configmaps", "services", "clusterroles")
@@ -43,23 +44,22 @@ _OTHER_VERBS = {
 }
 
 
-def near_miss(condition: Condition, draft: Draft, values: Values) -> dict[str, Any]:
+def near_miss(condition: Condition, asked: Attributes, answer: Answer, values: Values) -> dict[str, Any]:
     """``miss`` and ``changed`` of an example: a draft that triggers nothing, and in what it differs; empty if none is.
 
     >>> from auditproof import Attributes, UserInfo
     >>> from auditproof.detections import Field, Operator, Test
-    >>> from auditproof.detections.examples.draft import draft_of
     >>> from auditproof.detections.examples.forecast import Answer
     >>> from auditproof.detections.examples.near_miss import near_miss
     >>> asked = Attributes(UserInfo("alice"), "create", "shop", "", "v1", "pods")
     >>> host_pid = {Field.at("requestObject.spec.hostPID"): (True,)}
     >>> rule = Test(Field.at("requestObject.spec.hostPID"), Operator.EQUALS, ("true",))
-    >>> near_miss(rule, draft_of(asked, Answer.ACCEPTED, host_pid), host_pid)["changed"]
+    >>> near_miss(rule, asked, Answer.ACCEPTED, host_pid)["changed"]
     'requestObject.spec.hostPID is false'
     """
-    for changed, asked, answer, other in _changes(condition, draft, values):
+    for changed, its, response, other in _changes(condition, asked, answer, values):
         try:
-            miss = draft_of(asked, answer, other)
+            miss = draft_of(its, response, other)
         except NotBuilt:
             continue
         forecast = Forecast.of(miss)
@@ -68,13 +68,8 @@ def near_miss(condition: Condition, draft: Draft, values: Values) -> dict[str, A
     return {}
 
 
-def _changes(condition: Condition, draft: Draft, values: Values) -> Iterator[tuple[str, Attributes, Any, Values]]:
+def _changes(condition: Condition, asked: Attributes, answer: Answer, values: Values) -> Iterator[Change]:
     """What is changed, and the request's attributes, response and values then; the smallest changes first."""
-    asked, answer = draft.attributes, draft.answer
-    if asked.user is not None and asked.user.name == STRANGER:
-        asked = replace(asked, user=replace(asked.user, name=USER))
-    if asked.name == ABSENT:
-        asked = replace(asked, name=NAME)
     for field, given in values.items():
         if not given:
             continue
@@ -88,17 +83,19 @@ def _changes(condition: Condition, draft: Draft, values: Values) -> Iterator[tup
         yield f"without {field}", asked, answer, rest
         if field not in (URI_FIELD, AGENT_FIELD):
             yield f"{field} is {OTHER}", asked, answer, {**rest, field: (OTHER,)}
+    kept = {field: given for field, given in values.items() if field.path != URI_FIELD.path}  # a URI is of one object
     if not asked.resource_request and asked.user is not None:
-        yield "another path", replace(asked, path="/healthz"), answers(replace(asked, path="/healthz"))[0], values
+        other_path = replace(asked, path="/healthz")
+        yield "the path is /healthz", other_path, answers(other_path)[0], kept
     for other in answers(asked):
         if other is not answer:
             yield f"the response is {other}", asked, other, values
     if asked.resource_request:
-        yield from _other_objects(asked, answer, values)
+        yield from _other_objects(asked, answer, kept)
     yield from _other_users(condition, asked, answer, values)
 
 
-def _other_objects(asked: Attributes, answer: Any, values: Values) -> Iterator[tuple[str, Attributes, Any, Values]]:
+def _other_objects(asked: Attributes, answer: Answer, values: Values) -> Iterator[Change]:
     if asked.name and asked.name not in (NAME, RUNNING):
         yield f"the name is {OTHER}", with_name(asked, OTHER), answer, values
     if asked.namespace and asked.resource != "namespaces":
@@ -120,9 +117,7 @@ def _other_objects(asked: Attributes, answer: Any, values: Values) -> Iterator[t
             yield f"the resource is {resource}", other, answers(other)[0], values
 
 
-def _other_users(
-    condition: Condition, asked: Attributes, answer: Any, values: Values
-) -> Iterator[tuple[str, Attributes, Any, Values]]:
+def _other_users(condition: Condition, asked: Attributes, answer: Answer, values: Values) -> Iterator[Change]:
     names = [USER, "system:auditproof-example"]
     for test in tests_of(condition):
         if test.field.path == ("user", "username") and test.operator is Operator.EQUALS:
