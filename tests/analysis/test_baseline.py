@@ -109,8 +109,8 @@ def test_the_base_is_compared_request_by_request(
     result = check_requirement(new, requirement, SERVED, old)
 
     def breaks(policy: Policy, asked: object) -> bool:
-        decision = decide(policy, asked)  # type: ignore[arg-type]
-        left = emitted_stages(asked, 200) - decision.omit_stages  # type: ignore[arg-type]
+        decision = decide(policy, asked)
+        left = emitted_stages(asked, 200) - decision.omit_stages
         return not requirement.bound.allows(decision.level) or not left
 
     for violation in [*result.violations]:

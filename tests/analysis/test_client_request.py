@@ -24,7 +24,7 @@ ALICE = UserInfo("alice", ("system:authenticated",))
 
 
 def get(**parts: str) -> Attributes:
-    return Attributes(**{"user": ALICE, "verb": "get", "resource": "pods", "name": "web", "namespace": "shop"} | parts)  # type: ignore[arg-type]
+    return Attributes(**{"user": ALICE, "verb": "get", "resource": "pods", "name": "web", "namespace": "shop"} | parts)
 
 
 @examples(60)
@@ -145,6 +145,7 @@ def test_what_no_client_can_send_says_why(asked: Attributes, why: str) -> None:
     ],
 )
 def test_the_credential_of_a_user(user: UserInfo | None, kind: IdentityKind) -> None:
+    """A user is authenticated in the one way that gives it exactly its groups."""
     identity = performable(replace(get(), user=user)).identity
 
     assert identity.kind is kind
@@ -170,4 +171,5 @@ def test_the_credential_of_a_user(user: UserInfo | None, kind: IdentityKind) -> 
     ],
 )
 def test_the_name_that_a_field_selector_pins(selector: str, name: str) -> None:
+    """The request has the name that its field selector pins exactly, as ParseSelector does it, and none otherwise."""
     assert attributes_of("GET", f"/api/v1/pods?fieldSelector={selector}", ALICE).name == name

@@ -273,6 +273,7 @@ def test_a_glob_is_shown_by_somebody_whom_it_was_to_match() -> None:
     ],
 )
 def test_conditions_that_exclude_each_other(rules: str, expected: str) -> None:
+    """Conditions of which no request meets all are one finding, on the rule, whatever each matches alone."""
     assert codes(f"- {rules.replace('{', '{level: Request, ', 1)}\n- level: Metadata\n") == [expected]
 
 
@@ -310,6 +311,7 @@ def test_events_of_both_groups_are_no_finding_and_of_one_only_where_it_matters()
     ],
 )
 def test_halves_of_exec(rules: str, finding: bool) -> None:
+    """AP402 is found only if one form of exec, GET or POST, is recorded at a lower level than the other."""
     assert ("AP402" in codes(rules)) is finding
 
 
@@ -462,6 +464,7 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 def test_exit_codes(
     folder: Path, capsys: pytest.CaptureFixture[str], files: list[str], expected: int, form: str
 ) -> None:
+    """In every format: 0 for notes or nothing, 1 for warnings, 2 if a file is invalid or cannot be read."""
     assert run(capsys, *files, "--format", form)[0] == expected
 
 
@@ -476,6 +479,7 @@ def test_an_unreadable_file_is_named_and_the_others_are_examined(
 
 
 def test_the_version_decides(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """A policy is valid or not for the Kubernetes version that is asked for, not for the newest."""
     Path("any.yaml").write_text(f"{HEAD}{QUIET}- {{level: Metadata, resources: [{{group: '*'}}]}}\n")
 
     assert run(capsys, "any.yaml", "--kubernetes", "1.36")[0] == 1
@@ -483,6 +487,7 @@ def test_the_version_decides(folder: Path, capsys: pytest.CaptureFixture[str]) -
 
 
 def test_json_holds_everything(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """JSON has each finding with place, severity and request, and those that comments suppress."""
     document = json.loads(run(capsys, "warning, 100%.yaml", "ignored.yaml", "--format", "json")[1])
 
     first, second = document["policies"]

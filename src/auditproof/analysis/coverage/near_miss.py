@@ -66,8 +66,13 @@ def near_misses(policy: Policy, served: Served) -> dict[tuple[int, str], list[At
     space = Space.of([*policy.rules, *(one.without for one in relaxed)], served)
     decisions = [replace(decided_by(policy, rule), rule=None) for rule in (*policy.rules, None)]
     found: dict[tuple[int, str], list[Candidate]] = defaultdict(list)
+    # The mask: the rules whose conditions, apart from groups, the requests of the outcome meet.
     decided = [
-        (count if outcome.deciding[0] is None else outcome.deciding[0], _mask(outcome), outcome)
+        (
+            count if outcome.deciding[0] is None else outcome.deciding[0],
+            outcome.cells[0].mask & outcome.identity.mask,
+            outcome,
+        )
         for outcome in space.outcomes((0, count))
     ]
     for number, one in enumerate(relaxed, count):
@@ -81,26 +86,18 @@ def near_misses(policy: Policy, served: Served) -> dict[tuple[int, str], list[At
                 far, cell = near.best(outcome)
                 rank = (same, outcome.identity.standing, far, outcome.identity.failed)
                 found[index, one.condition].append((rank, outcome.identity, region, cell))
-    return {key: [_request(space, one) for one in heapq.nsmallest(_KEPT, some, _rank)] for key, some in found.items()}
-
-
-def _request(space: Space, candidate: Candidate) -> Attributes:
-    _, identity, region, cell = candidate
-    return cell.attributes(space.identities.user(identity, region))
+    return {
+        key: [
+            cell.attributes(space.identities.user(identity, region))
+            for _, identity, region, cell in heapq.nsmallest(_KEPT, some, lambda candidate: candidate[0])
+        ]
+        for key, some in found.items()
+    }
 
 
 Rank = tuple[bool, int, tuple[int, int], bool]
 Candidate = tuple[Rank, "IdentityClass", "Region", "Cell"]
 _KEPT = 8  # candidates; if none of these can be sent, no further one can
-
-
-def _rank(candidate: Candidate) -> Rank:
-    return candidate[0]
-
-
-def _mask(outcome: Outcome) -> int:
-    """The rules whose conditions, apart from groups, the requests of an outcome meet."""
-    return outcome.cells[0].mask & outcome.identity.mask
 
 
 def _missing(space: Space, outcome: Outcome, mask: int, relaxed: Relaxed) -> Region | None:

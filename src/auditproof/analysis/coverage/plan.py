@@ -17,9 +17,8 @@ from auditproof.audit.decide import decide
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from auditproof.analysis.space import Cell, Outcome
+    from auditproof.analysis.space import Outcome
     from auditproof.analysis.space.client_request import Performable
-    from auditproof.audit.decide import Decision
     from auditproof.audit.policy.load import Policy, PolicyRule
     from auditproof.kube.discovery import Served
 
@@ -153,7 +152,8 @@ class _Plan:
 
     def _planned(self, name: str, rule: PolicyRule | None, sent: Performable, about: str) -> PlannedWitness:
         decision = decide(self._policy, sent.attributes)
-        return PlannedWitness(name, f"{about}{asked_text(sent.attributes)}: {_decided(decision)}", rule, sent)
+        decided = f"{decision.level} by {_text(decision.rule)}" if decision.rule else "no rule matches"
+        return PlannedWitness(name, f"{about}{asked_text(sent.attributes)}: {decided}", rule, sent)
 
     def _why_not(self, rule: PolicyRule) -> str:
         """Why no request that the rule decides is sent."""
@@ -191,16 +191,16 @@ class _Plan:
             longest = max(len(outcomes), len(cells))
             for outcome, cell in zip(_around(outcomes, longest), _around(cells, longest), strict=True):
                 number += 1
-                yield from self._class(f"class-{number:05}", outcome, cell)
-
-    def _class(self, name: str, outcome: Outcome, cell: Cell) -> Iterator[PlannedWitness]:
-        attributes = cell.attributes(self._space.user(outcome))
-        rule = self._policy.rule_at(outcome.deciding[0])
-        try:
-            yield self._planned(name, rule, performable(attributes), "")
-        except NotPerformable as no:
-            who = who_text(self._space.identities, [(outcome.identity, outcome.region)])
-            self._unperformed.append(Unperformed(f"{asked_text(replace(attributes, user=None))} by {who}", str(no)))
+                name = f"class-{number:05}"
+                attributes = cell.attributes(self._space.user(outcome))
+                rule = self._policy.rule_at(outcome.deciding[0])
+                try:
+                    yield self._planned(name, rule, performable(attributes), "")
+                except NotPerformable as no:
+                    who = who_text(self._space.identities, [(outcome.identity, outcome.region)])
+                    self._unperformed.append(
+                        Unperformed(f"{asked_text(replace(attributes, user=None))} by {who}", str(no))
+                    )
 
 
 def _around(some: Sequence[T], count: int) -> Iterator[T]:
@@ -218,7 +218,3 @@ def _name(rule: PolicyRule) -> str:
 
 def _text(rule: PolicyRule) -> str:
     return f"rule {rule.index + 1}"
-
-
-def _decided(decision: Decision) -> str:
-    return f"{decision.level} by {_text(decision.rule)}" if decision.rule else "no rule matches"

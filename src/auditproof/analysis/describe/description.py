@@ -164,7 +164,21 @@ class _Page:
         found: dict[tuple[frozenset[str], str], list[Cell]] = defaultdict(list)
         for _, some, effects in self._cells:
             for asked in some:
-                bodies = bodies_of(_attributes(asked))
+                target = asked.target
+                if target is None:
+                    attributes = Attributes(None, asked.verb, path=asked.path, resource_request=False)
+                else:
+                    attributes = Attributes(
+                        None,
+                        asked.verb,
+                        asked.namespace,
+                        target.group,
+                        target.version,
+                        target.resource,
+                        target.subresource,
+                        asked.name,
+                    )
+                bodies = bodies_of(attributes)
                 shown: dict[frozenset[str], list[Who]] = defaultdict(list)
                 for one, effect in zip(self._whos, effects, strict=True):
                     if one.kind is not Kind.FAILED and (held := bodies.recorded(effect) & bodies.secret):
@@ -228,12 +242,3 @@ def _cell(some: list[Asked]) -> Cell:
 def _is_exec(asked: Asked) -> bool:
     target = asked.target
     return target is not None and (target.group, target.resource, target.subresource) == ("", "pods", "exec")
-
-
-def _attributes(asked: Asked) -> Attributes:
-    target = asked.target
-    if target is None:
-        return Attributes(None, asked.verb, path=asked.path, resource_request=False)
-    return Attributes(
-        None, asked.verb, asked.namespace, target.group, target.version, target.resource, target.subresource, asked.name
-    )

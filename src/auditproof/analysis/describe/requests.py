@@ -97,16 +97,12 @@ class Requests:
         target = custom_target(group, resource, part)
         verbs = [verb for verb in RESOURCE_VERBS if verb in target.verbs]
         for verb, namespace in product(verbs, ["", *self._namespaces, OTHER]):
-            about = self._verb_mask(verb) & self._namespace_mask(namespace)
+            about = sum(1 << n for n, rule in enumerate(self._rules) if not rule.verbs or verb in rule.verbs) & sum(
+                1 << n for n, rule in enumerate(self._rules) if not rule.namespaces or namespace in rule.namespaces
+            )
             for name in ["", *named, OTHER]:
                 if is_served(target, verb, namespace, name):
                     yield Asked(target.targets[0], "", verb, namespace, name), (plain | named.get(name, 0)) & about
-
-    def _verb_mask(self, verb: str) -> int:
-        return sum(1 << n for n, rule in enumerate(self._rules) if not rule.verbs or verb in rule.verbs)
-
-    def _namespace_mask(self, namespace: str) -> int:
-        return sum(1 << n for n, rule in enumerate(self._rules) if not rule.namespaces or namespace in rule.namespaces)
 
     def reduced(self, signature: Callable[[int], K]) -> dict[Asked, K]:
         """The requests in a fixed order, without values on which nothing depends.
@@ -133,7 +129,8 @@ class Requests:
         apart = dict.fromkeys(self._apart(signature))
         groups = {group for group, *rest in apart if rest != [OTHER, ""]} - self._optional - {OTHER}
         for key in {**apart, **{(group, OTHER, ""): None for group in groups}}:
-            target = self._shown(key)
+            group, resource, part = ("*" if step == OTHER else step for step in key)
+            target = _PLACEHOLDER if key == (OTHER, OTHER, "") else Target(group, "v1", resource, part)
             if key[0] in groups and key[1:] == (OTHER, ""):
                 target = Target(key[0], "v1", _PLACEHOLDER.resource, "", known=False)
             yield target, self._families[key]
@@ -159,6 +156,7 @@ class Requests:
             group, resource, part = key
             if part == OTHER or (group in self._optional and resource == OTHER):
                 continue
+            # A combination is like the others of its group or, if none is known, like that resource in other groups.
             general = [(OTHER, OTHER, part)]
             if group in self._optional:
                 general = [(group, OTHER, part)]
@@ -169,15 +167,11 @@ class Requests:
                 elif of_resource in known and matters(of_resource):
                     general = [of_resource]
             like = next((one for one in general if one != key and one in known and matters(one)), None)
+            # Without one, a subresource is like the other subresources of its resource.
             if like is None and part and group not in self._optional:
                 like = (group, resource, OTHER)
             if like is None or differ(key, like):
                 yield key
-
-    def _shown(self, key: Key) -> Target:
-        """The target as texts name it."""
-        group, resource, part = ("*" if step == OTHER else step for step in key)
-        return _PLACEHOLDER if key == (OTHER, OTHER, "") else Target(group, "v1", resource, part)
 
     def _place(self, asked: Asked) -> tuple[object, ...]:
         """Where the requests are in the fixed order: built-in resources as they are served, others, and paths."""

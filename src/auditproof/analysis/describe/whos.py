@@ -26,7 +26,7 @@ from auditproof.audit.decide import decided_by
 from auditproof.audit.effect import effect_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Iterator, Sequence
 
     from auditproof.analysis.space import Space
     from auditproof.analysis.space.identities import IdentityClass
@@ -83,7 +83,7 @@ class Whos:
         self._bit = {name: 1 << number for number, name in enumerate(space.identities.groups)}
         self._wanted = space.identities.wanted
         self._effects: dict[tuple[int, bool], Effect] = {}
-        self._free: dict[str, IdentityClass] = {}  # users who can be in any group, by name; "" stands for all others
+        self._free: dict[str, IdentityClass] = {}  # users who can be in any group, by name; "" is all others
         self.rules: dict[Who, int] = dict(self._all())  # a bitmask of the rules that match some request of theirs
 
     def _all(self) -> Iterator[tuple[Who, int]]:
@@ -106,7 +106,18 @@ class Whos:
             yield Who(Kind.USER, name) if name else OTHERS, self._matching(identity, self._groups())
         for group in named:
             yield Who(Kind.GROUP, group), self._matching(self._free[""], self._groups(group))
-        for name, group in sorted(self._together(named)):
+        # The users and groups that one rule requires together.
+        known = set(named)
+        for name, group in sorted(
+            {
+                (user, group)
+                for rule in self._space.rules
+                for user in rule.users
+                if user in self._free
+                for group in rule.user_groups
+                if group in known
+            }
+        ):
             yield Who(Kind.USER_IN_GROUP, name, group), self._matching(self._free[name], self._groups(group))
 
     def _accounts(self, identity: IdentityClass) -> Iterator[tuple[Who, int]]:
@@ -118,33 +129,12 @@ class Whos:
             label = {Kind.ACCOUNT: name, Kind.ACCOUNTS_OF: namespace}.get(kind, "")
             yield Who(kind, label), self._matching(identity, groups)
 
-    def _together(self, groups: Iterable[str]) -> set[tuple[str, str]]:
-        """The users and groups that one rule requires together."""
-        known = set(groups)
-        return {
-            (user, group)
-            for rule in self._space.rules
-            for user in rule.users
-            if user in self._free
-            for group in rule.user_groups
-            if group in known
-        }
-
     def _groups(self, *more: str) -> int:
         return sum(self._bit[name] for name in (AUTHENTICATED, *more))
 
     def _matching(self, identity: IdentityClass, groups: int) -> int:
         wanted = (1 << number for number, some in enumerate(self._wanted) if not some or some & groups)
         return identity.mask & sum(wanted)
-
-    def _default(self, one: Who) -> Who:
-        """Those among whom they are if the policy treats them alike."""
-        if one.kind is Kind.ACCOUNT:
-            namespace = Who(Kind.ACCOUNTS_OF, one.name.split(":")[2])
-            return namespace if namespace in self.rules else Who(Kind.ACCOUNTS)
-        if one.kind is Kind.ACCOUNTS_OF:
-            return Who(Kind.ACCOUNTS)
-        return OTHERS if one.kind in (Kind.USER, Kind.GROUP, Kind.USER_IN_GROUP) else one
 
     def effects(self, one: Who, masks: Sequence[int]) -> tuple[Effect, ...]:
         """What is recorded of their requests, each given by the rules whose other conditions it meets."""
@@ -173,7 +163,13 @@ class Whos:
             if one.kind is Kind.USER_IN_GROUP:
                 alone, group = found[Who(Kind.USER, one.name)], found[Who(Kind.GROUP, one.group)]
                 return any(mine not in pair for mine, *pair in zip(found[one], alone, group, strict=True))
-            default = self._default(one)
+            if one.kind is Kind.ACCOUNT:
+                namespace = Who(Kind.ACCOUNTS_OF, one.name.split(":")[2])
+                default = namespace if namespace in self.rules else Who(Kind.ACCOUNTS)
+            elif one.kind is Kind.ACCOUNTS_OF:
+                default = Who(Kind.ACCOUNTS)
+            else:
+                default = OTHERS if one.kind in (Kind.USER, Kind.GROUP, Kind.USER_IN_GROUP) else one
             return default == one or found[one] != found[default] or one in in_groups
 
         return {one: effects for one, effects in sorted(found.items()) if is_apart(one)}

@@ -37,18 +37,19 @@ class Change:
     @property
     def kind(self) -> Kind:
         """The worst consequence of the change."""
-        return next(kind for kind, holds in self._aspects() if holds)
-
-    def _aspects(self) -> tuple[tuple[Kind, bool], ...]:
         old, new = self.old, self.new
-        return (
-            (Kind.STOPS, old.recorded and not new.recorded),
-            (Kind.LOSES_BODIES, new.level < old.level and new.recorded),
-            (Kind.STARTS_BODIES, new.level > old.level and new.level in WITH_BODIES and new.recorded),
-            (Kind.LOSES_STAGES, bool(old.stages - new.stages)),
-            (Kind.STARTS, new.level > old.level),
-            (Kind.GAINS_STAGES, bool(new.stages - old.stages)),
-            (Kind.MANAGED_FIELDS, True),
+        return next(
+            kind
+            for kind, holds in (
+                (Kind.STOPS, old.recorded and not new.recorded),
+                (Kind.LOSES_BODIES, new.level < old.level and new.recorded),
+                (Kind.STARTS_BODIES, new.level > old.level and new.level in WITH_BODIES and new.recorded),
+                (Kind.LOSES_STAGES, bool(old.stages - new.stages)),
+                (Kind.STARTS, new.level > old.level),
+                (Kind.GAINS_STAGES, bool(new.stages - old.stages)),
+                (Kind.MANAGED_FIELDS, True),
+            )
+            if holds
         )
 
     @property
@@ -65,23 +66,19 @@ class Change:
     @property
     def text(self) -> str:
         """What is recorded before and after, in a few words."""
-        return "; ".join(filter(None, [self._level_text(), self._stages_text(), self._fields_text()]))
-
-    def _level_text(self) -> str:
-        return f"{self.old} → {self.new}" if self.old.level is not self.new.level else f"level {self.old}"
-
-    def _stages_text(self) -> str:
         if Level.NONE in (self.old.level, self.new.level):
-            return ""
-        lost, gained = self.old.stages - self.new.stages, self.new.stages - self.old.stages
-        texts = ((word, ", ".join(in_order(some))) for word, some in (("without", lost), ("with", gained)) if some)
-        return ", ".join(f"{word} {stages}" for word, stages in texts)
-
-    def _fields_text(self) -> str:
+            stages_text = ""
+        else:
+            lost, gained = self.old.stages - self.new.stages, self.new.stages - self.old.stages
+            texts = ((word, ", ".join(in_order(some))) for word, some in (("without", lost), ("with", gained)) if some)
+            stages_text = ", ".join(f"{word} {stages}" for word, stages in texts)
         with_bodies = {self.old.level, self.new.level} <= WITH_BODIES
         if not with_bodies or self.old.omit_managed_fields == self.new.omit_managed_fields:
-            return ""
-        return "without managedFields" if self.new.omit_managed_fields else "with managedFields"
+            fields_text = ""
+        else:
+            fields_text = "without managedFields" if self.new.omit_managed_fields else "with managedFields"
+        levels = f"{self.old} → {self.new}" if self.old.level is not self.new.level else f"level {self.old}"
+        return "; ".join(filter(None, [levels, stages_text, fields_text]))
 
     @property
     def rank(self) -> tuple[int, int]:

@@ -98,23 +98,20 @@ def diff(old: Policy, new: Policy, served: Served) -> PolicyDiff:
     'stops being recorded'
     """
     space, changes = changed(old, new, served)
-    rows = sorted(merge(space, changes), key=_worst_first)
+    rows = sorted(
+        merge(space, changes),
+        key=lambda row: (row.ordinary, row.key.rank, row.key.text, -len(row.classes), row.who, row.product.what),
+    )
     differences = tuple(_difference(old, new, space, row) for row in rows)
     return PolicyDiff(old, new, served.kubernetes, differences)
 
 
-def _worst_first(row: Row[Change]) -> tuple[object, ...]:
-    return row.ordinary, row.key.rank, row.key.text, -len(row.classes), row.who, row.product.what
-
-
 def _difference(old: Policy, new: Policy, space: Space, row: Row[Change]) -> Difference:
     rules = tuple((old.rule_at(before), new.rule_at(after)) for before, after in row.deciding)
-    return Difference(row, rules, _witness(row, space))
-
-
-def _witness(row: Row[Change], space: Space) -> Witnessed:
-    """A request of the row that can be sent; if bodies are recorded on either side, one that really has a body."""
+    # A request of the row that can be sent; if bodies are recorded on either side, one that really has a body.
     if not row.key.about_bodies:
-        return most_performable(row.requests(space), row.key.shows_in)
-    found = most_performable(chain(requests_with_bodies(row, space), row.requests(space)), row.key.shows_in)
-    return replace(found, performable=accepted(found.performable, space)) if found.performable else found
+        witness = most_performable(row.requests(space), row.key.shows_in)
+    else:
+        found = most_performable(chain(requests_with_bodies(row, space), row.requests(space)), row.key.shows_in)
+        witness = replace(found, performable=accepted(found.performable, space)) if found.performable else found
+    return Difference(row, rules, witness)

@@ -118,6 +118,22 @@ def _policy(policy: Policy) -> dict[str, str]:
 
 def _change(difference: Difference) -> dict[str, Any]:
     row = difference.row
+    # The request in the input format of ``auditproof evaluate``, and as it is sent.
+    witness = difference.witness
+    asked = witness.attributes
+    user = {"user": asked.user.name if asked.user else None, "groups": list(asked.user.groups) if asked.user else []}
+    target: dict[str, str] = {"path": asked.path}
+    if asked.resource_request:
+        target = {
+            "namespace": asked.namespace,
+            "apiGroup": asked.api_group,
+            "resource": asked.resource,
+            "subresource": asked.subresource,
+            "name": asked.name,
+        }
+    sent = {"reason": witness.reason}
+    if witness.performable:
+        sent = {"method": witness.performable.request.method, "uri": witness.performable.request.uri}
     return {
         "kind": str(difference.change.kind),
         "text": difference.change.text,
@@ -135,7 +151,7 @@ def _change(difference: Difference) -> dict[str, Any]:
         "served": not row.refused,
         "classes": len(row.classes),
         "rules": rules_data(difference.rules),
-        "witness": _witness(difference.witness),
+        "witness": {**user, "verb": asked.verb, **target, **sent},
     }
 
 
@@ -151,22 +167,3 @@ def rules_data(rules: RulePairs) -> list[dict[str, Any]]:
 
 def _rule(rule: PolicyRule | None) -> dict[str, int] | None:
     return None if rule is None else {"rule": rule.index, "line": rule.position.line}
-
-
-def _witness(witness: Witnessed) -> dict[str, Any]:
-    """The request in the input format of ``auditproof evaluate``, and as it is sent."""
-    asked = witness.attributes
-    user = {"user": asked.user.name if asked.user else None, "groups": list(asked.user.groups) if asked.user else []}
-    target: dict[str, str] = {"path": asked.path}
-    if asked.resource_request:
-        target = {
-            "namespace": asked.namespace,
-            "apiGroup": asked.api_group,
-            "resource": asked.resource,
-            "subresource": asked.subresource,
-            "name": asked.name,
-        }
-    sent = {"reason": witness.reason}
-    if witness.performable:
-        sent = {"method": witness.performable.request.method, "uri": witness.performable.request.uri}
-    return {**user, "verb": asked.verb, **target, **sent}

@@ -1,4 +1,4 @@
-"""Changes that someone has approved, read from a file beside the policy."""
+"""Changes that someone has approved, read from a file next to the policy."""
 
 from __future__ import annotations
 

@@ -13,7 +13,7 @@ from auditproof.analysis.space.cells import SERVED
 from auditproof.analysis.space.client_request import most_performable
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterator, Sequence
+    from collections.abc import Collection, Sequence
     from datetime import date
 
     from auditproof.analysis.diff import Change
@@ -140,7 +140,7 @@ class _Gate:
         self._changes: dict[tuple[int | None, int | None, bool], Change | None] = {}
 
     def result(self) -> GateResult:
-        keyed = self._without_the_odd(list(self._keyed()))
+        keyed = self._without_the_odd([(one, self._key(one)) for one in self._space.outcomes(*self._lists)])
         rows = merge(self._space, keyed) if any(key for _, key in keyed) else ()
         forbidden = tuple(self._forbidden(row) for row in sorted(rows, key=_worst_first))
         unused = [one for n, one in enumerate(self._acknowledged) if n not in self._used and n not in self._expired]
@@ -153,10 +153,6 @@ class _Gate:
             tuple(unused),
             tuple(self._acknowledged[n] for n in sorted(self._expired)),
         )
-
-    def _keyed(self) -> Iterator[tuple[Outcome, Key | None]]:
-        for outcome in self._space.outcomes(*self._lists):
-            yield outcome, self._key(outcome)
 
     @staticmethod
     def _without_the_odd(keyed: list[tuple[Outcome, Key | None]]) -> list[tuple[Outcome, Key | None]]:
@@ -176,10 +172,14 @@ class _Gate:
     def _key(self, outcome: Outcome) -> Key | None:
         before, after, sent, returned, secret_sent, secret_returned, only, *entries = outcome.deciding
         failed = outcome.identity.failed
-        change = self._change(before, after, failed=failed)
+        key = before, after, failed
+        if key not in self._changes:
+            self._changes[key] = change_between(self._old, self._new, *key)
+        change = self._changes[key]
         if change is None:
             return None
         old, new = change.old, change.new
+        # The relation of the two policies is about all requests, so before the gate looks away from any.
         self._gains |= gains(old, new)
         self._loses |= gains(new, old)
         flags = (sent, returned, secret_sent, secret_returned)
@@ -194,19 +194,15 @@ class _Gate:
         self._used.update(n for _, n in by if n is not None)
         return by, change
 
-    def _change(self, before: int | None, after: int | None, *, failed: bool) -> Change | None:
-        key = before, after, failed
-        if key not in self._changes:
-            self._changes[key] = change_between(self._old, self._new, *key)
-        return self._changes[key]
-
     def _forbidden(self, row: Row[Key]) -> Forbidden:
         rules = dict.fromkeys(
             (self._old.rule_at(before), self._new.rule_at(after)) for before, after, *_ in row.deciding
         )
         witness = most_performable(row.requests(self._space), row.key[1].shows_in)
         by = tuple(None if n is None else self._acknowledged[n] for _, n in row.key[0])
-        return Forbidden(row, tuple(rules), witness, by, self._resources(row), self._namespaces(row))
+        found = dict.fromkeys(name for _, cell in row.classes for name in getattr(cell, "namespaces", ()))
+        namespaces = tuple(found) if self._named.issuperset(found) else ()
+        return Forbidden(row, tuple(rules), witness, by, self._resources(row), namespaces)
 
     def _resources(self, row: Row[Key]) -> tuple[str, ...]:
         targets = dict.fromkeys(target for _, cell in row.classes for target in getattr(cell, "targets", ()))
@@ -219,10 +215,6 @@ class _Gate:
             else:
                 return ("*",)  # a resource that no one has named, in a group that no one has named
         return tuple(names)
-
-    def _namespaces(self, row: Row[Key]) -> tuple[str, ...]:
-        found = dict.fromkeys(name for _, cell in row.classes for name in getattr(cell, "namespaces", ()))
-        return tuple(found) if self._named.issuperset(found) else ()
 
 
 def _is_ordinary(outcome: Outcome) -> bool:

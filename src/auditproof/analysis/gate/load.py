@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from auditproof.analysis.gate.schema import AcknowledgementModel, KnownUnmetModel
     from auditproof.analysis.requirements.selectors import Where
 
-FILE = "audit-changes.yaml"  # beside the policy
+FILE = "audit-changes.yaml"  # next to the policy
 TO_FILL_IN = "TODO"
 
 

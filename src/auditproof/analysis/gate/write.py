@@ -16,7 +16,6 @@ if TYPE_CHECKING:
 
     from auditproof.analysis.gate.gate import Forbidden
     from auditproof.analysis.requirements.baseline import Standing
-    from auditproof.analysis.space.identities import IdentityClass
 
 API_VERSION, KIND = "auditproof/v1", "AcknowledgedChanges"
 HEAD = f"apiVersion: {API_VERSION}\nkind: {KIND}\n"
@@ -88,20 +87,17 @@ def with_entries(text: str, key: str, entries: list[dict[str, Any]]) -> str:
 def _selectors(change: Forbidden) -> list[dict[str, list[str]]]:
     """The requests of a change as selectors, as narrow as selectors can be."""
     product = change.row.product
-    narrow = {"users": _users(change), "verbs": list(product.verbs)}
+    # The users, if all of them are named in a rule; a selector cannot say "except".
+    classes = [outcome.identity for outcome, _ in change.row.classes]
+    users = (
+        list(dict.fromkeys(name for one in classes for name in one.names))
+        if all(one.kind == NAMED and not one.failed for one in classes)
+        else []
+    )
+    narrow = {"users": users, "verbs": list(product.verbs)}
     selectors: list[dict[str, list[str]]] = []
     if product.resources:
         selectors.append({"resources": list(change.resources), "namespaces": list(change.namespaces), **narrow})
     if product.paths:
         selectors.append({"nonResourceURLs": list(product.paths), **narrow})
     return [{key: values for key, values in one.items() if values} for one in selectors]
-
-
-def _users(change: Forbidden) -> list[str]:
-    """The users, if all of them are named in a rule; a selector cannot say "except"."""
-    classes = [outcome.identity for outcome, _ in change.row.classes]
-    return list(dict.fromkeys(name for one in classes for name in one.names)) if all(map(_is_named, classes)) else []
-
-
-def _is_named(identity: IdentityClass) -> bool:
-    return identity.kind == NAMED and not identity.failed

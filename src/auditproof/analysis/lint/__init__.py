@@ -1,6 +1,6 @@
 """lint: what is wrong with a policy, found without a server. Pure.
 
-``lint(policy, served)`` answers Findings, each with its place, a request that shows it and what to do. They are exact:
+``lint(policy, served)`` returns Findings, each with its place, a request that shows it and what to do. They are exact:
 what is called unreachable is reached by no request, because the checks ask the space, which is every request.
 """
 

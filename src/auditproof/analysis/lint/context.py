@@ -70,14 +70,13 @@ class Subject:
     def first_request(self, rule: int | None) -> Asked | None:
         """A request that the rule decides, preferably a served one from a genuine identity; None if there is none."""
         if rule not in self._first:
-            self._first[rule] = self._first_of(self.outcomes.get(rule, ()))
+            outcomes = self.outcomes.get(rule, ())
+            if not outcomes:
+                self._first[rule] = None
+            else:
+                best = min(outcomes, key=lambda outcome: outcome.oddness)
+                self._first[rule] = plain(best, self.space.user(best))
         return self._first[rule]
-
-    def _first_of(self, outcomes: tuple[Outcome, ...]) -> Asked | None:
-        if not outcomes:
-            return None
-        best = min(outcomes, key=lambda outcome: outcome.oddness)
-        return plain(best, self.space.user(best))
 
     def is_possible(self, rule: PolicyRule) -> bool:
         """Whether the rule alone would match any served request of a genuine identity."""

@@ -82,7 +82,8 @@ def _culprit(subject: Subject, rule: PolicyRule, alone: PolicyRule, where: Posit
     nameless = replace(alone, resources=tuple(replace(entry, resource_names=()) for entry in alone.resources))
     asked = subject.meant(alone, alone) or subject.first_request(rule.index)
     if alone.namespaces and subject.answers(replace(alone, namespaces=())):
-        message = f"{_what(alone)} {_verbs(alone)} not served in {_namespaces(alone)}"
+        namespaces = " or ".join(f'namespace "{name}"' for name in alone.namespaces)
+        message = f"{_what(alone)} {_verbs(alone)} not served in {namespaces}"
         advice = 'Namespace "" means cluster-scoped resources, and list and watch across all namespaces.'
         return subject.finding("AP311", where, message, advice, asked)
     if nameless != alone and subject.answers(nameless):
@@ -91,7 +92,9 @@ def _culprit(subject: Subject, rule: PolicyRule, alone: PolicyRule, where: Posit
         return subject.finding("AP310", where, message, advice, asked)
     if alone.verbs and subject.answers(replace(alone, verbs=())):
         message = f"{_what(alone)} does not support {_verbs(alone, ' or ')}"
-        return subject.finding("AP309", where, message, _other_verbs(subject, alone), asked)
+        verbs = ("get", "list", "watch", "create", "update", "patch", "delete", "deletecollection")
+        known = [verb for verb in verbs if subject.answers(replace(alone, verbs=(verb,)))]
+        return subject.finding("AP309", where, message, f"Supported verbs: {', '.join(known)}.", asked)
     return None
 
 
@@ -104,14 +107,3 @@ def _what(rule: PolicyRule) -> str:
 def _verbs(rule: PolicyRule, between: str = "/") -> str:
     verbs = between.join(f'"{verb}"' for verb in rule.verbs)
     return verbs if between != "/" else (f"({between.join(rule.verbs)}) is" if rule.verbs else "is")
-
-
-def _namespaces(rule: PolicyRule) -> str:
-    return " or ".join(f'namespace "{name}"' for name in rule.namespaces)
-
-
-def _other_verbs(subject: Subject, rule: PolicyRule) -> str:
-    """The verbs that the resources support."""
-    verbs = ("get", "list", "watch", "create", "update", "patch", "delete", "deletecollection")
-    known = [verb for verb in verbs if subject.answers(replace(rule, verbs=(verb,)))]
-    return f"Supported verbs: {', '.join(known)}."

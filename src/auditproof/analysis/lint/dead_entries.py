@@ -16,7 +16,7 @@ from auditproof.analysis.space import PathCell
 from auditproof.audit.decide import matches_path, matches_pattern
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterator
+    from collections.abc import Iterator
     from collections.abc import Set as AbstractSet
 
     from auditproof.analysis.lint.context import Subject
@@ -55,7 +55,10 @@ def check(subject: Subject, told: AbstractSet[Position]) -> Iterator[Finding]:
         outcomes = [one for one in subject.outcomes.get(rule.index, ()) if _is_usual(one)]
         entries = [entry for entry in _entries(rule) if told.isdisjoint(_places(subject, rule, entry))]
         if outcomes and entries:
-            dead = _without(subject, rule, entries, outcomes)
+            decided, every = _Decided(), subject.space.identities.wanted[rule.index]
+            for outcome in outcomes:
+                decided.add(outcome, every)
+            dead = _unmatched(subject, rule, entries, decided)
             yield from _findings(subject, rule, dead) if dead else ()
 
 
@@ -92,14 +95,6 @@ def _places(subject: Subject, rule: PolicyRule, entry: _Entry) -> list[Position]
     if not item.resources:
         return [item.position, group]
     return [subject.places.of(*base, "resources", item.resources.index(entry.value)), group]
-
-
-def _without(subject: Subject, rule: PolicyRule, entries: list[_Entry], outcomes: Collection[Outcome]) -> list[_Entry]:
-    """The entries that match none of the requests."""
-    decided, every = _Decided(), subject.space.identities.wanted[rule.index]
-    for outcome in outcomes:
-        decided.add(outcome, every)
-    return _unmatched(subject, rule, entries, decided)
 
 
 def _unmatched(subject: Subject, rule: PolicyRule, entries: list[_Entry], decided: _Decided) -> list[_Entry]:
@@ -150,7 +145,15 @@ def _findings(subject: Subject, rule: PolicyRule, dead: list[_Entry]) -> Iterato
 
 def _finding(subject: Subject, rule: PolicyRule, entry: _Entry, deciding: tuple[PolicyRule, ...]) -> Finding:
     alone = _alone(rule, entry)
-    what = f"{_called(rule, entry)} in rule {rule.index + 1} decides nothing"
+    if entry.item < 0:
+        called = f'"{entry.value}" in {KEYS[entry.key]}'
+    else:
+        group = rule.resources[entry.item].group
+        if entry.key == "resources":
+            called = f'"{full_name(entry.value, group)}"' if entry.value else f'the group "{group}"'
+        else:
+            called = f'"{entry.value}" in resourceNames'
+    what = f"{called} in rule {rule.index + 1} decides nothing"
     if deciding:
         verb = "decides" if len(deciding) == 1 else "decide"
         message = f"{what}: {named(deciding)} {verb} every request that it matches"
@@ -171,12 +174,3 @@ def _alone(rule: PolicyRule, entry: _Entry) -> PolicyRule:
     if entry.key == "resourceNames":
         return replace(rule, resources=(replace(item, resource_names=(entry.value,)),))
     return replace(rule, resources=(replace(item, resources=(entry.value,) if entry.value else ()),))
-
-
-def _called(rule: PolicyRule, entry: _Entry) -> str:
-    if entry.item < 0:
-        return f'"{entry.value}" in {KEYS[entry.key]}'
-    group = rule.resources[entry.item].group
-    if entry.key == "resources":
-        return f'"{full_name(entry.value, group)}"' if entry.value else f'the group "{group}"'
-    return f'"{entry.value}" in resourceNames'

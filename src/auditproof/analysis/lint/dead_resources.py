@@ -102,16 +102,11 @@ def _group_meant(served: Served, entry: GroupResources) -> str | None:
     """The group that was probably meant, or None: the one that serves the resources, if the group is a version."""
     group = entry.group
     if group in _CORE or _VERSION.fullmatch(group):
-        found = _groups_of(served, entry.resources)
+        plain = [pattern for pattern in entry.resources if "*" not in pattern]
+        groups = [set(groups_with(served, pattern)) for pattern in plain]
+        found = sorted(set.intersection(*groups)) if groups else []
         return "" if group in _CORE and (not found or "" in found) else next(iter(found), None)
     return close(group, [known for known in served.groups if known], 0.87) or None
-
-
-def _groups_of(served: Served, patterns: tuple[str, ...]) -> list[str]:
-    """The groups that serve all the resources, without wildcards; empty if there are none of either."""
-    plain = [pattern for pattern in patterns if "*" not in pattern]
-    groups = [set(groups_with(served, pattern)) for pattern in plain]
-    return sorted(set.intersection(*groups)) if groups else []
 
 
 def _unserved(asked: Asked | None) -> Asked | None:
@@ -124,7 +119,10 @@ def _pattern(
 ) -> Finding | None:
     where = subject.places.of("rules", rule.index, "resources", number, "resources", at)
     if fault := _fault(pattern):
-        meant, group = _meant(subject.served, pattern, entry.group)
+        if pattern == "*/*":
+            meant, group = ("*", entry.group)
+        else:
+            meant, group = resource_like(subject.served, pattern.replace("*", "").strip("/"), entry.group)
         asked = _asked(subject, rule, entry, meant, group)
         advice = "Write *, which also matches subresources." if pattern == "*/*" else _did_you_mean(meant, group, entry)
         return subject.finding("AP304", where, f'"{pattern}" matches no served resource: {fault}', advice, asked)
@@ -135,7 +133,8 @@ def _pattern(
     meant, group = resource_like(subject.served, pattern, entry.group)
     asked = _asked(subject, rule, entry, meant, group) or _asked(subject, rule, entry, pattern, entry.group)
     version = subject.served.kubernetes
-    message = f'Kubernetes {version.removeprefix("v")} serves no "{pattern}" in {_called(entry.group)}'
+    called = f'the group "{entry.group}"' if entry.group else "the core group"
+    message = f'Kubernetes {version.removeprefix("v")} serves no "{pattern}" in {called}'
     return subject.finding("AP306", where, message, _did_you_mean(meant, group, entry), asked)
 
 
@@ -153,12 +152,6 @@ def _fault(pattern: str) -> str:
     return "resource names are lower case" if pattern != pattern.lower() else ""
 
 
-def _meant(served: Served, pattern: str, group: str) -> tuple[str, str]:
-    if pattern == "*/*":
-        return "*", group
-    return resource_like(served, pattern.replace("*", "").strip("/"), group)
-
-
 def _asked(subject: Subject, rule: PolicyRule, entry: GroupResources, pattern: str, group: str) -> Asked | None:
     """A request for the resource that was probably meant."""
     right = replace(entry, group=group, resources=(pattern,) if pattern else ())
@@ -172,26 +165,18 @@ def _did_you_mean(meant: str, group: str, entry: GroupResources) -> str:
     return f'Did you mean "{meant}"{other}?'
 
 
-def _called(group: str) -> str:
-    return f'the group "{group}"' if group else "the core group"
-
-
 def _is_served(served: Served, group: str, pattern: str) -> bool | None:
     """Whether anything matches that the server serves or can be configured to serve; None if that is unknown."""
     own = {entry.group for entry in served.resources} | {name for name, _ in served.optional}
     if group == "*":
         exact = groups_with(served, pattern)
-        return bool(exact or "*" in pattern or not close(pattern, _names_of(served), 0.9))
+        return bool(exact or "*" in pattern or not close(pattern, [entry.full_name for entry in served.resources], 0.9))
     if group not in own:
         return None
     known = [(entry.resource, entry.subresource) for entry in served.resources if entry.group == group]
     known += [(resource, "") for name, resource in served.optional if name == group]
     rule = selector(resources=(GroupResources(group, (pattern,), (), NOWHERE),))
     return any(not no_match(rule, Attributes(None, "get", "", group, "", *one)) for one in known)
-
-
-def _names_of(served: Served) -> list[str]:
-    return [entry.full_name for entry in served.resources]
 
 
 def _minors(

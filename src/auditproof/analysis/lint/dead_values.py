@@ -72,17 +72,14 @@ def _wildcards(subject: Subject, rule: PolicyRule, field: str, code: str) -> Ite
             () if value.strip("*") == "" else (value.replace("*", _LIKELY[field]) if "*" in value else value.lower(),)
         )
         where = subject.places.of("rules", rule.index, key, number)
-        message = f'"{value}" in {key} {_literally(field, value)}'
+        if field == "namespaces":
+            what = "is not a pattern" if "*" in value else "is not a valid namespace name"
+            literally = f"{what}: it matches only a request with this literal text in its path"
+        else:
+            literally = f"is not a pattern: it matches only a {_CALLED[field]} with this literal name"
+        message = f'"{value}" in {key} {literally}'
         asked = subject.meant(with_values(rule, field, meant), rule)
         yield subject.finding(code, where, message, _instead(field, value), asked), field, value
-
-
-def _literally(field: str, value: str) -> str:
-    """Why the value does not do what it seems to, and what it does match."""
-    if field == "namespaces":
-        what = "is not a pattern" if "*" in value else "is not a valid namespace name"
-        return f"{what}: it matches only a request with this literal text in its path"
-    return f"is not a pattern: it matches only a {_CALLED[field]} with this literal name"
 
 
 def _instead(field: str, value: str) -> str:
@@ -105,8 +102,12 @@ def _instead(field: str, value: str) -> str:
 
 
 def _verbs(subject: Subject, rule: PolicyRule) -> Iterator[tuple[Finding, str, str]]:
+    if rule.resources or rule.namespaces:
+        known: tuple[str, ...] = RESOURCE_VERBS
+    else:
+        known = PATH_VERBS if rule.non_resource_urls else RESOURCE_VERBS + PATH_VERBS
     for number, verb in enumerate(rule.verbs):
-        if verb in _known(rule):
+        if verb in known:
             continue
         meant, advice = _verb_instead(rule, verb)
         where = subject.places.of("rules", rule.index, "verbs", number)
@@ -115,13 +116,6 @@ def _verbs(subject: Subject, rule: PolicyRule) -> Iterator[tuple[Finding, str, s
         if verb in methods([verb]) and not (rule.resources or rule.namespaces):
             message = f'only a request for a path with the HTTP method "{verb.upper()}" has the verb "{verb}"'
         yield subject.finding("AP301", where, message, advice, asked), "verbs", verb
-
-
-def _known(rule: PolicyRule) -> tuple[str, ...]:
-    """The verbs that requests matched by the rule can have."""
-    if rule.resources or rule.namespaces:
-        return RESOURCE_VERBS
-    return PATH_VERBS if rule.non_resource_urls else RESOURCE_VERBS + PATH_VERBS
 
 
 def _verb_instead(rule: PolicyRule, verb: str) -> tuple[str, str]:

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from auditproof.audit.decide import Decision
     from auditproof.audit.event import Stage
     from auditproof.errors import Position
-    from auditproof.kube.attributes import Attributes, UserInfo
+    from auditproof.kube.attributes import Attributes
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +38,12 @@ class Shown:
     def __str__(self) -> str:
         method, uri = self.line
         refused = "" if self.served else ", which the server does not serve"
-        return f"{method} {uri} {_who(self.attributes.user)}{refused}: {self._effect()}"
+        user = self.attributes.user
+        if user is None:
+            who = "with a rejected credential"
+        else:
+            who = f"as {user.name} ({', '.join(user.groups)})" if user.groups else f"as {user.name}"
+        return f"{method} {uri} {who}{refused}: {self._effect()}"
 
     @property
     def level(self) -> Level:
@@ -69,12 +74,6 @@ class Shown:
             "rule": None if rule is None else rule.index + 1,
             "line": None if rule is None else rule.position.line,
         }
-
-
-def _who(user: UserInfo | None) -> str:
-    if user is None:
-        return "with a rejected credential"
-    return f"as {user.name} ({', '.join(user.groups)})" if user.groups else f"as {user.name}"
 
 
 @dataclass(frozen=True, slots=True)

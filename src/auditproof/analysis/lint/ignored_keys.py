@@ -40,16 +40,14 @@ def check(subject: Subject) -> Iterator[Finding]:
         path = subject.places.path_of_key(warning.position)
         key = str(path[-1]) if path else ""
         if path is None or warning.message == repeated_key(key) or warning.message.startswith('duplicate key "'):
-            yield _duplicate(subject, warning.position, path, warning.message)
+            text = warning.message.partition(":")[0]
+            advice = "Remove one of the two, or merge their values."
+            yield subject.finding(
+                "AP102", warning.position, f"{text}: the last one counts", advice, _affected(subject, path)
+            )
         else:
             yield _unknown(subject, warning.position, path)
     yield from _further_document(subject)
-
-
-def _duplicate(subject: Subject, position: Position, path: Path | None, message: str) -> Finding:
-    text = message.partition(":")[0]
-    advice = "Remove one of the two, or merge their values."
-    return subject.finding("AP102", position, f"{text}: the last one counts", advice, _affected(subject, path))
 
 
 def _unknown(subject: Subject, position: Position, path: Path) -> Finding:

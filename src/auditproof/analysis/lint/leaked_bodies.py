@@ -43,16 +43,16 @@ def _issued(subject: Subject, rule: PolicyRule) -> Iterator[Finding]:
     verbs = ("create",) if rule.level is Level.REQUEST_RESPONSE else ()
     message = "TokenRequest responses are recorded with the token: anyone who can read the log can use it"
     advice = "Add a rule with `level: Metadata` for serviceaccounts/token above this one."
-    wanted = lambda target: _is(target, "", "serviceaccounts", "token")  # noqa: E731
-    yield from _leak(subject, rule, "AP502", wanted, verbs, message, advice)
+    yield from _leak(subject, rule, "AP502", lambda t: _is(t, "", "serviceaccounts", "token"), verbs, message, advice)
 
 
 def _reviewed(subject: Subject, rule: PolicyRule) -> Iterator[Finding]:
     verbs = ("create",) if rule.level >= Level.REQUEST else ()
     message = "token reviews are recorded with the token: anyone who can read the log can use it"
     advice = "Add a rule with `level: Metadata` for tokenreviews of authentication.k8s.io above this one."
-    wanted = lambda target: _is(target, "authentication.k8s.io", "tokenreviews")  # noqa: E731
-    yield from _leak(subject, rule, "AP503", wanted, verbs, message, advice)
+    yield from _leak(
+        subject, rule, "AP503", lambda t: _is(t, "authentication.k8s.io", "tokenreviews"), verbs, message, advice
+    )
 
 
 def _is(target: Target, group: str, resource: str, subresource: str = "") -> bool:

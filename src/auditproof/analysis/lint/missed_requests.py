@@ -187,6 +187,7 @@ def _failed_logins(subject: Subject) -> Iterator[Finding]:
     told = set()
     for rule, asked in sorted(lost, key=lambda found: found[0].index):
         where = _omitting(subject, rule)
+        # One omitStages may lose the failed logins of several rules: it is one finding.
         if where and where not in told:
             told.add(where)
             message = "failed logins (401) are recorded only at ResponseStarted: omitting it loses them"
@@ -194,7 +195,11 @@ def _failed_logins(subject: Subject) -> Iterator[Finding]:
                 "Remove ResponseStarted from omitStages; apart from failed logins, only watches and streams have it."
             )
             yield subject.finding("AP403", subject.places.of(*where), message, advice, asked)
-    if failed and not meant and _records(subject):
+    if (
+        failed
+        and not meant
+        and any(rule.level is not Level.NONE and rule.index in subject.outcomes for rule in subject.policy.rules)
+    ):
         message = "no failed login (401) is recorded: rules with users or userGroups never match it"
         advice = "End the policy with a rule without users and userGroups: `- level: Metadata`."
         yield subject.finding("AP404", subject.places.key("rules"), message, advice, failed[0][1])
@@ -219,7 +224,3 @@ def _omitting(subject: Subject, rule: PolicyRule) -> tuple[str | int, ...] | Non
             written = subject.places.texts(*path) or ()
             return (*path, written.index(Stage.RESPONSE_STARTED)) if Stage.RESPONSE_STARTED in written else path
     return None
-
-
-def _records(subject: Subject) -> bool:
-    return any(rule.level is not Level.NONE and rule.index in subject.outcomes for rule in subject.policy.rules)

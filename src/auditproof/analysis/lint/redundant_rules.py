@@ -46,7 +46,14 @@ class _Redundant:
             instead = self._instead(rule, outcomes)
             if instead is not None:
                 self._left &= ~(1 << rule.index)
-                yield self._finding(rule, instead)
+                rules = tuple(self._subject.policy.rules[n] for n in sorted(n for n in instead if n is not None))
+                said = [f"{named(rules)} {'decides' if len(rules) == 1 else 'decide'} the same"] if rules else []
+                said += ["no rule matches its requests, which are not recorded either"] if None in instead else []
+                message = f"rule {rule.index + 1} changes nothing: without it, {', or '.join(said)}"
+                advice = "Remove it, unless it is there for the reader."
+                yield self._subject.finding(
+                    "AP207", rule.position, message, advice, self._subject.first_request(rule.index)
+                )
 
     def _instead(self, rule: PolicyRule, outcomes: tuple[Outcome, ...]) -> set[int | None] | None:
         """The rules that decide without ``rule``; None if any request is recorded otherwise."""
@@ -72,14 +79,6 @@ class _Redundant:
             decision = decided_by(policy, policy.rule_at(rule))
             self._effects[key] = effect_of(decision, failed=failed)
         return self._effects[key]
-
-    def _finding(self, rule: PolicyRule, instead: set[int | None]) -> Finding:
-        rules = tuple(self._subject.policy.rules[n] for n in sorted(n for n in instead if n is not None))
-        said = [f"{named(rules)} {'decides' if len(rules) == 1 else 'decide'} the same"] if rules else []
-        said += ["no rule matches its requests, which are not recorded either"] if None in instead else []
-        message = f"rule {rule.index + 1} changes nothing: without it, {', or '.join(said)}"
-        advice = "Remove it, unless it is there for the reader."
-        return self._subject.finding("AP207", rule.position, message, advice, self._subject.first_request(rule.index))
 
 
 def _left(subject: Subject) -> Iterator[Finding]:

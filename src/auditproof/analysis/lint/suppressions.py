@@ -106,12 +106,22 @@ def suppressions(policy: Policy) -> tuple[Suppression, ...]:
     found = []
     for number, line in enumerate(lines, start=1):
         match = _COMMENT.search(line)
+        # A # in a scalar is no comment: the last scalar that begins before it must have ended.
         before = bisect_right(begins, (number, match.start())) if match else 0
         if match and not (before and (number, match.start()) < ends[before - 1]):
             alone = not line[: match.start()].strip()
             first = policy.place.line(meant[number] if alone else number)
             position = policy.place.at(number, match.start() + 1)
-            found.append(_suppression(match, position, first, rules, policy.place.line(len(lines))))
+            last = policy.place.line(len(lines))
+            said = _IGNORE.match(match.group(1))
+            codes = tuple(code.upper() for code in re.split(r"[,\s]+", said["codes"]) if code) if said else ()
+            reason = (said["reason"] or "").strip() if said else ""
+            # At the first line of a rule it applies to the whole rule, up to the line before the next one.
+            here = bisect_left(rules, first)
+            begins_rule = here < len(rules) and rules[here] == first
+            after = bisect_right(rules, first)
+            end = (rules[after] if after < len(rules) else last + 1) - 1
+            found.append(Suppression(position, codes, reason, first, end if begins_rule else first))
     return tuple(found)
 
 
@@ -127,21 +137,6 @@ def _scalars(text: str) -> tuple[list[tuple[int, int]], list[tuple[int, int]]]:
     except yaml.YAMLError:
         pass  # after the first document, anything may follow
     return begins, ends
-
-
-def _suppression(match: re.Match[str], position: Position, first: int, rules: Sequence[int], last: int) -> Suppression:
-    """The comment at ``position``; ``first`` is the line it applies to, ``rules`` are the lines where rules begin.
-
-    ``last`` is the last line of the policy.
-    """
-    said = _IGNORE.match(match.group(1))
-    codes = tuple(code.upper() for code in re.split(r"[,\s]+", said["codes"]) if code) if said else ()
-    reason = (said["reason"] or "").strip() if said else ""
-    here = bisect_left(rules, first)
-    begins_rule = here < len(rules) and rules[here] == first
-    after = bisect_right(rules, first)
-    end = (rules[after] if after < len(rules) else last + 1) - 1
-    return Suppression(position, codes, reason, first, end if begins_rule else first)
 
 
 def _meant_lines(lines: Sequence[str]) -> list[int]:

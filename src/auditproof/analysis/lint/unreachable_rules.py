@@ -42,12 +42,11 @@ def _reach(subject: Subject, rule: PolicyRule, *, explained: bool) -> Iterator[F
         yield subject.finding("AP202", rule.position, message, advice, asked or _any_request(subject))
     if rule.index not in subject.outcomes:
         yield from _unreachable(subject, rule)
-    elif matched and not any(_is_usual(outcome) for outcome in subject.outcomes[rule.index]):
+    elif matched and not any(
+        outcome.identity.honest and any(cell.served for cell in outcome.cells)
+        for outcome in subject.outcomes[rule.index]
+    ):
         yield _left_over(subject, rule)
-
-
-def _is_usual(outcome: Outcome) -> bool:
-    return outcome.identity.honest and any(cell.served for cell in outcome.cells)
 
 
 def _unreachable(subject: Subject, rule: PolicyRule) -> Iterator[Finding]:
@@ -63,19 +62,15 @@ def _left_over(subject: Subject, rule: PolicyRule) -> Finding:
     asked = subject.first_request(rule.index)
     covering = subject.deciding_instead(rule.index, ordinary=True)
     take = "takes" if len(covering) == 1 else "take"
-    why = _why(subject, rule)
-    message = f"rule {rule.index + 1} only decides requests that {why}: {named(covering)} {take} all others"
-    advice = f"Remove it, or move it above line {covering[0].position.line} if its level is the one you want."
-    return subject.finding("AP203", rule.position, message, advice, asked)
-
-
-def _why(subject: Subject, rule: PolicyRule) -> str:
-    """Why ordinary clients send none of the requests that the rule decides."""
     best = min(subject.outcomes[rule.index], key=lambda outcome: outcome.oddness)
     odd = oddities(best.cells[:1], [(best.identity, best.region)], subject.space.identities)
     if odd:
-        return f"no ordinary client sends ({' or '.join(odd)})"
-    return "the server rejects with 404 or 405" if best.identity.honest else "need a forged credential"
+        why = f"no ordinary client sends ({' or '.join(odd)})"
+    else:
+        why = "the server rejects with 404 or 405" if best.identity.honest else "need a forged credential"
+    message = f"rule {rule.index + 1} only decides requests that {why}: {named(covering)} {take} all others"
+    advice = f"Remove it, or move it above line {covering[0].position.line} if its level is the one you want."
+    return subject.finding("AP203", rule.position, message, advice, asked)
 
 
 def _stages(subject: Subject, rule: PolicyRule) -> Iterator[Finding]:

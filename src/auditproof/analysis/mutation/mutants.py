@@ -40,8 +40,16 @@ class Mutant:
 def one_step_mutants(policy: Policy) -> Iterator[Mutant]:
     """Every mutant of ``policy``, those of the first rule first; including mutants without effect."""
     for rule in policy.rules:
-        yield from _of_level(policy, rule)
-        yield from _of_place(policy, rule)
+        for level in Level:
+            if level is not rule.level:
+                yield _replaced(policy, rule, replace(rule, level=level), f"level: {level} instead of {rule.level}")
+        # Dropped, or moved after the next one.
+        if len(policy.rules) > 1:
+            yield _in_order(policy, rule, [one for one in policy.rules if one is not rule], "dropped")
+        if rule.index + 1 < len(policy.rules):
+            rules = list(policy.rules)
+            rules[rule.index], rules[rule.index + 1] = rules[rule.index + 1], rule
+            yield _in_order(policy, rule, rules, f"moved after rule {rule.index + 2}")
         for text, changed in (*_shorter(rule), *_other_stages(policy, rule)):
             yield _replaced(policy, rule, changed, text)
     everything = tuple(range(len(policy.rules)))
@@ -55,22 +63,6 @@ def _replaced(policy: Policy, rule: PolicyRule, changed: PolicyRule, text: str) 
     rules = tuple(changed if one is rule else one for one in policy.rules)
     order = tuple(None if one is rule else one.index for one in policy.rules)
     return Mutant(text, rule, replace(policy, rules=rules), order)
-
-
-def _of_level(policy: Policy, rule: PolicyRule) -> Iterator[Mutant]:
-    for level in Level:
-        if level is not rule.level:
-            yield _replaced(policy, rule, replace(rule, level=level), f"level: {level} instead of {rule.level}")
-
-
-def _of_place(policy: Policy, rule: PolicyRule) -> Iterator[Mutant]:
-    """The rule dropped, or moved after the next one."""
-    if len(policy.rules) > 1:
-        yield _in_order(policy, rule, [one for one in policy.rules if one is not rule], "dropped")
-    if rule.index + 1 < len(policy.rules):
-        rules = list(policy.rules)
-        rules[rule.index], rules[rule.index + 1] = rules[rule.index + 1], rule
-        yield _in_order(policy, rule, rules, f"moved after rule {rule.index + 2}")
 
 
 def _in_order(policy: Policy, rule: PolicyRule, rules: list[PolicyRule], text: str) -> Mutant:

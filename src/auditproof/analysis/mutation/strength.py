@@ -177,7 +177,11 @@ class _Trial:
         self._all_asked = [asked for one in requirements for asked in _Asked.of(one)]
         self._tables = _Tables(self._decisions, self._all_asked)
         self._others_before = self._sums(changes.other for changes in self._changes)
-        self._by_groups = self._mutants_by_groups()
+        found: dict[int, int] = defaultdict(int)
+        for number in range(self._count, self._first_asked):
+            if self._wanted[number]:
+                found[self._wanted[number]] |= 1 << number
+        self._by_groups = found
         self._dead: dict[int, int] = {}
         self._scopes: dict[tuple[int, Region, bool], tuple[tuple[int, Region], ...]] = {}
         self._active: dict[tuple[int, int | None, int], int] = {}
@@ -229,25 +233,9 @@ class _Trial:
             sums.append(sums[-1] | mask)
         return sums
 
-    def _mutants_by_groups(self) -> dict[int, int]:
-        """The mutants with other conditions by the groups that their rule requires, as bitmasks."""
-        found: dict[int, int] = defaultdict(int)
-        for number in range(self._count, self._first_asked):
-            if self._wanted[number]:
-                found[self._wanted[number]] |= 1 << number
-        return found
-
     def tried(self, stated: Sequence[Stated]) -> Iterator[Tried]:
         """Each mutant that changes what is recorded."""
-        self._compare()
-        for place, mutant in enumerate(self._mutants):
-            bit = self._bit[place]
-            if self._found.changed & bit:
-                by_case = (case.name for case in stated if not case.holds(mutant.policy))
-                yield Tried(mutant, self._found.by.get(bit) or next(by_case, ""))
-
-    def _compare(self) -> None:
-        """Compare every class of requests that honest clients send and the server serves."""
+        # Compare every class of requests that honest clients send and the server serves.
         known: set[tuple[int, Region]] = set()
         served = [mask for mask, cells in self._space.cells.items() if any(cell.served for cell in cells)]
         honest = [identity for identity in self._space.identities.classes if identity.honest]
@@ -258,12 +246,26 @@ class _Trial:
                 if key not in known:
                     known.add(key)
                     self._class(*key, failed=identity.failed)
+        for place, mutant in enumerate(self._mutants):
+            bit = self._bit[place]
+            if self._found.changed & bit:
+                by_case = (case.name for case in stated if not case.holds(mutant.policy))
+                yield Tried(mutant, self._found.by.get(bit) or next(by_case, ""))
 
     def _class(self, mask: int, region: Region, *, failed: bool) -> None:
         kind = _FAILED if failed else _LONG if mask & self._streams else _SHORT
         for scope, inner in self._scopes_of(mask, region, failed):
             for rule, innermost in self._space.first_matches(mask, inner, (0, self._count)):
-                self._decided(mask, innermost, kind, rule, self._active_in(scope, rule, kind))
+                # What is asked in ``scope`` and the policy does, so that a mutant can fail to do it.
+                key = scope, rule, kind
+                if key not in self._active:
+                    decision = self._decision(rule)
+                    self._active[key] = sum(
+                        bit
+                        for bit in _bits(scope)
+                        if allows(self._all_asked[bit.bit_length() - 1].bounds[kind], decision, _STAGES[kind])
+                    )
+                self._decided(mask, innermost, kind, rule, self._active[key])
 
     def _scopes_of(self, mask: int, region: Region, failed: bool) -> tuple[tuple[int, Region], ...]:
         """What is asked of requests, as a bitmask of ``_all_asked``, with the group sets for which it is."""
@@ -294,18 +296,6 @@ class _Trial:
             self._scopes[key] = tuple(found)
         return self._scopes[key]
 
-    def _active_in(self, scope: int, rule: int | None, kind: int) -> int:
-        """What is asked in ``scope`` and the policy does, so that a mutant can fail to do it."""
-        key = scope, rule, kind
-        if key not in self._active:
-            decision = self._decision(rule)
-            self._active[key] = sum(
-                bit
-                for bit in _bits(scope)
-                if allows(self._all_asked[bit.bit_length() - 1].bounds[kind], decision, _STAGES[kind])
-            )
-        return self._active[key]
-
     def _decision(self, rule: int | None) -> Decision:
         if rule not in self._own:
             self._own[rule] = decided_by(self._policy, self._policy.rule_at(rule))
@@ -323,7 +313,10 @@ class _Trial:
     def _decided(self, mask: int, region: Region, kind: int, rule: int | None, active: int) -> None:
         """Requests that ``rule`` decides."""
         earlier = self._others_before[self._count if rule is None else rule]
-        taking = mask & earlier & ~self._dead_in(region)
+        if region.avoid not in self._dead:
+            dead = (mutants for groups, mutants in self._by_groups.items() if not groups & ~region.avoid)
+            self._dead[region.avoid] = self._sums(dead)[-1]
+        taking = mask & earlier & ~self._dead[region.avoid]
         if (rule, kind, active) not in self._alike:
             self._alike.add((rule, kind, active))
             taking |= 0 if rule is None else self._changes[rule].same
@@ -369,13 +362,6 @@ class _Trial:
             for _, one in self._among(active):
                 if not allows(one.bounds[kind], decision, _STAGES[kind]):
                     self._found.catch(mutants, one.requirement)
-
-    def _dead_in(self, region: Region) -> int:
-        """The mutants whose rule requires groups that nobody in ``region`` has."""
-        if region.avoid not in self._dead:
-            dead = (mutants for groups, mutants in self._by_groups.items() if not groups & ~region.avoid)
-            self._dead[region.avoid] = self._sums(dead)[-1]
-        return self._dead[region.avoid]
 
 
 class _Tables:

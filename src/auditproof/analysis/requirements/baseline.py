@@ -35,7 +35,7 @@ class KnownUnmet:
 
 
 class State(StrEnum):
-    """How a requirement stands."""
+    """The state of a requirement."""
 
     MET = "met"
     FIXED = "fixed"  # met, and was not before

@@ -159,19 +159,16 @@ class _Scope:
             rules += some
         self._own = slice(1, 1 + len(requirement.rule_lists))  # of the lists
         self._streams = 0
-        if self._stages_matter():
-            self._streams = streams_from(len(rules))
-            rules += STREAMS
-        self.space = Space.of(rules, served)
-        self._broken: dict[tuple[int | None, Bound, Stages, bool], Broken | None] = {}
-
-    def _stages_matter(self) -> bool:
-        """Whether streams have to be told apart: something may be recorded only at the stage that others lack."""
+        # Streams are distinguished if something may be recorded only at the stage that others lack.
         policies = (self._policy, *([self._base] if self._base else []))
         omitted = (rule.omit_stages | policy.omit_stages for policy in policies for rule in policy.rules)
         bound = self._requirement.bound
         told_apart = isinstance(bound, Reference) or bound.stages is not None
-        return told_apart or any(stages >= SHORT for stages in omitted)
+        if told_apart or any(stages >= SHORT for stages in omitted):
+            self._streams = streams_from(len(rules))
+            rules += STREAMS
+        self.space = Space.of(rules, served)
+        self._broken: dict[tuple[int | None, Bound, Stages, bool], Broken | None] = {}
 
     def outcomes(self) -> Iterator[tuple[Outcome, int | None]]:
         """The whole space; with SERVED or ODD for classes that the requirement applies to, None for others."""
@@ -179,10 +176,8 @@ class _Scope:
             standing, asking, _ = outcome.oddness
             odd = asking == 1 or (asking == 0 and standing == ODD)
             meant = SERVED if (standing, asking) == (SERVED, 0) else ODD if odd else None
-            yield outcome, meant if self._selects(outcome) else None
-
-    def _selects(self, outcome: Outcome) -> bool:
-        return self._requirement.bound_at(outcome.deciding[self._own], self._emitted(outcome)) is not None
+            bound = self._requirement.bound_at(outcome.deciding[self._own], self._emitted(outcome))
+            yield outcome, meant if bound is not None else None
 
     def bound(self, outcome: Outcome) -> Bound:
         """The bound of an outcome that the requirement applies to."""
@@ -207,7 +202,7 @@ class _Scope:
         key = outcome.deciding[0], self.bound(outcome), self._emitted(outcome), self.base_breaks(outcome)
         if key not in self._broken:
             rule, bound, emitted, known = key
-            decision = self._decision(rule)
+            decision = decided_by(self._policy, self._policy.rule_at(rule))
             level, left = recorded(decision, emitted)
             stages = left if bound.allows(level) else None
             needed = bound.stages.nearest(left, emitted) if bound.stages and stages is not None else stages
@@ -219,9 +214,6 @@ class _Scope:
     def _emitted(self, outcome: Outcome) -> Stages:
         """The stages of the requests, before any is omitted."""
         return emitted_by(outcome, self._streams)
-
-    def _decision(self, rule: int | None) -> Decision:
-        return decided_by(self._policy, self._policy.rule_at(rule))
 
     def violation(self, row: Row[Broken]) -> Violation:
         return Violation(row, self._policy.rule_at(row.key.rule), most_performable(row.requests(self.space)))

@@ -58,19 +58,14 @@ def contradictions(requirements: Sequence[Requirement], served: Served) -> tuple
             # Pairs with incompatible bounds contradict each other, or never apply to the same request; nor do triples.
             if any(frozenset(pair) in settled for pair in combinations(numbers, 2)):
                 continue
-            if _may_contradict(some):
+            if any(
+                _cannot(bounds, emitted)
+                for emitted in (SHORT, LONG, FAILED)
+                for bounds in product(*(one.bounds(emitted) for one in some))
+            ):
                 settled.add(frozenset(numbers))
                 found += _between(some, served)
     return tuple(found)
-
-
-def _may_contradict(some: Sequence[Requirement]) -> bool:
-    """Whether some of their bounds contradict each other, if all of them apply to one request."""
-    return any(
-        _cannot(bounds, emitted)
-        for emitted in (SHORT, LONG, FAILED)
-        for bounds in product(*(one.bounds(emitted) for one in some))
-    )
 
 
 def _cannot(bounds: Sequence[Bound], emitted: frozenset[Stage]) -> bool:
@@ -97,6 +92,7 @@ def _between(some: tuple[Requirement, ...], served: Served) -> Iterator[Contradi
     space = Space.of([*rules, *STREAMS], served)
 
     def key(outcome: Outcome) -> str | None:
+        # Only requests that ordinary clients send and the server serves: no one requires anything of others.
         if outcome.oddness[:2] != (SERVED, 0):
             return None
         emitted = emitted_by(outcome, streams)

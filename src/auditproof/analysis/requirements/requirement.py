@@ -94,16 +94,15 @@ class Bound:
 
     def __str__(self) -> str:
         stages = f", stages: {self.stages}" if self.stages else ""
-        return self._levels_text() + stages + (", with managedFields" if self.managed_fields else "")
-
-    def _levels_text(self) -> str:
         if self.least is self.most:
-            return f"exactly {self.least}"
-        if self.levels != Bound.between(self.least, self.most).levels:
-            return " or ".join(str(level) for level in Level if level in self.levels)
-        if self.most is Level.REQUEST_RESPONSE:
-            return f"at least {self.least}"
-        return f"at most {self.most}" if self.least is Level.NONE else f"from {self.least} to {self.most}"
+            levels_text = f"exactly {self.least}"
+        elif self.levels != Bound.between(self.least, self.most).levels:
+            levels_text = " or ".join(str(level) for level in Level if level in self.levels)
+        elif self.most is Level.REQUEST_RESPONSE:
+            levels_text = f"at least {self.least}"
+        else:
+            levels_text = f"at most {self.most}" if self.least is Level.NONE else f"from {self.least} to {self.most}"
+        return levels_text + stages + (", with managedFields" if self.managed_fields else "")
 
 
 ANY = Bound(frozenset(Level))

@@ -37,7 +37,7 @@ class ReferenceModel(Strict):
     policy: str = Field(min_length=1, description="FILE, relative to this file; FILE#PLACE; or git:REF:PATH")
 
 
-# Told apart by hand, so that a mistake is reported once, and not once for each alternative.
+# Distinguished by hand, so that a mistake is reported once, and not once for each alternative.
 LevelOrPolicy = Annotated[
     Annotated[LevelName, Tag("Level")] | Annotated[ReferenceModel, Tag("Policy")],
     Discriminator(lambda value: "Policy" if isinstance(value, dict | ReferenceModel) else "Level"),

@@ -102,7 +102,7 @@ class SelectorReader:
         resource, dot, group = full.partition(".")
         if resource == "*":
             return group if dot else "*", (f"*/{part}",) if part else ()
-        found = _groups_of(resource)
+        found = sorted({group for group, name, _ in _known() if name == resource})
         if not dot:
             if not found:
                 known = sorted({name for _, name, _ in _known()})
@@ -118,7 +118,3 @@ class SelectorReader:
 def _known() -> set[tuple[str, str, str]]:
     """Group, resource and subresource of everything that any supported version serves."""
     return {(e.group, e.resource, e.subresource) for minor in minors() for e in load_served(minor).resources}
-
-
-def _groups_of(resource: str) -> list[str]:
-    return sorted({group for group, name, _ in _known() if name == resource})

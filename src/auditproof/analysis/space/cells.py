@@ -277,6 +277,7 @@ def _is_plain(verb: str, name: str, namespace: str, target: TargetClass) -> bool
 def _fits(target: TargetClass, verb: str, namespaces: tuple[str, ...], name: str) -> bool:
     """Whether the server serves the verb at this place."""
     outside = namespaces == ("",)
+    # A Namespace object is its own namespace: RequestInfo gives its name as both.
     if target.shape == NAMESPACES and target.scope == CLUSTER:
         collection = verb in _ON_COLLECTION and not target.sub
         return outside and _named_well(verb, name, target.sub) if collection else name == SAME

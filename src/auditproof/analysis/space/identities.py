@@ -103,13 +103,12 @@ class Identities:
         chosen = region.smallest()
         groups = tuple(name for bit, name in enumerate(self.groups) if chosen >> bit & 1)
         ordered = sorted(groups, key=lambda name: name in (AUTHENTICATED, UNAUTHENTICATED))
-        return UserInfo(self._name(identity, groups), tuple(ordered))
-
-    def _name(self, identity: IdentityClass, groups: tuple[str, ...]) -> str:
-        """The user's name; a member of system:nodes is named like a node."""
+        # A member of system:nodes is named like a node.
         if identity.kind != OTHER or NODES not in groups:
-            return identity.names[0]
-        return fresh("system:node:worker", {user for other in self.classes for user in other.names})
+            name = identity.names[0]
+        else:
+            name = fresh("system:node:worker", {user for other in self.classes for user in other.names})
+        return UserInfo(name, tuple(ordered))
 
     def names_of(self, groups: int) -> tuple[str, ...]:
         """The names of the groups in a bitmask."""
@@ -135,7 +134,10 @@ class _Builder:
         accounts = [split for user in self._users if (split := service_account(user))]
         own = [f"{ACCOUNTS}:{namespace}" for namespace, _ in accounts]
         # The order decides which groups a witness gets if there is a choice: the plain ones first.
-        named = sorted(mentioned.union(own) - {AUTHENTICATED, UNAUTHENTICATED, ACCOUNTS}, key=_plain_first)
+        named = sorted(
+            mentioned.union(own) - {AUTHENTICATED, UNAUTHENTICATED, ACCOUNTS},
+            key=lambda group: (is_odd_name(group), ":" in group, group),
+        )
         self._groups = (AUTHENTICATED, *named, ACCOUNTS, UNAUTHENTICATED)
         self._bit = {name: 1 << number for number, name in enumerate(self._groups)}
         self._all = (1 << len(self._groups)) - 1
@@ -148,14 +150,15 @@ class _Builder:
         wanted = tuple(sum(self._bit[group] for group in set(rule.user_groups)) for rule in self._rules)
         merged: dict[tuple[str, int, Region, bool], list[str]] = {}
         for name, kind, region, honest in self._everybody():
-            key = kind, self._mask(name), region, honest
+            key = (
+                kind,
+                sum(1 << n for n, rule in enumerate(self._rules) if not rule.users or name in rule.users),
+                region,
+                honest,
+            )
             merged.setdefault(key, []).extend([] if name is None else [name])
         classes = tuple(IdentityClass(tuple(names), *key) for key, names in merged.items())
         return Identities(classes, self._groups, wanted)
-
-    def _mask(self, name: str | None) -> int:
-        """The rules whose ``users`` match ``name``."""
-        return sum(1 << n for n, rule in enumerate(self._rules) if not rule.users or name in rule.users)
 
     def _everybody(self) -> Iterator[tuple[str | None, str, Region, bool]]:
         """Name (None: no user), kind, possible group sets, and whether an honest issuer would issue them."""
@@ -198,10 +201,6 @@ class _Builder:
     def _exactly(self, *groups: str) -> Region:
         bits = [self._bit[group] for group in groups]
         return Region(self._all & ~sum(bits), tuple(bits))
-
-
-def _plain_first(group: str) -> tuple[bool, bool, str]:
-    return is_odd_name(group), ":" in group, group
 
 
 def service_account(user: str) -> tuple[str, str] | None:

@@ -15,7 +15,7 @@ from urllib.parse import quote
 from auditproof.kube.attributes import NotAudited, attributes_of
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterator, Sequence
+    from collections.abc import Iterator, Sequence
 
     from auditproof.audit.policy.load import PolicyRule
     from auditproof.kube.discovery import Served
@@ -64,19 +64,13 @@ class PathIndex:
         beginnings = [path for path in [*self._exact, *self._prefixes] if path]
         for prefix in ["/", *filter(None, self._prefixes)]:
             yield from (f"{prefix}{behind}" for behind in _BEHIND)
-            yield from _fresh_ones(prefix, beginnings)
+            # One path that continues, and one with only slashes: everything below ``/api/v1/`` is a resource.
+            # Neither matches a longer pattern.
+            longer = {path[len(prefix)] for path in beginnings if len(path) > len(prefix) and path.startswith(prefix)}
+            yield prefix + next(mark for mark in map(chr, count(ord("a"))) if mark not in longer)
+            rest = (path.removeprefix(prefix) for path in beginnings if path.startswith(prefix))
+            yield prefix + "/" * (1 + max((len(path) - len(path.lstrip("/")) for path in rest), default=0))
         yield ASTERISK
-
-
-def _fresh_ones(prefix: str, beginnings: Collection[str]) -> Iterator[str]:
-    """Paths that begin with ``prefix`` and match no longer pattern: one that continues, and one with only slashes.
-
-    The latter is needed because everything below ``/api/v1/`` is a resource.
-    """
-    longer = {path[len(prefix)] for path in beginnings if len(path) > len(prefix) and path.startswith(prefix)}
-    yield prefix + next(mark for mark in map(chr, count(ord("a"))) if mark not in longer)
-    rest = (path.removeprefix(prefix) for path in beginnings if path.startswith(prefix))
-    yield prefix + "/" * (1 + max((len(path) - len(path.lstrip("/")) for path in rest), default=0))
 
 
 def is_path(path: str) -> bool:

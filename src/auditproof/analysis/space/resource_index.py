@@ -27,25 +27,29 @@ class ResourceIndex:
         self._named: dict[str, dict[str | None, dict[str, int]]]
         self._named = defaultdict(lambda: defaultdict(lambda: defaultdict(int)))
         for number, rule in enumerate(rules):
-            self._add(1 << number, rule)
-
-    def _add(self, bit: int, rule: PolicyRule) -> None:
-        if not rule.resources and (rule.namespaces or not rule.non_resource_urls):
-            self.unbound |= bit
-        for entry in rule.resources:
-            if entry.group != "*":
-                self.groups[entry.group] = None
-            for pattern in entry.resources or (_EVERYTHING,):
-                for name in entry.resource_names:
-                    self._named[entry.group][pattern][name] |= bit
-                if not entry.resource_names:
-                    self._plain[entry.group][pattern] |= bit
+            bit = 1 << number
+            if not rule.resources and (rule.namespaces or not rule.non_resource_urls):
+                self.unbound |= bit
+            for entry in rule.resources:
+                if entry.group != "*":
+                    self.groups[entry.group] = None
+                for pattern in entry.resources or (_EVERYTHING,):
+                    for name in entry.resource_names:
+                        self._named[entry.group][pattern][name] |= bit
+                    if not entry.resource_names:
+                        self._plain[entry.group][pattern] |= bit
 
     def masks(self, group: str, resource: str, subresource: str) -> tuple[int, Named]:
         """The rules that match any object name, and for each name that matters the additional ones."""
         plain, named = self.unbound, defaultdict[str, int](int)
         for known in (group, "*"):
-            for pattern in _patterns(resource, subresource):
+            # Every pattern that matches; ``pods/*`` also matches pods.
+            patterns: tuple[str | None, ...]
+            if subresource:
+                patterns = (_EVERYTHING, "*", f"{resource}/{subresource}", f"*/{subresource}", f"{resource}/*")
+            else:
+                patterns = (_EVERYTHING, "*", resource, f"{resource}/*")
+            for pattern in patterns:
                 plain |= self._plain.get(known, {}).get(pattern, 0)
                 for name, mask in self._named.get(known, {}).get(pattern, {}).items():
                     named[name] |= mask
@@ -59,10 +63,3 @@ class ResourceIndex:
                     if pattern is not _EVERYTHING:
                         resource, _, subresource = pattern.partition("/")
                         yield resource, subresource
-
-
-def _patterns(resource: str, subresource: str) -> tuple[str | None, ...]:
-    """Every pattern that matches; ``pods/*`` also matches pods."""
-    if subresource:
-        return _EVERYTHING, "*", f"{resource}/{subresource}", f"*/{subresource}", f"{resource}/*"
-    return _EVERYTHING, "*", resource, f"{resource}/*"

@@ -96,6 +96,7 @@ def _parts(space: Space, asked: Asked) -> Iterator[tuple[Asked, int]]:
     best = _of(asked, min(who[0].standing for who, _ in asked))
     standing = min(space.cells[mask][0].standing for _, mask in best)
     yield best, standing
+    # Odd requests get their own row only if a rule decides them that decides no ordinary request of the row.
     shown = {
         outcome.deciding
         for (_, mask), outcomes in best.items()

@@ -1,6 +1,6 @@
 """Rules that match the long-running requests (watches and streams), which alone have an event at ResponseStarted.
 
-A space that has them among its rules tells such requests apart from all others.
+A space that has them among its rules distinguishes such requests from all others.
 Source: is_long_running in auditproof.kube.attributes.
 """
 

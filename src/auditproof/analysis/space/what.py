@@ -113,7 +113,7 @@ class Everything:
             for some, targets in _by_verbs(by_target, self.verbs[cells[0].standing]).items():
                 pairs = ((target, verb) for target in targets for verb in _in_order(by_target[target], RESOURCE_VERBS))
                 mine = dict.fromkeys(cell for target, verb in pairs for cell in asked[target][verb])
-                yield self._of_targets(tuple(sorted(mine, key=_unanswered)), where, some, targets)
+                yield self._of_targets(tuple(sorted(mine, key=lambda cell: not cell.answered)), where, some, targets)
 
     def _places(self, target: Target, by_verb: dict[str, list[ResourceCell]]) -> dict[Where, set[str]]:
         """The verbs by where they apply; those without object names join the other verbs of the same place."""
@@ -163,6 +163,7 @@ class Everything:
         for target in chosen:
             group = groups[target.group]
             left = [one.text for one in group if one not in wanted]
+            # A whole group is shorter than its resources, also with exceptions if these are the minority.
             complete = len(group) > 1 and group[0].known and target.group != "*"
             most = self.mentioned.shown == COMPLETE and group[-1].known and 2 * len(left) < len(group)
             if complete and (most or not left):
@@ -171,7 +172,13 @@ class Everything:
             elif target.known:
                 names[target.text] = None
             else:
-                others[_kind_text(target)] = None
+                if target.group.endswith("auditproof.dev"):
+                    kind_text = "resources of any other group"
+                elif target.subresource:
+                    kind_text = f"other subresources in {target.group or 'the core group'}"
+                else:
+                    kind_text = f"other resources in {target.group or 'the core group'}"
+                others[kind_text] = None
         return [*names, *others]
 
     def _except_or_all(self, names: list[str], others: list[str], noun: str) -> str:
@@ -187,10 +194,6 @@ class Everything:
 
 def _by_standing() -> dict[int, dict[Any, Any]]:
     return {SERVED: {}, UNSERVED: {}, ODD: {}}
-
-
-def _unanswered(cell: Cell) -> bool:
-    return not cell.answered
 
 
 T = TypeVar("T", bound="Hashable")
@@ -246,12 +249,3 @@ def _trees(paths: list[str], known: list[str]) -> list[str]:
 
 def _head(path: str) -> str:
     return path.split("/")[1] if path.startswith("/") else path
-
-
-def _kind_text(target: Target) -> str:
-    """What a target that no rule mentions represents."""
-    if target.group.endswith("auditproof.dev"):
-        return "resources of any other group"
-    if target.subresource:
-        return f"other subresources in {target.group or 'the core group'}"
-    return f"other resources in {target.group or 'the core group'}"
