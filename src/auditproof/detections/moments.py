@@ -29,11 +29,11 @@ if TYPE_CHECKING:
 RECORDED = (Level.METADATA, Level.REQUEST, Level.REQUEST_RESPONSE)
 _WRITES = frozenset({"create", "update", "patch", "delete", "deletecollection"})
 _DECODED = frozenset({"create", "update"})  # their bodies fill empty fields of objectRef
-_READS = frozenset({"get", "list"})
 _OBJECT = frozenset({"resource", "namespace", "name", "apiGroup", "apiVersion", "subresource"})
-_FILLED = frozenset({"namespace", "name", "uid", "resourceVersion"})
+_FILLED = frozenset({"name", "uid", "resourceVersion"})  # a namespace is in the URL, or the object has none
 _STATUS = frozenset({"metadata", "status", "message", "reason", "details", "code"})
 _ALWAYS = frozenset({"auditID", "requestReceivedTimestamp", "stageTimestamp", "sourceIPs", "userAgent", "requestURI"})
+_OPTIONAL = frozenset({"sourceIPs", "userAgent"})
 _LATER = frozenset({"impersonatedUser", "authenticationMetadata"})  # filters behind the one of RequestReceived add them
 _BY_AUTHENTICATION = "authentication.k8s.io/"  # its annotations are there from the first event on
 _DISCOVERY = ("/api", "/apis")
@@ -130,7 +130,8 @@ def reading_of(test: Test, attributes: Attributes, moment: Moment, event: dict[s
     if top in (ANYWHERE, EACH):
         return Reading.FREE
     if top in _ALWAYS:
-        return Reading.TRUE if test.operator is Operator.EXISTS and not test.field.derived else Reading.FREE
+        there = test.operator is Operator.EXISTS and not test.field.derived and top not in _OPTIONAL
+        return Reading.TRUE if there else Reading.FREE
     if top in _FIXED or not rest:
         return _whole(test, attributes, moment, event)
     return _inside(test, attributes, moment, event, rest[0])
@@ -194,9 +195,7 @@ def _has_request_object(attributes: Attributes) -> bool:
 
 
 def _has_response_object(attributes: Attributes) -> bool:
-    if not attributes.resource_request:
-        return attributes.path.startswith(_DISCOVERY)
-    return attributes.verb in _WRITES | _READS | {"watch"}  # the Status of a refused watch
+    return attributes.resource_request or attributes.path.startswith(_DISCOVERY)  # any refusal has a Status
 
 
 def is_field(path: tuple[str, ...]) -> bool:
