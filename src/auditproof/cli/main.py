@@ -28,6 +28,7 @@ COMMANDS = {
     "diff": "list the requests that two policies record differently (offline, or tested with --live)",
     "describe": "describe what a policy records, on one page (offline)",
     "requirements": "check a policy against requirements (offline)",
+    "detections": "check whether a policy feeds your detection rules (offline)",
     "fix": "edit a policy so that it meets requirements (offline, or tested with --prove)",
     "mutate": "measure which mistakes in a policy your requirements and cases would catch (offline)",
     "compare": "compare two results.json files",

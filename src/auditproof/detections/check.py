@@ -15,6 +15,7 @@ from auditproof.analysis.space import Space
 from auditproof.analysis.space.streams import STREAMS
 from auditproof.audit.decide import decided_by
 from auditproof.audit.event import Level, Stage
+from auditproof.detections.condition import And
 from auditproof.detections.demand import WORST, Feed, Solver, compare, feed_of
 from auditproof.detections.lost import Lost, Seen, lost_lines, plain_first
 from auditproof.detections.members import Members, Mentioned
@@ -40,7 +41,8 @@ _STAGES = frozenset(Stage) - {Stage.PANIC}
 class Fed:
     """What a policy does to one rule: its ``feed``, that of the ``base`` before a change, and the requests it loses.
 
-    ``witness`` is a request that the rule sees, with ``values`` of its other fields; None if there is none.
+    ``witness`` is a request that the rule sees, with ``values`` of its other fields; None if there is none. ``never``
+    is the part of an IMPOSSIBLE rule's condition that no event meets.
     """
 
     detection: Detection
@@ -49,6 +51,7 @@ class Fed:
     lost: tuple[Lost, ...]
     witness: Attributes | None = None
     values: Values | None = None
+    never: Condition | None = None
 
     @property
     def worse(self) -> bool:
@@ -115,7 +118,7 @@ class _Scope:
         seen = list(self._seen(condition))
         if not seen:
             impossible = Feed.IMPOSSIBLE if len(self._policies) > 1 else None
-            return Fed(detection, Feed.IMPOSSIBLE, impossible, ())
+            return Fed(detection, Feed.IMPOSSIBLE, impossible, (), never=self._never(condition))
         feeds = [feed_of({one.sees[place] for one in seen}) for place in range(len(self._policies))]
         best = min(seen, key=lambda one: (WORST.index(one.sees[0]), *plain_first(one)))
         shown = best if best.sees[0] is not Feed.BLIND else None
@@ -127,6 +130,12 @@ class _Scope:
             shown.attributes if shown else None,
             shown.demand.values if shown else None,
         )
+
+    def _never(self, condition: Condition) -> Condition:
+        """The smallest part of an impossible conjunction that is impossible alone, or all of it."""
+        parts = condition.parts if isinstance(condition, And) else ()
+        alone = next((part for part in parts if next(self._seen(part), None) is None), None)
+        return condition if alone is None else self._never(alone)
 
     def _seen(self, condition: Condition) -> Iterator[Seen]:
         """Each part of each class that the rule is about."""

@@ -79,6 +79,9 @@ class And:
 
     parts: tuple[Condition, ...] = ()
 
+    def __str__(self) -> str:
+        return " and ".join(f"({part})" if isinstance(part, Or) else str(part) for part in self.parts) or "true"
+
 
 @dataclass(frozen=True, slots=True)
 class Or:
@@ -86,12 +89,18 @@ class Or:
 
     parts: tuple[Condition, ...] = ()
 
+    def __str__(self) -> str:
+        return " or ".join(f"({part})" if isinstance(part, And) else str(part) for part in self.parts) or "false"
+
 
 @dataclass(frozen=True, slots=True)
 class Not:
     """True if ``part`` is not."""
 
     part: Condition
+
+    def __str__(self) -> str:
+        return f"not {self.part}" if isinstance(self.part, Test) else f"not ({self.part})"
 
 
 Condition = Test | And | Or | Not

@@ -154,4 +154,5 @@ def plain_first(one: Seen) -> tuple[object, ...]:
 def _new_first(item: tuple[_Alike, list[Seen]]) -> tuple[Any, ...]:
     alike, some = item
     ordinary = min(one.outcome.oddness for one in some)
-    return not alike.new, alike.sees is Feed.PARTLY, ordinary, -1 if alike.rule is None else alike.rule
+    place = -1 if alike.rule is None else alike.rule
+    return not alike.new, alike.sees is Feed.PARTLY, ordinary, -len(some), place

@@ -22,9 +22,8 @@ def recorded_text(lost: Lost) -> str:
     """How the requests are recorded, and the rule of the policy that decides it."""
     rule = rule_text(lost.rule)
     if lost.level is Level.NONE or not lost.stages:
-        reason = "" if lost.level is Level.NONE else ", because it omits all their stages"
-        return f"not recorded{reason} ({rule})"
-    return f"recorded at {lost.level}, at {_stages(lost.stages)} ({rule})"
+        return f"not recorded{'' if lost.level is Level.NONE else ', all stages are omitted'} ({rule})"
+    return f"recorded at {lost.level}, with events at {', '.join(in_order(lost.stages))} ({rule})"
 
 
 def rule_text(rule: PolicyRule | None) -> str:

@@ -41,7 +41,7 @@ def _rule(one: Fed, shown: int) -> Iterator[str]:
     for remark in rule.remarks:
         yield f"  {'note':<{_WIDTH}}{remark}"
     if one.feed is Feed.IMPOSSIBLE:
-        yield f"  {'because':<{_WIDTH}}no request that a server serves gives an event that meets the condition"
+        yield f"  {'never':<{_WIDTH}}{one.never}"
     if one.witness and one.values:
         yield f"  {'sees':<{_WIDTH}}{request_text(one.witness, one.values)}"
     for lost in one.lost[:shown]:
@@ -52,7 +52,7 @@ def _rule(one: Fed, shown: int) -> Iterator[str]:
 
 def _lost(lost: Lost) -> Iterator[str]:
     yield f"  {'loses' if not lost.partly else 'in part':<{_WIDTH}}{lost.text}{' (new)' if lost.new else ''}"
-    yield f"    {'these are':<{_WIDTH}}{recorded_text(lost)}"
+    yield f"    {'policy':<{_WIDTH}}{recorded_text(lost)}"
     yield f"    {'needs':<{_WIDTH}}{needed_text(lost.needs)}"
     yield f"    {'example':<{_WIDTH}}{request_text(lost.witness, lost.values)}"
     yield f"    {'remedy':<{_WIDTH}}{remedy_text(lost)}"
