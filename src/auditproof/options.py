@@ -110,12 +110,17 @@ OPTIONS = (
     Option(
         "--audit-forbid", "AUDITPROOF_FORBID", "audit_forbid", "EFFECT", Kind.LIST,
         "with a base: what must not happen unless it is acknowledged: lost (or lost-events, lost-bodies, lost-stages), "
-        "exposed, more, or none (default: lost,exposed)",
+        "exposed, more, blind (a detection rule sees nothing any more), or none (default: lost,exposed,blind)",
     ),
     Option(
         "--audit-only", "AUDITPROOF_ONLY", "audit_only", "RESOURCE", Kind.LIST,
         "with a base: resources, such as secrets or pods/exec, that the forbidden effects are limited to "
         "(default: all requests)",
+    ),
+    Option(
+        "--audit-detections", "AUDITPROOF_DETECTIONS", "audit_detections", "PATH", Kind.LIST,
+        "also check whether the policy feeds these detection rules (Sigma, Falco, Elastic): files, folders and globs; "
+        "with a base, the change must not blind one of them, unless --audit-forbid leaves out blind",
     ),
     Option(
         "--audit-acknowledged", "AUDITPROOF_ACKNOWLEDGED", "audit_acknowledged", "FILE", Kind.VALUE,

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 NONE = "none"  # forbids nothing
+BLIND = "blind"  # an effect on detection rules, not on requests
 
 
 def forbidden(config: pytest.Config, *, base: bool) -> frozenset[Consequence]:
@@ -30,9 +31,21 @@ def forbidden(config: pytest.Config, *, base: bool) -> frozenset[Consequence]:
     Raises pytest.UsageError, also if there is no ``base``.
     """
     names = _names(config, "forbid", base=base)
-    if names == [NONE]:
-        return frozenset()
-    return usable(lambda: consequences_named(names), "--audit-forbid") if names else FORBIDDEN
+    effects = [name for name in names if name != BLIND]
+    if not names:
+        return FORBIDDEN
+    return usable(lambda: consequences_named(effects), "--audit-forbid") if effects not in ([], [NONE]) else frozenset()
+
+
+def forbids_blind(config: pytest.Config, *, base: bool, detections: bool) -> bool:
+    """Whether the change from the base must not blind a detection rule; ``detections``: there are rules.
+
+    Raises pytest.UsageError if it is forbidden and there are none.
+    """
+    names = _names(config, "forbid", base=base)
+    if BLIND in names and not detections:
+        raise pytest.UsageError("--audit-forbid blind needs --audit-detections PATH: the detection rules")
+    return detections and base and (not names or BLIND in names)
 
 
 def only(config: pytest.Config, *, base: bool) -> tuple[str, ...]:

@@ -18,10 +18,11 @@ from auditproof.audit.redact import redact_text
 from auditproof.auditlog.sources import parse_source
 from auditproof.clusters.existing.kubeconfig import DEFAULT
 from auditproof.clusters.profile import Profile, load_profile
+from auditproof.detections import load_rules
 from auditproof.kube.versions import choose_versions, minor
 from auditproof.options import option_named
 from auditproof.plugin.asked import effective, folder_of
-from auditproof.plugin.gate_options import acknowledged, fail_on, forbidden, only, usable
+from auditproof.plugin.gate_options import acknowledged, fail_on, forbidden, forbids_blind, only, usable
 from auditproof.plugin.given_policies import GivenPolicy, given_policy
 from auditproof.proof.run_options import RunOptions
 from auditproof.report.html.files import DETAILS, EVIDENCE, TESTS, TICKET
@@ -36,6 +37,7 @@ if TYPE_CHECKING:
     from auditproof.audit.policy.load import Policy
     from auditproof.clusters.policy_files import PolicyFiles
     from auditproof.clusters.policy_sources import PolicySource
+    from auditproof.detections import Rules
 
 T = TypeVar("T")
 
@@ -96,6 +98,7 @@ def read_options(config: pytest.Config, files: PolicyFiles, kubernetes: str) -> 
         text, folder = effective(config, name) or default, folder_of(config, name)
         return usable(lambda: given_policy(config, text, folder, files, shown=shown, kubernetes=version))
 
+    rules = _detections(config)
     base = read_policy("base", "") if effective(config, "base") else None
     given = read_policy("policy", str(content.root() / DEFAULT_POLICY))
     approved = acknowledged(config, given.source.folder if effective(config, "policy") else None, folders[:1])
@@ -117,6 +120,8 @@ def read_options(config: pytest.Config, files: PolicyFiles, kubernetes: str) -> 
         image=effective(config, "image") or profile.image,
         coverage=_depth(effective(config, "coverage")),
         requirements=_requirements(config, partial(files.load_given, folder=Path.cwd(), kubernetes=kubernetes)),
+        detections=rules,
+        forbid_blind=forbids_blind(config, base=base is not None, detections=rules is not None),
         report=report_folder(config),
         ticket=TicketRecord(title=title, number=number, author=author, reviewer=reviewer),
         formats=_formats(effective(config, "formats")),
@@ -216,6 +221,16 @@ def _requirements(config: pytest.Config, read_policy: Callable[[str], Policy]) -
     names = (name.strip() for name in effective(config, "requirements").split(","))
     wanted = dict.fromkeys(_name_or_file(config, "requirements", name) for name in names if name)
     return tuple(usable(partial(load_requirements, name, read_policy=read_policy)) for name in wanted)
+
+
+def _detections(config: pytest.Config) -> Rules | None:
+    """The detection rules to check the policy against; None without any.
+
+    Raises pytest.UsageError.
+    """
+    folder = folder_of(config, "detections")
+    given = [str(folder / path.strip()) for path in effective(config, "detections").split(",") if path.strip()]
+    return usable(lambda: load_rules([shown_path(Path(path), (Path.cwd(),)) for path in given])) if given else None
 
 
 def _name_or_file(config: pytest.Config, option: str, text: str) -> str:

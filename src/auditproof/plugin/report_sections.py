@@ -7,10 +7,12 @@ from typing import TYPE_CHECKING, Any
 from auditproof.analysis.lint import examine
 from auditproof.analysis.mutation import strength
 from auditproof.analysis.requirements import entry_data
+from auditproof.detections import check_detections
 from auditproof.kube.discovery import load_served
 from auditproof.proof.whole_log import accounts, noise
 from auditproof.report.background import noise_record
 from auditproof.report.change import change_record
+from auditproof.report.detections.record import detections_record
 from auditproof.report.gate import gate_record
 from auditproof.report.model import RequirementEntries, RequirementRecord, Sections
 from auditproof.report.policy_sections import lint_record, strength_record
@@ -22,7 +24,7 @@ if TYPE_CHECKING:
     from auditproof.clusters.run.run_directory import RunDirectory
     from auditproof.plugin.options import Options
     from auditproof.plugin.session import AuditSession
-    from auditproof.report.model import BackendsRecord, GateRecord
+    from auditproof.report.model import BackendsRecord, DetectionsRecord, GateRecord
 
 
 def report_sections(session: AuditSession, backends: BackendsRecord | None) -> Sections:
@@ -35,6 +37,7 @@ def report_sections(session: AuditSession, backends: BackendsRecord | None) -> S
         coverage=coverage_record(plan.coverage, options.policy.path) if plan.coverage is not None else None,
         change=change_record(plan.change) if plan.change is not None else None,
         gate=_gate(session),
+        detections=_detections(options),
         **(_whole_logs(session.begun, options) if session.begun else {}),
         **(_requirements(session) if plan.required else {}),
     )
@@ -45,6 +48,14 @@ def _gate(session: AuditSession) -> GateRecord | None:
     if plan.gate is None or plan.allowed is None or plan.change is None:
         return None
     return gate_record(plan.gate, plan.allowed, plan.change, options.forbid, options.only)
+
+
+def _detections(options: Options) -> DetectionsRecord | None:
+    rules = options.detections
+    if rules is None:
+        return None
+    found = check_detections(options.policy, rules.detections, load_served(options.kubernetes), options.base)
+    return detections_record(found, rules, forbid_blind=options.forbid_blind)
 
 
 def _requirements(session: AuditSession) -> dict[str, Any]:

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from auditproof.analysis.coverage import Depth
     from auditproof.analysis.gate import Acknowledged, Consequence
     from auditproof.analysis.requirements import RequirementsFile
+    from auditproof.detections import Rules
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,8 +30,9 @@ class RunOptions:
     ``assets`` is a folder with etcd and kube-apiserver, ``image`` the node image of a kind cluster. ``coverage`` is how
     much of the policy gets witnesses, None for none. ``sabotage``: each server runs a deliberately broken policy.
     ``recorded`` are logs to judge offline, without sending requests. The gate forbids the effects ``forbid`` of the
-    change from the base on the resources ``only`` (none: on all); ``acknowledged`` is what someone has approved, until
-    ``today`` (None: no entry is over), ``fail_on`` says which unmet requirements keep a run from passing.
+    change from the base on the resources ``only`` (none: on all), and with ``forbid_blind`` that it blinds one of the
+    ``detections``; ``acknowledged`` is what someone has approved, until ``today`` (None: no entry is over), ``fail_on``
+    says which unmet requirements keep a run from passing.
 
     >>> from pathlib import Path
     >>> from auditproof import RunOptions
@@ -50,12 +52,14 @@ class RunOptions:
     image: str = ""
     coverage: Depth | None = None
     requirements: tuple[RequirementsFile, ...] = ()
+    detections: Rules | None = None
     sabotage: bool = False
     keep_cluster: bool = False
     reuse_cluster: bool = False
     recorded: tuple[Path, ...] = ()
     forbid: frozenset[Consequence] = FORBIDDEN
     only: tuple[str, ...] = ()
+    forbid_blind: bool = False
     acknowledged: Acknowledged | None = None
     today: date | None = None
     fail_on: FailOn = FailOn.UNMET

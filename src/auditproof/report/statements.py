@@ -1,7 +1,8 @@
-"""The decision about a run, and the three statements behind it: the one truth that every output shows. Pure.
+"""The decision about a run, and the statements behind it: the one truth that every output shows. Pure.
 
 Faithful: the server recorded what the policy decides. Requirements: the policy meets them, and that was shown. Change:
-nothing forbidden happens that nobody has acknowledged. They are never mixed, and a run passes only if all three do.
+nothing forbidden happens that nobody has acknowledged. Detections: the change blinds no rule. They are never mixed, and
+a run passes only if all of them do.
 """
 
 from __future__ import annotations
@@ -9,6 +10,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from auditproof.proof.verdict import Outcome
+from auditproof.report.detections.statement import detections, detections_clause
 from auditproof.report.faithful import capital, faithful, faithful_clause, judged_by_given, nothing_shown, remarks
 from auditproof.report.gate import change, change_clause
 from auditproof.report.model import Decision, Statement, Statements
@@ -19,14 +21,37 @@ if TYPE_CHECKING:
 
     from auditproof.report.model import Report
 
-__all__ = ["FAIL", "PASS", "UNPROVEN", "Decision", "Statement", "Statements", "decision", "statements"]
+__all__ = [
+    "FAIL",
+    "PASS",
+    "UNPROVEN",
+    "Decision",
+    "Statement",
+    "Statements",
+    "decision",
+    "statements",
+    "told_statements",
+]
 
 PASS, FAIL, UNPROVEN = "PASS", "FAIL", "UNPROVEN"
 
 
 def statements(report: Report) -> Statements:
-    """The three statements of a report, whichever version of auditproof wrote it."""
-    return Statements(faithful=faithful(report), requirements=requirements(report), change=change(report))
+    """The statements of a report, whichever version of auditproof wrote it."""
+    return Statements(
+        faithful=faithful(report),
+        requirements=requirements(report),
+        change=change(report),
+        detections=detections(report) if report.detections else None,
+    )
+
+
+def told_statements(report: Report) -> list[tuple[str, Statement]]:
+    """The statements that say something, each with what it is about."""
+    told = statements(report)
+    rows = [("faithful", told.faithful), ("requirements", told.requirements), ("change", told.change)]
+    found: list[tuple[str, Statement]] = [row for row in rows if row[1].word != "NONE"]
+    return [*found, *([("detections", told.detections)] if told.detections else [])]
 
 
 def decision(report: Report) -> Decision:
@@ -36,7 +61,8 @@ def decision(report: Report) -> Decision:
     """
     told, states = statements(report), requirement_states(report)
     unmet = any(one.fails and one.state is State.UNMET for one in states)
-    if told.faithful.word == Outcome.VIOLATED or unmet or not told.change.passes:
+    blind = told.detections is not None and not told.detections.passes
+    if told.faithful.word == Outcome.VIOLATED or unmet or not told.change.passes or blind:
         word = FAIL
     elif not told.faithful.passes or not told.requirements.passes or (report.gate and not judged_by_given(report)):
         word = UNPROVEN
@@ -73,6 +99,8 @@ def _reasons(report: Report, word: str) -> Iterator[str]:
     server = word == PASS or not told.faithful.passes or not judged_by_given(report)
     if report.gate and (word == PASS or not told.change.passes):
         yield change_clause(report.gate)
+    if told.detections and (word == PASS or not told.detections.passes):
+        yield from filter(None, [detections_clause(report)])
     if server and word == UNPROVEN:  # it is why requirements are not shown
         yield faithful_clause(report)
     if states and (word == PASS or not told.requirements.passes):

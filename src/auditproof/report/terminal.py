@@ -11,7 +11,7 @@ from auditproof.report.faithful import differing_text, nothing_shown
 from auditproof.report.headline import COUNTS
 from auditproof.report.log_lines import counted, log_lines
 from auditproof.report.reconciliation import counting_lines
-from auditproof.report.statements import decision, statements
+from auditproof.report.statements import decision, statements, told_statements
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -29,9 +29,9 @@ def decision_lines(report: Report) -> list[str]:
     """The decision, then the statements behind it; without a base, the decision says it all."""
     lines = [decision(report).sentence]
     if report.gate:
-        told = statements(report)
-        rows = [("faithful", told.faithful), ("requirements", told.requirements), ("change", told.change)]
-        lines += [f"{name}: {one.word}. {one.sentence}" for name, one in rows if one.word != "NONE"]
+        lines += [f"{name}: {one.word}. {one.sentence}" for name, one in told_statements(report)]
+    elif told := statements(report).detections:
+        lines.append(f"detections: {told.word}. {told.sentence}")
     return lines
 
 

@@ -29,8 +29,9 @@ from auditproof.report.model import (
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 
-    from auditproof.report.model import GatedChange, GateRecord, ProofRecord
+    from auditproof.report.model import DetectionRecord, DetectionsRecord, GatedChange, GateRecord, ProofRecord
 
+_FED = ("FED", "IMPOSSIBLE", "PARTLY", "BLIND")  # worst last
 R = TypeVar("R", bound=Record)
 ONLY_THERE = "it exists on {} only, because that is where the request is served or told apart"
 
@@ -159,6 +160,7 @@ def merged(versions: Sequence[str], parts: Sequence[Sections]) -> Sections:
         coverage=_coverage(by_version),
         change=_change(by_version),
         gate=_gate(by_version),
+        detections=_detections(by_version),
         requirements=tuple(_requirements(by_version)),
         requirement_entries=parts[-1].requirement_entries,
         fail_on=parts[-1].fail_on,
@@ -265,6 +267,21 @@ def _gated(rows: Mapping[str, Sequence[GatedChange]]) -> tuple[GatedChange, ...]
 
 def _proofs(proofs: ChangeProofs, version: str) -> ChangeProofs:
     return ChangeProofs(**{side: f"{name}[{version}]" for side in ("old", "new") if (name := getattr(proofs, side))})
+
+
+def _detections(parts: dict[str, Sections]) -> DetectionsRecord | None:
+    """The rules on all versions: of each, what is found on the version that feeds it worst."""
+    found = {version: part.detections for version, part in parts.items() if part.detections is not None}
+    if not found:
+        return None
+    rules = [dict(zip(found, same, strict=True)) for same in zip(*(one.rules for one in found.values()), strict=True)]
+    return list(found.values())[-1].model_copy(update={"rules": tuple(map(_worst_fed, rules))})
+
+
+def _worst_fed(rules: dict[str, DetectionRecord]) -> DetectionRecord:
+    worst = max(rules.values(), key=lambda one: (_FED.index(one.feed), one.worse))
+    versions = tuple(version for version, one in rules.items() if one.feed == worst.feed)
+    return worst.model_copy(update={"kubernetes": versions if len(versions) < len(rules) else ()})
 
 
 def _requirements(parts: dict[str, Sections]) -> Iterator[RequirementRecord]:

@@ -42,10 +42,12 @@ def step_summary(report: Report, files: FilesOf = str) -> str:
     url = report.run.url
     plain = url.startswith("https://") and not set(url) & set(' ()<>[]\\"`\n')
     artifacts = f". The report is among the [artifacts of this run]({url}#artifacts)" if plain else ""
+    every = [(name, str(one.word), one.sentence) for name, one in rows]
+    every += [("Detections", told.detections.word, told.detections.sentence)] if told.detections else []
     lines = [
         f"## {_MARKS[decided.word]} {markdown(decided.sentence)}",
         "",
-        *table(["Statement", "Word", "What was found"], [[name, one.word, one.sentence] for name, one in rows]),
+        *table(["Statement", "Word", "What was found"], [list(cells) for cells in every]),
         "",
         *table(list(COUNTS.values()), [counts], align="---:"),
         "",

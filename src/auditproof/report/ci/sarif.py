@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from auditproof.proof.verdict import Outcome
-from auditproof.report.ci.troubles import FORBIDDEN, troubles
+from auditproof.report.ci.troubles import BLINDED, FORBIDDEN, troubles
 from auditproof.report.requirement_states import State
 from auditproof.report.sarif_log import location, sarif_log
 from auditproof.text.printable import printable_lines
@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
 _RULES = {
     FORBIDDEN: "A change of the policy is forbidden, and nobody has acknowledged it.",
+    BLINDED: "The change takes every request from a detection rule.",
     State.UNMET: "The policy does not meet a requirement.",
     State.NOT_SHOWN: "Whether a requirement is met could not be shown.",
     Outcome.VIOLATED: "An action is not recorded as expected.",

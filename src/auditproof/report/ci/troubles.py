@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, TypeAlias
 
 from auditproof.proof.verdict import Outcome
 from auditproof.report.backends import backend_troubles
+from auditproof.report.detections.statement import blinded
 from auditproof.report.gate import deciding_line, forbidden_name, forbidden_reason
 from auditproof.report.headline import RUN, only_the_run, why_not_performed, worst_first
 from auditproof.report.policy_place import in_policy
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
 
     from auditproof.report.model import ProofRecord, Report
 
-FORBIDDEN = "FORBIDDEN"
+FORBIDDEN, BLINDED = "FORBIDDEN", "BLINDED"
 FilesOf: TypeAlias = "Callable[[str], str]"  # a file's path from the repository's root; empty if it is not in there
 
 
@@ -58,7 +59,7 @@ def troubles(report: Report, files: FilesOf = str) -> list[Trouble]:
 
     ``files`` says what a file is called; of the places of a problem, the first counts that has a name.
     """
-    found = [*_forbidden(report), *_requirements(report, State.UNMET)]
+    found = [*_forbidden(report), *_blinded(report), *_requirements(report, State.UNMET)]
     found += [_trouble(proof, report) for proof in worst_first(report.proofs) if proof.verdict.is_trouble]
     reason = why_not_performed(report)
     found += [
@@ -81,6 +82,23 @@ def _forbidden(report: Report) -> Iterator[Trouble]:
         if not one.acknowledged:
             name = forbidden_name(one)
             yield Trouble(name, FORBIDDEN, *in_policy(report, deciding_line(one)), name, forbidden_reason(one))
+
+
+def _blinded(report: Report) -> Iterator[Trouble]:
+    """The detection rules that the change blinds, if that is forbidden, at the rule of the policy to blame."""
+    if report.detections and report.detections.forbid_blind:
+        for one in blinded(report):
+            lost = next((lost for lost in one.lost if lost.new), None)
+            text = f"{lost.requests} by {lost.by}: {lost.recorded}; {lost.remedy}" if lost else ""
+            place = in_policy(report, lost.line if lost and lost.line else 1)
+            yield Trouble(
+                f"{one.pack}: {one.title}",
+                BLINDED,
+                *place,
+                f"Detection rule {one.title}",
+                text,
+                ((one.file, one.line),),
+            )
 
 
 def _requirements(report: Report, state: State) -> Iterator[Trouble]:

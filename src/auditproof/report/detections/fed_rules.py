@@ -83,5 +83,7 @@ def change_sentence(worse: int, blinded: int, every: int) -> str:
     """
     if not worse:
         return f"The change takes no request from any of {every} detection rules."
-    rest = "" if not blinded else " and blinds it" if worse == 1 else f" and blinds {blinded} of them"
+    if blinded == worse:
+        return f"The change blinds {blinded} of {every} detection rules."
+    rest = f" and blinds {blinded} of them" if blinded else ""
     return f"The change takes requests from {worse} of {every} detection rules{rest}."

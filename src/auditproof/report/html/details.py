@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 from markupsafe import Markup
 
+from auditproof.detections import Feed
+from auditproof.proof.verdict import Outcome
 from auditproof.report.background import daily, noise_sentence
 from auditproof.report.change import change_rows, change_sentence
 from auditproof.report.entries import entry_remarks, entry_text
@@ -27,18 +29,19 @@ from auditproof.report.rule_coverage import rules_witnessed
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from auditproof.proof.verdict import Outcome
     from auditproof.report.html.files import ReportFolder
     from auditproof.report.model import ProofRecord, Report
 
-Problem = tuple["Outcome", tuple[str, ...], list["ProofRecord"]]
+Problem = tuple[Outcome, tuple[str, ...], list["ProofRecord"]]
 SENTENCE = 200  # characters of the decision on further pages
 PAGE = Room(nodes=2900, size=290_000)  # a browser shows that at once
+FEED_COLOURS = {Feed.FED: Outcome.PROVEN, Feed.PARTLY: Outcome.UNPROVEN, Feed.BLIND: Outcome.VIOLATED}
 _HEADINGS = {
     "problems": "Problems",
     "gate": "Forbidden changes, and who acknowledged them",
     "change": "What this change does",
     "requirements": "Requirements",
+    "detections": "Detection rules that read this log",
     "versions": "Kubernetes versions",
     "warnings": "What the API server ignores in this policy",
     "rules": "Rules: matching and near-miss requests",
@@ -114,6 +117,7 @@ def _values(folder: ReportFolder) -> dict[str, Any]:
         "matrices": matrices(report),
         "claims": [proof for proof in report.proofs if proof.claim],
         "states": STATE_COLOURS,
+        "feeds": FEED_COLOURS,
         "remarks": list(entry_remarks(report)),
         "entry_text": entry_text,
         "forbidden_name": forbidden_name,
@@ -140,6 +144,7 @@ def _sections(report: Report, values: dict[str, Any]) -> dict[str, str]:
         "gate": report.gate and (report.gate.forbidden or report.gate.allowed or values["remarks"]),
         "change": values["changes"],
         "requirements": values["requirements"],
+        "detections": report.detections,
         "versions": report.versions,
         "warnings": report.policy.warnings,
         "rules": values["rules"],

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from auditproof.analysis.diff import Kind
 from auditproof.audit.event import Level
+from auditproof.detections import Feed
 from auditproof.proof.verdict import Outcome
 from auditproof.report.change import change_rows
 from auditproof.report.entries import entry_remarks, entry_text
@@ -73,6 +74,7 @@ def first_page(report: Report, lines: float) -> FirstPage:
         "problems": list(_problems(report)),
         **({} if report.gate else differences),
         "requirements": list(_requirements(report)),
+        "detections": list(_detections(report)),
         "acknowledged": list(_acknowledged(report)),
         "backends": list(_backends(report)),
     }
@@ -186,6 +188,22 @@ def _requirements(report: Report) -> Iterator[Row]:
             more = len(one.record.violations) - 1
             further = f"; and {counted(more, 'more kind')} of requests" if more > 0 else ""
             yield _row(label, STATE_COLOURS[one.state], title, f"{reason}{further}", remedy(one, report))
+
+
+def _detections(report: Report) -> Iterator[Row]:
+    """The detection rules that the change takes requests from, and those that are blind, worst first."""
+    rules = report.detections.rules if report.detections else ()
+    told = [one for one in rules if one.worse or one.feed == Feed.BLIND]
+    for one in sorted(told, key=lambda one: (not one.worse, one.feed != Feed.BLIND)):
+        was = f", before {one.before}" if one.before and one.before != one.feed else ""
+        lost = one.lost[0] if one.lost else None
+        text = f"{lost.requests} by {lost.by}: {lost.recorded}" if lost else ""
+        label = f"newly {one.feed.lower()}" if one.worse else one.feed.lower()
+        colour = Outcome.VIOLATED if one.worse else ""
+        yield _row(label, colour, f"{one.title} ({one.pack}{was})", text, lost.remedy if lost else "")
+    if report.detections and (left := report.detections.not_read):
+        names = _some([one.title for one in left])
+        yield _row("not read", Outcome.UNPROVEN, f"{counted(len(left), 'rule')}: {names}", left[0].reason)
 
 
 def _changes(report: Report, rows: Sequence[ChangeShown]) -> Iterator[Row]:

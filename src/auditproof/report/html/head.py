@@ -1,4 +1,4 @@
-"""The head of the ticket: the decision, the three statements, and what the run was about. Pure."""
+"""The head of the ticket: the decision, the statements, and what the run was about. Pure."""
 
 from __future__ import annotations
 
@@ -8,14 +8,20 @@ from typing import TYPE_CHECKING
 from auditproof.report.change import change_sentence
 from auditproof.report.html.fitting import clipped, lines_of
 from auditproof.report.html.heading import heading
-from auditproof.report.statements import statements
+from auditproof.report.statements import told_statements
 
 if TYPE_CHECKING:
     from auditproof.report.model import Report
 
 DECISION = 360  # characters of the decision; details.html has all of it
-STATEMENT = 280  # of one of the three statements
+STATEMENT = 280  # of a statement
 NAME = 90  # of a name of a person or a ticket
+_NAMES = {
+    "faithful": "Server",
+    "requirements": "Requirements",
+    "change": "Change",
+    "detections": "Detections",
+}
 _CLUSTERS = {
     "embedded": "API servers of this run (embedded)",
     "kind": "a kind cluster of this run",
@@ -70,10 +76,13 @@ def head_of(report: Report) -> Head:
 
 
 def _statements(report: Report) -> tuple[tuple[str, str, str], ...]:
-    """The statements behind the decision, each with what it is about and its word; without a base, that says it all."""
-    told = statements(report)
-    rows = [("Server", told.faithful), ("Requirements", told.requirements), ("Change", told.change)]
+    """The statements behind the decision, each with what it is about and its word.
+
+    Without a base, the decision says what the first two say.
+    """
+    rows = [(_NAMES[name], one.word, clipped(one.sentence, STATEMENT)) for name, one in told_statements(report)]
     if report.gate:
-        return tuple((name, one.word, clipped(one.sentence, STATEMENT)) for name, one in rows if one.word != "NONE")
+        return tuple(rows)
     change = change_sentence(report)
-    return (("Change", "", clipped(change, STATEMENT)),) if change else ()
+    about = [("Change", "", clipped(change, STATEMENT))] if change else []
+    return (*about, *(row for row in rows if row[0] == _NAMES["detections"]))

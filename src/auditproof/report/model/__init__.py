@@ -15,6 +15,7 @@ from auditproof.report.model.change import (
     RuleRef,
     WitnessRecord,
 )
+from auditproof.report.model.detections import DetectionRecord, DetectionsRecord, LostRecord, NotReadRecord
 from auditproof.report.model.gate import AcknowledgementRecord, GatedChange, GatedEffect, GateRecord
 from auditproof.report.model.logs import (
     LogFile,
@@ -57,6 +58,7 @@ from auditproof.report.model.run import ClusterRecord, PolicyRecord, PolicyRef, 
 from auditproof.report.model.statements import (
     ChangeStatement,
     Decision,
+    DetectionsStatement,
     FaithfulStatement,
     RequirementsStatement,
     Statement,
@@ -83,6 +85,9 @@ __all__ = [
     "CoverageRecord",
     "Decision",
     "Deliveries",
+    "DetectionRecord",
+    "DetectionsRecord",
+    "DetectionsStatement",
     "DifferingCase",
     "EarlierRule",
     "EffectRecord",
@@ -99,10 +104,12 @@ __all__ = [
     "LintRecord",
     "LogFile",
     "LogRecord",
+    "LostRecord",
     "NoiseComponent",
     "NoiseRecord",
     "NoiseRule",
     "NoiseShare",
+    "NotReadRecord",
     "Observed",
     "PolicyRecord",
     "PolicyRef",

@@ -7,6 +7,7 @@ from pydantic import ConfigDict, Field, model_validator
 
 from auditproof.report.model.backends import BackendsRecord
 from auditproof.report.model.change import ChangeRecord
+from auditproof.report.model.detections import DetectionsRecord
 from auditproof.report.model.gate import GateRecord
 from auditproof.report.model.logs import LogRecord, NoiseRecord, ServerCount
 from auditproof.report.model.policy import CoverageRecord, LintRecord
@@ -37,6 +38,7 @@ class Sections(Record):
         RequirementEntries(), "entries about requirements that have to be changed; absent: none"
     )
     strength: StrengthRecord | None = absent(None, "mutation test of the requirements")
+    detections: DetectionsRecord | None = absent(None, "detection rules that the given policy was checked against")
     backends: BackendsRecord | None = absent(None, "what the audit backends delivered to the reader")
 
 
@@ -58,7 +60,7 @@ class Report(Sections):
     api_version: Literal["auditproof/v1"]
     kind: Literal["ConformanceReport"]
     decision: Decision | None = Field(default=None, description="whether the run passes; null: not stated")
-    statements: Statements | None = Field(default=None, description="the three statements behind the decision")
+    statements: Statements | None = Field(default=None, description="the statements behind the decision")
     auditproof: str = Field(default="", description="the version of auditproof")
     started: str = Field(default="", json_schema_extra={"format": "date-time"})
     finished: str = Field(default="", json_schema_extra={"format": "date-time"})

@@ -1,8 +1,8 @@
-"""The decision about a run, and the three statements behind it."""
+"""The decision about a run, and the statements behind it."""
 
 from pydantic import Field
 
-from auditproof.report.model.values import Count, Flag, Record
+from auditproof.report.model.values import Count, Flag, Record, absent
 
 
 class Decision(Record):
@@ -14,7 +14,7 @@ class Decision(Record):
 
 
 class Statement(Record):
-    """One of the three statements: about the server, about requirements, about the change."""
+    """One of the statements: about the server, requirements, the change, or detection rules."""
 
     word: str
     passes: Flag
@@ -48,9 +48,22 @@ class ChangeStatement(Statement):
     more: Count = Field(default=0, description="kinds of requests of which anything else is newly recorded")
 
 
+class DetectionsStatement(Statement):
+    """Whether the policy feeds detection rules: the word of the worst one, or NONE without any."""
+
+    fed: Count = 0
+    partly: Count = 0
+    blind: Count = 0
+    impossible: Count = Field(default=0, description="no event that an API server writes can match")
+    not_read: Count = Field(default=0, description="rules that could not be read in full")
+    worse: Count = Field(default=0, description="rules that the change takes requests from")
+    blinded: Count = Field(default=0, description="those of them that see nothing any more")
+
+
 class Statements(Record):
-    """The three statements, which are never mixed."""
+    """The statements behind the decision, which are never mixed."""
 
     faithful: FaithfulStatement
     requirements: RequirementsStatement
     change: ChangeStatement
+    detections: DetectionsStatement | None = absent(None, "about detection rules; absent: none were given")

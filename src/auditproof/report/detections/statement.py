@@ -1,0 +1,65 @@
+"""Which detection rules the policy feeds, and what the change takes from them: a statement of a report. Pure."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from auditproof.detections import Feed
+from auditproof.report.detections.fed_rules import NOT_READ, change_sentence
+from auditproof.report.log_lines import counted
+from auditproof.report.model import DetectionsStatement
+from auditproof.report.requirement_states import named
+
+if TYPE_CHECKING:
+    from auditproof.report.model import DetectionRecord, Report
+
+
+def blinded(report: Report) -> list[DetectionRecord]:
+    """The rules that the change blinds: that some request could have made fire before, and none can now."""
+    rules = report.detections.rules if report.detections else ()
+    return [one for one in rules if one.worse and one.feed == Feed.BLIND]
+
+
+def detections(report: Report) -> DetectionsStatement:
+    """The statement about detection rules; the word is that of the worst rule, or NONE without any."""
+    found = report.detections
+    if found is None:
+        return DetectionsStatement(word="NONE", passes=True, sentence="No detection rule was checked.")
+    counts = {feed: sum(1 for one in found.rules if one.feed == feed) for feed in Feed}
+    left = len(found.not_read)
+    word = next((str(feed) for feed in (Feed.BLIND, Feed.PARTLY) if counts[feed]), NOT_READ if left else str(Feed.FED))
+    bad = {**{str(feed): counts[feed] for feed in (Feed.PARTLY, Feed.BLIND, Feed.IMPOSSIBLE)}, NOT_READ: left}
+    more = ", ".join(f"{count} {name}" for name, count in bad.items() if count)
+    worse = [one for one in found.rules if one.worse]
+    be = "is" if counts[Feed.FED] == 1 else "are"
+    change = ""
+    if any(one.before for one in found.rules):
+        lost = blinded(report)
+        names = f" ({named([one.title for one in lost or worse])})" if worse else ""
+        text = change_sentence(len(worse), len(lost), len(found.rules)).removesuffix(".")
+        change = f" {text}{names}."
+    return DetectionsStatement(
+        word=word,
+        passes=not (found.forbid_blind and blinded(report)),
+        sentence=f"{counts[Feed.FED]} of {counted(len(found.rules), 'detection rule')} {be} fed"
+        f"{f'; {more}' if more else ''}.{change}",
+        fed=counts[Feed.FED],
+        partly=counts[Feed.PARTLY],
+        blind=counts[Feed.BLIND],
+        impossible=counts[Feed.IMPOSSIBLE],
+        not_read=left,
+        worse=len(worse),
+        blinded=len(blinded(report)),
+    )
+
+
+def detections_clause(report: Report) -> str:
+    """What the change does to detection rules, in a clause of the decision; empty without rules or a base."""
+    found = report.detections
+    if found is None or not any(one.before for one in found.rules):
+        return ""
+    lost = blinded(report)
+    if not lost:
+        return "no detection rule is blinded"
+    every = counted(len(found.rules), "detection rule")
+    return f"it blinds {len(lost)} of {every} ({named([one.title for one in lost])})"
