@@ -150,3 +150,22 @@ def test_bad_input_is_an_error_in_a_sentence(
     assert captured.out == ""
     assert expected in captured.err
     assert "Traceback" not in captured.err
+
+
+def test_the_gate_of_diff_forbids_blinding_a_rule(capsys: pytest.CaptureFixture[str]) -> None:
+    asked = ["diff", "old.yaml", "policy.yaml", "--detections", "rules.yml", "--forbid"]
+    assert main([*asked, "blind"]) == 1
+    text = capsys.readouterr().out
+    assert text.startswith("This change may not go in: it blinds 1 detection rule.\n")
+    assert "FORBIDDEN blind: A Pod with a host path (rules): create pods" in text
+    assert main(["diff", "old.yaml", "old.yaml", *asked[3:], "blind"]) == 0
+    assert "may go in" in capsys.readouterr().out
+    assert main([*asked, "lost"]) == 4
+    assert main([*asked[:3], "--forbid", "blind"]) == 4
+    assert "need each other" in capsys.readouterr().err
+
+
+def test_the_gate_accepts_no_rule_that_it_cannot_read(capsys: pytest.CaptureFixture[str]) -> None:
+    Path("rules.yml").write_text(RULES.split("---\n")[1].replace("verb: list", "verb|expand: '%verbs%'"))
+    assert main(["diff", "policy.yaml", "policy.yaml", "--detections", "rules.yml", "--forbid", "blind"]) == 4
+    assert "cannot be read in full" in capsys.readouterr().err

@@ -33,7 +33,8 @@ and on the newest of them: what it records of the requests that only one of the 
 --forbid makes it a gate: the exit code then says whether something forbidden happens, and the first line whether the
 change may go in. lost: an event, a body or a stage that was recorded is not any more (lost-events, lost-bodies and
 lost-stages one by one); exposed: a body that may hold a secret is now recorded (of secrets, configmaps, token reviews,
-and issued tokens); more: anything else that is newly recorded. --only limits it to some resources.
+and issued tokens); more: anything else that is newly recorded; blind, with --detections: a detection rule sees nothing
+any more. --only limits it to some resources.
 A change that someone approved is in a file of acknowledged changes, by default audit-changes.yaml next to NEW: it
 passes, and is listed with its reason. --acknowledge writes the entries to fill in.
 
@@ -44,6 +45,7 @@ than computed, or a check was inconclusive; 4 a policy cannot be used. With --fo
 examples:
   auditproof diff git:main:policies/prod.yaml policies/prod.yaml --forbid lost,exposed
   auditproof diff policies/prod.yaml new.yaml --forbid lost --only secrets,pods/exec
+  auditproof diff policies/prod.yaml new.yaml --forbid lost,blind --detections rules/
   auditproof diff policies/prod.yaml new.yaml
   auditproof diff policies/prod.yaml --kubernetes 1.35..1.37
   auditproof diff git:main:policies/prod.yaml policies/prod.yaml --format markdown --live

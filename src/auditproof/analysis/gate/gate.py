@@ -63,7 +63,8 @@ class Forbidden:
 class GateResult:
     """Whether a change may go in: the ``relation`` of the policies, and everything ``forbidden`` that it does.
 
-    ``unused`` are acknowledgements that cover nothing, ``expired`` those whose last day is over.
+    ``unused`` are acknowledgements that cover nothing, ``expired`` those whose last day is over. ``blinded`` names the
+    detection rules that the change must not blind, and does.
     """
 
     old: Policy
@@ -73,6 +74,7 @@ class GateResult:
     forbidden: tuple[Forbidden, ...]
     unused: tuple[Acknowledgement, ...] = ()
     expired: tuple[Acknowledgement, ...] = ()
+    blinded: tuple[str, ...] = ()
 
     @property
     def open(self) -> tuple[Forbidden, ...]:
@@ -81,8 +83,8 @@ class GateResult:
 
     @property
     def passes(self) -> bool:
-        """Whether nothing forbidden is left that no one has acknowledged."""
-        return not self.open
+        """Whether nothing forbidden is left that no one has acknowledged, and no detection rule is blinded."""
+        return not self.open and not self.blinded
 
 
 def gate(

@@ -27,7 +27,9 @@ def decision(result: GateResult, forbid: Collection[Consequence]) -> str:
     acknowledged = f"; {_count(known, 'change')} acknowledged" if known else ""
     if result.passes:
         return f"This change may go in: nothing forbidden ({words}) is left{acknowledged}."
-    return f"This change may not go in: {_count(len(result.open), 'forbidden change')} ({words}){acknowledged}."
+    reasons = [f"{_count(len(result.open), 'forbidden change')} ({words}){acknowledged}"] if result.open else []
+    reasons += [f"it blinds {_count(len(result.blinded), 'detection rule')}"] if result.blinded else []
+    return f"This change may not go in: {'; '.join(reasons)}."
 
 
 def _count(number: int, what: str) -> str:
@@ -49,6 +51,7 @@ def render_text(result: GateResult, forbid: Collection[Consequence]) -> str:
     head = f"{result.old.path} → {result.new.path}: {result.relation} (Kubernetes {result.kubernetes})"
     blocks = [f"{decision(result, forbid)}\n{printable(head)}"]
     blocks += ["\n".join(_block(one)) for one in result.forbidden]
+    blocks += ["\n".join(f"FORBIDDEN blind: {name}" for name in result.blinded)] if result.blinded else []
     blocks += ["\n".join(remarks)] if (remarks := list(_remarks(result))) else []
     return "\n\n".join(blocks) + "\n"
 
@@ -83,6 +86,10 @@ def render_markdown(result: GateResult, forbid: Collection[Consequence]) -> str:
         lines += ["", *written_table(columns, [_row(one) for one in result.forbidden[:SHOWN]])]
     if (left := len(result.forbidden) - SHOWN) > 0:
         lines += ["", f"{left} more, less severe: see the complete list."]
+    for name in result.blinded[:REMARKS]:
+        lines += ["", markdown(f"FORBIDDEN blind: {name}")]
+    if len(result.blinded) > REMARKS:
+        lines += ["", f"{len(result.blinded) - REMARKS} more detection rules are blinded."]
     for remark in islice(_remarks(result), REMARKS):
         lines += ["", markdown(remark)]
     return "\n".join(lines) + "\n"
@@ -104,6 +111,7 @@ def to_record(result: GateResult, forbid: Collection[Consequence]) -> dict[str, 
         "passes": result.passes,
         "decision": decision(result, forbid),
         "forbidden": [_forbidden(one) for one in result.forbidden],
+        "blinded": list(result.blinded),
         "unused": [_place(entry) for entry in result.unused],
         "expired": [_place(entry) for entry in result.expired],
     }
