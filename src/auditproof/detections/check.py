@@ -147,20 +147,15 @@ class _Scope:
             for member in [one for cell in self.space.cells[mask] if cell.served for one in members.of_cell(cell)]:
                 for outcome in outcomes:
                     for user, truth in members.users(outcome.identity, outcome.region):
-                        key = member.attributes, truth, user is None
+                        key = member.signature, truth, user is None
                         if key not in demands:
                             demands[key] = solver.demand(replace(member.attributes, user=user))
-                        demand = demands[key]
-                        if demand is not None:
-                            asked = replace(member.attributes, user=user)
-                            emitted = stages_of(asked)
+                        if (demand := demands[key]) is not None:
                             found = tuple(
-                                self._sees(sees, demand, place, rule, emitted)
-                                for place, rule in enumerate(outcome.deciding)
+                                self._sees(sees, demand, place, rule) for place, rule in enumerate(outcome.deciding)
                             )
-                            yield Seen(
-                                outcome, member, asked, demand, found, *self._recorded_by(0, outcome.deciding[0])
-                            )
+                            level, stages = self._recorded_by(0, outcome.deciding[0])
+                            yield Seen(outcome, member, user, demand, found, level, stages)
 
     def _sees(
         self,
@@ -168,12 +163,12 @@ class _Scope:
         demand: Demand,
         place: int,
         rule: int | None,
-        emitted: frozenset[Stage],
     ) -> Feed:
         """Whether a policy records what is needed."""
         level, stages = self._recorded_by(place, rule)
-        key = id(demand), level, stages & emitted
+        key = id(demand), level, stages
         if key not in known:
+            emitted = stages_of(demand.attributes)
             moments = [] if level is Level.NONE else [Moment(level, stage) for stage in stages & emitted]
             known[key] = compare(demand, moments)
         return known[key]

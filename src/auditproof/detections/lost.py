@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from auditproof.analysis.space.who import listed, who_text
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from auditproof.detections.members import Member, Mentioned
     from auditproof.detections.moments import Moment
     from auditproof.detections.solving import Values
-    from auditproof.kube.attributes import Attributes
+    from auditproof.kube.attributes import Attributes, UserInfo
 
 SHOWN = 6  # resources of a line
 
@@ -65,11 +65,21 @@ class Seen:
 
     outcome: Outcome
     member: Member
-    attributes: Attributes
+    user: UserInfo | None
     demand: Demand
     sees: tuple[Feed, ...]
     level: Level
     stages: frozenset[Stage]
+
+    @property
+    def asked(self) -> Attributes:
+        """The request without its user."""
+        return self.member.attributes
+
+    @property
+    def attributes(self) -> Attributes:
+        """The request, with its user."""
+        return replace(self.member.attributes, user=self.user)
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,12 +120,12 @@ def lost_lines(seen: Iterable[Seen], policy: Policy, identities: Identities, men
 
 def _what(parts: Sequence[Seen], mentioned: Mentioned) -> str:
     """Verbs, objects and namespaces of the requests, in a line."""
-    paths = dict.fromkeys(one.attributes.path for one in parts if not one.attributes.resource_request)
-    resources = [one for one in parts if one.attributes.resource_request]
-    verbs = listed(list(dict.fromkeys(one.attributes.verb or "OPTIONS" for one in parts)), SHOWN)
+    paths = dict.fromkeys(one.asked.path for one in parts if not one.asked.resource_request)
+    resources = [one for one in parts if one.asked.resource_request]
+    verbs = listed(list(dict.fromkeys(one.asked.verb or "OPTIONS" for one in parts)), SHOWN)
     objects = names_of(target for one in resources for target in one.member.targets)
-    names = dict.fromkeys(one.attributes.name for one in resources if one.attributes.name in mentioned.names)
-    only = names and len(names) == len({one.attributes.name for one in resources})
+    names = dict.fromkeys(one.asked.name for one in resources if one.asked.name in mentioned.names)
+    only = names and len(names) == len({one.asked.name for one in resources})
     named = f" {listed(list(names), SHOWN)}" if only else ""
     return f"{verbs} {listed([*objects, *paths], SHOWN)}{named}{_where(resources, mentioned)}"
 
@@ -146,9 +156,9 @@ def _by_who(some: list[Seen]) -> Iterator[tuple[list[Who], list[Seen]]]:
 
 def plain_first(one: Seen) -> tuple[object, ...]:
     """Sort key: the requests that explain themselves first."""
-    asked = one.attributes
+    asked = one.asked
     known = all(target.known for target in one.member.targets[:1])
-    return asked.user is None, one.outcome.oddness, not asked.resource_request, bool(asked.subresource), not known
+    return one.user is None, one.outcome.oddness, not asked.resource_request, bool(asked.subresource), not known
 
 
 def _new_first(item: tuple[_Alike, list[Seen]]) -> tuple[Any, ...]:

@@ -16,9 +16,9 @@ from auditproof.analysis.space import ResourceCell
 from auditproof.analysis.space.cells import SAME
 from auditproof.analysis.space.identities import ACCOUNTS, ANONYMOUS, OTHER, UNAUTHENTICATED, service_account
 from auditproof.detections.condition import And, Not, Operator, Test, matches, tests_of
-from auditproof.detections.moments import seen_by_policy
+from auditproof.detections.moments import DECODED, DISCOVERY, WRITES, seen_by_policy
 from auditproof.kube.action import STREAMS
-from auditproof.kube.attributes import Attributes, UserInfo
+from auditproof.kube.attributes import LONG_RUNNING_SUBRESOURCES, Attributes, UserInfo, is_long_running
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -28,15 +28,21 @@ if TYPE_CHECKING:
     from auditproof.detections.condition import Condition
 
 _KIND = frozenset({"resource", "apiGroup", "apiVersion", "subresource"})
+_UNSEEN = (("uid",), ("resourceVersion",), ("extra",))  # parts of objectRef and user that the policy does not see
 _GIVEN = (Operator.EQUALS, Operator.STARTS_WITH, Operator.ENDS_WITH, Operator.CONTAINS, Operator.WILDCARD)
 Truth = tuple[bool, ...]
 
 
 @dataclass(frozen=True, slots=True)
 class Member:
-    """A request without its user, for all of ``targets`` and ``namespaces`` that the tests do not tell apart."""
+    """A request without its user, for all of ``targets`` and ``namespaces`` that the tests do not tell apart.
+
+    Members with the same ``signature`` need the same for the same user: the tests say the same of both, and their
+    events have the same fields.
+    """
 
     attributes: Attributes
+    signature: tuple[Any, ...]
     targets: tuple[Target, ...] = ()
     namespaces: tuple[str, ...] = ()
 
@@ -52,6 +58,8 @@ class Members:
             self._tests[_dimension(test)].append(test)
         self._targets: dict[tuple[Target, ...], dict[tuple[Any, ...], tuple[Target, ...]]] = {}
         self._verbs: dict[str, bool] = {}
+        self._of_verbs: dict[str, tuple[Any, ...]] = {}
+        self._by_request = any(map(_reads_request, self._tests[""]))
         self._users: dict[tuple[int, Region], tuple[tuple[UserInfo | None, Truth], ...]] = {}
 
     def of_cell(self, cell: Cell) -> Iterator[Member]:
@@ -63,15 +71,27 @@ class Members:
             if self._may(Attributes(None, "", path="/", resource_request=False), _KIND_DIMENSION):
                 for path in cell.paths:
                     for verb in verbs:
-                        yield Member(Attributes(None, verb, path=path, resource_request=False))
+                        asked = Attributes(None, verb, path=path, resource_request=False)
+                        yield Member(asked, self._signature(asked, path.startswith(DISCOVERY)))
             return
-        for targets in self._parts(cell.targets).values():
+        for kind, targets in self._parts(cell.targets).items():
             for namespaces in self._namespaces(cell):
+                place = self._truth("namespace", Attributes(None, "", namespaces[0]))
                 for name in self._names(cell):
                     for verb in verbs:
                         plain = cell.attributes_of(None, targets[0], verb, namespaces[0])
-                        given = plain if name is None else replace(plain, name=name)
-                        yield Member(given, targets, namespaces)
+                        asked = plain if name is None else replace(plain, name=name)
+                        signature = self._signature(asked, kind, place, self._truth("name", asked), bool(asked.name))
+                        yield Member(asked, signature, targets, namespaces)
+
+    def _signature(self, asked: Attributes, *known: object) -> tuple[Any, ...]:
+        """What an event of the request depends on, apart from its user."""
+        if self._by_request:
+            return (asked,)
+        verb = asked.verb
+        if verb not in self._of_verbs:
+            self._of_verbs[verb] = verb in WRITES, verb in DECODED, self._truth("verb", asked)
+        return asked.resource_request, is_long_running(asked), self._of_verbs[verb], known
 
     def _may_have_verb(self, verb: str) -> bool:
         if verb not in self._verbs:
@@ -91,7 +111,8 @@ class Members:
             for target in [*targets, *self._unmentioned(targets)]:
                 given = Attributes(None, "", "", target.group, target.version, target.resource, target.subresource)
                 if self._may(given, _KIND_DIMENSION):
-                    key = (*self._truth(_KIND_DIMENSION, given), target.subresource in STREAMS and target.subresource)
+                    long = target.subresource in LONG_RUNNING_SUBRESOURCES
+                    key = (*self._truth(_KIND_DIMENSION, given), long, target.subresource in STREAMS)
                     parts[key].append(target)
             self._targets[targets] = {key: tuple(some) for key, some in parts.items()}
         return self._targets[targets]
@@ -228,6 +249,12 @@ def _dimension(test: Test) -> str:
     if path[0] != "objectRef" or len(path) == 1:
         return ""
     return _KIND_DIMENSION if path[1] in _KIND else path[1] if path[1] in ("namespace", "name") else ""
+
+
+def _reads_request(test: Test) -> bool:
+    """Whether a test of no dimension depends on the request all the same: on its URI, or on a whole object."""
+    path = test.field.path
+    return path[0] == "requestURI" or (path[0] in ("objectRef", "user") and path[1:2] not in _UNSEEN)
 
 
 def _may_be(condition: Condition, known: dict[Test, bool], *, wanted: bool) -> bool:

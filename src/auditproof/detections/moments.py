@@ -27,8 +27,8 @@ if TYPE_CHECKING:
     from auditproof.kube.attributes import Attributes
 
 RECORDED = (Level.METADATA, Level.REQUEST, Level.REQUEST_RESPONSE)
-_WRITES = frozenset({"create", "update", "patch", "delete", "deletecollection"})
-_DECODED = frozenset({"create", "update"})  # their bodies fill empty fields of objectRef
+WRITES = frozenset({"create", "update", "patch", "delete", "deletecollection"})
+DECODED = frozenset({"create", "update"})  # their bodies fill empty fields of objectRef
 _OBJECT = frozenset({"resource", "namespace", "name", "apiGroup", "apiVersion", "subresource"})
 _FILLED = frozenset({"name", "uid", "resourceVersion"})  # a namespace is in the URL, or the object has none
 _STATUS = frozenset({"metadata", "status", "message", "reason", "details", "code"})
@@ -36,7 +36,7 @@ _ALWAYS = frozenset({"auditID", "requestReceivedTimestamp", "stageTimestamp", "s
 _OPTIONAL = frozenset({"sourceIPs", "userAgent"})
 _LATER = frozenset({"impersonatedUser", "authenticationMetadata"})  # filters behind the one of RequestReceived add them
 _BY_AUTHENTICATION = "authentication.k8s.io/"  # its annotations are there from the first event on
-_DISCOVERY = ("/api", "/apis")
+DISCOVERY = ("/api", "/apis")
 _FIXED = frozenset({"kind", "apiVersion", "level", "stage", "verb"})
 
 
@@ -152,7 +152,7 @@ def _inside(test: Test, attributes: Attributes, moment: Moment, event: dict[str,
     top = test.field.top
     received = moment.stage is Stage.REQUEST_RECEIVED
     if top == "objectRef":
-        decoded = attributes.verb in _DECODED and attributes.resource_request and key not in event.get("objectRef", {})
+        decoded = attributes.verb in DECODED and attributes.resource_request and key not in event.get("objectRef", {})
         if decoded and key in _FILLED and attributes.subresource not in STREAMS:
             unread = received or attributes.user is None
             return Reading.UNREADABLE if unread else Reading.FREE
@@ -191,11 +191,11 @@ def _presence(top: str, attributes: Attributes, moment: Moment) -> Reading:
 
 
 def _has_request_object(attributes: Attributes) -> bool:
-    return attributes.resource_request and attributes.verb in _WRITES and attributes.subresource not in STREAMS
+    return attributes.resource_request and attributes.verb in WRITES and attributes.subresource not in STREAMS
 
 
 def _has_response_object(attributes: Attributes) -> bool:
-    return attributes.resource_request or attributes.path.startswith(_DISCOVERY)  # any refusal has a Status
+    return attributes.resource_request or attributes.path.startswith(DISCOVERY)  # any refusal has a Status
 
 
 def is_field(path: tuple[str, ...]) -> bool:
