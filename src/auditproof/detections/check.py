@@ -16,7 +16,7 @@ from auditproof.analysis.space.streams import STREAMS
 from auditproof.audit.decide import decided_by
 from auditproof.audit.event import Level, Stage
 from auditproof.detections.condition import And
-from auditproof.detections.demand import WORST, Feed, Solver, compare, feed_of
+from auditproof.detections.demand import WORST, Feed, Solver, compare, feed_of, values_of
 from auditproof.detections.lost import Lost, Seen, lost_lines, plain_first
 from auditproof.detections.members import Members, Mentioned
 from auditproof.detections.moments import Moment, stages_of
@@ -126,9 +126,9 @@ class _Scope:
             detection,
             feeds[0],
             feeds[1] if len(feeds) > 1 else None,
-            tuple(lost_lines(seen, self._policies[0], self.space.identities, self._mentioned)),
+            tuple(lost_lines(seen, condition, self._policies[0], self.space.identities, self._mentioned)),
             shown.attributes if shown else None,
-            shown.demand.values if shown else None,
+            values_of(condition, shown.attributes) if shown else None,
         )
 
     def _never(self, condition: Condition) -> Condition:
@@ -149,7 +149,7 @@ class _Scope:
                     for user, truth in members.users(outcome.identity, outcome.region):
                         key = member.signature, truth, user is None
                         if key not in demands:
-                            demands[key] = solver.demand(replace(member.attributes, user=user))
+                            demands[key] = solver.demand(replace(member.attributes, user=user), member.signature)
                         if (demand := demands[key]) is not None:
                             found = tuple(
                                 self._sees(sees, demand, place, rule) for place, rule in enumerate(outcome.deciding)

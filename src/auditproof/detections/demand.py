@@ -9,13 +9,12 @@ from typing import TYPE_CHECKING
 from auditproof.audit.event import Stage
 from auditproof.detections.condition import TRUE, both, either, tests_of
 from auditproof.detections.moments import RECORDED, Moment, at_moment, stages_of
-from auditproof.detections.solving import denied, solve
+from auditproof.detections.solving import Values, denied, solve
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from auditproof.detections.condition import Condition
-    from auditproof.detections.solving import Values
     from auditproof.kube.attributes import Attributes
 
 
@@ -59,26 +58,35 @@ class Solver:
     def __init__(self, condition: Condition) -> None:
         self._condition = condition
         self._by_uri = any(test.field.top == "requestURI" for test in tests_of(condition))
-        self._solved: dict[tuple[Condition, bool, Attributes | None], Values | None] = {}
+        self._solved: dict[tuple[Condition, bool, object], Values | None] = {}
 
-    def demand(self, attributes: Attributes) -> Demand | None:
-        """What the rule needs of a request; None if no event of it can match."""
+    def demand(self, attributes: Attributes, signature: object = None) -> Demand | None:
+        """What the rule needs of a request; None if no event of it can match.
+
+        Requests with the same ``signature`` (None: it has none) need the same, with other values for a URI.
+        """
         at: dict[Moment, Condition] = {}
         best: Values | None = None
         for stage in stages_of(attributes):
             for level in RECORDED:
                 left = at_moment(self._condition, attributes, Moment(level, stage))
-                values = self._values(left, attributes)
+                values = self._values(left, attributes, signature)
                 if values is not None:
                     at[Moment(level, stage)] = left
                     best = values if best is None or stage is Stage.RESPONSE_COMPLETE else best
         return Demand(attributes, at, best) if best is not None else None
 
-    def _values(self, left: Condition, attributes: Attributes) -> Values | None:
-        key = left, attributes.user is None, attributes if self._by_uri else None
+    def _values(self, left: Condition, attributes: Attributes, signature: object) -> Values | None:
+        key = left, attributes.user is None, (signature or attributes) if self._by_uri else None
         if key not in self._solved:
             self._solved[key] = solve(left, attributes)
         return self._solved[key]
+
+
+def values_of(condition: Condition, attributes: Attributes) -> Values:
+    """Values of the other fields of a request with which an event of it can match; there must be some."""
+    found = Solver(condition).demand(attributes)
+    return found.values if found else Values()
 
 
 def compare(demand: Demand, recorded: Iterable[Moment]) -> Feed:

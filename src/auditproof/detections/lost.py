@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from auditproof.analysis.space.who import listed, who_text
 from auditproof.audit.event import Level
-from auditproof.detections.demand import WORST, Feed
+from auditproof.detections.demand import WORST, Feed, values_of
 from auditproof.detections.members import names_of
 from auditproof.detections.moments import stages_of
 
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from auditproof.analysis.space.who import Who
     from auditproof.audit.event import Stage
     from auditproof.audit.policy.load import Policy, PolicyRule
+    from auditproof.detections.condition import Condition
     from auditproof.detections.demand import Demand
     from auditproof.detections.members import Member, Mentioned
     from auditproof.detections.moments import Moment
@@ -93,7 +94,9 @@ class _Alike:
     sees: Feed
 
 
-def lost_lines(seen: Iterable[Seen], policy: Policy, identities: Identities, mentioned: Mentioned) -> Iterator[Lost]:
+def lost_lines(
+    seen: Iterable[Seen], condition: Condition, policy: Policy, identities: Identities, mentioned: Mentioned
+) -> Iterator[Lost]:
     """The requests that the rule does not see, in lines, those that it saw before the change first."""
     groups: dict[_Alike, list[Seen]] = defaultdict(list)
     for one in seen:
@@ -108,7 +111,7 @@ def lost_lines(seen: Iterable[Seen], policy: Policy, identities: Identities, men
                 who_text(identities, whos),
                 _what(parts, mentioned),
                 first.attributes,
-                first.demand.values,
+                values_of(condition, first.attributes),
                 policy.rule_at(alike.rule),
                 alike.level,
                 alike.stages & stages_of(first.attributes) if recorded else frozenset(),

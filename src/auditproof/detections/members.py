@@ -19,6 +19,7 @@ from auditproof.detections.condition import And, Not, Operator, Test, matches, t
 from auditproof.detections.moments import DECODED, DISCOVERY, WRITES, seen_by_policy
 from auditproof.kube.action import STREAMS
 from auditproof.kube.attributes import LONG_RUNNING_SUBRESOURCES, Attributes, UserInfo, is_long_running
+from auditproof.kube.request_line import request_line
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -59,6 +60,7 @@ class Members:
         self._targets: dict[tuple[Target, ...], dict[tuple[Any, ...], tuple[Target, ...]]] = {}
         self._verbs: dict[str, bool] = {}
         self._of_verbs: dict[str, tuple[Any, ...]] = {}
+        self._by_uri = [test for test in self._tests[""] if test.field.top == "requestURI"]
         self._by_request = any(map(_reads_request, self._tests[""]))
         self._users: dict[tuple[int, Region], tuple[tuple[UserInfo | None, Truth], ...]] = {}
 
@@ -89,6 +91,9 @@ class Members:
         if self._by_request:
             return (asked,)
         verb = asked.verb
+        if self._by_uri:
+            uri = request_line(asked)[1]
+            known = (*known, *(_in_uri(test, uri) for test in self._by_uri))
         if verb not in self._of_verbs:
             self._of_verbs[verb] = verb in WRITES, verb in DECODED, self._truth("verb", asked)
         return asked.resource_request, is_long_running(asked), self._of_verbs[verb], known
@@ -252,9 +257,32 @@ def _dimension(test: Test) -> str:
 
 
 def _reads_request(test: Test) -> bool:
-    """Whether a test of no dimension depends on the request all the same: on its URI, or on a whole object."""
+    """Whether a test of no dimension depends on the request all the same, because it is of a whole object."""
     path = test.field.path
-    return path[0] == "requestURI" or (path[0] in ("objectRef", "user") and path[1:2] not in _UNSEEN)
+    return path[0] in ("objectRef", "user") and path[1:2] not in _UNSEEN
+
+
+def _in_uri(test: Test, uri: str) -> object:
+    """What is known of a test of the URI: its result, None if a query can give either, or the URI if it depends on it.
+
+    Of a query parameter, a query can give either. Otherwise a query only appends to the URI.
+    """
+    if test.field.derived is not None:
+        return None
+    values = [value.casefold() for value in test.values] if test.fold else test.values
+    given = uri.casefold() if test.fold else uri
+    match test.operator:
+        case Operator.EQUALS:
+            return uri if any(value.startswith(given) for value in values) else False
+        case Operator.STARTS_WITH:
+            if any(map(given.startswith, values)):
+                return True
+            return uri if any(value.startswith(given) for value in values) else False
+        case Operator.CONTAINS:
+            return True if any(value in given for value in values) else None
+        case Operator.EXISTS:
+            return True
+    return uri
 
 
 def _may_be(condition: Condition, known: dict[Test, bool], *, wanted: bool) -> bool:
