@@ -33,7 +33,7 @@ def documents(text: str, path: str) -> list[Document]:
     r"""The documents of a text, without empty ones. Raises NotYaml with the position of the first mistake.
 
     >>> from auditproof.detections.readers.documents import documents
-    >>> [(one.value, one.position.line) for one in documents("title: a\\n---\\ntitle: b\\n", "rules.yml")]
+    >>> [(one.value, one.position.line) for one in documents("title: a\n---\ntitle: b\n", "rules.yml")]
     [({'title': 'a'}, 1), ({'title': 'b'}, 3)]
     """
     loader: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
