@@ -50,6 +50,7 @@ PRIVILEGED = both(
     PLAIN,
     Test(Field.at("requestObject.spec.containers.*.securityContext.privileged"), Operator.EQUALS, ("true",)),
 )
+REPLICAS = "system:serviceaccount:kube-system:replicaset-controller"
 SUCCEEDED = Test(Field.at("responseStatus.code"), Operator.STARTS_WITH, ("2",))
 
 
@@ -179,3 +180,25 @@ def test_the_query_of_a_uri_can_have_what_a_rule_looks_for() -> None:
     assert found.feed is Feed.FED
     assert found.values is not None
     assert "/exec?%2fbin%2fsh" in request_text(found.witness, found.values)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("rules", "through"),
+    [
+        ('- {level: None, userGroups: ["system:serviceaccounts:kube-system"]}\n- level: Metadata', True),
+        (
+            '- {level: None, users: ["system:serviceaccount:kube-system:replicaset-controller"]}\n- level: Metadata',
+            True,
+        ),
+        ('- {level: None, userGroups: ["system:serviceaccounts"]}\n- level: Metadata', True),
+        ('- {level: None, userGroups: ["system:serviceaccounts:shop"]}\n- level: Metadata', False),
+        ('- {level: None, users: ["alice"]}\n- level: Metadata', False),
+    ],
+)
+def test_requests_that_controllers_send_are_named(rules: str, through: bool) -> None:
+    """The Pods of a Deployment are created by the replicaset-controller, not by who creates the Deployment."""
+    found = checked(rules, PLAIN)
+    assert found.feed is Feed.PARTLY
+    assert ("deployments" in {owner for lost in found.lost for owner in lost.through}) is through
+    deleted = both(equals("verb", "delete"), equals("objectRef.resource", "secrets"))
+    assert not [lost for lost in checked(rules, deleted).lost if lost.through]

@@ -6,6 +6,8 @@ from collections import defaultdict
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
+from auditproof.analysis.requirements.controllers import CONTROLLERS
+from auditproof.analysis.space.identities import account_groups, service_account
 from auditproof.analysis.space.who import listed, who_text
 from auditproof.audit.event import Level
 from auditproof.detections.demand import WORST, Feed, values_of
@@ -15,7 +17,7 @@ from auditproof.detections.moments import stages_of
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
-    from auditproof.analysis.space import Outcome
+    from auditproof.analysis.space import IdentityClass, Outcome
     from auditproof.analysis.space.identities import Identities
     from auditproof.analysis.space.who import Who
     from auditproof.audit.event import Stage
@@ -36,7 +38,8 @@ class Lost:
 
     ``rule`` is None if no rule matches. ``needs`` are the moments of which one has to be recorded, ``witness`` is one
     of the requests with ``values`` of its other fields. ``new``: with the policy before the change, the rule sees them.
-    ``partly``: it sees them, but not all that would match.
+    ``partly``: it sees them, but not all that would match. ``through`` are the resources for whose objects controllers
+    send some of these requests.
     """
 
     who: str
@@ -49,6 +52,7 @@ class Lost:
     needs: frozenset[Moment]
     new: bool
     partly: bool
+    through: tuple[str, ...] = ()
 
     @property
     def text(self) -> str:
@@ -118,7 +122,30 @@ def lost_lines(
                 frozenset(first.demand.at),
                 alike.new,
                 alike.sees is Feed.PARTLY,
+                tuple(_through(whos, parts, mentioned)),
             )
+
+
+def _through(whos: Sequence[Who], parts: Sequence[Seen], mentioned: Mentioned) -> Iterator[str]:
+    """The resources for whose objects a controller sends some of the requests."""
+    asked = {(target.resource, one.asked.verb) for one in parts for target in one.member.targets}
+    for owner, controllers in CONTROLLERS.items():
+        for acting in controllers:
+            sent = any((resource, verb) in asked for resource in acting.resources for verb in acting.verbs)
+            if sent and any(_includes(identity, acting.user, mentioned) for identity, _ in whos):
+                yield owner
+                break
+
+
+def _includes(identity: IdentityClass, account: str, mentioned: Mentioned) -> bool:
+    """Whether a service account is in a class of users: by name, or among those that no rule names."""
+    if account in mentioned.users:
+        return account in identity.names
+    named = next((name for name in identity.names if service_account(name)), None)
+    if named is None or named in mentioned.users:
+        return False
+    home, known = account_groups(account)[1], mentioned.user_groups
+    return account_groups(named)[1] == home if home in known else account_groups(named)[1] not in known
 
 
 def _what(parts: Sequence[Seen], mentioned: Mentioned) -> str:

@@ -64,6 +64,7 @@ def _lost(lost: Lost) -> dict[str, Any]:
     return {
         "requests": lost.what,
         "by": lost.who,
+        "through": list(lost.through),
         "example": request_text(lost.witness, lost.values),
         "level": str(lost.level),
         "stages": [str(stage) for stage in in_order(lost.stages)],

@@ -52,6 +52,8 @@ def _rule(one: Fed, shown: int) -> Iterator[str]:
 
 def _lost(lost: Lost) -> Iterator[str]:
     yield f"  {'loses' if not lost.partly else 'in part':<{_WIDTH}}{lost.text}{' (new)' if lost.new else ''}"
+    if lost.through:
+        yield f"    {'through':<{_WIDTH}}controllers, for objects of {', '.join(lost.through)}"
     yield f"    {'policy':<{_WIDTH}}{recorded_text(lost)}"
     yield f"    {'needs':<{_WIDTH}}{needed_text(lost.needs)}"
     yield f"    {'example':<{_WIDTH}}{request_text(lost.witness, lost.values)}"
