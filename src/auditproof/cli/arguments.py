@@ -59,15 +59,16 @@ def add_requirements(parser: argparse.ArgumentParser, text: str) -> None:
 
 
 def load_required(given: Sequence[str], kubernetes: str) -> list[RequirementsFile]:
-    """The requirements files that --requirements names, each once; policies that they refer to may be in any form.
+    """The requirements files and detection rules that --requirements names, each once.
 
-    Raises SourceError for a mistake in one of them, and AuditproofError for an unknown name.
+    Policies that they refer to may be in any form. Raises SourceError for a mistake in one of them, and AuditproofError
+    for an unknown name, and for a rule that cannot be read in full.
     """
-    from auditproof.analysis.requirements import load_requirements
     from auditproof.clusters.policy_files import PolicyFiles
+    from auditproof.detections import load_required
 
     read = partial(PolicyFiles().load_given, folder=Path.cwd(), kubernetes=kubernetes)
-    return [load_requirements(name, read_policy=read) for name in dict.fromkeys(names_in(given))]
+    return [load_required(name, kubernetes, read) for name in dict.fromkeys(names_in(given))]
 
 
 def names_in(given: Sequence[str]) -> list[str]:

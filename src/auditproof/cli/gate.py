@@ -62,9 +62,7 @@ def through_the_gate(
     names = names_in([options.forbid])
     effects = [name for name in names if name != BLIND]
     if (BLIND in names) is not bool(options.detections):
-        raise AuditproofError(
-            "--forbid blind and --detections PATH belong together: what must not happen to which rules"
-        )
+        raise AuditproofError("--forbid blind and --detections PATH need each other: an effect, and the rules")
     forbid = consequences_named(effects) if effects else frozenset()
     only = [selector_of(names_in([options.only]), "--only")] if options.only else []
     file, entries = read_acknowledged(options, folder)

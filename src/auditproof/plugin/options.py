@@ -13,12 +13,11 @@ import pytest
 
 from auditproof import content
 from auditproof.analysis.coverage import Depth
-from auditproof.analysis.requirements import load_requirements
 from auditproof.audit.redact import redact_text
 from auditproof.auditlog.sources import parse_source
 from auditproof.clusters.existing.kubeconfig import DEFAULT
 from auditproof.clusters.profile import Profile, load_profile
-from auditproof.detections import load_rules
+from auditproof.detections import load_required, load_rules
 from auditproof.kube.versions import choose_versions, minor
 from auditproof.options import option_named
 from auditproof.plugin.asked import effective, folder_of
@@ -31,10 +30,7 @@ from auditproof.text.paths import files_of, is_file, is_folder, path_of, shown_p
 from auditproof.text.suggestion import did_you_mean
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from auditproof.analysis.requirements import RequirementsFile
-    from auditproof.audit.policy.load import Policy
     from auditproof.clusters.policy_files import PolicyFiles
     from auditproof.clusters.policy_sources import PolicySource
     from auditproof.detections import Rules
@@ -119,7 +115,7 @@ def read_options(config: pytest.Config, files: PolicyFiles, kubernetes: str) -> 
         assets=_folder(config, "assets"),
         image=effective(config, "image") or profile.image,
         coverage=_depth(effective(config, "coverage")),
-        requirements=_requirements(config, partial(files.load_given, folder=Path.cwd(), kubernetes=kubernetes)),
+        requirements=_requirements(config, files, kubernetes),
         detections=rules,
         forbid_blind=forbids_blind(config, base=base is not None, detections=rules is not None),
         report=report_folder(config),
@@ -213,14 +209,15 @@ def _depth(text: str) -> Depth | None:
     return Depth(text)
 
 
-def _requirements(config: pytest.Config, read_policy: Callable[[str], Policy]) -> tuple[RequirementsFile, ...]:
-    """The requirements to check the policy against; ``read_policy`` reads a policy that one of them refers to.
+def _requirements(config: pytest.Config, files: PolicyFiles, kubernetes: str) -> tuple[RequirementsFile, ...]:
+    """The requirements to check the policy against; ``files`` reads a policy that one of them refers to.
 
     Raises pytest.UsageError, which lists all problems of a file.
     """
+    read_policy = partial(files.load_given, folder=Path.cwd(), kubernetes=kubernetes)
     names = (name.strip() for name in effective(config, "requirements").split(","))
     wanted = dict.fromkeys(_name_or_file(config, "requirements", name) for name in names if name)
-    return tuple(usable(partial(load_requirements, name, read_policy=read_policy)) for name in wanted)
+    return tuple(usable(partial(load_required, name, kubernetes, read_policy)) for name in wanted)
 
 
 def _detections(config: pytest.Config) -> Rules | None:
