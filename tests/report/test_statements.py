@@ -1,4 +1,4 @@
-"""The three statements, which are never mixed, and the one decision that follows from them."""
+"""The statements, which are never mixed, and the one decision that follows from them."""
 
 from __future__ import annotations
 

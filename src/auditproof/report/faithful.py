@@ -1,4 +1,4 @@
-"""Whether the server recorded what the policies decide: the first of the three statements. Pure.
+"""Whether the server recorded what the policies decide: one of the statements behind a decision. Pure.
 
 It is about the server. A case may expect something else than the policy decides; if the server did as the policy says,
 that is counted apart.

@@ -1,4 +1,4 @@
-"""Whether the change from the base may go in: the third of the three statements."""
+"""Whether the change from the base may go in: one of the statements behind a decision."""
 
 from __future__ import annotations
 

@@ -64,7 +64,8 @@ def only_the_run(report: Report) -> Outcome | None:
         return None
     if not word.is_trouble:
         told = statements(report)
-        alone = told.requirements.passes and told.change.passes and not decision(report).passes
+        fed = told.detections is None or told.detections.passes
+        alone = told.requirements.passes and told.change.passes and fed and not decision(report).passes
         return Outcome.UNPROVEN if alone else None
     unreached = [*report.not_performed, *(report.backends.not_performed if report.backends else ())]
     verdicts = {proof.verdict for proof in report.proofs} | {test.verdict for test in backend_troubles(report)}

@@ -1,4 +1,4 @@
-"""Which requirements the policy meets, and what was shown of them: the second of the three statements. Pure.
+"""Which requirements the policy meets, and what was shown of them: one of the statements behind a decision. Pure.
 
 Whether the policy meets a requirement is computed over all requests. The proofs of a requirement show that the server
 records these requests as the policy decides; only with them a requirement is met.

@@ -7,8 +7,10 @@ from typing import Any
 import pytest
 
 from auditproof.report.ci.github import step_summary
+from auditproof.report.ci.junit import EMPTY, told_in_full
 from auditproof.report.ci.sarif import as_sarif
-from auditproof.report.ci.troubles import BLINDED, troubles
+from auditproof.report.ci.troubles import troubles
+from auditproof.report.detections.statement import BLINDED
 from auditproof.report.model import Report, Sections
 from auditproof.report.statements import decision, statements
 from auditproof.report.terminal import decision_lines
@@ -49,6 +51,10 @@ def test_a_change_that_blinds_a_rule_may_not_go_in() -> None:
     assert any(line.startswith("detections: BLIND.") for line in decision_lines(found))
     assert "| Detections | BLIND |" in step_summary(found)
     assert '"ruleId": "BLINDED"' in as_sarif(found)
+    junit = told_in_full(EMPTY, found)
+    assert 'classname="auditproof.detections" name="own: Exec"' in junit
+    assert '<failure message="BLINDED: create pods by everybody: not recorded' in junit
+    assert "The run as a whole" not in junit + as_sarif(found)
 
 
 @pytest.mark.parametrize(
@@ -73,6 +79,7 @@ def test_rules_that_were_not_read_are_counted_and_never_fed() -> None:
     told = statements(detected(rule("Exec", "FED"), base=False, not_read=2)).detections
     assert told is not None
     assert (told.word, told.fed, told.not_read) == ("NOT READ", 1, 2)
+    assert 'message="NOT READ: it has a lookup"' in told_in_full(EMPTY, detected(rule("Exec", "FED"), not_read=1))
     assert told.sentence == "1 of 1 detection rule is fed; 2 NOT READ."
 
 

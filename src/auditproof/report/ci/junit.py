@@ -3,7 +3,8 @@
 pytest's own form of it (xunit2) has no place for ``file`` and ``line``, which GitLab, Jenkins and others look for; they
 come as properties, and are copied up. VIOLATED is a failure, UNPROVEN an error, and what has no test case in the file,
 because it was never performed, a plugin has taken it out or it is about the run as a whole, gets one.
-Each requirement and each forbidden change is a test case, too: a failure if it keeps the run from passing. Pure.
+Each requirement, forbidden change and detection rule is a test case, too: a failure if it keeps the run from passing.
+Pure.
 """
 
 from __future__ import annotations
@@ -14,6 +15,8 @@ from typing import TYPE_CHECKING
 from xml.etree import ElementTree
 
 from auditproof.proof.verdict import Outcome
+from auditproof.report.detections.fed_rules import NOT_READ
+from auditproof.report.detections.statement import BLINDED, blinded, blinded_reason
 from auditproof.report.gate import deciding_line, forbidden_name, forbidden_reason
 from auditproof.report.headline import RUN, only_the_run, why_not_performed, worst_first
 from auditproof.report.html.files import EVIDENCE
@@ -62,7 +65,7 @@ def told_in_full(text: str, report: Report) -> str:
     for record in _untold(report, told, every=text == EMPTY):
         known_case = cases.get(_address(record.id))
         _agree(_new_case(suite, record) if known_case is None else known_case, record)
-    for told_case in (*_changes(report), *_requirements(report)):
+    for told_case in (*_changes(report), *_requirements(report), *_detections(report)):
         suite.append(told_case)
     _count(suite)
     return '<?xml version="1.0" encoding="utf-8"?>' + ElementTree.tostring(root, encoding="unicode")
@@ -144,6 +147,24 @@ def _requirements(report: Report) -> Iterator[ElementTree.Element]:
             _fail(case, kind, str(one.state), f"{record.title}: {requirement_reason(one, report)}")
         elif one.state in (State.NOT_SELECTED, State.NOT_SHOWN):
             _fail(case, "skipped", str(one.state), one.reason or "its requests were not selected")
+        yield case
+
+
+def _detections(report: Report) -> Iterator[ElementTree.Element]:
+    """A test case for each detection rule; one that could not be read is skipped, and fails nothing."""
+    found = report.detections
+    failing = blinded(report) if found and found.forbid_blind else []
+    for rule in found.rules if found else ():
+        case = _stated(f"{STATEMENTS}.detections", f"{rule.pack}: {rule.title}", (rule.file, rule.line))
+        for name, value in (("feed", rule.feed), ("before", rule.before)):
+            if value:
+                _property(case, name, value)
+        if rule in failing:
+            _fail(case, "failure", BLINDED, blinded_reason(rule))
+        yield case
+    for left in found.not_read if found else ():
+        case = _stated(f"{STATEMENTS}.detections", f"{left.pack}: {left.title or left.id}", (left.file, left.line))
+        _fail(case, "skipped", NOT_READ, left.reason)
         yield case
 
 

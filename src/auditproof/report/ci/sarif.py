@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from auditproof.proof.verdict import Outcome
-from auditproof.report.ci.troubles import BLINDED, FORBIDDEN, troubles
+from auditproof.report.ci.troubles import FORBIDDEN, troubles
+from auditproof.report.detections.statement import BLINDED
 from auditproof.report.requirement_states import State
 from auditproof.report.sarif_log import location, sarif_log
 from auditproof.text.printable import printable_lines

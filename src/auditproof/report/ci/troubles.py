@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, TypeAlias
 
 from auditproof.proof.verdict import Outcome
 from auditproof.report.backends import backend_troubles
-from auditproof.report.detections.statement import blinded
+from auditproof.report.detections.statement import BLINDED, blinded, blinded_reason, newly_lost
 from auditproof.report.gate import deciding_line, forbidden_name, forbidden_reason
 from auditproof.report.headline import RUN, only_the_run, why_not_performed, worst_first
 from auditproof.report.policy_place import in_policy
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
     from auditproof.report.model import ProofRecord, Report
 
-FORBIDDEN, BLINDED = "FORBIDDEN", "BLINDED"
+FORBIDDEN = "FORBIDDEN"
 FilesOf: TypeAlias = "Callable[[str], str]"  # a file's path from the repository's root; empty if it is not in there
 
 
@@ -88,17 +88,10 @@ def _blinded(report: Report) -> Iterator[Trouble]:
     """The detection rules that the change blinds, if that is forbidden, at the rule of the policy to blame."""
     if report.detections and report.detections.forbid_blind:
         for one in blinded(report):
-            lost = next((lost for lost in one.lost if lost.new), None)
-            text = f"{lost.requests} by {lost.by}: {lost.recorded}; {lost.remedy}" if lost else ""
+            lost = newly_lost(one)
             place = in_policy(report, lost.line if lost and lost.line else 1)
-            yield Trouble(
-                f"{one.pack}: {one.title}",
-                BLINDED,
-                *place,
-                f"Detection rule {one.title}",
-                text,
-                ((one.file, one.line),),
-            )
+            name, title = f"{one.pack}: {one.title}", f"Detection rule {one.title}"
+            yield Trouble(name, BLINDED, *place, title, blinded_reason(one), ((one.file, one.line),))
 
 
 def _requirements(report: Report, state: State) -> Iterator[Trouble]:

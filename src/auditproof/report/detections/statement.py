@@ -11,13 +11,26 @@ from auditproof.report.model import DetectionsStatement
 from auditproof.report.requirement_states import named
 
 if TYPE_CHECKING:
-    from auditproof.report.model import DetectionRecord, Report
+    from auditproof.report.model import DetectionRecord, LostRecord, Report
+
+BLINDED = "BLINDED"
 
 
 def blinded(report: Report) -> list[DetectionRecord]:
     """The rules that the change blinds: that some request could have made fire before, and none can now."""
     rules = report.detections.rules if report.detections else ()
     return [one for one in rules if one.worse and one.feed == Feed.BLIND]
+
+
+def newly_lost(rule: DetectionRecord) -> LostRecord | None:
+    """The first kind of requests that the change takes from a rule."""
+    return next((lost for lost in rule.lost if lost.new), None)
+
+
+def blinded_reason(rule: DetectionRecord) -> str:
+    """Which requests a change takes from a rule, how they are recorded now, and the least change."""
+    lost = newly_lost(rule)
+    return f"{lost.requests} by {lost.by}: {lost.recorded}; {lost.remedy}" if lost else "it sees nothing any more"
 
 
 def detections(report: Report) -> DetectionsStatement:
