@@ -22,7 +22,7 @@ DETAILS = "details.html"
 EVIDENCE = "evidence.html"  # every action in a line, each with a link to its page
 TESTS = "tests.html"  # pytest-html's page
 EVIDENCE_TITLE = "<title>auditproof: "  # by which a numbered page of any run is known
-PER_PAGE = 250  # proofs: some 600 kB
+PER_PAGE = 90  # proofs: under 300 kB, and under 3,000 elements
 _PAGE = re.compile(r"(evidence|details)-[1-9]\d*\.html")
 
 
