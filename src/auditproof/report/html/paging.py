@@ -73,7 +73,7 @@ class Part:
         return sum((part.takes for part in self.parts), own)
 
 
-CONTINUED = Part("small", "<small>", (Part("", "(continued)"),))
+CONTINUED = Part("", " ", (Part("small", "<small>", (Part("", "(continued)"),)),))
 
 
 class _Parser(HTMLParser):
