@@ -172,6 +172,21 @@ def test_nobody_who_must_have_no_rights_gets_rights_elsewhere() -> None:
     assert without & (with_rights | asked) == set()
 
 
+@pytest.mark.parametrize("file", FILES, ids=lambda file: file.path.stem)
+def test_who_is_impersonated_by_users_without_rights_gets_them_from_the_file(file: CaseFile) -> None:
+    """A case is provable alone: it must not need the rights that another case of its file is given."""
+    bound = {
+        one["name"] if one["kind"] == "User" else f"system:serviceaccount:{one['namespace']}:{one['name']}"
+        for given in file.given
+        for one in given.get("subjects", ())
+    }
+    for case in file.cases:
+        asked = case.identity.impersonates
+        if asked is not None and case.identity.without_rights and (case.expectation.status or 0) < 300:
+            named = asked.user in bound or "system:nodes" in (asked.groups or ()) or ":node:" in asked.user
+            assert case.expectation.status is None or named, case.id
+
+
 def test_every_verb_is_there_and_enough_sentences() -> None:
     verbs = {attributes_of(case.request.method, case.request.uri, None).verb for file in FILES for case in file.cases}
 

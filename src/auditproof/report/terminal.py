@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from auditproof.report.backends import backends_line
 from auditproof.report.ci.troubles import troubles
 from auditproof.report.entries import acknowledged_lines, entry_remarks
-from auditproof.report.faithful import differing_text, nothing_shown
+from auditproof.report.faithful import differing_text, judged_by_given, nothing_shown
 from auditproof.report.headline import COUNTS
 from auditproof.report.log_lines import counted, log_lines
 from auditproof.report.reconciliation import counting_lines
@@ -71,7 +71,9 @@ def _sums(report: Report, lasted: str) -> Iterator[str]:
         yield f"{report.policy.path}: {what}: {', '.join(shown) or 'nothing proven'}{lasted}"
         return
     if summary.planned or not backends:
-        yield f"{report.policy.path}: {_counts(summary)}{lasted}"
+        own = judged_by_given(report) or not report.proofs
+        judge = report.policy.path if own else f"policies of the cases' own, not {report.policy.path}"
+        yield f"{judge}: {_counts(summary)}{lasted}"
     if backends:
         yield backends if summary.planned else backends + lasted
 
