@@ -49,8 +49,11 @@ def test_reading_across_rotations_loses_nothing_but_an_event_larger_than_a_file_
 def test_compressed_files_are_read_too(backend: BackendServer) -> None:
     """compress: nothing is lost while files are compressed, and afterwards they are read, too."""
     meanwhile = backend.perform(actions=large(40), identity=WRITER)
-    packed = lambda: all(path.suffix == ".gz" for path in rotated(backend)) or None  # noqa: E731
-    wait_until(packed, what="the rotated files to be compressed", timeout_s=5)
+    wait_until(
+        lambda: all(path.suffix == ".gz" for path in rotated(backend)) or None,
+        what="the rotated files to be compressed",
+        timeout_s=5,
+    )
     afterwards = backend.perform(5)
 
     require(meanwhile, recorded=40, lost=0)

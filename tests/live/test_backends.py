@@ -20,9 +20,12 @@ Results = dict[str, Any]
 
 
 def run(report: Path, *options: str) -> tuple[int, str, Results]:
-    """Run the suite in its own process, on four workers, which mostly wait; return exit code, output and results."""
+    """Run the suite in its own process, on four workers, which mostly wait; return exit code, output and results.
+
+    Almost every test has its own server, so tests are distributed one by one: the longest file has half of them.
+    """
     command = [sys.executable, "-m", "auditproof", "run", "fixtures/policies/baseline.yaml", "--backends"]
-    command += ["--coverage", "none", "--report", str(report), "-n", "4"]
+    command += ["--coverage", "none", "--report", str(report), "-n", "4", "--dist", "load"]
     with tempfile.TemporaryDirectory(prefix="ap-") as folder:
         environment = {**os.environ, "TMPDIR": folder}
         done = subprocess.run(

@@ -145,8 +145,12 @@ def test_a_worker_that_is_killed_while_it_starts_a_server_leaves_none(
     servers: EmbeddedProvider, run: RunDirectory, everything: Path, label: str
 ) -> None:
     with subprocess.Popen([sys.executable, "-c", WORKER, str(run.path), str(everything)]) as worker:
-        begun = lambda: next((run.path / "ledger").glob(f"{label}*"), None)  # noqa: E731
-        wait_until(begun, what=f"{label} to be started", timeout_s=60, pause_s=0.001)
+        wait_until(
+            lambda: next((run.path / "ledger").glob(f"{label}*"), None),
+            what=f"{label} to be started",
+            timeout_s=60,
+            pause_s=0.001,
+        )
         worker.kill()
 
     prover = prover_of(servers, run, everything, lambda: None)

@@ -270,7 +270,7 @@ def test_another_version_than_the_images_is_refused(engine: Engine, everything: 
         load_profile("kind"), directory, kubernetes="1.36", image=IMAGE, policy=everything, report=print
     )
 
-    with pytest.raises(ClusterError, match=r"runs Kubernetes v1\.37\.\d+, wanted is 1\.36"):
+    with pytest.raises(ClusterError, match=r"runs Kubernetes v1\.37\.\d+, expected 1\.36"):
         kind.cluster(everything)
 
     directory.close()
@@ -358,8 +358,7 @@ def test_nothing_is_left_of_a_controller_that_is_killed_while_kind_creates_the_c
     start: Callable[..., tuple[subprocess.Popen[str], Path]], engine: Engine
 ) -> None:
     process, directory = start("early")
-    begun: Callable[[], bool | None] = lambda: bool(left(engine, name_of(directory))) or None  # noqa: E731
-    wait_until(begun, what="kind to make the network", timeout_s=60)
+    wait_until(lambda: bool(left(engine, name_of(directory))) or None, what="kind to make the network", timeout_s=60)
 
     process.kill()
 
