@@ -33,7 +33,8 @@ class Judged:
 
     ``wrong`` says whether it violates that, ``places`` are the rules that decide in the requirement's lists.
     ``matched`` is a bitmask of the rules of the space whose conditions the requests meet, apart from those on groups,
-    which ``region`` may meet; ``asked`` is one of those whose conditions on verb and object they meet.
+    which ``region`` may meet; ``asked`` is one of those whose conditions on verb and object they meet. ``broken`` are
+    bounds of other requirements that they violate.
     """
 
     rule: int
@@ -47,6 +48,7 @@ class Judged:
     region: Region
     failed: bool
     cells: tuple[Cell, ...]
+    broken: frozenset[Bound]
 
     def effect(self, decision: Decision | None = None) -> Effect:
         """What is recorded of it, or would be by another decision."""
@@ -55,6 +57,18 @@ class Judged:
     def is_fixed_by(self, decision: Decision) -> bool:
         """Whether another decision keeps the bound."""
         return self.bound is not None and allows(self.bound, decision, self.emitted)
+
+    def keeps_bound(self, decision: Decision) -> bool:
+        """Whether another decision violates no bound of the requirement, if it has one."""
+        return self.bound is None or allows(self.bound, decision, self.emitted)
+
+    def is_kept_by(self, decision: Decision) -> bool:
+        """Whether another decision records the requests as they are recorded now."""
+        return self.effect() == self.effect(decision)
+
+    def is_improved_by(self, decision: Decision) -> bool:
+        """Whether another decision is what other requirements want instead of the present one."""
+        return bool(self.broken) and all(allows(bound, decision, self.emitted) for bound in self.broken)
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -69,14 +83,17 @@ class Piece:
 class JudgedRequests:
     """All classes of ordinary requests that a policy and a requirement distinguish."""
 
-    def __init__(self, policy: Policy, requirement: Requirement, served: Served) -> None:
-        self._policy, self._requirement = policy, requirement
+    def __init__(
+        self, policy: Policy, requirement: Requirement, served: Served, others: Sequence[Requirement] = ()
+    ) -> None:
+        self._policy, self._requirement, self._others = policy, requirement, others
         rules: list[PolicyRule] = []
         lists: list[tuple[int, int]] = []
-        for some in (policy.rules, *requirement.rule_lists):
+        for some in (policy.rules, *(own for one in (requirement, *others) for own in one.rule_lists)):
             lists.append((len(rules), len(rules) + len(some)))
             rules += some
-        self._starts = [first for first, _ in lists[1:]]
+        self._own = 1 + len(requirement.rule_lists)  # lists: of the policy, of the requirement, of others
+        self._starts = [first for first, _ in lists[1 : self._own]]
         self._streams = streams_from(len(rules))
         self._decisions = [decided_by(policy, rule) for rule in (*policy.rules, None)]
         space = Space.of([*rules, *STREAMS], served)
@@ -86,7 +103,7 @@ class JudgedRequests:
 
     def any_wrong(self) -> bool:
         """Whether some requests violate the requirement."""
-        return any(self._bound(one.deciding, emitted_by(one, self._streams))[1] for one in self._outcomes)
+        return any(self._bound(one.deciding[: self._own], emitted_by(one, self._streams))[1] for one in self._outcomes)
 
     @cached_property
     def all(self) -> list[Judged]:
@@ -94,8 +111,8 @@ class JudgedRequests:
         found = []
         for outcome in self._outcomes:
             emitted = emitted_by(outcome, self._streams)
-            bound, wrong = self._bound(outcome.deciding, emitted)
-            first, *places = outcome.deciding
+            bound, wrong = self._bound(outcome.deciding[: self._own], emitted)
+            first, *places = outcome.deciding[: self._own]
             found.append(
                 Judged(
                     rule=len(self._policy.rules) if first is None else first,
@@ -109,9 +126,22 @@ class JudgedRequests:
                     region=outcome.region,
                     failed=outcome.identity.failed,
                     cells=outcome.cells,
+                    broken=self._broken(outcome.deciding, emitted),
                 )
             )
         return found
+
+    def _broken(self, deciding: tuple[int | None, ...], emitted: frozenset[Stage]) -> frozenset[Bound]:
+        """The bounds of other requirements that the policy's decision violates."""
+        decision = self._decided_by(deciding[0])
+        places = deciding[self._own :]
+        found: set[Bound] = set()
+        for one in self._others:
+            bound = one.bound_at(places[: len(one.rule_lists)], emitted)
+            places = places[len(one.rule_lists) :]
+            if bound is not None and not allows(bound, decision, emitted):
+                found.add(bound)
+        return frozenset(found)
 
     def _bound(self, deciding: tuple[int | None, ...], emitted: frozenset[Stage]) -> tuple[Bound | None, bool]:
         """The bound of requests, None if the requirement does not apply to them, and whether they violate it."""

@@ -18,8 +18,7 @@ if TYPE_CHECKING:
     from auditproof.audit.policy.load import Policy
     from auditproof.kube.discovery import Served
 
-FEW = 3  # new rules; for more of them, another order is worth trying
-LONG = 100  # rules of a policy for which that takes too long
+FEW = 3  # new rules; for more of them, another way is worth trying
 ROUNDS = 3  # an edit for one requirement may leave another one unmet
 
 
@@ -46,13 +45,13 @@ def fix(
     (True, ())
     """
     found = _in_turn(policy, requirements, served, progress, allow_more=allow_more)
-    if found.unmet or (found.size > FEW and len(policy.rules) <= LONG):
-        # Failed logins match rules for everybody, so a rule for them has to be behind all others; and what one
-        # requirement needs may be in the way of another one.
+    if found.unmet or found.size > FEW:
+        # Failed logins match rules for everybody, so a rule for them has to be behind all others; what one requirement
+        # needs may be in the way of another one; and one rule may do for several of them.
         late = [one for one, _ in found.unmet]
         first = [one for one in requirements if any(clause.failed for clause in one.clauses) or one in late]
         order = [*first, *(one for one in requirements if one not in first)]
-        other = _in_turn(policy, order, served, progress, allow_more=allow_more)
+        other = _in_turn(policy, order, served, progress, allow_more=allow_more, jointly=True)
         found = min(found, other, key=lambda one: (len(one.unmet), one.size))
     return found
 
@@ -64,8 +63,9 @@ def _in_turn(
     progress: Callable[[str], None],
     *,
     allow_more: bool,
+    jointly: bool = False,
 ) -> Fix:
-    """The edits for one requirement after the other."""
+    """The edits for one requirement after the other; ``jointly``: each may do what others need as well."""
     draft = Draft(policy)
     unmet: dict[str, tuple[Requirement, str]] = {}
     for _ in range(ROUNDS):
@@ -74,7 +74,8 @@ def _in_turn(
             progress(f"{number} of {len(requirements)} requirements: {requirement.id}")
             unmet.pop(requirement.id, None)
             try:
-                while Repair(draft, requirement, served).done():
+                others = [one for one in requirements if jointly and one is not requirement]
+                while Repair(draft, requirement, served, others=others, allow_more=allow_more).done():
                     edited = True
             except Inexpressible as reason:
                 unmet[requirement.id] = requirement, str(reason)

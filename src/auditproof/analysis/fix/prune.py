@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from auditproof.analysis.fix.more import records_more
 from auditproof.analysis.requirements.check import allows
 from auditproof.analysis.space import Space
 from auditproof.analysis.space.cells import SERVED
@@ -12,7 +13,6 @@ from auditproof.analysis.space.identities import AUTHENTICATED
 from auditproof.analysis.space.streams import STREAMS, emitted_by, streams_from
 from auditproof.audit.decide import decided_by
 from auditproof.audit.effect import effect_of
-from auditproof.audit.event import Level
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Sequence
@@ -20,7 +20,6 @@ if TYPE_CHECKING:
     from auditproof.analysis.requirements import Bound, Requirement
     from auditproof.analysis.space import Outcome, Region
     from auditproof.audit.decide import Decision
-    from auditproof.audit.effect import Effect
     from auditproof.audit.event import Stage
     from auditproof.audit.policy.load import Policy, PolicyRule
     from auditproof.kube.discovery import Served
@@ -132,11 +131,4 @@ class _Pruning:
         effect, before = effect_of(other, failed=one.failed), effect_of(one.old, failed=one.failed)
         if one.failed or not one.issued or effect in (before, effect_of(decision, failed=one.failed)):
             return True
-        return self._allow_more and _records_more(effect, before)
-
-
-def _records_more(effect: Effect, before: Effect) -> bool:
-    """Whether what was recorded still is, and no body that was not."""
-    if not before.level <= effect.level <= max(before.level, Level.METADATA):
-        return False
-    return before.stages <= effect.stages and (before.omit_managed_fields or not effect.omit_managed_fields)
+        return self._allow_more and records_more(effect, before)

@@ -14,6 +14,7 @@ from auditproof.analysis.fix.accepted import accepted, is_accepted
 from auditproof.analysis.fix.conditions import EVERYTHING, Inexpressible, both, joined, narrowed
 from auditproof.analysis.fix.draft import is_leveled
 from auditproof.analysis.fix.judged import JudgedRequests
+from auditproof.analysis.fix.more import records_more
 from auditproof.analysis.fix.target import target
 from auditproof.analysis.space import ResourceCell
 from auditproof.analysis.space.identities import AUTHENTICATED, UNAUTHENTICATED
@@ -38,10 +39,20 @@ EVERYBODY = (AUTHENTICATED, UNAUTHENTICATED)  # whoever is not a failed login ha
 class Repair:
     """One step: edits of the draft, computed from its present rules."""
 
-    def __init__(self, draft: Draft, requirement: Requirement, served: Served) -> None:
+    def __init__(
+        self,
+        draft: Draft,
+        requirement: Requirement,
+        served: Served,
+        *,
+        others: Sequence[Requirement] = (),
+        allow_more: bool = False,
+    ) -> None:
+        """``others`` are requirements to meet as well; ``allow_more``: a rule may record more than is asked for."""
+        self._allow_more = allow_more
         self._draft, self._requirement, self._served = draft, requirement, served
         self._policy = draft.policy()
-        self._requests = JudgedRequests(self._policy, requirement, served)
+        self._requests = JudgedRequests(self._policy, requirement, served, others)
 
     def done(self) -> bool:
         """Edit the draft once, for all violations that there are; False if there is none.
@@ -85,9 +96,17 @@ class Repair:
                 continue
             if not any(requests.meets(one, piece) for piece in pieces):
                 left.add(one.rule)
-            elif not one.failed and not (one.is_fixed_by(decision) if one.wrong else _is_kept_by(decision, one)):
+            elif not one.failed and not self._is_served_by(decision, one):
                 return None
         return None if {one.rule for one in requests.all} - left else joined(rules)
+
+    def _is_served_by(self, decision: Decision, one: Judged) -> bool:
+        """Whether ``decision`` may be in the place of the present one, for this requirement and for others."""
+        if one.wrong:
+            return one.is_fixed_by(decision)
+        if one.is_kept_by(decision) or one.is_improved_by(decision):
+            return True
+        return self._allow_more and records_more(one.effect(decision), one.effect()) and one.keeps_bound(decision)
 
     def _repair(self, place: int, wrong: list[Judged]) -> None:
         """Give the rule at ``place`` another level, or insert rules that decide in front of it."""
@@ -148,7 +167,7 @@ class Repair:
             decision = decided_by(self._policy, made)
             if not all(one.is_fixed_by(decision) for one in caught if one.wrong):
                 continue
-            if not all(_is_kept_by(decision, one) for one in later):
+            if not all(one.is_kept_by(decision) for one in later):
                 continue
             kept = self._kept(rule, others, decision, piece)
             if kept is not None:
@@ -172,7 +191,7 @@ class Repair:
 
         They may match more than these: whatever else they match, ``rule`` decides as well.
         """
-        changed = [one for one in others if not _is_kept_by(decision, one)]
+        changed = [one for one in others if not one.is_kept_by(decision)]
         if piece is not None and self._requests.clause(piece).failed:
             return [replace(rule, user_groups=EVERYBODY)] if changed else []
         exceptions: dict[PolicyRule, None] = {}
@@ -187,11 +206,6 @@ class Repair:
             exceptions[found[0]] = None
         copies = (both(rule, exception) for exception in exceptions)
         return joined(one for copy in copies if copy is not None for one in accepted(copy, copy, self._served))
-
-
-def _is_kept_by(decision: Decision, one: Judged) -> bool:
-    """Whether another decision records the requests as they are recorded now."""
-    return one.effect() == one.effect(decision)
 
 
 def _recording(conditions: PolicyRule, decision: Decision) -> PolicyRule:
