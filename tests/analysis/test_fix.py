@@ -393,7 +393,11 @@ def test_a_policy_in_a_config_map_is_edited_there(policy: Path, capsys: pytest.C
     head = "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: audit}\ndata:\n"
     (policy.parent / "map.yaml").write_text(f"{head}  p.yaml: |\n{text}  other: kept\n")
 
+    (policy.parent / "old.yaml").write_text((policy.parent / "map.yaml").read_text())
     assert main(["fix", "map.yaml", "--requirements", "cis", "--write"]) == 0
+    said = {line.removeprefix("# ") for line in capsys.readouterr().out.splitlines()}
+    assert main(["diff", "old.yaml", "map.yaml"]) == 1
+    assert said.issuperset(filter(None, capsys.readouterr().out.splitlines()[2:])), "lines are those of the document"
     document = yaml.safe_load((policy.parent / "map.yaml").read_text())
     assert document["data"]["other"] == "kept" and "secrets" in document["data"]["p.yaml"]
     assert main(["requirements", "map.yaml", "--requirements", "cis"]) == 0

@@ -76,6 +76,8 @@ def execute(options: Namespace) -> int:
 
     Raises AuditproofError if requirements contradict each other, or the policy cannot be edited.
     """
+    from dataclasses import replace
+
     from auditproof.analysis.diff import diff
     from auditproof.analysis.fix import fix, unified
     from auditproof.audit.policy.load import parse_policy
@@ -96,7 +98,8 @@ def execute(options: Namespace) -> int:
         output.tell("# Every requirement is met: there is nothing to fix.")
         return 0
     old, new, text = _edit(source, files.read(source.path), found)
-    fixed = parse_policy(text.encode(), f"{policy.path} with the patch", kubernetes=options.kubernetes)
+    place = replace(source.place, name=f"{policy.path} with the patch")  # lines are those of the whole document
+    fixed = parse_policy(text.encode(), place, kubernetes=options.kubernetes)
     unmet = _unmet(found, fixed, requirements, served)
     what = diff(policy, fixed, served)
     live = _proven(what, files, source, text, options.kubernetes) if options.prove and what.differences else ()
