@@ -40,13 +40,20 @@ def declare_gate(parser: ArgumentParser) -> None:
 
 
 def through_the_gate(
-    found: PolicyDiff, served: Served, live: Sequence[str], options: Namespace, folder: Path
+    old: Policy,
+    new: Policy,
+    served: Served,
+    options: Namespace,
+    folder: Path,
+    *,
+    diff: PolicyDiff | None,
+    live: Sequence[str],
 ) -> tuple[str, int]:
     """Whether the change may go in, as text, and the exit code for that.
 
-    ``live`` is what two servers have shown of each difference. The acknowledged changes are in the file that the
-    options name, otherwise in ``folder``. Raises SourceError for a mistake in it, and AuditproofError for an effect or
-    a resource that does not exist.
+    ``diff`` are all differences, which only the JSON form needs; ``live`` is what two servers have shown of each. The
+    acknowledged changes are in the file that the options name, otherwise in ``folder``. Raises SourceError for a
+    mistake in it, and AuditproofError for an effect or a resource that does not exist.
     """
     from auditproof.analysis.diff import to_record as diff_record
     from auditproof.analysis.gate import (
@@ -67,14 +74,14 @@ def through_the_gate(
     only = [selector_of(names_in([options.only]), "--only")] if options.only else []
     file, entries = read_acknowledged(options, folder)
     acknowledged = entries.changes if entries else ()
-    result = gate(found.old, found.new, served, forbid=forbid, only=only, acknowledged=acknowledged, today=today())
+    result = gate(old, new, served, forbid=forbid, only=only, acknowledged=acknowledged, today=today())
     if BLIND in names:
-        result = replace(result, blinded=_blinded(found.old, found.new, served, options.detections))
+        result = replace(result, blinded=_blinded(old, new, served, options.detections))
     if options.acknowledge and result.open:
         add_entries(file, "changes", change_entries(result.open))
     code = int(not result.passes)
-    if options.format == "json":
-        record = diff_record(found, live) | {"relation": str(result.relation), "gate": to_record(result, forbid)}
+    if options.format == "json" and diff is not None:
+        record = diff_record(diff, live) | {"relation": str(result.relation), "gate": to_record(result, forbid)}
         return json.dumps(record, indent=1, ensure_ascii=False), code
     if options.format == "markdown":
         return render_markdown(result, forbid), code

@@ -61,11 +61,11 @@ def execute(options: Namespace) -> int:
         # CI systems need the paths by which the repository names the files.
         from dataclasses import replace
 
-        from auditproof.report.provenance import repository_root
+        from auditproof.report.provenance import root_of_paths
         from auditproof.text.paths import path_below
 
         here = Path.cwd()
-        root = repository_root(here) or here.resolve()
+        root = root_of_paths(here, here)
         linted = [replace(one, file=path_below(root, one.path.partition("#")[0], (here,))) for one in linted]
     versions = ", ".join(options.kubernetes)
     if options.format == "text":

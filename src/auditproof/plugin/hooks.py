@@ -207,6 +207,18 @@ def pytest_report_header(config: pytest.Config) -> list[str]:
     return [printable(line) for line in lines]
 
 
+def pytest_report_collectionfinish(config: pytest.Config, items: list[pytest.Item]) -> list[str]:
+    """That the policy of the header judges nothing, if that is so."""
+    sessions = config.stash.get(SESSIONS, None)
+    if sessions is None or sessions.first.options.recorded:
+        return []
+    proven = [item for item in items if proves(item)]
+    if not proven or any(_placement(item).policy is None for item in proven):
+        return []
+    path = sessions.first.options.policy.path
+    return [printable(f"auditproof: every selected case brings a policy of its own: none is judged by {path}")]
+
+
 @pytest.hookimpl(tryfirst=True)
 def pytest_runtestloop(session: pytest.Session) -> None:
     """Start every API server that is needed, in parallel, before the first test needs one.

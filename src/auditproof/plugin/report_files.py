@@ -20,7 +20,7 @@ from auditproof.report.folder_lock import FolderInUse, FolderLock
 from auditproof.report.html.files import TESTS, is_evidence_page
 from auditproof.report.html.page import report_pages
 from auditproof.report.model import results_text
-from auditproof.report.provenance import repository_root
+from auditproof.report.provenance import root_of_paths
 from auditproof.text.paths import path_below
 
 if TYPE_CHECKING:
@@ -96,8 +96,7 @@ class ReportFiles:
 
     @cached_property
     def _root(self) -> Path:
-        folder = self._options.folders[0]
-        return repository_root(folder) or self._options.folders[1].resolve()
+        return root_of_paths(*self._options.folders[:2])
 
     def file_in_repository(self, shown: str) -> str:
         """The path from the root of the repository of a file that is shown as ``shown``; empty if it is not in it."""

@@ -100,6 +100,11 @@ def repository_root(folder: Path, environment: Mapping[str, str] = os.environ) -
     return Path(root).resolve() if root else None
 
 
+def root_of_paths(folder: Path, working: Path) -> Path:
+    """The folder from which CI systems name files: the root of the repository of ``folder``, or else ``working``."""
+    return repository_root(folder) or working.resolve()
+
+
 def _git(folder: Path, *arguments: str) -> str | None:
     """What git says in a folder; None without git, or outside of a repository."""
     quietly = ["-c", "core.fsmonitor=false", "--literal-pathspecs", "--no-optional-locks"]  # starts and writes nothing
