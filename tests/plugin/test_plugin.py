@@ -128,6 +128,35 @@ def test_witnesses_are_items_of_the_policy(
     assert collected(pytester, "--audit-policy=rules.yaml", *options) == expected
 
 
+DETECTIONS = """
+apiVersion: auditproof/v1
+kind: Detections
+detections:
+  - {id: deletes, title: A deployment is deleted, when: {verb: delete, objectRef.resource: deployments}}
+  - {id: never, title: Nothing has this verb, when: {verb: replace}}
+"""
+TRIED = ["detections.yaml::deletes", "detections.yaml::deletes-miss"]
+
+
+@pytest.mark.parametrize(
+    ("options", "expected"),
+    [
+        ((), TRIED),
+        (("-m", "detection"), TRIED),
+        (("-k", "miss"), [TRIED[1]]),
+        (("-m", "standard"), []),
+        (("--audit-sabotage",), []),
+    ],
+)
+def test_examples_of_detection_rules_are_items_of_the_file_that_has_the_rules(
+    pytester: pytest.Pytester, options: tuple[str, ...], expected: list[str]
+) -> None:
+    pytester.path.joinpath("rules.yaml").write_text(RULES)
+    pytester.path.joinpath("detections.yaml").write_text(DETECTIONS)
+
+    assert collected(pytester, "--audit-policy=rules.yaml", "--audit-detections=detections.yaml", *options) == expected
+
+
 CHANGED = ["base.yaml::change-01", "rules.yaml::change-01"]
 
 

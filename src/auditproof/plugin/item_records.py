@@ -46,7 +46,10 @@ def record_of(session: AuditSession, item: CaseItem, not_supported: str = "", fa
 
 def properties_of(record: ProofRecord) -> list[tuple[str, object]]:
     """The properties of a proof in the JUnit file."""
+    firing = record.firing
+    fired = "" if firing is None else {True: "FIRED", False: "SILENT", None: "UNPROVEN"}[firing.fired]
     return [
+        *([("fired", fired)] if fired else []),
         ("auditID", record.audit_id),
         ("verdict", str(record.verdict)),
         ("expected", str(record.expected.level)),

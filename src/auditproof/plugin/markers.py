@@ -7,6 +7,7 @@ MARKERS = (
     "witness: a request made from the given policy's own rules (--audit-coverage)",
     "change: a request that the given policy and the one it replaces record differently (--audit-base)",
     "requirement: a request made from a requirement on the given policy (--audit-requirements)",
+    "detection: a request that triggers a detection rule, or nearly does (--audit-detections)",
     "backends: what the audit backends of an API server with flags of its own carry to the reader",
     "spoils: the test leaves its API server in a state that no other test of backends can use",
     "own_policy: a case whose file names a policy of its own",

@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Any
 from auditproof.analysis.lint import examine
 from auditproof.analysis.mutation import strength
 from auditproof.analysis.requirements import entry_data
-from auditproof.detections import check_detections
 from auditproof.kube.discovery import load_served
 from auditproof.proof.whole_log import accounts, noise
 from auditproof.report.background import noise_record
@@ -37,7 +36,7 @@ def report_sections(session: AuditSession, backends: BackendsRecord | None) -> S
         coverage=coverage_record(plan.coverage, options.policy.path) if plan.coverage is not None else None,
         change=change_record(plan.change) if plan.change is not None else None,
         gate=_gate(session),
-        detections=_detections(options),
+        detections=_detections(session),
         **(_whole_logs(session.begun, options) if session.begun else {}),
         **(_requirements(session) if plan.required else {}),
     )
@@ -50,12 +49,11 @@ def _gate(session: AuditSession) -> GateRecord | None:
     return gate_record(plan.gate, plan.allowed, plan.change, options.forbid, options.only)
 
 
-def _detections(options: Options) -> DetectionsRecord | None:
-    rules = options.detections
-    if rules is None:
+def _detections(session: AuditSession) -> DetectionsRecord | None:
+    options, plan = session.options, session.plan
+    if options.detections is None:
         return None
-    found = check_detections(options.policy, rules.detections, load_served(options.kubernetes), options.base)
-    return detections_record(found, rules, forbid_blind=options.forbid_blind)
+    return detections_record(plan.fed, options.detections, plan.tried, forbid_blind=options.forbid_blind)
 
 
 def _requirements(session: AuditSession) -> dict[str, Any]:

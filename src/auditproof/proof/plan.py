@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cached_property
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from auditproof.analysis.coverage import plan_coverage
@@ -11,19 +12,22 @@ from auditproof.analysis.diff import diff
 from auditproof.analysis.gate import Consequence, gate
 from auditproof.analysis.requirements import check_requirement, status_of
 from auditproof.analysis.requirements.selectors import selector_of
+from auditproof.detections import check_detections
 from auditproof.kube.discovery import load_served
+from auditproof.proof.detected import tried
 from auditproof.proof.generated import NEW, OLD, changes, required, witnesses
 from auditproof.proof.placement import GIVEN, Placement
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
-    from pathlib import Path
 
     from auditproof.analysis.coverage import Coverage
     from auditproof.analysis.diff import PolicyDiff
     from auditproof.analysis.gate import Acknowledgement, GateResult
     from auditproof.analysis.requirements import Status
     from auditproof.cases.case import Case
+    from auditproof.detections import Fed
+    from auditproof.proof.detected import Tried
     from auditproof.proof.generated import Required
     from auditproof.proof.run_options import RunOptions
 
@@ -113,6 +117,24 @@ class RunPlan:
             return ()
         return required(self.status, options.policy, options.folders, load_served(options.kubernetes))
 
+    @cached_property
+    def fed(self) -> tuple[Fed, ...]:
+        """What the policy, and the change from the base, do to each detection rule of the run."""
+        options = self._options
+        if options.detections is None:
+            return ()
+        return check_detections(
+            options.policy, options.detections.detections, load_served(options.kubernetes), options.base
+        )
+
+    @cached_property
+    def tried(self) -> tuple[Tried, ...]:
+        """The examples of the run's detection rules, in the order of the rules."""
+        options = self._options
+        if options.sabotage or options.recorded:
+            return ()
+        return tried(options.policy, self.fed, load_served(options.kubernetes))
+
     def made(self) -> Iterator[MadeCases]:
         """All generated cases, by the file that they are generated from."""
         options, policy = self._options, self._options.policy
@@ -126,8 +148,14 @@ class RunPlan:
             yield MadeCases(policy.path, options.policy_file, cases, "witness")
         for one in self.required:
             yield MadeCases(one.suite, one.path, tuple(one.cases()), "requirement")
+        by_file: dict[str, list[Case]] = {}
+        for rule in self.tried:
+            by_file.setdefault(rule.suite, []).extend(rule.cases)
+        for suite, some in by_file.items():
+            yield MadeCases(suite, Path(suite).absolute(), tuple(some), "detection")
 
     def prefixes(self) -> tuple[str, ...]:
         """The prefixes of these cases' ids."""
         policies = (policy.path for policy in (self._options.policy, self._options.base) if policy is not None)
-        return tuple(f"{name}::" for name in (*policies, *(one.suite for one in self.required)))
+        suites = dict.fromkeys((*(one.suite for one in self.required), *(one.suite for one in self.tried)))
+        return tuple(f"{name}::" for name in (*policies, *suites))

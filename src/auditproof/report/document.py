@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from auditproof import __version__
 from auditproof.audit.redact import redact_text
 from auditproof.proof.verdict import Outcome
+from auditproof.report.detections.fired import with_fired
 from auditproof.report.model import (
     API_VERSION,
     KIND,
@@ -100,6 +101,8 @@ def concluded(report: Report) -> Report:
         state = states[(record.file, record.id)]
         shown = state.proven == len(record.proofs) > 0
         requirements.append(record.model_copy(update={"met": known.get(state.state), "shown": shown}))
+    if report.detections is not None:
+        report = report.model_copy(update={"detections": with_fired(report)})
     update = {"requirements": tuple(requirements), "decision": decision(report), "statements": statements(report)}
     return report.model_copy(update=update)
 

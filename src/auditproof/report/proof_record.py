@@ -7,11 +7,12 @@ from typing import TYPE_CHECKING, Any, Literal
 from urllib.parse import quote
 
 from auditproof.audit.decide import decide
-from auditproof.audit.event import Level
+from auditproof.audit.event import Level, Stage
 from auditproof.audit.explain import effect_of, explain, render
 from auditproof.audit.redact import redact, redact_text
 from auditproof.audit.stages import in_order
 from auditproof.cases.expectation import Expectation
+from auditproof.detections.examples import Firing
 from auditproof.kube.attributes import Attributes
 from auditproof.kube.identity import IdentityKind
 from auditproof.proof.verdict import Outcome, decided_stages, judge
@@ -20,6 +21,7 @@ from auditproof.report.model import (
     EarlierRule,
     Expected,
     ExplanationRecord,
+    FiringRecord,
     IdentityRecord,
     Observed,
     PolicyRef,
@@ -58,6 +60,7 @@ def proof_record(proof: Proof, policy: Policy) -> ProofRecord:
         contradicts=_contradicts(proof),
         claim=_claim(case, evidence),
         events=tuple(redact(event.raw) for event in evidence.events),
+        firing=_firing(case, evidence, shown=verdict.outcome is not Outcome.UNPROVEN),
         fence=evidence.fence,
         seconds=round((exchange.finished - exchange.started).total_seconds(), 4),
     )
@@ -87,6 +90,7 @@ def failed_record(case: Case, policy: Policy, verdict: Outcome, reason: str) -> 
         observed=Observed(level=None, stages=()),
         verdict=verdict,
         reasons=(reason,),
+        firing=_firing(case, None, shown=False),
     )
 
 
@@ -171,6 +175,24 @@ def explanation_record(explanation: Explanation) -> ExplanationRecord:
 
 def _source(case: Case) -> Literal["case", "policy"]:
     return "policy" if case.expectation.level is None else "case"
+
+
+def _firing(case: Case, evidence: Evidence | None, *, shown: bool) -> FiringRecord | None:
+    """What a detection rule made of the events; ``shown``: whether its silence counts."""
+    watcher = case.expectation.watcher
+    if not isinstance(watcher, Firing):
+        return None
+    events = [event.raw for event in evidence.events] if evidence else []
+    event = watcher.fired(events) if shown else None
+    return FiringRecord(
+        rule=watcher.rule,
+        step=watcher.step,
+        miss=watcher.miss,
+        fired=event is not None if shown else None,
+        level=Level(event["level"]) if event else None,
+        stage=Stage(event["stage"]) if event else None,
+        silence=redact_text(watcher.silence(events)) if shown and event is None else "",
+    )
 
 
 def _claim(case: Case, evidence: Evidence) -> ClaimRecord | None:

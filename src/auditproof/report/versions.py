@@ -281,7 +281,13 @@ def _detections(parts: dict[str, Sections]) -> DetectionsRecord | None:
 def _worst_fed(rules: dict[str, DetectionRecord]) -> DetectionRecord:
     worst = max(rules.values(), key=lambda one: (_FED.index(one.feed), one.worse))
     versions = tuple(version for version, one in rules.items() if one.feed == worst.feed)
-    return worst.model_copy(update={"kubernetes": versions if len(versions) < len(rules) else ()})
+    return worst.model_copy(
+        update={
+            "kubernetes": versions if len(versions) < len(rules) else (),
+            "proofs": tuple(name for version, one in rules.items() for name in _named(one.proofs, version)),
+            "not_tried": tuple(dict.fromkeys(reason for one in rules.values() for reason in one.not_tried)),
+        }
+    )
 
 
 def _requirements(parts: dict[str, Sections]) -> Iterator[RequirementRecord]:

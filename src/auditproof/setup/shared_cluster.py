@@ -36,6 +36,7 @@ def needs_cluster_rights(
     ``states_more``: more is expected than what the policy decides, which may depend on the answer.
     """
     states_more = states_more or expectation.status is not None
+    states_more |= expectation.watcher is not None
     states_more |= bool(expectation.present or expectation.event or expectation.stages)
     objects = tuple(given)
     own = {str(each["metadata"]["name"]) for each in objects if each["kind"] == "Namespace"}

@@ -56,12 +56,12 @@ CONTAINER = ("spec", "containers", EACH)
     ("condition", "method", "uri", "answer"),
     [
         (both(equals("verb", "delete"), equals("objectRef.resource", "deployments")), "delete",
-         "/apis/apps/v1/namespaces/auditproof-detections/deployments/example?dryRun=All", Answer.ACCEPTED),
+         "/apis/apps/v1/namespaces/auditproof-detections/deployments/auditproof-example?dryRun=All", Answer.ACCEPTED),
         (both(equals("verb", "list"), equals("objectRef.resource", "secrets")), "list", f"{OWN}/secrets",
          Answer.ACCEPTED),
         (both(equals("verb", "get"), equals("objectRef.resource", "secrets"), equals("responseStatus.code", "404")),
-         "get", f"{OWN}/secrets/example-absent", Answer.NOT_FOUND),
-        (equals("responseStatus.code", "403"), "get", f"{OWN}/pods/example", Answer.FORBIDDEN),
+         "get", f"{OWN}/secrets/auditproof-example-absent", Answer.NOT_FOUND),
+        (equals("responseStatus.code", "403"), "get", f"{OWN}/pods/auditproof-example", Answer.FORBIDDEN),
         (equals("responseStatus.code", "401"), "get", "/version", Answer.REFUSED),
         (both(CREATED, equals("responseStatus.code", "409")), "create", f"{OWN}/pods?dryRun=All", Answer.CONFLICT),
         (both(CREATED, equals("objectRef.namespace", "kube-system")), "create",
@@ -121,7 +121,7 @@ def test_a_rule_of_a_role_is_completed_so_that_the_server_accepts_it() -> None:
     assert example(wildcard).draft.body == {
         "apiVersion": "rbac.authorization.k8s.io/v1",
         "kind": "ClusterRole",
-        "metadata": {"name": "example-new"},
+        "metadata": {"name": "auditproof-example-new"},
         "rules": [{"verbs": ["*"], "apiGroups": [""], "resources": ["configmaps"]}],
     }
 

@@ -10,6 +10,7 @@ from auditproof.analysis.space import Space
 from auditproof.analysis.space.identities import ACCOUNT, ANONYMOUS, UNAUTHENTICATED, service_account
 from auditproof.analysis.space.resource_targets import NAMESPACES
 from auditproof.analysis.space.streams import STREAMS
+from auditproof.cases.expectation import NODE
 from auditproof.detections.condition import tests_of
 from auditproof.detections.members import Members, Mentioned
 from auditproof.kube.attributes import Attributes, UserInfo
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
     from auditproof.detections.members import Member
     from auditproof.kube.discovery import Served
 
-NAMESPACE, NAME, USER = "auditproof-detections", "example", "auditproof-someone"
+NAMESPACE, NAME, USER = "auditproof-detections", "auditproof-example", "auditproof-someone"
 RUNNING = "running"  # a Pod that a kubelet runs, or a stand-in serves
 OF_RUNNING = frozenset({"exec", "attach", "portforward", "log", "proxy"})
 SYSTEM_NAMESPACES = frozenset({"kube-system", "kube-public", "kube-node-lease", "default"})
@@ -81,6 +82,8 @@ def _concrete(member: Member, user: UserInfo | None, mentioned: Mentioned) -> It
     elif name == "something":
         name = NAME
     for target in sorted(member.targets, key=_plainness)[:TARGETS]:
+        if target.resource == "nodes" and target.subresource == "proxy" and name == NAME:
+            name = NODE
         runs = target.resource == "pods" and target.subresource in OF_RUNNING
         yield replace(
             asked,
@@ -125,7 +128,7 @@ def _rank(asked: Attributes, *, bodies: bool) -> tuple[object, ...]:
     return (
         nobody,
         asked.namespace in SYSTEM_NAMESPACES,
-        asked.name not in ("", NAME, RUNNING, NAMESPACE),
+        asked.name not in ("", NAME, RUNNING, NAMESPACE, NODE),
         (_PUBLIC.index(asked.path) if asked.path in _PUBLIC else len(_PUBLIC))
         if nobody
         else not asked.resource_request,

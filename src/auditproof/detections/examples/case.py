@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from auditproof.analysis.space.client_request import identity_of
 from auditproof.cases.case import Case, Source
-from auditproof.cases.expectation import Expectation
+from auditproof.cases.expectation import NODE, Expectation
 from auditproof.detections.examples.candidates import NAMESPACE, OF_RUNNING, SYSTEM_NAMESPACES, own_account
 from auditproof.detections.examples.draft import UPGRADED, method_of
 from auditproof.detections.examples.forecast import Answer
@@ -107,14 +107,14 @@ def _given(draft: Draft) -> Iterator[dict[str, Any]]:
     name = asked.name
     if draft.answer is Answer.CONFLICT and draft.body is not None:
         name = draft.body["metadata"]["name"]
-    if name and (draft.answer is Answer.CONFLICT or draft.answer is Answer.ACCEPTED):
+    if name and name != NODE and (draft.answer is Answer.CONFLICT or draft.answer is Answer.ACCEPTED):
         namespace = asked.namespace if resource.namespaced else ""
         yield _object(resource.kind, resource.api_version, name, namespace, runs=_runs(asked))
 
 
 def _runs(asked: Attributes) -> bool:
-    """Whether the request is about a Pod that has to run."""
-    return asked.resource == "pods" and asked.subresource in OF_RUNNING
+    """Whether the request is for a kubelet: about a Pod that has to run, or the node itself."""
+    return asked.name == NODE or (asked.resource == "pods" and asked.subresource in OF_RUNNING)
 
 
 def _object(kind: str, api_version: str, name: str, namespace: str, *, runs: bool = False) -> dict[str, Any]:

@@ -83,7 +83,7 @@ def examples_of(detection: Detection, served: Served) -> tuple[Example | NoExamp
     ... )
     >>> rule = Detection("deletes", "A Secret is deleted", "own", (deleted,), Position("own.yaml", 1, 1))
     >>> examples_of(rule, load_served("1.37"))[0].draft.uri
-    '/api/v1/namespaces/auditproof-detections/secrets/example?dryRun=All'
+    '/api/v1/namespaces/auditproof-detections/secrets/auditproof-example?dryRun=All'
     """
     return tuple(
         example

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import zip_longest
 from typing import TYPE_CHECKING
 
 from auditproof.detections import needed_text, recorded_text, remedy_text, request_text
@@ -11,12 +12,15 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from auditproof.detections import Fed, Lost, Rules
+    from auditproof.proof.detected import Tried
 
 SHOWN = 20  # kinds of lost requests of a rule that are recorded
 
 
-def detections_record(found: Sequence[Fed], rules: Rules, *, forbid_blind: bool) -> DetectionsRecord:
-    """The section, of what was found of each rule."""
+def detections_record(
+    found: Sequence[Fed], rules: Rules, tried: Sequence[Tried] = (), *, forbid_blind: bool
+) -> DetectionsRecord:
+    """The section, of what was found of each rule; ``tried`` are the examples of the same rules, if any are sent."""
     left = tuple(
         NotReadRecord(
             id=one.id,
@@ -29,11 +33,14 @@ def detections_record(found: Sequence[Fed], rules: Rules, *, forbid_blind: bool)
         for one in rules.not_read
     )
     return DetectionsRecord(
-        rules=tuple(map(_rule, found)), not_read=left, other_logs=rules.others, forbid_blind=forbid_blind
+        rules=tuple(_rule(one, shown) for one, shown in zip_longest(found, tried)),
+        not_read=left,
+        other_logs=rules.others,
+        forbid_blind=forbid_blind,
     )
 
 
-def _rule(one: Fed) -> DetectionRecord:
+def _rule(one: Fed, tried: Tried | None) -> DetectionRecord:
     rule = one.detection
     return DetectionRecord(
         id=rule.id,
@@ -50,6 +57,8 @@ def _rule(one: Fed) -> DetectionRecord:
         never=str(one.never) if one.never else "",
         sees=request_text(one.witness, one.values) if one.witness and one.values else "",
         lost=tuple(map(_lost, one.lost[:SHOWN])),
+        proofs=tuple(f"{tried.suite}::{case.id}" for case in tried.cases) if tried else (),
+        not_tried=tuple(dict.fromkeys(tried.not_fired)) if tried else (),
     )
 
 

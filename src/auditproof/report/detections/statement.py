@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from auditproof.detections import Feed
 from auditproof.report.detections.fed_rules import NOT_READ, change_sentence
+from auditproof.report.detections.fired import fired_sentence
 from auditproof.report.log_lines import counted
 from auditproof.report.model import DetectionsStatement
 from auditproof.report.requirement_states import named
@@ -55,12 +56,15 @@ def detections(report: Report) -> DetectionsStatement:
         word=word,
         passes=not (found.forbid_blind and blinded(report)),
         sentence=f"{counts[Feed.FED]} of {counted(len(found.rules), 'detection rule')} {be} fed"
-        f"{f'; {more}' if more else ''}.{change}",
+        f"{f'; {more}' if more else ''}.{fired_sentence(found.rules)}{change}",
         fed=counts[Feed.FED],
         partly=counts[Feed.PARTLY],
         blind=counts[Feed.BLIND],
         impossible=counts[Feed.IMPOSSIBLE],
         not_read=left,
+        fired=sum(1 for one in found.rules if one.fired == "FIRED"),
+        silent=sum(1 for one in found.rules if one.fired in ("SILENT", "IN PART")),
+        not_fired=sum(1 for one in found.rules if one.fired in ("UNPROVEN", "NOT FIRED")),
         worse=len(worse),
         blinded=len(blinded(report)),
     )

@@ -11,6 +11,7 @@ from auditproof.detections import Feed
 from auditproof.proof.verdict import Outcome
 from auditproof.report.background import daily, noise_sentence
 from auditproof.report.change import change_rows, change_sentence
+from auditproof.report.detections.fired import fired_text
 from auditproof.report.entries import entry_remarks, entry_text
 from auditproof.report.faithful import differing_text
 from auditproof.report.gate import forbidden_name, forbidden_reason
@@ -106,6 +107,7 @@ class Details:
 def _values(folder: ReportFolder) -> dict[str, Any]:
     """What the templates of the sections show."""
     report = folder.report
+    proofs = {proof.id: proof for proof in report.proofs}
     return {
         "report": report,
         "problems": problems(report),
@@ -118,6 +120,7 @@ def _values(folder: ReportFolder) -> dict[str, Any]:
         "claims": [proof for proof in report.proofs if proof.claim],
         "states": STATE_COLOURS,
         "feeds": FEED_COLOURS,
+        "fired_text": lambda rule: list(fired_text(rule, proofs)),
         "remarks": list(entry_remarks(report)),
         "entry_text": entry_text,
         "forbidden_name": forbidden_name,

@@ -6,6 +6,7 @@ from pydantic import Field
 
 from auditproof.report.model.values import Count, Flag, Line, Record, Texts, absent
 
+Fired = Literal["FIRED", "IN PART", "SILENT", "UNPROVEN", "NOT FIRED"]
 Fed = Literal["FED", "PARTLY", "BLIND", "IMPOSSIBLE"]
 
 
@@ -40,6 +41,9 @@ class DetectionRecord(Record):
     never: str = Field(default="", description="of an IMPOSSIBLE rule, the part of its condition that no event meets")
     sees: str = Field(default="", description="a request that it sees; empty: there is none")
     lost: tuple[LostRecord, ...] = ()
+    proofs: Texts = absent((), "the ids of the proofs of its examples and near misses")
+    not_tried: Texts = absent((), "why no request is known that triggers the rule, or a step of it")
+    fired: Fired | None = absent(None, "whether it fired on the events of its examples; absent: none was sent")
     kubernetes: Texts = absent((), "the minor versions that it is about; absent: all of the run")
 
 

@@ -87,6 +87,18 @@ class ExplanationRecord(Record):
     shadowed: tuple[Count, ...] = Field(default=(), description="later rules that match as well and have no say")
 
 
+class FiringRecord(Record):
+    """What a detection rule made of the events of an action."""
+
+    rule: str = Field(description="its id")
+    step: Count = Field(default=1, description="which of its conditions, from 1")
+    miss: Flag = Field(default=False, description="the action is a near miss, on which the rule must not fire")
+    fired: bool | None = Field(description="null: not shown")
+    level: Level | None = Field(default=None, description="of the event on which it fired")
+    stage: Stage | None = Field(default=None, description="of that event")
+    silence: str = Field(default="", description="why it did not: the test that fails, and on which event")
+
+
 class ProofRecord(Record):
     """One action that was planned: what was expected, what was recorded, and the verdict."""
 
@@ -112,5 +124,6 @@ class ProofRecord(Record):
     )
     claim: ClaimRecord | None = None
     events: tuple[Event, ...] = Field(default=(), description="audit.k8s.io/v1 Events, redacted")
+    firing: FiringRecord | None = absent(None, "of an action that is made from a detection rule")
     fence: str = Field(default="", description="what shows that there are no other events")
     seconds: Amount = Field(default=0.0, description="how long the request took")

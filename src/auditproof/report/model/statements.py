@@ -57,6 +57,9 @@ class DetectionsStatement(Statement):
     impossible: Count = Field(default=0, description="no event that an API server writes can match")
     not_read: Count = Field(default=0, description="rules that could not be read in full")
     worse: Count = Field(default=0, description="rules that the change takes requests from")
+    fired: Count = absent(0, "rules that fired on the events of all of their examples")
+    silent: Count = absent(0, "rules that did not, on one at least")
+    not_fired: Count = absent(0, "rules of which it was not shown, or of which no example can be sent")
     blinded: Count = Field(default=0, description="those of them that see nothing any more")
 
 
