@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from auditproof.report.backends import backends_line
 from auditproof.report.ci.troubles import troubles
-from auditproof.report.detections.fired import untried
+from auditproof.report.detections.fired import unfired_lines
 from auditproof.report.entries import acknowledged_lines, entry_remarks
 from auditproof.report.faithful import differing_text, judged_by_given, nothing_shown
 from auditproof.report.headline import COUNTS
@@ -45,7 +45,7 @@ def closing_lines(report: Report, seconds: float) -> list[str]:
     lines += [f"... and {len(wrong) - TOLD} more reasons"] if len(wrong) > TOLD else []
     lines += _first([*acknowledged_lines(report)])
     lines += _first([*entry_remarks(report)])
-    lines += _first([f"{one.title}: not fired: {'; '.join(one.not_tried)}" for one in untried(report) if one.not_tried])
+    lines += _first(unfired_lines(report))
     lines += [f"the run {report.ended}"] if report.ended else []
     lines += [NOTHING] if nothing_shown(report) else []
     lines += log_lines(report)

@@ -9,7 +9,7 @@ import pytest
 from auditproof.audit.event import Level, Stage
 from auditproof.kube.identity import IdentityKind
 from auditproof.proof.verdict import Outcome
-from auditproof.report.detections.fired import fired_sentence, fired_text, rule_word
+from auditproof.report.detections.fired import fired_sentence, fired_text, rule_word, unfired_lines
 from auditproof.report.model import (
     DetectionRecord,
     Expected,
@@ -20,6 +20,7 @@ from auditproof.report.model import (
     ProofRecord,
     RequestRecord,
 )
+from tests.report.test_report import report
 
 GET = RequestRecord(
     method="GET", path="/x", verb="get", api_group="", resource="pods", subresource="", namespace="", name=""
@@ -85,6 +86,16 @@ def test_every_example_says_what_it_shows() -> None:
         "it was not sent",
         "not sent: why",
     ]
+
+
+def test_a_rule_that_is_fed_and_silent_is_named() -> None:
+    """The field that it wants is not kept by the API server, for example; no policy can help it."""
+    never = rule(notTried=["w"], feed="IMPOSSIBLE")
+    rules = [rule("c"), rule("c", feed="BLIND"), rule("a"), rule(notTried=["why"]), never]
+    sent = [one.model_dump(by_alias=True) for one in (FIRED, SILENT)]
+    found = report(*sent, parts={"detections": {"rules": [one.model_dump(by_alias=True) for one in rules]}})
+
+    assert unfired_lines(found) == ["R: fed, but silent: GET /x: no event", "R: not fired: why"]
 
 
 def test_the_sentence_counts_what_fired_and_never_hides_what_did_not() -> None:

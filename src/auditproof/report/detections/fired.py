@@ -74,7 +74,13 @@ def fired_sentence(rules: Sequence[DetectionRecord]) -> str:
     return f" On the server, {counted(fired.count('FIRED'), 'rule')} fired{others}."
 
 
-def untried(report: Report) -> list[DetectionRecord]:
-    """The rules that some event can match and of which no example was sent."""
+def unfired_lines(report: Report) -> list[str]:
+    """The rules that some event can match and of which no example was sent, and those that are fed and silent: why."""
     rules = report.detections.rules if report.detections else ()
-    return [one for one in rules if one.fired == "NOT FIRED" and one.feed != Feed.IMPOSSIBLE]
+    proofs = {proof.id: proof for proof in report.proofs}
+    untried = [one for one in rules if one.fired == "NOT FIRED" and one.feed != Feed.IMPOSSIBLE and one.not_tried]
+    silent = [one for one in rules if one.fired in ("SILENT", "IN PART") and one.feed == Feed.FED]
+    return [
+        *(f"{one.title}: fed, but silent: {next(fired_text(one, proofs), '')}" for one in silent),
+        *(f"{one.title}: not fired: {'; '.join(one.not_tried)}" for one in untried),
+    ]
