@@ -46,6 +46,7 @@ def _raw_request(do: DoModel, key: str) -> Request:
             raise BadAction(field, f"{field} applies only to verbs such as get, not to {key}")
     if do.method and key == "request":
         raise BadAction("method", "method applies only to path; request begins with its method")
+    # The request goes out as it is written: nothing is added to it but what the case says.
     method, _, uri = do.request.partition(" ") if key == "request" else (do.method or "GET", "", do.path)
     query = query_text(_query(do))
     body = _sent_as_it_is(do)

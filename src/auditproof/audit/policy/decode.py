@@ -17,7 +17,7 @@ from auditproof.kube.yaml.json_text import parse_json
 from auditproof.kube.yaml.yaml_text import Document, Node, parse_document
 
 if TYPE_CHECKING:
-    from auditproof.audit.policy.unmarshal import Held
+    from auditproof.audit.policy.unmarshal import GoValue
 
 _DEEPEST = 10_000  # Go's own limit
 _GO_SPACE = "\t\n\v\f\r \x85\xa0\u1680\u2000\u2001\u2002\u2003\u2004\u2005\u2006\u2007\u2008\u2009\u200a"
@@ -100,7 +100,7 @@ def read_text(data: bytes, path: str) -> Document:
         raise PolicyRefused(error.problems, f"failed decoding: {message}") from None
 
 
-def _rule(held: Held) -> RawRule:
+def _rule(held: GoValue) -> RawRule:
     return RawRule(
         held.node,
         str(held.field("level").value or ""),
@@ -123,5 +123,5 @@ def _rule(held: Held) -> RawRule:
     )
 
 
-def _texts(held: Held, name: str) -> tuple[Node, ...]:
+def _texts(held: GoValue, name: str) -> tuple[Node, ...]:
     return tuple(Node(item.value or "", item.node.position) for item in held.field(name).items())

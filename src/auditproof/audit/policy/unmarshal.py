@@ -31,30 +31,30 @@ _RFC3339 = re.compile(
 
 
 @dataclass(slots=True)
-class Held:
+class GoValue:
     """A Go value and the Node that last set it; None is the zero value.
 
-    A struct is a dict of its fields, a slice a Slice, the rest are themselves.
+    A struct is a dict of its fields, a slice a GoSlice, the rest are themselves.
     """
 
     value: Any
     node: Node
 
-    def field(self, name: str) -> Held:
+    def field(self, name: str) -> GoValue:
         """A field of a struct; the zero value if it was never set."""
-        fields: dict[str, Held] = self.value or {}
-        return fields.get(name) or Held(None, self.node)
+        fields: dict[str, GoValue] = self.value or {}
+        return fields.get(name) or GoValue(None, self.node)
 
-    def items(self) -> list[Held]:
+    def items(self) -> list[GoValue]:
         """The items of a slice."""
         return self.value.items[: self.value.length] if self.value else []
 
 
 @dataclass(slots=True)
-class Slice:
+class GoSlice:
     """A Go slice: its array may still hold earlier items beyond ``length``."""
 
-    items: list[Held] = field(default_factory=list)
+    items: list[GoValue] = field(default_factory=list)
     length: int = 0
 
 
@@ -86,9 +86,9 @@ class _Place:
         return _Place(self.struct, self.fields, f"{self.path}{suffix}")
 
 
-def unmarshal(root: Node, struct: Struct, findings: Findings) -> Held:
+def unmarshal(root: Node, struct: Struct, findings: Findings) -> GoValue:
     """Decode ``root`` as a ``struct``; check ``findings`` for problems before using the result."""
-    held = Held(None, root)
+    held = GoValue(None, root)
     with suppress(Abort):
         _Decoder(findings).decode(root, struct, held, _Place("", (), ""))
     return held
@@ -98,7 +98,7 @@ class _Decoder:
     def __init__(self, findings: Findings) -> None:
         self._findings = findings
 
-    def decode(self, node: Node, kind: GoType, held: Held, place: _Place) -> None:
+    def decode(self, node: Node, kind: GoType, held: GoValue, place: _Place) -> None:
         """Decode ``node`` as a ``kind`` into ``held``."""
         if node.value is None:
             # Null clears pointers, maps and slices, and leaves everything else unchanged.
@@ -111,7 +111,7 @@ class _Decoder:
         elif isinstance(kind, Texts) and isinstance(node.value, Mapping):
             self._repeated(node.value)
             for name, child in in_order(node.value):
-                self.decode(child, Text(), Held(None, child), place.step(f".{name}"))
+                self.decode(child, Text(), GoValue(None, child), place.step(f".{name}"))
         elif isinstance(kind, Time):
             self._time(node, place)
         elif _fits(node.value, kind):
@@ -119,13 +119,13 @@ class _Decoder:
         elif not isinstance(kind, Anything):
             self._mistyped(node, kind, place)
 
-    def _struct(self, node: Node, mapping: Mapping, struct: Struct, held: Held, place: _Place) -> None:
-        fields: dict[str, Held] = {} if held.value is None else held.value
+    def _struct(self, node: Node, mapping: Mapping, struct: Struct, held: GoValue, place: _Place) -> None:
+        fields: dict[str, GoValue] = {} if held.value is None else held.value
         held.value, held.node = fields, node
         self._repeated(mapping)
         for name, child in in_order(mapping):
             if name in struct.fields:
-                inner = fields.setdefault(name, Held(None, child))
+                inner = fields.setdefault(name, GoValue(None, child))
                 self.decode(child, struct.fields[name], inner, place.into(struct, name))
         for name in mapping.entries:
             if name not in struct.fields:
@@ -139,17 +139,17 @@ class _Decoder:
                 text = f'unknown key "{name}"{where}: the server ignores it and only logs a warning; {advice}'
                 self._findings.warnings.append(Problem(position, text))
 
-    def _list(self, node: Node, kind: List, held: Held, place: _Place) -> None:
-        slice_: Slice = held.value or Slice()
+    def _list(self, node: Node, kind: List, held: GoValue, place: _Place) -> None:
+        slice_: GoSlice = held.value or GoSlice()
         for n, child in enumerate(node.value):
             # Go reuses the array of a slice: with a repeated key, earlier items are decoded into once more.
             if n >= len(slice_.items):
-                slice_.items.append(Held(None, child))
+                slice_.items.append(GoValue(None, child))
             self.decode(child, kind.of, slice_.items[n], place.step(f"[{n}]"))
             if child.value is None and slice_.items[n].value is None:
                 slice_.items[n].node = child
         slice_.length = len(node.value)
-        held.value, held.node = (slice_ if slice_.length else Slice()), node
+        held.value, held.node = (slice_ if slice_.length else GoSlice()), node
 
     def _time(self, node: Node, place: _Place) -> None:
         kind = Time()

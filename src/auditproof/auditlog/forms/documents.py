@@ -138,6 +138,7 @@ class Walk:
             if key in members:
                 raise Broken(f"it has the duplicate key {shown(key)}")
             self._text.skip(1)
+            # Known lists of events are passed on element by element, because they may be larger than memory.
             inner, byte = (*path, key), self._next()
             if inner in LISTS and byte == b"[":
                 members[key], streamed = None, True

@@ -84,6 +84,7 @@ def _identities(rule: PolicyRule) -> Iterator[Identity]:
 def _requests(rule: PolicyRule) -> Iterator[Request]:
     if not rule.resources and not rule.namespaces:
         for pattern in rule.non_resource_urls or (f"/{NAME}",):
+            # A sentinel must be harmless, so only paths and verbs that read are tried, and names that nothing has.
             path = quote(pattern.removesuffix("*") + NAME if pattern.endswith("*") else pattern)
             for verb in rule.verbs or ("get",):
                 if verb in ("get", "head", "options"):
