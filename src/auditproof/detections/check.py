@@ -15,7 +15,7 @@ from auditproof.analysis.space import Space
 from auditproof.analysis.space.streams import STREAMS
 from auditproof.audit.decide import decided_by
 from auditproof.audit.event import Level, Stage
-from auditproof.detections.condition import And
+from auditproof.detections.condition import FALSE, And
 from auditproof.detections.demand import WORST, Feed, Solver, compare, feed_of, values_of
 from auditproof.detections.lost import Lost, Seen, lost_lines, plain_first
 from auditproof.detections.members import Members, Mentioned
@@ -52,6 +52,13 @@ class Fed:
     witness: Attributes | None = None
     values: Values | None = None
     never: Condition | None = None
+
+    @property
+    def why_never(self) -> str:
+        """Of an IMPOSSIBLE rule, what no event has; empty for others."""
+        if self.never is None:
+            return ""
+        return "its condition is false for every event" if self.never == FALSE else str(self.never)
 
     @property
     def worse(self) -> bool:

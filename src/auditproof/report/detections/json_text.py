@@ -54,7 +54,7 @@ def rule_data(one: Fed) -> dict[str, Any]:
         "before": str(one.base) if one.base else None,
         "worse": one.worse,
         "sees": request_text(one.witness, one.values) if one.witness and one.values else None,
-        "never": str(one.never) if one.never else None,
+        "never": one.why_never or None,
         "lost": [_lost(lost) for lost in one.lost],
     }
 

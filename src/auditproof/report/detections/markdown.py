@@ -37,4 +37,4 @@ def _cells(one: Fed, *, with_base: bool) -> list[str]:
     more = f" and {len(one.lost) - 1} more kinds" if len(one.lost) > 1 else ""
     cells = [f"{one.detection.title} ({one.detection.pack})", str(one.feed)]
     cells += [str(one.base)] if with_base else []
-    return [*cells, f"{lost.text}{more}" if lost else f"never: {one.never}", remedy_text(lost) if lost else ""]
+    return [*cells, f"{lost.text}{more}" if lost else f"never: {one.why_never}", remedy_text(lost) if lost else ""]

@@ -54,7 +54,7 @@ def _rule(one: Fed, tried: Tried | None) -> DetectionRecord:
         feed=one.feed.value,
         before=one.base.value if one.base else None,
         worse=one.worse,
-        never=str(one.never) if one.never else "",
+        never=one.why_never,
         sees=request_text(one.witness, one.values) if one.witness and one.values else "",
         lost=tuple(map(_lost, one.lost[:SHOWN])),
         proofs=tuple(f"{tried.suite}::{case.id}" for case in tried.cases) if tried else (),

@@ -37,7 +37,7 @@ def _results(one: Fed, found: FedRules) -> Iterator[dict[str, Any]]:
     rule = one.detection
     if one.feed is Feed.IMPOSSIBLE:
         at = location(rule.position.path, startLine=rule.position.line)
-        yield _result("IMPOSSIBLE", f"No event can match {rule.title} ({rule.pack}): {one.never}.", at)
+        yield _result("IMPOSSIBLE", f"No event can match {rule.title} ({rule.pack}): {one.why_never}.", at)
     for lost in one.lost:
         lines = [
             f"{rule.title} ({rule.pack}) does not see {lost.text}: {recorded_text(lost)}.",

@@ -41,7 +41,7 @@ def _rule(one: Fed, shown: int) -> Iterator[str]:
     for remark in rule.remarks:
         yield f"  {'note':<{_WIDTH}}{remark}"
     if one.feed is Feed.IMPOSSIBLE:
-        yield f"  {'never':<{_WIDTH}}{one.never}"
+        yield f"  {'never':<{_WIDTH}}{one.why_never}"
     if one.witness and one.values:
         yield f"  {'sees':<{_WIDTH}}{request_text(one.witness, one.values)}"
     for lost in one.lost[:shown]:
