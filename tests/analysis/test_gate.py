@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from hypothesis import given
 
+from auditproof.analysis.diff import diff
 from auditproof.analysis.gate import (
     Acknowledgement,
     Consequence,
@@ -20,6 +21,7 @@ from auditproof.analysis.gate import (
     gate,
     load_acknowledged,
     render_markdown,
+    shown_by,
     with_entries,
 )
 from auditproof.analysis.gate.bodies import Bodies
@@ -54,6 +56,20 @@ def policy_of(rules: str, head: str = HEAD) -> Policy:
 
 def selected(conditions: str) -> tuple[PolicyRule, ...]:
     return policy_of(f"- {{level: None, {conditions}}}\n").rules
+
+
+def test_a_request_is_of_a_forbidden_change_if_it_is_of_its_class() -> None:
+    found = gated(REQUEST, META, only=selected("resources: [{resources: [secrets]}], namespaces: [shop]")).forbidden
+    (one,) = found
+    asked = one.witness.attributes
+
+    assert one.includes(asked)
+    for other in ({"resource": "configmaps"}, {"namespace": "other"}, {"verb": "get"}, {"user": None}):
+        assert not one.includes(replace(asked, **other)), other
+    difference = diff(policy_of(REQUEST), policy_of(META), SERVED)
+    assert shown_by(one, difference) is None
+    (everything, *_) = gated(REQUEST, META).forbidden
+    assert shown_by(everything, difference) == 1
 
 
 def gated(old: str, new: str, forbid: str = "lost", **more: Any) -> GateResult:

@@ -102,6 +102,26 @@ def test_a_forbidden_change_has_the_proofs_of_its_difference(project: pytest.Pyt
     assert "/exec" in proofs[lost["proofs"]["new"]]["request"]["path"]
 
 
+def test_a_forbidden_change_has_a_request_of_its_own_if_no_difference_is_shown_by_one(
+    project: pytest.Pytester,
+) -> None:
+    """The difference is about all requests, and shown by another one; the ticket says which request is forbidden."""
+    project.path.joinpath("policy.yaml").write_text(HEAD + "- level: Metadata\n")
+    project.path.joinpath("base.yaml").write_text(HEAD + "- level: Request\n")
+
+    run = gated(project, "--audit-only=configmaps", "--audit-forbid=lost")
+
+    (lost,) = run.report["gate"]["forbidden"]
+    proofs = {proof["id"]: proof for proof in run.report["proofs"]}
+    assert lost["proofs"] == {"old": "base.yaml::forbidden-01", "new": "policy.yaml::forbidden-01"}
+    for side in ("old", "new"):
+        assert proofs[lost["proofs"][side]]["request"]["resource"] == "configmaps"
+    assert proofs["policy.yaml::change-01"]["request"]["resource"] != "configmaps"
+    assert '<span class="label VIOLATED">forbidden: lost-bodies of configmaps</span>' in run.page
+    details = (project.path / "out" / "details.html").read_text()
+    assert 'shown by a request of this kind: <a href="evidence-1.html#' in details
+
+
 def test_an_acknowledged_change_may_go_in_and_says_who_approved_it(project: pytest.Pytester) -> None:
     """The file next to the policy is reviewed with it."""
     project.path.joinpath("audit-changes.yaml").write_text(ENTRY)

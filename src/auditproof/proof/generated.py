@@ -9,6 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from auditproof.analysis.gate import shown_by
 from auditproof.analysis.requirements import State, required_steps, standing_data
 from auditproof.analysis.space.client_request import asked_text
 from auditproof.cases.case import Case, Source
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
 
     from auditproof.analysis.coverage import Coverage
     from auditproof.analysis.diff import PolicyDiff
+    from auditproof.analysis.gate import GateResult
     from auditproof.analysis.requirements import Requirement, Standing, Status
     from auditproof.analysis.space.client_request import Performable
     from auditproof.audit.policy.load import Policy, PolicyRule
@@ -68,6 +70,20 @@ def changes(diff: PolicyDiff, policy: Policy, side: int) -> Iterator[Case]:
         if sent is not None:
             title = f"{difference.change.kind}: {difference.change.text}: {sent}"
             yield case_of(change_id(number), sent, title=title, position=_position(policy, difference.rules[0][side]))
+
+
+def forbidden_id(number: int) -> str:
+    """The id of the case for a forbidden change that no difference's case shows; they are counted from 1."""
+    return f"forbidden-{number:02}"
+
+
+def forbidden_changes(gate: GateResult, diff: PolicyDiff, policy: Policy, side: int) -> Iterator[Case]:
+    """A case for each forbidden change of which no difference's witness is a request, if one can be sent."""
+    for number, one in enumerate(gate.forbidden, 1):
+        sent = one.witness.performable
+        if sent is not None and shown_by(one, diff) is None:
+            title = f"{', '.join(one.consequences)}: {one.change.text}: {sent}"
+            yield case_of(forbidden_id(number), sent, title=title, position=_position(policy, one.rules[0][side]))
 
 
 def _position(policy: Policy, rule: PolicyRule | None) -> Position:

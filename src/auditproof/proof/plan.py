@@ -15,7 +15,7 @@ from auditproof.analysis.requirements.selectors import selector_of
 from auditproof.detections import check_detections
 from auditproof.kube.discovery import load_served
 from auditproof.proof.detected import tried
-from auditproof.proof.generated import NEW, OLD, changes, required, witnesses
+from auditproof.proof.generated import NEW, OLD, changes, forbidden_changes, required, witnesses
 from auditproof.proof.placement import GIVEN, Placement
 
 if TYPE_CHECKING:
@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from auditproof.analysis.diff import PolicyDiff
     from auditproof.analysis.gate import Acknowledgement, GateResult
     from auditproof.analysis.requirements import Status
+    from auditproof.audit.policy.load import Policy
     from auditproof.cases.case import Case
     from auditproof.detections import Fed
     from auditproof.proof.detected import Tried
@@ -135,13 +136,19 @@ class RunPlan:
             return ()
         return tried(options.policy, self.fed, load_served(options.kubernetes))
 
+    def _changes(self, policy: Policy, side: int) -> Iterator[Case]:
+        """A case for each difference from the base, and for each forbidden change that none of these shows."""
+        if self.change is not None and self.gate is not None:
+            yield from changes(self.change, policy, side)
+            yield from forbidden_changes(self.gate, self.change, policy, side)
+
     def made(self) -> Iterator[MadeCases]:
         """All generated cases, by the file that they are generated from."""
         options, policy = self._options, self._options.policy
         if self.change is not None and options.base is not None and options.base_file is not None:
-            cases = tuple(changes(self.change, options.base, OLD))
+            cases = tuple(self._changes(options.base, OLD))
             yield MadeCases(options.base.path, options.base_file, cases, "change", Placement(options.base_file))
-            cases = tuple(changes(self.change, policy, NEW))
+            cases = tuple(self._changes(policy, NEW))
             yield MadeCases(policy.path, options.policy_file, cases, "change")
         if self.coverage is not None:
             cases = tuple(witnesses(policy, self.coverage))

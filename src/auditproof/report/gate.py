@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from auditproof.analysis.gate import LOST, Consequence, Relation, to_record, words_of
-from auditproof.proof.generated import change_id
+from auditproof.analysis.gate import LOST, Consequence, Relation, shown_by, to_record, words_of
+from auditproof.proof.generated import change_id, forbidden_id
 from auditproof.report.change import change_is_shown
 from auditproof.report.faithful import capital
 from auditproof.report.log_lines import counted
@@ -17,7 +17,6 @@ if TYPE_CHECKING:
 
     from auditproof.analysis.diff import PolicyDiff
     from auditproof.analysis.gate import Forbidden, GateResult
-    from auditproof.audit.policy.load import PolicyRule
     from auditproof.report.model import GatedChange, Report
 
 SHOWN = " Each difference was shown on two servers, one with each policy."
@@ -30,15 +29,15 @@ LONGEST = 60  # characters of what a forbidden change is about
 def gate_record(
     result: GateResult, allowed: GateResult, diff: PolicyDiff, forbid: Collection[Consequence], only: Sequence[str]
 ) -> GateRecord:
-    """The section ``gate``; each change with the proofs of the difference that it is part of.
+    """The section ``gate``; each change with the proofs of one of its requests.
 
     ``allowed`` is the gate that forbids everything else. The decision is about the gate alone, not about the run.
     """
     record = to_record(result, forbid) | {"relation": str(result.relation), "only": list(only)}
     record["allowed"] = to_record(allowed, frozenset(Consequence) - frozenset(forbid))["forbidden"]
     for key, rows in (("forbidden", result.forbidden), ("allowed", allowed.forbidden)):
-        for row, data in zip(rows, record[key], strict=True):
-            data["proofs"] = _proofs(row, diff)
+        for number, (row, data) in enumerate(zip(rows, record[key], strict=True), 1):
+            data["proofs"] = _proofs(row, number if key == "forbidden" else None, diff)
     return concluded(GateRecord.model_validate(record))
 
 
@@ -47,24 +46,16 @@ def concluded(gate: GateRecord) -> GateRecord:
     return gate.model_copy(update={"decision": f"{capital(change_clause(gate))}."})
 
 
-def _proofs(one: Forbidden, diff: PolicyDiff) -> dict[str, str]:
-    """The ids of the two proofs of the difference that has most of a forbidden change's requests."""
-    pairs = {_places(pair) for pair in one.rules}
-    found: list[tuple[int, int]] = []
-    for number, difference in enumerate(diff.differences, 1):
-        if difference.change == one.change and not pairs.isdisjoint(map(_places, difference.rules)):
-            mine, its = one.row.product, difference.row.product
-            common = {*mine.resources, *mine.paths} & {*its.resources, *its.paths}
-            if common and difference.witness.performable:
-                found.append((-len(common), number))
-    if not found:
+def _proofs(one: Forbidden, forbidden: int | None, diff: PolicyDiff) -> dict[str, str]:
+    """The ids of the proofs of a request of the change, with either policy.
+
+    ``forbidden`` is its number among the forbidden ones, from 1; None for a change that is allowed.
+    """
+    number = shown_by(one, diff)
+    if number is None and (forbidden is None or one.witness.performable is None):
         return {}
-    _, number = min(found)
-    return {side: f"{policy.path}::{change_id(number)}" for side, policy in (("old", diff.old), ("new", diff.new))}
-
-
-def _places(pair: tuple[PolicyRule | None, PolicyRule | None]) -> tuple[int | None, ...]:
-    return tuple(rule.index if rule else None for rule in pair)
+    name = forbidden_id(forbidden or 0) if number is None else change_id(number)
+    return {side: f"{policy.path}::{name}" for side, policy in (("old", diff.old), ("new", diff.new))}
 
 
 def change(report: Report) -> ChangeStatement:

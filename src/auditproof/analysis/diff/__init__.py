@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from auditproof.analysis.diff.change import Change, Kind
-from auditproof.analysis.diff.diff import Difference, PolicyDiff, change_between, changed, diff
+from auditproof.analysis.diff.diff import Difference, PolicyDiff, change_between, changed, diff, witness_of
 from auditproof.analysis.diff.render import render_markdown, render_text, to_json, to_record
 
 __all__ = [
@@ -18,4 +18,5 @@ __all__ = [
     "render_text",
     "to_json",
     "to_record",
+    "witness_of",
 ]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from itertools import chain
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from auditproof.analysis.diff.change import Change
 from auditproof.analysis.space import Space, merge
@@ -108,10 +108,12 @@ def diff(old: Policy, new: Policy, served: Served) -> PolicyDiff:
 
 def _difference(old: Policy, new: Policy, space: Space, row: Row[Change]) -> Difference:
     rules = tuple((old.rule_at(before), new.rule_at(after)) for before, after in row.deciding)
-    # A request of the row that can be sent; if bodies are recorded on either side, one that really has a body.
-    if not row.key.about_bodies:
-        witness = most_performable(row.requests(space), row.key.shows_in)
-    else:
-        found = most_performable(chain(requests_with_bodies(row, space), row.requests(space)), row.key.shows_in)
-        witness = replace(found, performable=accepted(found.performable, space)) if found.performable else found
-    return Difference(row, rules, witness)
+    return Difference(row, rules, witness_of(row, row.key, space))
+
+
+def witness_of(row: Row[Any], change: Change, space: Space) -> Witnessed:
+    """A request of the row that can be sent; if ``change`` is about bodies, one that really has a body."""
+    if not change.about_bodies:
+        return most_performable(row.requests(space), change.shows_in)
+    found = most_performable(chain(requests_with_bodies(row, space), row.requests(space)), change.shows_in)
+    return replace(found, performable=accepted(found.performable, space)) if found.performable else found

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from auditproof.analysis.gate.acknowledged import Acknowledgement
 from auditproof.analysis.gate.consequence import FORBIDDEN, LOST, Consequence, Relation, consequences_named
-from auditproof.analysis.gate.gate import Forbidden, GateResult, gate
+from auditproof.analysis.gate.gate import Forbidden, GateResult, gate, shown_by
 from auditproof.analysis.gate.load import FILE, Acknowledged, load_acknowledged
 from auditproof.analysis.gate.render import decision, render_markdown, render_text, to_record, words_of
 from auditproof.analysis.gate.write import change_entries, requirement_entries, with_entries
@@ -27,6 +27,7 @@ __all__ = [
     "render_markdown",
     "render_text",
     "requirement_entries",
+    "shown_by",
     "to_record",
     "with_entries",
     "words_of",

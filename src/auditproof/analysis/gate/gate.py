@@ -5,22 +5,23 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from auditproof.analysis.diff import change_between
+from auditproof.analysis.diff import change_between, witness_of
 from auditproof.analysis.gate.bodies import BODIES, Bodies
 from auditproof.analysis.gate.consequence import Consequence, Relation, consequences, gains
-from auditproof.analysis.space import Space, merge
+from auditproof.analysis.space import ResourceCell, Space, merge
 from auditproof.analysis.space.cells import SERVED
-from auditproof.analysis.space.client_request import most_performable
+from auditproof.audit.decide import no_match
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Sequence
     from datetime import date
 
-    from auditproof.analysis.diff import Change
+    from auditproof.analysis.diff import Change, PolicyDiff
     from auditproof.analysis.gate.acknowledged import Acknowledgement
     from auditproof.analysis.space import Outcome, Row
     from auditproof.analysis.space.client_request import Witnessed
     from auditproof.audit.policy.load import Policy, PolicyRule
+    from auditproof.kube.attributes import Attributes
     from auditproof.kube.discovery import Served
 
 _ORDER = {one: place for place, one in enumerate(Consequence)}
@@ -33,13 +34,14 @@ class Forbidden:
     """Requests to which something forbidden happens, in the same way.
 
     ``rules`` are the pairs of deciding rules (None: no rule matches), ``witness`` is one such request, ``by`` are the
-    acknowledgements, None in it where a consequence has none.
+    acknowledgements, None in it where a consequence has none. ``lists`` are the rules that tell them from others.
     """
 
     row: Row[Key]
     rules: tuple[tuple[PolicyRule | None, PolicyRule | None], ...]
     witness: Witnessed
     by: tuple[Acknowledgement | None, ...]
+    lists: tuple[tuple[PolicyRule, ...], ...]
     resources: tuple[str, ...] = ()  # as selectors name them, with * where no list of names could be complete
     namespaces: tuple[str, ...] = ()  # empty if not all of them are named in a rule
 
@@ -52,6 +54,21 @@ class Forbidden:
     def change(self) -> Change:
         """How their recording changes."""
         return self.row.key[1]
+
+    def includes(self, request: Attributes) -> bool:
+        """Whether ``request`` is one of them."""
+        deciding = tuple(
+            next((n for n, rule in enumerate(rules) if no_match(rule, request) is None), None) for rules in self.lists
+        )
+        asked = request.api_group, request.resource, request.subresource
+        return deciding in self.row.deciding and any(
+            request.verb in cell.verbs
+            and outcome.identity.failed is (request.user is None)
+            and isinstance(cell, ResourceCell) is request.resource_request
+            and any((one.group, one.resource, one.subresource) == asked for one in getattr(cell, "targets", ()))
+            is request.resource_request
+            for outcome, cell in self.row.classes
+        )
 
     @property
     def acknowledged(self) -> bool:
@@ -111,6 +128,15 @@ def gate(
     ('records less', False)
     """
     return _Gate(old, new, served, forbid, only, acknowledged, today).result()
+
+
+def shown_by(one: Forbidden, diff: PolicyDiff) -> int | None:
+    """The number (from 1) of the difference whose witness is one of these requests and can be sent; None if none is."""
+    for number, difference in enumerate(diff.differences, 1):
+        sent = difference.witness.performable
+        if sent is not None and difference.change == one.change and one.includes(sent.attributes):
+            return number
+    return None
 
 
 class _Gate:
@@ -200,11 +226,12 @@ class _Gate:
         rules = dict.fromkeys(
             (self._old.rule_at(before), self._new.rule_at(after)) for before, after, *_ in row.deciding
         )
-        witness = most_performable(row.requests(self._space), row.key[1].shows_in)
+        witness = witness_of(row, row.key[1], self._space)
         by = tuple(None if n is None else self._acknowledged[n] for _, n in row.key[0])
         found = dict.fromkeys(name for _, cell in row.classes for name in getattr(cell, "namespaces", ()))
         namespaces = tuple(found) if self._named.issuperset(found) else ()
-        return Forbidden(row, tuple(rules), witness, by, self._resources(row), namespaces)
+        lists = tuple(self._space.rules[first:end] for first, end in self._lists)
+        return Forbidden(row, tuple(rules), witness, by, lists, self._resources(row), namespaces)
 
     def _resources(self, row: Row[Key]) -> tuple[str, ...]:
         targets = dict.fromkeys(target for _, cell in row.classes for target in getattr(cell, "targets", ()))

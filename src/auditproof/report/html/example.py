@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from auditproof.audit.event import Level
 from auditproof.proof.verdict import Outcome
 from auditproof.report.faithful import judged_by_given
+from auditproof.report.gate import forbidden_text
 from auditproof.report.headline import worst_first
 from auditproof.report.html.fitting import clipped
 from auditproof.report.matrix import identity_text
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
 MOST = 3
 BODY_LINES = 9
 LINE, REQUEST = 58, 100  # letters of a line of an event, in half a printed page, and of its request
+OF = 70  # letters of the forbidden change that a request belongs to
 _BODIES = ("requestObject", "responseObject")
 _NO_BODY = {"requestObject": "what was sent", "responseObject": "what was returned"}
 
@@ -46,23 +48,36 @@ class Side:
 
 @dataclass(frozen=True, slots=True)
 class Example:
-    """A request in words, and its last event on either server."""
+    """A request in words, and its last event on either server; ``of`` is the forbidden change that it belongs to."""
 
     title: str
+    of: str
     request: str
     sides: tuple[Side, Side]
 
     @property
     def height(self) -> float:
         """How many printed lines it takes: that of the longer side, in small print, with the request above it."""
-        asked = -(-len(self.request) // REQUEST)
+        asked = -(-len(f"{self.of} {self.request}") // REQUEST)
         return max(1, *(len(side.lines) for side in self.sides)) * 0.79 + 1.9 + asked
 
 
 def examples(rows: Iterable[ChangeShown], report: Report) -> list[Example]:
     """Up to MOST examples of the change, or else of what the given policy records; none that no server has shown."""
-    pairs = sorted(_pairs(rows, report), key=lambda pair: not _differs(*pair))
-    return [_of_a_change(*pair) for pair in pairs[:MOST]] or [_of_the_policy(proof) for proof in _telling(report)]
+    forbidden = _forbidden(report)
+    pairs = sorted(_pairs(rows, report), key=lambda pair: (not forbidden.get(pair[1].id, ""), not _differs(*pair)))
+    return [_of_a_change(*pair, forbidden.get(pair[1].id, "")) for pair in pairs[:MOST]] or [
+        _of_the_policy(proof) for proof in _telling(report)
+    ]
+
+
+def _forbidden(report: Report) -> dict[str, str]:
+    """What happens to the requests of proofs with the given policy: only of what nobody has acknowledged."""
+    return {
+        one.proofs.new: forbidden_text(one)
+        for one in reversed(report.gate.forbidden if report.gate else ())
+        if one.proofs.new and not one.acknowledged
+    }
 
 
 def _pairs(rows: Iterable[ChangeShown], report: Report) -> Iterable[tuple[ProofRecord, ProofRecord]]:
@@ -77,10 +92,11 @@ def _pairs(rows: Iterable[ChangeShown], report: Report) -> Iterable[tuple[ProofR
     return found.values()
 
 
-def _of_a_change(old: ProofRecord, new: ProofRecord) -> Example:
+def _of_a_change(old: ProofRecord, new: ProofRecord, forbidden: str) -> Example:
     before, after = (list(_lines(proof.events)) for proof in (old, new))
     return Example(
         title="Real requests, before and after the change",
+        of=f"forbidden: {clipped(forbidden, OF)}" if forbidden else "",
         request=_asked(new),
         sides=(
             Side("before", old.policy.path, old.id, tuple(_marked(before, after))),
@@ -107,6 +123,7 @@ def _of_the_policy(proof: ProofRecord) -> Example:
     ]
     return Example(
         title="Real requests: what was to be recorded, and what was",
+        of="",
         request=_asked(proof),
         sides=(
             Side("expected", proof.policy.path, proof.id, tuple(EventLine(_cut(line), False) for line in decided)),

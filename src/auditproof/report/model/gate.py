@@ -39,9 +39,7 @@ class GatedChange(Record):
     paths: Texts
     witness: str = Field(description="one of these requests, in words")
     rules: tuple[RulePair, ...] = Field(default=(), description="the pairs of rules that decide before and after")
-    proofs: ChangeProofs = Field(
-        default=ChangeProofs(), description="ids of the proofs of the difference that it is part of"
-    )
+    proofs: ChangeProofs = Field(default=ChangeProofs(), description="ids of the proofs of one of these requests")
     kubernetes: Texts = absent((), "the minor versions that it is about; absent: all of the run")
 
 
