@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from auditproof.proof.side_by_side import SideBySide
 
 SHOWN = 10  # contradictions
+FEW = 3  # rules of a patch; many of them may be copies that keep what a requirement excepts
 EPILOG = """\
 fix inserts rules, or changes the level of one, so that the policy meets every requirement. What is recorded of all
 other requests stays as it is, apart from failed logins with the same verb and object. The requirements are checked
@@ -36,6 +37,9 @@ The output is a unified patch for `git apply` and `patch -p1`, after comments wi
 indentation and line ends of the file are kept. A policy that is written as a literal block of another document, such
 as a ConfigMap, is edited there. --write edits the file instead of printing the patch, --prove sends an example of each
 change to two API servers, one with the policy and one with the edited policy.
+
+Copies of old rules keep requests as they are that a requirement excepts. --allow-more leaves out as many rules as it
+can: the patch is shorter, and more requests are recorded than the requirements ask for, without bodies.
 
 Requirements that contradict each other are refused: no policy meets them.
 
@@ -57,6 +61,11 @@ def declare(parser: ArgumentParser) -> None:
         "requirements to meet: shipped names or files, separated by commas; may be repeated (default: baseline)",
     )
     add_kubernetes(parser)
+    parser.add_argument(
+        "--allow-more",
+        action="store_true",
+        help="use fewer rules; more may be recorded than asked for",
+    )
     parser.add_argument("--write", action="store_true", help="edit the file of the policy")
     parser.add_argument("--prove", action="store_true", help="test what changes on two API servers")
     parser.set_defaults(unusable=4)
@@ -67,6 +76,8 @@ def execute(options: Namespace) -> int:
 
     Raises AuditproofError if requirements contradict each other, or the policy cannot be edited.
     """
+    from dataclasses import replace
+
     from auditproof.analysis.diff import diff
     from auditproof.analysis.fix import fix, unified
     from auditproof.audit.policy.load import parse_policy
@@ -81,17 +92,21 @@ def execute(options: Namespace) -> int:
     required = load_required(options.requirements or ["baseline"], options.kubernetes)
     requirements = [one for file in required for one in file.requirements]
     _refuse_contradictions(requirements, served)
-    found = fix(policy, requirements, served, progress)
+    found = fix(policy, requirements, served, progress, allow_more=options.allow_more)
     progress("")
     if not found.edits and not found.unmet:
         output.tell("# Every requirement is met: there is nothing to fix.")
         return 0
     old, new, text = _edit(source, files.read(source.path), found)
-    fixed = parse_policy(text.encode(), f"{policy.path} with the patch", kubernetes=options.kubernetes)
+    place = replace(source.place, name=f"{policy.path} with the patch")  # lines are those of the whole document
+    fixed = parse_policy(text.encode(), place, kubernetes=options.kubernetes)
     unmet = _unmet(found, fixed, requirements, served)
     what = diff(policy, fixed, served)
     live = _proven(what, files, source, text, options.kubernetes) if options.prove and what.differences else ()
-    lines = [*_remarks(found, unmet, len(requirements), served), *_changes(what, [str(one) for one in live])]
+    lines = [*_remarks(found, unmet, len(requirements), served)]
+    if found.size > FEW and not options.allow_more:
+        lines.append("# --allow-more may need fewer rules; then more is recorded than asked for, without bodies.")
+    lines += _changes(what, [str(one) for one in live])
     wrong = any(one.outcome and one.outcome.is_trouble for one in live)
     if options.write and not wrong:
         _write(source, old, new)

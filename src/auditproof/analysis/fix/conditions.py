@@ -8,7 +8,13 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from auditproof.analysis.space.identities import ACCOUNTS, AUTHENTICATED, UNAUTHENTICATED
+from auditproof.analysis.space.identities import (
+    ACCOUNTS,
+    AUTHENTICATED,
+    UNAUTHENTICATED,
+    account_groups,
+    service_account,
+)
 from auditproof.audit.decide import matches_path, matches_pattern
 from auditproof.audit.policy.load import NOWHERE, selector
 
@@ -44,13 +50,17 @@ def both(one: PolicyRule, other: PolicyRule) -> PolicyRule | None:
     groups = _groups(one.user_groups, other.user_groups)
     if groups is None:
         return None
+    if users and groups and all(service_account(user) for user in users):  # these have their own groups, always
+        users, groups = tuple(user for user in users if not set(account_groups(user)).isdisjoint(groups)), ()
+        if not users:
+            return None
     return replace(
         one,
         users=users,
         user_groups=groups,
         verbs=verbs,
         namespaces=namespaces,
-        resources=resources,
+        resources=_merged(resources),
         non_resource_urls=paths,
     )
 
@@ -197,4 +207,4 @@ def narrowed(rule: PolicyRule, verbs: Collection[str], targets: Collection[Targe
         if needed or (own and not entry.resources):
             entries.append(replace(entry, resources=needed))
     left = tuple(verb for verb in rule.verbs if verb in verbs)
-    return replace(rule, verbs=left or rule.verbs, resources=tuple(entries) or rule.resources)
+    return replace(rule, verbs=left or rule.verbs, resources=_merged(entries) or rule.resources)

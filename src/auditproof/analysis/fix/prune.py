@@ -5,9 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from auditproof.analysis.fix.more import records_more
 from auditproof.analysis.requirements.check import allows
 from auditproof.analysis.space import Space
 from auditproof.analysis.space.cells import SERVED
+from auditproof.analysis.space.identities import AUTHENTICATED
 from auditproof.analysis.space.streams import STREAMS, emitted_by, streams_from
 from auditproof.audit.decide import decided_by
 from auditproof.audit.effect import effect_of
@@ -16,11 +18,19 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Sequence
 
     from auditproof.analysis.requirements import Bound, Requirement
-    from auditproof.analysis.space import Region
+    from auditproof.analysis.space import Outcome, Region
     from auditproof.audit.decide import Decision
     from auditproof.audit.event import Stage
     from auditproof.audit.policy.load import Policy, PolicyRule
     from auditproof.kube.discovery import Served
+
+# The components of the control plane and their groups, besides those that no rule names. Sources: the certificates in
+# cmd/kubeadm/app/phases/certs/certlist.go and the loopback client in pkg/server/options/serving_with_loopback.go.
+OWN_GROUPS = {
+    "system:apiserver": {AUTHENTICATED, "system:masters"},
+    "system:kube-controller-manager": {AUTHENTICATED},
+    "system:kube-scheduler": {AUTHENTICATED},
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,17 +43,25 @@ class _Class:
     matched: int
     region: Region
     failed: bool
+    issued: bool
 
 
 def unneeded(
-    old: Policy, new: Policy, inserted: Collection[int], requirements: Sequence[Requirement], served: Served
+    old: Policy,
+    new: Policy,
+    inserted: Collection[int],
+    requirements: Sequence[Requirement],
+    served: Served,
+    *,
+    allow_more: bool = False,
 ) -> frozenset[int]:
     """Those of the rules ``inserted`` into ``new`` (by index) that can be left out all together.
 
-    Then every requirement that ``new`` meets is still met, and no request is recorded in another way than by ``old`` or
-    by ``new``.
+    Then every requirement that ``new`` meets is still met, and no request of a credential that somebody issues is
+    recorded in another way than by ``old`` or by ``new``; with ``allow_more``, or records more than by ``old``, but no
+    more bodies.
     """
-    pruning = _Pruning(old, new, requirements, served)
+    pruning = _Pruning(old, new, requirements, served, allow_more=allow_more)
     dropped: set[int] = set()
     for number in sorted(inserted, reverse=True):
         if pruning.may_drop(number, dropped):
@@ -54,8 +72,10 @@ def unneeded(
 class _Pruning:
     """The space of both policies and all requirements."""
 
-    def __init__(self, old: Policy, new: Policy, requirements: Sequence[Requirement], served: Served) -> None:
-        self._new = new
+    def __init__(
+        self, old: Policy, new: Policy, requirements: Sequence[Requirement], served: Served, *, allow_more: bool
+    ) -> None:
+        self._new, self._allow_more = new, allow_more
         rules: list[PolicyRule] = []
         lists: list[tuple[int, int]] = []
         for some in (new.rules, old.rules, *(own for one in requirements for own in one.rule_lists)):
@@ -78,7 +98,8 @@ class _Pruning:
                 mask = outcome.cells[0].mask & outcome.identity.mask & ((1 << len(new.rules)) - 1)
                 found = frozenset(bound for bound in bounds if bound is not None)
                 before = decided_by(old, old.rule_at(first))
-                known[_Class(before, found, emitted, mask, outcome.region, outcome.identity.failed)] = None
+                region, failed, issued = outcome.region, outcome.identity.failed, self._is_issued(outcome)
+                known[_Class(before, found, emitted, mask, region, failed, issued)] = None
         self._classes = list(known)
 
     def may_drop(self, number: int, dropped: Collection[int]) -> bool:
@@ -96,11 +117,18 @@ class _Pruning:
                             return False
         return True
 
-    @staticmethod
-    def _is_as_good(one: _Class, decision: Decision, other: Decision) -> bool:
+    def _is_issued(self, outcome: Outcome) -> bool:
+        """Whether somebody issues such a credential: components of the control plane are in no group of others."""
+        own = [OWN_GROUPS.get(name) for name in outcome.identity.names]
+        wanted = [set(self._space.identities.names_of(hit)) for hit in outcome.region.hits]
+        return any(groups is None or all(some & groups for some in wanted) for groups in own or [None])
+
+    def _is_as_good(self, one: _Class, decision: Decision, other: Decision) -> bool:
         """Whether another decision keeps the bounds that this one keeps, and changes nothing more."""
         for bound in one.bounds:
             if allows(bound, decision, one.emitted) and not allows(bound, other, one.emitted):
                 return False
-        effect = effect_of(other, failed=one.failed)
-        return one.failed or effect in (effect_of(some, failed=one.failed) for some in (decision, one.old))
+        effect, before = effect_of(other, failed=one.failed), effect_of(one.old, failed=one.failed)
+        if one.failed or not one.issued or effect in (before, effect_of(decision, failed=one.failed)):
+            return True
+        return self._allow_more and records_more(effect, before)

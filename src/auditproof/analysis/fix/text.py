@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import yaml
 
-from auditproof.analysis.fix.plan import Inserted, Removed
+from auditproof.analysis.fix.edits import Inserted, Removed
 from auditproof.audit.stages import in_order
 from auditproof.errors import AuditproofError
 from auditproof.text.printable import printable
@@ -16,7 +16,7 @@ from auditproof.text.printable import printable
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-    from auditproof.analysis.fix.plan import Edit
+    from auditproof.analysis.fix.edits import Edit
     from auditproof.analysis.requirements import Requirement
     from auditproof.audit.policy.load import PolicyRule
 
