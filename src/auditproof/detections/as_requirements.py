@@ -22,7 +22,8 @@ from auditproof.audit.event import Level, Stage
 from auditproof.audit.policy.load import NOWHERE, GroupResources, load_policy, selector
 from auditproof.detections.condition import Operator, tests_of
 from auditproof.detections.demand import Solver
-from auditproof.detections.members import Members, Mentioned
+from auditproof.detections.members import Members
+from auditproof.detections.mentioned import Mentioned
 from auditproof.detections.readers import load_rules
 from auditproof.errors import AuditproofError, SourceError
 from auditproof.kube.discovery import load_served

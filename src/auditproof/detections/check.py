@@ -18,7 +18,8 @@ from auditproof.audit.event import Level, Stage
 from auditproof.detections.condition import FALSE, And
 from auditproof.detections.demand import WORST, Feed, Solver, compare, feed_of, values_of
 from auditproof.detections.lost import Lost, Seen, lost_lines, plain_first
-from auditproof.detections.members import Members, Mentioned
+from auditproof.detections.members import Members
+from auditproof.detections.mentioned import Mentioned
 from auditproof.detections.moments import Moment, stages_of
 
 if TYPE_CHECKING:

@@ -24,7 +24,8 @@ if TYPE_CHECKING:
     from auditproof.audit.policy.load import Policy, PolicyRule
     from auditproof.detections.condition import Condition
     from auditproof.detections.demand import Demand
-    from auditproof.detections.members import Member, Mentioned
+    from auditproof.detections.members import Member
+    from auditproof.detections.mentioned import Mentioned
     from auditproof.detections.moments import Moment
     from auditproof.detections.solving import Values
     from auditproof.kube.attributes import Attributes, UserInfo

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from auditproof.analysis.space import Cell, IdentityClass, Region, Space
     from auditproof.analysis.space.resource_targets import Target
     from auditproof.detections.condition import Condition
+    from auditproof.detections.mentioned import Mentioned
 
 _KIND = frozenset({"resource", "apiGroup", "apiVersion", "subresource"})
 _UNSEEN = (("uid",), ("resourceVersion",), ("extra",))  # parts of objectRef and user that the policy does not see
@@ -207,38 +208,6 @@ class Members:
             if test.operator in _GIVEN and (not key or key in test.field.path):
                 found.update(dict.fromkeys(_example(test.operator, value) for value in test.values))
         return list(found)
-
-
-@dataclass(frozen=True, slots=True)
-class Mentioned:
-    """What the policies of a space name, so that everything else is treated alike."""
-
-    users: frozenset[str]
-    user_groups: frozenset[str]
-    groups: frozenset[str]
-    resources: frozenset[str]
-    namespaces: frozenset[str]
-    names: frozenset[str]
-    other_namespace: str
-
-    @staticmethod
-    def of(space: Space) -> Mentioned:
-        """What the rules of a space name."""
-        rules = space.rules
-        entries = [entry for rule in rules for entry in rule.resources]
-        cells = [cell for some in space.cells.values() for cell in some if isinstance(cell, ResourceCell)]
-        namespaces = frozenset(name for rule in rules for name in rule.namespaces)
-        found = {name for cell in cells if cell.name != SAME for name in cell.namespaces if name} - namespaces
-        known = [target for cell in cells for target in cell.targets if target.known]
-        return Mentioned(
-            frozenset(user for rule in rules for user in rule.users),
-            frozenset(group for rule in rules for group in rule.user_groups),
-            frozenset(entry.group for entry in entries) | {target.group for target in known},
-            frozenset(target.resource for target in known),
-            namespaces,
-            frozenset(name for entry in entries for name in entry.resource_names),
-            min(found, default=""),
-        )
 
 
 _KIND_DIMENSION = "kind"

@@ -12,7 +12,8 @@ from auditproof.analysis.space.resource_targets import NAMESPACES
 from auditproof.analysis.space.streams import STREAMS
 from auditproof.cases.expectation import NODE
 from auditproof.detections.condition import tests_of
-from auditproof.detections.members import Members, Mentioned
+from auditproof.detections.members import Members
+from auditproof.detections.mentioned import Mentioned
 from auditproof.kube.attributes import Attributes, UserInfo
 from auditproof.kube.resources import RESOURCES
 
