@@ -96,10 +96,7 @@ def _blinded(old: Policy, new: Policy, served: Served, paths: Sequence[str]) -> 
     from auditproof.detections import Feed, check_detections, load_rules, remedy_text
 
     rules = load_rules(paths)
-    if rules.not_read:
-        first, more = rules.not_read[0], len(rules.not_read) - 1
-        others = f", and {more} more are not" if more else ""
-        raise AuditproofError(f"{first.position}: {first.title} cannot be read in full{others}: {first.reason}")
+    rules.check_read()
     found = check_detections(new, rules.detections, served, old)
     return tuple(
         f"{one.detection.title} ({one.detection.pack}): {one.lost[0].text}; {remedy_text(one.lost[0])}"

@@ -15,15 +15,13 @@ from typing import TYPE_CHECKING
 
 from auditproof.analysis.requirements import Bound, Clause, Requirement, RequirementsFile, load_requirements
 from auditproof.analysis.requirements.requirement import StageBound
-from auditproof.analysis.space import Space
 from auditproof.analysis.space.identities import ACCOUNTS, ANONYMOUS, service_account
-from auditproof.analysis.space.streams import STREAMS
 from auditproof.audit.event import Level, Stage
 from auditproof.audit.policy.load import NOWHERE, GroupResources, load_policy, selector
 from auditproof.detections.condition import Operator, tests_of
 from auditproof.detections.demand import Solver
 from auditproof.detections.members import Members
-from auditproof.detections.mentioned import Mentioned
+from auditproof.detections.mentioned import without_policy
 from auditproof.detections.readers import load_rules
 from auditproof.errors import AuditproofError, SourceError
 from auditproof.kube.discovery import load_served
@@ -59,8 +57,7 @@ def requirements_of(rules: Rules, name: str, served: Served) -> RequirementsFile
     >>> [(one.id, str(one.bound)) for one in found.requirements]
     [('secrets', 'at least Metadata, stages: at least ResponseComplete')]
     """
-    space = Space.of(STREAMS, served)
-    every = tuple(one for rule in rules.detections for one in _of_rule(rule, space))
+    every = tuple(one for rule in rules.detections for one in _of_rule(rule, served))
     return RequirementsFile(Path(name), name, "Every request that a detection rule is about feeds it", every)
 
 
@@ -80,17 +77,15 @@ def load_required(name: str, kubernetes: str, read_policy: Callable[[str], Polic
             raise no_requirements from None
     else:
         rules = load_rules([name])
-    if rules.not_read:
-        first = rules.not_read[0]
-        raise AuditproofError(f"{first.position}: {first.title or first.id} cannot be read in full: {first.reason}")
+    rules.check_read()
     return requirements_of(rules, name, load_served(kubernetes))
 
 
-def _of_rule(rule: Detection, space: Space) -> Iterator[Requirement]:
+def _of_rule(rule: Detection, served: Served) -> Iterator[Requirement]:
     grouped: dict[tuple[frozenset[Level], Stage, bool], _Selection] = defaultdict(_Selection)
     for condition in rule.steps:
         exact = _exact(condition)
-        for member, user, demand in _demands(condition, space):
+        for member, user, demand in _demands(condition, served):
             stage = next(stage for stage in _LAST_FIRST if any(moment.stage is stage for moment in demand.at))
             levels = frozenset(moment.level for moment in demand.at if moment.stage is stage)
             grouped[levels, stage, user is None].add(member, user, exact)
@@ -108,9 +103,10 @@ def _of_rule(rule: Detection, space: Space) -> Iterator[Requirement]:
         )
 
 
-def _demands(condition: Condition, space: Space) -> Iterator[tuple[Member, UserInfo | None, Demand]]:
+def _demands(condition: Condition, served: Served) -> Iterator[tuple[Member, UserInfo | None, Demand]]:
     """The requests that a condition is about, as finely as it tells them apart, with what it needs of each."""
-    members, solver = Members(condition, space, Mentioned.of(space)), Solver(condition)
+    space, mentioned = without_policy(served)
+    members, solver = Members(condition, space, mentioned), Solver(condition)
     users = [
         user
         for identity in space.identities.classes

@@ -136,7 +136,7 @@ class _Scope:
             feeds[1] if len(feeds) > 1 else None,
             tuple(lost_lines(seen, condition, self._policies[0], self.space.identities, self._mentioned)),
             shown.attributes if shown else None,
-            values_of(condition, shown.attributes) if shown else None,
+            values_of(condition, shown.demand, shown.attributes) if shown else None,
         )
 
     def _never(self, condition: Condition) -> Condition:

@@ -232,6 +232,11 @@ def _regex(pattern: str, fold: bool) -> re.Pattern[str]:
     return re.compile(pattern, re.IGNORECASE if fold else 0)
 
 
+def wildcard_example(pattern: str) -> str:
+    """A text that the pattern of a WILDCARD test matches."""
+    return re.sub(r"\\?([*?])", lambda mark: "x" if mark[0] in "*?" else mark[1], pattern)
+
+
 @lru_cache(maxsize=1024)
 def _wildcard(pattern: str, fold: bool) -> re.Pattern[str]:
     parts = re.findall(r"\\[*?\\]|.", pattern, re.DOTALL)

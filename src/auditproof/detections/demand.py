@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from auditproof.audit.event import Stage
 from auditproof.detections.condition import TRUE, both, either, tests_of
 from auditproof.detections.moments import RECORDED, Moment, at_moment, stages_of
-from auditproof.detections.solving import Values, denied, solve
+from auditproof.detections.solving import URI, Values, denied, solve
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -83,8 +83,10 @@ class Solver:
         return self._solved[key]
 
 
-def values_of(condition: Condition, attributes: Attributes) -> Values:
-    """Values of the other fields of a request with which an event of it can match; there must be some."""
+def values_of(condition: Condition, demand: Demand, attributes: Attributes) -> Values:
+    """The values of a demand for another request with the same signature: only a URI is not the same."""
+    if URI not in demand.values.of:
+        return demand.values
     found = Solver(condition).demand(attributes)
     return found.values if found else Values()
 

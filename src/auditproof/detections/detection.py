@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from auditproof.errors import AuditproofError
+
 if TYPE_CHECKING:
     from auditproof.detections.condition import Condition
     from auditproof.errors import Position
@@ -51,3 +53,13 @@ class Rules:
     detections: tuple[Detection, ...]
     not_read: tuple[NotRead, ...]
     others: int = 0
+
+    def check_read(self) -> None:
+        """Raise AuditproofError if a rule could not be read in full, for a caller who has to know of every rule."""
+        if not self.not_read:
+            return
+        first, more = self.not_read[0], len(self.not_read) - 1
+        others = f", and {more} more are not" if more else ""
+        raise AuditproofError(
+            f"{first.position}: {first.title or first.id} cannot be read in full{others}: {first.reason}"
+        )

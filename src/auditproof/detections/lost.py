@@ -116,7 +116,7 @@ def lost_lines(
                 who_text(identities, whos),
                 _what(parts, mentioned),
                 first.attributes,
-                values_of(condition, first.attributes),
+                values_of(condition, first.demand, first.attributes),
                 policy.rule_at(alike.rule),
                 alike.level,
                 alike.stages & stages_of(first.attributes) if recorded else frozenset(),

@@ -7,7 +7,6 @@ start with ``system:``). Of each part one request is enough, so values are group
 
 from __future__ import annotations
 
-import re
 from collections import defaultdict
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
@@ -15,9 +14,9 @@ from typing import TYPE_CHECKING, Any
 from auditproof.analysis.space import ResourceCell
 from auditproof.analysis.space.cells import SAME
 from auditproof.analysis.space.identities import ACCOUNTS, ANONYMOUS, OTHER, UNAUTHENTICATED, service_account
-from auditproof.detections.condition import And, Not, Operator, Test, matches, tests_of
-from auditproof.detections.moments import DECODED, DISCOVERY, WRITES, seen_by_policy
-from auditproof.kube.action import STREAMS
+from auditproof.detections.condition import And, Not, Operator, Test, matches, tests_of, wildcard_example
+from auditproof.detections.moments import DECODED, DISCOVERY, seen_by_policy
+from auditproof.kube.action import STREAMS, WRITES
 from auditproof.kube.attributes import LONG_RUNNING_SUBRESOURCES, Attributes, UserInfo, is_long_running
 from auditproof.kube.request_line import request_line
 
@@ -272,7 +271,7 @@ def _example(operator: Operator, value: str) -> str:
         case Operator.ENDS_WITH:
             return f"auditproof{value}"
         case Operator.WILDCARD:
-            return re.sub(r"\\?([*?])", lambda mark: "x" if mark[0] in "*?" else mark[1], value)
+            return wildcard_example(value)
     return value
 
 

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
-from auditproof.analysis.space import ResourceCell
+from auditproof.analysis.space import ResourceCell, Space
 from auditproof.analysis.space.cells import SAME
+from auditproof.analysis.space.streams import STREAMS
 
 if TYPE_CHECKING:
-    from auditproof.analysis.space import Space
+    from auditproof.kube.discovery import Served
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,3 +44,10 @@ class Mentioned:
             frozenset(name for entry in entries for name in entry.resource_names),
             min(found, default=""),
         )
+
+
+@lru_cache(maxsize=4)
+def without_policy(served: Served) -> tuple[Space, Mentioned]:
+    """The space of no policy, in which only watches and streams are told apart, and what it names."""
+    space = Space.of(STREAMS, served)
+    return space, Mentioned.of(space)

@@ -19,7 +19,7 @@ from auditproof.audit.event import Level, Stage
 from auditproof.audit.stages import FAILED, LONG, SHORT
 from auditproof.detections.condition import FALSE, TRUE, And, Not, Operator, Test, both, either, matches
 from auditproof.detections.fields import ANYWHERE, EACH
-from auditproof.kube.action import STREAMS
+from auditproof.kube.action import STREAMS, WRITES
 from auditproof.kube.attributes import is_long_running
 
 if TYPE_CHECKING:
@@ -27,7 +27,6 @@ if TYPE_CHECKING:
     from auditproof.kube.attributes import Attributes
 
 RECORDED = (Level.METADATA, Level.REQUEST, Level.REQUEST_RESPONSE)
-WRITES = frozenset({"create", "update", "patch", "delete", "deletecollection"})
 DECODED = frozenset({"create", "update"})  # their bodies fill empty fields of objectRef
 _OBJECT = frozenset({"resource", "namespace", "name", "apiGroup", "apiVersion", "subresource"})
 _FILLED = frozenset({"name", "uid", "resourceVersion"})  # a namespace is in the URL, or the object has none

@@ -14,7 +14,7 @@ from itertools import islice, product
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote, urlencode
 
-from auditproof.detections.condition import FALSE, TRUE, And, Not, Operator, Or, Test
+from auditproof.detections.condition import FALSE, TRUE, And, Not, Operator, Or, Test, wildcard_example
 from auditproof.detections.fields import ANYWHERE, EACH, Derived, Field
 from auditproof.kube.request_line import request_line
 
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 CODE = Field.at("responseStatus.code")
 DECISION = Field(("annotations", "authorization.k8s.io/decision"))
-_URI = ("requestURI",)
+URI = Field.at("requestURI")
 _CODES = ("200", "201", "403", "404", "409", "422", "400", "405", "429", "500", "503", "504", "101")
 _TRIED = 2000  # conjunctions
 Literal = tuple[Test, bool]
@@ -100,7 +100,7 @@ def _meeting(literals: Iterable[Literal], attributes: Attributes) -> Values | No
     uri: list[Literal] = []
     for literal in literals:
         target = literal[0].field
-        if target.path == _URI:
+        if target.path == URI.path:
             uri.append(literal)
         else:
             by_field[target].append(literal)
@@ -116,7 +116,7 @@ def _meeting(literals: Iterable[Literal], attributes: Attributes) -> Values | No
         text = _uri(uri, attributes)
         if text is None:
             return None
-        found[Field(_URI)] = (text,)
+        found[URI] = (text,)
         unknown += [test for test, wanted in uri if _is_unknown(test, wanted)]
     return Values(found, tuple(unknown)) if _agree(found) else None
 
@@ -185,7 +185,7 @@ def _candidates(tests: Sequence[Test]) -> Iterator[str]:
                 case Operator.CONTAINS:
                     inner.append(value)
                 case Operator.WILDCARD:
-                    yield re.sub(r"\\?([*?])", lambda mark: "x" if mark[0] in "*?" else mark[1], value)
+                    yield wildcard_example(value)
                 case Operator.LESS | Operator.GREATER:
                     yield from _around(value)
                 case Operator.REGEX:

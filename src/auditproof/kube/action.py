@@ -22,6 +22,7 @@ PATCH_TYPES = {
 JSON = "application/json"
 _NODE = re.compile("<node>|%3Cnode%3E")
 STREAMS = {"exec", "attach", "portforward", "proxy"}  # a POST to one of these has no object in its body
+WRITES = frozenset({"create", "update", "patch", "delete", "deletecollection"})  # the verbs that change objects
 WATCH_SECONDS = 1  # the server ends the watch, so that its last event is in the log when the response ends
 
 

@@ -11,7 +11,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from auditproof.audit.event import Level, Stage
-from auditproof.kube.action import STREAMS
+from auditproof.kube.action import STREAMS, WRITES
 from auditproof.kube.attributes import is_long_running
 
 if TYPE_CHECKING:
@@ -21,7 +21,6 @@ if TYPE_CHECKING:
     from auditproof.audit.event import AuditEvent
     from auditproof.client.exchange import Exchange
 
-WRITES = frozenset({"create", "update", "patch", "delete", "deletecollection"})
 READS = frozenset({"get", "list"})
 TRUNCATED = "audit.k8s.io/truncated"  # plugin/pkg/audit/truncate/truncate.go
 _LEVELS = {"requestObject": Level.REQUEST, "responseObject": Level.REQUEST_RESPONSE}

@@ -10,8 +10,10 @@ import re
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from auditproof.analysis.gate import Relation
+from auditproof.detections import Feed
 from auditproof.kube.discovery import load_served
 from auditproof.proof.verdict import Outcome
+from auditproof.report.detections.fed_rules import WORST_LAST
 from auditproof.report.gate import concluded
 from auditproof.report.model import (
     ChangeProofs,
@@ -31,7 +33,6 @@ if TYPE_CHECKING:
 
     from auditproof.report.model import DetectionRecord, DetectionsRecord, GatedChange, GateRecord, ProofRecord
 
-_FED = ("FED", "IMPOSSIBLE", "PARTLY", "BLIND")  # worst last
 R = TypeVar("R", bound=Record)
 ONLY_THERE = "it exists on {} only, because that is where the request is served or told apart"
 
@@ -279,7 +280,7 @@ def _detections(parts: dict[str, Sections]) -> DetectionsRecord | None:
 
 
 def _worst_fed(rules: dict[str, DetectionRecord]) -> DetectionRecord:
-    worst = max(rules.values(), key=lambda one: (_FED.index(one.feed), one.worse))
+    worst = max(rules.values(), key=lambda one: (WORST_LAST.index(Feed(one.feed)), one.worse))
     versions = tuple(version for version, one in rules.items() if one.feed == worst.feed)
     return worst.model_copy(
         update={

@@ -3,17 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from functools import lru_cache
 from typing import TYPE_CHECKING
 
-from auditproof.analysis.space import Space
-from auditproof.analysis.space.identities import ACCOUNT, ANONYMOUS, UNAUTHENTICATED, service_account
+from auditproof.analysis.space.identities import ACCOUNT, ANONYMOUS, UNAUTHENTICATED, account_groups, service_account
 from auditproof.analysis.space.resource_targets import NAMESPACES
-from auditproof.analysis.space.streams import STREAMS
 from auditproof.cases.expectation import NODE
 from auditproof.detections.condition import tests_of
 from auditproof.detections.members import Members
-from auditproof.detections.mentioned import Mentioned
+from auditproof.detections.mentioned import without_policy
 from auditproof.kube.attributes import Attributes, UserInfo
 from auditproof.kube.resources import RESOURCES
 
@@ -23,6 +20,7 @@ if TYPE_CHECKING:
     from auditproof.analysis.space.resource_targets import Target
     from auditproof.detections.condition import Condition
     from auditproof.detections.members import Member
+    from auditproof.detections.mentioned import Mentioned
     from auditproof.kube.discovery import Served
 
 NAMESPACE, NAME, USER = "auditproof-detections", "auditproof-example", "auditproof-someone"
@@ -42,7 +40,7 @@ def candidates(condition: Condition, served: Served) -> list[Attributes]:
 
     Where the condition does not care, they are about objects of auditproof's own in a namespace of its own.
     """
-    space, mentioned = _everything(served)
+    space, mentioned = without_policy(served)
     members = Members(condition, space, mentioned)
     bodies = any(test.field.top in ("requestObject", "responseObject") for test in tests_of(condition))
     found: dict[Attributes, tuple[object, ...]] = {}
@@ -61,13 +59,6 @@ def candidates(condition: Condition, served: Served) -> list[Attributes]:
             asked = Attributes(user, "get", path=path, resource_request=False)
             found.setdefault(asked, (*_rank(asked, bodies=bodies), len(found)))
     return sorted(found, key=found.__getitem__)
-
-
-@lru_cache(maxsize=4)
-def _everything(served: Served) -> tuple[Space, Mentioned]:
-    """The space of no policy: only watches and streams are told apart."""
-    space = Space.of(STREAMS, served)
-    return space, Mentioned.of(space)
 
 
 def _concrete(member: Member, user: UserInfo | None, mentioned: Mentioned) -> Iterator[Attributes]:
@@ -110,9 +101,8 @@ def _own(user: UserInfo | None, mentioned: Mentioned) -> UserInfo | None:
         return replace(user, name=USER)
     account = service_account(user.name)
     if account and account[0] == mentioned.other_namespace:
-        others = [group for group in user.groups if not group.startswith("system:serviceaccounts:")]
-        groups = ("system:serviceaccounts", f"system:serviceaccounts:{NAMESPACE}", *others[1:])
-        return UserInfo(f"system:serviceaccount:{NAMESPACE}:{account[1]}", groups)
+        name = f"{ACCOUNT}{NAMESPACE}:{account[1]}"
+        return UserInfo(name, account_groups(name))
     return user
 
 

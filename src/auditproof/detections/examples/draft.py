@@ -15,7 +15,7 @@ from auditproof.detections.examples.body import NotBuilt, body_of, with_values
 from auditproof.detections.examples.candidates import NAME, NAMESPACE, RUNNING
 from auditproof.detections.examples.forecast import Answer, Draft
 from auditproof.detections.fields import Field
-from auditproof.kube.action import STREAMS, WATCH_SECONDS, query_text
+from auditproof.kube.action import STREAMS, WATCH_SECONDS, WRITES, query_text
 from auditproof.kube.attributes import METHODS_OF_EVERY_VERB, NotAudited, attributes_of
 from auditproof.kube.identity import Impersonation
 from auditproof.kube.request_line import request_line
@@ -32,7 +32,6 @@ AS_FIELD, AS_GROUPS_FIELD = Field.at("impersonatedUser.username"), Field.at("imp
 AS = "auditproof-impersonated"
 NEW_NAME, ABSENT = f"{NAME}-new", f"{NAME}-absent"  # what is created by dry run, and what nobody creates
 Values = dict[Field, tuple[Any, ...]]
-_WRITES = frozenset({"create", "update", "patch", "delete", "deletecollection"})
 _WITH_BODY = frozenset({"create", "update", "patch"})
 _FIND = frozenset({"get", "patch", "delete"})
 _PUBLIC = ("/version", "/healthz", "/livez", "/readyz")
@@ -168,7 +167,7 @@ def _query(asked: Attributes, *, dry: bool) -> Iterator[tuple[str, str | tuple[s
         return
     if asked.subresource in UPGRADED:
         yield from _STREAM_QUERY[asked.subresource].items()
-    elif asked.verb in _WRITES and dry and asked.subresource not in STREAMS:
+    elif asked.verb in WRITES and dry and asked.subresource not in STREAMS:
         yield "dryRun", "All"
     if asked.verb == "deletecollection":
         yield "labelSelector", "auditproof=nothing"

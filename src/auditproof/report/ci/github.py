@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from auditproof.report.ci.troubles import FilesOf, Trouble
-    from auditproof.report.model import GatedChange, Report
+    from auditproof.report.model import GatedChange, Report, Statement
 
 MAX_ANNOTATIONS = 10  # GitHub shows no more of a kind in a step
 CHANGES, REQUIREMENTS, PROBLEMS, REMARKS = 8, 6, 6, 2  # rows, so that the summary stays under 60 lines
@@ -37,17 +37,20 @@ def step_summary(report: Report, files: FilesOf = str) -> str:
     version, digest = markdown(report.cluster.kubernetes), markdown(report.policy.sha256)
     counts = [str(getattr(report.summary, name)) for name in COUNTS]
     decided, told = decision(report), statements(report)
-    rows = [("Faithful", told.faithful), ("Requirements", told.requirements), ("Change", told.change)]
+    rows: list[tuple[str, Statement | None]] = [
+        ("Faithful", told.faithful),
+        ("Requirements", told.requirements),
+        ("Change", told.change),
+        ("Detections", told.detections),
+    ]
     # GitHub lists the artifacts of a run on its page.
     url = report.run.url
     plain = url.startswith("https://") and not set(url) & set(' ()<>[]\\"`\n')
     artifacts = f". The report is among the [artifacts of this run]({url}#artifacts)" if plain else ""
-    every = [(name, str(one.word), one.sentence) for name, one in rows]
-    every += [("Detections", told.detections.word, told.detections.sentence)] if told.detections else []
     lines = [
         f"## {_MARKS[decided.word]} {markdown(decided.sentence)}",
         "",
-        *table(["Statement", "Word", "What was found"], [list(cells) for cells in every]),
+        *table(["Statement", "Word", "What was found"], [[name, one.word, one.sentence] for name, one in rows if one]),
         "",
         *table(list(COUNTS.values()), [counts], align="---:"),
         "",

@@ -9,13 +9,13 @@ from typing import TYPE_CHECKING
 from auditproof.detections import Feed
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
 
     from auditproof.audit.policy.load import Policy
     from auditproof.detections import Fed, NotRead
 
 NOT_READ = "NOT READ"
-_BAD = {Feed.BLIND: 0, Feed.PARTLY: 1, Feed.IMPOSSIBLE: 2, Feed.FED: 3}
+WORST_LAST = (Feed.FED, Feed.IMPOSSIBLE, Feed.PARTLY, Feed.BLIND)  # for a reader who can do something about it
 
 
 class Worse(StrEnum):
@@ -49,7 +49,7 @@ class FedRules:
 
     def bad_first(self) -> list[Fed]:
         """The rules, first those that the change takes requests from, then BLIND ones, PARTLY fed ones, and others."""
-        return sorted(self.rules, key=lambda one: (not one.worse, _BAD[one.feed]))
+        return sorted(self.rules, key=lambda one: (not one.worse, -WORST_LAST.index(one.feed)))
 
     def failing(self, fail_on: Worse) -> list[Fed]:
         """The rules that make the check fail."""
@@ -61,17 +61,20 @@ class FedRules:
     def sentences(self) -> Iterator[str]:
         """The result in sentences: how many rules are fed, and what the change does to them."""
         every = len(self.rules)
-        counts = [
-            f"{len(some)} {feed}" for feed in (Feed.PARTLY, Feed.BLIND, Feed.IMPOSSIBLE) if (some := self.of(feed))
-        ]
-        counts += [f"{len(self.not_read)} {NOT_READ}"] if self.not_read else []
-        more = f"; {', '.join(counts)}" if counts else ""
+        counts = {feed: len(self.of(feed)) for feed in Feed}
         yield (
-            f"{self.policy.path} feeds {len(self.of(Feed.FED))} of {every} detection rules on Kubernetes "
-            f"{self.kubernetes}{more}."
+            f"{self.policy.path} feeds {counts[Feed.FED]} of {every} detection rules on Kubernetes "
+            f"{self.kubernetes}{others_text(counts, len(self.not_read))}."
         )
         if self.base:
             yield change_sentence(len(self.worse), len([one for one in self.worse if one.feed is Feed.BLIND]), every)
+
+
+def others_text(counts: Mapping[Feed, int], not_read: int) -> str:
+    """How many rules are not fed, behind how many are; empty if there are none."""
+    bad = {**{str(feed): counts[feed] for feed in (Feed.PARTLY, Feed.BLIND, Feed.IMPOSSIBLE)}, NOT_READ: not_read}
+    more = ", ".join(f"{count} {name}" for name, count in bad.items() if count)
+    return f"; {more}" if more else ""
 
 
 def change_sentence(worse: int, blinded: int, every: int) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from auditproof.detections import Feed
-from auditproof.report.detections.fed_rules import NOT_READ, change_sentence
+from auditproof.report.detections.fed_rules import NOT_READ, change_sentence, others_text
 from auditproof.report.detections.fired import fired_sentence
 from auditproof.report.log_lines import counted
 from auditproof.report.model import DetectionsStatement
@@ -42,21 +42,18 @@ def detections(report: Report) -> DetectionsStatement:
     counts = {feed: sum(1 for one in found.rules if one.feed == feed) for feed in Feed}
     left = len(found.not_read)
     word = next((str(feed) for feed in (Feed.BLIND, Feed.PARTLY) if counts[feed]), NOT_READ if left else str(Feed.FED))
-    bad = {**{str(feed): counts[feed] for feed in (Feed.PARTLY, Feed.BLIND, Feed.IMPOSSIBLE)}, NOT_READ: left}
-    more = ", ".join(f"{count} {name}" for name, count in bad.items() if count)
     worse = [one for one in found.rules if one.worse]
     be = "is" if counts[Feed.FED] == 1 else "are"
-    change = ""
+    change, lost = "", blinded(report)
     if any(one.before for one in found.rules):
-        lost = blinded(report)
         names = f" ({named([one.title for one in lost or worse])})" if worse else ""
         text = change_sentence(len(worse), len(lost), len(found.rules)).removesuffix(".")
         change = f" {text}{names}."
     return DetectionsStatement(
         word=word,
-        passes=not (found.forbid_blind and blinded(report)),
+        passes=not (found.forbid_blind and lost),
         sentence=f"{counts[Feed.FED]} of {counted(len(found.rules), 'detection rule')} {be} fed"
-        f"{f'; {more}' if more else ''}.{fired_sentence(found.rules)}{change}",
+        f"{others_text(counts, left)}.{fired_sentence(found.rules)}{change}",
         fed=counts[Feed.FED],
         partly=counts[Feed.PARTLY],
         blind=counts[Feed.BLIND],
@@ -66,7 +63,7 @@ def detections(report: Report) -> DetectionsStatement:
         silent=sum(1 for one in found.rules if one.fired in ("SILENT", "IN PART")),
         not_fired=sum(1 for one in found.rules if one.fired in ("UNPROVEN", "NOT FIRED")),
         worse=len(worse),
-        blinded=len(blinded(report)),
+        blinded=len(lost),
     )
 
 
