@@ -152,34 +152,26 @@ class _Scope:
         solver = Solver(condition)
         sees: dict[tuple[int, Level, frozenset[Stage]], Feed] = {}
         for mask, outcomes in self._outcomes.items():
-            for member in [one for cell in self.space.cells[mask] if cell.served for one in members.of_cell(cell)]:
-                for outcome in outcomes:
-                    for user, truth in members.users(outcome.identity, outcome.region):
+            some = [one for cell in self.space.cells[mask] if cell.served for one in members.of_cell(cell)]
+            if not some:
+                continue
+            asking = [
+                (outcome, members.users(outcome.identity, outcome.region), self._recorded_by_all(outcome))
+                for outcome in outcomes
+            ]
+            for member in some:
+                for outcome, users, recorded in asking:
+                    for user, truth in users:
                         key = member.signature, truth, user is None
                         if key not in demands:
                             demands[key] = solver.demand(replace(member.attributes, user=user), member.signature)
                         if (demand := demands[key]) is not None:
-                            found = tuple(
-                                self._sees(sees, demand, place, rule) for place, rule in enumerate(outcome.deciding)
-                            )
-                            level, stages = self._recorded_by(0, outcome.deciding[0])
-                            yield Seen(outcome, member, user, demand, found, level, stages)
+                            found = tuple(_sees(sees, demand, *one) for one in recorded)
+                            yield Seen(outcome, member, user, demand, found, *recorded[0])
 
-    def _sees(
-        self,
-        known: dict[tuple[int, Level, frozenset[Stage]], Feed],
-        demand: Demand,
-        place: int,
-        rule: int | None,
-    ) -> Feed:
-        """Whether a policy records what is needed."""
-        level, stages = self._recorded_by(place, rule)
-        key = id(demand), level, stages
-        if key not in known:
-            emitted = stages_of(demand.attributes)
-            moments = [] if level is Level.NONE else [Moment(level, stage) for stage in stages & emitted]
-            known[key] = compare(demand, moments)
-        return known[key]
+    def _recorded_by_all(self, outcome: Outcome) -> list[tuple[Level, frozenset[Stage]]]:
+        """How each policy records the requests of an outcome."""
+        return [self._recorded_by(place, rule) for place, rule in enumerate(outcome.deciding)]
 
     def _recorded_by(self, place: int, rule: int | None) -> tuple[Level, frozenset[Stage]]:
         """The level that a rule of a policy gives, and the stages that it does not omit."""
@@ -188,3 +180,15 @@ class _Scope:
             decision = decided_by(policy, policy.rule_at(rule))
             self._recorded[place, rule] = decision.level, _STAGES - decision.omit_stages
         return self._recorded[place, rule]
+
+
+def _sees(
+    known: dict[tuple[int, Level, frozenset[Stage]], Feed], demand: Demand, level: Level, stages: frozenset[Stage]
+) -> Feed:
+    """Whether a policy that records at this level and these stages records what is needed."""
+    key = id(demand), level, stages
+    if key not in known:
+        emitted = stages_of(demand.attributes)
+        moments = [] if level is Level.NONE else [Moment(level, stage) for stage in stages & emitted]
+        known[key] = compare(demand, moments)
+    return known[key]
