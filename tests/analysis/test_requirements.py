@@ -18,7 +18,6 @@ from auditproof.analysis.requirements import (
     required_steps,
     shipped,
 )
-from auditproof.analysis.requirements.controllers import CONTROLLERS
 from auditproof.audit.decide import decide, no_match
 from auditproof.audit.event import Level
 from auditproof.audit.policy.load import Policy, load_policy, parse_policy
@@ -26,6 +25,7 @@ from auditproof.audit.stages import emitted_stages
 from auditproof.cli.main import main
 from auditproof.errors import AuditproofError, SourceError
 from auditproof.kube.attributes import Attributes, is_long_running
+from auditproof.kube.controllers import CONTROLLERS
 from auditproof.kube.discovery import load_served
 from tests.support.properties import examples
 from tests.support.random_policies import every_request, policies, users

@@ -17,9 +17,8 @@ from auditproof.detections import (
     Rules,
     both,
     check_detections,
-    load_required,
-    requirements_of,
 )
+from auditproof.detections.as_requirements import load_required, requirements_of
 from auditproof.errors import AuditproofError, Position, SourceError
 from tests.detections.test_check import PLAIN, PRIVILEGED, equals, policy_of
 from tests.detections.test_exact import conditions, policies

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from auditproof.analysis.requirements.controllers import CONTROLLERS
 from auditproof.analysis.space.client_request import performable
 from auditproof.cases.case import Case
 from auditproof.cases.expectation import Expectation
 from auditproof.kube.attributes import Attributes, UserInfo
+from auditproof.kube.controllers import CONTROLLERS
 from auditproof.kube.discovery import load_served
 from auditproof.kube.identity import Identity, IdentityKind
 from tests.live.test_lint import ACCOUNT, prover_of

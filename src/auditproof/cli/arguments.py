@@ -65,7 +65,7 @@ def load_required(given: Sequence[str], kubernetes: str) -> list[RequirementsFil
     for an unknown name, and for a rule that cannot be read in full.
     """
     from auditproof.clusters.policy_files import PolicyFiles
-    from auditproof.detections import load_required
+    from auditproof.detections.as_requirements import load_required
 
     read = partial(PolicyFiles().load_given, folder=Path.cwd(), kubernetes=kubernetes)
     return [load_required(name, kubernetes, read) for name in dict.fromkeys(names_in(given))]

@@ -6,7 +6,6 @@ fields of an event.
 
 from __future__ import annotations
 
-from auditproof.detections.as_requirements import load_required, requirements_of
 from auditproof.detections.check import Fed, check_detections
 from auditproof.detections.condition import (
     FALSE,
@@ -56,7 +55,6 @@ __all__ = [
     "both",
     "check_detections",
     "either",
-    "load_required",
     "load_rules",
     "matches",
     "needed_text",
@@ -65,6 +63,5 @@ __all__ = [
     "remedy",
     "remedy_text",
     "request_text",
-    "requirements_of",
     "tests_of",
 ]

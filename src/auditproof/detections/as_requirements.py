@@ -49,7 +49,8 @@ def requirements_of(rules: Rules, name: str, served: Served) -> RequirementsFile
     """The requirements of rules, as a file called ``name``; a rule that no event can match has none.
 
     >>> from auditproof import load_served
-    >>> from auditproof.detections import Detection, Field, Operator, Rules, Test, requirements_of
+    >>> from auditproof.detections import Detection, Field, Operator, Rules, Test
+    >>> from auditproof.detections.as_requirements import requirements_of
     >>> from auditproof.errors import Position
     >>> secrets = Test(Field.at("objectRef.resource"), Operator.EQUALS, ("secrets",))
     >>> rule = Detection("secrets", "A secret is used", "own", (secrets,), Position("own.yaml", 1, 1))

@@ -6,13 +6,13 @@ from collections import defaultdict
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
-from auditproof.analysis.requirements.controllers import CONTROLLERS
 from auditproof.analysis.space.identities import account_groups, service_account
 from auditproof.analysis.space.who import listed, who_text
 from auditproof.audit.event import Level
 from auditproof.detections.demand import WORST, Feed, values_of
 from auditproof.detections.members import names_of
 from auditproof.detections.moments import stages_of
+from auditproof.kube.controllers import CONTROLLERS
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence

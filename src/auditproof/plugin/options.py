@@ -17,7 +17,8 @@ from auditproof.audit.redact import redact_text
 from auditproof.auditlog.sources import parse_source
 from auditproof.clusters.existing.kubeconfig import DEFAULT
 from auditproof.clusters.profile import Profile, load_profile
-from auditproof.detections import load_required, load_rules
+from auditproof.detections import load_rules
+from auditproof.detections.as_requirements import load_required
 from auditproof.kube.versions import choose_versions, minor
 from auditproof.options import option_named
 from auditproof.plugin.asked import effective, folder_of

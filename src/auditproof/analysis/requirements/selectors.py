@@ -6,11 +6,11 @@ import json
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from auditproof.analysis.requirements.controllers import CONTROLLERS, acting_users
 from auditproof.analysis.requirements.schema import SelectorModel
 from auditproof.analysis.space.cells import PATH_VERBS, RESOURCE_VERBS
 from auditproof.audit.policy.load import GroupResources, selector
 from auditproof.errors import AuditproofError, Problem
+from auditproof.kube.controllers import CONTROLLERS, acting_users
 from auditproof.kube.discovery import load_served, minors
 from auditproof.kube.yaml.yaml_text import parse_yaml
 from auditproof.text.suggestion import did_you_mean
