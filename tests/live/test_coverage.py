@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import re
 import subprocess
 import sys
 from typing import TYPE_CHECKING, Any
@@ -116,8 +115,8 @@ def test_what_a_change_does_is_shown_on_a_server_of_either_policy(tmp_path: Path
     results: dict[str, Any] = json.loads((tmp_path / "out" / "results.json").read_text())
     jsonschema.validate(results, json.loads((content.root() / SCHEMA).read_text()))
     assert results["statements"]["faithful"]["word"] == "PROVEN"
-    says = r"This change may not go in: 2 changes are forbidden \(lost-events of endpoints and \d+ more, "
-    assert re.match(says, results["decision"]["sentence"])
+    says = "This change may not go in: 2 changes are forbidden (lost-events of endpoints and 70 more, "
+    assert results["decision"]["sentence"].startswith(says)
     assert results["statements"]["change"]["sentence"].endswith("was shown on two servers, one with each policy.")
     proofs = {proof["id"]: proof for proof in results["proofs"]}
     for forbidden in results["gate"]["forbidden"]:
