@@ -134,6 +134,17 @@ def test_the_forms_tell_the_same(capsys: pytest.CaptureFixture[str]) -> None:
     assert [(one["techniqueID"], one["score"]) for one in layer["techniques"]] == [("T1552.007", 100), ("T1611", 0)]
 
 
+def test_sarif_names_files_from_the_root_of_the_repository(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Code scanning drops what is named from the working directory of the step."""
+    monkeypatch.setenv("GITHUB_WORKSPACE", str(tmp_path.parent))
+    main(["detections", "policy.yaml", "--rules", "rules.yml", "--format", "sarif"])
+    results = json.loads(capsys.readouterr().out)["runs"][0]["results"]
+    found = {one["locations"][0]["physicalLocation"]["artifactLocation"]["uri"] for one in results}
+    assert found == {f"{tmp_path.name}/policy.yaml", f"{tmp_path.name}/rules.yml"}
+
+
 @pytest.mark.parametrize(
     ("argument", "expected"),
     [

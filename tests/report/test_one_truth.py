@@ -636,3 +636,5 @@ def test_a_problem_is_reported_with_its_place_from_the_root_of_the_repository(
     assert re.findall(r'"uri": "(.*)"', sarif) == [f"{here}/policy.yaml", f"{here}/{case}"]
     quality = json.loads((project.path / "out" / "gl-code-quality.json").read_text())
     assert [one["location"]["path"] for one in quality] == [f"{here}/policy.yaml", f"{here}/{case}"]
+    junit = (project.path / "out" / "junit.xml").read_text()
+    assert set(re.findall(r'<testcase [^>]*file="(.*?)"', junit)) == {f"{here}/{case}"}

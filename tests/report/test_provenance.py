@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from auditproof.report.model import RunRecord
-from auditproof.report.provenance import policy_state, repository_root, run_record
+from auditproof.report.provenance import policy_state, repository_files, repository_root, run_record
 from auditproof.text.paths import path_below
 
 if TYPE_CHECKING:
@@ -138,6 +138,26 @@ def test_the_root_of_a_repository_is_githubs_workspace_or_else_that_of_git(polic
     assert repository_root(folder, {}) == tmp_path.resolve()
     assert repository_root(folder, {"GITHUB_WORKSPACE": str(tmp_path.parent)}) == tmp_path.parent.resolve()
     assert repository_root(folder, {"GITHUB_WORKSPACE": str(folder / "elsewhere")}) == tmp_path.resolve()
+
+
+@pytest.mark.parametrize(
+    "variable",
+    ["GITHUB_WORKSPACE", "CI_PROJECT_DIR", "WORKSPACE", "BUILD_SOURCESDIRECTORY", "CIRCLE_WORKING_DIRECTORY"],
+)
+def test_the_workspace_of_a_ci_system_is_the_root_also_where_git_knows_none(tmp_path: Path, variable: str) -> None:
+    folder = tmp_path / "acme" / "policies"
+    folder.mkdir(parents=True)
+    assert repository_root(folder, {variable: str(tmp_path)}) == tmp_path.resolve()
+
+
+def test_files_are_named_from_the_root_for_ci_systems_also_where_they_hold_a_policy_inside(
+    policy: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for system in ("GITHUB_WORKSPACE", "CI_PROJECT_DIR", "WORKSPACE"):
+        monkeypatch.delenv(system, raising=False)
+    named = repository_files([policy.parent], otherwise=policy.parent)
+    shown = ("p.yaml", str(policy), "p.yaml#data.policy", "git:main:p.yaml", "")
+    assert [named(one) for one in shown] == ["policies/p.yaml", "policies/p.yaml", "policies/p.yaml", "", ""]
 
 
 def test_a_file_is_named_from_that_root_wherever_it_is_shown_from(policy: Path, tmp_path: Path) -> None:

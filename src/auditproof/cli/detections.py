@@ -80,7 +80,15 @@ def execute(options: Namespace) -> int:
     checked = check_detections(policy, rules.detections, load_served(options.kubernetes), base, progress)
     progress("")
     found = FedRules(policy, base, options.kubernetes, checked, rules.not_read, rules.others)
-    text = as_text(found, every=options.all) if options.format == "text" else FORMATS[options.format](found)
+    if options.format == "text":
+        text = as_text(found, every=options.all)
+    elif options.format == "sarif":
+        from auditproof.report.detections import as_sarif
+        from auditproof.report.provenance import repository_files
+
+        text = as_sarif(found, repository_files([here], otherwise=here))
+    else:
+        text = FORMATS[options.format](found)
     (output.tell_json if options.format in ("json", "navigator", "sarif") else output.tell)(text)
     fail_on = Worse(options.fail_on or ("lost" if base else "blind"))
     if found.failing(fail_on):

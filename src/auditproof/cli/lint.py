@@ -61,12 +61,11 @@ def execute(options: Namespace) -> int:
         # CI systems need the paths by which the repository names the files.
         from dataclasses import replace
 
-        from auditproof.report.provenance import root_of_paths
-        from auditproof.text.paths import path_below
+        from auditproof.report.provenance import repository_files
 
         here = Path.cwd()
-        root = root_of_paths(here, here)
-        linted = [replace(one, file=path_below(root, one.path.partition("#")[0], (here,))) for one in linted]
+        files_of = repository_files([here], otherwise=here)
+        linted = [replace(one, file=files_of(one.path)) for one in linted]
     versions = ", ".join(options.kubernetes)
     if options.format == "text":
         output.write(as_text(linted, versions, every=options.all) + "\n")

@@ -20,8 +20,7 @@ from auditproof.report.folder_lock import FolderInUse, FolderLock
 from auditproof.report.html.files import TESTS, is_evidence_page
 from auditproof.report.html.page import report_pages
 from auditproof.report.model import results_text
-from auditproof.report.provenance import root_of_paths
-from auditproof.text.paths import path_below
+from auditproof.report.provenance import repository_files
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -95,12 +94,10 @@ class ReportFiles:
         return _FORMATS[name](document, self.file_in_repository)
 
     @cached_property
-    def _root(self) -> Path:
-        return root_of_paths(*self._options.folders[:2])
-
-    def file_in_repository(self, shown: str) -> str:
-        """The path from the root of the repository of a file that is shown as ``shown``; empty if it is not in it."""
-        return path_below(self._root, shown, self._options.folders)
+    def file_in_repository(self) -> Callable[[str], str]:
+        """The path from the root of the repository of a file that is shown; empty if it is not in it."""
+        folders = self._options.folders
+        return repository_files(folders, otherwise=folders[1])
 
     def _write(self, document: Report, *, tests: bool) -> None:
         folder = self._options.report
@@ -135,7 +132,7 @@ class ReportFiles:
         """
         junit, page = (getattr(config.option, name, None) for name in ("xmlpath", "htmlpath"))
         if junit:
-            self._put(Path(junit), lambda: _junit(Path(junit), document))
+            self._put(Path(junit), lambda: self._junit(Path(junit), document))
         folder = self._options.report
         if page and folder is not None and Path(page).resolve().parent == folder.resolve():
             ours = report_pages(document, tests=self._tests).get(Path(page).name)
@@ -151,9 +148,9 @@ class ReportFiles:
             return False
         return True
 
-
-def _junit(junit: Path, document: Report) -> str:
-    try:
-        return told_in_full(junit.read_text(encoding="utf-8") if junit.is_file() else EMPTY, document)
-    except (ParseError, UnicodeDecodeError):  # an incomplete file
-        return told_in_full(EMPTY, document)
+    def _junit(self, junit: Path, document: Report) -> str:
+        try:
+            text = junit.read_text(encoding="utf-8") if junit.is_file() else EMPTY
+            return told_in_full(text, document, self.file_in_repository)
+        except (ParseError, UnicodeDecodeError):  # an incomplete file
+            return told_in_full(EMPTY, document, self.file_in_repository)

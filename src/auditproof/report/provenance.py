@@ -9,14 +9,16 @@ import getpass
 import os
 import subprocess
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from auditproof.audit.redact import redact_command, redact_text
 from auditproof.report.model import RunRecord
+from auditproof.text.paths import path_below, path_of
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
 GIT_TIMEOUT_S = 5.0
 # A hook of git sets these for its own repository; the policy may be in another one.
@@ -25,23 +27,28 @@ _OF_A_HOOK = ("GIT_DIR", "GIT_WORK_TREE", "GIT_INDEX_FILE", "GIT_PREFIX")
 
 @dataclass(frozen=True, slots=True)
 class _Ci:
-    """A CI system: its name, the variable that it always sets, who started the job, and the job's URL."""
+    """A CI system: its name, the variable that it always sets, who started the job, the job's URL.
+
+    ``workspace`` is the variable with the folder from which it names files, usually the root of the checkout.
+    """
 
     name: str
     mark: str
     by: str
     url: str
+    workspace: str
 
 
 _SYSTEMS = (
     _Ci("GitHub Actions", "GITHUB_ACTIONS", "{GITHUB_ACTOR}",
-        "{GITHUB_SERVER_URL}/{GITHUB_REPOSITORY}/actions/runs/{GITHUB_RUN_ID}"),
-    _Ci("GitLab CI", "GITLAB_CI", "{GITLAB_USER_LOGIN}", "{CI_JOB_URL}"),
-    _Ci("Jenkins", "JENKINS_URL", "{BUILD_USER_ID}", "{BUILD_URL}"),
+        "{GITHUB_SERVER_URL}/{GITHUB_REPOSITORY}/actions/runs/{GITHUB_RUN_ID}", "GITHUB_WORKSPACE"),
+    _Ci("GitLab CI", "GITLAB_CI", "{GITLAB_USER_LOGIN}", "{CI_JOB_URL}", "CI_PROJECT_DIR"),
+    _Ci("Jenkins", "JENKINS_URL", "{BUILD_USER_ID}", "{BUILD_URL}", "WORKSPACE"),
     _Ci("Azure Pipelines", "TF_BUILD", "{BUILD_REQUESTEDFOR}",
-        "{SYSTEM_COLLECTIONURI}{SYSTEM_TEAMPROJECT}/_build/results?buildId={BUILD_BUILDID}"),
-    _Ci("CircleCI", "CIRCLECI", "{CIRCLE_USERNAME}", "{CIRCLE_BUILD_URL}"),
-    _Ci("Buildkite", "BUILDKITE", "{BUILDKITE_BUILD_CREATOR}", "{BUILDKITE_BUILD_URL}"),
+        "{SYSTEM_COLLECTIONURI}{SYSTEM_TEAMPROJECT}/_build/results?buildId={BUILD_BUILDID}", "BUILD_SOURCESDIRECTORY"),
+    _Ci("CircleCI", "CIRCLECI", "{CIRCLE_USERNAME}", "{CIRCLE_BUILD_URL}", "CIRCLE_WORKING_DIRECTORY"),
+    _Ci("Buildkite", "BUILDKITE", "{BUILDKITE_BUILD_CREATOR}", "{BUILDKITE_BUILD_URL}",
+        "BUILDKITE_BUILD_CHECKOUT_PATH"),
 )  # fmt: skip
 
 
@@ -91,18 +98,34 @@ def policy_state(file: Path | None, ref: str = "") -> dict[str, Any]:
 def repository_root(folder: Path, environment: Mapping[str, str] = os.environ) -> Path | None:
     """The root from which CI systems name the files of a repository; None if there is none around ``folder``.
 
-    GitHub's workspace, if it holds the folder: several repositories may be checked out in it. Otherwise that of git.
+    The workspace of the CI system, if it holds the folder: several repositories may be checked out in it, and git gives
+    no answer about a checkout of another user. Otherwise that of git.
     """
-    workspace = environment.get("GITHUB_WORKSPACE")
-    if workspace and folder.resolve().is_relative_to(Path(workspace).resolve()):
-        return Path(workspace).resolve()
+    for system in _SYSTEMS:
+        given = environment.get(system.workspace)
+        workspace = path_of(given).resolve() if given else None
+        if workspace and folder.resolve().is_relative_to(workspace):
+            return workspace
     root = _git(folder, "rev-parse", "--show-toplevel")
     return Path(root).resolve() if root else None
 
 
-def root_of_paths(folder: Path, working: Path) -> Path:
-    """The folder from which CI systems name files: the root of the repository of ``folder``, or else ``working``."""
-    return repository_root(folder) or working.resolve()
+def repository_files(folders: Sequence[Path], otherwise: Path) -> Callable[[str], str]:
+    """A function from the path of a file as it is shown to the one from the root of its repository, for CI systems.
+
+    It returns "" for what is not below the root, or is no file. What is shown is relative to one of ``folders``, of
+    which the first is the working directory, and may be ``FILE#PLACE``. Outside of any repository, ``otherwise`` is the
+    root.
+    """
+
+    @cache
+    def root() -> Path:
+        return repository_root(folders[0]) or otherwise.resolve()
+
+    def named(shown: str) -> str:
+        return path_below(root(), shown, folders) or path_below(root(), shown.partition("#")[0], folders)
+
+    return named
 
 
 def _git(folder: Path, *arguments: str) -> str | None:

@@ -4,6 +4,10 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
 
 
 def path_of(text: str) -> Path:
@@ -53,7 +57,7 @@ def shown_path(path: Path, folders: tuple[Path, ...]) -> str:
     return next((str(path.relative_to(folder)) for folder in folders if path.is_relative_to(folder)), str(path))
 
 
-def path_below(root: Path, shown: str, folders: tuple[Path, ...]) -> str:
+def path_below(root: Path, shown: str, folders: Iterable[Path]) -> str:
     """The path from ``root`` of a file that is shown as ``shown``; empty if there is no such file below it.
 
     It is looked for in each of ``folders``. A link keeps its name: only its folder is resolved.

@@ -29,6 +29,7 @@ from auditproof.text.printable import printable_lines
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
+    from auditproof.report.ci.troubles import FilesOf
     from auditproof.report.model import ProofRecord, Report
 
 PLACE = ("file", "line")
@@ -39,9 +40,10 @@ _COUNTS = {"failures": "failure", "errors": "error", "skipped": "skipped"}
 EMPTY = '<testsuites name="auditproof"><testsuite name="auditproof"/></testsuites>'
 
 
-def told_in_full(text: str, report: Report) -> str:
+def told_in_full(text: str, report: Report, files: FilesOf = str) -> str:
     """The file that pytest wrote, or EMPTY, with places, and with every verdict of the report.
 
+    ``files`` says what a file is called; one without a name keeps the one that it is shown by.
     Raises ParseError where the text is no XML.
     """
     root = ElementTree.fromstring(text)  # noqa: S314 - the file that pytest has written in this run
@@ -67,6 +69,9 @@ def told_in_full(text: str, report: Report) -> str:
         _agree(_new_case(suite, record) if known_case is None else known_case, record)
     for told_case in (*_changes(report), *_requirements(report), *_detections(report)):
         suite.append(told_case)
+    for case in suite.iter("testcase"):
+        if file := case.get("file"):
+            case.set("file", printable_lines(files(file) or file))
     _count(suite)
     return '<?xml version="1.0" encoding="utf-8"?>' + ElementTree.tostring(root, encoding="unicode")
 

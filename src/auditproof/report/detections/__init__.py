@@ -18,8 +18,7 @@ FORMATS: dict[str, Callable[[FedRules], str]] = {
     "text": as_text,
     "json": as_json,
     "markdown": as_markdown,
-    "sarif": as_sarif,
     "navigator": as_navigator,
 }
 
-__all__ = ["FORMATS", "FedRules", "Worse", "as_text"]
+__all__ = ["FORMATS", "FedRules", "Worse", "as_sarif", "as_text"]

@@ -10,9 +10,10 @@ from auditproof.report.sarif_log import location, sarif_log
 from auditproof.text.printable import printable_lines
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
     from auditproof.detections import Fed
+    from auditproof.report.ci.troubles import FilesOf
     from auditproof.report.detections.fed_rules import FedRules
 
 _KINDS = {
@@ -23,21 +24,28 @@ _KINDS = {
 }
 
 
-def as_sarif(found: FedRules) -> str:
-    """A log with one run; each result is at the line of the policy, or of the detection rule if no line is to blame."""
+def as_sarif(found: FedRules, files: FilesOf = str) -> str:
+    """A log with one run; each result is at the line of the policy, or of the detection rule if no line is to blame.
+
+    ``files`` says what a file is called; one without a name keeps the one that it is shown by.
+    """
+
+    def at(path: str, **region: int) -> dict[str, Any]:
+        return location(files(path) or path, **region)
+
     rules = [{"id": name, "shortDescription": {"text": text}} for name, (_, text) in _KINDS.items()]
-    results = [result for one in found.bad_first() for result in _results(one, found)]
+    results = [result for one in found.bad_first() for result in _results(one, found, at)]
     for left in found.not_read:
         text = f"{left.title} is {NOT_READ}: {left.reason}"
-        results.append(_result("NOT_READ", text, location(left.position.path, startLine=left.position.line)))
+        results.append(_result("NOT_READ", text, at(left.position.path, startLine=left.position.line)))
     return sarif_log(rules, results, {"executionSuccessful": True}, properties={"kubernetes": found.kubernetes}) + "\n"
 
 
-def _results(one: Fed, found: FedRules) -> Iterator[dict[str, Any]]:
+def _results(one: Fed, found: FedRules, at: Callable[..., dict[str, Any]]) -> Iterator[dict[str, Any]]:
     rule = one.detection
     if one.feed is Feed.IMPOSSIBLE:
-        at = location(rule.position.path, startLine=rule.position.line)
-        yield _result("IMPOSSIBLE", f"No event can match {rule.title} ({rule.pack}): {one.why_never}.", at)
+        place = at(rule.position.path, startLine=rule.position.line)
+        yield _result("IMPOSSIBLE", f"No event can match {rule.title} ({rule.pack}): {one.why_never}.", place)
     for lost in one.lost:
         lines = [
             f"{rule.title} ({rule.pack}) does not see {lost.text}: {recorded_text(lost)}.",
@@ -45,10 +53,11 @@ def _results(one: Fed, found: FedRules) -> Iterator[dict[str, Any]]:
             f"Shown by: {request_text(lost.witness, lost.values)}.",
             f"Remedy: {remedy_text(lost)}.",
         ]
-        place = lost.rule.position if lost.rule else None
-        at = location(place.path, startLine=place.line) if place else location(found.policy.path)
-        yield _result(str(one.feed), "\n".join(lines), at)
+        blamed = lost.rule.position if lost.rule else None
+        place = at(blamed.path, startLine=blamed.line) if blamed else at(found.policy.path)
+        yield _result(str(one.feed), "\n".join(lines), place)
 
 
-def _result(kind: str, text: str, at: dict[str, Any]) -> dict[str, Any]:
-    return {"ruleId": kind, "level": _KINDS[kind][0], "message": {"text": printable_lines(text)}, "locations": [at]}
+def _result(kind: str, text: str, place: dict[str, Any]) -> dict[str, Any]:
+    level, message = _KINDS[kind][0], {"text": printable_lines(text)}
+    return {"ruleId": kind, "level": level, "message": message, "locations": [place]}
