@@ -211,5 +211,5 @@ def test_progress_is_on_the_terminal_and_ctrl_c_ends_it_cleanly(tmp_path: Path) 
     os.close(terminal)
 
     assert b" of 240 rules" in shown
-    assert process.returncode == 130
+    assert process.returncode == 2
     assert b"Traceback" not in shown

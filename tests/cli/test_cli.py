@@ -99,7 +99,7 @@ def test_a_line_that_is_no_request_is_told_with_its_number(
     requests = tmp_path / "requests.jsonl"
     requests.write_text(text)
 
-    assert main(["evaluate", policy, "--requests", str(requests)]) == 2
+    assert main(["evaluate", policy, "--requests", str(requests)]) == 4
 
     assert f"{requests}{says}" in capsys.readouterr().err
 
@@ -110,7 +110,7 @@ def test_a_line_that_is_no_utf_8_is_told_with_its_byte(
     requests = tmp_path / "requests.jsonl"
     requests.write_bytes(b'{"verb": "get", "resource": "pods"}\n{"user": "\xff"}\n')
 
-    assert main(["evaluate", policy, "--requests", str(requests)]) == 2
+    assert main(["evaluate", policy, "--requests", str(requests)]) == 4
 
     assert capsys.readouterr().err == f"{requests}:2:1: not UTF-8: byte 11 of this line is 0xff\n"
 
@@ -181,7 +181,7 @@ def test_a_full_disk_is_told_and_blamed_on_nothing_else(policy: str, tmp_path: P
     with Path("/dev/full").open("wb") as full:
         done = call(command, policy, *more[command], stdout=full)
 
-    assert (done.returncode, done.stderr) == (2, "cannot write to standard output: No space left on device\n")
+    assert (done.returncode, done.stderr) == (4, "cannot write to standard output: No space left on device\n")
 
 
 def test_a_locale_without_letters_is_no_reason_to_fail(tmp_path: Path) -> None:
@@ -205,8 +205,8 @@ def test_only_one_module_writes_to_standard_output() -> None:
 
 
 def test_files_that_are_not_there_are_told_in_a_line(policy: str, capsys: pytest.CaptureFixture[str]) -> None:
-    assert main(["evaluate", policy, "--requests", "missing.jsonl"]) == 2
-    assert main(["evaluate", "missing.yaml", "--requests", "-"]) == 2
+    assert main(["evaluate", policy, "--requests", "missing.jsonl"]) == 4
+    assert main(["evaluate", "missing.yaml", "--requests", "-"]) == 4
     assert capsys.readouterr().err.splitlines() == [
         "missing.jsonl: cannot be read: No such file or directory",
         "missing.yaml:1:1: the policy cannot be read: No such file or directory",
@@ -217,7 +217,7 @@ def test_a_refused_policy_answers_nothing(tmp_path: Path, capsys: pytest.Capture
     path = tmp_path / "policy.yaml"
     path.write_text(POLICY.replace("Request\n", "request\n"))
 
-    assert main(["evaluate", str(path), "--requests", "-"]) == 2
+    assert main(["evaluate", str(path), "--requests", "-"]) == 4
 
     output = capsys.readouterr()
     assert output.out == ""
@@ -310,7 +310,7 @@ def test_a_user_is_in_the_groups_that_the_server_adds(
 def test_a_request_that_nobody_can_send_is_an_error_with_a_suggestion(
     policy: str, capsys: pytest.CaptureFixture[str], options: list[str], says: str
 ) -> None:
-    assert main(["explain", policy, "--user", "alice", *options]) == 2
+    assert main(["explain", policy, "--user", "alice", *options]) == 4
 
     output = capsys.readouterr()
     assert says in output.err
@@ -342,7 +342,7 @@ def test_nothing_decides_about_a_subresource_that_no_rule_names(
 def test_options_that_make_no_sense_are_a_usage_error(options: list[str], capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit) as exit_:
         main(options)
-    assert exit_.value.code == 2
+    assert exit_.value.code == 4
     assert "usage: auditproof" in capsys.readouterr().err
 
 

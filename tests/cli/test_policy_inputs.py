@@ -51,7 +51,7 @@ def test_lint_reads_what_the_row_says(
     paths = [policy["path"] for policy in policies]
     if read.startswith("nothing"):
         (finding, *_) = policies[0]["findings"]
-        assert (code, paths, finding["code"]) == (2, [words[1]], "AP001")
+        assert (code, paths, finding["code"]) == (4, [words[1]], "AP001")
         assert REFUSED[words[1]] in finding["message"]
     elif words[1] == ".":
         others = [names for other, names in LINTED if other != example and "documents" not in other]
@@ -126,7 +126,7 @@ def test_a_finding_inside_base64_is_annotated_where_the_file_has_it(
     (tmp_path / "s.yaml").write_text(
         "kind: Secret\napiVersion: v1\ndata:\n  p: YXBpVmVyc2lvbjogYXVkaXQuazhzLmlvL3YxCmtpbmQ6IFBvbGljeQo=\n"
     )
-    assert main(["lint", "s.yaml", "--format", form]) == 2
+    assert main(["lint", "s.yaml", "--format", form]) == 4
     said = capsys.readouterr().out
     assert "inside data.p, line 1: a policy needs at least one rule" in said
     assert ('"startLine": 4' if form == "sarif" else "file=s.yaml,line=4,col=6,") in said

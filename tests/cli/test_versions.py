@@ -58,7 +58,7 @@ def test_a_finding_is_there_once_and_names_the_versions_that_it_is_about(
 
     (policy,) = found["policies"]
     by_code = {finding["code"]: finding.get("kubernetes") for finding in policy["findings"]}
-    assert (code, policy["refused"], found["kubernetes"]) == (2, True, "1.35, 1.36, 1.37")
+    assert (code, policy["refused"], found["kubernetes"]) == (4, True, "1.35, 1.36, 1.37")
     assert (by_code["AP001"], by_code["AP601"], by_code["AP603"]) == (["1.35"], ["1.36", "1.37"], ["1.36"])
     refused = next(finding for finding in policy["findings"] if finding["code"] == "AP001")
     assert refused["message"].endswith("(Kubernetes 1.35 only)")

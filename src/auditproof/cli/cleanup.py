@@ -6,6 +6,7 @@ import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from auditproof.cli.exit_codes import ExitCode
 from auditproof.text import output
 
 if TYPE_CHECKING:
@@ -19,13 +20,16 @@ This breaks runs that are still in progress; use --run to limit it to one run.
 --kubeconfig default uses the kubeconfig that kubectl uses.
 --kind removes the clusters that runs with --reuse-cluster left for later runs.
 
-Exit codes: 0 nothing is left; 2 something is left, or the cluster cannot be used.
-
 examples:
   auditproof cleanup --kubeconfig prod.kubeconfig --dry-run
   auditproof cleanup --kubeconfig prod.kubeconfig --run 3f9c2a17be04
   auditproof cleanup --kind
 """
+EXIT_CODES = {
+    ExitCode.FINE: "nothing is left, or --dry-run has listed it",
+    ExitCode.FOUND: "something is left",
+    ExitCode.UNUSABLE: "unusable options, or the cluster cannot be used",
+}
 
 
 def declare(parser: ArgumentParser) -> None:
@@ -45,7 +49,7 @@ def execute(options: Namespace) -> int:
     from auditproof.clusters.kind.home import remove_reusable
 
     if options.kind:
-        return 2 if remove_reusable(output.tell, dry_run=options.dry_run) else 0
+        return int(bool(remove_reusable(output.tell, dry_run=options.dry_run)))
     with tempfile.TemporaryDirectory() as folder:
         connection = load_kubeconfig(find_kubeconfig(options.kubeconfig), options.context, Path(folder))
         made = find_made(connection, options.run_id)

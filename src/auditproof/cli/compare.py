@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from auditproof.cli.arguments import add_format
+from auditproof.cli.exit_codes import ExitCode
 from auditproof.text import output
 
 if TYPE_CHECKING:
@@ -15,14 +16,17 @@ if TYPE_CHECKING:
 EPILOG = """\
 Checks are matched by id. Those generated from the tested policy are matched even if the policy file was renamed.
 
-Exit codes (as for diff(1)): 0 both runs have the same results; 1 they differ; 4 a file cannot be used.
-
 examples:
   compare two Kubernetes versions
     auditproof compare 1.36/results.json 1.37/results.json
   for a pull request
     auditproof compare before/results.json after/results.json --format markdown
 """
+EXIT_CODES = {
+    ExitCode.FINE: "both runs have the same results",
+    ExitCode.FOUND: "they differ",
+    ExitCode.UNUSABLE: "unusable options, or a file cannot be used",
+}
 
 
 def declare(parser: ArgumentParser) -> None:
@@ -30,7 +34,6 @@ def declare(parser: ArgumentParser) -> None:
     parser.add_argument("first", metavar="FIRST", type=Path, help="results.json of one run")
     parser.add_argument("second", metavar="SECOND", type=Path, help="results.json of the other run")
     add_format(parser, ["text", "json", "markdown"])
-    parser.set_defaults(unusable=4)
 
 
 def execute(options: Namespace) -> int:

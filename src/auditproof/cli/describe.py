@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from auditproof.cli.arguments import add_format, add_kubernetes, add_policy, load_given
+from auditproof.cli.exit_codes import ExitCode
 from auditproof.text import output
 from auditproof.text.printable import printable
 
@@ -20,14 +21,16 @@ The page depends on what the policy means: it is the same however the rules are 
 path, hash or line number. So it can be kept in git next to the policy, where a review sees what a change means.
 --source adds path and hash of the policy.
 
-Exit codes: 0 the page is written; 4 the policy cannot be used.
-
 examples:
   auditproof describe policies/prod.yaml
   auditproof describe policies/prod.yaml --format markdown > policies/prod.md
   auditproof describe policies/prod.yaml --format html --source > audit.html
   diff <(auditproof describe git:main:policies/prod.yaml) <(auditproof describe policies/prod.yaml)
 """
+EXIT_CODES = {
+    ExitCode.FINE: "the page is written",
+    ExitCode.UNUSABLE: "unusable options, or a policy that cannot be used",
+}
 
 
 def declare(parser: ArgumentParser) -> None:
@@ -36,7 +39,6 @@ def declare(parser: ArgumentParser) -> None:
     add_kubernetes(parser)
     add_format(parser, ["text", "markdown", "html"])
     parser.add_argument("--source", action="store_true", help="add path and SHA-256 of the policy at the end")
-    parser.set_defaults(unusable=4)
 
 
 def execute(options: Namespace) -> int:

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from auditproof.cli.arguments import POLICY_FORMS, add_format, add_kubernetes, add_policy
+from auditproof.cli.exit_codes import ExitCode
 from auditproof.cli.progress import progress
 from auditproof.errors import AuditproofError
 from auditproof.text import output
@@ -26,14 +27,17 @@ how the policy records these requests, over all classes of requests:
 
 With --base, the rules that the change takes requests from come first.
 
-Exit codes: 0 nothing fails; 1 a rule fails (--fail-on chooses which); 3 no rule fails, but rules were NOT READ
-(--ignore-not-read makes that 0); 4 a file cannot be used.
-
 examples:
   auditproof detections policies/prod.yaml --rules rules/
   auditproof detections policies/next.yaml --base policies/prod.yaml --rules falco/k8s_audit_rules.yaml --rules sigma/
   auditproof detections policies/prod.yaml --rules rules/ --format navigator > layer.json
 """
+EXIT_CODES = {
+    ExitCode.FINE: "nothing fails",
+    ExitCode.FOUND: "a rule fails (--fail-on chooses which), or is NOT READ (unless --ignore-not-read)",
+    ExitCode.UNUSABLE: "unusable options, or a file cannot be used",
+    ExitCode.NOTHING_SHOWN: "every rule is NOT READ, so nothing is shown (unless --ignore-not-read)",
+}
 
 
 def declare(parser: ArgumentParser) -> None:
@@ -58,7 +62,6 @@ def declare(parser: ArgumentParser) -> None:
     parser.add_argument("--all", action="store_true", help="list fed rules and all requests, too (format text)")
     add_format(parser, ["text", "json", "markdown", "sarif", "navigator"])
     add_kubernetes(parser)
-    parser.set_defaults(unusable=4)
 
 
 def execute(options: Namespace) -> int:
@@ -93,5 +96,6 @@ def execute(options: Namespace) -> int:
     fail_on = Worse(options.fail_on or ("lost" if base else "blind"))
     if found.failing(fail_on):
         return 1
-    unread = found.not_read and not options.ignore_not_read and fail_on is not Worse.NEVER
-    return 3 if unread else 0
+    if not found.not_read or options.ignore_not_read or fail_on is Worse.NEVER:
+        return ExitCode.FINE
+    return ExitCode.FOUND if checked else ExitCode.NOTHING_SHOWN

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from auditproof.cli.arguments import POLICY_FORMS, add_format, add_kubernetes
+from auditproof.cli.exit_codes import ExitCode
 from auditproof.cli.gate import OF_THE_GATE, declare_gate, through_the_gate
 from auditproof.errors import AuditproofError
 from auditproof.text import output
@@ -38,10 +39,6 @@ any more. --only limits it to some resources.
 A change that someone approved is in a file of acknowledged changes, by default audit-changes.yaml next to NEW: it
 passes, and is listed with its reason. --acknowledge writes the entries to fill in.
 
-Exit codes (as for diff(1)): 0 no difference; 1 the policies differ; 3 with --live: a server recorded something else
-than computed, or a check was inconclusive; 4 a policy cannot be used. With --forbid: 0 nothing forbidden is left;
-1 something forbidden is not acknowledged.
-
 examples:
   auditproof diff git:main:policies/prod.yaml policies/prod.yaml --forbid lost,exposed
   auditproof diff policies/prod.yaml new.yaml --forbid lost --only secrets,pods/exec
@@ -50,6 +47,14 @@ examples:
   auditproof diff policies/prod.yaml --kubernetes 1.35..1.37
   auditproof diff git:main:policies/prod.yaml policies/prod.yaml --format markdown --live
 """
+EXIT_CODES = {
+    ExitCode.FINE: "no difference; with --forbid: nothing forbidden is left",
+    ExitCode.FOUND: (
+        "the policies differ; with --forbid: something forbidden is not acknowledged; with --live also: "
+        "a server recorded something else than computed, or a check was inconclusive"
+    ),
+    ExitCode.UNUSABLE: "unusable options, or a policy that cannot be used",
+}
 
 
 def declare(parser: ArgumentParser) -> None:
@@ -62,7 +67,6 @@ def declare(parser: ArgumentParser) -> None:
     add_format(parser, ["text", "json", "markdown"])
     parser.add_argument("--live", action="store_true", help="send the witnesses to two API servers, one per policy")
     declare_gate(parser)
-    parser.set_defaults(unusable=4)
 
 
 def execute(options: Namespace) -> int:
@@ -136,7 +140,8 @@ def _written(options: Namespace, files: PolicyFiles, sources: Sequence[PolicySou
     else:
         render = {"text": render_text, "markdown": render_markdown, "json": to_json}[options.format]
         text, code = render(found, said), int(bool(found.differences))
-    return text, 3 if any(one.outcome in (Outcome.VIOLATED, Outcome.UNPROVEN) for one in shown) else code
+    doubtful = any(one.outcome in (Outcome.VIOLATED, Outcome.UNPROVEN) for one in shown)
+    return text, ExitCode.FOUND if doubtful else code
 
 
 def show_live(found: PolicyDiff, kubernetes: str, files: PolicyFiles, old: Path, new: Path) -> Sequence[SideBySide]:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from auditproof.audit.decide import decide
 from auditproof.audit.event_form import decode, repeated_key, shown
 from auditproof.cli.arguments import add_kubernetes, add_policy, load_given
+from auditproof.cli.exit_codes import ExitCode
 from auditproof.errors import AuditproofError, Position, Problem, SourceError
 from auditproof.kube.question import NoSuchRequest, path_question, resource_question, user_of
 from auditproof.text import output
@@ -32,13 +33,14 @@ account or a node); with --exact-groups in no other than given. A request that n
 Each output line has level, rule (counted from 0, or null), line, omitStages, omitManagedFields, and the apiGroup and
 groups that were used.
 
-Exit codes: 0 done; 2 the policy or a request cannot be used (the reason is on standard error);
-141 the reader of standard output closed it.
-
 example:
   echo '{"user":"alice","groups":["dev"],"verb":"get","resource":"secrets","namespace":"shop"}' |
     auditproof evaluate policies/prod.yaml --requests -
 """
+EXIT_CODES = {
+    ExitCode.FINE: "every request is evaluated",
+    ExitCode.UNUSABLE: "unusable options, or the policy or a request cannot be used",
+}
 _TEXTS = ("verb", "namespace", "apiGroup", "apiVersion", "resource", "subresource", "name", "path")
 _KEYS = frozenset({"user", "groups", *_TEXTS})
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from auditproof.cli.arguments import add_kubernetes, add_policy, load_given
+from auditproof.cli.exit_codes import ExitCode
 from auditproof.text import output
 
 if TYPE_CHECKING:
@@ -20,14 +21,16 @@ The user is in the groups that the API server's authentication adds: system:auth
 system:serviceaccounts and system:serviceaccounts:NAMESPACE, for a node system:nodes. --exact-groups adds none, as for
 the API server's own requests. A verb, resource or path that no API server serves is an error.
 
-Exit codes: 0 done; 2 unusable options, a request that nobody can send, or a policy that cannot be used.
-
 examples:
   auditproof explain policies/prod.yaml --user alice --group dev --verb get --resource pods/log --namespace shop
   auditproof explain policies/prod.yaml --user system:serviceaccount:ci:deployer --verb patch \\
     --resource deployments.apps/scale --namespace shop --name web
   auditproof explain policies/prod.yaml --unauthenticated --verb get --path /healthz
 """
+EXIT_CODES = {
+    ExitCode.FINE: "the request is explained",
+    ExitCode.UNUSABLE: "unusable options, a request that nobody can send, or a policy that cannot be used",
+}
 
 
 def declare(parser: ArgumentParser) -> None:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from auditproof.cli.arguments import add_kubernetes, add_policy, add_requirements, load_required
 from auditproof.cli.diff import show_live
+from auditproof.cli.exit_codes import ExitCode
 from auditproof.cli.progress import progress
 from auditproof.errors import AuditproofError
 from auditproof.text import output
@@ -43,14 +44,20 @@ can: the patch is shorter, and more requests are recorded than the requirements 
 
 Requirements that contradict each other are refused: no policy meets them.
 
-Exit codes: 0 every requirement is met, or is with the patch; 1 one is not, and the comments say why; 3 with --prove: a
-server recorded something else than computed, or a check was inconclusive; 4 a file cannot be used or edited, or
-requirements contradict each other.
-
 examples:
   auditproof fix policies/prod.yaml --requirements cis
   auditproof fix policies/prod.yaml --requirements cis,our-own.yaml --prove > fix.patch && git apply fix.patch
 """
+EXIT_CODES = {
+    ExitCode.FINE: "every requirement is met, or is with the patch",
+    ExitCode.FOUND: (
+        "one is not, and the comments say why; with --prove also: a server recorded something else than "
+        "computed, or a check was inconclusive"
+    ),
+    ExitCode.UNUSABLE: (
+        "unusable options, a file that cannot be used or edited, or requirements that contradict each other"
+    ),
+}
 
 
 def declare(parser: ArgumentParser) -> None:
@@ -68,7 +75,6 @@ def declare(parser: ArgumentParser) -> None:
     )
     parser.add_argument("--write", action="store_true", help="edit the file of the policy")
     parser.add_argument("--prove", action="store_true", help="test what changes on two API servers")
-    parser.set_defaults(unusable=4)
 
 
 def execute(options: Namespace) -> int:
@@ -114,7 +120,7 @@ def execute(options: Namespace) -> int:
     else:
         output.tell("\n".join(lines))
         output.write_for_programs(unified(old, new, _patched(source)))
-    return 3 if wrong else int(bool(unmet))
+    return int(wrong or bool(unmet))
 
 
 def _refuse_contradictions(requirements: Sequence[Requirement], served: Served) -> None:

@@ -7,11 +7,11 @@ has been started.
 import runpy
 import sys
 
-INTERRUPTED = 2  # as pytest.ExitCode has it
+from auditproof.cli.exit_codes import ExitCode
 
 if __name__ == "__main__":
     try:
         runpy.run_module("pytest", run_name="__main__", alter_sys=True)
     except KeyboardInterrupt:
         sys.stderr.write("auditproof: interrupted before anything was started\n")
-        raise SystemExit(INTERRUPTED) from None
+        raise SystemExit(ExitCode.INTERRUPTED) from None

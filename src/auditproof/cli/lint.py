@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from auditproof.cli.arguments import POLICY_FORMS, add_format, add_kubernetes
+from auditproof.cli.exit_codes import ExitCode
 from auditproof.errors import PolicyRefused, SourceError
 from auditproof.text import output
 
@@ -26,9 +27,6 @@ A comment suppresses findings on its line, the next line or the rule below; a re
 
   # auditproof: ignore AP504 because the log is written in blocking-strict mode
 
-Exit codes: 0 no finding, or only informational ones; 1 an error or a warning; 2 unusable options, a file that cannot
-be read, or a policy that the API server rejects (findings in the other files are still written).
-
 examples:
   auditproof lint policies/
   auditproof lint kops-cluster.yaml configmap.yaml#data.policy.yaml
@@ -36,6 +34,14 @@ examples:
   auditproof lint policies/prod.yaml --kubernetes 1.35..1.37
   auditproof lint policies/prod.yaml --kubernetes 1.35 --format sarif > lint.sarif
 """
+EXIT_CODES = {
+    ExitCode.FINE: "no finding, or only informational ones",
+    ExitCode.FOUND: "an error or a warning",
+    ExitCode.UNUSABLE: (
+        "unusable options, a file that cannot be read, or a policy that the API server rejects (findings"
+        " in the other files are still written)"
+    ),
+}
 
 
 def declare(parser: ArgumentParser) -> None:
@@ -75,7 +81,7 @@ def execute(options: Namespace) -> int:
         if one.unreadable:
             output.complain(one.unreadable)
     if any(one.unreadable or one.refused for one in linted):
-        return 2
+        return ExitCode.UNUSABLE
     return int(any(has_failed(one) for one in linted))
 
 

@@ -1,8 +1,9 @@
 """The command ``auditproof``: finds the module of the named command, and turns errors into an exit code.
 
-A command is a module of this folder with three names: ``EPILOG``, ``declare(parser)`` and ``execute(options)``, which
-returns the exit code. Only the named one is imported, and each imports what it needs when it is executed, so that
-``--help`` and usage errors are immediate. argparse, because ``run`` passes unknown options on to pytest.
+A command is a module of this folder with four names: ``EPILOG``, ``EXIT_CODES`` (what each code means here),
+``declare(parser)`` and ``execute(options)``, which returns the exit code. Only the named one is imported, and each
+imports what it needs when it is executed, so that ``--help`` and usage errors are immediate. argparse, because ``run``
+passes unknown options on to pytest.
 """
 
 from __future__ import annotations
@@ -10,9 +11,10 @@ from __future__ import annotations
 import argparse
 import sys
 from importlib import import_module
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NoReturn
 
 from auditproof import __version__
+from auditproof.cli.exit_codes import BY_SIGNAL, SHARED, ExitCode, codes_of, table
 from auditproof.errors import AuditproofError
 from auditproof.text import output
 from auditproof.text.suggestion import did_you_mean
@@ -36,8 +38,12 @@ COMMANDS = {
     "receive": "receive the audit events that an API server sends to its webhook",
     "cleanup": "clean up what earlier runs left on a cluster",
 }
-EPILOG = """\
+EPILOG = f"""\
 `auditproof COMMAND --help` describes each command, with its exit codes and examples.
+
+exit codes:
+{table()}
+{BY_SIGNAL}
 
 examples:
   auditproof lint policies/prod.yaml
@@ -47,27 +53,40 @@ examples:
 """
 
 
+class _Parser(argparse.ArgumentParser):
+    """Ends with the exit code for unusable options, where argparse would end with the one for an interruption."""
+
+    def error(self, message: str) -> NoReturn:
+        self.print_usage(sys.stderr)
+        self.exit(ExitCode.UNUSABLE, f"{self.prog}: error: {message}\n")
+
+
 def main(argv: Sequence[str] | None = None) -> int:
     """Run a command line, by default the one of this process, and return its exit code.
 
-    Raises SystemExit, as argparse does: with 0 after ``--help`` and ``--version``, with 2 after a usage error.
+    Raises SystemExit, as argparse does: with 0 after ``--help`` and ``--version``, with 4 after a usage error.
     """
     arguments = list(sys.argv[1:] if argv is None else argv)
-    name = _command(arguments[:1])
-    options = _options(name, arguments[1:])
     try:
+        name = _command(arguments[:1])
+        options = _options(name, arguments[1:])
         return output.command(lambda: int(options.execute(options)))
     except AuditproofError as error:
         output.complain(str(error))
-        return int(options.unusable)
+        return ExitCode.UNUSABLE
     except KeyboardInterrupt:
-        return 130  # 128 + SIGINT
+        return ExitCode.INTERRUPTED
+    except Exception:  # Python's own exit code for it, 1, would mean that something was found
+        import traceback
+
+        output.complain(f"{traceback.format_exc()}auditproof: internal error: please report it with these lines")
+        return ExitCode.INTERNAL_ERROR
 
 
 def _command(first: Sequence[str]) -> str:
     """The name of the command, the first argument."""
     listed = "\n".join(f"  {name:13} {text}" for name, text in COMMANDS.items())
-    parser = argparse.ArgumentParser(
+    parser = _Parser(
         prog="auditproof",
         usage="auditproof [-h] [--version] COMMAND ...",
         description="Shows, on a real API server, what a Kubernetes audit policy actually records.\n\n"
@@ -85,22 +104,31 @@ def _command(first: Sequence[str]) -> str:
     return name
 
 
-def _options(name: str, arguments: Sequence[str]) -> argparse.Namespace:
-    """The arguments of a command, with its ``execute`` and its exit code for AuditproofError, ``unusable``.
-
-    What run does not know is in ``pytest_arguments``.
-    """
-    module = import_module(f"auditproof.cli.{name}")
+def parser_of(name: str) -> argparse.ArgumentParser:
+    """The parser of a command, with its description, its examples and its exit codes."""
+    module = import_module(f"auditproof.cli.{name.replace('-', '_')}")
     text = COMMANDS[name]
-    parser = argparse.ArgumentParser(
+    parser = _Parser(
         prog=f"auditproof {name}",
         description=f"{text[0].upper()}{text[1:]}.",
-        epilog=module.EPILOG,
+        epilog=_with_codes(module.EPILOG, codes_of(getattr(module, "EXIT_CODES", SHARED))),
         formatter_class=argparse.RawDescriptionHelpFormatter,
         allow_abbrev=False,
     )
-    parser.set_defaults(execute=module.execute, unusable=2)
+    parser.set_defaults(execute=module.execute)
     module.declare(parser)
+    return parser
+
+
+def _with_codes(epilog: str, codes: str) -> str:
+    """The end of a command's help: its exit codes come before the examples, with which the text ends."""
+    text, heading, examples = epilog.rpartition("\nexample")
+    return f"{text}\n{codes}{heading}{examples}" if heading else f"{epilog}\n{codes}"
+
+
+def _options(name: str, arguments: Sequence[str]) -> argparse.Namespace:
+    """The arguments of a command, with its ``execute``; what run does not know is in ``pytest_arguments``."""
+    parser = parser_of(name)
     if name != "run":
         return parser.parse_intermixed_args(arguments)  # options may be between two arguments, of which one is optional
     options, rest = parser.parse_known_args(arguments)

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from auditproof.cli.arguments import add_format, add_kubernetes, add_policy, add_requirements, load_required, names_in
+from auditproof.cli.exit_codes import ExitCode
 from auditproof.cli.progress import progress
 from auditproof.errors import AuditproofError
 from auditproof.text import output
@@ -25,12 +26,15 @@ user, group, namespace, resource or path missing, other omitStages. Mutants that
 count. A requirement catches a mutant that violates it; a case catches a mutant that changes the level or stages that
 the case expects. Mutants that nothing catches are mistakes that could ship.
 
-Exit codes: 0 done; 1 the score is below --least; 4 a file cannot be used.
-
 examples:
   auditproof mutate policies/prod.yaml --requirements baseline --requirements cis
   auditproof mutate policies/prod.yaml --requirements our-own.yaml --cases audit/ --least 80
 """
+EXIT_CODES = {
+    ExitCode.FINE: "the score is written",
+    ExitCode.FOUND: "the score is below --least",
+    ExitCode.UNUSABLE: "unusable options, or a file cannot be used",
+}
 
 
 def declare(parser: ArgumentParser) -> None:
@@ -49,7 +53,6 @@ def declare(parser: ArgumentParser) -> None:
     add_kubernetes(parser)
     parser.add_argument("--least", type=float, metavar="PERCENT", default=0.0, help="exit with 1 below this score")
     add_format(parser, ["text", "json"])
-    parser.set_defaults(unusable=4)
 
 
 def execute(options: Namespace) -> int:

@@ -10,6 +10,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from auditproof.cli.exit_codes import ExitCode
 from auditproof.errors import AuditproofError
 from auditproof.text import output
 
@@ -26,11 +27,13 @@ each look at the counters then adds an event.
 
 Keys and address are created once and kept for later starts.
 
-The command runs until it is interrupted. Exit codes: 2 the folder or the address cannot be used; 130 interrupted.
-
 example:
   auditproof receive received --listen 10.0.0.5:9443
 """
+EXIT_CODES = {
+    ExitCode.INTERRUPTED: "interrupted: until then the command runs",
+    ExitCode.UNUSABLE: "unusable options, or the folder or the address cannot be used",
+}
 
 
 def declare(parser: ArgumentParser) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from auditproof.cli.exit_codes import ExitCode
 from auditproof.errors import AuditproofError
 from auditproof.options import option_named
 from auditproof.text import output
@@ -21,12 +22,14 @@ EPILOG = """\
 The file is the ticket, as the report.html of the run: two printed pages.
 details.html, evidence.html and the pages with the events are written next to it.
 
-Exit codes: 0 done; 4 a file cannot be read or written.
-
 examples:
   auditproof report reports/results.json --output ticket.html
   auditproof report reports/results.json --output reports/report.html --ticket CHG-1042 --reviewer "Zoë Winter"
 """
+EXIT_CODES = {
+    ExitCode.FINE: "the pages are written",
+    ExitCode.UNUSABLE: "unusable options, or a file cannot be read or written",
+}
 
 
 def declare(parser: ArgumentParser) -> None:
@@ -42,7 +45,6 @@ def declare(parser: ArgumentParser) -> None:
     for name in TICKET_OPTIONS:
         option = option_named(name)
         parser.add_argument(f"--{name}", metavar=option.metavar, help=f"{option.help} (default: as in the run)")
-    parser.set_defaults(unusable=4)
 
 
 def execute(options: Namespace) -> int:

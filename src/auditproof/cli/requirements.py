@@ -15,6 +15,7 @@ from auditproof.cli.arguments import (
     add_requirements,
     load_required,
 )
+from auditproof.cli.exit_codes import ExitCode
 from auditproof.errors import AuditproofError
 from auditproof.text import output
 
@@ -42,15 +43,17 @@ as well, with its reason, until its last day; --acknowledge writes the entries t
 Requirements that no policy can meet together are listed at the end, with the requests for which they contradict each
 other.
 
-Exit codes: 0 nothing fails; 1 a requirement is not met (with --base or an entry: one that is not known; --fail-on
-chooses); 4 a file cannot be used.
-
 examples:
   auditproof requirements policies/prod.yaml
   auditproof requirements policies/prod.yaml --kubernetes 1.35..1.37
   auditproof requirements policies/prod.yaml --requirements cis,our-own.yaml --format json
   auditproof requirements policies/prod.yaml --requirements cis --base git:origin/main:policies/prod.yaml
 """
+EXIT_CODES = {
+    ExitCode.FINE: "nothing fails",
+    ExitCode.FOUND: "a requirement is not met (with --base or an entry: one that is not known; --fail-on chooses)",
+    ExitCode.UNUSABLE: "unusable options, or a file cannot be used",
+}
 
 
 def declare(parser: ArgumentParser) -> None:
@@ -71,7 +74,6 @@ def declare(parser: ArgumentParser) -> None:
         help="requirements that make the exit code 1: every unmet one, or only new ones (default: new with --base or "
         "with an entry in the file, otherwise unmet)",
     )
-    parser.set_defaults(unusable=4)
 
 
 def execute(options: Namespace) -> int:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from auditproof import content
 from auditproof.cli.arguments import POLICY_FORMS
+from auditproof.cli.exit_codes import ExitCode
 from auditproof.errors import AuditproofError
 from auditproof.options import OPTIONS, Kind
 from auditproof.text.paths import files_of, path_of
@@ -34,10 +35,6 @@ With --base, the last lines say whether the change may go in: not if it does som
 lost,exposed) that nobody has acknowledged (audit-changes.yaml), if a requirement is newly unmet (--fail-on), or if the
 server recorded something else than the policy decides.
 
-Exit codes are those of pytest: 0 the run passes; 1 a check failed or was inconclusive, a requirement is not met or not
-shown, or a change is forbidden; 2 interrupted; 3 internal error; 4 unusable options, no server binaries, or a policy
-that the API server rejects; 5 nothing was checked.
-
 examples:
   test a policy, and write the report to reports/
     auditproof run policies/prod.yaml --report reports
@@ -57,6 +54,14 @@ examples:
   which events survive the log and webhook backends
     auditproof run policies/prod.yaml --backends --report reports
 """
+EXIT_CODES = {
+    ExitCode.FINE: "the run passes",
+    ExitCode.FOUND: (
+        "a check failed or was inconclusive, a requirement is not met or not shown, or a change is forbidden"
+    ),
+    ExitCode.UNUSABLE: "unusable options, no server binaries, or a policy that the API server rejects",
+    ExitCode.NOTHING_SHOWN: "nothing was checked: everything was skipped or unsupported",
+}
 
 
 def declare(parser: ArgumentParser) -> None:

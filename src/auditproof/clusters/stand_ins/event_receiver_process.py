@@ -24,6 +24,7 @@ from typing import Any
 
 OK = {"status": 200, "delay": 0.0, "hang_up": False, "first": 0, "token": ""}
 ADDRESS = "127.0.0.1"
+INTERRUPTED, UNUSABLE = 2, 4  # as cli.exit_codes has them, which this script cannot import
 MAX_CONNECTIONS = 256  # anything that reaches the port may open one; only a client with a key gets further
 ITEM = 2  # brackets around an event in a batch: those of the list, and of its items
 _TOKEN = re.compile(rb'"[^"\\]*+(?:\\.[^"\\]*+)*+"?|[\[\]{}]', re.DOTALL)
@@ -169,4 +170,11 @@ def main(events: Path, port: int, address: str = ADDRESS) -> None:
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1]), int(sys.argv[2]), *sys.argv[3:])
+    try:
+        main(Path(sys.argv[1]), int(sys.argv[2]), *sys.argv[3:])
+    except KeyboardInterrupt:
+        raise SystemExit(INTERRUPTED) from None
+    except OSError as error:
+        where = ":".join([*sys.argv[3:], sys.argv[2]])
+        sys.stderr.write(f"events cannot be received at {where}: {error.strerror or error}; choose another address\n")
+        raise SystemExit(UNUSABLE) from None
