@@ -1,7 +1,7 @@
 """For authors of Python tests: the types of the fixtures, and what a test needs in addition to the public API.
 
 The fixtures themselves come with the pytest plugin: ``audit`` is an Audit, ``audit(identity, action)`` returns
-Recorded, and ``backend`` is a BackendServer.
+Recorded, and ``audit_backend`` is a BackendServer.
 """
 
 from __future__ import annotations

@@ -35,7 +35,7 @@ def test_the_fence_waits_for_a_batch_and_proves_by_its_order(backend: BackendSer
     backend.say(f"proven after {time.monotonic() - begun:.1f} s, with batch-max-wait=1s")
 
 
-@pytest.mark.spoils
+@pytest.mark.audit_spoils
 @pytest.mark.audit_server(audit_log=WAITING, sabotage={"audit_log": PROMPT})
 def test_sigterm_flushes_what_waits(backend: BackendServer) -> None:
     """SIGTERM: what waits is unproven, never a pass by waiting; the end of the server writes it all."""
@@ -48,7 +48,7 @@ def test_sigterm_flushes_what_waits(backend: BackendServer) -> None:
     require(flushed, recorded=20, lost=0, unproven=0)
 
 
-@pytest.mark.spoils
+@pytest.mark.audit_spoils
 @pytest.mark.audit_server(audit_log=WAITING, sabotage={"audit_log": {"mode": "blocking"}})
 def test_sigkill_loses_what_waits(backend: BackendServer) -> None:
     """SIGKILL: what waits in the buffer is lost, and the counters that could say so die with the server."""

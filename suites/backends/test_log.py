@@ -77,7 +77,7 @@ def test_the_legacy_format_shows_who_and_what_but_no_level(backend: BackendServe
     assert len(lines) == account.events
 
 
-@pytest.mark.spoils
+@pytest.mark.audit_spoils
 @pytest.mark.audit_server(
     audit_log={"mode": "blocking", **FULL}, sabotage={"audit_log": {"mode": "blocking-strict", **FULL}}
 )
@@ -89,7 +89,7 @@ def test_a_full_disk_loses_events_in_blocking_mode_and_no_request_notices(backen
     assert account.errors.keys() == {"log"}, account.errors
 
 
-@pytest.mark.spoils
+@pytest.mark.audit_spoils
 @pytest.mark.audit_server(
     audit_log={"mode": "batch", **FULL}, sabotage={"audit_log": {"mode": "blocking-strict", **FULL}}
 )
@@ -102,7 +102,7 @@ def test_a_full_disk_loses_events_in_batch_mode_and_no_request_notices(backend: 
 
 
 @pytest.mark.covers("T30")
-@pytest.mark.spoils
+@pytest.mark.audit_spoils
 @pytest.mark.audit_server(
     audit_log={"mode": "blocking-strict", **FULL}, sabotage={"audit_log": {"mode": "blocking", **FULL}}
 )
@@ -124,7 +124,7 @@ def test_a_full_disk_stops_requests_in_strict_mode_but_not_those_whose_beginning
         )
 
 
-@pytest.mark.spoils
+@pytest.mark.audit_spoils
 @pytest.mark.audit_server(sabotage={"flags": UNHARMED})
 def test_a_deleted_log_is_written_on_and_no_counter_says_so(backend: BackendServer) -> None:
     """Log deleted: the server writes on where nobody can read, and counts no error; nothing is proven."""
@@ -134,7 +134,7 @@ def test_a_deleted_log_is_written_on_and_no_counter_says_so(backend: BackendServ
     assert "cannot read the audit log" in " ".join(account.doubts), account.doubts
 
 
-@pytest.mark.spoils
+@pytest.mark.audit_spoils
 @pytest.mark.audit_server(sabotage={"flags": UNHARMED})
 def test_a_truncated_log_has_lost_what_stood_there_and_no_counter_says_so(backend: BackendServer) -> None:
     """Log truncated: what stood there is gone, and no counter says so; nothing is proven."""

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 pytestmark = [
     pytest.mark.backends,
-    pytest.mark.spoils,
+    pytest.mark.audit_spoils,
     pytest.mark.audit_policy("../../fixtures/policies/backends.yaml"),
 ]
 

@@ -561,7 +561,7 @@ def test_the_fixtures_are_there_whatever_is_imported(project: pytest.Pytester) -
     shown = project.runpytest_subprocess("--fixtures", "--audit-policy=policy.yaml", "-p", "no:hypothesispytest")
 
     known = {line.partition(" ")[0] for line in shown.outlines}
-    assert known >= {"audit", "audit_beside", "audit_policy", "backend", "start_backend"}
+    assert known >= {"audit", "audit_beside", "audit_policy", "audit_backend", "audit_backend_start"}
 
 
 NOTES_MODULES = """
@@ -587,5 +587,5 @@ def test_a_project_without_cases_pays_for_the_options_alone(pytester: pytest.Pyt
     imported = line.partition("imported: ")[2].split()
     assert ("auditproof.plugin.hooks" in imported) == loads
     if not loads:
-        plugin = {f"auditproof.plugin{name}" for name in ("", ".asked", ".entry", ".markers")}
+        plugin = {f"auditproof.plugin{name}" for name in ("", ".asked", ".entry", ".markers", ".taken")}
         assert set(imported) == {"auditproof", "auditproof.options", *plugin}

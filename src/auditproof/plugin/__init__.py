@@ -5,28 +5,28 @@ The only package that imports pytest. This module is the entry point of the plug
 
 from auditproof.plugin.entry import (
     audit,
+    audit_backend,
+    audit_backend_start,
     audit_beside,
     audit_kubernetes,
     audit_policy,
-    backend,
     pytest_addoption,
     pytest_cmdline_main,
     pytest_collect_file,
     pytest_configure,
     pytest_itemcollected,
-    start_backend,
 )
 
 __all__ = [
     "audit",
+    "audit_backend",
+    "audit_backend_start",
     "audit_beside",
     "audit_kubernetes",
     "audit_policy",
-    "backend",
     "pytest_addoption",
     "pytest_cmdline_main",
     "pytest_collect_file",
     "pytest_configure",
     "pytest_itemcollected",
-    "start_backend",
 ]

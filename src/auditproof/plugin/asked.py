@@ -67,6 +67,23 @@ def asked_for(config: pytest.Config) -> bool:
     )
 
 
+def is_case_file(path: Path, parent: pytest.Collector) -> bool:
+    """Whether a file is to be collected as cases: by its name, and unless it is another program's file of that name.
+
+    A file that mentions neither auditproof nor CaseFile is left alone, unless the run concerns auditproof or names
+    the file: there a case file without its first lines must be an error, and not be missed.
+    """
+    if not path.name.endswith(CASE_FILE):
+        return False
+    if asked_for(parent.config) or parent.session.isinitpath(path):
+        return True
+    try:
+        data = path.read_bytes().replace(b"\0", b"")  # so that UTF-16 is read, too
+    except OSError:
+        return True  # the error about it says why it cannot be read
+    return b"auditproof" in data or b"CaseFile" in data
+
+
 def is_worker(config: pytest.Config) -> bool:
     """Whether this process is a worker of pytest-xdist."""
     return hasattr(config, "workerinput")

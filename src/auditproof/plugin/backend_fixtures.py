@@ -1,4 +1,4 @@
-"""The fixtures for backends: ``backend`` is an API server with the flags of the test's mark ``audit_server``.
+"""The fixtures for backends: ``audit_backend`` is an API server with the flags of the test's mark ``audit_server``.
 
 See ``proof.backends.flag_resources`` for the resources that flags can name.
 Neighbouring tests with the same flags and policy share a server until one of them stops it; the receiver is reset to
@@ -30,7 +30,7 @@ OPEN: pytest.StashKey[tuple[Placement, BackendServer]] = pytest.StashKey()
 
 
 def backends_of(request: pytest.FixtureRequest) -> Iterator[Callable[[], BackendServer]]:
-    """The value of the fixture ``start_backend``; afterwards the server is kept for the next test, or stopped."""
+    """The value of the fixture ``audit_backend_start``; afterwards the server is kept for the next test, or stopped."""
     session = session_of(request.node)
     if session.options.profile.provider != "embedded":
         pytest.skip("not supported: only the embedded cluster gives an API server to each test")
@@ -67,8 +67,8 @@ def _open(session: AuditSession, node: pytest.Item) -> BackendServer:
 
 
 def _spoils(node: pytest.Item) -> bool:
-    """Whether the test needs a fresh server and leaves it unusable (mark ``spoils``)."""
-    return node.get_closest_marker("spoils") is not None
+    """Whether the test needs a fresh server and leaves it unusable (mark ``audit_spoils``)."""
+    return node.get_closest_marker("audit_spoils") is not None
 
 
 def _shared_by_next(session: AuditSession, node: pytest.Item) -> bool:

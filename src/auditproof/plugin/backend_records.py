@@ -8,6 +8,7 @@ import pytest
 
 from auditproof.plugin.failures import is_left_out
 from auditproof.plugin.fixtures import marked
+from auditproof.plugin.taken import takes
 from auditproof.proof.backends import Delivery
 from auditproof.proof.verdict import Outcome
 from auditproof.report.backends import backend_test
@@ -27,7 +28,7 @@ KUBERNETES: pytest.StashKey[str] = pytest.StashKey()
 
 def is_backend_test(item: pytest.Item) -> bool:
     """Whether a test uses an API server with chosen backends."""
-    return "start_backend" in getattr(item, "fixturenames", ())
+    return takes(item, ("audit_backend_start",))
 
 
 def noting(item: pytest.Item) -> Callable[[Note], None]:

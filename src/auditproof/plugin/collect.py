@@ -10,7 +10,7 @@ import pytest
 from auditproof import content
 from auditproof.cases.load import load_case_file
 from auditproof.errors import SourceError
-from auditproof.plugin.asked import CASE_FILE
+from auditproof.plugin.asked import is_case_file
 from auditproof.plugin.failures import Story, Unproven, Violated, shows_nothing
 from auditproof.plugin.session import SESSIONS, session_of
 from auditproof.proof.placement import Placement
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
 def collect_file(file_path: Path, parent: pytest.Collector) -> CaseFileCollector | None:
     """Collect ``file_path`` if it is a case file."""
-    if file_path.name.endswith(CASE_FILE):
+    if is_case_file(file_path, parent):
         return CaseFileCollector.from_parent(parent, path=file_path, nodeid=content.shipped_name(file_path))
     return None
 

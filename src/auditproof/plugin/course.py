@@ -16,6 +16,7 @@ from auditproof.plugin.failures import NOT_RUN, Story, is_left_out
 from auditproof.plugin.fixtures import FIXTURES, NOT_SUPPORTED, PROOFS, TAKEN, source_of, title_of
 from auditproof.plugin.item_records import properties_of, record_of
 from auditproof.plugin.offline import RecordItem
+from auditproof.plugin.taken import takes
 from auditproof.proof.verdict import Outcome
 from auditproof.report.proof_record import bare_record
 
@@ -53,7 +54,7 @@ def proves(item: pytest.Item) -> bool:
     """Whether an item is expected to have a proof."""
     if isinstance(item, CaseItem | RecordItem) or TAKEN in item.stash:
         return True
-    return not FIXTURES.isdisjoint(getattr(item, "fixturenames", ()))
+    return takes(item, FIXTURES)
 
 
 def concluded(

@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from auditproof.plugin.asked import CASE_FILE, WORKER_KEY, add_options, asked_for, is_worker
-from auditproof.plugin.markers import MARKERS
+from auditproof.plugin.asked import WORKER_KEY, add_options, asked_for, is_case_file, is_worker
+from auditproof.plugin.markers import MARKERS_OF_TESTS
+from auditproof.plugin.taken import takes
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
     from auditproof.proof.backends.server import BackendServer
 
 HOOKS = "auditproof-hooks"
-FIXTURES = frozenset({"audit", "audit_beside", "audit_policy", "audit_kubernetes", "start_backend"})
+FIXTURES = frozenset({"audit", "audit_beside", "audit_policy", "audit_kubernetes", "audit_backend_start"})
 
 
 def load(config: pytest.Config) -> None:
@@ -50,7 +51,7 @@ def pytest_cmdline_main(config: pytest.Config) -> None:
 @pytest.hookimpl(tryfirst=True)
 def pytest_configure(config: pytest.Config) -> None:
     """Load the hooks if an option is given, so that a wrong one is reported before anything runs."""
-    for marker in MARKERS:
+    for marker in MARKERS_OF_TESTS:
         config.addinivalue_line("markers", marker)
     if WORKER_KEY in config.workerinput if is_worker(config) else asked_for(config):  # type: ignore[attr-defined]  # added by pytest-xdist
         load(config)
@@ -58,7 +59,7 @@ def pytest_configure(config: pytest.Config) -> None:
 
 def pytest_collect_file(file_path: Path, parent: pytest.Collector) -> pytest.Collector | None:
     """Collect the first case file, if the hooks are not loaded: pytest does not call hooks registered during a call."""
-    if not file_path.name.endswith(CASE_FILE) or parent.config.pluginmanager.has_plugin(HOOKS):
+    if parent.config.pluginmanager.has_plugin(HOOKS) or not is_case_file(file_path, parent):
         return None
     load(parent.config)
     from auditproof.plugin.collect import collect_file
@@ -68,7 +69,7 @@ def pytest_collect_file(file_path: Path, parent: pytest.Collector) -> pytest.Col
 
 def pytest_itemcollected(item: pytest.Item) -> None:
     """Load the hooks for a test that takes one of the fixtures."""
-    if not FIXTURES.isdisjoint(getattr(item, "fixturenames", ())):
+    if takes(item, FIXTURES):
         load(item.config)
 
 
@@ -117,17 +118,17 @@ def audit_beside(request: pytest.FixtureRequest, audit_kubernetes: str) -> Calla
 
 
 @pytest.fixture
-def start_backend(
+def audit_backend_start(
     request: pytest.FixtureRequest,
     audit_kubernetes: str,  # noqa: ARG001 - as in audit
 ) -> Iterator[Callable[[], BackendServer]]:
-    """Starts the server of ``backend`` when called, for tests of servers that must not start: raises ClusterError."""
+    """Starts the server of ``audit_backend`` when called; raises ClusterError if it does not start."""
     from auditproof.plugin.backend_fixtures import backends_of
 
     yield from backends_of(request)
 
 
 @pytest.fixture
-def backend(start_backend: Callable[[], BackendServer]) -> BackendServer:
+def audit_backend(audit_backend_start: Callable[[], BackendServer]) -> BackendServer:
     """An API server with the flags of ``@pytest.mark.audit_server(...)``, and the reader of its audit backends."""
-    return start_backend()
+    return audit_backend_start()

@@ -143,4 +143,7 @@ def _is_about_us(file: Path) -> bool:
         text = file.read_text(encoding="utf-8", errors="replace")
     except OSError:
         return False
-    return re.search(rf"\b(?:{'|'.join(sorted(FIXTURES))}|audit_server|start_backend)\b", text) is not None
+    return (
+        re.search(rf"\b(?:{'|'.join(sorted(FIXTURES))}|audit_server|audit_backend|audit_backend_start)\b", text)
+        is not None
+    )

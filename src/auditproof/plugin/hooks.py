@@ -28,6 +28,7 @@ from auditproof.plugin.generated import collect_made
 from auditproof.plugin.given_policies import HOW_TO_GIVE
 from auditproof.plugin.item_records import story_of
 from auditproof.plugin.item_result import ItemResult, ItemResultTransport, attach
+from auditproof.plugin.markers import MARKERS_OF_RUNS
 from auditproof.plugin.planning import collection_of, has_policy, leave_plan, read_plan, without_policy
 from auditproof.plugin.redaction import hide_secrets, hide_variables
 from auditproof.plugin.screen import terminal_lines
@@ -48,6 +49,8 @@ REPORTING: pytest.StashKey[Reporting] = pytest.StashKey()
 @pytest.hookimpl(tryfirst=True)
 def pytest_configure(config: pytest.Config) -> None:
     """Read the options if any is given, so that errors are reported before anything runs."""
+    for marker in MARKERS_OF_RUNS:
+        config.addinivalue_line("markers", marker)
     config.pluginmanager.register(ItemResultTransport(), "auditproof-item-result")
     if is_worker(config):
         _join(config)
