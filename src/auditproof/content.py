@@ -1,8 +1,10 @@
-"""Locates suites, fixtures and clusters, in a checkout or in an installed wheel."""
+"""Locates suites, fixtures, clusters and documents, in a checkout or in an installed wheel."""
 
 from __future__ import annotations
 
 from pathlib import Path
+
+SITE = "https://auditproof.dev"  # the documentation
 
 
 def shipped_name(file: Path) -> str | None:
@@ -11,7 +13,7 @@ def shipped_name(file: Path) -> str | None:
 
 
 def root() -> Path:
-    """Return the folder that contains ``suites``, ``fixtures`` and ``clusters``."""
+    """Return the folder that contains ``suites``, ``fixtures``, ``clusters`` and ``docs``."""
     package = Path(__file__).resolve().parent
     installed = package / "content"
     return installed if installed.is_dir() else package.parent.parent

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 COMMANDS = {
     "run": "test an audit policy on a real API server and write the report",
     "lint": "find mistakes in audit policies (offline)",
+    "explain-code": "explain a code of lint, with an example (offline)",
     "explain": "show which rule of a policy matches a request, and why (offline)",
     "evaluate": "evaluate requests (JSON lines) against a policy (offline)",
     "diff": "list the requests that two policies record differently (offline, or tested with --live)",

@@ -78,7 +78,7 @@ def _wrong(found: Sequence[Suppression], findings: Sequence[Finding]) -> Iterato
         for code in one.codes:
             if code not in CATALOGUE:
                 meant = _meant(code)
-                advice = f'Did you mean "{meant}"?' if meant else "docs/lint.md lists the codes."
+                advice = f'Did you mean "{meant}"?' if meant else "`auditproof explain-code` lists the codes."
                 yield Finding("AP702", one.position, f'there is no code "{code}"', advice)
             elif not _any_within(places.get(code, ()), one.first, one.last):
                 message = f"this comment suppresses nothing: there is no {code} here"

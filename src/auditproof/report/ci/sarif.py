@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from auditproof.content import SITE
 from auditproof.proof.verdict import Outcome
 from auditproof.report.ci.troubles import FORBIDDEN, troubles
 from auditproof.report.detections.statement import BLINDED
@@ -15,13 +16,13 @@ if TYPE_CHECKING:
     from auditproof.report.ci.troubles import FilesOf
     from auditproof.report.model import Report
 
-_RULES = {
-    FORBIDDEN: "A change of the policy is forbidden, and nobody has acknowledged it.",
-    BLINDED: "The change takes every request from a detection rule.",
-    State.UNMET: "The policy does not meet a requirement.",
-    State.NOT_SHOWN: "Whether a requirement is met could not be shown.",
-    Outcome.VIOLATED: "An action is not recorded as expected.",
-    Outcome.UNPROVEN: "What was recorded for an action could not be determined.",
+_RULES = {  # what each says, and the page of the documentation about it
+    FORBIDDEN: ("A change of the policy is forbidden, and nobody has acknowledged it.", "gate.html"),
+    BLINDED: ("The change takes every request from a detection rule.", "detections.html"),
+    State.UNMET: ("The policy does not meet a requirement.", "requirements.html"),
+    State.NOT_SHOWN: ("Whether a requirement is met could not be shown.", "requirements.html"),
+    Outcome.VIOLATED: ("An action is not recorded as expected.", "verdicts.html"),
+    Outcome.UNPROVEN: ("What was recorded for an action could not be determined.", "verdicts.html"),
 }
 
 
@@ -37,7 +38,10 @@ def as_sarif(report: Report, files: FilesOf = str) -> str:
         }
         for one in troubles(report, files)
     ]
-    rules = [{"id": _id(name), "shortDescription": {"text": text}} for name, text in _RULES.items()]
+    rules = [
+        {"id": _id(name), "shortDescription": {"text": text}, "helpUri": f"{SITE}/{page}"}
+        for name, (text, page) in _RULES.items()
+    ]
     return sarif_log(rules, results, {"executionSuccessful": not report.not_performed}) + "\n"
 
 

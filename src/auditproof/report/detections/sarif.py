@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from auditproof.content import SITE
 from auditproof.detections import Feed, needed_text, recorded_text, remedy_text, request_text
 from auditproof.report.detections.fed_rules import NOT_READ
 from auditproof.report.sarif_log import location, sarif_log
@@ -33,7 +34,10 @@ def as_sarif(found: FedRules, files: FilesOf = str) -> str:
     def at(path: str, **region: int) -> dict[str, Any]:
         return location(files(path) or path, **region)
 
-    rules = [{"id": name, "shortDescription": {"text": text}} for name, (_, text) in _KINDS.items()]
+    rules = [
+        {"id": name, "shortDescription": {"text": text}, "helpUri": f"{SITE}/detections.html"}
+        for name, (_, text) in _KINDS.items()
+    ]
     results = [result for one in found.bad_first() for result in _results(one, found, at)]
     for left in found.not_read:
         text = f"{left.title} is {NOT_READ}: {left.reason}"

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from auditproof.analysis.lint.catalogue import CATALOGUE, Severity
+from auditproof.analysis.lint.explanations import explanations
 from auditproof.report.sarif_log import location, sarif_log
 from auditproof.text.printable import printable, printable_lines
 
@@ -20,6 +21,7 @@ _ORDER = {code: number for number, code in enumerate(CATALOGUE)}
 
 def as_sarif(linted: Sequence[Linted], kubernetes: str) -> str:
     """A log with one run."""
+    explained = explanations()
     unreadable = [one for one in linted if one.unreadable]
     notes = [
         {
@@ -35,6 +37,8 @@ def as_sarif(linted: Sequence[Linted], kubernetes: str) -> str:
                 "id": code.code,
                 "name": code.name,
                 "shortDescription": {"text": f"{code.title[0].upper()}{code.title[1:]}."},
+                "help": {"text": explained[code.code].text, "markdown": explained[code.code].body},
+                "helpUri": explained[code.code].address,
                 "defaultConfiguration": {"level": _LEVELS[code.severity]},
             }
             for code in CATALOGUE.values()

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections import Counter
+from itertools import islice
 from typing import TYPE_CHECKING
 
 from auditproof.analysis.lint.catalogue import Severity
 from auditproof.text.printable import printable
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Collection, Iterator, Sequence
 
     from auditproof.analysis.lint.finding import Finding
     from auditproof.report.findings.linted import Linted
@@ -19,10 +20,11 @@ _NAMES = {Severity.ERROR: "error", Severity.WARNING: "warning", Severity.INFO: "
 EACH = "AP001"  # of a refused policy each problem has to be fixed
 FEW = 3  # findings of one code in one policy that are each shown
 LINES = 5  # lines that are named of those that are not
+CODES = 5  # codes whose explanation is offered
 
 
 def as_text(linted: Sequence[Linted], kubernetes: str, *, every: bool = True) -> str:
-    """All findings, and a last line that counts them.
+    """All findings, a line that counts them, and if there are any, the command that explains their codes.
 
     Unless ``every`` is true, of more than FEW findings of one code in one policy only the first is shown in full, with
     the lines of the others.
@@ -38,7 +40,12 @@ def as_text(linted: Sequence[Linted], kubernetes: str, *, every: bool = True) ->
     where = f"{files} {'policy' if files == 1 else 'policies'} for Kubernetes {kubernetes}"
     summary = f"{where}: {', '.join(said) or 'nothing found'}"
     texts = [text for one in linted for text in _texts(one.examination.findings, every)]
-    return "\n".join([*texts, summary])
+    return "\n".join([*texts, summary, *_explained(dict.fromkeys(finding.code for finding in findings))])
+
+
+def _explained(codes: Collection[str]) -> list[str]:
+    rest = f" (and {len(codes) - CODES} more)" if len(codes) > CODES else ""
+    return [f"explained by: auditproof explain-code {' '.join(islice(codes, CODES))}{rest}"] if codes else []
 
 
 def _texts(findings: Sequence[Finding], every: bool) -> Iterator[str]:
