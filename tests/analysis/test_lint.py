@@ -456,8 +456,8 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         (["note.yaml"], 0),
         (["ignored.yaml"], 0),
         (["clean.yaml", "warning, 100%.yaml"], 1),
-        (["refused.yaml", "clean.yaml"], 2),
-        (["missing.yaml", "warning, 100%.yaml"], 2),
+        (["refused.yaml", "clean.yaml"], 4),
+        (["missing.yaml", "warning, 100%.yaml"], 4),
     ],
 )
 @pytest.mark.parametrize("form", ["text", "json", "sarif", "github"])

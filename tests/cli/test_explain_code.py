@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 
@@ -12,6 +12,9 @@ from auditproof.analysis.lint import CATALOGUE
 from auditproof.analysis.lint.explanations import explanations
 from auditproof.cli.main import main
 from tests.support.documented import HEAD, SECTIONS, Documented
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 SINGLE_RULE = f"{HEAD}rules:\n- level: Metadata\n"
 

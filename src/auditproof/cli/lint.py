@@ -20,8 +20,8 @@ if TYPE_CHECKING:
 
 EPILOG = """\
 lint knows which requests an API server of the chosen version accepts, and examines all of them; no server is started.
-Each finding has a code, a position, an example request and a fix. `auditproof explain-code` describes each code. Of more than three
-findings of one kind in a policy, text shows the first, and the lines of the others; --all shows each.
+Each finding has a code, a position, an example request and a fix. `auditproof explain-code` describes each code.
+Of more than three findings of one kind in a policy, text shows the first and the lines of the others; --all shows each.
 
 A comment suppresses findings on its line, the next line or the rule below; a reason is required:
 
