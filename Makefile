@@ -58,7 +58,7 @@ gauntlet: $(READY) ## let log reader, proxy, kubelet, etcd and pytest misbehave 
 served: $(READY) ## record the discovery data of the API servers again (src/auditproof/kube/discovery.json)
 	$(BIN)/python -m tools.record_discovery $(ARGS)
 
-schema: $(READY) ## generate results.schema.json from the models of results.json (src/auditproof/report/model/)
+schema: $(READY) ## generate results.schema.json from the models of results.json, and docs/schemas
 	$(BIN)/python -m tools.results_schema
 
 catalogue: $(READY) ## generate suites/resources from the discovery data

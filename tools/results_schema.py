@@ -1,28 +1,23 @@
-"""Writes src/auditproof/report/results.schema.json out of the models of results.json (``make schema``)."""
+"""Writes results.schema.json out of the models of results.json, and all schemas to docs/schemas (``make schema``)."""
 
 from __future__ import annotations
 
 import json
-from typing import Any
 
 from pydantic.json_schema import GenerateJsonSchema
 
 from auditproof import content
+from auditproof.cli import schema
+from auditproof.cli.schemas import Untitled
 from auditproof.report.model import Report
 
+FOLDER = content.root() / "docs" / "schemas"
 SCHEMA = content.root() / "src/auditproof/report/results.schema.json"
-
-
-class _Untitled(GenerateJsonSchema):
-    """Without a title for each key, which would only repeat it."""
-
-    def field_title_should_be_set(self, schema: Any) -> bool:  # noqa: ARG002 - as the base class has it
-        return False
 
 
 def schema_text() -> str:
     """The JSON Schema (2020-12) of a report; nothing is forbidden that a later version may add."""
-    schema = Report.model_json_schema(by_alias=True, mode="validation", schema_generator=_Untitled)
+    schema = Report.model_json_schema(by_alias=True, mode="validation", schema_generator=Untitled)
     for definition in schema["$defs"].values():
         del definition["title"]
         if "enum" in definition:  # its docstring belongs to another room
@@ -34,3 +29,4 @@ def schema_text() -> str:
 
 if __name__ == "__main__":
     SCHEMA.write_text(schema_text(), encoding="utf-8")
+    schema.write_all(FOLDER)

@@ -48,20 +48,20 @@ QueryValue = Annotated[Any, WithJsonSchema({"type": ["string", "number", "boolea
 class ImpersonatesModel(Strict):
     """The user that an identity impersonates."""
 
-    user: str = Field(min_length=1)
-    groups: list[str] = Field(default=[])
-    uid: str = ""
-    extra: dict[str, list[str]] = Field(default={})
+    user: str = Field(min_length=1, description="the name of that user")
+    groups: list[str] = Field(default=[], description="the groups of that user")
+    uid: str = Field(default="", description="the uid of that user")
+    extra: dict[str, list[str]] = Field(default={}, description="further attributes of that user")
 
 
 class AccessModel(Strict):
     """An RBAC rule, spelled as in rbac.authorization.k8s.io/v1."""
 
-    verbs: list[str]
-    api_groups: list[str] = Field(default=[], alias="apiGroups")
-    resources: list[str] = Field(default=[])
-    resource_names: list[str] = Field(default=[], alias="resourceNames")
-    non_resource_urls: list[str] = Field(default=[], alias="nonResourceURLs")
+    verbs: list[str] = Field(description="API verbs; * for all of them")
+    api_groups: list[str] = Field(default=[], alias="apiGroups", description='API groups; "" is the core group')
+    resources: list[str] = Field(default=[], description="resources, such as pods or pods/log; * for all of them")
+    resource_names: list[str] = Field(default=[], alias="resourceNames", description="only objects of these names")
+    non_resource_urls: list[str] = Field(default=[], alias="nonResourceURLs", description="paths, such as /healthz")
 
 
 class IdentityModel(Strict):
@@ -72,7 +72,9 @@ class IdentityModel(Strict):
         default=[], description="organizations of the certificate, or groups that the proxy names"
     )
     certificate: Literal["valid", "expired", "untrusted"] = Field(default="valid", description="the user's")
-    service_account: str = Field(default="", alias="serviceAccount", pattern=r"^[^/]+/[^/]+$")
+    service_account: str = Field(
+        default="", alias="serviceAccount", pattern=r"^[^/]+/[^/]+$", description="namespace/name of a service account"
+    )
     pod: str = Field(default="", description="the Pod of its namespace that the service account's token is bound to")
     node: str = Field(default="", description="the Node that the service account's token is bound to")
     token: Literal["", "legacy", "expired", "foreign"] = Field(
@@ -87,9 +89,9 @@ class IdentityModel(Strict):
     front_proxy: str = Field(default="", alias="frontProxy", description="the user that an authenticating proxy names")
     static_token: bool = Field(default=False, alias="staticToken", description="the user of --token-auth-file")
     bootstrap_token: bool = Field(default=False, alias="bootstrapToken", description="a joining node's token")
-    anonymous: bool = False
-    bad_token: bool = Field(default=False, alias="badToken")
-    impersonates: ImpersonatesModel | None = None
+    anonymous: bool = Field(default=False, description="no credential: system:anonymous")
+    bad_token: bool = Field(default=False, alias="badToken", description="a token that nobody issued: 401")
+    impersonates: ImpersonatesModel | None = Field(default=None, description="acts as this other user")
     rights: Literal["own", "none"] = Field(default="own", description="own: what its actions need; none: 403")
     access: list[AccessModel] = Field(default=[], description="rights in addition to those that its actions need")
 
@@ -112,30 +114,30 @@ class DoModel(Strict):
     kind: str = Field(default="", description="of a custom resource")
     cluster_scoped: bool = Field(default=False, alias="clusterScoped", description="a cluster-scoped custom resource")
     object: dict[str, Any] | None = Field(default=None, description="the object to create or update")
-    type: Literal["json", "merge", "strategic", "apply"] = "merge"
+    type: Literal["json", "merge", "strategic", "apply"] = Field(default="merge", description="the kind of a patch")
     body: Any = Field(default=None, description="a patch, options, or text that is sent unchanged")
     base64: str = Field(default="", description="a binary body, sent unchanged")
-    content_type: str = Field(default="", alias="contentType")
-    field_selector: str = Field(default="", alias="fieldSelector")
-    label_selector: str = Field(default="", alias="labelSelector")
-    query: dict[str, QueryValue] = Field(default={})
-    headers: dict[str, str] = Field(default={})
-    dry_run: bool = Field(default=False, alias="dryRun")
-    upgrade: Literal["", "websocket", "spdy"] = ""
+    content_type: str = Field(default="", alias="contentType", description="the Content-Type of the body")
+    field_selector: str = Field(default="", alias="fieldSelector", description="of list, watch and deletecollection")
+    label_selector: str = Field(default="", alias="labelSelector", description="of list, watch and deletecollection")
+    query: dict[str, QueryValue] = Field(default={}, description="further parameters of the query")
+    headers: dict[str, str] = Field(default={}, description="further headers of the request")
+    dry_run: bool = Field(default=False, alias="dryRun", description="the server answers and changes nothing")
+    upgrade: Literal["", "websocket", "spdy"] = Field(default="", description="the protocol of a stream")
     client: ClientBehaviour = Field(
         default="", description="for a client that does not simply wait for the response and read it"
     )
-    method: str = ""
+    method: str = Field(default="", description="the HTTP method for path (default: GET)")
 
 
 class ExpectModel(Strict):
     """The expected events; absent keys mean: as the policy decides."""
 
-    level: LevelName | None = None
-    stages: list[StageName] | None = None
-    status: int | None = Field(default=None, ge=100, le=599)
-    present: list[str] = Field(default=[])
-    absent: list[str] = Field(default=[])
+    level: LevelName | None = Field(default=None, description="the level; None or excluded: no event")
+    stages: list[StageName] | None = Field(default=None, description="the stages that have an event, and no others")
+    status: int | None = Field(default=None, ge=100, le=599, description="the code of the response")
+    present: list[str] = Field(default=[], description="dotted paths that the event of the last stage has")
+    absent: list[str] = Field(default=[], description="dotted paths that it lacks, such as responseObject")
     event: dict[str, Any] = Field(
         default={},
         description="a part of the event of the last stage; null: absent; <client>: the client's address",
@@ -148,8 +150,8 @@ Expect = Annotated[ExpectModel, BeforeValidator(_level_alone, json_schema_input_
 class ClaimModel(Strict):
     """A statement of another source about the action."""
 
-    text: str = Field(min_length=1)
-    level: LevelName
+    text: str = Field(min_length=1, description="the statement, and where it is made")
+    level: LevelName = Field(description="the level that follows from it")
 
 
 class DiffersModel(Strict):
@@ -164,15 +166,21 @@ class DiffersModel(Strict):
 class CaseModel(Strict):
     """One case: as X, do Y, expect Z."""
 
-    id: str = Field(pattern=SLUG)
-    title: str = Field(min_length=1)
-    as_: str = Field(alias="as")
+    id: str = Field(pattern=SLUG, description="its name in reports, which no other case of the file has")
+    title: str = Field(min_length=1, description="what the case shows, in one sentence")
+    as_: str = Field(alias="as", description="who acts: a name from identities")
     do: DoModel
-    given: list[Given] = Field(default=[])
-    expect: Expect = ExpectModel()
-    claim: ClaimModel | None = None
-    because: str = ""
-    needs: list[CapabilityName] = Field(default=[])
+    given: list[Given] = Field(
+        default=[], description="objects that are there before the action: the path of a manifest, or an object"
+    )
+    expect: Expect = Field(
+        default=ExpectModel(), description="the expected events: a level, or more; absent: as the policy decides"
+    )
+    claim: ClaimModel | None = Field(default=None, description="what another source says about the action")
+    because: str = Field(default="", description="why this is expected")
+    needs: list[CapabilityName] = Field(
+        default=[], description="what the cluster must offer; without it, the case is not supported"
+    )
     since: str = Field(
         default="", pattern=f"^$|{MINOR}", description="the first Kubernetes version with this behaviour"
     )
@@ -180,7 +188,9 @@ class CaseModel(Strict):
     differs: list[DiffersModel] = Field(
         default=[], description="Kubernetes versions on which something else is expected"
     )
-    marks: list[Annotated[str, Field(pattern=r"^[a-z_][a-z0-9_]*$")]] = Field(default=[])
+    marks: list[Annotated[str, Field(pattern=r"^[a-z_][a-z0-9_]*$")]] = Field(
+        default=[], description="pytest marks, for -m"
+    )
     covers: list[Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$")]] = Field(
         default=[], description="ids of the facts that the case demonstrates (suites/facts.yaml)"
     )
@@ -192,7 +202,7 @@ class SettingsModel(Strict):
     audit_log: dict[str, str | None] = Field(
         default={}, alias="auditLog", description="--audit-log-* flags, by the last part of their name"
     )
-    flags: dict[str, str | None] = Field(default={})
+    flags: dict[str, str | None] = Field(default={}, description="other flags, without the dashes")
 
 
 class ServerModel(SettingsModel):
@@ -208,7 +218,7 @@ class CaseFileModel(Strict):
 
     api_version: Literal["auditproof/v1"] = Field(alias="apiVersion")
     kind: Literal["CaseFile"]
-    title: str = Field(min_length=1)
+    title: str = Field(min_length=1, description="what the cases are about")
     policy: str | None = Field(default=None, description="absent: the policy under test")
     sabotage: str | None = Field(
         default=None, description="a deliberately broken copy of the policy; the cases must fail on it"

@@ -36,6 +36,7 @@ COMMANDS = {
     "mutate": "measure which mistakes in a policy your requirements and cases would catch (offline)",
     "compare": "compare two results.json files",
     "report": "write the HTML report of a results.json file again",
+    "schema": "print the JSON Schema of a file, for editors and other tools",
     "receive": "receive the audit events that an API server sends to its webhook",
     "cleanup": "clean up what earlier runs left on a cluster",
 }

@@ -18,26 +18,45 @@ from auditproof.text.paths import path_of
 from auditproof.text.suggestion import did_you_mean
 
 
-class _KeyPair(Strict):
-    certificate: str = ""
-    key: str = ""
+class KeyPairModel(Strict):
+    """A certificate and its key, as paths of PEM files."""
+
+    certificate: str = Field(default="", description="path of the certificate, relative to the profile")
+    key: str = Field(default="", description="path of its private key, relative to the profile")
 
 
-class _File(Strict):
+class ProfileModel(Strict):
+    """A cluster profile: where a run takes place."""
+
     apiVersion: Literal["auditproof/v1"]
     kind: Literal["Profile"]
-    provider: Literal["embedded", "kind", "existing"]
-    kubernetes: str = Field(pattern=r"^v?1\.[0-9]+(\.[0-9]+)?$")
-    auditLog: dict[str, str] = Field(default_factory=dict)
-    flags: dict[str, str] = Field(default_factory=dict)
-    servers: int = Field(default=1, ge=1, le=9)
-    image: str = ""
-    engine: Literal["", "docker", "nerdctl", "podman"] = ""
-    kubeconfig: str = ""
-    context: str = ""
-    log: list[str] = Field(default_factory=list)
-    rights: Literal["namespaces", "cluster"] = "namespaces"
-    clientCA: _KeyPair = Field(default_factory=_KeyPair)
+    provider: Literal["embedded", "kind", "existing"] = Field(
+        description="embedded: local processes; kind: a node in a container; existing: a cluster that you have"
+    )
+    kubernetes: str = Field(pattern=r"^v?1\.[0-9]+(\.[0-9]+)?$", description="the version, such as 1.37 or 1.37.2")
+    auditLog: dict[str, str] = Field(
+        default_factory=dict, description="--audit-log-* flags, by the last part of their name, such as maxsize"
+    )
+    flags: dict[str, str] = Field(
+        default_factory=dict, description="other flags of kube-apiserver, without the dashes; some are auditproof's own"
+    )
+    servers: int = Field(default=1, ge=1, le=9, description="embedded: API servers per policy, behind one address")
+    image: str = Field(default="", description="kind: the node image (default: kind's own)")
+    engine: Literal["", "docker", "nerdctl", "podman"] = Field(default="", description="kind: the container engine")
+    kubeconfig: str = Field(
+        default="", description="existing: a path relative to the profile, or default for the one that kubectl takes"
+    )
+    context: str = Field(default="", description="existing: the context (default: the kubeconfig's current one)")
+    log: list[str] = Field(
+        default_factory=list, description="existing: where each API server's log is read, as for the option --log"
+    )
+    rights: Literal["namespaces", "cluster"] = Field(
+        default="namespaces", description="existing: where a run may give rights: in its own namespaces, or anywhere"
+    )
+    clientCA: KeyPairModel = Field(
+        default_factory=KeyPairModel,
+        description="existing: the authority whose client certificates the cluster accepts",
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,7 +101,7 @@ def load_profile(name_or_path: str) -> Profile:
     Raises SourceError with everything that is wrong with it, or with the names that there are.
     """
     path = _path(name_or_path)
-    file, root = read_model(path, _File)
+    file, root = read_model(path, ProfileModel)
     problems = [
         Problem(root.at(("flags", flag)).position, f"flags.{flag}: this flag is set by auditproof itself")
         for flag in file.flags
@@ -92,7 +111,7 @@ def load_profile(name_or_path: str) -> Profile:
         Problem(root.at((key,)).position, f"{key}: only {'an' if owner == 'existing' else 'a'} {owner} cluster has one")
         for owner, keys in _OWN_KEYS.items()
         for key in keys
-        if getattr(file, key) != _File.model_fields[key].get_default(call_default_factory=True)
+        if getattr(file, key) != ProfileModel.model_fields[key].get_default(call_default_factory=True)
         and file.provider != owner
     ]
     logs: list[str] = []
@@ -122,7 +141,7 @@ _OWN_KEYS = {
 }
 
 
-def _place_of(file: _File, folder: Path, logs: tuple[str, ...]) -> Place:
+def _place_of(file: ProfileModel, folder: Path, logs: tuple[str, ...]) -> Place:
     """Where an existing cluster is; paths are relative to the profile."""
     pair = file.clientCA
     named = file.kubeconfig not in ("", "default")

@@ -17,9 +17,9 @@ class AcknowledgementModel(Strict):
 
     requests: list[SelectorModel] = Field(min_length=1, description="requests that any of these selects")
     effects: list[str] = Field(min_length=1, description="lost, lost-events, lost-bodies, lost-stages, exposed, more")
-    because: str = Field(min_length=1)
-    approved_by: str = Field(alias="approvedBy", min_length=1)
-    ticket: str = Field(default="")
+    because: str = Field(min_length=1, description="why the change is wanted")
+    approved_by: str = Field(alias="approvedBy", min_length=1, description="who has approved it")
+    ticket: str = Field(default="", description="the number of the change ticket")
     until: str | None = Field(default=None, pattern=DATE, description="the last day on which it applies")
 
 
@@ -27,9 +27,9 @@ class KnownUnmetModel(Strict):
     """One requirement that is accepted as unmet."""
 
     requirement: str = Field(min_length=1, description="FILE/ID, FILE without its suffix, e.g. cis/cis-3-2-1; or ID")
-    because: str = Field(min_length=1)
-    approved_by: str = Field(alias="approvedBy", min_length=1)
-    ticket: str = Field(default="")
+    because: str = Field(min_length=1, description="why the requirement may stay unmet")
+    approved_by: str = Field(alias="approvedBy", min_length=1, description="who has approved it")
+    ticket: str = Field(default="", description="the number of the change ticket")
     until: str | None = Field(default=None, pattern=DATE, description="the last day on which it applies")
 
 
@@ -38,5 +38,5 @@ class AcknowledgedChangesModel(Strict):
 
     api_version: Literal["auditproof/v1"] = Field(alias="apiVersion")
     kind: Literal["AcknowledgedChanges"]
-    changes: list[AcknowledgementModel] = Field(default=[])
-    requirements: list[KnownUnmetModel] = Field(default=[])
+    changes: list[AcknowledgementModel] = Field(default=[], description="changes that may go in")
+    requirements: list[KnownUnmetModel] = Field(default=[], description="requirements that may stay unmet")
