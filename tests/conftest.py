@@ -17,8 +17,8 @@ if TYPE_CHECKING:
 settings.register_profile("ci", deadline=None, suppress_health_check=list(HealthCheck), derandomize=True)
 settings.register_profile("long", settings.get_profile("ci"), derandomize=False, max_examples=2500)
 settings.load_profile("ci")
-# pytest in processes that tests start: its plugin imports hypothesis at the end, which takes as long as all the rest.
-os.environ["PYTEST_ADDOPTS"] = "-p no:hypothesispytest"
+# pytest in processes that tests start: the plugins of hypothesis and anyio take as long to import as all the rest.
+os.environ["PYTEST_ADDOPTS"] = "-p no:hypothesispytest -p no:anyio"
 
 
 @pytest.hookimpl(optionalhook=True)

@@ -197,7 +197,18 @@ def startup_part() -> None:
     """CPU time to start, as ratios to ``python -c pass``: the least of several processes, which take turns."""
     python, plugin = (
         [sys.executable],
-        ["-m", "pytest", "--collect-only", "-q", "-p", "no:cacheprovider", "-p", "no:hypothesispytest"],
+        [
+            "-m",
+            "pytest",
+            "--collect-only",
+            "-q",
+            "-p",
+            "no:cacheprovider",
+            "-p",
+            "no:hypothesispytest",
+            "-p",
+            "no:anyio",
+        ],
     )
     with tempfile.TemporaryDirectory() as folder:
         commands = {

@@ -42,7 +42,7 @@ STRICT = "--strict-markers --strict-config -W error"
 @pytest.fixture
 def foreign(pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch) -> pytest.Pytester:
     """A strict project with fixtures, marks and a file that have names of auditproof's."""
-    monkeypatch.setenv("PYTEST_ADDOPTS", "-p no:hypothesispytest")
+    monkeypatch.setenv("PYTEST_ADDOPTS", "-p no:hypothesispytest -p no:anyio")
     for option in OPTIONS:
         monkeypatch.delenv(option.variable or "-", raising=False)
     pytester.makeini(f"[pytest]\naddopts = {STRICT}\nxfail_strict = true\n")

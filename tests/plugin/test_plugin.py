@@ -48,7 +48,7 @@ def case_file(*ids: str, mark: str = "slow") -> str:
 @pytest.fixture(autouse=True)
 def environment(pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch) -> None:
     """Inner runs see no settings of ours, and do not import hypothesis anew each time."""
-    monkeypatch.setenv("PYTEST_ADDOPTS", "-p no:hypothesispytest")
+    monkeypatch.setenv("PYTEST_ADDOPTS", "-p no:hypothesispytest -p no:anyio")
     for option in OPTIONS:
         monkeypatch.delenv(option.variable or "-", raising=False)
 

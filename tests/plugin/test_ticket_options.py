@@ -18,7 +18,7 @@ pytest_plugins = ["pytester"]
 @pytest.fixture(autouse=True)
 def project(pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch) -> pytest.Pytester:
     """A project with a policy and a case, on a cluster that is a fake."""
-    monkeypatch.setenv("PYTEST_ADDOPTS", "-p no:hypothesispytest -p no:cacheprovider")
+    monkeypatch.setenv("PYTEST_ADDOPTS", "-p no:hypothesispytest -p no:anyio -p no:cacheprovider")
     for option in OPTIONS:
         monkeypatch.delenv(option.variable or "-", raising=False)
     put_in_place(monkeypatch.setattr)

@@ -21,7 +21,7 @@ OF_JUNIT = {"failure": VIOLATED, "error": UNPROVEN, "skipped": NOT_SUPPORTED}
 
 def fake_project(pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch) -> pytest.Pytester:
     """A project with a policy, on a cluster that is a fake."""
-    monkeypatch.setenv("PYTEST_ADDOPTS", "-p no:hypothesispytest -p no:cacheprovider")
+    monkeypatch.setenv("PYTEST_ADDOPTS", "-p no:hypothesispytest -p no:anyio -p no:cacheprovider")
     for option in OPTIONS:
         monkeypatch.delenv(option.variable or "-", raising=False)
     for name in ("GITHUB_STEP_SUMMARY", "GITHUB_ACTIONS"):

@@ -10,6 +10,8 @@ import sys
 from auditproof.cli.exit_codes import ExitCode
 
 if __name__ == "__main__":
+    for name in [name for name in sys.modules if name.partition(".")[0] == "auditproof"]:
+        del sys.modules[name]  # pytest imports plugins itself, and warns of one that it finds imported
     try:
         runpy.run_module("pytest", run_name="__main__", alter_sys=True)
     except KeyboardInterrupt:
