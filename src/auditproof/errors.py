@@ -10,6 +10,8 @@
     │   ├── BinaryNotFound     etcd or kube-apiserver could not be found, downloaded or built
     │   └── ServerDied         a server exited unexpectedly; has its last log lines
     ├── WireError              a set-up request got an unexpected response
+    ├── SetupFailed            objects or credentials that some cases need could not be made
+    ├── Misuse                 a Python test calls auditproof in a way that means nothing
     └── LogUnreadable          the audit log cannot be read
 
 Each message says what happened, where, what was expected and what to do.
@@ -21,7 +23,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
 
 SHOWN_PROBLEMS = 50  # per file; more of them are usually one mistake, repeated
@@ -120,6 +122,29 @@ class ServerDied(ClusterError):
 
 class WireError(AuditproofError):
     """A set-up request (never a judged action) got an unexpected response."""
+
+
+class SetupFailed(AuditproofError):
+    """Objects or credentials that some cases need could not be made, so nothing was performed.
+
+    ``by_case`` is the reason for each of these cases, by its id; the others can be performed without them.
+    """
+
+    def __init__(self, by_case: Mapping[str, AuditproofError]) -> None:
+        self.by_case = dict(by_case)
+        super().__init__("\n".join(dict.fromkeys(map(str, self.by_case.values()))))
+
+
+class Misuse(AuditproofError, TypeError):
+    """A Python test calls auditproof in a way that means nothing; the message says what to write.
+
+    >>> from auditproof import AuditproofError, act
+    >>> try:
+    ...     act("exce", "pods/web", "shop")
+    ... except AuditproofError as error:
+    ...     print(str(error).partition(" (")[0])
+    act: unknown verb 'exce'; did you mean exec?
+    """
 
 
 class LogUnreadable(AuditproofError):

@@ -50,6 +50,67 @@ def _problems(folder: Path, text: str) -> list[str]:
     return [f"{p.position.line}:{p.position.column} {p.message}" for p in caught.value.problems]
 
 
+def test_the_ready_made_identities_need_no_declaration_and_a_declared_one_wins(tmp_path: Path) -> None:
+    head = "apiVersion: auditproof/v1\nkind: CaseFile\ntitle: A title\n"
+    cases = "cases:\n- {id: a, title: A, as: robot, do: {path: /}}\n- {id: b, title: B, as: alice, do: {path: /}}\n"
+
+    ready = _load(tmp_path, head + cases)
+    own = _load(tmp_path, f"{head}identities: {{alice: {{user: Alice}}}}\n{cases}")
+
+    assert [case.identity.user for case in ready.cases] == ["system:serviceaccount:robots:robot", "alice"]
+    assert own.cases[1].identity.user == "Alice"
+
+
+def test_an_unknown_identity_is_told_with_those_that_there_are(tmp_path: Path) -> None:
+    head = "apiVersion: auditproof/v1\nkind: CaseFile\ntitle: A title\n"
+
+    (problem,) = _problems(tmp_path, f"{head}cases: [{{id: a, title: A, as: mallory, do: {{path: /}}}}]\n")
+
+    assert 'unknown identity "mallory"; declare it, or use one of alice, bob, admin' in problem
+
+
+@pytest.mark.parametrize(
+    ("do", "method", "uri"),
+    [
+        (
+            "{exec: pods/web, in: shop, command: [cat, /x]}",
+            "GET",
+            "exec?command=cat&command=%2Fx&stderr=true&stdout=true",
+        ),
+        ("{exec: pods/web, in: shop, command: id, upgrade: spdy}", "POST", "exec?command=id&stderr=true&stdout=true"),
+        ("{attach: pods/web, in: shop, container: main}", "GET", "attach?container=main&stderr=true&stdout=true"),
+        ("{portforward: pods/web, in: shop}", "GET", "portforward"),
+        ("{log: pods/web, in: shop, query: {follow: true}}", "GET", "log?follow=true"),
+        ("{evict: pods/web, in: shop, dryRun: true}", "POST", "eviction?dryRun=All"),
+    ],
+)
+def test_a_verb_of_kubectl_is_what_kubectl_sends(tmp_path: Path, do: str, method: str, uri: str) -> None:
+    request = _case(tmp_path, do).request
+
+    assert (request.method, request.uri) == (method, f"/api/v1/namespaces/shop/pods/web/{uri}")
+
+
+@pytest.mark.parametrize(
+    ("do", "says"),
+    [
+        ("{exec: pods/web}", "pods are namespaced: name the namespace with in:"),
+        ("{exec: services/web, in: shop}", "exec applies to a pod, not to services: write pods/<name>"),
+        ("{log: pods/web/log, in: shop}", "log adds the subresource itself: write pods/web"),
+        ("{log: pods/web, in: shop, command: id}", "command applies only to exec, not to log"),
+        ("{get: pods/web, in: shop, command: id}", "command applies only to exec, not to get"),
+        ("{evict: pods/web, in: shop, body: {}}", "body does not apply to evict, which says everything that is sent"),
+        ("{exec: pod/web, in: shop}", "'pod' is no built-in resource; did you mean pods?"),
+        ("{exec: pods/web, get: pods/web, in: shop}", "found both get and exec"),
+        ("{logs: pods/web, in: shop}", 'unknown key "logs"; did you mean "log"?'),
+        ("{port-forward: pods/web, in: shop}", 'unknown key "port-forward"; did you mean "portforward"?'),
+    ],
+)
+def test_a_verb_of_kubectl_that_means_nothing_is_told(tmp_path: Path, do: str, says: str) -> None:
+    problems = _problems(tmp_path, f"{HEAD}cases: [{{id: a, title: A, as: alice, do: {do}}}]\n")
+
+    assert says in problems[0]
+
+
 def test_a_case_says_everything_about_itself(tmp_path: Path) -> None:
     more = """\
     expect:

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
 from auditproof.cases.case import Case
-from auditproof.errors import AuditproofError
+from auditproof.errors import AuditproofError, SetupFailed
 
 
 class Faulty:
@@ -78,3 +78,24 @@ def test_what_is_on_the_same_server_is_performed_together(batching: Batching, ba
     for name in "abce":
         assert performed.proof(cases[name]).case is cases[name]
     assert prover.batches == batches
+
+
+def test_a_set_up_that_fails_costs_only_the_cases_that_need_it() -> None:
+    """The others of the batch are performed, once; the reason is that of the object."""
+    prover, file = Willing(), object()
+    cases = [Case(name, Identity.x509("alice"), Request("GET", "/version")) for name in ("a", "b", "c")]
+
+    def prove(_: Placement, wanted: Sequence[Case]) -> list[Any]:
+        failed = {case.id: AuditproofError(f"no object for {case.id}") for case in wanted if case.id in "ab"}
+        if failed:
+            raise SetupFailed(failed)
+        return prover.prove(wanted)
+
+    performed = Batches(prove, lambda *_: True, lambda placement: placement)
+    performed.plan((file, case, GIVEN) for case in cases)
+
+    assert performed.proof(cases[2]).case is cases[2]
+    for case in cases[:2]:
+        with pytest.raises(AuditproofError, match=f"no object for {case.id}"):
+            performed.proof(case)
+    assert prover.batches == [["c"]]

@@ -21,7 +21,8 @@ from auditproof.errors import Problem, SourceError
 from auditproof.kube.action import Request
 from auditproof.kube.attributes import NotAudited, attributes_of
 from auditproof.kube.capability import Capability
-from auditproof.kube.manifest import BadManifest, check_object, load_manifest
+from auditproof.kube.manifest import BadManifest, Manifest, check_object, load_manifest
+from auditproof.kube.ready_made import READY_MADE
 from auditproof.kube.versions import version_of
 from auditproof.kube.yaml.strict_model import read_model
 from auditproof.text.paths import is_file, names_beside, path_of
@@ -83,7 +84,8 @@ class _Reading:
         self.free_flags(("server", "sabotage", "flags"), twin or SettingsModel())
         if model.sabotage and not model.policy:
             self.wrong(("sabotage",), "sabotage: needs policy:, of which it is the broken copy")
-        identities = {name: self.identity(name, identity) for name, identity in model.identities.items()}
+        declared = {name: self.identity(name, identity) for name, identity in model.identities.items()}
+        identities = {**READY_MADE, **declared}
         self.unique([case.id for case in model.cases])
         given = self.manifests(("given",), model.given)
         return CaseFile(
@@ -110,7 +112,8 @@ class _Reading:
 
     def case(self, n: int, model: CaseModel, identities: Mapping[str, Identity], given: Manifests, since: str) -> Case:
         if model.as_ not in identities:
-            message = f'unknown identity "{model.as_}"{did_you_mean(model.as_, identities)}'
+            meant = did_you_mean(model.as_, identities) or f"; declare it, or use one of {', '.join(identities)}"
+            message = f'unknown identity "{model.as_}"{meant}'
             self.wrong(("cases", n, "as"), message)
         return Case(
             id=model.id,
@@ -197,7 +200,7 @@ class _Reading:
 
     def manifest(self, where: tuple[str | int, ...], item: Any) -> Manifests:
         if not isinstance(item, str):
-            return (check_object(item),)
+            return (Manifest(check_object(item), self.root.at(where).position),)
         before = len(self.problems)
         found = self.file(where, item)
         return load_manifest(found) if len(self.problems) == before else ()

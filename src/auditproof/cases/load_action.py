@@ -3,18 +3,22 @@
 from __future__ import annotations
 
 import base64
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+from auditproof.cases.schema import DoModel
 from auditproof.client.misbehaving import NEEDS_BODY
+from auditproof.errors import Misuse
 from auditproof.kube.action import Action, Request, parse_target, path_request, query_text, to_request
 from auditproof.kube.attributes import METHODS
+from auditproof.kube.kubectl import APPLIES, KUBECTL_VERBS, sent_by_kubectl
 from auditproof.kube.resources import Resource, UnknownResource, lookup
-
-if TYPE_CHECKING:
-    from auditproof.cases.schema import DoModel
 
 _OF_MANY = {"list", "watch", "deletecollection"}
 _FIELDS = {"list": "list_"}
+_VERBS = (*METHODS, *KUBECTL_VERBS)
+_OF_KUBECTL = {"command", "container", "replicas"}  # keys of its verbs alone
+# What its verbs imply, so that a case cannot state it.
+_IMPLIED = ("object", "type", "body", "base64", "content_type", "method", "field_selector", "label_selector")
 
 
 class BadAction(ValueError):
@@ -30,14 +34,46 @@ def request_of(do: DoModel) -> Request:
 
     Raises BadAction if it describes none.
     """
-    kinds = [key for key in (*METHODS, "path", "request") if getattr(do, _FIELDS.get(key, key))]
+    kinds = [key for key in (*_VERBS, "path", "request") if getattr(do, _FIELDS.get(key, key))]
     if len(kinds) != 1:
         given = f"both {' and '.join(kinds)}" if kinds else "none of them"
-        raise BadAction("", f"an action needs exactly one of {', '.join(METHODS)}, path and request; found {given}")
-    request = to_request(_action(do, kinds[0])) if kinds[0] in METHODS else _raw_request(do, kinds[0])
+        raise BadAction("", f"an action needs exactly one of {', '.join(_VERBS)}, path and request; found {given}")
+    request = _request(do, kinds[0])
     if do.client in NEEDS_BODY and not request.body:
         raise BadAction("client", f"a client that {do.client} sends a part of a body, so the action needs a body")
     return request
+
+
+def _request(do: DoModel, key: str) -> Request:
+    if key in KUBECTL_VERBS:
+        return to_request(_action_of_kubectl(do, key))
+    for own in sorted(_OF_KUBECTL & do.model_fields_set):
+        raise BadAction(own, f"{own} applies only to {', '.join(APPLIES[own])}, not to {key}")
+    return to_request(_action(do, key)) if key in METHODS else _raw_request(do, key)
+
+
+def _action_of_kubectl(do: DoModel, verb: str) -> Action:
+    text = getattr(do, verb)
+    target = parse_target(text, do.in_, _resource(do, verb, text))
+    for key in _IMPLIED:
+        if key in do.model_fields_set:
+            name = DoModel.model_fields[key].alias or key
+            raise BadAction(name, f"{name} does not apply to {verb}, which says everything that is sent")
+    _check_scope(do, verb, target.resource, named=bool(target.name))
+    own = {key: getattr(do, key) for key in sorted(_OF_KUBECTL & do.model_fields_set)}
+    try:
+        return sent_by_kubectl(
+            verb,
+            target,
+            upgrade=do.upgrade,
+            query=_query(do),
+            headers=tuple(do.headers.items()),
+            client=do.client,
+            **own,
+        )
+    except Misuse as misuse:
+        key = next((key for key in (*own, "upgrade") if str(misuse).startswith(key)), verb)
+        raise BadAction(key, str(misuse)) from None
 
 
 def _raw_request(do: DoModel, key: str) -> Request:

@@ -107,6 +107,15 @@ class DoModel(Strict):
     patch: str = ""
     delete: str = ""
     deletecollection: str = ""
+    exec: str = Field(default="", description="pods/name: what kubectl exec sends")
+    attach: str = Field(default="", description="pods/name: what kubectl attach sends")
+    portforward: str = Field(default="", description="pods/name: what kubectl port-forward sends")
+    log: str = Field(default="", description="pods/name: what kubectl logs sends")
+    scale: str = Field(default="", description="resource[.group]/name: what kubectl scale sends")
+    evict: str = Field(default="", description="pods/name: what kubectl drain sends for each pod")
+    command: str | list[str] = Field(default=[], description="of exec; a text is one word (default: sh)")
+    container: str = Field(default="", description="of exec, attach and log")
+    replicas: int | None = Field(default=None, ge=0, description="of scale (default: 1)")
     path: str = Field(default="", description="a non-resource path", pattern="^(/.*)?$")
     request: str = Field(default="", description="METHOD and path, sent unchanged", pattern="^([^ ]+ /[^ ]*)?$")
     in_: str = Field(default="", alias="in", description="the namespace")
@@ -227,6 +236,6 @@ class CaseFileModel(Strict):
     since: str = Field(
         default="", pattern=f"^$|{MINOR}", description="the first Kubernetes version that accepts the policy"
     )
-    identities: dict[str, IdentityModel]
+    identities: dict[str, IdentityModel] = Field(default={}, description="in addition to the ready-made ones")
     given: list[Given] = Field(default=[], description="created by the admin before the first action")
     cases: list[CaseModel] = Field(min_length=1)

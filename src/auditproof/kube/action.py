@@ -98,13 +98,23 @@ class Action:
 def act(verb: str, target: str, namespace: str = "", **options: Any) -> Action:
     """Return an Action on a built-in resource; ``target`` is ``resource[.group][/name[/subresource]]``.
 
-    ``options`` are the other fields of Action. Raises UnknownResource (a LookupError) for other resources.
+    ``verb`` is one of Kubernetes' own (get, list, watch, create, update, patch, delete, deletecollection), or of
+    kubectl's: exec, attach, portforward, log, scale, evict, with the options ``command``, ``container`` and
+    ``replicas``; ``upgrade="spdy"`` is how older clients exec. Other ``options`` are the fields of Action.
+
+    Raises Misuse for an unknown verb, and UnknownResource (a LookupError) for other resources.
 
     >>> from auditproof import act
     >>> act("create", "deployments.apps/web", "shop").target.resource.api_version
     'apps/v1'
+    >>> shell = act("exec", "pods/web", "shop", command=["cat", "/etc/passwd"])
+    >>> shell.verb, shell.target.subresource, shell.query["command"]
+    ('get', 'exec', ('cat', '/etc/passwd'))
     """
-    return Action(verb, parse_target(target, namespace), **options)
+    from auditproof.kube.kubectl import action_of
+
+    __tracebackhide__ = True
+    return action_of(verb, target, namespace, **options)
 
 
 def parse_target(text: str, namespace: str = "", resource: Resource | None = None) -> Target:

@@ -113,6 +113,20 @@ class Identity:
         return frozenset({_NEEDS[self.kind]}) if self.kind in _NEEDS else frozenset()
 
     @staticmethod
+    def named(name: str) -> Identity:
+        """One of the identities that need no declaration, such as ``alice``, ``admin`` or ``robot`` (docs/cases.md).
+
+        Raises Misuse, with the names that there are.
+
+        >>> from auditproof import Identity
+        >>> str(Identity.named("deputy"))
+        'deputy impersonating bob'
+        """
+        from auditproof.kube.ready_made import ready_made
+
+        return ready_made(name)
+
+    @staticmethod
     def x509(user: str, *groups: str) -> Identity:
         """An x509 client certificate with common name ``user`` and the organizations ``groups``."""
         return Identity(IdentityKind.X509, user, groups)

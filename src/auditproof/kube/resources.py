@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
+from auditproof.errors import AuditproofError
 from auditproof.kube.discovery import load_served, minors
 from auditproof.text.suggestion import did_you_mean
 
@@ -19,7 +20,7 @@ RBAC = "rbac.authorization.k8s.io"
 _UNESCAPED = "$&+:=@"  # what url.PathEscape of Go, and so client-go, leaves as it is
 
 
-class UnknownResource(LookupError):
+class UnknownResource(AuditproofError, LookupError):
     """A resource that is not in the table; the message suggests what may be meant."""
 
 

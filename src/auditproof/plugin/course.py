@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from auditproof.errors import AuditproofError
+from auditproof.plugin.asked_of_audit import missing_fixture
 from auditproof.plugin.collect import CaseItem
 from auditproof.plugin.failures import NOT_RUN, Story, is_left_out
 from auditproof.plugin.fixtures import FIXTURES, NOT_SUPPORTED, PROOFS, TAKEN, source_of, title_of
@@ -95,7 +97,7 @@ def _case_records(
     session: AuditSession, item: CaseItem, call: pytest.CallInfo[None], report: pytest.TestReport
 ) -> list[ProofRecord]:
     if PROOFS not in item.stash or call.when == "setup":
-        failed = _said(item, call, report) if report.failed else ""
+        failed = _said(call, report) if report.failed else ""
         if call.excinfo is None or not is_left_out(call.excinfo.value):
             why_skipped = ""
         else:
@@ -145,7 +147,7 @@ def _note_failure(
     one of the test itself, and shows nothing about the policy: UNPROVEN.
     """
     proven = [number for number, record in enumerate(records) if record.verdict is Outcome.PROVEN]
-    said = _said(item, call, report)
+    said = _said(call, report)
     if not proven:
         records.append(_bare(session, item, Outcome.UNPROVEN, said, records))
     elif call.when == "call" and (
@@ -176,12 +178,17 @@ def _skip_reason(error: BaseException) -> str:
     return f"skipped: {text.removeprefix(NOT_RUN)}"
 
 
-def _said(item: pytest.Item, call: pytest.CallInfo[None], report: pytest.TestReport) -> str:
+def _said(call: pytest.CallInfo[None], report: pytest.TestReport) -> str:
     """A failure in one line."""
+    error = call.excinfo.value if call.excinfo is not None else None
+    if isinstance(error, pytest.FixtureLookupError):
+        return missing_fixture(error)
+    if isinstance(error, AuditproofError):
+        return str(error).removeprefix("UNPROVEN: ")
     crash = getattr(report.longrepr, "reprcrash", None)
     lines = (crash.message if crash else report.longreprtext).strip().splitlines()
     if lines and report.failed:
-        return str(lines[0]).removeprefix(f"{item.name}: ").removeprefix("UNPROVEN: ")
+        return str(lines[0])
     return f"the test raised {call.excinfo.typename}" if call.excinfo else "the test failed"
 
 

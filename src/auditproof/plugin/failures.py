@@ -17,18 +17,18 @@ NOT_RUN = "[NOTRUN] "  # how pytest begins the reason of xfail(run=False)
 
 
 class Violated(AuditproofError, AssertionError):
-    """The log differs from the expectation: a failed test."""
+    """The log differs from the expectation: a failed test. ``story`` is the verdict with all of its evidence."""
 
-    def __init__(self, verdict: Verdict) -> None:
-        self.verdict = verdict
+    def __init__(self, verdict: Verdict, story: str = "") -> None:
+        self.verdict, self.story = verdict, story
         super().__init__("; ".join(verdict.reasons))
 
 
 class Unproven(AuditproofError):
-    """Nothing could be shown: an error, never a pass."""
+    """Nothing could be shown: an error, never a pass. ``story`` is the verdict with all of its evidence."""
 
-    def __init__(self, verdict: Verdict) -> None:
-        self.verdict = verdict
+    def __init__(self, verdict: Verdict, story: str = "") -> None:
+        self.verdict, self.story = verdict, story
         super().__init__("UNPROVEN: " + "; ".join(verdict.reasons))
 
 

@@ -13,15 +13,15 @@ from auditproof.audit.server_flags import ServerFlags
 from auditproof.cases.case import Case, Source
 from auditproof.cases.expectation import Expectation
 from auditproof.errors import AuditproofError, Position
-from auditproof.kube.action import Action, Request, to_request
 from auditproof.kube.capability import Capability
+from auditproof.plugin.asked_of_audit import check_expectation, check_identity, check_manifest, request_in
 from auditproof.plugin.failures import Unproven, Violated
 from auditproof.plugin.given_policies import OR_NAME_ONE
 from auditproof.plugin.redaction import note_events, note_secrets
 from auditproof.plugin.session import SESSIONS, session_of
 from auditproof.proof.placement import Placement
 from auditproof.proof.verdict import Outcome
-from auditproof.report.proof_record import proof_record
+from auditproof.report.proof_record import proof_record, story
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -29,17 +29,19 @@ if TYPE_CHECKING:
 
     from auditproof.audit.event import AuditEvent, Level, Stage
     from auditproof.audit.policy.load import Policy
+    from auditproof.kube.action import Action, Request
     from auditproof.kube.identity import Identity
     from auditproof.proof.prover import Proof, Prover
     from auditproof.report.model import ProofRecord
 
 PROOFS: pytest.StashKey[list[ProofRecord]] = pytest.StashKey()
+STORIES: pytest.StashKey[list[str]] = pytest.StashKey()  # of its actions, in words
 NOT_SUPPORTED: pytest.StashKey[str] = pytest.StashKey()
 TAKEN: pytest.StashKey[bool] = pytest.StashKey()  # a test that takes the fixture is expected to prove something
 FIXTURES = frozenset({"audit", "audit_beside"})
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, repr=False)
 class Recorded:
     """The proven events of an action in the log; ``level`` NONE means that they are certainly absent."""
 
@@ -75,6 +77,12 @@ class Recorded:
         """The body that the client got."""
         return self.proof.verdict.evidence.exchange.body
 
+    def __repr__(self) -> str:
+        """One readable line: what was asked, and how it was recorded."""
+        exchange = self.proof.verdict.evidence.exchange
+        asked = f"{exchange.identity} · {exchange.request.method} {exchange.request.uri} → {exchange.status}"
+        return f"<Recorded level {self.level} · stages {', '.join(self.stages) or 'none'} · {asked}>"
+
 
 class Audit:
     """Performs and proves actions for one test, each with a separate fence."""
@@ -96,13 +104,17 @@ class Audit:
         return self._prover.url
 
     def given(self, *manifests: Mapping[str, Any]) -> None:
-        """Let the admin create objects before the next action; these requests are never judged."""
-        self._given = (*self._given, *manifests)
+        """Let the admin create objects before the next action; these requests are never judged.
+
+        Raises Misuse for what is no object.
+        """
+        __tracebackhide__ = True
+        self._given = (*self._given, *map(check_manifest, manifests))
 
     def __call__(self, identity: Identity, action: Action | Request, expect: Expectation | None = None) -> Recorded:
         """Let ``identity`` perform ``action`` and judge it by ``expect``, or by the policy's Decision.
 
-        Raises Violated or Unproven (both AuditproofError) if it is not PROVEN.
+        Raises Violated or Unproven (both AuditproofError) if it is not PROVEN, and Misuse for a wrong argument.
         """
         __tracebackhide__ = True
         return self.judge(self.attempt(identity, action, expect))
@@ -111,16 +123,19 @@ class Audit:
         """Return the events of a proven action. Raises Violated or Unproven if it is not PROVEN."""
         __tracebackhide__ = True
         if proof.verdict.outcome is Outcome.VIOLATED:
-            raise Violated(proof.verdict)
+            raise Violated(proof.verdict, story(proof, self._policy))
         if proof.verdict.outcome is Outcome.UNPROVEN:
-            raise Unproven(proof.verdict)
+            raise Unproven(proof.verdict, story(proof, self._policy))
         return Recorded(proof)
 
     def attempt(self, identity: Identity, action: Action | Request, expect: Expectation | None = None) -> Proof:
-        """Like a call, but returns the proof whatever its verdict is."""
+        """Like a call, but returns the proof whatever its verdict is. Raises Misuse for a wrong argument."""
+        __tracebackhide__ = True
+        check_identity(identity)
+        request = request_in(action)
+        check_expectation(expect)
         records = self._node.stash.setdefault(PROOFS, [])
         case_id = f"{self._node.nodeid}#{len(records) + 1}"
-        request = to_request(action) if isinstance(action, Action) else action
         case = Case(
             case_id,
             identity,
@@ -136,6 +151,7 @@ class Audit:
         self._given = ()
         note_events(self._node, proof.verdict.evidence.events)
         records.append(proof_record(proof, self._policy))
+        self._node.stash.setdefault(STORIES, []).append(story(proof, self._policy))
         return proof
 
     def events(self) -> tuple[AuditEvent, ...]:

@@ -26,7 +26,7 @@ from auditproof.plugin.fixtures import marked
 from auditproof.plugin.gate_options import usable
 from auditproof.plugin.generated import collect_made
 from auditproof.plugin.given_policies import HOW_TO_GIVE
-from auditproof.plugin.item_records import story_of
+from auditproof.plugin.item_records import last_stories, story_of
 from auditproof.plugin.item_result import ItemResult, ItemResultTransport, attach
 from auditproof.plugin.markers import MARKERS_OF_RUNS
 from auditproof.plugin.planning import collection_of, has_policy, leave_plan, read_plan, without_policy
@@ -315,6 +315,8 @@ def pytest_runtest_makereport(
     if call.excinfo is not None and isinstance(call.excinfo.value, AuditproofError):
         shown: Any = story_of(item, call.excinfo.value)
         report.longrepr = shown
+    elif report.failed and (told := last_stories(item)):
+        report.sections.append(("auditproof: what was recorded", told))
     if session is not None:
         hide_secrets(item, report)
     if session is None:

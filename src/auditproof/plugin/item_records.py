@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import traceback
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from auditproof.errors import AuditproofError
 from auditproof.plugin.collect import CaseItem
 from auditproof.plugin.failures import Story
+from auditproof.plugin.fixtures import STORIES
 from auditproof.plugin.session import SESSIONS
 from auditproof.proof.prover import Proof
 from auditproof.proof.verdict import Outcome
 from auditproof.report.html.files import EVIDENCE
 from auditproof.report.proof_record import anchor, failed_record, proof_record
+from auditproof.text.paths import shown_path
 
 if TYPE_CHECKING:
     import pytest
@@ -19,13 +23,31 @@ if TYPE_CHECKING:
     from auditproof.plugin.session import AuditSession
     from auditproof.report.model import ProofRecord
 
+SHOWN_STORIES = 3  # of a test that performs more actions
+
 
 def story_of(item: pytest.Item, error: AuditproofError) -> Story:
     """The failure text of an item, in place of pytest's traceback."""
     if isinstance(item, CaseItem) and SESSIONS in item.config.stash:
         return item.story(error)
-    path, line, _ = item.reportinfo()
-    return Story(f"{item.name}: {error}", str(path), (line or 0) + 1)
+    path, first, _ = item.reportinfo()
+    line = _line_in(Path(path), error) or (first or 0) + 1
+    told = getattr(error, "story", "") or str(error)
+    return Story(f"{shown_path(Path(path), (item.config.rootpath,))}:{line}: {item.name}: {told}", str(path), line)
+
+
+def last_stories(item: pytest.Item) -> str:
+    """The last actions that a Python test performed, each with what was expected and recorded."""
+    stories = item.stash.get(STORIES, [])
+    earlier = len(stories) - SHOWN_STORIES
+    shown = stories[-SHOWN_STORIES:] + ([f"and {earlier} earlier: they are in the report"] if earlier > 0 else [])
+    return "\n".join(shown)
+
+
+def _line_in(file: Path, error: BaseException) -> int:
+    """The line of a test's file in which an error was raised, or its callee was called; 0 if there is none."""
+    frames = traceback.extract_tb(error.__traceback__)
+    return next((frame.lineno or 0 for frame in reversed(frames) if Path(frame.filename) == file), 0)
 
 
 def record_of(session: AuditSession, item: CaseItem, not_supported: str = "", failed: str = "") -> ProofRecord:

@@ -60,7 +60,7 @@ class Reporting:
         self._options = sessions.first.options
         self._command = command
         self._say = say
-        self._told = 0
+        self._told: list[str] = []  # the reasons of the problems that were printed at once
         asked = dict(zip(sessions.versions or ("",), (one.options.kubernetes for one in sessions), strict=True))
         self._gathered = Gathered(self._options.policy, self._options.folders[1:], asked)
         self._sections: dict[AuditSession, Sections] = {}
@@ -94,11 +94,13 @@ class Reporting:
         records, worse = self._gathered.take(report)
         for record in worse:
             # Print the first few problems at once, because the run may still take long.
-            if record.verdict.is_trouble and self._told < TOLD_AT_ONCE:
-                self._told += 1
-                reason = redact_text(record.reasons[0] if record.reasons else "")
+            reason = redact_text(record.reasons[0] if record.reasons else "")
+            # The same error of many cases is told with the first of them.
+            unlike = record.verdict is not Outcome.UNPROVEN or reason not in self._told
+            if record.verdict.is_trouble and unlike and len(self._told) < TOLD_AT_ONCE:
+                self._told.append(reason)
                 self._say(printable(f"{record.verdict} {record.id}: {reason}"))
-                if self._told == TOLD_AT_ONCE:
+                if len(self._told) == TOLD_AT_ONCE:
                     self._say("auditproof: more problems are listed at the end")
         path, line, name = report.location
         make_it_fail(report, records, name, path, (line or 0) + 1)

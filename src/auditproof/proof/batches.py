@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
-from auditproof.errors import AuditproofError
+from auditproof.errors import AuditproofError, SetupFailed
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Hashable, Iterable, Sequence
@@ -75,22 +75,29 @@ class Batches:
         Raises AuditproofError if the action could not be performed at all.
         """
         if case.id not in self.outcomes:
-            cases = self._batch(case)
-            try:
-                proofs = self._prove_at(self._files[self._file_of[case.id]].placement, cases)
-            except AuditproofError as error:
-                self.outcomes.update({case.id: error for case in cases})
-            except Exception as error:
-                # A bug in auditproof. The actions may have been sent, and must not be sent again.
-                fault = AuditproofError(f"a bug in auditproof, nothing is shown: {type(error).__name__}: {error}")
-                fault.__cause__ = error
-                self.outcomes.update({case.id: fault for case in cases})
-            else:
-                self.outcomes.update({proof.case.id: proof for proof in proofs})
+            self._perform(self._files[self._file_of[case.id]].placement, self._batch(case))
         outcome = self.outcomes[case.id]
         if isinstance(outcome, AuditproofError):
             raise outcome.with_traceback(None)  # the same error for all cases of a batch: its traceback must not grow
         return outcome
+
+    def _perform(self, placement: Placement, cases: Sequence[Case]) -> None:
+        """Perform the cases of a batch, without those whose set-up fails: for these, nothing has been sent."""
+        try:
+            proofs = self._prove_at(placement, cases)
+        except SetupFailed as failed:
+            self.outcomes.update(failed.by_case)
+            if left := [case for case in cases if case.id not in failed.by_case]:
+                self._perform(placement, left)
+        except AuditproofError as error:
+            self.outcomes.update({case.id: error for case in cases})
+        except Exception as error:
+            # A bug in auditproof. The actions may have been sent, and must not be sent again.
+            fault = AuditproofError(f"a bug in auditproof, nothing is shown: {type(error).__name__}: {error}")
+            fault.__cause__ = error
+            self.outcomes.update({case.id: fault for case in cases})
+        else:
+            self.outcomes.update({proof.case.id: proof for proof in proofs})
 
     def first_with(self, reason: str, case_id: str) -> str:
         """The first case of this process that was UNPROVEN for ``reason``: ``case_id``, if there was none before it."""

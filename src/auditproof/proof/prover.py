@@ -21,6 +21,7 @@ from auditproof.proof.connections import Connections
 from auditproof.proof.fence.fence import FENCE_TIMEOUT_S, ServerFence
 from auditproof.proof.fence.result import Sent
 from auditproof.proof.fence.sentinel import choose_sentinel
+from auditproof.proof.prepared import create_given, make_credentials
 from auditproof.proof.server_watch import ServerWatch
 from auditproof.proof.verdict import Evidence, Verdict, judge
 from auditproof.setup.admin import AdminClient
@@ -38,6 +39,7 @@ if TYPE_CHECKING:
     from auditproof.cases.case import Case
     from auditproof.client.connection import Connection
     from auditproof.client.credential import Credential
+    from auditproof.errors import Position
     from auditproof.kube.identity import Identity
     from auditproof.proof.fence.result import Fence
     from auditproof.proof.fence.sentinel import Sentinel
@@ -46,7 +48,7 @@ if TYPE_CHECKING:
 MAX_WATCHES = 64  # sent in parallel, because each lasts a second or more
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, repr=False)
 class Proof:
     """A case with its verdict.
 
@@ -58,6 +60,10 @@ class Proof:
 
     case: Case
     verdict: Verdict
+
+    def __repr__(self) -> str:
+        """One readable line."""
+        return f"<Proof {self.verdict.outcome} of {self.case.id}>"
 
 
 class Prover:
@@ -78,8 +84,13 @@ class Prover:
         folder: Path,
         patience_s: float = FENCE_TIMEOUT_S,
         performed: Callable[[], None] = lambda: None,
+        shown: Callable[[Position], str] = str,
     ) -> None:
-        """``patience_s`` is how long the end of a batch may take to reach the audit log, in seconds."""
+        """``patience_s`` is how long the end of a batch may take to reach the audit log, in seconds.
+
+        ``shown`` is how messages name a place in a file.
+        """
+        self._shown = shown
         self._view, self._cluster = view, view.cluster
         self._policy, self._running = policy, running
         self._patience_s = patience_s
@@ -116,8 +127,8 @@ class Prover:
     def begin(self, cases: Sequence[Case]) -> list[Case]:
         """Create the objects, rights and credentials that ``cases`` need, and open the fence.
 
-        Returns the cases with the cluster's node in place of ``<node>``. Raises AuditproofError if that fails, or if
-        the server's policy file is not the expected one.
+        Returns the cases with the cluster's node in place of ``<node>``. Raises SetupFailed if that fails for some of
+        the cases, and AuditproofError if it fails for all, or the server's policy file is not the expected one.
         """
         # A server that has exited is reported as such, not by whatever the set-up would fail with.
         self._watch.begin()
@@ -127,17 +138,12 @@ class Prover:
             for case in cases
         ]
         try:
-            # By identity: the cases of a file share their manifests, and a mapping cannot be hashed.
-            given = {id(manifest): manifest for case in located for manifest in case.given}.values()
-            for manifest in given:
-                self._objects.create(manifest)
-            self._objects.await_admission(given)
+            create_given(self._objects, located, self._shown)
             # What an aggregated server serves is passed on undecoded: such events promise no body.
             if groups := {case.attributes.api_group for case in located} - self._own_groups:
                 self._foreign_groups |= self._objects.aggregated(groups)
             self._rights.grant((case.identity, case.attributes) for case in located)
-            for identity in dict.fromkeys(case.identity for case in located):
-                self._connections.of(identity)  # before the fence opens: a credential may need requests
+            make_credentials(self._connections, located)  # before the fence opens: one may need requests
             self._fence.open()
         except AuditproofError:
             self._watch.look()

@@ -13,6 +13,7 @@ from __future__ import annotations
 import time
 from contextlib import suppress
 from functools import cached_property
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from auditproof.analysis.mutation.twin import twin_of
@@ -38,13 +39,13 @@ from auditproof.text.paths import shown_path
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
-    from pathlib import Path
     from types import TracebackType
     from typing import Self
 
     from auditproof.audit.policy.load import Policy
     from auditproof.cases.case import Case
     from auditproof.clusters.cluster import Cluster, Provider
+    from auditproof.errors import Position
     from auditproof.kube.discovery import Served
     from auditproof.proof.prover import Proof
     from auditproof.proof.run_options import RunOptions
@@ -268,7 +269,9 @@ class Session:
         cluster = self._cluster(placed)
         self.start_seconds += time.monotonic() - begun
         view, folder = ServerView(cluster, self.provider), self.run_directory.private_folder()
-        prover = Prover(view, policy, running=running, folder=folder, performed=self._tally.add)
+        prover = Prover(
+            view, policy, running=running, folder=folder, performed=self._tally.add, shown=self._shown_place
+        )
         if Capability.SETS_POLICY not in cluster.capabilities:
             # Check first that an existing server runs this policy; otherwise no verdict about it would mean anything.
             self.not_running, sure = doubt_that_it_runs(prover, policy, load_served(self.options.kubernetes))
@@ -277,6 +280,9 @@ class Session:
                 prover.doubt(self.not_running)
                 self._unusable = None if sure else self.not_running
         return prover
+
+    def _shown_place(self, position: Position) -> str:
+        return f"{shown_path(Path(position.path), self.options.folders)}:{position.line}"
 
     def _unsupported(self, case: Case, placement: Placement) -> str | None:
         return self.prover(placement).unsupported(case.identity, case.given)

@@ -212,7 +212,7 @@ def story(proof: Proof, policy: Policy) -> str:
     evidence = verdict.evidence
     exchange, attributes = evidence.exchange, evidence.exchange.attributes
     stages = ", ".join(str(event.stage) for event in evidence.events) or "none"
-    first, *others = verdict.reasons
+    first, *others = verdict.reasons or ("recorded as expected",)
     places = [f"{Path(event.source).name} byte {event.offset}" for event in evidence.events]
     rows = [
         ("action", f"{exchange.identity} · {exchange.request.method} {exchange.request.uri} → {exchange.status}"),

@@ -39,8 +39,9 @@ def decision_lines(report: Report) -> list[str]:
 def closing_lines(report: Report, seconds: float) -> list[str]:
     """The worst of what keeps the run from passing, what someone has acknowledged, the counts, and how it ended."""
     wrong = list(_wrong(report))
-    if len(wrong) > TOLD or report.not_performed:  # all of these have one reason
-        wrong = list(_alike(wrong))
+    # What was not performed has one reason, and so has what a set-up error leaves unproven.
+    everything = len(wrong) > TOLD or bool(report.not_performed)
+    wrong = list(_alike(wrong, everything=everything))
     lines = [f"{place}: {reason}" for place, reason in wrong[:TOLD]]
     lines += [f"... and {len(wrong) - TOLD} more reasons"] if len(wrong) > TOLD else []
     lines += _first([*acknowledged_lines(report)])
@@ -102,10 +103,12 @@ def _wrong(report: Report) -> Iterator[tuple[str, str]]:
         yield f"{trouble.verdict} {trouble.path}:{trouble.line}: {trouble.id}", trouble.text.partition("\n")[0]
 
 
-def _alike(wrong: list[tuple[str, str]]) -> Iterator[tuple[str, str]]:
-    """The first of those that have the same verdict for the same reason, and how many there are."""
-    found: dict[tuple[str, str], list[str]] = {}
+def _alike(wrong: list[tuple[str, str]], *, everything: bool) -> Iterator[tuple[str, str]]:
+    """The first of those that are UNPROVEN, or of ``everything``, for the same reason, and how many there are."""
+    found: dict[tuple[str, ...], list[str]] = {}
     for place, reason in wrong:
-        found.setdefault((place.partition(" ")[0], reason), []).append(place)
-    for (_, reason), places in found.items():
+        verdict = place.partition(" ")[0]
+        single = () if everything or verdict == "UNPROVEN" else (place,)
+        found.setdefault((reason, verdict, *single), []).append(place)
+    for (reason, *_), places in found.items():
         yield places[0] + (f", and {len(places) - 1} more" if len(places) > 1 else ""), reason

@@ -9,7 +9,9 @@ from typing import TYPE_CHECKING, Any
 
 from auditproof.clusters.existing.cleanup import RUN, labels
 from auditproof.errors import WireError
+from auditproof.kube.capability import Capability
 from auditproof.kube.resources import Resource, UnknownResource, resource_of
+from auditproof.setup.admin import WRITTEN
 from auditproof.setup.admission import PROBE, Marker, fill, markers
 from auditproof.setup.pods import Pods
 from auditproof.wait import wait_until
@@ -34,6 +36,7 @@ class Objects:
         self._created: set[str] = set()
         self._defined: set[tuple[str, str]] = set()  # apiVersion and kind of the custom resources that it has defined
         self._namespaces: set[str] = set()
+        self._with_account: set[str] = set()  # namespaces whose default service account is there
         self._pods = Pods(admin.send, cluster.capabilities)
 
     @property
@@ -57,12 +60,15 @@ class Objects:
             return
         located = self._pods.located(fill(manifest, self._cluster.stand_in_url, self._cluster.ca))
         collection = self._collection(located)
+        if manifest["kind"] == "Pod":
+            self.ensure_default_account(str(manifest["metadata"].get("namespace", "")))
         kind = (str(manifest["apiVersion"]), str(manifest["kind"]))
         make = self._apply if kind in self._defined else self._admin.post
         if make(collection, self.labelled(located)).status == 409:
             self._must_be_ours(manifest, f"{collection}/{manifest['metadata']['name']}")
         if manifest["kind"] == "Namespace":
             self._namespaces.add(str(manifest["metadata"]["name"]))
+            self.ensure_default_account(str(manifest["metadata"]["name"]))
         if manifest["kind"] == "CustomResourceDefinition":
             self._await_definition(manifest)
         if manifest["kind"] == "APIService":
@@ -75,6 +81,21 @@ class Objects:
         """Create a namespace unless it exists, no matter who created it. Raises WireError if the server refuses."""
         if self._admin.send("GET", f"/api/v1/namespaces/{name}").status != 200:
             self.create({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name}})
+
+    def ensure_default_account(self, namespace: str) -> None:
+        """Make the service account ``default`` of a namespace, without which admission refuses every Pod in it.
+
+        The service account controller does so where one runs, which is everywhere but on an embedded cluster (see
+        pkg/controller/serviceaccount/serviceaccounts_controller.go). A namespace that does not exist is left to the
+        request that names it.
+        """
+        if self._cluster.is_shared or Capability.RUNS_PODS in self._cluster.capabilities:
+            return
+        if namespace not in self._with_account:
+            account = {"apiVersion": "v1", "kind": "ServiceAccount", "metadata": {"name": "default"}}
+            response = self._admin.send("POST", f"/api/v1/namespaces/{namespace}/serviceaccounts", account)
+            if response.status in WRITTEN:
+                self._with_account.add(namespace)
 
     def labelled(self, manifest: Mapping[str, Any]) -> Mapping[str, Any]:
         """The object with the labels by which ``auditproof cleanup`` finds it, where the cluster is shared."""
