@@ -31,7 +31,7 @@ AFTER_THE_FILE = {
     "detections": ("--rules", "POLICY"),
     "receive": ("--listen", "127.0.0.1:1"),
 }
-BEFORE_THE_FILE = {"cleanup": ("--kubeconfig",)}
+BEFORE_THE_FILE = {"init": ("--policy",), "cleanup": ("--kubeconfig",)}
 WITHOUT_A_FILE = {"schema"}  # commands that read none
 IN_A_PROCESS = {"run"}  # it becomes pytest
 

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
 COMMANDS = {
+    "init": "write policy, cases, requirements and a CI job into a repository, green from the start",
     "run": "test an audit policy on a real API server and write the report",
     "lint": "find mistakes in audit policies (offline)",
     "explain-code": "explain a code of lint, with an example (offline)",

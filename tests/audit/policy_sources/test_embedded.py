@@ -265,3 +265,12 @@ def test_a_key_with_a_space_that_is_none_says_so() -> None:
     assert "letter 1 of it is a no-break space (U+00A0)" in policy.warnings[0].message
     (unknown,) = (one for one in examine(policy, load_served("1.37")).findings if one.code == "AP101")
     assert unknown.advice.startswith("Letter 1 of the key is a no-break space (U+00A0)")
+
+
+def test_an_event_of_a_log_and_a_report_of_auditproof_hold_no_policy() -> None:
+    """A folder with the report of a run held a "policy" for each event in it."""
+    event = b'{"apiVersion": "audit.k8s.io/v1", "kind": "Event", "level": "Metadata"}'
+    assert embedded(b'{"events": [%s]}' % event, "log.json") == []
+    text = b'{"policy": {"text": "apiVersion: audit.k8s.io/v1\\nkind: Policy\\n"}'
+    assert len(embedded(text + b"}", "other.json")) == 1
+    assert embedded(text + b', "apiVersion": "auditproof/v1", "kind": "ConformanceReport"}', "results.json") == []

@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
 
 Path = tuple[str | int, ...]
+_EVENTS = ("Event", "EventList")  # the group's other kinds
+_OWN = "auditproof/"  # a report has the text of its policy, which is no other policy
 _OWN_COPY = "kubectl.kubernetes.io/last-applied-configuration"  # of the document that it is in
 
 
@@ -38,6 +40,8 @@ class Candidate:
 def candidates(root: Node, at: Path = ()) -> Iterator[Candidate]:
     """What may be a policy in a document."""
     kind, api_version = text_at(root, "kind"), text_at(root, "apiVersion")
+    if api_version.startswith(_OWN):
+        return
     if kind.endswith("List") and api_version == "v1":
         for number, item in _items(child(root, "items")):
             yield from candidates(item, (*at, "items", number))
@@ -143,8 +147,8 @@ def walk(root: Node) -> Iterator[Node]:
 
 
 def is_audit(node: Node) -> bool:
-    """Whether an object says that it is of the group audit.k8s.io, in whatever version."""
-    return text_at(node, "apiVersion").startswith("audit.k8s.io/")
+    """Whether an object says that it is of the group audit.k8s.io, in whatever version, and is no event of a log."""
+    return text_at(node, "apiVersion").startswith("audit.k8s.io/") and text_at(node, "kind") not in _EVENTS
 
 
 def _value(
