@@ -69,6 +69,12 @@ def run(project: Path) -> tuple[set[str], bool]:
     return collected(project, "auditproof", "run", "policies/prod.yaml", "audit")
 
 
+@pytest.fixture(scope="module")
+def both(project: Path) -> set[str]:
+    """What ``auditproof run --shipped`` collects with the user's folder."""
+    return collected(project, "auditproof", "run", "policies/prod.yaml", "audit", "--shipped")[0]
+
+
 def test_a_case_has_the_same_id_as_in_pytest_and_the_ini_file_counts(project: Path, run: tuple[set[str], bool]) -> None:
     own, _ = collected(project, "pytest", "audit")
     found, loaded = run
@@ -76,16 +82,21 @@ def test_a_case_has_the_same_id_as_in_pytest_and_the_ini_file_counts(project: Pa
     made = {name for name in own if name.startswith(("suites/requirements/", "policies/prod.yaml::"))}
     assert "policies/prod.yaml::rule-01-witness" in made
     assert sorted(own - made) == OWN
-    assert {name for name in found if not name.startswith("suites/") or name in made} == own
+    assert found == own, "own paths replace the shipped suites, and not what is generated"
     assert loaded
 
 
-def test_the_shipped_suites_keep_their_ids_wherever_they_are_run(project: Path, run: tuple[set[str], bool]) -> None:
+def test_with_shipped_the_suites_are_added_to_own_paths(run: tuple[set[str], bool], both: set[str]) -> None:
+    assert run[0] < both
+    assert {name for name in both if not name.startswith("suites/")} <= run[0]
+
+
+def test_the_shipped_suites_keep_their_ids_wherever_they_are_run(both: set[str]) -> None:
     root = content.root()
     files = [file for file in (root / "suites").rglob("*") if file.name.endswith((".audit.yaml", ".py"))]
     expected = {file.relative_to(root).as_posix() for file in files if file.parent.name != "backends"}
 
-    assert {name.partition("::")[0] for name in run[0]} >= expected
+    assert {name.partition("::")[0] for name in both} >= expected
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-"""``auditproof run``: pytest on the shipped suites, with the given policy.
+"""``auditproof run``: pytest on the given paths, or on the shipped suites, with the given policy.
 
 This process is replaced by pytest (exec), so that signals and exit codes are those of pytest.
 """
@@ -29,6 +29,9 @@ A run has three parts:
   witnesses          requests generated from your policy (-m witness: only these); --coverage says how many
   reference suites   suites with policies of their own, which check the server and auditproof itself
 
+Paths of your own cases and tests (PATH) replace the shipped standard actions and reference suites; --shipped performs
+both. What is generated (witnesses, requirements, the change from a base) is performed in any case.
+
 Every other option goes to pytest: -k, -m, -n 4, -x, --lf, -v ...
 
 With --base, the last lines say whether the change may go in: not if it does something forbidden (--forbid, by default
@@ -38,6 +41,8 @@ server recorded something else than the policy decides.
 examples:
   test a policy, and write the report to reports/
     auditproof run policies/prod.yaml --report reports
+  your own cases and tests in the folder audit, and what is generated from the policy
+    auditproof run policies/prod.yaml audit
   only the standard actions on secrets, on Kubernetes 1.36
     auditproof run policies/prod.yaml --kubernetes 1.36 -m standard -k secrets
   on the versions that you have and that you upgrade to
@@ -66,7 +71,7 @@ EXIT_CODES = {
 
 def declare(parser: ArgumentParser) -> None:
     """Declare every option of a run, as the table has them, and which suites to run."""
-    parser.usage = "auditproof run POLICY [options] [pytest options]"
+    parser.usage = "auditproof run POLICY [PATH...] [options] [pytest options]"
     for option in OPTIONS:
         flag = f"--{option.name}"
         if option.name == "policy":
@@ -80,6 +85,11 @@ def declare(parser: ArgumentParser) -> None:
             parser.add_argument(flag, metavar=option.metavar, help=option.help)
     # pytest's spelling is declared as well: --no-actions has to know the files
     parser.add_argument("--audit-log", dest="log", action="append", help=SUPPRESS)
+    parser.add_argument(
+        "--shipped",
+        action="store_true",
+        help="with paths of your own cases: perform the shipped suites as well",
+    )
     parser.add_argument(
         "--backends",
         action="store_true",
@@ -101,6 +111,7 @@ def execute(options: Namespace) -> int:
     else:
         suites = [backends if options.backends else root / "suites"]
     command = [sys.executable, "-m", LAUNCH, "-p", SHIPPED, *(f"--shipped-suite={suite}" for suite in suites)]
+    command += ["--shipped-too"] if options.shipped or options.backends or options.no_actions else []
     command += [] if options.backends else [f"--ignore={backends}"]
     command += ["-p", "no:hypothesispytest"]  # where it is installed, it takes two seconds and finds nothing
     command += ["--import-mode=importlib", "-o", "console_output_style=count"]

@@ -76,7 +76,8 @@ def _set_up(config: pytest.Config) -> None:
     if shows_nothing(config):
         return
     tests = folder is not None and ask_for_tests_page(config, folder)
-    reporting = Reporting(sessions, config.invocation_params.args, say, tests=tests)
+    paths = options.paths_of(config)
+    reporting = Reporting(sessions, config.invocation_params.args, say, paths=paths, tests=tests)
     if folder is not None:
         config.option.xmlpath = str(folder / "junit.xml")
     config.pluginmanager.register(reporting, "auditproof-reporting")

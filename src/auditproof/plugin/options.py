@@ -252,6 +252,13 @@ def _formats(text: str) -> tuple[str, ...]:
     return given
 
 
+def paths_of(config: pytest.Config) -> tuple[str, ...]:
+    """What the run collects: the files and folders that were given, as messages show them."""
+    folders = (config.invocation_params.dir, config.rootpath, content.root())
+    given = [str(word).partition("::") for word in config.args]
+    return tuple(f"{shown_path(path_of(path).absolute(), folders)}{mark}{rest}" for path, mark, rest in given)
+
+
 def report_folder(config: pytest.Config) -> Path | None:
     """The folder for the report, or None if no report is written."""
     return _folder(config, "report")

@@ -53,9 +53,16 @@ class Reporting:
     """Gathers the records of all tests of a run; lives in the controller only."""
 
     def __init__(
-        self, sessions: Sessions, command: Sequence[str], say: Callable[[str], None], *, tests: bool = False
+        self,
+        sessions: Sessions,
+        command: Sequence[str],
+        say: Callable[[str], None],
+        *,
+        paths: Sequence[str] = (),
+        tests: bool = False,
     ) -> None:
-        """``tests``: pytest-html writes its page to the report folder."""
+        """``paths`` are what is collected; ``tests``: pytest-html writes its page to the report folder."""
+        self._paths = paths
         self._sessions = sessions
         self._options = sessions.first.options
         self._command = command
@@ -283,7 +290,7 @@ class Reporting:
                 not_running=gathered.not_running,
             ),
             versions={name: gathered.kubernetes[name] for name in self._sessions.versions},
-            run=run_record(self._command),
+            run=run_record(self._command, paths=self._paths),
             ticket=self._options.ticket,
             planned=gathered.planned,
             deselected=gathered.deselected,

@@ -52,8 +52,10 @@ _SYSTEMS = (
 )  # fmt: skip
 
 
-def run_record(command: Sequence[str], environment: Mapping[str, str] = os.environ) -> RunRecord:
-    """By whom and where this run was made: ``by``, ``ci`` and ``url`` (empty where unknown), and the ``command``.
+def run_record(
+    command: Sequence[str], environment: Mapping[str, str] = os.environ, *, paths: Sequence[str] = ()
+) -> RunRecord:
+    """By whom and where this run was made: ``by``, ``ci`` and ``url`` (empty where unknown), ``command`` and ``paths``.
 
     What looks like a secret is taken out.
     """
@@ -62,7 +64,7 @@ def run_record(command: Sequence[str], environment: Mapping[str, str] = os.envir
         by, ci, url = _login(), "CI" if environment.get("CI") else "", ""
     else:
         by, ci, url = _filled(system.by, environment), system.name, _filled(system.url, environment)
-    return RunRecord(by=by, ci=ci, url=redact_text(url), command=tuple(redact_command(command)))
+    return RunRecord(by=by, ci=ci, url=redact_text(url), command=tuple(redact_command(command)), paths=tuple(paths))
 
 
 def _filled(template: str, environment: Mapping[str, str]) -> str:

@@ -43,6 +43,7 @@ class RunRecord(Record):
     ci: str = Field(default="", description="the CI system")
     url: str = Field(default="", description="of the CI job")
     command: Texts = ()
+    paths: Texts = absent((), "the files and folders whose cases were performed; suites: those that auditproof ships")
 
 
 class TicketRecord(Record):
