@@ -6,83 +6,29 @@ because only finding and keeping them is tested here. Nothing else is fetched: g
 
 from __future__ import annotations
 
-import functools
-import hashlib
-import http.server
-import io
 import os
 import random
 import re
 import shutil
-import tarfile
 import threading
 from concurrent.futures import ThreadPoolExecutor
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import pytest
-import yaml
 
 from auditproof.clusters.binaries import build as building
-from auditproof.clusters.binaries.find import find_binaries, target
+from auditproof.clusters.binaries.find import find_binaries
+from auditproof.clusters.binaries.store import NOTE, target
 from auditproof.clusters.run.run_directory import RunDirectory
 from auditproof.clusters.stand_ins.small_disk import CannotMount, mount_disk
 from auditproof.content import root
 from auditproof.errors import BinaryNotFound, ClusterError
 from auditproof.kube.discovery import minors
+from tests.support.mirror import SERVERS, Mirror, install, packed
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from pathlib import Path
-
-SERVERS = {"etcd": "#!/bin/sh\n", "kube-apiserver": '#!/bin/sh\necho "Kubernetes v1.37.9"\n'}
-
-
-def packed(names: dict[str, str]) -> bytes:
-    """An archive in the layout of the envtest releases."""
-    raw = io.BytesIO()
-    with tarfile.open(fileobj=raw, mode="w:gz") as archive:
-        for name, text in names.items():
-            member = tarfile.TarInfo(f"controller-tools/envtest/{name}")
-            member.size = len(text)
-            archive.addfile(member, io.BytesIO(text.encode()))
-    return raw.getvalue()
-
-
-class Mirror:
-    """A folder served on loopback, with an index of releases in it; counts the downloads of archives."""
-
-    def __init__(self, folder: Path) -> None:
-        self.folder = folder
-        self.releases: dict[str, Any] = {}
-        self.downloads = 0
-        self.server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), functools.partial(self._handler()))
-
-    def _handler(self) -> type[http.server.SimpleHTTPRequestHandler]:
-        mirror = self
-
-        class Handler(http.server.SimpleHTTPRequestHandler):
-            def __init__(self, *args: Any) -> None:
-                super().__init__(*args, directory=str(mirror.folder))
-
-            def do_GET(self) -> None:
-                mirror.downloads += self.path.endswith(".gz")
-                super().do_GET()
-
-            def log_message(self, *args: Any) -> None:
-                pass
-
-        return Handler
-
-    @property
-    def url(self) -> str:
-        return f"http://127.0.0.1:{self.server.server_address[1]}/index.yaml"
-
-    def add(self, version: str, content: bytes, digest: str = "") -> None:
-        name = f"envtest-v{version}-{target()}.tar.gz"
-        (self.folder / name).write_bytes(content)
-        entry = {"selfLink": name, "hash": digest or hashlib.sha512(content).hexdigest()}
-        self.releases[f"v{version}"] = {name: entry}
-        (self.folder / "index.yaml").write_text(yaml.safe_dump({"releases": self.releases}))
 
 
 @pytest.fixture
@@ -110,14 +56,6 @@ def store(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setenv("AUDITPROOF_CACHE", str(tmp_path / "cache"))
     monkeypatch.setenv("AUDITPROOF_ENVTEST_INDEX", "http://127.0.0.1:9/nobody-listens.yaml")
     return tmp_path / "cache" / "k8s"
-
-
-def install(folder: Path, version: str = "1.37.9", names: tuple[str, ...] = tuple(SERVERS)) -> Path:
-    folder.mkdir(parents=True)
-    for name in names:
-        (folder / name).write_text(SERVERS[name].replace("1.37.9", version))
-        (folder / name).chmod(0o755)
-    return folder
 
 
 def left_in(store: Path) -> list[str]:
@@ -189,7 +127,7 @@ def test_a_release_is_downloaded_once_and_kept(mirror: Mirror, store: Path) -> N
     assert first.version == "1.37.9"
     assert mirror.downloads == 1
     assert left_in(store) == [f"1.37.9-{target()}"]
-    assert sorted(path.name for path in first.etcd.parent.iterdir()) == ["etcd", "kube-apiserver"]
+    assert sorted(path.name for path in first.etcd.parent.iterdir()) == ["etcd", "kube-apiserver", NOTE]
     assert any("downloading Kubernetes 1.37.9" in line for line in told)
 
 

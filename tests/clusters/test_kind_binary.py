@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from auditproof.clusters.binaries.find import target
+from auditproof.clusters.binaries.store import target
 from auditproof.clusters.kind.binary import VERSION, find_kind
 from auditproof.errors import BinaryNotFound, ClusterError
 from tests.support.programs import program

@@ -36,15 +36,22 @@ def load_given(policy: str, kubernetes: str) -> Policy:
     return PolicyFiles().load_given(policy, Path.cwd(), kubernetes=kubernetes)
 
 
-def add_kubernetes(parser: argparse.ArgumentParser, *, several: bool = False) -> None:
-    """Declare the version whose API server reads the policy; with ``several`` a list, which is a tuple of versions."""
-    more = "; or several, such as 1.34,1.36, 1.35..1.37 or all" if several else ""
+APPLIES = "Kubernetes version whose rules and resources apply"
+SEVERAL = "such as 1.34,1.36, 1.35..1.37 or all"
+
+
+def add_kubernetes(parser: argparse.ArgumentParser, *, several: bool = False, text: str = "") -> None:
+    """Declare the version whose API server reads the policy; with ``several`` a list, which is a tuple of versions.
+
+    ``text`` is the help of an option whose versions are for something else.
+    """
+    more = f"; or several, {SEVERAL}" if several else ""
     parser.add_argument(
         "--kubernetes",
         type=_versions if several else _version,
         metavar="VERSION",
         default=DEFAULT_VERSION,
-        help=f"Kubernetes version whose rules and resources apply{more} (default: {DEFAULT_VERSION})",
+        help=text or f"{APPLIES}{more} (default: {DEFAULT_VERSION})",
     )
 
 

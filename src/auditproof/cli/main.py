@@ -37,6 +37,8 @@ COMMANDS = {
     "mutate": "measure which mistakes in a policy your requirements and cases would catch (offline)",
     "compare": "compare two results.json files",
     "report": "write the HTML report of a results.json file again",
+    "fetch": "put server binaries into the cache, ahead of a run",
+    "cache": "list or empty the cache of server binaries, or print a key for it",
     "schema": "print the JSON Schema of a file, for editors and other tools",
     "receive": "receive the audit events that an API server sends to its webhook",
     "cleanup": "clean up what earlier runs left on a cluster",

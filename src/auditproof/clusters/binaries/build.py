@@ -31,19 +31,15 @@ def build(wanted: str, folder: Path, report: Callable[[str], None]) -> str:
     Raises BinaryNotFound where there is no module for that version, no Go, or a Go that is too old for it; ClusterError
     where the build fails.
     """
-    modules = content.root() / "clusters" / "embedded"
-    source = modules / ".".join(wanted.split(".")[:2])
+    source = source_of(wanted)
     module = source / "kube-apiserver" / "go.mod"
     if not module.is_file():
-        known = ", ".join(sorted(path.name for path in modules.iterdir() if path.is_dir()))
-        raise BinaryNotFound(f"it cannot be built: {modules} has Go modules for {known} only")
-    found = _REQUIRED.search(module.read_text())
-    if found is None:
-        raise ClusterError(f"{module} requires no k8s.io/kubernetes")
-    version = found[1] or found[2]
+        known = ", ".join(sorted(path.name for path in source.parent.iterdir() if path.is_dir()))
+        raise BinaryNotFound(f"it cannot be built: {source.parent} has Go modules for {known} only")
+    version = version_in(source)
     if wanted not in (version, version.rpartition(".")[0]):
         raise BinaryNotFound(f"it cannot be built: {module} is for Kubernetes {version}")
-    go, has = _go(source, version)
+    go, has = find_go(source, version)
     stamps = {"gitVersion": f"v{version}", "gitMajor": "1", "gitMinor": version.split(".")[1]}
     flags = " ".join(["-s", "-w", *(f"-X {_STAMP}.{key}={value}" for key, value in stamps.items())])
     what = f"etcd and kube-apiserver {version} from their Go modules, with Go {has}"
@@ -52,6 +48,29 @@ def build(wanted: str, folder: Path, report: Callable[[str], None]) -> str:
     package = "k8s.io/kubernetes/cmd/kube-apiserver"
     _go_build(go, source / "kube-apiserver", flags, package, folder / "kube-apiserver", report)
     return version
+
+
+def source_of(wanted: str) -> Path:
+    """The folder with the Go modules of the minor version of ``wanted``, which may not be there."""
+    return content.root() / "clusters" / "embedded" / ".".join(wanted.split(".")[:2])
+
+
+def version_in(source: Path) -> str:
+    """The Kubernetes version that the modules in ``source`` build.
+
+    Raises ClusterError if they build none.
+    """
+    module = source / "kube-apiserver" / "go.mod"
+    found = _REQUIRED.search(module.read_text())
+    if found is None:
+        raise ClusterError(f"{module} requires no k8s.io/kubernetes")
+    return found[1] or found[2]
+
+
+def recipe(source: Path) -> bytes:
+    """What decides how binaries are built: the modules in ``source``, and the code that builds them."""
+    files = [source / module / name for module in MODULES for name in ("go.mod", "go.sum")]
+    return b"\0".join(file.read_bytes() for file in [*files, Path(__file__)])
 
 
 def go_program() -> str:
@@ -65,7 +84,7 @@ def go_program() -> str:
     return go
 
 
-def _go(source: Path, version: str) -> tuple[str, str]:
+def find_go(source: Path, version: str) -> tuple[str, str]:
     """The program go, and the version of Go that builds both modules in ``source``; found out before the build begins.
 
     By GOTOOLCHAIN, go may download the version that a module names. Raises BinaryNotFound if that is not available.

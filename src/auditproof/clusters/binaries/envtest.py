@@ -15,6 +15,7 @@ from urllib.parse import urljoin
 import yaml
 
 from auditproof.clusters.binaries.download import fetch
+from auditproof.clusters.binaries.store import target
 from auditproof.clusters.machine import is_full
 from auditproof.errors import BinaryNotFound
 
@@ -60,9 +61,6 @@ def _read_index(index: str) -> dict[str, Any]:
 
 
 def _choose(releases: dict[str, Any], wanted: str, index: str) -> tuple[str, dict[str, Any]]:
-    # Here, because that module imports this one.
-    from auditproof.clusters.binaries.find import target
-
     matching = [v for v in releases if v.removeprefix("v") == wanted or v.startswith(f"v{wanted}.")]
     final = [v for v in matching if v.rpartition(".")[2].isdigit()]  # no alpha, beta or rc
     for version in sorted(final, key=lambda v: int(v.rpartition(".")[2]), reverse=True):

@@ -10,6 +10,7 @@ import os
 import re
 import shutil
 import tempfile
+import time
 import urllib.request
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -18,7 +19,9 @@ from filelock import FileLock
 
 from auditproof.clusters.binaries.build import go_program, run_build
 from auditproof.clusters.binaries.download import fetch
-from auditproof.clusters.binaries.find import cache_folder, target
+from auditproof.clusters.binaries.find import waiting_for
+from auditproof.clusters.binaries.store import KIND, MAKING, STORES, Note, cache_folder, target, use, write_note
+from auditproof.clusters.machine import cannot
 from auditproof.errors import BinaryNotFound, ClusterError
 
 if TYPE_CHECKING:
@@ -45,32 +48,59 @@ def find_kind(report: Callable[[str], None]) -> Path:
             raise ClusterError(f"KIND is {given!r}: expected the path of the program kind")
         return Path(found)
     found = shutil.which("kind")
-    if found:
-        return Path(found)
-    store = cache_folder() / "kind"
-    program = store / f"{VERSION}-{target()}" / "kind"
-    if not program.is_file():
+    return Path(found) if found else fetch_kind(report)[0]
+
+
+def fetch_kind(report: Callable[[str], None]) -> tuple[Path, Note | None]:
+    """The program kind from the cache, or put there; what $KIND and the PATH have does not count.
+
+    The note says how this process has put it there; it is None if it was there. Raises BinaryNotFound with every place
+    that was tried, or if the cache cannot be written; ClusterError where a checksum does not agree or the build fails.
+    """
+    program = cached_kind()
+    store = program.parent.parent
+    if _is_held(program):
+        return program, None
+    try:
         store.mkdir(parents=True, exist_ok=True)
-        with FileLock(store / f".{VERSION}.lock"):
-            if not program.is_file():  # another run may have made it meanwhile
-                _make(program, report)
-    return program
+        with waiting_for(FileLock(store / f".{VERSION}.lock"), f"kind {VERSION}", report):
+            if _is_held(program):  # another run may have made it meanwhile
+                return program, None
+            return program, _make(program, report)
+    except OSError as error:
+        existing = next(folder for folder in (store, *store.parents) if folder.is_dir())
+        what = "kind cannot be put into the cache"
+        raise BinaryNotFound(str(cannot(what, error, existing, "AUDITPROOF_CACHE"))) from None
 
 
-def _make(program: Path, report: Callable[[str], None]) -> None:
+def cached_kind() -> Path:
+    """Where the program kind is in the cache, or would be."""
+    return cache_folder() / STORES[KIND] / f"{VERSION}-{target()}" / "kind"
+
+
+def _is_held(program: Path) -> bool:
+    """Whether the program is in the cache; then it stays there until this process ends."""
+    return program.is_file() and use(program.parent)
+
+
+def _make(program: Path, report: Callable[[str], None]) -> Note:
     """Make it next to the final place and rename it, so that what is there is complete."""
-    making = Path(tempfile.mkdtemp(prefix=".making-", dir=program.parent.parent))
+    making = Path(tempfile.mkdtemp(prefix=MAKING, dir=program.parent.parent))
     tried = [f"not on the PATH, not in {program.parent.parent}"]
     try:
-        for source in (_download, _build):
+        for how, source in (("downloaded", _download), ("built", _build)):
+            started = time.monotonic()
             try:
                 source(making, report)
             except BinaryNotFound as error:
                 tried.append(str(error))
                 continue
+            note = Note(how, round(time.monotonic() - started, 1))
             program.parent.mkdir(exist_ok=True)
+            write_note(program.parent, note)
             (making / "kind").rename(program)
-            return
+            use(program.parent)
+            return note
     finally:
         shutil.rmtree(making, ignore_errors=True)
     places = "\n  ".join(tried)

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 from filelock import FileLock, Timeout
 
-from auditproof.clusters.binaries.find import cache_folder
+from auditproof.clusters.binaries.store import cache_folder
 from auditproof.clusters.pki.x509 import write_private
 from auditproof.clusters.run import reaper
 
