@@ -103,10 +103,10 @@ class DoModel(Strict):
     list_: str = Field(default="", alias="list", description="resource[.group]")
     watch: str = Field(default="", description="resource[.group]; the server ends the watch after a second")
     create: str = Field(default="", description="resource[.group]/name[/subresource]")
-    update: str = ""
-    patch: str = ""
-    delete: str = ""
-    deletecollection: str = ""
+    update: str = Field(default="", description="resource[.group]/name[/subresource]")
+    patch: str = Field(default="", description="resource[.group]/name[/subresource]")
+    delete: str = Field(default="", description="resource[.group]/name[/subresource]")
+    deletecollection: str = Field(default="", description="resource[.group]")
     exec: str = Field(default="", description="pods/name: what kubectl exec sends")
     attach: str = Field(default="", description="pods/name: what kubectl attach sends")
     portforward: str = Field(default="", description="pods/name: what kubectl port-forward sends")
@@ -238,4 +238,4 @@ class CaseFileModel(Strict):
     )
     identities: dict[str, IdentityModel] = Field(default={}, description="in addition to the ready-made ones")
     given: list[Given] = Field(default=[], description="created by the admin before the first action")
-    cases: list[CaseModel] = Field(min_length=1)
+    cases: list[CaseModel] = Field(min_length=1, description="the cases; each one is a test")
