@@ -43,7 +43,7 @@ def install(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Callable[.
         folder = tmp_path_factory.mktemp("environment")
         what: list[str | Path] = [f"auditproof[{extra}] @ {wheel.as_uri()}" if extra else wheel]
         if "--resolution=lowest-direct" in options:  # what is direct is what this file lists
-            what += ["-r", ROOT / "pyproject.toml", *(["--extra", extra] if extra else [])]
+            what += ["-r", ROOT / "pyproject.toml", *(f"--extra={name}" for name in extra.split(",") if name)]
         run(find_uv_bin(), "venv", "--quiet", "--clear", "--python", python, folder, cwd=folder)
         to = ("--quiet", "--python", folder / "bin" / "python")
         run(find_uv_bin(), "pip", "install", *to, *options, *what, cwd=folder)

@@ -19,6 +19,14 @@ if TYPE_CHECKING:
 OLD = "apiVersion: audit.k8s.io/v1\nkind: Policy\nomitStages: [RequestReceived]\nrules:\n- level: Metadata\n"
 NEW = OLD.replace("rules:\n", "rules:\n- level: None\n  resources: [{group: '', resources: [secrets]}]\n")
 DEPENDENCIES = {"lowest": ("--resolution=lowest-direct",), "newest": ()}
+KUBECONFIG = """\
+apiVersion: v1
+kind: Config
+current-context: c
+clusters: [{name: c, cluster: {server: "https://127.0.0.1:1"}}]
+contexts: [{name: c, context: {cluster: c, user: u}}]
+users: [{name: u, user: {token: t}}]
+"""
 TEST = "def test_plugin(pytestconfig):\n    assert pytestconfig.pluginmanager.has_plugin('auditproof.plugin')\n"
 
 
@@ -56,9 +64,10 @@ def test_the_source_distribution_builds_the_same_wheel(packages: Path, wheel: Pa
 
 @pytest.fixture(scope="module", params=DEPENDENCIES)
 def installed(request: pytest.FixtureRequest, install: Callable[..., Installation]) -> Installation:
-    """On the oldest Python with the oldest dependencies, and on the newest Python with the newest."""
-    _, python = pythons()[0 if request.param == "lowest" else -1]
-    return install(python, *DEPENDENCIES[request.param])
+    """On the oldest Python with the oldest dependencies and extras, and on the newest Python with the newest."""
+    oldest = request.param == "lowest"
+    _, python = pythons()[0 if oldest else -1]
+    return install(python, *DEPENDENCIES[request.param], extra="existing,mcp" if oldest else "")
 
 
 def test_every_offline_command_works(installed: Installation, tmp_path: Path) -> None:
@@ -109,6 +118,24 @@ def test_a_run_proves_the_policy_on_a_real_server_without_a_warning(installed: I
     assert "PROVEN: the server recorded what the policy decides" in text
     assert "warning" not in text.lower()
     assert {file.name for file in (tmp_path / "out").iterdir()} >= {"report.html", "results.json", "junit.xml"}
+
+
+def test_a_kubeconfig_is_read_by_the_extra_and_what_to_install_is_said_without_it(
+    installed: Installation, tmp_path: Path
+) -> None:
+    (tmp_path / "policy.yaml").write_text(OLD)
+    (tmp_path / "kubeconfig").write_text(KUBECONFIG)
+    has_it = installed.fails("python", "-c", "import kubernetes", cwd=tmp_path)[0] == 0
+
+    cleanup = installed.fails("auditproof", "cleanup", "--kubeconfig", "kubeconfig", cwd=tmp_path)
+    there = ("--cluster", "existing", "--kubeconfig", "kubeconfig", "--log", "audit.log")
+    run = installed.fails("auditproof", "run", "policy.yaml", *there, "-q", cwd=tmp_path)
+
+    for code, text in (cleanup, run):
+        assert ('install it: pip install "auditproof[existing]"' in text) is not has_it, text
+        assert "Traceback" not in text
+        assert has_it or code == 4
+    assert not has_it or "https://127.0.0.1:1" in cleanup[1]
 
 
 def test_content_is_found_in_the_installation(installed: Installation, tmp_path: Path) -> None:

@@ -15,7 +15,7 @@ from auditproof import content
 from auditproof.analysis.coverage import Depth
 from auditproof.audit.redact import redact_text
 from auditproof.auditlog.sources import parse_source
-from auditproof.clusters.existing.kubeconfig import DEFAULT
+from auditproof.clusters.existing.kubeconfig import DEFAULT, require_client
 from auditproof.clusters.profile import Profile, load_profile
 from auditproof.detections import load_rules
 from auditproof.detections.as_requirements import load_required
@@ -142,6 +142,8 @@ def _profile(config: pytest.Config) -> Profile:
     profile = usable(lambda: load_profile(_name_or_file(config, "cluster", effective(config, "cluster") or "embedded")))
     if config.getoption("--audit-no-actions"):
         return profile
+    if profile.provider == "existing":
+        usable(require_client)
     kubeconfig, specs = effective(config, "kubeconfig"), effective(config, "log").splitlines()
     if (kubeconfig or specs) and profile.provider != "existing":
         raise pytest.UsageError(

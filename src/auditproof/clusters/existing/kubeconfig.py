@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import os
 import warnings
+from http.client import HTTPException
+from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from auditproof.client.credential import Credential
-from auditproof.client.probe import Probe
+from auditproof.client.https import https_connection
+from auditproof.client.probe import TIMEOUT_S, Probe
 from auditproof.clusters.pki.x509 import write_private
 from auditproof.errors import ClusterError
 from auditproof.text.paths import is_file, path_of
@@ -36,6 +39,15 @@ def find_kubeconfig(asked: str) -> Path:
     return path
 
 
+def require_client() -> None:
+    """Raise ClusterError if the Kubernetes client, the extra ``existing``, is not installed."""
+    if find_spec("kubernetes") is None:
+        raise ClusterError(
+            "reading a kubeconfig needs the Kubernetes client, which is not installed; install it: "
+            'pip install "auditproof[existing]"'
+        )
+
+
 def load_kubeconfig(path: Path, context: str, folder: Path) -> Probe:
     """How the kubeconfig's user reaches its cluster; ``context`` is empty for the current one.
 
@@ -56,10 +68,18 @@ def load_kubeconfig(path: Path, context: str, folder: Path) -> Probe:
     # The client stores a token under either name, as a whole header or alone.
     value = str(keys.get("authorization") or keys.get("BearerToken") or "")
     credential = Credential(copied["admin.crt"], copied["admin.key"], value.removeprefix("Bearer ") or None)
-    return Probe(settings.host.rstrip("/"), copied["ca.crt"], credential)
+    probe = Probe(settings.host.rstrip("/"), copied["ca.crt"], credential)
+    try:
+        https_connection(
+            probe.url, probe.ca, credential.pair, TIMEOUT_S
+        ).close()  # reads the files, and connects nowhere
+    except (OSError, HTTPException) as error:
+        raise ClusterError(f"{path}: its address or certificates cannot be used: {error}") from None
+    return probe
 
 
 def _load(path: Path, context: str) -> Any:
+    require_client()
     from kubernetes.client import Configuration
     from kubernetes.config import load_kube_config
 
