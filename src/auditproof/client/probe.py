@@ -59,14 +59,18 @@ class Probe:
         """Send one request and return the response, whatever its status.
 
         ``path`` is path and query; ``body`` is sent as JSON; ``begin`` asks for a file from that byte on (a Range
-        header). Raises ClusterError where no response comes within ``timeout_s`` seconds for each read.
+        header). Raises ClusterError where no response comes within ``timeout_s`` seconds for each read, and for
+        certificates that are none.
         """
         headers = {"User-Agent": USER_AGENT, "Accept": "application/json" if begin is None else "*/*"}
         headers |= {"Authorization": f"Bearer {self.credential.token}"} if self.credential.token else {}
         headers |= {"Content-Type": "application/json"} if body is not None else {}
         headers |= {"Range": f"bytes={begin}-"} if begin else {}
         data = None if body is None else json.dumps(body).encode()
-        connection = https_connection(self.url, self.ca, self.credential.pair, timeout_s)
+        try:
+            connection = https_connection(self.url, self.ca, self.credential.pair, timeout_s)
+        except (OSError, http.client.HTTPException) as error:
+            raise ClusterError(f"{self.url}: its address or the certificates for it are invalid: {error}") from None
         try:
             connection.request(method, path_prefix(self.url) + path, data, headers)
             response = connection.getresponse()

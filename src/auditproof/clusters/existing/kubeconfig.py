@@ -4,14 +4,12 @@ from __future__ import annotations
 
 import os
 import warnings
-from http.client import HTTPException
 from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from auditproof.client.credential import Credential
-from auditproof.client.https import https_connection
-from auditproof.client.probe import TIMEOUT_S, Probe
+from auditproof.client.probe import Probe
 from auditproof.clusters.pki.x509 import write_private
 from auditproof.errors import ClusterError
 from auditproof.text.paths import is_file, path_of
@@ -68,14 +66,7 @@ def load_kubeconfig(path: Path, context: str, folder: Path) -> Probe:
     # The client stores a token under either name, as a whole header or alone.
     value = str(keys.get("authorization") or keys.get("BearerToken") or "")
     credential = Credential(copied["admin.crt"], copied["admin.key"], value.removeprefix("Bearer ") or None)
-    probe = Probe(settings.host.rstrip("/"), copied["ca.crt"], credential)
-    try:
-        https_connection(
-            probe.url, probe.ca, credential.pair, TIMEOUT_S
-        ).close()  # reads the files, and connects nowhere
-    except (OSError, HTTPException) as error:
-        raise ClusterError(f"{path}: its address or certificates cannot be used: {error}") from None
-    return probe
+    return Probe(settings.host.rstrip("/"), copied["ca.crt"], credential)
 
 
 def _load(path: Path, context: str) -> Any:
