@@ -40,6 +40,7 @@ COMMANDS = {
     "fetch": "put server binaries into the cache, ahead of a run",
     "cache": "list or empty the cache of server binaries, or print a key for it",
     "schema": "print the JSON Schema of a file, for editors and other tools",
+    "comment": "show the results of a run in the one comment of a pull or merge request",
     "receive": "receive the audit events that an API server sends to its webhook",
     "cleanup": "clean up what earlier runs left on a cluster",
 }
