@@ -30,7 +30,7 @@ title: A title
 identities:
   alice: {user: alice, groups: [developers]}
 """
-ONE_CASE = "cases: [{id: a, title: A, as: alice, do: {path: /}}]\n"
+ONE_CASE = "cases: [{id: a, title: A, as: alice, do: {path: /}, expect: None}]\n"
 
 
 def _load(folder: Path, text: str) -> CaseFile:
@@ -357,10 +357,10 @@ cases:
     expected = [
         'identity "bob" needs exactly one of',
         "groups apply only to user, oidc and frontProxy",
-        "needs sabotage:",
         "no such file: ",
         "lacks apiVersion, metadata.name",
         "no-manifest.yaml",
+        'case "a" lacks expect:, what is recorded of it; write it, or run auditproof record some.audit.yaml --write',
         'unknown identity "alise"; did you mean "alice"?',
         'duplicate id "a", first used in line 11',
         "present does not apply: an excluded action leaves no event",
@@ -413,6 +413,27 @@ def test_a_missing_file_is_told_with_its_neighbour(tmp_path: Path) -> None:
 
     assert len(problems) == 1
     assert problems[0].endswith('; did you mean "baseline.yaml"?')
+
+
+def test_a_case_without_an_expectation_is_only_to_be_recorded(tmp_path: Path) -> None:
+    """In a file with a policy; without one, what the policy under test decides is expected."""
+    (tmp_path / "p.yaml").write_text("")
+    text = f"{HEAD}policy: p.yaml\n{ONE_CASE.replace(', expect: None', '')}"
+
+    (problem,) = _problems(tmp_path, text)
+
+    assert problem.startswith('7:9 case "a" lacks expect:')
+    loaded = load_case_file(tmp_path / "some.audit.yaml", recording=True)
+    assert loaded.cases[0].expectation.level is None
+
+
+def test_a_policy_needs_no_twin_because_one_is_derived(tmp_path: Path) -> None:
+    (tmp_path / "p.yaml").write_text("")
+
+    loaded = _load(tmp_path, f"{HEAD}policy: p.yaml\n{ONE_CASE}")
+
+    assert loaded.policy == tmp_path / "p.yaml"
+    assert loaded.sabotage is None
 
 
 def test_sabotage_without_a_policy_is_refused(tmp_path: Path) -> None:

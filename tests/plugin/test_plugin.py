@@ -208,7 +208,7 @@ def test_the_cases_that_failed_last_are_selected(project: pytest.Pytester) -> No
 
 def test_a_case_with_a_policy_of_its_own_is_marked(project: pytest.Pytester) -> None:
     text = case_file("own").replace("title: Pods", "policy: policy.yaml\nsabotage: policy.yaml\ntitle: Pods", 1)
-    project.path.joinpath("c.audit.yaml").write_text(text)
+    project.path.joinpath("c.audit.yaml").write_text(text.replace("    do:", "    expect: Metadata\n    do:"))
 
     assert collected(project, "-m", "own_policy") == ["c.audit.yaml::own"]
     project.path.joinpath("test_plain.py").write_text("def test_of_something_else(): ...")
@@ -522,6 +522,7 @@ def test_a_policy_that_is_given_in_any_way_judges_them(
         project.makeini("[pytest]\nmarkers = fast\naudit_policy = policy.yaml\n")
     if way == "file":
         text = text.replace("title: Pods", "policy: policy.yaml\nsabotage: policy.yaml\ntitle: Pods", 1)
+        text = text.replace("    do:", "    expect: Metadata\n    do:")
     project.path.joinpath("b.audit.yaml").write_text(text)
 
     options = ["--audit-policy=policy.yaml"] if way == "option" else []

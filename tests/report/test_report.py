@@ -152,6 +152,15 @@ def test_a_sabotage_run_says_so_first() -> None:
     assert decision(report(proof("a"), sabotage=True)).sentence.startswith("Sabotage run")
 
 
+def test_a_case_that_passes_on_a_broken_policy_is_told() -> None:
+    """In a sabotage run alone: elsewhere a case is to pass."""
+    proofs = [proof("a"), proof("b", "VIOLATED"), *(proof(name) for name in "cdef")]
+    told = [line for line in closing_lines(report(*proofs, sabotage=True), 1.0) if line.startswith("cannot fail")]
+
+    assert told == [f"cannot fail: {name}: PROVEN although its policy is broken on purpose" for name in "acd"]
+    assert not any("cannot fail" in line for line in closing_lines(report(*proofs), 1.0))
+
+
 def test_rules_are_counted_where_they_stand() -> None:
     lines = policy_lines(report(proof("a"), proof("b", "VIOLATED"), proof("c", policy=OTHER), proof("d", "UNPROVEN")))
     assert [(rule.number, rule.decided, rule.wrong) for line in lines for rule in line.begins] == [(1, 2, 1), (2, 0, 0)]

@@ -45,8 +45,10 @@ def case_schema() -> dict[str, Any]:
     return {"$schema": "https://json-schema.org/draft/2020-12/schema", **schema}
 
 
-def load_case_file(path: str | Path) -> CaseFile:
+def load_case_file(path: str | Path, *, recording: bool = False) -> CaseFile:
     """Read a case file (``*.audit.yaml``); paths in it are relative to its folder.
+
+    A case of a file with ``policy:`` says what it expects, unless that is only to be recorded (``recording``).
 
     Raises SourceError, which lists all problems with their lines and columns.
 
@@ -56,7 +58,7 @@ def load_case_file(path: str | Path) -> CaseFile:
     """
     path = Path(path)
     model, root = read_model(path, CaseFileModel)
-    reading = _Reading(path, root)
+    reading = _Reading(path, root, recording)
     loaded = reading.case_file(model)
     if reading.problems:
         raise SourceError(sorted(reading.problems, key=lambda problem: problem.position))
@@ -69,6 +71,7 @@ class _Reading:
 
     path: Path
     root: Node
+    recording: bool = False
     problems: list[Problem] = field(default_factory=list)
 
     def wrong(self, where: tuple[str | int, ...], message: str) -> None:
@@ -76,10 +79,6 @@ class _Reading:
 
     def case_file(self, model: CaseFileModel) -> CaseFile:
         twin = model.server.sabotage
-        if model.policy and not model.sabotage and not twin:
-            self.wrong(
-                ("policy",), "a file with policy: also needs sabotage:, a deliberately broken copy of the policy"
-            )
         self.free_flags(("server", "flags"), model.server)
         self.free_flags(("server", "sabotage", "flags"), twin or SettingsModel())
         if model.sabotage and not model.policy:
@@ -87,6 +86,8 @@ class _Reading:
         declared = {name: self.identity(name, identity) for name, identity in model.identities.items()}
         identities = {**READY_MADE, **declared}
         self.unique([case.id for case in model.cases])
+        if model.policy and not self.recording:
+            self.expected(model.cases)
         given = self.manifests(("given",), model.given)
         return CaseFile(
             path=self.path,
@@ -103,6 +104,13 @@ class _Reading:
     def free_flags(self, where: tuple[str | int, ...], model: SettingsModel) -> None:
         for flag in RESERVED & model.flags.keys():
             self.wrong((*where, flag), f"{flag}: this flag is set by auditproof itself")
+
+    def expected(self, cases: list[CaseModel]) -> None:
+        for n, case in enumerate(cases):
+            if "expect" not in case.model_fields_set:
+                how = f"auditproof record {self.path.name} --write"
+                message = f'case "{case.id}" lacks expect:, what is recorded of it; write it, or run {how}'
+                self.wrong(("cases", n), message)
 
     def unique(self, ids: list[str]) -> None:
         for n, name in enumerate(ids):

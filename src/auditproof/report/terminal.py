@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from auditproof.proof.verdict import Outcome
 from auditproof.report.backends import backends_line
 from auditproof.report.ci.troubles import troubles
 from auditproof.report.detections.fired import unfired_lines
@@ -47,12 +48,20 @@ def closing_lines(report: Report, seconds: float) -> list[str]:
     lines += _first([*acknowledged_lines(report)])
     lines += _first([*entry_remarks(report)])
     lines += _first(unfired_lines(report))
+    lines += _first([*_unfailing(report)])
     lines += [f"the run {report.ended}"] if report.ended else []
     lines += [NOTHING] if nothing_shown(report) else []
     lines += log_lines(report)
     lines += _sums(report, f" in {seconds:.0f} s")
     lines += version_lines(report)
     return [*lines, *counting_lines(report)]
+
+
+def _unfailing(report: Report) -> Iterator[str]:
+    """The cases of a sabotage run that the broken policy does not break."""
+    for proof in report.proofs if report.sabotage else ():
+        if proof.verdict is Outcome.PROVEN:
+            yield f"cannot fail: {proof.id}: PROVEN although its policy is broken on purpose"
 
 
 def _first(lines: Sequence[str]) -> list[str]:

@@ -21,13 +21,12 @@ OTHER = {
 def twin_of(policy: Policy) -> str:
     """The text of a policy that decides every request by the rule at the same place, but at a different level.
 
-    Requests that no rule of ``policy`` matches are recorded. Stages stay the same: a rule that omits all of them also
-    records nothing in the twin.
+    Whatever a request is, the twin records it otherwise than ``policy`` does: it records what no rule of ``policy``
+    matches, and omits no stages, so that it also records what a rule leaves out by omitting all of them.
     """
     rules = [*map(_other, policy.rules), {"level": str(Level.METADATA)}]
     head = {"apiVersion": "audit.k8s.io/v1", "kind": "Policy"}
-    stages = {"omitStages": sorted(policy.omit_stages), "omitManagedFields": policy.omit_managed_fields}
-    return json.dumps({**head, **stages, "rules": rules}, indent=1)
+    return json.dumps({**head, "omitManagedFields": policy.omit_managed_fields, "rules": rules}, indent=1)
 
 
 def _other(rule: PolicyRule) -> dict[str, Any]:
@@ -42,7 +41,6 @@ def _other(rule: PolicyRule) -> dict[str, Any]:
         "resources": resources,
         "namespaces": rule.namespaces,
         "nonResourceURLs": rule.non_resource_urls,
-        "omitStages": sorted(rule.omit_stages),
     }
     kept = {key: value for key, value in conditions.items() if value}
     return {"level": str(OTHER[rule.level]), **kept, "omitManagedFields": rule.omit_managed_fields}
