@@ -15,7 +15,7 @@ BIN := .venv/bin
 READY := .venv/.ready
 
 .DEFAULT_GOAL := help
-.PHONY: help setup check test fuzz conformance backends bench gauntlet served schema catalogue facts options codes lock clean
+.PHONY: help setup check test fuzz conformance backends bench gauntlet served schema catalogue facts options codes docs lock clean
 
 help: ## list the targets
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{ printf "  %-12s %s\n", $$1, $$2 }'
@@ -72,6 +72,9 @@ options: $(READY) ## write docs/options.md from the table of options
 
 codes: $(READY) ## write docs/exit-codes.md from the table of exit codes
 	$(BIN)/python -m tools.exit_codes
+
+docs: $(READY) ## build the documentation site into build/site
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet
 
 lock: ## renew requirements.lock (needs uv)
 	uv pip compile --generate-hashes --universal --no-annotate --no-header --python-version 3.11 pyproject.toml --group dev -o requirements.lock

@@ -369,19 +369,6 @@ def test_the_patch_says_what_it_changes_and_applies(policy: Path, capsys: pytest
     assert "# Every requirement is met: there is nothing to fix.\n" in capsys.readouterr().out
 
 
-def test_the_example_of_the_document_is_what_the_command_writes(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
-    text = (content.root() / "docs" / "requirements.md").read_text()
-    (policy,) = re.findall(r"With this policy in `prod.yaml`:\n\n```yaml\n(.*?)```", text, re.DOTALL)
-    ((command, said),) = re.findall(r"```\n\$ auditproof (fix .*?)\n(.*?)```", text, re.DOTALL)
-    monkeypatch.chdir(tmp_path)
-    (tmp_path / "prod.yaml").write_text(policy)
-
-    assert main(command.split()) == 0
-    assert capsys.readouterr().out == said
-
-
 def test_the_file_is_edited_on_request(policy: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["fix", "p.yaml", "--requirements", "cis", "--write"]) == 0
     assert "# p.yaml is edited.\n" in capsys.readouterr().out
