@@ -23,6 +23,7 @@ _BOM = "\ufeff"
 _STAND_INS = {"\U000f0001": ":", "\U000f0002": _BOM}  # private use characters, and what they replace
 _COLON, _COVERED_BOM = _STAND_INS
 _MOST_COLONS = 100
+_TOO_DEEP = "exceeded maximum nesting depth"  # libyaml's limit, 1000 levels since PyYAML 6.0.4; go-yaml's is 10,000
 TAB = "\t"
 _ESCAPED_SLASH = re.compile(r"(?<!\\)(?:\\\\)*(\\/)")
 
@@ -46,11 +47,15 @@ def read_first_document(data: bytes, path: str, build: Callable[[Iterator[yaml.E
     if data.find(bom, 1) >= 0:
         # To go-yaml a byte order mark counts only at the very beginning; later it is an ordinary character.
         data = data[:3] + data[3:].replace(bom, _COVERED_BOM.encode())
+    loader: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)  # PyYAML's own parser is much slower than libyaml
     # One colon at a time, as the parser finds them: each time it starts again, hence the limit.
     for _ in range(_MOST_COLONS):
         try:
-            return build(_Checked(data, path).events())
+            return build(_Checked(data, path, loader).events())
         except yaml.scanner.ScannerError as error:
+            if _TOO_DEEP in (error.problem, error.context) and loader is not yaml.SafeLoader:
+                loader = yaml.SafeLoader
+                continue
             if error.problem != "found unexpected ':'" or error.problem_mark is None:
                 raise _syntax(error, path, data) from None
             # In brackets, a colon before another indicator is text to go-yaml, and an error to PyYAML.
@@ -102,16 +107,15 @@ def _tab(error: yaml.MarkedYAMLError, data: bytes) -> str:
 class _Checked:
     """The parser's events up to the end of the first document; raises on those that go-yaml would refuse."""
 
-    def __init__(self, data: bytes, path: str) -> None:
+    def __init__(self, data: bytes, path: str, loader: Any) -> None:
         self._data = data
+        self._loader = loader
         self._path = path
         self._flow: list[bool | None] = []  # for each open collection: True for {}, False for [], None for neither
         self._text = data.decode("utf-8-sig", errors="replace") if b"\\/" in data else ""
 
     def events(self) -> Iterator[yaml.Event]:
-        # libyaml where it is installed: PyYAML's own parser is much slower.
-        loader: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
-        for event in yaml.parse(self._data, Loader=loader):
+        for event in yaml.parse(self._data, Loader=self._loader):
             if isinstance(event, yaml.ScalarEvent):
                 self._check_scalar(event)
             elif isinstance(event, yaml.CollectionStartEvent):
