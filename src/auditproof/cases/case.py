@@ -67,7 +67,7 @@ class Case:
     cluster must be able to do, besides what the identity itself needs. ``claim`` is what another text says about the
     action, ``covers`` are the ids of the facts that the case shows, ``since`` and ``until`` are the first and the last
     Kubernetes version (a minor) for which it holds, empty where there is none. ``differs`` are the versions among these
-    on which it expects something else.
+    on which it expects something else. ``stated``: a case file says what it expects.
 
     >>> from auditproof import Case, Identity, act, to_request
     >>> case = Case("read-secret", Identity.x509("alice"), to_request(act("get", "secrets/db", "shop")))
@@ -91,6 +91,7 @@ class Case:
     since: str = ""
     until: str = ""
     differs: tuple[Difference, ...] = ()
+    stated: bool = True
 
     def holds_on(self, kubernetes: str) -> bool:
         """Whether the case says anything about version ``kubernetes``."""

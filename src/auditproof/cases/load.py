@@ -139,6 +139,7 @@ class _Reading:
             since=max(since, model.since, key=version_of),
             until=model.until,
             differs=self.differs(n, model, since),
+            stated="expect" in model.model_fields_set,
         )
 
     def differs(self, n: int, model: CaseModel, since: str) -> tuple[Difference, ...]:

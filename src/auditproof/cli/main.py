@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 COMMANDS = {
     "init": "write policy, cases, requirements and a CI job into a repository, green from the start",
     "run": "test an audit policy on a real API server and write the report",
+    "record": "perform cases on a real API server, and write what was observed as their expectation",
     "lint": "find mistakes in audit policies (offline)",
     "explain-code": "explain a code of lint, with an example (offline)",
     "explain": "show which rule of a policy matches a request, and why (offline)",
