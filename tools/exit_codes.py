@@ -12,7 +12,9 @@ DOCUMENT = content.root() / "docs" / "exit-codes.md"
 HEAD = """\
 # Exit codes
 
-Written by `make codes` from `src/auditproof/cli/exit_codes.py` and the commands.
+<!-- Written by `make codes` from `src/auditproof/cli/exit_codes.py` and the commands. -->
+
+Write scripts and CI jobs that treat all commands alike.
 
 All commands have the same exit codes. They are pytest's, because `auditproof run` is pytest; so an interruption is 2
 everywhere, and not the 130 of a shell.

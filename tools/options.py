@@ -9,7 +9,9 @@ DOCUMENT = content.root() / "docs" / "options.md"
 HEAD = """\
 # Options
 
-Written by `make options` from `src/auditproof/options.py`.
+<!-- Written by `make options` from `src/auditproof/options.py`. -->
+
+Configure a run on the command line, by environment variables, or in the ini file of pytest.
 
 `auditproof run` and pytest have the same options; pytest's begin with `--audit-`. The policy is the first argument of
 `auditproof run POLICY`, and `--audit-policy FILE` of pytest. The command line comes before the environment variable,

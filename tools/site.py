@@ -18,8 +18,8 @@ _ABOVE = re.compile(r"\]\(\.\./([^)#\s]*)")
 def on_config(config: MkDocsConfig) -> MkDocsConfig:
     """Take the addresses from the package's metadata."""
     config.site_url = f"{URLS['Documentation']}/"
-    config.repo_url = URLS["Source"]
-    config.edit_uri = ""
+    # as a link: with repo_url, each page would ask GitHub for the number of stars
+    config.extra["social"] = [{"icon": "fontawesome/brands/github", "link": URLS["Source"], "name": "Source"}]
     return config
 
 
