@@ -61,14 +61,14 @@ def test_what_is_fetched_is_told_with_its_place_and_how_it_came(
     assert main(["fetch", "--kubernetes", "1.36..1.37"]) == 0
     first = capsys.readouterr()
     assert re.sub(r"in \d+ s", "in N s", first.out).splitlines() == [
-        f"Kubernetes 1.36.4: downloaded in N s: {folder(cache, '1.36.4')} (0.0 MB)",
-        f"Kubernetes 1.37.9: downloaded in N s: {folder(cache, '1.37.9')} (0.0 MB)",
+        f"Kubernetes 1.36.4: downloaded in N s: {folder(cache, '1.36.4')} (46 B)",
+        f"Kubernetes 1.37.9: downloaded in N s: {folder(cache, '1.37.9')} (46 B)",
     ]
     assert "downloading Kubernetes 1.37.9 from http://127.0.0.1" in first.err
 
     assert main(["fetch", "--kubernetes", "1.37"]) == 0
     again = capsys.readouterr()
-    assert (again.out, again.err) == (f"Kubernetes 1.37.9: was there: {folder(cache, '1.37.9')} (0.0 MB)\n", "")
+    assert (again.out, again.err) == (f"Kubernetes 1.37.9: was there: {folder(cache, '1.37.9')} (46 B)\n", "")
     assert mirror.downloads == 2
 
 
@@ -136,8 +136,8 @@ def test_the_list_has_size_date_origin_and_digests(
 
     assert main(["cache", "list", "--sha256"]) == 0
     text = capsys.readouterr().out
-    assert re.search(r"^Kubernetes 1\.36\.2 +0\.0 MB  \d{4}-\d\d-\d\d  origin unknown ", text, re.MULTILINE)
-    assert re.search(r"^Kubernetes 1\.37\.9 +0\.0 MB  \d{4}-\d\d-\d\d  downloaded in 0 s ", text, re.MULTILINE)
+    assert re.search(r"^Kubernetes 1\.36\.2 +46 B  \d{4}-\d\d-\d\d  origin unknown ", text, re.MULTILINE)
+    assert re.search(r"^Kubernetes 1\.37\.9 +46 B  \d{4}-\d\d-\d\d  downloaded in 0 s ", text, re.MULTILINE)
     digest = hashlib.sha256(SERVERS["etcd"].encode()).hexdigest()
     assert text.count(f"  {digest}  etcd\n") == 2
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import signal
 import socket
 import subprocess
@@ -14,7 +15,9 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from auditproof.audit.server_flags import ServerFlags
+from auditproof.cli.main import main
 from auditproof.clusters.existing.cleanup import find_made, labels
+from auditproof.clusters.pki.x509 import Authority
 from auditproof.wait import wait_until
 
 if TYPE_CHECKING:
@@ -255,6 +258,38 @@ def test_the_log_is_read_from_the_api_server_itself(project: Path, policy: Path,
 
     assert code == 0, text
     assert list(verdicts(report).values()).count("PROVEN") == 4
+
+
+def test_the_doctor_says_what_a_kubeconfig_gives_access_to(
+    project: Path, cluster: Cluster, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """For the admin, for a user without rights, and for one that the server does not know."""
+    command = ["doctor", "--format", "json", "--kubeconfig", str(project / "kubeconfig")]
+
+    def found() -> tuple[int, dict[str, Any]]:
+        code = main(command)
+        return code, {one["name"]: one for one in json.loads(capsys.readouterr().out)["findings"]}
+
+    code, allowed = found()
+    assert code == 0
+    assert re.fullmatch(rf"{cluster.url}, Kubernetes 1\.37\.\d+, as \S+", allowed["kubeconfig"]["text"])
+    assert {allowed[name]["state"] for name in ("rights", "metrics", "audit log")} == {"OK"}
+
+    known = cluster.authorities.client
+    assert known is not None
+    certificate, key = Authority.load(known.certificate, known.key).client("somebody").write(project, "somebody")
+    kubeconfig(project / "kubeconfig", cluster, **{"client-certificate": str(certificate), "client-key": str(key)})
+    code, refused = found()
+    assert code == 1
+    assert "as somebody" in refused["kubeconfig"]["text"]
+    assert refused["rights"]["text"].startswith("the user may not create namespaces: to act in namespaces of its own")
+    assert (refused["metrics"]["state"], refused["audit log"]["state"]) == ("optional", "optional")
+    assert refused["audit log"]["command"].endswith("auth can-i get nodes --subresource=proxy")
+
+    kubeconfig(project / "kubeconfig", cluster, token="nobody-issued-this")
+    code, unknown = found()
+    assert code == 1
+    assert "kubeconfig" in unknown and "rights" not in unknown
 
 
 @pytest.mark.parametrize("mode", ["blocking", "batch"])

@@ -11,7 +11,7 @@ from auditproof.cli.exit_codes import ExitCode
 from auditproof.errors import AuditproofError
 from auditproof.kube.versions import DEFAULT_VERSION
 from auditproof.text import output
-from auditproof.text.sizes import megabytes
+from auditproof.text.sizes import readable
 
 if TYPE_CHECKING:
     from argparse import ArgumentParser, Namespace
@@ -120,7 +120,7 @@ def _record(one: Kept, digests: dict[str, str]) -> dict[str, Any]:
 def _lines(one: Kept, digests: dict[str, str]) -> str:
     how = f"{one.note.how} in {one.note.seconds:.0f} s" if one.note else "origin unknown"
     date = datetime.fromtimestamp(one.made, UTC).date()
-    first = f"{f'{one.what} {one.version}':20} {megabytes(one.size):>9}  {date}  {how:16}  {one.folder}"
+    first = f"{f'{one.what} {one.version}':20} {readable(one.size):>9}  {date}  {how:16}  {one.folder}"
     return "\n".join([first, *(f"  {digest}  {name}" for name, digest in digests.items())])
 
 
@@ -150,7 +150,7 @@ def _clear(options: Namespace) -> int:
         stays = f"stays: nothing says that auditproof has put it there; remove it with rm -r {one.folder}"
         output.tell(f"{one.folder} {f'{would}removed' if one.note else stays}")
     if freed:
-        output.tell(f"{megabytes(freed)} {would}freed")
+        output.tell(f"{readable(freed)} {would}freed")
     elif not removed:
         output.tell(f"there is nothing to remove in {cache_folder()}")
     return ExitCode.FINE

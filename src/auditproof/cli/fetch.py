@@ -9,7 +9,7 @@ from auditproof.cli.exit_codes import ExitCode
 from auditproof.errors import AuditproofError
 from auditproof.kube.versions import DEFAULT_VERSION
 from auditproof.text import output
-from auditproof.text.sizes import megabytes
+from auditproof.text.sizes import readable
 
 if TYPE_CHECKING:
     from argparse import ArgumentParser, Namespace
@@ -92,4 +92,4 @@ def _fetch_kind() -> None:
 def _tell(what: str, note: Note | None, programs: list[Path], place: Path) -> None:
     how = f"{note.how} in {note.seconds:.0f} s" if note else "was there"
     size = sum(program.stat().st_size for program in programs)
-    output.tell(f"{what}: {how}: {place} ({megabytes(size)})")
+    output.tell(f"{what}: {how}: {place} ({readable(size)})")

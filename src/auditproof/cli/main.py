@@ -38,6 +38,7 @@ COMMANDS = {
     "mutate": "measure which mistakes in a policy your requirements and cases would catch (offline)",
     "compare": "compare two results.json files",
     "report": "write the HTML report of a results.json file again",
+    "doctor": "show what is here for a run, what is missing, and how to mend it",
     "fetch": "put server binaries into the cache, ahead of a run",
     "cache": "list or empty the cache of server binaries, or print a key for it",
     "schema": "print the JSON Schema of a file, for editors and other tools",

@@ -95,20 +95,20 @@ def find_go(source: Path, version: str) -> tuple[str, str]:
         go = go_program()
     except BinaryNotFound as error:
         raise BinaryNotFound(f"{error} ({help_})") from None
-    newest = max((source / name for name in MODULES), key=lambda folder: _numbers(_go_line(folder)))
+    newest = max((source / name for name in MODULES), key=lambda folder: go_numbers(_go_line(folder)))
     done = subprocess.run([go, "env", "GOVERSION"], cwd=newest, capture_output=True, text=True, check=False)
     has = done.stdout.strip().removeprefix("go")
     if done.returncode:
         said = done.stderr.strip().splitlines()[-1:] or [f"exit code {done.returncode}"]
         raise BinaryNotFound(f"it cannot be built: {help_}; {go} says: {said[0]}")
-    if _numbers(has) < _numbers(needed):
+    if go_numbers(has) < go_numbers(needed):
         raise BinaryNotFound(f"it cannot be built: {help_}; {go} is {has}")
     return go, has
 
 
 def needed_go(source: Path) -> str:
     """The oldest version of Go that builds both modules in ``source``: the newer one of those that they name."""
-    return max((_go_line(source / name) for name in MODULES), key=_numbers)
+    return max((_go_line(source / name) for name in MODULES), key=go_numbers)
 
 
 def _go_line(module: Path) -> str:
@@ -117,7 +117,8 @@ def _go_line(module: Path) -> str:
     return found[1] if found else "1"
 
 
-def _numbers(version: str) -> tuple[int, ...]:
+def go_numbers(version: str) -> tuple[int, ...]:
+    """A version of Go for comparison."""
     return tuple(int(number) for number in re.findall(r"\d+", version)[:3])
 
 

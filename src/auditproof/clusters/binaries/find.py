@@ -29,6 +29,7 @@ from auditproof.errors import BinaryNotFound, ClusterError
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
+GIVEN_LIMIT_S = 30.0
 NAMES = ("etcd", "kube-apiserver")
 _VERSION = re.compile(r"v?(1\.\d+)(?:\.(\d+))?$")
 
@@ -60,7 +61,7 @@ def find_binaries(kubernetes: str, assets: Path | None, report: Callable[[str], 
     if not _VERSION.match(wanted):
         raise ClusterError(f"{kubernetes!r} is no Kubernetes version: expected something like 1.37 or 1.37.2")
     folder = assets or given_assets()
-    return _given(folder, wanted) if folder is not None else fetch_binaries(wanted, report).binaries
+    return given_binaries(folder, wanted) if folder is not None else fetch_binaries(wanted, report).binaries
 
 
 def given_assets() -> Path | None:
@@ -83,7 +84,11 @@ def fetch_binaries(wanted: str, report: Callable[[str], None]) -> Fetched:
         raise BinaryNotFound(str(cannot(what, error, existing, "AUDITPROOF_CACHE"))) from None
 
 
-def _given(folder: Path, wanted: str) -> Binaries:
+def given_binaries(folder: Path, wanted: str, limit_s: float = GIVEN_LIMIT_S) -> Binaries:
+    """The binaries in a given folder; its API server has ``limit_s`` seconds to say its version.
+
+    Raises BinaryNotFound if the folder has not both, or another version; ClusterError if the API server does not run.
+    """
     missing = [name for name in NAMES if not _is_executable(folder / name)]
     if missing:
         raise BinaryNotFound(
@@ -91,7 +96,9 @@ def _given(folder: Path, wanted: str) -> Binaries:
         )
     kube_apiserver = folder / "kube-apiserver"
     try:
-        done = subprocess.run([kube_apiserver, "--version"], capture_output=True, text=True, timeout=30, check=False)
+        done = subprocess.run(
+            [kube_apiserver, "--version"], capture_output=True, text=True, timeout=limit_s, check=False
+        )
     except (OSError, subprocess.TimeoutExpired) as error:
         raise ClusterError(f"{kube_apiserver} --version does not answer: {error}") from None
     words = done.stdout.split()
