@@ -14,7 +14,7 @@ from shlex import join
 from typing import TYPE_CHECKING
 
 from auditproof.clusters.doctor.finding import Finding, State, ask
-from auditproof.clusters.existing.kubeconfig import DEFAULT, find_kubeconfig, load_kubeconfig
+from auditproof.clusters.existing.kubeconfig import DEFAULT, find_kubeconfig, load_kubeconfig, require_client
 from auditproof.clusters.existing.preflight import METRICS, NEEDED, Right, missing_rights, who_am_i
 from auditproof.errors import AuditproofError
 from auditproof.text import output
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
 LIMIT_S = 15.0
 NAME = "kubeconfig"
+CLIENT = 'pip install "auditproof[existing]"'
 LOGS = (
     Right("get", "nodes/proxy", why="to read a log through a node (--log node:NODE/PATH)"),
     Right("get", path="/logs/", why="to read a log through the API server (--log api:/logs/PATH)"),
@@ -43,6 +44,11 @@ def kubeconfig(file: str, context: str, limit_s: float = LIMIT_S) -> list[Findin
 def examined(file: str, context: str) -> Iterator[Finding]:
     """The findings; one that makes the others impossible is the last one."""
     kubectl = _kubectl(file, context)
+    try:
+        require_client()
+    except AuditproofError as error:
+        yield Finding(NAME, State.MISSING, str(error), CLIENT)
+        return
     try:
         with tempfile.TemporaryDirectory() as folder:
             probe = load_kubeconfig(find_kubeconfig(file), context, Path(folder))
