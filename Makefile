@@ -15,7 +15,7 @@ BIN := .venv/bin
 READY := .venv/.ready
 
 .DEFAULT_GOAL := help
-.PHONY: help setup check test fuzz conformance backends bench gauntlet served schema catalogue facts options codes docs lock clean
+.PHONY: help setup check test fuzz conformance backends bench gauntlet served schema catalogue facts options cases codes docs lock clean
 
 help: ## list the targets
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{ printf "  %-12s %s\n", $$1, $$2 }'
@@ -66,6 +66,9 @@ catalogue: $(READY) ## generate suites/resources from the discovery data
 
 facts: $(READY) ## generate docs/coverage.md: which case demonstrates which fact of suites/facts.yaml
 	$(BIN)/python -m tools.facts
+
+cases: $(READY) ## write docs/cases.md from the models of case files and docs/examples
+	$(BIN)/python -m tools.cases
 
 options: $(READY) ## write docs/options.md from the table of options
 	$(BIN)/python -m tools.options

@@ -177,13 +177,14 @@ class CaseModel(Strict):
 
     id: str = Field(pattern=SLUG, description="its name in reports, which no other case of the file has")
     title: str = Field(min_length=1, description="what the case shows, in one sentence")
-    as_: str = Field(alias="as", description="who acts: a name from identities")
-    do: DoModel
+    as_: str = Field(alias="as", description="who acts: a ready-made identity, or a name from identities")
+    do: DoModel = Field(description="what is asked")
     given: list[Given] = Field(
         default=[], description="objects that are there before the action: the path of a manifest, or an object"
     )
     expect: Expect = Field(
-        default=ExpectModel(), description="the expected events: a level, or more; absent: as the policy decides"
+        default=ExpectModel(),
+        description="the expected events: a level, or more; absent: as the policy decides (not with policy:)",
     )
     claim: ClaimModel | None = Field(default=None, description="what another source says about the action")
     because: str = Field(default="", description="why this is expected")
@@ -230,9 +231,9 @@ class CaseFileModel(Strict):
     title: str = Field(min_length=1, description="what the cases are about")
     policy: str | None = Field(default=None, description="absent: the policy under test")
     sabotage: str | None = Field(
-        default=None, description="a deliberately broken copy of the policy; the cases must fail on it"
+        default=None, description="a copy of the policy that is broken on purpose (absent: one is derived)"
     )
-    server: ServerModel = ServerModel()
+    server: ServerModel = Field(default=ServerModel(), description="the flags of the API server")
     since: str = Field(
         default="", pattern=f"^$|{MINOR}", description="the first Kubernetes version that accepts the policy"
     )
