@@ -12,11 +12,13 @@ import pytest
 
 from auditproof.content import root
 from auditproof.report.model import plain
+from tests.browser.conftest import browser
 from tests.browser.reports import everything
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+__all__ = ["browser"]
 PROJECT = Path(__file__).parent / "project"
 GIT = ["git", "-c", "user.name=Zoë", "-c", "user.email=zoe@example.com", "-c", "commit.gpgsign=false"]
 

@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from configparser import ConfigParser
 from typing import TYPE_CHECKING, Any
 
 import pytest
 import yaml
 
+from auditproof import __version__
 from auditproof.analysis.gate import load_acknowledged
 from auditproof.analysis.requirements import load_requirements
 from auditproof.audit.policy.load import load_policy
 from auditproof.cases.load import load_case_file
 from auditproof.detections import load_rules
 from auditproof.options import OPTIONS
-from tests.support.pages import BLOCKS, Block
+from tests.support.pages import BLOCKS, ROOT, Block
+from tools.site import URLS
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -22,6 +26,7 @@ if TYPE_CHECKING:
 
 ELSEWHERE = ("docs/lint.md", "docs/cases.md")  # their examples have tests of their own
 YAML = [block for block in BLOCKS if block.language == "yaml" and block.page not in ELSEWHERE]
+OWN = URLS["Source"].removeprefix("https://github.com/")
 PYTHON = [block for block in BLOCKS if block.language == "python" and "def test_" not in block.text]
 HEAD = "apiVersion: auditproof/v1\nkind: {}\n"
 REQUIREMENT = "title: Part\nrequirements:\n"
@@ -39,17 +44,21 @@ def test_yaml_is_valid_as_what_it_is(block: Block, project: Callable[[bool], Pat
     text = completed(block)
     document = yaml.safe_load(text)
 
+    file = folder / (block.title or "shown/block.audit.yaml")
+    file.parent.mkdir(parents=True, exist_ok=True)
+    file.write_text(text, encoding="utf-8")
     if block.note == "part of steps":
-        assert are_steps(document)
+        check_steps(document)
     elif block.title.startswith(".github/"):
-        assert document[True]  # what YAML 1.1 makes of "on"
-        assert all(job["runs-on"] and are_steps(job["steps"]) for job in document["jobs"].values())
+        keeps_to("github-workflows", file)
+        for job in document["jobs"].values():
+            check_steps(job["steps"])
     elif block.title == ".gitlab-ci.yml":
-        assert all(job["image"] and all(isinstance(line, str) for line in job["script"]) for job in document.values())
+        keeps_to("gitlab-ci", file)
+        check_includes(document["include"])
+    elif block.title == ".pre-commit-config.yaml":
+        check_hooks(document["repos"])
     else:
-        file = folder / (block.title or "shown/block.audit.yaml")
-        file.parent.mkdir(parents=True, exist_ok=True)
-        file.write_text(text, encoding="utf-8")
         load(document["kind"], file)
 
 
@@ -83,9 +92,41 @@ def load(kind: str, file: Path) -> object:
     return loaders[kind](file)
 
 
-def are_steps(document: Any) -> bool:
-    """Whether these are steps of a job of GitHub Actions."""
-    return bool(document) and all(("run" in step) != ("uses" in step) for step in document)
+def keeps_to(schema: str, file: Path) -> None:
+    """Check a file by the schema of a CI system, as check-jsonschema ships it."""
+    command = [sys.executable, "-m", "check_jsonschema", "--builtin-schema", f"vendor.{schema}", str(file)]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+def check_steps(steps: list[dict[str, Any]]) -> None:
+    """Steps of GitHub Actions, of which auditproof's own has inputs that exist and the version of this checkout."""
+    declared = yaml.safe_load((ROOT / "action.yml").read_text(encoding="utf-8"))["inputs"]
+    needed = {name for name, one in declared.items() if one.get("required")}
+    for step in steps:
+        assert ("run" in step) != ("uses" in step)
+        action, _, version = step.get("uses", "").partition("@")
+        if action == OWN:
+            assert version == f"v{__version__}"
+            assert needed <= set(step["with"]) <= set(declared)
+
+
+def check_includes(includes: list[dict[str, Any]]) -> None:
+    """Includes of GitLab CI: a file of this repository, in the version of this checkout, with inputs that exist."""
+    for include in includes:
+        path = include["remote"].removeprefix(f"https://raw.githubusercontent.com/{OWN}/v{__version__}/")
+        head, *_ = yaml.safe_load_all((ROOT / path).read_text(encoding="utf-8"))
+        declared = head["spec"]["inputs"]
+        needed = {name for name, one in declared.items() if "default" not in (one or {})}
+        assert needed <= set(include["inputs"]) <= set(declared)
+
+
+def check_hooks(repositories: list[dict[str, Any]]) -> None:
+    """Hooks of pre-commit that this repository has, in the version of this checkout."""
+    shipped = {hook["id"] for hook in yaml.safe_load((ROOT / ".pre-commit-hooks.yaml").read_text(encoding="utf-8"))}
+    for repository in repositories:
+        assert (repository["repo"], repository["rev"]) == (URLS["Source"], f"v{__version__}")
+        assert {hook["id"] for hook in repository["hooks"]} <= shipped
 
 
 @pytest.mark.parametrize("block", PYTHON, ids=lambda block: block.id)

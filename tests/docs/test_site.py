@@ -8,9 +8,12 @@ import re
 import subprocess
 import sys
 from dataclasses import dataclass, field
+from functools import partial
 from html.parser import HTMLParser
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from typing import TYPE_CHECKING
+from threading import Thread
+from typing import TYPE_CHECKING, Literal
 from urllib.parse import unquote, urlsplit
 
 import pytest
@@ -26,6 +29,8 @@ from tools.site import URLS
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+
+    from playwright.sync_api import Browser
 
 HOME = "index.html"
 REPOSITORY = f"{URLS['Source']}/"
@@ -178,3 +183,56 @@ def test_the_description_for_a_package_index_has_links_that_work_there(site: Pat
     assert [link for link in pictures if not (ROOT / link.removeprefix(raw)).is_file()] == []
     assert len(links) > 15
     assert len(pictures) == 1
+
+
+# In a browser
+
+
+@pytest.fixture(scope="session")
+def served(site: Path) -> Iterator[str]:
+    """The address of the site, served on loopback."""
+    handler = partial(QuietHandler, directory=str(site))
+    with ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
+        thread = Thread(target=server.serve_forever)
+        thread.start()
+        yield f"http://127.0.0.1:{server.server_port}"
+        server.shutdown()
+        thread.join()
+
+
+class QuietHandler(SimpleHTTPRequestHandler):
+    """A server of files that writes no log."""
+
+    def log_message(self, *_: object) -> None:
+        """Nothing."""
+
+
+@pytest.mark.parametrize(("width", "scheme"), [(1280, "light"), (390, "dark")])
+@pytest.mark.parametrize("name", ["index.html", "options.html", "api.html"])
+def test_a_page_fits_its_window_and_asks_nobody_else(
+    name: str, width: int, scheme: Literal["light", "dark"], served: str, browser: Browser
+) -> None:
+    context = browser.new_context(viewport={"width": width, "height": 800}, color_scheme=scheme)
+    page = context.new_page()
+    asked: list[str] = []
+    page.on("request", lambda request: asked.append(request.url))
+
+    page.goto(f"{served}/{name}", wait_until="networkidle")
+
+    assert page.evaluate("document.documentElement.scrollWidth") == width
+    assert [url for url in asked if not url.startswith((served, "data:"))] == []
+    dark = page.evaluate("getComputedStyle(document.body).backgroundColor") != "rgb(255, 255, 255)"
+    assert dark == (scheme == "dark")
+    context.close()
+
+
+def test_the_search_finds_a_code_of_lint(served: str, browser: Browser) -> None:
+    page = browser.new_page()
+    page.goto(f"{served}/index.html")
+
+    page.get_by_role("textbox", name="Search").fill("AP402")
+
+    found = page.locator(".md-search-result__link").first
+    found.wait_for()
+    assert "lint.html" in (found.get_attribute("href") or "")
+    page.close()

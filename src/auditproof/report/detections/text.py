@@ -28,8 +28,8 @@ def as_text(found: FedRules, *, every: bool = False) -> str:
         lines += [f"  {'reason':<{_WIDTH}}{left.reason}"]
     if found.others:
         lines += ["", f"{found.others} rules there read another log, and are not checked."]
-    if len(shown) < len(found.rules):
-        lines += ["", f"{len(found.rules) - len(shown)} fed rules are not listed (--all lists them)."]
+    if fed := len(found.rules) - len(shown):
+        lines += ["", f"{fed} fed {'rule is' if fed == 1 else 'rules are'} not listed (--all lists each)."]
     return "\n".join(lines)
 
 
