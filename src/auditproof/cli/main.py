@@ -43,6 +43,7 @@ COMMANDS = {
     "cache": "list or empty the cache of server binaries, or print a key for it",
     "schema": "print the JSON Schema of a file, for editors and other tools",
     "comment": "show the results of a run in the one comment of a pull or merge request",
+    "completion": "print a script that completes commands and options in a shell",
     "receive": "receive the audit events that an API server sends to its webhook",
     "cleanup": "clean up what earlier runs left on a cluster",
 }
