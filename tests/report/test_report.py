@@ -161,6 +161,20 @@ def test_a_case_that_passes_on_a_broken_policy_is_told() -> None:
     assert not any("cannot fail" in line for line in closing_lines(report(*proofs), 1.0))
 
 
+def test_what_was_not_performed_for_one_reason_is_told_once() -> None:
+    """And what was performed is told one by one: where each is, is what its reader looks for."""
+    broken = [proof(name, "UNPROVEN", reasons=["s.audit.yaml:1: the Pod shop/web cannot be set up"]) for name in "ab"]
+    asked = [proof(name, "UNPROVEN", reasons=["got HTTP 404"], auditID=f"id-{name}") for name in "cd"]
+
+    told = [line for line in closing_lines(report(*broken, *asked), 1.0) if line.startswith("UNPROVEN")]
+
+    assert [line.partition(" ")[2].partition(": ")[2] for line in told] == [
+        "a, and 1 more: s.audit.yaml:1: the Pod shop/web cannot be set up",
+        "c: got HTTP 404",
+        "d: got HTTP 404",
+    ]
+
+
 def test_rules_are_counted_where_they_stand() -> None:
     lines = policy_lines(report(proof("a"), proof("b", "VIOLATED"), proof("c", policy=OTHER), proof("d", "UNPROVEN")))
     assert [(rule.number, rule.decided, rule.wrong) for line in lines for rule in line.begins] == [(1, 2, 1), (2, 0, 0)]

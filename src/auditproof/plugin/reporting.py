@@ -102,8 +102,8 @@ class Reporting:
         for record in worse:
             # Print the first few problems at once, because the run may still take long.
             reason = redact_text(record.reasons[0] if record.reasons else "")
-            # The same error of many cases is told with the first of them.
-            unlike = record.verdict is not Outcome.UNPROVEN or reason not in self._told
+            # What keeps several cases from being performed is told with the first of them.
+            unlike = bool(record.audit_id) or reason not in self._told
             if record.verdict.is_trouble and unlike and len(self._told) < TOLD_AT_ONCE:
                 self._told.append(reason)
                 self._say(printable(f"{record.verdict} {record.id}: {reason}"))

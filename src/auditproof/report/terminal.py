@@ -16,7 +16,7 @@ from auditproof.report.reconciliation import counting_lines
 from auditproof.report.statements import decision, statements, told_statements
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Container, Iterator, Sequence
 
     from auditproof.report.model import Report, Summary
 
@@ -40,9 +40,10 @@ def decision_lines(report: Report) -> list[str]:
 def closing_lines(report: Report, seconds: float) -> list[str]:
     """The worst of what keeps the run from passing, what someone has acknowledged, the counts, and how it ended."""
     wrong = list(_wrong(report))
-    # What was not performed has one reason, and so has what a set-up error leaves unproven.
-    everything = len(wrong) > TOLD or bool(report.not_performed)
-    wrong = list(_alike(wrong, everything=everything))
+    if len(wrong) > TOLD or report.not_performed:  # all of these have one reason
+        wrong = list(_alike(wrong))
+    else:
+        wrong = list(_alike(wrong, apart={proof.id for proof in report.proofs if proof.audit_id}))
     lines = [f"{place}: {reason}" for place, reason in wrong[:TOLD]]
     lines += [f"... and {len(wrong) - TOLD} more reasons"] if len(wrong) > TOLD else []
     lines += _first([*acknowledged_lines(report)])
@@ -112,12 +113,14 @@ def _wrong(report: Report) -> Iterator[tuple[str, str]]:
         yield f"{trouble.verdict} {trouble.path}:{trouble.line}: {trouble.id}", trouble.text.partition("\n")[0]
 
 
-def _alike(wrong: list[tuple[str, str]], *, everything: bool) -> Iterator[tuple[str, str]]:
-    """The first of those that are UNPROVEN, or of ``everything``, for the same reason, and how many there are."""
+def _alike(wrong: list[tuple[str, str]], apart: Container[str] = ()) -> Iterator[tuple[str, str]]:
+    """The first of those that have the same verdict for the same reason, and how many there are.
+
+    Each of the ids ``apart`` stays by itself: what was performed is worth a line, unlike what a set-up error prevented.
+    """
     found: dict[tuple[str, ...], list[str]] = {}
     for place, reason in wrong:
-        verdict = place.partition(" ")[0]
-        single = () if everything or verdict == "UNPROVEN" else (place,)
-        found.setdefault((reason, verdict, *single), []).append(place)
+        verdict, _, name = place.partition(" ")[0], *place.rpartition(": ")[1:]
+        found.setdefault((reason, verdict, name if name in apart else ""), []).append(place)
     for (reason, *_), places in found.items():
         yield places[0] + (f", and {len(places) - 1} more" if len(places) > 1 else ""), reason
