@@ -101,6 +101,7 @@ def test_a_verb_of_kubectl_is_what_kubectl_sends(tmp_path: Path, do: str, method
         ("{evict: pods/web, in: shop, body: {}}", "body does not apply to evict, which says everything that is sent"),
         ("{exec: pod/web, in: shop}", "'pod' is no built-in resource; did you mean pods?"),
         ("{exec: pods/web, get: pods/web, in: shop}", "found both get and exec"),
+        ("{get: pods/web, namespace: shop}", 'unknown key "namespace"; write "in"'),
         ("{logs: pods/web, in: shop}", 'unknown key "logs"; did you mean "log"?'),
         ("{port-forward: pods/web, in: shop}", 'unknown key "port-forward"; did you mean "portforward"?'),
     ],

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import AfterValidator, BeforeValidator, Field, WithJsonSchema
 
@@ -226,6 +226,13 @@ class ServerModel(SettingsModel):
 class CaseFileModel(Strict):
     """A case file."""
 
+    OTHER_WORDS: ClassVar[dict[str, str]] = {
+        "namespace": "in",
+        "identity": "as",
+        "action": "do",
+        "eviction": "evict",
+        "selector": "labelSelector",
+    }
     api_version: Literal["auditproof/v1"] = Field(alias="apiVersion")
     kind: Literal["CaseFile"]
     title: str = Field(min_length=1, description="what the cases are about")

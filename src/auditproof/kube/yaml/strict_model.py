@@ -5,7 +5,7 @@ Every problem has its line and column, which pydantic does not know: they are th
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
@@ -21,8 +21,12 @@ if TYPE_CHECKING:
 
 
 class Strict(BaseModel):
-    """A model that rejects unknown keys and converts nothing."""
+    """A model that rejects unknown keys and converts nothing.
 
+    ``OTHER_WORDS`` of a file's model are words that users write for one of its keys, and that no misspelling leads to.
+    """
+
+    OTHER_WORDS: ClassVar[dict[str, str]] = {}
     model_config = ConfigDict(strict=True, extra="forbid", frozen=True)
 
 
@@ -44,9 +48,10 @@ def read_model(path: Path, model: type[M]) -> tuple[M, Node]:
         checked = model.model_validate(root.plain())
     except ValidationError as invalid:
         known = _keys(model.model_json_schema())
+        meant = model.OTHER_WORDS
         errors = invalid.errors(include_url=False, include_context=False, include_input=False)
         # A suggestion compares a key with every known one, so only problems that are shown get one.
-        found = [_problem(root, error, known if n < SHOWN_PROBLEMS else {}) for n, error in enumerate(errors)]
+        found = [_problem(root, error, known if n < SHOWN_PROBLEMS else {}, meant) for n, error in enumerate(errors)]
         raise SourceError(sorted([*repeated, *found], key=lambda problem: problem.position)) from None
     if repeated:
         raise SourceError(repeated)
@@ -65,8 +70,11 @@ def _repeated(root: Node) -> Iterator[Problem]:
             pending += node.value
 
 
-def _problem(root: Node, error: ErrorDetails, known: dict[str, set[str]]) -> Problem:
-    """A pydantic error with its position; ``known`` are all keys, with those that they belong under."""
+def _problem(root: Node, error: ErrorDetails, known: dict[str, set[str]], meant: dict[str, str]) -> Problem:
+    """A pydantic error with its position; ``known`` are all keys, with those that they belong under.
+
+    ``meant`` are other words for some of them.
+    """
     loc, text = error["loc"], error["msg"]
     last = loc[-1:] if error["type"] in ("extra_forbidden", "missing") else ()
     path = _path(root, loc[: len(loc) - len(last)])
@@ -74,7 +82,9 @@ def _problem(root: Node, error: ErrorDetails, known: dict[str, set[str]]) -> Pro
     position = node.position
     if error["type"] == "extra_forbidden" and isinstance(node.value, Mapping):
         position = node.value.keys.get(str(last[0]), position)
-        text = f'unknown key "{last[0]}"{_advice(str(last[0]), path, known)}'
+        word = str(last[0])
+        advice = f'; write "{meant[word]}"' if word in meant.keys() - known.keys() else _advice(word, path, known)
+        text = f'unknown key "{word}"{advice}'
     path += last
     name = ".".join(str(step) for step in path) or "the file"
     return Problem(position, f"{name}: {text}")
