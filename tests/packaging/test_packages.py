@@ -138,6 +138,17 @@ def test_a_kubeconfig_is_read_by_the_extra_and_what_to_install_is_said_without_i
     assert not has_it or "https://127.0.0.1:1" in cleanup[1]
 
 
+def test_the_mcp_server_needs_its_extra_and_says_so(installed: Installation, tmp_path: Path) -> None:
+    """With the oldest SDK it serves; without, it says what to install."""
+    has_it = installed.fails("python", "-c", "import mcp", cwd=tmp_path)[0] == 0
+
+    code, text = installed.fails("auditproof", "mcp", cwd=tmp_path)
+
+    assert code == (0 if has_it else 4), text
+    assert text == "" or 'install it: pip install "auditproof[mcp]"' in text
+    assert bool(text) is not has_it
+
+
 def test_content_is_found_in_the_installation(installed: Installation, tmp_path: Path) -> None:
     """Not in the tree that the packages were built from."""
     text = installed("python", "-c", "import auditproof.content as c; print(c.root())", cwd=tmp_path)

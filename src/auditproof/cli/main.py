@@ -36,6 +36,7 @@ COMMANDS = {
     "detections": "check whether a policy feeds your detection rules (offline)",
     "fix": "edit a policy so that it meets requirements (offline, or tested with --prove)",
     "mutate": "measure which mistakes in a policy your requirements and cases would catch (offline)",
+    "mcp": "serve assistants that draft policies, over the Model Context Protocol (offline)",
     "compare": "compare two results.json files",
     "report": "write the HTML report of a results.json file again",
     "doctor": "show what is here for a run, what is missing, and how to mend it",
