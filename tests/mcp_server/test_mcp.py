@@ -6,6 +6,7 @@ import asyncio
 import json
 import os
 import sys
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -18,10 +19,10 @@ from auditproof.mcp_server.models import MOST
 from auditproof.mcp_server.server import TOOLS, build, call
 from auditproof.mcp_server.tools import MOST_TEXT
 from auditproof.mcp_server.workspace import MOST_BYTES, Workspace
+from tests.support.pages import BLOCKS
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
-    from pathlib import Path
 
     from mcp_types import CallToolResult
 
@@ -97,6 +98,12 @@ def text_of(result: CallToolResult) -> str:
     return content.text
 
 
+def configurations() -> list[dict[str, Any]]:
+    """How the clients of docs/mcp.md are told to start the server."""
+    blocks = [json.loads(block.text) for block in BLOCKS if block.page == "docs/mcp.md" and block.language == "json"]
+    return [one["auditproof"] for block in blocks for one in block.values()]
+
+
 def within(session: Callable[[Client], Awaitable[None]], client: Client) -> None:
     """Run a session of the SDK's client."""
 
@@ -162,9 +169,19 @@ def test_an_assistant_checks_a_draft_in_one_session_of_a_real_process(folder: Pa
 
     errors = folder / "stderr"
     with errors.open("w") as stderr:
-        parameters = StdioServerParameters(command=sys.executable, args=["-m", "auditproof", "mcp"], cwd=folder)
+        (configured, *_) = configurations()
+        command = Path(sys.executable).with_name(configured["command"])
+        parameters = StdioServerParameters(command=str(command), args=configured["args"], cwd=folder)
         within(session, Client(stdio_client(parameters, errlog=stderr)))
     assert errors.read_text() == ""
+
+
+def test_every_configuration_that_is_documented_starts_this_command() -> None:
+    found = configurations()
+
+    assert len(found) == 3
+    assert all([one["command"], *one["args"]][-2:] == ["auditproof", "mcp"] for one in found)
+    assert next(one for one in found if one["command"] == "uvx")["args"][:2] == ["--from", "auditproof[mcp]"]
 
 
 def test_the_server_tells_what_it_is_and_how_to_use_it(folder: Path) -> None:

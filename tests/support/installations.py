@@ -20,7 +20,12 @@ def bare_environment(**more: str) -> dict[str, str]:
 def run(*command: str | Path, cwd: Path, ok: bool = True, **more: str) -> subprocess.CompletedProcess[str]:
     """Run a program and return what it wrote; with ``ok`` it must succeed."""
     done = subprocess.run(
-        [str(word) for word in command], cwd=cwd, env=bare_environment(**more), capture_output=True, text=True, stdin=subprocess.DEVNULL
+        [str(word) for word in command],
+        cwd=cwd,
+        env=bare_environment(**more),
+        capture_output=True,
+        text=True,
+        stdin=subprocess.DEVNULL,
     )
     assert not ok or done.returncode == 0, f"{command}: exit {done.returncode}\n{done.stdout}{done.stderr}"
     return done
