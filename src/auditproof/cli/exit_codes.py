@@ -34,7 +34,6 @@ MEANINGS = {
     ExitCode.NOTHING_SHOWN: "nothing was shown: everything was skipped, unsupported or not read",
     ExitCode.CLOSED: "the reader of standard output closed it (128 + SIGPIPE)",
 }
-SHARED = {code: MEANINGS[code] for code in (ExitCode.FINE, ExitCode.UNUSABLE)}  # of a command that has no others
 BY_SIGNAL = "A command that another signal ends has 128 and the number of the signal, such as 143 for SIGTERM."
 _WIDTH = 96  # of a meaning, beside its code
 
@@ -45,7 +44,7 @@ def table() -> str:
 
 
 def codes_of(meanings: Mapping[ExitCode, str]) -> str:
-    """The part of a command's help about its exit codes; what ``meanings`` lacks is the same for all commands."""
+    """The part of a command's help about its exit codes; what ``meanings`` lacks means the same for all commands."""
     return f"exit codes (`auditproof --help` lists those of all commands):\n{_lines(meanings)}\n"
 
 

@@ -14,7 +14,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, NoReturn
 
 from auditproof import __version__
-from auditproof.cli.exit_codes import BY_SIGNAL, SHARED, ExitCode, codes_of, table
+from auditproof.cli.exit_codes import BY_SIGNAL, ExitCode, codes_of, table
 from auditproof.errors import AuditproofError
 from auditproof.text import output
 from auditproof.text.suggestion import did_you_mean
@@ -121,7 +121,7 @@ def parser_of(name: str) -> argparse.ArgumentParser:
     parser = _Parser(
         prog=f"auditproof {name}",
         description=f"{text[0].upper()}{text[1:]}.",
-        epilog=_with_codes(module.EPILOG, codes_of(getattr(module, "EXIT_CODES", SHARED))),
+        epilog=_with_codes(module.EPILOG, codes_of(module.EXIT_CODES)),
         formatter_class=argparse.RawDescriptionHelpFormatter,
         allow_abbrev=False,
     )

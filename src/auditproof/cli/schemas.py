@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING, Any
 
 from pydantic.json_schema import GenerateJsonSchema
 
+from auditproof import content
+
 if TYPE_CHECKING:
     from auditproof.kube.yaml.strict_model import Strict
 
@@ -29,7 +31,6 @@ _MODELS = {
     "changes": ("auditproof.analysis.gate.schema", "AcknowledgedChangesModel"),
     "profile": ("auditproof.clusters.profile", "ProfileModel"),
 }
-_ID = "https://auditproof.dev/schemas/v1"  # a name, not a place: nothing is downloaded
 
 
 class Untitled(GenerateJsonSchema):
@@ -45,7 +46,11 @@ def schema_of(name: str) -> dict[str, Any]:
 
     Raises KeyError if there is none of this name.
     """
-    head = {"$schema": GenerateJsonSchema.schema_dialect, "$id": f"{_ID}/{name}.schema.json", "title": TITLES[name]}
+    head = {
+        "$schema": GenerateJsonSchema.schema_dialect,
+        "$id": f"{content.SITE}/schemas/{file_name(name)}",
+        "title": TITLES[name],
+    }
     return {**head, **{key: value for key, value in _body(name).items() if key not in head}}
 
 
@@ -79,4 +84,8 @@ def _generated(model: type[Strict]) -> dict[str, Any]:
         definition.pop("title", None)
         if "description" in definition:
             definition["description"] = definition["description"].replace("``", "`")
+        for key in definition.get("properties", {}).values():
+            # An editor would offer to insert these.
+            if not key.get("default", True) or isinstance(key.get("default"), dict):
+                del key["default"]
     return schema

@@ -2,6 +2,7 @@
 
 Made from the Go types of ``go_types`` and the checks of ``validate``. It is strict: a key that the server ignores with
 a warning in its log is an error here. Text that is no data (a repeated key, a second document) is out of its reach.
+``patternErrorMessage`` is what the YAML language server shows.
 """
 
 from __future__ import annotations
@@ -93,10 +94,18 @@ _RESTRICTS: dict[str, dict[str, Any]] = {
         "if": {"properties": {"resourceNames": {"type": "array", "minItems": 1}}, "required": ["resourceNames"]},
         "then": {"properties": {"resources": {"type": "array", "minItems": 1}}, "required": ["resources"]},
     },
-    "GroupResources.group": {"maxLength": 253, "pattern": rf"^(\*|{_LABEL}(\.{_LABEL})*)?$"},
+    "GroupResources.group": {
+        "maxLength": 253,
+        "pattern": rf"^(\*|{_LABEL}(\.{_LABEL})*)?$",
+        "patternErrorMessage": "expected an API group in lower case, without a version: apps, and not apps/v1",
+    },
 }
 _RESTRICTS_ITEMS: dict[str, dict[str, Any]] = {
-    "nonResourceURLs": {"type": "string", "pattern": r"^(\*|/[^*]*\*?)$"},
+    "nonResourceURLs": {
+        "type": "string",
+        "pattern": r"^(\*|/[^*]*\*?)$",
+        "patternErrorMessage": "expected a path that begins with /, with a * at most as its last character",
+    },
     "omitStages": {"enum": [str(stage) for stage in Stage]},
 }
 
