@@ -14,8 +14,10 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from auditproof.analysis.coverage import Depth
+from auditproof.analysis.gate.consequence import GROUPS
 from auditproof.cli.completion import SHELLS
-from auditproof.cli.completions.words import commands
+from auditproof.cli.completions.words import DEPTHS, EFFECTS, commands
 from auditproof.cli.main import COMMANDS, main
 
 if TYPE_CHECKING:
@@ -49,6 +51,11 @@ def test_a_script_has_every_command_and_option(shell: str, capsys: pytest.Captur
     assert "--requirements" in flags and "--audit-log" not in flags
     spelled = {flag: f"-l {flag[2:]}" if shell == "fish" and flag.startswith("--") else flag for flag in flags - {"-h"}}
     assert [flag for flag, text_ in spelled.items() if text_ not in text] == []
+
+
+def test_the_values_that_are_written_out_are_those_of_the_code() -> None:
+    assert set(DEPTHS) == {*Depth, "none"}
+    assert set(EFFECTS) == {*GROUPS, "blind", "none"}
 
 
 @pytest.mark.parametrize("shell", SHELLS)

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 SHELLS = ("bash", "zsh", "fish")
 EPILOG = """\
 The script is text for the shell: it starts no Python when you press Tab. Write it again after an upgrade, or source it
-in the start-up file of the shell, which takes a quarter of a second there.
+in the start-up file of the shell, which takes that a little longer.
 
 examples:
   bash, for all later shells
