@@ -16,7 +16,7 @@ from hypothesis import given
 
 from auditproof import content
 from auditproof.analysis.diff import changed
-from auditproof.analysis.mutation import Stated, one_step_mutants, strength
+from auditproof.analysis.mutation import Stated, idle_cases, one_step_mutants, strength
 from auditproof.analysis.requirements import check_requirement, load_requirements
 from auditproof.audit.event import Level, Stage
 from auditproof.audit.policy.load import parse_policy
@@ -161,6 +161,37 @@ def test_a_case_notices_what_it_states() -> None:
     }
     assert "omitStages: RequestReceived" in {one.mutant.text for one in of_stages.tried if one.noticed}
     assert nothing.score == 0.0  # what does not hold for the policy itself notices nothing
+
+
+def test_a_case_that_no_mutant_breaks_is_idle() -> None:
+    """No rule comes near a path, and none does with one mistake; a case that does not hold is no idle one."""
+    policy = policy_of("- {level: Metadata, resources: [{resources: [secrets]}], namespaces: [shop]}\n")
+    path = Attributes(UserInfo("alice"), "get", path="/version")
+    secret = Attributes(UserInfo("alice"), "get", resource="secrets", namespace="shop", resource_request=True)
+
+    stated = [
+        Stated("path", path, Level.NONE, None, 200),
+        Stated("secret", secret, Level.METADATA, None, 200),
+        Stated("wrong", secret, Level.REQUEST, None, 200),
+    ]
+
+    assert idle_cases(policy, stated) == ("path",)
+
+
+def test_idle_cases_are_listed(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "p.yaml").write_text(
+        f"{HEAD}- {{level: Metadata, resources: [{{resources: [secrets]}}], namespaces: [shop]}}\n"
+    )
+    (tmp_path / "own.audit.yaml").write_text(
+        "apiVersion: auditproof/v1\nkind: CaseFile\ntitle: T\n"
+        "cases: [{id: path, title: T, as: alice, do: {path: /version}, expect: None}]\n"
+    )
+    command = ["mutate", str(tmp_path / "p.yaml"), "--cases", str(tmp_path)]
+
+    assert main(command) == 0
+    assert "cases that no mutant breaks:\n  own.audit.yaml::path\n" in capsys.readouterr().out
+    assert main([*command, "--format", "json"]) == 0
+    assert json.loads(capsys.readouterr().out)["idleCases"] == ["own.audit.yaml::path"]
 
 
 def test_the_score_is_the_part_that_is_noticed(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

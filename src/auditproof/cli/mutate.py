@@ -14,7 +14,7 @@ from auditproof.text import output
 
 if TYPE_CHECKING:
     from argparse import ArgumentParser, Namespace
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
     from auditproof.analysis.mutation import Stated, Tried
     from auditproof.audit.policy.load import Policy
@@ -24,7 +24,8 @@ EPILOG = """\
 A mutant is the policy with one plausible mistake: another level, a rule missing or moved behind the next one, a verb,
 user, group, namespace, resource or path missing, other omitStages. Mutants that record the same as the policy do not
 count. A requirement catches a mutant that violates it; a case catches a mutant that changes the level or stages that
-the case expects. Mutants that nothing catches are mistakes that could ship.
+the case expects. Mutants that nothing catches are mistakes that could ship. A case that no mutant breaks is listed:
+it cannot fail, whatever single mistake is made.
 
 examples:
   auditproof mutate policies/prod.yaml --requirements baseline --requirements cis
@@ -57,7 +58,7 @@ def declare(parser: ArgumentParser) -> None:
 
 def execute(options: Namespace) -> int:
     """Try every mutant, and write the score and what was not caught."""
-    from auditproof.analysis.mutation import strength
+    from auditproof.analysis.mutation import idle_cases, strength
     from auditproof.clusters.policy_files import PolicyFiles
     from auditproof.kube.discovery import load_served
 
@@ -69,6 +70,7 @@ def execute(options: Namespace) -> int:
     files = [file for given in options.cases for file in _case_files(Path(given))]
     stated = [case for file in files if file.policy is None or file.policy == source.path for case in _stated(file)]
     found = strength(policy, requirements, stated, load_served(options.kubernetes), progress)
+    idle = idle_cases(policy, stated)
     progress("")
     if options.format == "json":
         document = {
@@ -77,13 +79,15 @@ def execute(options: Namespace) -> int:
             "policy": {"path": policy.path, "sha256": policy.sha256},
             "score": round(found.score, 4),
             "mutants": [_record(one) for one in found.tried],
+            "idleCases": idle,
         }
         output.tell_json(json.dumps(document, indent=1, ensure_ascii=False) + "\n")
     else:
-        lines = [_line(policy, one) for one in found.unnoticed]
         noticed = len(found.tried) - len(found.unnoticed)
         score = f"{noticed} of {len(found.tried)} mutants caught: {found.score:.0%}"
-        output.tell("\n".join([*(["not caught:"] if lines else []), *lines, score]))
+        missed = [_line(policy, one) for one in found.unnoticed]
+        listed = [*_listed("not caught:", missed), *_listed("cases that no mutant breaks:", idle)]
+        output.tell("\n".join([*listed, score]))
     return int(found.score * 100 < options.least)
 
 
@@ -113,10 +117,14 @@ def _stated(file: CaseFile) -> Iterator[Stated]:
             yield Stated(name, attributes, expected.level, expected.stages, expected.status or 200)
 
 
+def _listed(head: str, lines: Sequence[str]) -> list[str]:
+    return [head, *(f"  {line}" for line in lines)] if lines else []
+
+
 def _line(policy: Policy, one: Tried) -> str:
     rule = one.mutant.rule
     place = policy.path if rule is None else f"{rule.position.path}:{rule.position.line}: rule {rule.index + 1}"
-    return f"  {place}: {one.mutant.text}"
+    return f"{place}: {one.mutant.text}"
 
 
 def _record(one: Tried) -> dict[str, Any]:
