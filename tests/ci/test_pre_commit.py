@@ -11,10 +11,13 @@ import shutil
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
+import yaml
 
 from tests.support.composite import ROOT
+from tests.support.pages import BLOCKS
 
 GOOD = "apiVersion: audit.k8s.io/v1\nkind: Policy\nomitStages: [RequestReceived]\nrules:\n- level: Metadata\n"
 BAD = GOOD + "- level: Request\n"
@@ -32,44 +35,55 @@ def git(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
 
 
 @pytest.fixture
-def repository(tmp_path: Path) -> Path:
-    """A repository whose commits are checked by the hook."""
-    hooks, folder = tmp_path / "hooks", tmp_path / "project"
-    for each in (hooks, folder):
-        each.mkdir()
-        assert git(each, "init", "--quiet", "-b", "main").returncode == 0
+def hook(tmp_path: Path) -> Path:
+    """A repository with the hook."""
+    hooks = tmp_path / "hooks"
+    hooks.mkdir()
     shutil.copy(ROOT / ".pre-commit-hooks.yaml", hooks)
+    assert git(hooks, "init", "--quiet", "-b", "main").returncode == 0
     git(hooks, "add", "-A")
     git(hooks, "commit", "--quiet", "-m", "hooks")
-    rev = git(hooks, "rev-parse", "HEAD").stdout.strip()
-    (folder / ".pre-commit-config.yaml").write_text(
-        f"repos:\n- repo: {hooks.as_uri()}\n  rev: {rev}\n  hooks:\n  - id: auditproof-lint\n    language: system\n"
-    )
+    return hooks
+
+
+def checked(folder: Path, hook: Path, settings: dict[str, Any]) -> None:
+    """A new repository whose commits the hook checks, with these settings of it."""
+    folder.mkdir()
+    assert git(folder, "init", "--quiet", "-b", "main").returncode == 0
+    rev = git(hook, "rev-parse", "HEAD").stdout.strip()
+    one = {"repo": hook.as_uri(), "rev": rev, "hooks": [settings | {"language": "system"}]}
+    (folder / ".pre-commit-config.yaml").write_text(yaml.safe_dump({"repos": [one]}))
+    environment = {**os.environ, "PRE_COMMIT_HOME": str(folder.parent / "home")}
     command = [sys.executable, "-m", "pre_commit", "install"]
-    subprocess.run(
-        command,
-        cwd=folder,
-        check=True,
-        capture_output=True,
-        env={**os.environ, "PRE_COMMIT_HOME": str(tmp_path / "home")},
-    )
-    return folder
+    subprocess.run(command, cwd=folder, check=True, capture_output=True, env=environment)
 
 
-def test_a_commit_with_a_mistake_in_the_policy_is_refused_and_others_are_not(repository: Path) -> None:
+(DOCUMENTED,) = [block for block in BLOCKS if block.title == ".pre-commit-config.yaml"]
+((SETTINGS,),) = [one["hooks"] for one in yaml.safe_load(DOCUMENTED.text)["repos"]]
+
+
+@pytest.mark.parametrize(
+    ("settings", "name"),
+    [({"id": "auditproof-lint"}, "clusters/audit-policy.yaml"), (SETTINGS, "policies/prod.yaml")],
+    ids=["default", "docs/ci.md"],
+)
+def test_a_commit_with_a_mistake_in_the_policy_is_refused_and_others_are_not(
+    settings: dict[str, Any], name: str, hook: Path, tmp_path: Path
+) -> None:
+    repository = tmp_path / "project"
+    checked(repository, hook, settings)
     (repository / "notes.yaml").write_text("nothing: to lint\n")
     git(repository, "add", "-A")
     other = git(repository, "commit", "-m", "notes")
     assert (other.returncode, "no files to check" in other.stdout) == (0, True), other.stdout
 
-    policy = repository / "clusters" / "audit-policy.yaml"
+    policy = repository / name
     policy.parent.mkdir()
     policy.write_text(BAD)
     git(repository, "add", "-A")
     refused = git(repository, "commit", "-m", "a policy")
     assert refused.returncode == 1
-    assert "clusters/audit-policy.yaml:6:" in refused.stdout
-    assert "AP" in refused.stdout
+    assert f"{name}:6:" in refused.stdout
 
     policy.write_text(GOOD)
     git(repository, "add", "-A")

@@ -53,9 +53,9 @@ def test_yaml_is_valid_as_what_it_is(block: Block, project: Callable[[bool], Pat
         keeps_to("github-workflows", file)
         for job in document["jobs"].values():
             check_steps(job["steps"])
-    elif block.title == ".gitlab-ci.yml":
+    elif block.title.startswith(".gitlab"):
         keeps_to("gitlab-ci", file)
-        check_includes(document["include"])
+        check_includes(document.get("include", []))
     elif block.title == ".pre-commit-config.yaml":
         check_hooks(document["repos"])
     else:
