@@ -107,6 +107,7 @@ def test_the_plugin_is_in_pytest(installed: Installation, tmp_path: Path) -> Non
     assert "1 passed" in text
 
 
+@pytest.mark.parametrize("installed", ["lowest"], indirect=True)  # test_story.py has the newest
 def test_a_run_proves_the_policy_on_a_real_server_without_a_warning(installed: Installation, tmp_path: Path) -> None:
     (tmp_path / "pytest.ini").write_text("[pytest]\nfilterwarnings = error\n")
     (tmp_path / "policy.yaml").write_text(OLD)
