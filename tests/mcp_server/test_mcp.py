@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 import json
 import os
+import signal
+import subprocess
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -15,6 +17,7 @@ from mcp import Client, MCPError, StdioServerParameters
 from mcp.client.stdio import stdio_client
 
 from auditproof import __version__
+from auditproof.cli.exit_codes import ExitCode
 from auditproof.mcp_server.models import MOST
 from auditproof.mcp_server.server import TOOLS, build, call
 from auditproof.mcp_server.tools import MOST_TEXT
@@ -174,6 +177,29 @@ def test_an_assistant_checks_a_draft_in_one_session_of_a_real_process(folder: Pa
         parameters = StdioServerParameters(command=str(command), args=configured["args"], cwd=folder)
         within(session, Client(stdio_client(parameters, errlog=stderr)))
     assert errors.read_text() == ""
+
+
+def test_an_interrupted_server_ends_although_its_client_has_not(folder: Path) -> None:
+    hello = {"protocolVersion": "2025-06-18", "capabilities": {}, "clientInfo": {"name": "test", "version": "1"}}
+    message = {"jsonrpc": "2.0", "id": 1, "method": "initialize", "params": hello}
+    server = subprocess.Popen(
+        [sys.executable, "-m", "auditproof", "mcp"],
+        cwd=folder,
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    with server:
+        assert server.stdin
+        assert server.stdout
+        print("this is no message", file=server.stdin)
+        print(json.dumps(message), file=server.stdin, flush=True)
+        for line in server.stdout:
+            if "instructions" in line:
+                break
+        server.send_signal(signal.SIGINT)
+
+        assert server.wait(timeout=30) == ExitCode.INTERRUPTED
 
 
 def test_every_configuration_that_is_documented_starts_this_command() -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import signal
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -49,5 +51,11 @@ def execute(options: Namespace) -> int:  # noqa: ARG001 - as declare
         raise AuditproofError(_NEEDS) from None
     if sys.stdin.isatty():
         output.complain("an MCP client is expected on standard input (docs/mcp.md); Ctrl-D ends the server")
+    signal.signal(signal.SIGINT, _interrupted)
     serve(Path.cwd())
     return 0
+
+
+def _interrupted(_signal: int, _frame: object) -> None:
+    """End at once: the thread that waits for the client's next line cannot be interrupted. Nothing is left behind."""
+    os._exit(ExitCode.INTERRUPTED)
