@@ -503,7 +503,7 @@ def _indented(lines: list[str], indent: int) -> list[str]:
 
 def test_the_documented_file_loads_and_the_document_names_every_controlled_resource(tmp_path: Path) -> None:
     text = (content.root() / "docs" / "requirements.md").read_text()
-    (tmp_path / "ours.yaml").write_text(text.split("```yaml\n")[1].split("```")[0])
+    (tmp_path / "ours.yaml").write_text(text.split('```yaml title="requirements/own.yaml"\n')[1].split("```")[0])
 
     assert [one.id for one in load_requirements(str(tmp_path / "ours.yaml"), FOLDER).requirements] == ["rights"]
     assert f"The known resources are {', '.join(list(CONTROLLERS)[:-1])} and {list(CONTROLLERS)[-1]}." in text

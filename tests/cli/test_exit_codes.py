@@ -13,9 +13,10 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from auditproof.cli import lint
+from auditproof.cli import diff, lint
 from auditproof.cli.exit_codes import MEANINGS, ExitCode
 from auditproof.cli.main import COMMANDS, main
+from auditproof.proof.verdict import Outcome
 from auditproof.wait import wait_until
 from tools.exit_codes import DOCUMENT, document
 
@@ -122,6 +123,25 @@ def test_a_fault_of_auditproof_is_no_finding(
     assert main(["lint", "p.yaml"]) == code
     said = capsys.readouterr().err
     assert ("RuntimeError: a fault" in said and "please report it" in said) is (code == ExitCode.INTERNAL_ERROR)
+
+
+class Shown:
+    """In the place of what two servers have shown: the seam is ``show_live``, and no server runs."""
+
+    def __init__(self, outcome: Outcome) -> None:
+        self.outcome = outcome
+
+    def __str__(self) -> str:
+        return "what was shown"
+
+
+@pytest.mark.parametrize(("outcome", "code"), [(Outcome.PROVEN, 0), (Outcome.VIOLATED, 1), (Outcome.UNPROVEN, 1)])
+def test_a_change_that_is_allowed_and_not_shown_does_not_pass(
+    outcome: Outcome, code: int, here: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (here / "new.yaml").write_text((here / "POLICY").read_text().replace("Metadata", "Request"))
+    monkeypatch.setattr(diff, "show_live", lambda *_: [Shown(outcome)])
+    assert main(["diff", "POLICY", "new.yaml", "--forbid", "lost", "--live"]) == code
 
 
 def receive(folder: Path, port: int) -> subprocess.Popen[str]:

@@ -79,6 +79,16 @@ def test_a_file_of_acknowledged_changes_is_valid() -> None:
     data = parse_yaml(CHANGES.encode(), "audit-changes.yaml").plain()
     validator("changes").validate(data)
     assert not validator("changes").is_valid({**data, "change": []})
+    misspelt = CHANGES.replace("lost-events", "lost-event").encode()
+    assert not validator("changes").is_valid(parse_yaml(misspelt, "audit-changes.yaml").plain())
+
+
+def test_a_requirement_has_one_level() -> None:
+    data = read(SHIPPED["requirements"][0])
+    level = data["requirements"][0]["level"]
+    assert len(level) == 1
+    level |= {"atMost": "Request", "exactly": "Request"}
+    assert not validator("requirements").is_valid(data)
 
 
 @pytest.mark.parametrize(("name", "paths"), SHIPPED.items(), ids=SHIPPED)

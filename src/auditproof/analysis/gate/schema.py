@@ -2,21 +2,24 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Annotated, Literal
 
-from pydantic import Field
+from pydantic import Field, WithJsonSchema
 
+from auditproof.analysis.gate.consequence import GROUPS
 from auditproof.analysis.requirements.schema import SelectorModel  # noqa: TC001 - pydantic reads the annotation
 from auditproof.kube.yaml.strict_model import Strict
 
 DATE = r"^\d{4}-\d{2}-\d{2}$"
+# For editors; ``load`` says which known effect a misspelt one may be.
+Effect = Annotated[str, WithJsonSchema({"type": "string", "enum": list(GROUPS)})]
 
 
 class AcknowledgementModel(Strict):
     """One acknowledged change: exactly these requests, exactly these effects."""
 
     requests: list[SelectorModel] = Field(min_length=1, description="requests that any of these selects")
-    effects: list[str] = Field(min_length=1, description="lost, lost-events, lost-bodies, lost-stages, exposed, more")
+    effects: list[Effect] = Field(min_length=1, description="what may happen to these requests")
     because: str = Field(min_length=1, description="why the change is wanted")
     approved_by: str = Field(alias="approvedBy", min_length=1, description="who has approved it")
     ticket: str = Field(default="", description="the number of the change ticket")

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
-from pydantic import Discriminator, Field, Tag
+from pydantic import ConfigDict, Discriminator, Field, Tag
 
 from auditproof.kube.yaml.strict_model import Strict
 
+if TYPE_CHECKING:
+    from pydantic.config import JsonDict
+
 SLUG = r"^[a-z0-9][a-z0-9-]*$"
+ONE_KEY: JsonDict = {"minProperties": 1, "maxProperties": 1}  # for editors; ``load`` says it in words
 LevelName = Literal["None", "Metadata", "Request", "RequestResponse"]
 StageName = Literal["RequestReceived", "ResponseStarted", "ResponseComplete"]
 
@@ -53,6 +57,8 @@ LevelOrPolicy = Annotated[
 class LevelModel(Strict):
     """The permitted levels; exactly one of the keys."""
 
+    model_config = ConfigDict(json_schema_extra=ONE_KEY)
+
     at_least: LevelOrPolicy | None = Field(
         default=None, alias="atLeast", description="this level or more; or a policy, which says how much"
     )
@@ -63,6 +69,8 @@ class LevelModel(Strict):
 
 class StagesModel(Strict):
     """The permitted stages of what is recorded; exactly one of the keys."""
+
+    model_config = ConfigDict(json_schema_extra=ONE_KEY)
 
     at_least: list[StageName] = Field(default=[], alias="atLeast", description="these stages, and maybe others")
     at_most: list[StageName] = Field(default=[], alias="atMost", description="no other stages than these")
