@@ -87,6 +87,8 @@ def test_every_offline_command_works(installed: Installation, tmp_path: Path) ->
     assert (code, text.partition(":")[0]) == (1, "This change may not go in"), text
     assert told("describe", "new.yaml")[1].startswith("What this audit policy records\n")
     assert told("requirements", "old.yaml")[0] == 0
+    assert told("explain-code", "AP402")[1].startswith("AP402 half-exec")
+    assert '"$schema"' in told("schema", "policy")[1]
     code, text = told("lint", "missing.yaml")
     assert code == 4
     assert "Traceback" not in text
