@@ -13,7 +13,7 @@ import pytest
 
 from auditproof.cli.main import COMMANDS, main, parser_of
 from auditproof.options import OPTIONS
-from tests.support.pages import BLOCKS, PAGES, ROOT, Block, put_files, simple_commands
+from tests.support.pages import BLOCKS, PAGES, ROOT, Block, agree, put_files, simple_commands
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -98,22 +98,12 @@ def test_a_command_writes_what_the_page_shows(
 ) -> None:
     """Line by line; ``...`` stands for any lines."""
     prepare(block, project)
-    shown = block.text.split("\n", 1)[1].rstrip("\n").splitlines()
     (command,) = block.commands
 
     run(command)
 
     written = capfd.readouterr().out.rstrip("\n").splitlines()
-    assert agree(written, shown), "\n".join(["the page shows something else than:", *written])
-
-
-def agree(written: list[str], shown: list[str]) -> bool:
-    """Whether the lines are those that are shown, where ``...`` may be any number of them."""
-    if not shown:
-        return not written
-    if shown[0].strip() == "...":
-        return any(agree(written[n:], shown[1:]) for n in range(len(written) + 1))
-    return bool(written) and written[0].rstrip() == shown[0].rstrip() and agree(written[1:], shown[1:])
+    assert agree(written, block.shown), "\n".join(["the page shows something else than:", *written])
 
 
 def prepare(block: Block, project: Callable[[bool], Path]) -> None:

@@ -4,7 +4,8 @@ A comment directly above a block says how it is tested, if not in the usual way:
 
 - ``not run: REASON``: its commands need something outside; that their options exist is tested all the same
 - ``live``: it needs an API server, and is tested in tests/live
-- ``exits N: REASON``: the exit code is not 0
+- ``live with OPTIONS, because REASON``: the same, with fewer requests
+- ``exits N: REASON``: the exit code is not 0, also after ``live ...;``
 - ``part of KIND``: YAML that is complete inside a document of that kind
 - ``output of ...``, ``drawing``: text that no command is given for
 - ``...: tests/....py ...``: another test is about it
@@ -14,6 +15,8 @@ from __future__ import annotations
 
 import re
 import shlex
+import shutil
+import subprocess
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -23,6 +26,8 @@ if TYPE_CHECKING:
 
 ROOT = Path(__file__).parents[2]
 PAGES = (ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md")))
+PROJECT = ROOT / "tests" / "docs" / "project"
+GIT = ["git", "-c", "user.name=Zoë", "-c", "user.email=zoe@example.com", "-c", "commit.gpgsign=false"]
 _FENCE = re.compile(r"^(?P<indent> *)```(?P<info>.*)$")
 _NOTE = re.compile(r"^\s*<!-- (.*) -->$")
 
@@ -57,8 +62,19 @@ class Block:
 
     @property
     def exits(self) -> int:
-        found = re.match(r"exits (\d+): ", self.note)
+        found = re.search(r"\bexits (\d+): ", self.note)
         return int(found[1]) if found else 0
+
+    @property
+    def added(self) -> list[str]:
+        """The options with which a live command sends fewer requests."""
+        found = re.match(r"live with (.*?), because ", self.note)
+        return shlex.split(found[1]) if found else []
+
+    @property
+    def shown(self) -> list[str]:
+        """The output that a session shows."""
+        return [line for line in self.text.splitlines() if not line.startswith("$ ")]
 
     @property
     def commands(self) -> list[str]:
@@ -115,3 +131,31 @@ def put_files(folder: Path, blocks: Iterable[Block]) -> None:
             file = folder / block.title
             file.parent.mkdir(parents=True, exist_ok=True)
             file.write_text(block.text, encoding="utf-8")
+
+
+def agree(written: list[str], shown: list[str]) -> bool:
+    """Whether the lines are those that are shown, where ``...`` may be any number of them."""
+    if not shown:
+        return not written
+    if shown[0].strip() == "...":
+        return any(agree(written[n:], shown[1:]) for n in range(len(written) + 1))
+    return bool(written) and written[0].rstrip() == shown[0].rstrip() and agree(written[1:], shown[1:])
+
+
+def make_project(folder: Path) -> None:
+    """Make the folder in which the commands of the pages are run: its branch main is that of origin, too."""
+    shutil.copytree(PROJECT, folder)
+    shutil.copytree(ROOT / "fixtures" / "policies", folder / "fixtures" / "policies")
+    shutil.copy(folder / "policies" / "prod.yaml", folder / "policies" / "staging.yaml")
+    for command in (
+        ["init", "--quiet", "--template=", "--initial-branch=main"],
+        ["add", "--all"],
+        ["commit", "--quiet", "--message=Policies"],
+        ["update-ref", "refs/remotes/origin/main", "main"],
+    ):
+        subprocess.run([*GIT, *command], cwd=folder, check=True)
+
+
+def change_policy(folder: Path) -> None:
+    """Make the change that the pages with ``git:`` are about: prod.yaml becomes next.yaml."""
+    shutil.copy(folder / "policies" / "next.yaml", folder / "policies" / "prod.yaml")
