@@ -18,6 +18,7 @@ from urllib.parse import unquote, urlsplit
 
 import pytest
 import yaml
+from playwright.sync_api import expect
 
 import auditproof
 from auditproof import content
@@ -230,7 +231,10 @@ def test_the_search_finds_a_code_of_lint(served: str, browser: Browser) -> None:
     page = browser.new_page()
     page.goto(f"{served}/index.html")
 
-    page.get_by_role("textbox", name="Search").fill("AP402")
+    box = page.get_by_role("textbox", name="Search")
+    box.click()
+    expect(page.locator(".md-search-result__meta")).to_have_text("Type to start searching")  # it has its index now
+    box.press_sequentially("AP402")  # the search listens to keys
 
     found = page.locator(".md-search-result__link").first
     found.wait_for()
