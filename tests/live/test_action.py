@@ -40,7 +40,7 @@ def test_a_pull_request_that_loses_something_fails_and_says_so_everywhere(
     event.write_text(json.dumps({"pull_request": {"number": 3}}))
     inputs = {
         "install": "false", "policy": "policies/prod.yaml", "cases": "audit", "working_directory": "infra",
-        "requirements": "requirements/own.yaml", "arguments": "-k own.audit", "sarif": "true", "token": TOKEN,
+        "requirements": "requirements/own.yaml", "sarif": "true", "token": TOKEN,
     }  # fmt: skip
 
     with served() as api:

@@ -77,7 +77,7 @@ def test_an_empty_folder_gets_what_is_green_without_a_server(
     assert main(["lint", "policies/prod.yaml"]) == 0
     assert main(["requirements", "policies/prod.yaml", "--requirements", "requirements/own.yaml"]) == 0
     assert len(load_requirements("requirements/own.yaml").requirements) == 5
-    assert expected_levels() == [Level.METADATA, Level.METADATA]
+    assert expected_levels() == [Level.METADATA, Level.REQUEST]
     assert load_acknowledged(Path("policies/audit-changes.yaml")).changes == ()
 
 
@@ -266,6 +266,21 @@ def test_a_repository_on_gitlab_gets_its_job_and_keeps_its_pipeline(capsys: pyte
     assert Path(".gitlab/audit-policy.yml").is_file()
     assert not Path(".github").exists()
     assert "add to it, so that the job runs: include: [{local: .gitlab/audit-policy.yml}]" in capsys.readouterr().out
+
+
+def test_another_version_of_kubernetes_is_the_one_of_the_job_and_of_the_commands(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    assert main(["init", "--kubernetes", "1.36"]) == 0
+    told = capsys.readouterr().out
+    assert "  auditproof lint policies/prod.yaml --kubernetes 1.36\n" in told
+    assert (
+        "run policies/prod.yaml audit --requirements requirements/own.yaml --kubernetes 1.36 --report reports" in told
+    )
+    job = Path(".github/workflows/audit-policy.yml").read_text()
+    assert "lint policies/prod.yaml --kubernetes 1.36 --format github || true" in job  # AP603, before 1.37
+    assert "run policies/prod.yaml --kubernetes 1.36 audit --requirements" in job
+    assert "-kubernetes-1.36\n" in job
 
 
 @pytest.mark.parametrize("name", ["pyproject.toml", "tox.ini", "conftest.py"])

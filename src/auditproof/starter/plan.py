@@ -13,6 +13,7 @@ from auditproof.analysis.gate import FILE as CHANGES
 from auditproof.analysis.lint import examine
 from auditproof.analysis.lint.catalogue import Severity
 from auditproof.kube.discovery import load_served
+from auditproof.kube.versions import DEFAULT_VERSION
 from auditproof.report.provenance import repository_root
 from auditproof.starter import own_cases, own_requirements
 from auditproof.starter.template import filled
@@ -124,6 +125,7 @@ class _Planning:
             "BASE": quote(f"{file}{policy.place}"),
             "FILE": quote(file),
             "REQUIREMENTS": needs,
+            "VERSIONS": self._versions(),
             "LINTED": lenient,
             "WORKING": f"        working-directory: {_yaml(folder)}" if folder else "",
             "FOLDER": f"      cd {quote(folder)}" if folder else "",
@@ -131,6 +133,10 @@ class _Planning:
             "JUNIT": _yaml(f"{report}/junit.xml"),
             "QUALITY": _yaml(f"{report}/gl-code-quality.json"),
         }
+
+    def _versions(self) -> str:
+        """The option for the version, if it is not the usual one."""
+        return "" if self.kubernetes == DEFAULT_VERSION else f" --kubernetes {self.kubernetes}"
 
     def _hook(self) -> StarterFile:
         pattern = _yaml(f"^{re.escape(self._from_root(self.policy.file))}$")
@@ -160,8 +166,9 @@ class _Planning:
         """Three commands to try, in the folder."""
         name = quote(self.policy.name)
         needs = f" --requirements {own_requirements.FILE}" if self.requirements.text else ""
-        yield f"auditproof lint {name}"
-        yield f"auditproof requirements {name}{needs}" if needs else f"auditproof describe {name}"
+        needs += self._versions()
+        yield f"auditproof lint {name}{self._versions()}"
+        yield f"auditproof {'requirements' if self.requirements.text else 'describe'} {name}{needs}"
         yield f"auditproof run {name} audit{needs} --report {REPORT}"
 
 
