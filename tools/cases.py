@@ -36,8 +36,10 @@ LONGEST = 70  # of an example in a table, in characters
 HEAD = """\
 # Case reference
 
-Written by `make cases` from the models of case files (`src/auditproof/cases/schema.py`) and the files in
-`docs/examples`, which a test runs on a real API server. [Own cases](writing-cases.md) is the introduction;
+<!-- Written by `make cases` from the models of case files (`src/auditproof/cases/schema.py`) and `docs/examples`. -->
+
+Look up the keys of a case file, who can send a request, and what can be expected of its events.
+A test runs the examples on a real API server. [Own cases](writing-cases.md) is the introduction;
 `auditproof schema case` prints the same keys as a [JSON Schema](schemas.md).
 
 ## Identities that need no declaration
