@@ -6,6 +6,7 @@ tests/live/test_action.py runs the real auditproof; here a program of the same n
 from __future__ import annotations
 
 import re
+import shutil
 import subprocess
 from pathlib import Path
 
@@ -171,3 +172,10 @@ def test_every_input_is_used_and_every_script_is_bash() -> None:
         subprocess.run(["bash", "-n", path], check=True)
         assert path.read_text().startswith("#!/usr/bin/env bash\n")
     assert yaml.safe_load(text)["runs"]["using"] == "composite"
+
+
+@pytest.mark.skipif(not shutil.which("shellcheck"), reason="shellcheck is not installed")
+def test_shellcheck_finds_nothing() -> None:
+    scripts = [*(ROOT / "ci" / "github").iterdir(), *(ROOT / ".ci").glob("container-base")]
+    done = subprocess.run(["shellcheck", *scripts], capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stdout) == (0, "")

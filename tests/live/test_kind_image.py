@@ -71,10 +71,15 @@ def image(engine: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str
         "--build-arg",
         f"PYTHON={base}",
     ]
-    done = subprocess.run([*build, "--tag", tag, "."], cwd=context, capture_output=True, text=True, check=False)
-    assert done.returncode == 0, done.stdout + done.stderr
-    yield tag
-    subprocess.run([engine, "image", "rm", "--force", tag], capture_output=True, check=False)
+    stages = {f"{tag}-build": ["--target", "build"], tag: []}  # the first has a name, so that it can be removed, too
+    try:
+        for name, target in stages.items():
+            command = [*build, *target, "--tag", name, "."]
+            done = subprocess.run(command, cwd=context, capture_output=True, text=True, check=False)
+            assert done.returncode == 0, done.stdout + done.stderr
+        yield tag
+    finally:
+        subprocess.run([engine, "image", "rm", "--force", *stages], capture_output=True, check=False)
 
 
 def run(engine: str, image: str, folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:

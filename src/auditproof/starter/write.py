@@ -63,7 +63,11 @@ def _write(file: StarterFile, *, force: bool, dry: bool) -> str:
         return REPLACED
     if not dry:
         file.path.parent.mkdir(parents=True, exist_ok=True)
-        with file.path.open("x", encoding="utf-8", newline="\n") as opened:
+        try:
+            opened = file.path.open("x", encoding="utf-8", newline="\n")
+        except FileExistsError:  # another process was faster
+            return KEPT
+        with opened:
             opened.write(file.text)
     return WRITTEN
 
