@@ -68,7 +68,8 @@ def test_a_documented_command_proves_what_the_page_says(command: Command, projec
     if command.block.is_session:
         assert agree(NOT_SELECTED.sub("", done.stdout).splitlines(), command.block.shown), done.stdout
     if "--report" in command.words:
-        assert {"report.html", "results.json", "junit.xml"} <= {path.name for path in (project / "out").iterdir()}
+        folder = project / command.words[command.words.index("--report") + 1]
+        assert {"report.html", "results.json", "junit.xml"} <= {path.name for path in folder.iterdir()}
 
 
 def test_there_are_cases_in_yaml_and_in_python_among_them(project: Path) -> None:
