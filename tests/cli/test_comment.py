@@ -68,6 +68,20 @@ def test_there_is_one_comment_whatever_has_been_said_before(api: Api, capsys: py
 
 
 @pytest.mark.usefixtures("ci")
+def test_an_answer_that_is_none_of_theirs_is_an_error_and_no_comment_without_an_id_is_replaced(
+    api: Api, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    main(["comment", "results.json", "--print"])
+    marker = capsys.readouterr().out.splitlines()[0]
+    api.comments += [{"body": marker}, {"id": "../../secrets", "body": marker}]  # type: ignore[list-item]
+    assert main(["comment", "results.json"]) == 0
+    assert "comment created on " in capsys.readouterr().out
+    api.comments[:] = ["text"]  # type: ignore[list-item]
+    assert main(["comment", "results.json"]) == 4
+    assert "with something else than comments" in capsys.readouterr().err
+
+
+@pytest.mark.usefixtures("ci")
 def test_each_policy_has_a_comment_of_its_own(api: Api, tmp_path: Path) -> None:
     other = results_text(report(proof("a"), policy={"path": "policies/stage.yaml"}))
     (tmp_path / "other.json").write_text(other)

@@ -179,6 +179,7 @@ def test_a_dry_run_lists_and_writes_nothing(repository: Path, capsys: pytest.Cap
             "good.yaml is not a file in folder: CI needs the policy in the repository",
         ),
         (["--policy", "git:main:good.yaml"], "git cannot read it"),
+        (["--policy", "a\nb.yaml"], "a job cannot name this file; rename it"),
         (["blocked", "--policy", "blocked/p.yaml"], "blocked/audit/own.audit.yaml cannot be written: "),
     ],
 )
@@ -192,6 +193,8 @@ def test_what_cannot_be_done_is_an_error_that_says_what_to_do(
     (repository / "blocked" / "p.yaml").write_text(SECRETS_IN_FULL)
     if "good.yaml" in str(arguments):
         (repository / "good.yaml").write_text(SECRETS_IN_FULL)
+    if "a\nb.yaml" in arguments:
+        (repository / "a\nb.yaml").write_text(SECRETS_IN_FULL)
     if "broken.yaml" in arguments:
         (repository / "broken.yaml").write_text(HEAD)
     if "--force" in arguments:

@@ -51,7 +51,7 @@ class _Answer(BaseHTTPRequestHandler):
             return self.answer(self.server.status, {"message": "Resource not accessible by integration"})
         if not given & {f"Bearer {TOKEN}", TOKEN}:
             return self.answer(401, {"message": "Bad credentials"})
-        known = {one["id"]: one for one in self.server.comments}
+        known = {one["id"]: one for one in self.server.comments if isinstance(one, dict) and "id" in one}
         last = url.path.rpartition("/")[2]
         if self.command == "GET" and url.path in (f"{GITHUB}/3/comments", GITLAB):
             query = {key: int(value) for key, (value,) in parse_qs(url.query).items()}

@@ -10,6 +10,7 @@ from auditproof import content
 from auditproof.audit.policy.load import parse_policy
 from auditproof.clusters.policy_files import PolicyFiles
 from auditproof.errors import AuditproofError, SourceError
+from auditproof.text.printable import printable
 
 if TYPE_CHECKING:
     from auditproof.audit.policy.load import Policy
@@ -59,6 +60,11 @@ def starting_policy(folder: Path, given: str | None, kubernetes: str) -> Startin
         where = f"{source.given} is not a file in {folder}"
         raise AuditproofError(f"init: {where}: CI needs the policy in the repository; copy it there, and name the copy")
     place = str(source.path).removeprefix(str(source.file))
+    if not f"{source.file}{place}".isprintable():
+        where = printable(source.given)
+        raise AuditproofError(
+            f"init: {where}: a job cannot name this file; rename it, without line breaks and the like"
+        )
     return StartingPolicy(source.file.relative_to(root).as_posix(), place, policy)
 
 

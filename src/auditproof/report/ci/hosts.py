@@ -45,8 +45,8 @@ class Host:
         Raises AuditproofError if it cannot be reached, or does not let us.
         """
         for known in self._all():
-            if str(known.get("body", "")).startswith(marker):
-                self._ask(self.change, self.one.format(id=int(known["id"])), {"body": text})
+            if str(known.get("body", "")).startswith(marker) and isinstance(known.get("id"), int):
+                self._ask(self.change, self.one.format(id=known["id"]), {"body": text})
                 return "updated"
         self._ask("POST", self.comments, {"body": text})
         return "created"
@@ -98,13 +98,13 @@ def _github(environment: Mapping[str, str]) -> Host | None:
         number = json.loads(event.read_text(encoding="utf-8")).get("pull_request", {}).get("number")
     except (OSError, ValueError, AttributeError) as error:
         raise AuditproofError(f"comment: {event}, the event of this job, cannot be read: {error}") from None
-    if not number:
+    if not isinstance(number, int):
         return None
     base = _base(environment.get("GITHUB_API_URL") or "https://api.github.com")
     issues = f"{base}/repos/{_value(environment, 'GITHUB_REPOSITORY')}/issues"
     return Host(
         "GitHub",
-        f"{issues}/{int(number)}/comments",
+        f"{issues}/{number}/comments",
         f"{issues}/comments/{{id}}",
         "PATCH",
         "the permission `pull-requests: write`, which pull requests from forks do not get",
@@ -117,11 +117,11 @@ def _github(environment: Mapping[str, str]) -> Host | None:
 
 
 def _gitlab(environment: Mapping[str, str]) -> Host | None:
-    number = environment.get("CI_MERGE_REQUEST_IID")
-    if not number:
+    number = environment.get("CI_MERGE_REQUEST_IID", "")
+    if not number.isdecimal():
         return None
     project = quote(_value(environment, "CI_PROJECT_ID"), safe="")
-    notes = f"{_base(_value(environment, 'CI_API_V4_URL'))}/projects/{project}/merge_requests/{int(number)}/notes"
+    notes = f"{_base(_value(environment, 'CI_API_V4_URL'))}/projects/{project}/merge_requests/{number}/notes"
     token = {"PRIVATE-TOKEN": _value(environment, "GITLAB_TOKEN")}
     return Host("GitLab", notes, f"{notes}/{{id}}", "PUT", "the scope api, and the role Reporter or higher", token)
 
