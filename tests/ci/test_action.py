@@ -109,6 +109,23 @@ def test_the_base_is_the_same_file_of_the_base_branch_if_it_is_there(
     assert [one for one in calls(job, "run")[0] if one.startswith("AUDITPROOF_")] == expected
 
 
+@pytest.mark.parametrize("of", ["before", "merge_group.base_sha"])
+def test_a_push_and_a_merge_queue_are_compared_with_what_was_there_before(of: str, job: Job, tmp_path: Path) -> None:
+    """Otherwise what is known not to be met would fail on the main branch, after it has passed in the pull request."""
+    git(tmp_path / "origin", "config", "uploadpack.allowAnySHA1InWant", "true")
+    sha = (tmp_path / "origin/.git/refs/heads/main").read_text().strip()
+    job.variables["GITHUB_BASE_REF"] = ""
+    given = {"install": "false", "cache": "false", "policy": "infra/policies/prod.yaml"}
+    for before, expected in (
+        (sha, [f"AUDITPROOF_BASE=git:{sha}:infra/policies/prod.yaml"]),
+        ("0" * 40, []),
+        ("f" * 40, []),
+    ):
+        job.event = {f"github.event.{of}": before}
+        assert job.run(**given) == 0, job.log
+        assert [one for one in calls(job, "run")[-1] if one.startswith("AUDITPROOF_")] == expected
+
+
 def test_a_base_branch_that_cannot_be_fetched_is_an_error_and_no_run_without_a_base(job: Job) -> None:
     job.variables["GITHUB_BASE_REF"] = "gone"
     assert job.run(install="false", cache="false", policy="infra/policies/prod.yaml") == 4

@@ -100,8 +100,14 @@ def test_a_merge_request_is_linted_compared_proven_and_commented_on(checkout: Pa
     assert job["artifacts"]["reports"]["junit"] == "infra/audit-report/junit.xml"
 
 
-@pytest.mark.parametrize(("policy", "sha"), [("policies/a b.yaml", ""), ("policies/new.yaml", "HEAD")])
-def test_a_push_and_a_new_policy_are_compared_with_nothing_and_need_no_token(
+def test_a_push_is_compared_with_what_was_there_before(checkout: Path) -> None:
+    job = component(policy="policies/a b.yaml", folder="infra")
+    _, calls = run(job, checkout, CI_COMMIT_BEFORE_SHA="HEAD")
+    assert calls[1][-1] == "base=git:HEAD:infra/policies/a b.yaml"
+
+
+@pytest.mark.parametrize(("policy", "sha"), [("policies/a b.yaml", "0" * 40), ("policies/new.yaml", "HEAD")])
+def test_a_new_branch_and_a_new_policy_are_compared_with_nothing_and_need_no_token(
     policy: str, sha: str, checkout: Path
 ) -> None:
     code, calls = run(component(policy=policy, folder="infra"), checkout, CI_MERGE_REQUEST_DIFF_BASE_SHA=sha)

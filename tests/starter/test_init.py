@@ -238,7 +238,8 @@ def test_the_job_compares_with_the_base_branch_wherever_the_policy_is(repository
         folder = repository / job["defaults"]["run"]["working-directory"]
         assert folder == project
         assert job["steps"][-1]["with"]["path"] == "team a/cluster/reports"
-        compared, shell = {"GITHUB_BASE_REF": "main"}, ("bash", "-eo", "pipefail", "-c")
+        assert [step["env"] for step in job["steps"] if "env" in step] == [{"BEFORE": "${{ github.event.before }}"}]
+        compared, before, shell = {"GITHUB_BASE_REF": "main"}, "BEFORE", ("bash", "-eo", "pipefail", "-c")
         base, more, lint = f"git:origin/main:{where}", [], ["--format", "github"]
     else:
         job = yaml.safe_load(Path(".gitlab/audit-policy.yml").read_text())["audit-policy"]
@@ -247,7 +248,7 @@ def test_the_job_compares_with_the_base_branch_wherever_the_policy_is(repository
         assert yaml.safe_load(Path(".gitlab-ci.yml").read_text()) == {
             "include": [{"local": ".gitlab/audit-policy.yml"}]
         }
-        compared = {"CI_MERGE_REQUEST_DIFF_BASE_SHA": "refs/remotes/origin/main"}
+        compared, before = {"CI_MERGE_REQUEST_DIFF_BASE_SHA": "refs/remotes/origin/main"}, "CI_COMMIT_BEFORE_SHA"
         base, more, lint = f"git:refs/remotes/origin/main:{where}", ["--formats", "code-quality"], []
     run = ["run", policy, "audit", *needs]
 
@@ -255,7 +256,8 @@ def test_the_job_compares_with_the_base_branch_wherever_the_policy_is(repository
         return [call for script in scripts for call in calls(script, folder, variables, shell)]
 
     assert called(compared) == [["lint", policy, *lint], [*run, "--base", base, "--report", "reports", *more]]
-    assert called({})[1] == [*run, "--report", "reports", *more]  # a push has no base
+    assert called({before: "HEAD"})[1] == [*run, "--base", f"git:HEAD:{where}", "--report", "reports", *more]
+    assert called({before: "0" * 40})[1] == [*run, "--report", "reports", *more]  # the first push of a branch
     git(repository, "rm", "--quiet", "--cached", "-r", "team a")
     git(repository, "commit", "--quiet", "-m", "two")
     git(repository, "update-ref", "refs/remotes/origin/main", "HEAD")

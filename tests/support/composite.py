@@ -27,13 +27,14 @@ _COMPARED = re.compile(r"([\w.-]+) (==|!=) '([^']*)'")
 class Job:
     """A job with one step, which uses the action in the checkout ``workspace``.
 
-    ``outputs`` are those of each step by its id; ``used`` has what other actions were called with, ``log`` what the
-    scripts said, ``failed`` the name of the script that ended the job.
+    ``event`` has what the expressions name of the event. ``outputs`` are those of each step by its id; ``used`` has
+    what other actions were called with, ``log`` what the scripts said, ``failed`` the script that ended the job.
     """
 
     workspace: Path
     temporary: Path
     variables: dict[str, str] = field(default_factory=dict)
+    event: dict[str, str] = field(default_factory=dict)
     outputs: dict[str, dict[str, str]] = field(default_factory=dict)
     used: dict[str, dict[str, str]] = field(default_factory=dict)
     log: str = ""
@@ -96,7 +97,7 @@ class Job:
             _, step, outputs, output = name.split(".")
             assert outputs == "outputs"
             return self.outputs.get(step, {}).get(output, "")
-        return known[name]
+        return self.event.get(name, "") if name.startswith("github.event.") else known[name]
 
     def _value(self, text: str, known: dict[str, str]) -> str:
         found = _EXPRESSION.sub(lambda one: self._lookup(one[1], known), text)
