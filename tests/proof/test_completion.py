@@ -8,10 +8,11 @@ import pytest
 
 from auditproof.audit.event import AuditEvent, Level, Stage
 from auditproof.client.exchange import Exchange
+from auditproof.detections.examples import Through
 from auditproof.kube.action import Request
 from auditproof.kube.attributes import attributes_of
 from auditproof.kube.identity import Identity
-from auditproof.proof.completion import ended_by_server, is_over, why_open
+from auditproof.proof.completion import audit_id_of, ended_by_server, is_over, why_open
 
 ALICE = Identity.x509("alice")
 WATCH, LIST = "/api/v1/pods?watch=true", "/api/v1/pods"
@@ -70,3 +71,33 @@ def test_why_a_request_may_not_be_over_is_said() -> None:
     }
 
     assert len(reasons) == 3
+
+
+PODS = "/api/v1/namespaces/some/pods"
+AGENT = "kube-controller-manager/v1.37.2 (linux/amd64) kubernetes/1/system:serviceaccount:kube-system:"
+
+
+def created(audit_id: str, *, uri: str = PODS, agent: str = f"{AGENT}replicaset-controller", code: int = 201) -> str:
+    return (
+        f'I1124 14:00:00.000000   77 httplog.go:134] "HTTP" verb="POST" URI="{uri}" latency="4.2ms" '
+        f'userAgent="{agent}" audit-ID="{audit_id}" srcIP="172.18.0.2:1" apf_pl="workload-high" resp={code}\n'
+    )
+
+
+def test_the_servers_own_log_names_the_accepted_request_of_a_controller() -> None:
+    """What it tried before, another controller's request, and one elsewhere are not meant."""
+    log = (
+        created("refused", code=403)
+        + created("other", agent=f"{AGENT}job-controller")
+        + created("elsewhere", uri=f"{PODS}/a/binding")
+        + created("agent", agent='x" audit-ID="made-up')
+        + created("meant", uri=f"{PODS}?timeout=10s")
+        + created("second")
+    )
+
+    assert audit_id_of(Through("replicaset-controller", PODS), log) == "meant"
+
+
+@pytest.mark.parametrize("log", ["", created("a", code=2010), created("a").replace(" resp=", "\nresp=")])
+def test_without_such_a_line_no_request_of_a_controller_is_known(log: str) -> None:
+    assert audit_id_of(Through("replicaset-controller", PODS), log) is None

@@ -11,6 +11,7 @@ from auditproof.audit.policy.load import parse_policy
 from auditproof.detections import Condition, Detection, Field, Not, Operator, Test, both, check_detections
 from auditproof.detections.examples import Firing
 from auditproof.errors import Position
+from auditproof.kube.capability import Capability
 from auditproof.proof.detected import Tried, tried
 
 if TYPE_CHECKING:
@@ -24,10 +25,12 @@ def equals(path: str, *values: str) -> Test:
     return Test(Field.at(path), Operator.EQUALS, values)
 
 
-def made(rules: str, *conditions: Condition, name: str = "Host PID!", times: int = 1) -> tuple[Tried, ...]:
+def made(
+    rules: str, *conditions: Condition, name: str = "Host PID!", times: int = 1, controllers: bool = False
+) -> tuple[Tried, ...]:
     policy = parse_policy(f"{HEAD}{rules}".encode(), "policy.yaml", kubernetes="1.37")
     rule = Detection(name, "A rule", "own", conditions, Position("rules.yaml", 7, 1))
-    return tried(policy, check_detections(policy, [rule] * times, SERVED), SERVED)
+    return tried(policy, check_detections(policy, [rule] * times, SERVED), SERVED, controllers=controllers)
 
 
 def firing(case: Case) -> Firing:
@@ -93,3 +96,44 @@ def test_a_rule_without_an_example_keeps_the_reason() -> None:
     [one] = made("- level: RequestResponse", equals("verb", "replace"))
 
     assert (one.cases, one.not_fired) == ((), ("no event that an API server writes can match",))
+
+
+DROPS_CONTROLLERS = "- {level: None, userGroups: ['system:serviceaccounts:kube-system']}\n- level: Request"
+
+
+@pytest.mark.parametrize(("rules", "fires"), [("- level: Request", True), (DROPS_CONTROLLERS, False)])
+def test_where_controllers_run_a_pod_is_also_created_by_one(rules: str, fires: bool) -> None:
+    """A policy that drops the accounts of kube-system leaves the rule the Pods that people create by hand."""
+    [one] = made(rules, HOST_PID, controllers=True)
+
+    example, _, indirect = one.cases
+    assert (firing(example).fires, firing(indirect).fires) == (True, fires)
+    assert "dryRun" not in indirect.request.uri, "a controller acts on what is really there"
+    assert b'"schedulerName": "nobody"' in (indirect.request.body or b""), "its Pods run nowhere"
+    assert indirect.needs >= {Capability.CONTROLLERS}
+    assert (through := firing(indirect).through) and through.controller == "replicaset-controller"
+    assert through.uri.startswith("/api/v1/namespaces/auditproof-detections-")
+
+
+@pytest.mark.parametrize(
+    "condition",
+    [
+        both(HOST_PID, equals("user.username", "alice")),
+        both(HOST_PID, equals("requestObject.spec.nodeName", "n1")),
+        both(HOST_PID, equals("objectRef.namespace", "kube-system")),
+        both(CREATED, equals("responseStatus.code", "403")),
+        both(equals("verb", "create"), equals("objectRef.resource", "secrets")),
+    ],
+)
+def test_no_controller_sends_what_only_a_person_does_or_what_would_run(condition: Condition) -> None:
+    [one] = made("- level: Request", condition, controllers=True)
+
+    assert one.cases, "it has an example"
+    assert not [case for case in one.cases if firing(case).through]
+
+
+def test_two_rules_have_namespaces_of_their_own_for_controllers() -> None:
+    uris = [through.uri for one in made("- level: Request", HOST_PID, controllers=True, times=2) for case in one.cases
+            if (through := firing(case).through)]  # fmt: skip
+
+    assert len(set(uris)) == 2

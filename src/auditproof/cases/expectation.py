@@ -14,8 +14,30 @@ CLIENT = "<client>"
 NODE = "<node>"  # the cluster's node, in requests and manifests
 
 
+class Followed(Protocol):
+    """A request that a controller sends because of an action, as the API server's own log shows it."""
+
+    @property
+    def controller(self) -> str:
+        """The name of the controller's service account in kube-system."""
+        ...
+
+    @property
+    def uri(self) -> str:
+        """The URI, without a query, to which no other action lets this controller send a POST."""
+        ...
+
+
 class Watcher(Protocol):
-    """Someone who reads the events of an action, such as a detection rule, and what is expected of him."""
+    """Someone who reads the events of an action, such as a detection rule, and what is expected of him.
+
+    ``through``: he reads those of the request that a controller sends because of the action, instead of its own.
+    """
+
+    @property
+    def through(self) -> Followed | None:
+        """The request of a controller; None for the action's own."""
+        ...
 
     def unlike(self, events: Sequence[Mapping[str, Any]]) -> Iterator[str]:
         """What he makes of these events although he must not; no other event can change that."""

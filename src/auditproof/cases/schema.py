@@ -19,6 +19,7 @@ CapabilityName = Literal[
     "grantsClusterRights",
     "readsLog",
     "runsPods",
+    "controllers",
     "kubelet",
     "staticTokens",
     "bootstrapTokens",

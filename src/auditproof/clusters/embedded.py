@@ -51,7 +51,7 @@ ETCD = "etcd"
 # A quarter less CPU time for the start, for 100 MB more memory: Go collects garbage later, and sooner near the limit.
 RARE_COLLECTIONS = {"GOGC": "400", "GOMEMLIMIT": "400MiB"}
 MUCH_MEMORY = 14 * 2**30  # bytes: the shipped suites have a dozen servers at once
-CAPABILITIES = frozenset(Capability) - {Capability.RUNS_PODS}
+CAPABILITIES = frozenset(Capability) - {Capability.RUNS_PODS, Capability.CONTROLLERS}
 
 
 class EmbeddedProvider:

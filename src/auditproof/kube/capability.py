@@ -14,6 +14,7 @@ class Capability(StrEnum):
     GRANTS_CLUSTER_RIGHTS = "grantsClusterRights"
     READS_LOG = "readsLog"
     RUNS_PODS = "runsPods"
+    CONTROLLERS = "controllers"  # they run, and the API server's own log has a line for each of their requests
     KUBELET = "kubelet"  # one serves pods: the real one, or a stand-in that runs no container
     STATIC_TOKENS = "staticTokens"
     BOOTSTRAP_TOKENS = "bootstrapTokens"

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
     from auditproof.audit.decide import Decision
     from auditproof.audit.event import AuditEvent
+    from auditproof.cases.expectation import Followed
     from auditproof.client.exchange import Exchange
 
 # Up to this size net/http itself sets Content-Length, after the handler has returned. A larger one was declared by the
@@ -56,6 +57,19 @@ def is_over(exchange: Exchange, events: Iterable[AuditEvent], request_log: str) 
         return True
     line = rf'"HTTP" [^\n]*audit-ID="{re.escape(exchange.audit_id)}"'
     return is_long_running(exchange.attributes) and re.search(line, request_log) is not None
+
+
+def audit_id_of(followed: Followed, request_log: str) -> str | None:
+    """The Audit-ID of a controller's request that was accepted and is over, as the server's own log shows it.
+
+    The line is written once the request is over, its audit included; so all its events were written before.
+    """
+    line = (
+        rf'"HTTP" verb="POST" URI="{re.escape(followed.uri)}(?:\?[^"]*)?" [^\n]*'
+        rf'userAgent="[^"\n]*[:/]{re.escape(followed.controller)}" audit-ID="([^"\n]+)"[^\n]* resp=201\b'
+    )
+    found = re.search(line, request_log)
+    return found[1] if found else None
 
 
 def end_shows(exchange: Exchange, decision: Decision, *, logs: bool) -> bool:

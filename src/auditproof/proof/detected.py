@@ -19,6 +19,7 @@ from auditproof.detections.examples.case import example_case
 from auditproof.detections.examples.example import Example, examples_of
 from auditproof.detections.examples.firing import Firing
 from auditproof.detections.examples.forecast import Forecast
+from auditproof.detections.examples.through import indirect_example
 from auditproof.detections.moments import Moment, stages_of
 
 if TYPE_CHECKING:
@@ -50,8 +51,11 @@ class Tried:
         return self.detection.position.path
 
 
-def tried(policy: Policy, found: Sequence[Fed], served: Served) -> tuple[Tried, ...]:
-    """The examples of rules, as cases; ``found`` is what the policy does to each rule."""
+def tried(policy: Policy, found: Sequence[Fed], served: Served, *, controllers: bool = False) -> tuple[Tried, ...]:
+    """The examples of rules, as cases; ``found`` is what the policy does to each rule.
+
+    ``controllers``: they run, so that an example is also sent by a controller where one does such things.
+    """
     counted: Counter[tuple[str, str]] = Counter()
     made = []
     for fed in found:
@@ -70,7 +74,7 @@ def tried(policy: Policy, found: Sequence[Fed], served: Served) -> tuple[Tried, 
             parts = [plain, *_numbered(number), *([f"step{one.step}"] if one.step > 1 else [])]
             method = _client(one) if steps[one.step] > 1 else ()
             try:
-                cases += _cases(policy, fed, one, "-".join((*parts, *method)))
+                cases += _cases(policy, fed, one, "-".join((*parts, *method)), controllers=controllers)
             except NotPerformable as no:
                 reasons.append(str(no))
         made.append(Tried(detection, fed, tuple(cases), tuple(reasons)))
@@ -86,7 +90,7 @@ def _client(example: Example) -> tuple[str]:
     return ("websocket" if example.draft.attributes.verb == "get" else "spdy",)
 
 
-def _cases(policy: Policy, fed: Fed, example: Example, name: str) -> Iterator[Case]:
+def _cases(policy: Policy, fed: Fed, example: Example, name: str, *, controllers: bool) -> Iterator[Case]:
     detection, condition = fed.detection, example.condition
     firing = Firing(
         detection.id,
@@ -122,6 +126,23 @@ def _cases(policy: Policy, fed: Fed, example: Example, name: str) -> Iterator[Ca
             title=f"{detection.title}: near miss: {example.changed}",
             position=detection.position,
             status=example.miss.code if depends else None,
+        )
+    indirect = indirect_example(example, name) if controllers else None
+    if indirect is not None:
+        yield example_case(
+            f"{name}-{indirect.through.controller}",
+            indirect.owner,
+            replace(
+                firing,
+                attributes=indirect.draft.attributes,
+                fires=expected(policy, fed, condition, indirect.draft),
+                code=indirect.draft.code,
+                body=indirect.draft.body,
+                through=indirect.through,
+            ),
+            title=f"{detection.title}: by the {indirect.through.controller}",
+            position=detection.position,
+            status=indirect.owner.code,
         )
 
 

@@ -134,7 +134,8 @@ class RunPlan:
         options = self._options
         if options.sabotage or options.recorded:
             return ()
-        return tried(options.policy, self.fed, load_served(options.kubernetes))
+        controllers = options.profile.provider == "kind"  # the only one with both controllers and a log of requests
+        return tried(options.policy, self.fed, load_served(options.kubernetes), controllers=controllers)
 
     def _changes(self, policy: Policy, side: int) -> Iterator[Case]:
         """A case for each difference from the base, and for each forbidden change that none of these shows."""

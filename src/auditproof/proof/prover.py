@@ -7,6 +7,7 @@ by the events read so far. So a proof costs little more than its request.
 from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
@@ -17,6 +18,7 @@ from auditproof.clusters.policy_files import check_given
 from auditproof.errors import AuditproofError, ClusterError, LogUnreadable
 from auditproof.kube.discovery import load_served
 from auditproof.kube.identity import MASTERS, IdentityKind
+from auditproof.proof.completion import audit_id_of
 from auditproof.proof.connections import Connections
 from auditproof.proof.fence.fence import FENCE_TIMEOUT_S, ServerFence
 from auditproof.proof.fence.result import Sent
@@ -28,6 +30,7 @@ from auditproof.setup.admin import AdminClient
 from auditproof.setup.credentials import Credentials
 from auditproof.setup.objects import Objects
 from auditproof.setup.rbac import Rights
+from auditproof.wait import TimedOut, wait_until
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -45,6 +48,8 @@ if TYPE_CHECKING:
     from auditproof.proof.fence.sentinel import Sentinel
     from auditproof.proof.server_view import ServerView
 
+CREATED = 201
+CONTROLLER_TIMEOUT_S = 30.0  # how long a controller may take to act; usually far below a second
 MAX_WATCHES = 64  # sent in parallel, because each lasts a second or more
 
 
@@ -190,11 +195,32 @@ class Prover:
         """
         patience_s = self._patience_s if patience_s is None else patience_s
         # A dead server writes no more events, so there is nothing to wait for.
-        fence = self._fence.close(sent, 0.0 if self._watch.doubts else patience_s)
+        followed = {} if self._watch.doubts else self._followed(cases, sent)
+        fence = self._fence.close(sent, 0.0 if self._watch.doubts else patience_s, followed.values())
         # Again at the end: a file that was replaced meanwhile may be what the server runs.
         check_given(self._cluster, self._running)
         self._connections.drop({item.wire for item in sent})
-        return tuple(self._judge(case, item, fence) for case, item in zip(cases, sent, strict=True))
+        return tuple(self._judge(case, item, fence, followed) for case, item in zip(cases, sent, strict=True))
+
+    def _followed(self, cases: Sequence[Case], sent: Sequence[Sent]) -> dict[str, str]:
+        """The Audit-IDs of the requests that controllers sent because of the cases, by the Audit-ID of the action."""
+        wanted = {
+            item.exchange.audit_id: watcher.through
+            for case, item in zip(cases, sent, strict=True)
+            if (watcher := case.expectation.watcher) and watcher.through and item.exchange.status == CREATED
+        }
+        found: dict[str, str] = {}
+
+        def look() -> bool | None:
+            log = self._view.request_log()
+            for name in wanted.keys() - found.keys():
+                if audit_id := audit_id_of(wanted[name], log):
+                    found[name] = audit_id
+            return True if len(found) == len(wanted) else None
+
+        with suppress(TimedOut):
+            wait_until(look, what="the requests of controllers", timeout_s=CONTROLLER_TIMEOUT_S)
+        return found
 
     def doubt(self, text: str) -> None:
         """Make every verdict UNPROVEN from now on because of ``text``, unless an event violates the expectation."""
@@ -282,18 +308,24 @@ class Prover:
         )
         return Sent(exchange, wire, response.connection)
 
-    def _judge(self, case: Case, sent: Sent, fence: Fence) -> Proof:
+    def _judge(self, case: Case, sent: Sent, fence: Fence, followed: Mapping[str, str]) -> Proof:
         exchange = sent.exchange
+        doubts = [*self._watch.doubts, *self._doubts, *fence.doubts_about(sent)]
+        watcher, its_id = case.expectation.watcher, followed.get(exchange.audit_id, "")
+        through = watcher.through if watcher else None
+        if through and not its_id:
+            doubts.append(f"no request of the {through.controller} was seen within {CONTROLLER_TIMEOUT_S:.0f} s")
         evidence = Evidence(
             exchange=exchange,
             events=fence.events.get(exchange.audit_id, ()),
             decision=decide(self._policy, exchange.attributes),
-            doubts=tuple(dict.fromkeys((*self._watch.doubts, *self._doubts, *fence.doubts_about(sent)))),
+            doubts=tuple(dict.fromkeys(doubts)),
             fence=fence.text,
             unsound=fence.faults_of(exchange),
             unclear=fence.unclear,
             over=exchange.audit_id in fence.over or exchange.audit_id in fence.events,
             clock=fence.clock,
             own_api=exchange.attributes.api_group not in self._foreign_groups,
+            followed=fence.events.get(its_id, ()) if through else None,
         )
         return Proof(case, judge(case.expectation.seen_from(self._cluster.endpoint.client_address), evidence))

@@ -80,7 +80,8 @@ class Evidence:
     batch. ``unsound`` are reasons why even the events in the log are unreliable (the log holds more or fewer events
     than were counted), ``unclear`` is why it is unknown whether events were lost; usually there are none. ``over``:
     events or the server's own log contain the Audit-ID. ``clock`` is the offset of the server's clock. ``own_api``: the
-    API server itself serves the resource, not an aggregated one.
+    API server itself serves the resource, not an aggregated one. ``followed`` are the events of the request that a
+    controller sent because of this one, None if the expectation is not about one.
     """
 
     exchange: Exchange
@@ -93,6 +94,12 @@ class Evidence:
     unclear: str | None = None
     clock: Clock = SAME
     own_api: bool = True
+    followed: tuple[AuditEvent, ...] | None = None
+
+    @property
+    def watched(self) -> tuple[AuditEvent, ...]:
+        """The events that the expectation's watcher reads."""
+        return self.events if self.followed is None else self.followed
 
     @property
     def level(self) -> Level:
@@ -140,7 +147,7 @@ def judge(expectation: Expectation, evidence: Evidence) -> Verdict:
     # Lost events matter unless the request has an event at every stage that it reaches: also a stage that is rightly
     # absent must be shown to be absent.
     reached = emitted_stages(evidence.exchange.attributes, evidence.exchange.status)
-    absent = missing or not evidence.events or bool(reached - evidence.stages)
+    absent = missing or not evidence.events or not evidence.watched or bool(reached - evidence.stages)
     doubts = (*answer, *evidence.doubts, *([evidence.unclear] if evidence.unclear and absent else []))
     if unsound:
         reasons = tuple(dict.fromkeys((*unsound, *doubts, *seen, *missing)))  # some are found in two ways
@@ -200,7 +207,7 @@ def _seen_wrong(expectation: Expectation, evidence: Evidence, level: Level, stag
     if evidence.events and stages <= evidence.stages:  # otherwise the last event may be the missing one
         yield from unlike(expectation, evidence.events[-1])
     if expectation.watcher is not None:
-        yield from expectation.watcher.unlike([event.raw for event in evidence.events])
+        yield from expectation.watcher.unlike([event.raw for event in evidence.watched])
 
 
 WHO_IS_WRONG = "either the server does not run this policy, or auditproof is wrong"
@@ -217,7 +224,7 @@ def _missing(expectation: Expectation, evidence: Evidence, level: Level, stages:
     """Every event that is missing in the log; it counts only if a fence shows that the log is complete."""
     absent, unstated = stages - evidence.stages, decided_stages(evidence) - evidence.stages - stages
     if expectation.watcher is not None:
-        yield from expectation.watcher.missing([event.raw for event in evidence.events])
+        yield from expectation.watcher.missing([event.raw for event in evidence.watched])
     if not evidence.events:
         if stages:
             yield f"not recorded, expected {level}"
@@ -284,7 +291,7 @@ def _doubts(expectation: Expectation, evidence: Evidence) -> Iterator[str]:
     if not exchange.status:
         return
     if expectation.watcher is not None:
-        yield from expectation.watcher.doubts([event.raw for event in evidence.events])
+        yield from expectation.watcher.doubts([event.raw for event in evidence.watched])
     if expectation.status is not None and exchange.status != expectation.status:
         yield f"got HTTP {exchange.status}, expected {expectation.status}: the test did not do what it was meant to"
     # A case that expects such a status is about it: then it casts no doubt.

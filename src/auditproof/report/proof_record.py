@@ -182,7 +182,7 @@ def _firing(case: Case, evidence: Evidence | None, *, shown: bool) -> FiringReco
     watcher = case.expectation.watcher
     if not isinstance(watcher, Firing):
         return None
-    events = [event.raw for event in evidence.events] if evidence else []
+    events = [event.raw for event in evidence.watched] if evidence else []
     event = watcher.fired(events) if shown else None
     return FiringRecord(
         rule=watcher.rule,
@@ -192,6 +192,7 @@ def _firing(case: Case, evidence: Evidence | None, *, shown: bool) -> FiringReco
         level=Level(event["level"]) if event else None,
         stage=Stage(event["stage"]) if event else None,
         silence=redact_text(watcher.silence(events)) if shown and event is None else "",
+        through=watcher.through.controller if watcher.through else "",
     )
 
 

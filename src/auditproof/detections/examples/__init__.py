@@ -10,5 +10,18 @@ from auditproof.detections.examples.case import example_case
 from auditproof.detections.examples.example import Example, NoExample, examples_of
 from auditproof.detections.examples.firing import Firing
 from auditproof.detections.examples.forecast import Answer, Draft, Forecast
+from auditproof.detections.examples.through import Indirect, Through, indirect_example
 
-__all__ = ["Answer", "Draft", "Example", "Firing", "Forecast", "NoExample", "example_case", "examples_of"]
+__all__ = [
+    "Answer",
+    "Draft",
+    "Example",
+    "Firing",
+    "Forecast",
+    "Indirect",
+    "NoExample",
+    "Through",
+    "example_case",
+    "examples_of",
+    "indirect_example",
+]

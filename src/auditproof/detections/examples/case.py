@@ -54,7 +54,6 @@ def example_case(
         identity = replace(identity, pod=account)
     if draft.impersonates is not None:
         identity = replace(identity, impersonates=draft.impersonates)
-    streams = _runs(draft.attributes)
     return Case(
         name,
         identity,
@@ -62,9 +61,16 @@ def example_case(
         Expectation(status=status, watcher=firing),
         tuple(_given(draft)),
         title=title,
-        needs=identity.needs | ({Capability.KUBELET} if streams else frozenset()),
+        needs=identity.needs | frozenset(_needs(draft, firing)),
         source=Source(position, made=True),
     )
+
+
+def _needs(draft: Draft, firing: Firing) -> Iterator[Capability]:
+    if _runs(draft.attributes):
+        yield Capability.KUBELET
+    if firing.through is not None:
+        yield Capability.CONTROLLERS
 
 
 def request_of(draft: Draft) -> Request:

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
     from auditproof.detections.condition import Condition
+    from auditproof.detections.examples.through import Through
     from auditproof.kube.attributes import Attributes
 
 _SHOWN = 4  # values of a test
@@ -27,7 +28,7 @@ class Firing:
     ``rule`` is the id of the rule, ``step`` the number of the condition in it. ``fires`` is what follows from the
     policy; None if nothing does. ``code`` is the planned response: after another one, what the rule does is no
     contradiction, but a doubt. ``body`` is the object that was sent. ``miss``: the request is a near miss, on which the
-    rule fires under no policy.
+    rule fires under no policy. ``through``: the request is one that a controller sends because of the action.
 
     >>> from auditproof import Attributes, UserInfo
     >>> from auditproof.detections import Field, Operator, Test
@@ -48,6 +49,7 @@ class Firing:
     code: int | None = None
     miss: bool = False
     body: Mapping[str, Any] | None = None
+    through: Through | None = None
 
     def fired(self, events: Sequence[Mapping[str, Any]]) -> Mapping[str, Any] | None:
         """The first event on which the rule fires; None if there is none."""

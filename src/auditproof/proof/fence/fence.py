@@ -29,7 +29,7 @@ from auditproof.proof.verdict import NOT_STORED
 from auditproof.wait import TimedOut, wait_until
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Sequence
 
     from auditproof.audit.policy.load import Policy
     from auditproof.client.connection import Connection, Response
@@ -74,15 +74,16 @@ class ServerFence:
         self._asked = Asked()
         self._agreement.open(self._asked, lambda: self._sentinel and self._read_to_sentinel())
 
-    def close(self, sent: Sequence[Sent], patience_s: float = FENCE_TIMEOUT_S) -> Fence:
+    def close(self, sent: Sequence[Sent], patience_s: float = FENCE_TIMEOUT_S, followed: Iterable[str] = ()) -> Fence:
         """Fence all exchanges in ``sent``; never raises: every error becomes a doubt.
 
-        ``patience_s`` is how long the sentinel's event may take to reach the log, in seconds.
+        ``patience_s`` is how long the sentinel's event may take to reach the log, in seconds. ``followed`` are the
+        Audit-IDs of other clients' requests whose events are to be kept.
         """
         self._patience_s = patience_s
         exchanges = [item.exchange for item in sent]
         agents = {each.user_agent: each.audit_id for each in exchanges if each.user_agent}
-        self._log.want((each.audit_id for each in exchanges), agents)
+        self._log.want((*(each.audit_id for each in exchanges), *followed), agents)
         self._asked.ids.update(each.audit_id for each in exchanges)
         doubts: list[str] = []
         unsound: list[str] = []

@@ -50,12 +50,16 @@ def fired_text(rule: DetectionRecord, proofs: dict[str, ProofRecord]) -> Iterato
     for one in examples_of(rule, proofs):
         if one is None:
             yield "it was not sent"
-        elif one.firing is None or one.firing.fired is None:
-            yield f"{one.request.method} {one.request.path}: {one.verdict}: {'; '.join(one.reasons[:1])}"
+            continue
+        request = f"{one.request.method} {one.request.path}"
+        if one.firing is not None and one.firing.through:
+            request += f", and the request of the {one.firing.through}"
+        if one.firing is None or one.firing.fired is None:
+            yield f"{request}: {one.verdict}: {'; '.join(one.reasons[:1])}"
         elif one.firing.fired:
-            yield f"{one.request.method} {one.request.path} ({one.firing.level}, {one.firing.stage})"
+            yield f"{request} ({one.firing.level}, {one.firing.stage})"
         else:
-            yield f"{one.request.method} {one.request.path}: {one.firing.silence}"
+            yield f"{request}: {one.firing.silence}"
     yield from (f"not sent: {reason}" for reason in rule.not_tried)
 
 

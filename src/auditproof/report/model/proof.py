@@ -97,6 +97,7 @@ class FiringRecord(Record):
     level: Level | None = Field(default=None, description="of the event on which it fired")
     stage: Stage | None = Field(default=None, description="of that event")
     silence: str = Field(default="", description="why it did not: the test that fails, and on which event")
+    through: str = absent("", "the controller whose request, caused by the action, the rule reads")
 
 
 class ProofRecord(Record):
