@@ -13,6 +13,7 @@ import subprocess
 import sys
 import threading
 import time
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -28,9 +29,13 @@ from auditproof.clusters.kind.home import ClusterFolder
 from auditproof.clusters.kind.provider import KindProvider
 from auditproof.clusters.profile import load_profile
 from auditproof.clusters.run.run_directory import RunDirectory
-from auditproof.errors import ClusterError
+from auditproof.detections import Detection, Field, Not, Operator, Test, both, check_detections
+from auditproof.detections.examples import Firing
+from auditproof.errors import ClusterError, Position
 from auditproof.kube.action import act, to_request
+from auditproof.kube.discovery import load_served
 from auditproof.kube.identity import Identity
+from auditproof.proof.detected import tried
 from auditproof.proof.prover import Prover
 from auditproof.proof.server_view import ServerView
 from auditproof.proof.verdict import Outcome
@@ -415,3 +420,52 @@ def test_every_shipped_action_comes_to_the_same_verdict_as_on_embedded(engine: E
         if proof["verdict"] == "NOT_SUPPORTED":
             assert proof["reasons"], proof["id"]
     assert not remains
+
+
+HEAD = "apiVersion: audit.k8s.io/v1\nkind: Policy\nrules:\n"
+DROPS_CONTROLLERS = f"{HEAD}- {{level: None, userGroups: ['system:serviceaccounts:kube-system']}}\n- level: Metadata\n"
+CREATES_POD = both(
+    Test(Field.at("verb"), Operator.EQUALS, ("create",)),
+    Test(Field.at("objectRef.resource"), Operator.EQUALS, ("pods",)),
+    Not(Test(Field.at("objectRef.subresource"), Operator.EXISTS)),
+)
+HOST_PID = both(CREATES_POD, Test(Field.at("requestObject.spec.hostPID"), Operator.EQUALS, ("true",)))
+
+
+def test_a_rule_fires_on_the_pod_that_a_controller_creates_as_the_policy_lets_it(
+    kind: KindProvider, directory: RunDirectory, write_policy: Callable[[str], Path], everything: Path
+) -> None:
+    """The server records all metadata: enough for a rule about Pods, too little for one about their spec.
+
+    Judged by a policy that drops the controllers' accounts, the same events are a violation.
+    """
+    served, cluster, found = load_served("1.37"), kind.cluster(everything), {}
+    for text, path in (("all", everything), ("drops", write_policy(DROPS_CONTROLLERS))):
+        policy = load_policy(path)
+        rules = [
+            Detection(name, name, "own", (condition,), Position("rules.yaml", 1, 1))
+            for name, condition in ((f"{text}-creates-pod", CREATES_POD), (f"{text}-host-pid", HOST_PID))
+        ]
+        made = tried(policy, check_detections(policy, rules, served), served, controllers=True)
+        cases = [case for one in made for case in one.cases if case.id.endswith("-replicaset-controller")]
+        prover = Prover(
+            ServerView(cluster, kind), policy, running=load_policy(everything), folder=directory.private_folder()
+        )
+        found.update({proof.case.id.removesuffix("-replicaset-controller"): proof for proof in prover.prove(cases)})
+        prover.close()
+
+    words = {name: (proof.verdict.outcome, len(proof.verdict.evidence.followed or ())) for name, proof in found.items()}
+    assert words == {
+        "all-creates-pod": (Outcome.PROVEN, 2),
+        "all-host-pid": (Outcome.PROVEN, 2),
+        "drops-creates-pod": (Outcome.VIOLATED, 2),
+        "drops-host-pid": (Outcome.PROVEN, 2),
+    }
+    by_hand = found["all-creates-pod"].verdict.evidence.events
+    assert {event.raw["user"]["username"] for event in by_hand} == {"auditproof-someone"}
+    assert "by the policy it cannot see this request" in found["drops-creates-pod"].verdict.reasons[0]
+    watcher = found["all-host-pid"].case.expectation.watcher
+    assert isinstance(watcher, Firing)
+    events = [event.raw for event in found["all-host-pid"].verdict.evidence.followed or ()]
+    assert "has no requestObject" in watcher.silence(events)
+    assert {event["user"]["username"].rpartition(":")[2] for event in events} == {"replicaset-controller"}
