@@ -10,6 +10,7 @@ from auditproof.analysis.lint.finding import Finding, Shown
 from auditproof.analysis.lint.positions import Places
 from auditproof.analysis.space import ResourceCell, Space
 from auditproof.analysis.space.cells import ODD, UNSERVED
+from auditproof.analysis.space.oddity import is_odd_namespace
 from auditproof.audit.decide import decide
 from auditproof.audit.event import Level
 
@@ -108,7 +109,7 @@ class Subject:
 
     def answers(self, rule: PolicyRule) -> bool:
         """Whether the server serves any request that the rule would match, whoever sends it."""
-        key = self._alike(replace(rule, users=(), user_groups=()))
+        key = self._alike(_without_names(rule))
         if key not in self._answered:
             cells = Space.of([key], self._served_in(key)).cells
             self._answered[key] = any(mask and cell.served for mask, some in cells.items() for cell in some)
@@ -152,17 +153,62 @@ class Subject:
         key = self._alike(self.policy.rules[rule]), ordinary
         if key in self._instead:
             return self._instead[key]
-        found: set[int] = set()
-        lists = (0, len(self.policy.rules)), (rule, rule + 1)
-        for outcome in self.space.outcomes(*lists, meeting=1 << rule):
-            first, own = outcome.deciding
-            usual = outcome.identity.honest and outcome.cells[0].served
-            if own == 0 and first is not None and first < rule and (usual or not ordinary):
-                found.add(first)
-        covering = tuple(self.policy.rules[number] for number in sorted(found))
+        found = self._deciding_before(rule, ordinary=ordinary)
+        covering = tuple(self.policy.rules[number] for number in _bits(found))
         if rule not in self.outcomes:
             self._instead[key] = covering  # also true of every later rule with the same conditions
         return covering
+
+    def _deciding_before(self, rule: int, *, ordinary: bool) -> int:
+        """The rules before ``rule`` that decide requests which it matches, as a bitmask.
+
+        The same as from ``space.outcomes``, without a list of all its outcomes: what the earlier rules make of a
+        request depends only on which of them it meets, so most pairs of an identity and a cell need no second look.
+        """
+        space, before = self.space, (1 << rule) - 1
+        groups = space.identities.wanted[rule]
+        ungrouped = sum(1 << number for number in range(rule) if not space.identities.wanted[number])
+        asking = {
+            (identity.mask & before, identity.region)
+            for identity in space.identities.classes
+            if identity.mask >> rule & 1 and (identity.honest or not ordinary)
+        }
+        asked = {
+            mask & before
+            for mask, cells in space.cells.items()
+            if mask >> rule & 1 and (cells[0].served or not ordinary)
+        }
+        found = 0
+        for who, region in asking:
+            if groups and not region.having(groups).possible():
+                continue
+            for met in {who & what for what in asked}:
+                if met & -met & found & ungrouped:
+                    continue  # the first of them takes all of these requests, and is known
+                for first, inner in space.first_matches(met, region, (0, rule)):
+                    if first is not None and (not groups or inner.having(groups).possible()):
+                        found |= 1 << first
+        return found
+
+
+def _without_names(rule: PolicyRule) -> PolicyRule:
+    """The rule without users, and with one name in place of all ordinary ones: the server serves them alike."""
+    resources = tuple(
+        replace(entry, resource_names=_ordinary_as(entry.resource_names, "something")) for entry in rule.resources
+    )
+    namespaces = _ordinary_as(rule.namespaces, "somewhere")
+    return replace(rule, users=(), user_groups=(), namespaces=namespaces, resources=resources)
+
+
+def _ordinary_as(names: tuple[str, ...], name: str) -> tuple[str, ...]:
+    return tuple(dict.fromkeys(one if not one or is_odd_namespace(one) else name for one in names))
+
+
+def _bits(mask: int) -> Iterator[int]:
+    """The numbers of the bits of a mask, lowest first."""
+    while mask:
+        yield (mask & -mask).bit_length() - 1
+        mask &= mask - 1
 
 
 def plain(outcome: Outcome, user: UserInfo | None) -> Asked:

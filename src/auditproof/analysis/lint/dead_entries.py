@@ -51,8 +51,11 @@ class _Decided:
 
 def check(subject: Subject, told: AbstractSet[Position]) -> Iterator[Finding]:
     """Findings about entries of rules that decide something; none at the positions ``told``, which have one already."""
+    sent = {mask for mask, cells in subject.space.cells.items() if _are_sent(cells)}
     for rule in subject.policy.rules:
-        outcomes = [one for one in subject.outcomes.get(rule.index, ()) if _is_usual(one)]
+        outcomes = [
+            one for one in subject.outcomes.get(rule.index, ()) if one.identity.honest and one.cells[0].mask in sent
+        ]
         entries = [entry for entry in _entries(rule) if told.isdisjoint(_places(subject, rule, entry))]
         if outcomes and entries:
             decided, every = _Decided(), subject.space.identities.wanted[rule.index]
@@ -62,8 +65,8 @@ def check(subject: Subject, told: AbstractSet[Position]) -> Iterator[Finding]:
             yield from _findings(subject, rule, dead) if dead else ()
 
 
-def _is_usual(outcome: Outcome) -> bool:
-    return outcome.identity.honest and any(map(_is_sent, outcome.cells))
+def _are_sent(cells: tuple[Cell, ...]) -> bool:
+    return any(map(_is_sent, cells))
 
 
 def _is_sent(cell: Cell) -> bool:
@@ -133,9 +136,12 @@ def _item_matches(item: GroupResources, entry: _Entry, cell: ResourceCell) -> bo
 def _findings(subject: Subject, rule: PolicyRule, dead: list[_Entry]) -> Iterator[Finding]:
     earlier: dict[int, _Decided] = {}
     lists = (0, len(subject.policy.rules)), (rule.index, rule.index + 1)
-    for outcome in subject.space.outcomes(*lists, meeting=1 << rule.index):
+    usual = subject.space.outcomes(
+        *lists, meeting=1 << rule.index, asking=lambda identity: identity.honest, asked=_are_sent
+    )
+    for outcome in usual:
         first, own = outcome.deciding
-        if own == 0 and first is not None and first < rule.index and _is_usual(outcome):
+        if own == 0 and first is not None and first < rule.index:
             every = subject.space.identities.wanted[rule.index]
             earlier.setdefault(first, _Decided()).add(outcome, every)
     for entry in dead:

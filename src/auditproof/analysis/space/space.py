@@ -9,7 +9,7 @@ from auditproof.analysis.space.cells import cells_of
 from auditproof.analysis.space.identities import identities_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Callable, Iterator, Sequence
 
     from auditproof.analysis.space.cells import Cell
     from auditproof.analysis.space.identities import Identities, IdentityClass, Region
@@ -57,16 +57,22 @@ class Space:
         cells = {mask: tuple(sorted(some, key=_least_wanted)) for mask, some in grouped.items()}
         return Space(tuple(rules), identities_of(rules), cells)
 
-    def outcomes(self, *lists: tuple[int, int], meeting: int = 0) -> Iterator[Outcome]:
+    def outcomes(
+        self,
+        *lists: tuple[int, int],
+        meeting: int = 0,
+        asking: Callable[[IdentityClass], bool] = lambda _: True,
+        asked: Callable[[tuple[Cell, ...]], bool] = lambda _: True,
+    ) -> Iterator[Outcome]:
         """The whole space, divided by the decision of each list of rules; a list is given as (first, end).
 
         Without a list, all rules form one. ``meeting``, a bitmask of rules, restricts the result to requests that meet
-        the conditions of at least one of them.
+        the conditions of at least one of them; ``asking`` and ``asked`` restrict it to some identities and cells.
         """
         wanted = lists or ((0, len(self.rules)),)
         known: dict[tuple[int, Region], tuple[tuple[tuple[int | None, ...], Region], ...]] = {}
-        met = [(mask, cells) for mask, cells in self.cells.items() if not meeting or mask & meeting]
-        for identity in self.identities.classes:
+        met = [(mask, cells) for mask, cells in self.cells.items() if (not meeting or mask & meeting) and asked(cells)]
+        for identity in filter(asking, self.identities.classes):
             for mask, cells in met if not meeting or identity.mask & meeting else ():
                 if meeting and not mask & identity.mask & meeting:
                     continue
