@@ -80,7 +80,8 @@ AGENT = "kube-controller-manager/v1.37.2 (linux/amd64) kubernetes/1/system:servi
 def created(audit_id: str, *, uri: str = PODS, agent: str = f"{AGENT}replicaset-controller", code: int = 201) -> str:
     return (
         f'I1124 14:00:00.000000   77 httplog.go:134] "HTTP" verb="POST" URI="{uri}" latency="4.2ms" '
-        f'userAgent="{agent}" audit-ID="{audit_id}" srcIP="172.18.0.2:1" apf_pl="workload-high" resp={code}\n'
+        f'userAgent="{agent}" contentType="application/json" '
+        f'audit-ID="{audit_id}" srcIP="172.18.0.2:1" apf_pl="workload-high" resp={code}\n'
     )
 
 
@@ -93,6 +94,7 @@ def test_the_servers_own_log_names_the_accepted_request_of_a_controller() -> Non
         + created("agent", agent='x" audit-ID="made-up')
         + created("meant", uri=f"{PODS}?timeout=10s")
         + created("second")
+        + created("older version").replace(' contentType="application/json"', "")
     )
 
     assert audit_id_of(Through("replicaset-controller", PODS), log) == "meant"

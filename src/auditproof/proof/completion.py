@@ -66,7 +66,8 @@ def audit_id_of(followed: Followed, request_log: str) -> str | None:
     """
     line = (
         rf'"HTTP" verb="POST" URI="{re.escape(followed.uri)}(?:\?[^"]*)?" [^\n]*'
-        rf'userAgent="[^"\n]*[:/]{re.escape(followed.controller)}" audit-ID="([^"\n]+)"[^\n]* resp=201\b'
+        rf'userAgent="[^"\n]*[:/]{re.escape(followed.controller)}"(?: \w+="[^"\n]*")* '
+        r'audit-ID="([^"\n]+)"[^\n]* resp=201\b'
     )
     found = re.search(line, request_log)
     return found[1] if found else None
