@@ -296,3 +296,12 @@ def test_either_of_two_ways_to_match_is_enough() -> None:
     rule = both(CREATED, either(body(ANYWHERE, "gizmo"), body("spec", "hostIPC")))
 
     assert "hostIPC" in json.dumps(example(rule).draft.body)
+
+
+def test_a_near_miss_that_reads_the_log_of_a_pod_names_one_that_runs() -> None:
+    """The Pod of other examples runs nowhere, and on a real node a Pod is either the one or the other."""
+    found = example(both(equals("verb", "patch"), equals("objectRef.subresource", "ephemeralcontainers")))
+
+    assert found.draft.uri.startswith(f"{OWN}/pods/auditproof-example/ephemeralcontainers")
+    assert found.miss is not None
+    assert (found.changed, found.miss.uri) == ("the subresource is log", f"{OWN}/pods/running/log")

@@ -102,7 +102,8 @@ def _other_objects(asked: Attributes, answer: Answer, values: Values) -> Iterato
         namespace = NAMESPACE if asked.namespace != NAMESPACE else "kube-system"
         yield f"the namespace is {namespace}", replace(asked, namespace=namespace), answer, values
     if asked.subresource and asked.resource == "pods" and asked.subresource != "log":
-        log = replace(asked, subresource="log", verb="get")
+        name = RUNNING if asked.name == NAME else asked.name  # the other one runs nowhere
+        log = replace(asked, subresource="log", verb="get", name=name)
         yield "the subresource is log", log, answers(log)[0], values
     for verb in _OTHER_VERBS.get(asked.verb, ()):
         name = "" if verb in ("list", "watch") else asked.name or NAME
