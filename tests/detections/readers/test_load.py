@@ -107,7 +107,8 @@ def test_rules_that_share_an_id_get_the_name_of_their_pack(tmp_path: Path) -> No
         ("a.yml", b"title: [\n", "a.yml:2:1: not valid YAML"),
         ("a.yml", b"title: caf\xe9\n", "a.yml:1:1: is not UTF-8 text: byte 0xe9"),
         ("a.yml", b"a: &x [*x]\n", "this value contains itself"),
-        ("a.yml", b"[" * 2000, "nested more than 100 levels deep"),
+        ("a.yml", b"[" * 101 + b"]" * 101, "nested more than 100 levels deep"),
+        ("a.yml", b"[" * 2000, "a.yml:1:"),
         ("a.yml", b"a: &a [x, x, x, x, x, x, x, x, x, x]\n" + b"".join(
             b"%c: &%c [%s]\n" % (n + 1, n + 1, b",".join([b"*%c" % n] * 10)) for n in b"abcdef"
         ), "aliases expand to too many values"),
