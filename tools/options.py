@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from auditproof import content
-from auditproof.options import OPTIONS, VARIABLES, Kind, Option
+from auditproof.options import OPTIONS, VARIABLES, Option, ValueKind
 
 DOCUMENT = content.root() / "docs" / "options.md"
 HEAD = """\
@@ -40,7 +40,7 @@ def document() -> str:
 
 
 def _row(option: Option) -> str:
-    flag = option.flag if option.kind is Kind.FLAG else f"{option.flag} {option.metavar}"
+    flag = option.flag if option.kind is ValueKind.FLAG else f"{option.flag} {option.metavar}"
     cells = [_code(flag.replace("|", "\\|")), _code(option.variable), _code(option.ini), option.help]
     return f"| {' | '.join(cells)} |\n"
 

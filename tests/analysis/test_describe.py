@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from auditproof import content
 from auditproof.analysis.describe import Description, describe, render_markdown, render_text
 from auditproof.analysis.describe.requests import OTHER, Asked, Requests
-from auditproof.analysis.describe.whos import Kind, Who, Whos
+from auditproof.analysis.describe.whos import SubjectKind, Who, Whos
 from auditproof.analysis.diff import diff
 from auditproof.analysis.mutation.mutants import one_step_mutants
 from auditproof.analysis.space import Space
@@ -115,18 +115,18 @@ def _rewrite(rules: list[dict[str, Any]], random: Random) -> None:
 def user_of(one: Who) -> UserInfo | None:
     """One of these users."""
     anyone = "system:authenticated"
-    namespace = one.name.split(":")[2] if one.kind is Kind.ACCOUNT else one.name or "elsewhere"
+    namespace = one.name.split(":")[2] if one.kind is SubjectKind.ACCOUNT else one.name or "elsewhere"
     accounts = ("system:serviceaccounts", f"system:serviceaccounts:{namespace}", anyone)
     return {
-        Kind.USER: UserInfo(one.name, (anyone,)),
-        Kind.USER_IN_GROUP: UserInfo(one.name, (one.group, anyone)),
-        Kind.GROUP: UserInfo("nobody-else", (one.name, anyone)),
-        Kind.ACCOUNT: UserInfo(one.name, accounts),
-        Kind.ACCOUNTS_OF: UserInfo(f"system:serviceaccount:{namespace}:nobody-else", accounts),
-        Kind.ACCOUNTS: UserInfo(f"system:serviceaccount:{namespace}:nobody-else", accounts),
-        Kind.ANONYMOUS: UserInfo("system:anonymous", ("system:unauthenticated",)),
-        Kind.OTHERS: UserInfo("nobody-else", (anyone,)),
-        Kind.FAILED: None,
+        SubjectKind.USER: UserInfo(one.name, (anyone,)),
+        SubjectKind.USER_IN_GROUP: UserInfo(one.name, (one.group, anyone)),
+        SubjectKind.GROUP: UserInfo("nobody-else", (one.name, anyone)),
+        SubjectKind.ACCOUNT: UserInfo(one.name, accounts),
+        SubjectKind.ACCOUNTS_OF: UserInfo(f"system:serviceaccount:{namespace}:nobody-else", accounts),
+        SubjectKind.ACCOUNTS: UserInfo(f"system:serviceaccount:{namespace}:nobody-else", accounts),
+        SubjectKind.ANONYMOUS: UserInfo("system:anonymous", ("system:unauthenticated",)),
+        SubjectKind.OTHERS: UserInfo("nobody-else", (anyone,)),
+        SubjectKind.FAILED: None,
     }[one.kind]
 
 

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from auditproof.analysis.diff import (
     Change,
-    Kind,
+    ChangeKind,
     PolicyDiff,
     changed,
     diff,
@@ -34,7 +34,7 @@ from tests.support.random_policies import LEVELS, STAGES, VERBS, documents, ever
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from auditproof.analysis.space import Outcome, Space
+    from auditproof.analysis.space import ClassDecision, Space
 
 SERVED = load_served("1.37")
 USERS = [user for user, _ in users()]
@@ -87,7 +87,9 @@ def brute_force(old: Policy, new: Policy, attributes: Attributes) -> tuple[Any, 
     return before, after
 
 
-def classes(space: Space, outcomes: list[tuple[Outcome, Change | None]], asked: Attributes) -> list[Change | None]:
+def classes(
+    space: Space, outcomes: list[tuple[ClassDecision, Change | None]], asked: Attributes
+) -> list[Change | None]:
     """The changes of the classes that a request belongs to, found by the rules whose conditions it meets."""
     anybody = sum(
         1 << n
@@ -243,18 +245,18 @@ def test_an_object_is_created_in_a_namespace_that_no_rule_names() -> None:
 
 METADATA = "- {level: Metadata, resources: [{group: '', resources: [pods]}]}\n"
 CHANGES = {
-    Kind.STOPS: ("- level: Metadata\n", "- {level: None, users: [alice]}\n- level: Metadata\n"),
-    Kind.LOSES_BODIES: ("- level: Request\n", "- level: Metadata\n"),
-    Kind.STARTS_BODIES: ("- level: Metadata\n", "- level: RequestResponse\n"),
-    Kind.LOSES_STAGES: ("- level: Metadata\n", "- {level: Metadata, omitStages: [RequestReceived]}\n"),
-    Kind.STARTS: (METADATA, METADATA + "- {level: Metadata, users: [alice]}\n"),
-    Kind.GAINS_STAGES: ("- {level: Metadata, omitStages: [RequestReceived]}\n", "- level: Metadata\n"),
-    Kind.MANAGED_FIELDS: ("- level: Request\n", "- {level: Request, omitManagedFields: true}\n"),
+    ChangeKind.STOPS: ("- level: Metadata\n", "- {level: None, users: [alice]}\n- level: Metadata\n"),
+    ChangeKind.LOSES_BODIES: ("- level: Request\n", "- level: Metadata\n"),
+    ChangeKind.STARTS_BODIES: ("- level: Metadata\n", "- level: RequestResponse\n"),
+    ChangeKind.LOSES_STAGES: ("- level: Metadata\n", "- {level: Metadata, omitStages: [RequestReceived]}\n"),
+    ChangeKind.STARTS: (METADATA, METADATA + "- {level: Metadata, users: [alice]}\n"),
+    ChangeKind.GAINS_STAGES: ("- {level: Metadata, omitStages: [RequestReceived]}\n", "- level: Metadata\n"),
+    ChangeKind.MANAGED_FIELDS: ("- level: Request\n", "- {level: Request, omitManagedFields: true}\n"),
 }
 
 
 @pytest.mark.parametrize("kind", CHANGES)
-def test_the_kind_of_a_change_is_the_worst_thing_about_it(kind: Kind) -> None:
+def test_the_kind_of_a_change_is_the_worst_thing_about_it(kind: ChangeKind) -> None:
     assert {difference.change.kind for difference in between(*CHANGES[kind]).differences} == {kind}
 
 
@@ -271,7 +273,7 @@ def test_the_worst_comes_first_and_one_change_is_one_row() -> None:
 
     found = between(old, new).differences
 
-    assert [difference.change.kind for difference in found[:2]] == [Kind.STOPS, Kind.STARTS_BODIES]
+    assert [difference.change.kind for difference in found[:2]] == [ChangeKind.STOPS, ChangeKind.STARTS_BODIES]
     assert (found[0].row.who, found[0].row.product.what) == ("everybody", "secrets")
     assert [rule and rule.position.line for pair in found[0].rules for rule in pair] == [4, 4]
 

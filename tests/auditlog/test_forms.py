@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from auditproof.auditlog.forms import Held, Opened, Opening, Passed, Refused, opening
+from auditproof.auditlog.forms import Opened, Opening, Passed, Refused, UnwrappedEvent, opening
 from auditproof.auditlog.offline_log import ForeignFile
 
 ROOT = Path(__file__).parent.parent.parent
@@ -33,8 +33,8 @@ def opened(data: bytes | str) -> list[Opened]:
     return list(Opening(io.BytesIO(data.encode() if isinstance(data, str) else data)).read())
 
 
-def held(data: bytes | str) -> list[Held]:
-    return [each for each in opened(data) if isinstance(each, Held)]
+def held(data: bytes | str) -> list[UnwrappedEvent]:
+    return [each for each in opened(data) if isinstance(each, UnwrappedEvent)]
 
 
 def reasons(data: bytes | str) -> list[tuple[int, str]]:
@@ -258,7 +258,7 @@ def test_a_list_of_any_length_is_read_in_bounded_memory(monkeypatch: pytest.Monk
     count = 16 * line // len(EVENT)
     tracemalloc.start()
     try:
-        seen = sum(isinstance(each, Held) for each in Opening(_sized(count)).read())
+        seen = sum(isinstance(each, UnwrappedEvent) for each in Opening(_sized(count)).read())
         most = tracemalloc.get_traced_memory()[1]
     finally:
         tracemalloc.stop()

@@ -12,7 +12,7 @@ import auditproof
 from auditproof.analysis.coverage import Depth
 from auditproof.cli import lint, run
 from auditproof.clusters.existing.kubeconfig import DEFAULT
-from auditproof.options import OPTIONS, VARIABLES, Kind, option_named
+from auditproof.options import OPTIONS, VARIABLES, ValueKind, option_named
 from auditproof.plugin.options import FORMATS
 from auditproof.report import findings
 from tools.options import DOCUMENT, document
@@ -21,10 +21,10 @@ pytest_plugins = ["pytester"]
 
 SOURCE = Path(auditproof.__file__).parent
 GIVEN = {
-    Kind.VALUE: (["1"], "=1"),
-    Kind.LINES: (["1", "2"], "=1\n2"),
-    Kind.LIST: (["1", "2"], "=1,2"),
-    Kind.FLAG: ([], ""),
+    ValueKind.VALUE: (["1"], "=1"),
+    ValueKind.LINES: (["1", "2"], "=1\n2"),
+    ValueKind.LIST: (["1", "2"], "=1,2"),
+    ValueKind.FLAG: ([], ""),
 }
 
 
@@ -39,7 +39,7 @@ def test_every_option_is_spelled_the_same_in_each_place() -> None:
         assert option.flag == f"--audit-{option.name}"
         assert option.variable in (None, f"AUDITPROOF_{name.upper()}")
         assert option.ini in (None, f"audit_{name}")
-        assert (option.kind is Kind.FLAG) == (option.metavar == "")
+        assert (option.kind is ValueKind.FLAG) == (option.metavar == "")
 
 
 def test_an_option_that_is_none_of_the_table_is_an_error() -> None:
@@ -78,7 +78,7 @@ def test_run_passes_every_option_on_to_pytest(option: object) -> None:
 def test_pytest_knows_every_option_with_its_variable_and_ini_key(pytester: pytest.Pytester) -> None:
     config = pytester.parseconfig("-p", "no:hypothesispytest")
     for option in OPTIONS:
-        assert config.getoption(option.flag) == (False if option.kind is Kind.FLAG else None)
+        assert config.getoption(option.flag) == (False if option.kind is ValueKind.FLAG else None)
         if option.ini:
             assert config.getini(option.ini) == ""
     shown = pytester.runpytest("--help", "-p", "no:hypothesispytest").stdout.str()

@@ -41,7 +41,7 @@ from auditproof.kube.attributes import NotAudited, UserInfo, attributes_of
 from auditproof.kube.discovery import load_served
 from auditproof.proof.backends.legacy_format import parse_legacy
 from auditproof.proof.background import measure
-from auditproof.proof.offline import Judgement
+from auditproof.proof.offline import OfflineJudge
 from auditproof.report.ci.github import step_summary, workflow_commands
 from auditproof.report.ci.gitlab import code_quality
 from auditproof.report.ci.sarif import as_sarif
@@ -156,7 +156,7 @@ def _log(data: bytes, path: Path) -> None:
 
 
 def _foreign(_data: bytes, path: Path) -> None:
-    file, judgement = ForeignFile(path, path.name), Judgement(POLICY)
+    file, judgement = ForeignFile(path, path.name), OfflineJudge(POLICY)
     for event in file.read():
         judgement.add(event)
     judgement.close()

@@ -14,7 +14,7 @@ from auditproof.audit.policy.load import parse_policy
 from auditproof.auditlog.file_log import event_of
 from auditproof.auditlog.offline_log import ForeignFile
 from auditproof.kube.attributes import UserInfo
-from auditproof.proof.offline import Judgement, asked_by
+from auditproof.proof.offline import OfflineJudge, asked_by
 from auditproof.proof.verdict import Outcome
 from auditproof.report.offline import kind_record, log_record
 
@@ -54,15 +54,15 @@ def event(
     }
 
 
-def judge(*events: dict[str, Any]) -> Judgement:
-    judgement = Judgement(parse_policy(POLICY.encode(), "policy.yaml"))
+def judge(*events: dict[str, Any]) -> OfflineJudge:
+    judgement = OfflineJudge(parse_policy(POLICY.encode(), "policy.yaml"))
     for number, raw in enumerate(events, 1):
         judgement.add(event_of(raw, "audit.log", number))
     judgement.close()
     return judgement
 
 
-def kind_of(judgement: Judgement) -> Any:
+def kind_of(judgement: OfflineJudge) -> Any:
     (kind,) = judgement.kinds.values()
     return kind
 
@@ -432,7 +432,7 @@ def test_null_is_as_absent_and_what_may_be_absent_or_empty_is_no_fault(tmp_path:
     write(tmp_path / "audit.log", {k: v for k, v in event("a", **more).items() if v != "absent"})
     file = ForeignFile(tmp_path / "audit.log", "audit.log")
 
-    judgement = Judgement(parse_policy(POLICY.encode(), "policy.yaml"))
+    judgement = OfflineJudge(parse_policy(POLICY.encode(), "policy.yaml"))
     for each in file.read():
         judgement.add(each)
     judgement.close()

@@ -12,7 +12,7 @@ from auditproof.report.ci.github import step_summary
 from auditproof.report.ci.junit import EMPTY, told_in_full
 from auditproof.report.ci.troubles import troubles
 from auditproof.report.faithful import nothing_shown
-from auditproof.report.headline import Shown, run_outcome
+from auditproof.report.headline import ShownAmount, run_outcome
 from auditproof.report.model import Report, ServerCount
 from auditproof.report.statements import FAIL, decision, statements
 from auditproof.report.terminal import closing_lines, decision_lines
@@ -63,10 +63,10 @@ def test_every_output_agrees_with_the_decision(found: Report) -> None:
     everything = told.faithful.passes and told.requirements.passes and told.change.passes
 
     assert found.decision == decided and found.statements == told
-    assert decided.passes == (run_outcome(found) is Shown.ALL)
+    assert decided.passes == (run_outcome(found) is ShownAmount.ALL)
     assert everything or not decided.passes
     if nothing_shown(found) and decided.word != FAIL:
-        assert run_outcome(found) is not Shown.ALL  # exit code 5, or 1
+        assert run_outcome(found) is not ShownAmount.ALL  # exit code 5, or 1
         return
     assert bool(troubles(found)) == failed == (not decided.passes)
     assert step_summary(found).startswith("## ✅") == decided.passes

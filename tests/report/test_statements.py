@@ -9,7 +9,7 @@ import pytest
 
 from auditproof.errors import AuditproofError
 from auditproof.proof.verdict import WHO_IS_WRONG
-from auditproof.report.headline import Shown, run_outcome
+from auditproof.report.headline import ShownAmount, run_outcome
 from auditproof.report.model import results_text
 from auditproof.report.read import load_report
 from auditproof.report.statements import decision, statements
@@ -111,7 +111,7 @@ def test_which_unmet_requirements_keep_a_run_from_passing(status: str, fail_on: 
 
     assert statements(found).requirements.passes is passes
     assert statements(found).requirements.word == "NOT MET"
-    assert (run_outcome(found) is Shown.ALL) is passes
+    assert (run_outcome(found) is ShownAmount.ALL) is passes
 
 
 def test_unmet_requirements_are_named_as_new_or_known() -> None:
@@ -188,8 +188,8 @@ def test_a_change_about_which_nothing_was_shown_may_not_go_in(proofs: tuple[dict
 
 def test_a_run_that_shows_nothing_and_does_something_forbidden_fails() -> None:
     """Exit code 5 means that nothing was checked; the gate was."""
-    assert run_outcome(with_base(proof("a", "NOT_SUPPORTED"))) is Shown.NOTHING
-    assert run_outcome(with_base(proof("a", "NOT_SUPPORTED"), gate=gate_record(NO_EXEC))) is Shown.NOT_ALL
+    assert run_outcome(with_base(proof("a", "NOT_SUPPORTED"))) is ShownAmount.NOTHING
+    assert run_outcome(with_base(proof("a", "NOT_SUPPORTED"), gate=gate_record(NO_EXEC))) is ShownAmount.NOT_ALL
 
 
 def test_results_json_has_the_decision_first_and_is_read_without_it(tmp_path: Path) -> None:

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from auditproof.auditlog.file_log import event_of
-from auditproof.auditlog.forms import Held, Opening, Passed
+from auditproof.auditlog.forms import Opening, Passed, UnwrappedEvent
 from auditproof.auditlog.forms.fields import what_is_missing
 from auditproof.errors import LogUnreadable
 
@@ -54,7 +54,7 @@ class ForeignFile:
             with self.path.open("rb") as file:
                 opening = Opening(file)
                 for found in opening.read():
-                    if isinstance(found, Held):
+                    if isinstance(found, UnwrappedEvent):
                         yield from self._event(found)
                     elif isinstance(found, Passed):
                         self.others[found.log] += 1
@@ -66,7 +66,7 @@ class ForeignFile:
                 f"{self.path}: cannot be read to its end: {error.strerror or 'unknown error'}"
             ) from None
 
-    def _event(self, found: Held) -> Iterator[AuditEvent]:
+    def _event(self, found: UnwrappedEvent) -> Iterator[AuditEvent]:
         if missing := what_is_missing(found.raw):
             self.reject(found.line, f"not judged: {missing}")
             return

@@ -58,7 +58,7 @@ def load_case_file(path: str | Path, *, recording: bool = False) -> CaseFile:
     """
     path = Path(path)
     model, root = read_model(path, CaseFileModel)
-    reading = _Reading(path, root, recording)
+    reading = _CaseFileReader(path, root, recording)
     loaded = reading.case_file(model)
     if reading.problems:
         raise SourceError(sorted(reading.problems, key=lambda problem: problem.position))
@@ -66,7 +66,7 @@ def load_case_file(path: str | Path, *, recording: bool = False) -> CaseFile:
 
 
 @dataclass(slots=True)
-class _Reading:
+class _CaseFileReader:
     """Reads one file; collects problems and continues, so that all are reported at once."""
 
     path: Path

@@ -14,7 +14,7 @@ from auditproof import content
 from auditproof.cli.arguments import POLICY_FORMS
 from auditproof.cli.exit_codes import ExitCode
 from auditproof.errors import AuditproofError
-from auditproof.options import OPTIONS, Kind
+from auditproof.options import OPTIONS, ValueKind
 from auditproof.text.paths import files_of, path_of
 
 if TYPE_CHECKING:
@@ -76,7 +76,7 @@ def declare(parser: ArgumentParser) -> None:
         flag = f"--{option.name}"
         if option.name == "policy":
             parser.add_argument(option.name, metavar="POLICY", help=f"audit policy: {POLICY_FORMS}")
-        elif option.kind is Kind.FLAG:
+        elif option.kind is ValueKind.FLAG:
             parser.add_argument(flag, action="store_true", help=option.help)
         elif option.kind.repeats:
             text = f"{option.help}; may be repeated"
@@ -126,7 +126,7 @@ def passed_on(options: Namespace) -> list[str]:
     given = []
     for option in OPTIONS:
         value = getattr(options, option.name.replace("-", "_"))
-        if option.kind is Kind.FLAG:
+        if option.kind is ValueKind.FLAG:
             given += [option.flag] if value else []
         elif option.kind.repeats:
             given += [f"{option.flag}={option.kind.value.join(value)}"] if value else []

@@ -29,7 +29,7 @@ GIT_TIMEOUT_S = 30.0
 SUFFIXES = (".yaml", ".yml", ".json")  # of the files that a folder is searched for
 _GLOB = frozenset("*?[")
 
-Shown: TypeAlias = "Callable[[Path], str] | None"
+ShowPath: TypeAlias = "Callable[[Path], str] | None"
 ReadBy: TypeAlias = "Callable[[Path, Callable[[], bytes]], bytes]"
 
 
@@ -66,7 +66,7 @@ class _Holder:
     ref: str = ""
 
 
-def named(given: str, folder: Path, shown: Shown, read_by: ReadBy) -> list[PolicySource]:
+def named(given: str, folder: Path, shown: ShowPath, read_by: ReadBy) -> list[PolicySource]:
     """The policies that ``given`` names, relative to ``folder``, each holder read by ``read_by``: at least one.
 
     Raises SourceError where something cannot be read, or nothing is there.
@@ -94,7 +94,7 @@ def named(given: str, folder: Path, shown: Shown, read_by: ReadBy) -> list[Polic
     return _in_holder(_file(given, path, shown), "", read_by)
 
 
-def _file(given: str, path: Path, shown: Shown) -> _Holder:
+def _file(given: str, path: Path, shown: ShowPath) -> _Holder:
     file = path if is_pipe(path) else path.resolve()  # a pipe's link leads to no file
     return _Holder(file, shown(file) if shown else given, given, file, file.read_bytes)
 

@@ -30,7 +30,7 @@ from auditproof.text.paths import is_folder, path_of
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterator
 
-    from auditproof.analysis.space.resource_targets import Target
+    from auditproof.analysis.space.resource_targets import ResourceTarget
     from auditproof.audit.policy.load import Policy, PolicyRule
     from auditproof.detections.condition import Condition
     from auditproof.detections.demand import Demand
@@ -135,7 +135,7 @@ def _exact(condition: Condition) -> frozenset[str]:
 class _Selection:
     """Requests with the same bound: by place, their verbs and targets, and who sends them."""
 
-    found: dict[_Key, dict[_Users, dict[str, dict[Target, None]]]] = field(default_factory=dict)
+    found: dict[_Key, dict[_Users, dict[str, dict[ResourceTarget, None]]]] = field(default_factory=dict)
 
     def add(self, member: Member, user: UserInfo | None, exact: Collection[str]) -> None:
         """Add the requests of a member by a user; what is not in ``exact`` stands for any value."""
@@ -165,9 +165,9 @@ class _Selection:
 
 
 def _of_resources(
-    by_verb: dict[str, dict[Target, None]], users: _Users, namespaces: tuple[str, ...], name: str
+    by_verb: dict[str, dict[ResourceTarget, None]], users: _Users, namespaces: tuple[str, ...], name: str
 ) -> Iterator[PolicyRule]:
-    by_targets: dict[tuple[Target, ...], list[str]] = defaultdict(list)
+    by_targets: dict[tuple[ResourceTarget, ...], list[str]] = defaultdict(list)
     for verb, some in by_verb.items():
         every = all(target.known for target in some)
         by_targets[tuple(some) if every else ()].append(verb)
@@ -192,7 +192,7 @@ def _users(user: UserInfo | None, exact: Collection[str]) -> _Users:
     return ((), (ACCOUNTS,)) if service_account(user.name) else _ANYBODY
 
 
-def _entries(targets: tuple[Target, ...], name: str) -> Iterator[GroupResources]:
+def _entries(targets: tuple[ResourceTarget, ...], name: str) -> Iterator[GroupResources]:
     """The entries of a rule's ``resources`` that match the targets; none stand for any, custom resources included."""
     names = (name,) if name else ()
     if not targets:

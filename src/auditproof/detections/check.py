@@ -25,7 +25,7 @@ from auditproof.detections.moments import Moment, stages_of
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
-    from auditproof.analysis.space import Outcome
+    from auditproof.analysis.space import ClassDecision
     from auditproof.audit.policy.load import Policy, PolicyRule
     from auditproof.detections.condition import Condition
     from auditproof.detections.demand import Demand
@@ -108,7 +108,7 @@ class _Scope:
             rules += one.rules
         self.space = Space.of([*rules, *STREAMS], served)
         self._mentioned = Mentioned.of(self.space)
-        self._outcomes: dict[int, list[Outcome]] = defaultdict(list)
+        self._outcomes: dict[int, list[ClassDecision]] = defaultdict(list)
         for outcome in self.space.outcomes(*lists):
             if outcome.identity.honest and outcome.cells[0].served:
                 self._outcomes[outcome.cells[0].mask].append(outcome)
@@ -169,7 +169,7 @@ class _Scope:
                             found = tuple(_sees(sees, demand, *one) for one in recorded)
                             yield Seen(outcome, member, user, demand, found, *recorded[0])
 
-    def _recorded_by_all(self, outcome: Outcome) -> list[tuple[Level, frozenset[Stage]]]:
+    def _recorded_by_all(self, outcome: ClassDecision) -> list[tuple[Level, frozenset[Stage]]]:
         """How each policy records the requests of an outcome."""
         return [self._recorded_by(place, rule) for place, rule in enumerate(outcome.deciding)]
 

@@ -17,7 +17,7 @@ from auditproof.kube.controllers import CONTROLLERS
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
-    from auditproof.analysis.space import IdentityClass, Outcome
+    from auditproof.analysis.space import ClassDecision, IdentityClass
     from auditproof.analysis.space.identities import Identities
     from auditproof.analysis.space.who import Who
     from auditproof.audit.event import Stage
@@ -69,7 +69,7 @@ class Seen:
     out.
     """
 
-    outcome: Outcome
+    outcome: ClassDecision
     member: Member
     user: UserInfo | None
     demand: Demand

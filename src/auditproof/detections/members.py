@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
     from auditproof.analysis.space import Cell, IdentityClass, Region, Space
-    from auditproof.analysis.space.resource_targets import Target
+    from auditproof.analysis.space.resource_targets import ResourceTarget
     from auditproof.detections.condition import Condition
     from auditproof.detections.mentioned import Mentioned
 
@@ -44,7 +44,7 @@ class Member:
 
     attributes: Attributes
     signature: tuple[Any, ...]
-    targets: tuple[Target, ...] = ()
+    targets: tuple[ResourceTarget, ...] = ()
     namespaces: tuple[str, ...] = ()
 
 
@@ -57,7 +57,7 @@ class Members:
         self._tests: dict[str, list[Test]] = defaultdict(list)
         for test in dict.fromkeys(tests_of(condition)):
             self._tests[_dimension(test)].append(test)
-        self._targets: dict[tuple[Target, ...], dict[tuple[Any, ...], tuple[Target, ...]]] = {}
+        self._targets: dict[tuple[ResourceTarget, ...], dict[tuple[Any, ...], tuple[ResourceTarget, ...]]] = {}
         self._verbs: dict[str, bool] = {}
         self._of_verbs: dict[str, tuple[Any, ...]] = {}
         self._by_uri = [test for test in self._tests[""] if test.field.top == "requestURI"]
@@ -109,10 +109,10 @@ class Members:
         known = {test: matches(test, event) for test in self._tests[dimension]}
         return _may_be(self._condition, known, wanted=True)
 
-    def _parts(self, targets: tuple[Target, ...]) -> dict[tuple[Any, ...], tuple[Target, ...]]:
+    def _parts(self, targets: tuple[ResourceTarget, ...]) -> dict[tuple[Any, ...], tuple[ResourceTarget, ...]]:
         """The targets that may meet the condition, by what the tests say of them."""
         if targets not in self._targets:
-            parts: dict[tuple[Any, ...], list[Target]] = defaultdict(list)
+            parts: dict[tuple[Any, ...], list[ResourceTarget]] = defaultdict(list)
             for target in [*targets, *self._unmentioned(targets)]:
                 given = Attributes(None, "", "", target.group, target.version, target.resource, target.subresource)
                 if self._may(given, _KIND_DIMENSION):
@@ -122,7 +122,7 @@ class Members:
             self._targets[targets] = {key: tuple(some) for key, some in parts.items()}
         return self._targets[targets]
 
-    def _unmentioned(self, targets: tuple[Target, ...]) -> Iterator[Target]:
+    def _unmentioned(self, targets: tuple[ResourceTarget, ...]) -> Iterator[ResourceTarget]:
         """Custom resources that the condition names, if the targets include any custom resource."""
         custom = next((one for one in targets if not one.known and not one.subresource), None)
         if custom is None:
@@ -275,6 +275,6 @@ def _example(operator: Operator, value: str) -> str:
     return value
 
 
-def names_of(targets: Iterable[Target]) -> list[str]:
+def names_of(targets: Iterable[ResourceTarget]) -> list[str]:
     """The resources as kubectl writes them."""
     return list(dict.fromkeys(target.text for target in targets))

@@ -39,7 +39,7 @@ DISCOVERY = ("/api", "/apis")
 _FIXED = frozenset({"kind", "apiVersion", "level", "stage", "verb"})
 
 
-class Reading(Enum):
+class Readability(Enum):
     """What is known of a test of a field in an event of a request."""
 
     TRUE = auto()
@@ -110,9 +110,9 @@ def _reduced(
         return _reduced(condition.part, attributes, moment, event, wanted=not wanted)
     if isinstance(condition, Test):
         reading = reading_of(condition, attributes, moment, event)
-        if reading is Reading.FREE:
+        if reading is Readability.FREE:
             return condition if wanted else Not(condition)
-        return TRUE if reading is (Reading.TRUE if wanted else Reading.FALSE) else FALSE
+        return TRUE if reading is (Readability.TRUE if wanted else Readability.FALSE) else FALSE
     conjunction = isinstance(condition, And) is wanted
     parts = []
     for part in condition.parts:
@@ -123,30 +123,30 @@ def _reduced(
     return both(*parts) if conjunction else either(*parts)
 
 
-def reading_of(test: Test, attributes: Attributes, moment: Moment, event: dict[str, Any]) -> Reading:
+def reading_of(test: Test, attributes: Attributes, moment: Moment, event: dict[str, Any]) -> Readability:
     """What is known of a test at a moment; ``event`` are the fields known of it."""
     top, rest = test.field.top, test.field.path[1:]
     if top in (ANYWHERE, EACH):
-        return Reading.FREE
+        return Readability.FREE
     if top in _ALWAYS:
         there = test.operator is Operator.EXISTS and not test.field.derived and top not in _OPTIONAL
-        return Reading.TRUE if there else Reading.FREE
+        return Readability.TRUE if there else Readability.FREE
     if top in _FIXED or not rest:
         return _whole(test, attributes, moment, event)
     return _inside(test, attributes, moment, event, rest[0])
 
 
-def _whole(test: Test, attributes: Attributes, moment: Moment, event: dict[str, Any]) -> Reading:
+def _whole(test: Test, attributes: Attributes, moment: Moment, event: dict[str, Any]) -> Readability:
     """What is known of a test of a key at the top of the event."""
     top = test.field.top
     if top in ("requestObject", "responseObject", "annotations", "responseStatus") or top in _LATER:
         there = _presence(top, attributes, moment)
         exists = test.operator is Operator.EXISTS and top == "responseStatus"
-        return Reading.TRUE if exists and there is Reading.FREE else there
-    return Reading.TRUE if matches(test, event) else Reading.FALSE
+        return Readability.TRUE if exists and there is Readability.FREE else there
+    return Readability.TRUE if matches(test, event) else Readability.FALSE
 
 
-def _inside(test: Test, attributes: Attributes, moment: Moment, event: dict[str, Any], key: str) -> Reading:
+def _inside(test: Test, attributes: Attributes, moment: Moment, event: dict[str, Any], key: str) -> Readability:
     """What is known of a test of a key inside one at the top of the event."""
     top = test.field.top
     received = moment.stage is Stage.REQUEST_RECEIVED
@@ -154,39 +154,39 @@ def _inside(test: Test, attributes: Attributes, moment: Moment, event: dict[str,
         decoded = attributes.verb in DECODED and attributes.resource_request and key not in event.get("objectRef", {})
         if decoded and key in _FILLED and attributes.subresource not in STREAMS:
             unread = received or attributes.user is None
-            return Reading.UNREADABLE if unread else Reading.FREE
-        return Reading.TRUE if key in _OBJECT and matches(test, event) else Reading.FALSE
+            return Readability.UNREADABLE if unread else Readability.FREE
+        return Readability.TRUE if key in _OBJECT and matches(test, event) else Readability.FALSE
     if top == "user":
         if key in ("uid", "extra"):
-            return Reading.FALSE if attributes.user is None else Reading.FREE
-        return Reading.TRUE if matches(test, event) else Reading.FALSE
+            return Readability.FALSE if attributes.user is None else Readability.FREE
+        return Readability.TRUE if matches(test, event) else Readability.FALSE
     if top == "responseStatus" and key not in _STATUS:
-        return Reading.FALSE
+        return Readability.FALSE
     if top == "annotations" and key.startswith(_BY_AUTHENTICATION) and attributes.user is not None:
-        return Reading.FREE
+        return Readability.FREE
     return _presence(top, attributes, moment)
 
 
-def _presence(top: str, attributes: Attributes, moment: Moment) -> Reading:
+def _presence(top: str, attributes: Attributes, moment: Moment) -> Readability:
     """Whether an event has a key at its top of which the policy knows nothing: FREE, FALSE or UNREADABLE."""
     failed = attributes.user is None
     received = moment.stage is Stage.REQUEST_RECEIVED
     if top == "responseStatus":
-        return Reading.UNREADABLE if received else Reading.FREE
+        return Readability.UNREADABLE if received else Readability.FREE
     if top == "annotations" or top in _LATER:
-        return Reading.FALSE if failed else Reading.UNREADABLE if received else Reading.FREE
+        return Readability.FALSE if failed else Readability.UNREADABLE if received else Readability.FREE
     if top == "requestObject":
         if not _has_request_object(attributes):
-            return Reading.FALSE
+            return Readability.FALSE
         unread = failed or received or moment.level < Level.REQUEST
-        return Reading.UNREADABLE if unread else Reading.FREE
+        return Readability.UNREADABLE if unread else Readability.FREE
     if top == "responseObject":
         if not failed and not _has_response_object(attributes):
-            return Reading.FALSE
+            return Readability.FALSE
         if moment.stage is Stage.RESPONSE_STARTED and not failed:
-            return Reading.UNREADABLE
-        return Reading.UNREADABLE if received or moment.level < Level.REQUEST_RESPONSE else Reading.FREE
-    return Reading.FALSE
+            return Readability.UNREADABLE
+        return Readability.UNREADABLE if received or moment.level < Level.REQUEST_RESPONSE else Readability.FREE
+    return Readability.FALSE
 
 
 def _has_request_object(attributes: Attributes) -> bool:

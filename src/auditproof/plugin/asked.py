@@ -8,7 +8,7 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING
 
-from auditproof.options import OPTIONS, Kind, option_named
+from auditproof.options import OPTIONS, ValueKind, option_named
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 WORKER_KEY = "auditproof"  # in the workerinput that the controller passes to its workers
 CASE_FILE = ".audit.yaml"  # the suffix of case files
-_SEPARATED = {Kind.LINES: "; several: one per line", Kind.LIST: "; several: separated by commas"}
+_SEPARATED = {ValueKind.LINES: "; several: one per line", ValueKind.LIST: "; several: separated by commas"}
 
 
 def add_options(parser: pytest.Parser) -> None:
@@ -26,7 +26,7 @@ def add_options(parser: pytest.Parser) -> None:
     for option in OPTIONS:
         text = option.help + _SEPARATED.get(option.kind, "")
         text += f" [environment: {option.variable}]" if option.variable else ""
-        if option.kind is Kind.FLAG:
+        if option.kind is ValueKind.FLAG:
             group.addoption(option.flag, action="store_true", default=False, help=text)
         else:
             group.addoption(option.flag, metavar=option.metavar, default=None, help=text)
@@ -63,7 +63,7 @@ def _outside_the_ini_file(config: pytest.Config, name: str) -> str | None:
 def asked_for(config: pytest.Config) -> bool:
     """Whether any option with a value is given, except those that only label a report."""
     return any(
-        effective(config, option.name) for option in OPTIONS if option.kind is not Kind.FLAG and not option.labels
+        effective(config, option.name) for option in OPTIONS if option.kind is not ValueKind.FLAG and not option.labels
     )
 
 

@@ -11,7 +11,7 @@ from auditproof import content
 from auditproof.cases.load import load_case_file
 from auditproof.errors import SourceError
 from auditproof.plugin.asked import is_case_file
-from auditproof.plugin.failures import Story, Unproven, Violated, shows_nothing
+from auditproof.plugin.failures import FailureText, Unproven, Violated, shows_nothing
 from auditproof.plugin.session import SESSIONS, session_of
 from auditproof.proof.placement import Placement
 from auditproof.proof.prover import Proof
@@ -121,7 +121,7 @@ class CaseItem(pytest.Function):
         """The line of the case in its file."""
         return self.path, self._written.source.line - 1, self.name
 
-    def story(self, error: AuditproofError) -> Story:
+    def story(self, error: AuditproofError) -> FailureText:
         """The failure text of a verdict: first the place and the reason, then the evidence.
 
         Of several cases that are UNPROVEN for the same reason, only the first has the evidence; the others refer to it.
@@ -135,4 +135,4 @@ class CaseItem(pytest.Function):
             first = session.batches.first_with(str(error), self.nodeid)
             if first != self.nodeid:  # the reason of a whole batch is explained once
                 text = f"{text.partition(chr(10))[0]}\n  same reason as {first}, which has the details"
-        return Story(text, str(self.path), self.case.source.line)
+        return FailureText(text, str(self.path), self.case.source.line)

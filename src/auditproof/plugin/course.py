@@ -14,7 +14,7 @@ import pytest
 from auditproof.errors import AuditproofError
 from auditproof.plugin.asked_of_audit import missing_fixture
 from auditproof.plugin.collect import CaseItem
-from auditproof.plugin.failures import NOT_RUN, Story, is_left_out
+from auditproof.plugin.failures import NOT_RUN, FailureText, is_left_out
 from auditproof.plugin.fixtures import FIXTURES, NOT_SUPPORTED, PROOFS, TAKEN, source_of, title_of
 from auditproof.plugin.item_records import properties_of, record_of
 from auditproof.plugin.offline import RecordItem
@@ -213,7 +213,7 @@ def make_it_fail(report: pytest.TestReport, records: Sequence[ProofRecord], name
     if hasattr(report, "wasxfail"):  # with it, pytest would count the failure as an expected one
         del report.wasxfail
     told = [f"{name}: {_told(wrong[0])}", *(f"  also      {_told(record)}" for record in wrong[1:])]
-    shown: Any = Story("\n".join([*told, STANDS]), path, line)
+    shown: Any = FailureText("\n".join([*told, STANDS]), path, line)
     report.longrepr = shown
 
 

@@ -41,7 +41,7 @@ class Crash:
     message: str
 
 
-class Story:
+class FailureText:
     """A failure text in place of pytest's own representation (report.longrepr)."""
 
     def __init__(self, text: str, path: str, line: int) -> None:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from auditproof.errors import AuditproofError
 from auditproof.plugin.collect import CaseItem
-from auditproof.plugin.failures import Story
+from auditproof.plugin.failures import FailureText
 from auditproof.plugin.fixtures import STORIES
 from auditproof.plugin.session import SESSIONS
 from auditproof.proof.prover import Proof
@@ -26,14 +26,16 @@ if TYPE_CHECKING:
 SHOWN_STORIES = 3  # of a test that performs more actions
 
 
-def story_of(item: pytest.Item, error: AuditproofError) -> Story:
+def story_of(item: pytest.Item, error: AuditproofError) -> FailureText:
     """The failure text of an item, in place of pytest's traceback."""
     if isinstance(item, CaseItem) and SESSIONS in item.config.stash:
         return item.story(error)
     path, first, _ = item.reportinfo()
     line = _line_in(Path(path), error) or (first or 0) + 1
     told = getattr(error, "story", "") or str(error)
-    return Story(f"{shown_path(Path(path), (item.config.rootpath,))}:{line}: {item.name}: {told}", str(path), line)
+    return FailureText(
+        f"{shown_path(Path(path), (item.config.rootpath,))}:{line}: {item.name}: {told}", str(path), line
+    )
 
 
 def last_stories(item: pytest.Item) -> str:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from auditproof.plugin.failures import Crash, Story
+from auditproof.plugin.failures import Crash, FailureText
 from auditproof.report.model import BackendLoad, BackendTest, ProofRecord, Record, plain
 
 if TYPE_CHECKING:
@@ -44,7 +44,7 @@ def result_of(report: object) -> ItemResult | None:
 class ItemResultTransport:
     """Serializes them when xdist sends a report from a worker to the controller.
 
-    pytest itself would send a Story as its text alone, and JUnit then show all of it as the message of the failure.
+    pytest itself would send a FailureText as its text alone, and JUnit show all of it as the message of the failure.
     """
 
     @pytest.hookimpl(wrapper=True)
@@ -54,7 +54,7 @@ class ItemResultTransport:
         result, story = result_of(report), getattr(report, "longrepr", None)
         if result is not None:
             data = {**data, _ATTRIBUTE: json.dumps(plain(result), default=str)}
-        if isinstance(story, Story):
+        if isinstance(story, FailureText):
             crash = story.reprcrash
             data = {**data, _STORY: json.dumps([story.text, crash.path, crash.lineno, crash.message])}
         return data
@@ -65,7 +65,7 @@ class ItemResultTransport:
         report = yield
         if isinstance(report, pytest.TestReport) and _STORY in data:
             text, path, line, message = json.loads(data[_STORY])
-            story = Story(text, path, line)
+            story = FailureText(text, path, line)
             story.reprcrash = Crash(path, line, message)
             report.longrepr = story  # type: ignore[assignment]  # pytest accepts any TerminalRepr
         if isinstance(report, pytest.TestReport) and _ATTRIBUTE in data:

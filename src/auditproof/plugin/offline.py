@@ -14,7 +14,7 @@ from auditproof.auditlog.offline_log import ForeignFile
 from auditproof.errors import AuditproofError
 from auditproof.plugin.fixtures import PROOFS
 from auditproof.plugin.session import SESSIONS
-from auditproof.proof.offline import Judgement, problems_of
+from auditproof.proof.offline import OfflineJudge, problems_of
 from auditproof.proof.verdict import Outcome
 from auditproof.report.offline import file_record, kind_record, log_record, requirement_record
 from auditproof.text.paths import shown_path
@@ -54,7 +54,7 @@ class LogCollector(pytest.File):
         """Judge every event of the logs and yield one item per result. Raises LogUnreadable."""
         session = self.config.stash[SESSIONS].first
         options = session.options
-        reading = _Reading(options)
+        reading = _OfflineRun(options)
         reading.read(self.name_of)
         session.log_part = log_record(reading.files, reading.judgement, options.policy)
         for record in reading.records(self.nodeid):
@@ -73,10 +73,10 @@ class LogCollector(pytest.File):
         return super().repr_failure(excinfo, *args, **kwargs)
 
 
-class _Reading:
+class _OfflineRun:
     def __init__(self, options: Options) -> None:
         self._options = options
-        self.judgement = Judgement(options.policy)
+        self.judgement = OfflineJudge(options.policy)
         self.files: list[ForeignFile] = []
         self._found: dict[str, list[tuple[AuditEvent, Attributes, str]]] = {}
         self._requirements = [requirement for file in options.requirements for requirement in file.requirements]

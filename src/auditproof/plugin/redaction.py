@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from auditproof.audit.redact import redact_failure, redact_text, removed_texts
-from auditproof.plugin.failures import Crash, Story
+from auditproof.plugin.failures import Crash, FailureText
 from auditproof.text.printable import printable_lines
 
 if TYPE_CHECKING:
@@ -47,7 +47,7 @@ def hide_secrets(item: pytest.Item, report: pytest.TestReport) -> None:
         report.longrepr = _Hidden(hidden, str(path), (line or 0) + 1)  # type: ignore[assignment]  # pytest accepts any TerminalRepr
 
 
-class _Hidden(Story):
+class _Hidden(FailureText):
     """pytest's failure text without its secrets; its summary is the first line after an E, or the last line."""
 
     def __init__(self, text: str, path: str, line: int) -> None:

@@ -26,7 +26,7 @@ from auditproof.report.backends import backends_record
 from auditproof.report.ci.github import workflow_commands
 from auditproof.report.ci.troubles import troubles
 from auditproof.report.document import conformance_report
-from auditproof.report.headline import COUNTS, Shown, run_outcome
+from auditproof.report.headline import COUNTS, ShownAmount, run_outcome
 from auditproof.report.model import ClusterRecord, PolicyRecord, Sections
 from auditproof.report.policy_lines import place_of
 from auditproof.report.provenance import policy_state, run_record
@@ -342,7 +342,7 @@ def _flags(profile: Profile) -> dict[str, str]:
 
 
 _EXIT_CODES = {
-    Shown.ALL: pytest.ExitCode.OK,
-    Shown.NOTHING: pytest.ExitCode.NO_TESTS_COLLECTED,
-    Shown.NOT_ALL: pytest.ExitCode.TESTS_FAILED,
+    ShownAmount.ALL: pytest.ExitCode.OK,
+    ShownAmount.NOTHING: pytest.ExitCode.NO_TESTS_COLLECTED,
+    ShownAmount.NOT_ALL: pytest.ExitCode.TESTS_FAILED,
 }

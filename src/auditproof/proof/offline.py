@@ -65,7 +65,7 @@ def asked_by(raw: Mapping[str, Any]) -> Attributes:
 
 
 @dataclass(slots=True)
-class Kind:
+class RequestGroup:
     """Requests with the same rule, verb and resource: how many there were, and the problems of their events.
 
     ``example`` is the first event with a problem, otherwise the first of all.
@@ -87,7 +87,7 @@ class Kind:
 class _Open:
     """A request with a stage that has not been read yet."""
 
-    kind: Kind
+    kind: RequestGroup
     attributes: Attributes
     audit_id: str
     begin: datetime | None
@@ -112,7 +112,7 @@ class _Recent:
             self._old, self._new = self._new, set()
 
 
-class Judgement:
+class OfflineJudge:
     """Takes events in any order and compares each with the policy; ``close`` then judges incomplete requests.
 
     ``repeated`` counts repeated events (each is judged once), ``began_before`` and ``go_on`` count requests that began
@@ -125,7 +125,7 @@ class Judgement:
         self._open: dict[tuple[Any, ...], _Open] = {}
         self._complete = _Recent()
         self._seen = _Recent()
-        self.kinds: dict[tuple[Any, ...], Kind] = {}
+        self.kinds: dict[tuple[Any, ...], RequestGroup] = {}
         self.truncated = 0
         self.repeated = 0
         self.began_before = 0
@@ -159,7 +159,7 @@ class Judgement:
         if key not in self.kinds:
             number = "no-rule" if rule is None else f"rule-{rule + 1:02}"
             name = printable(f"{number}-{attributes.verb or 'options'}-{what}")
-            self.kinds[key] = Kind(name, decision, attributes, event)
+            self.kinds[key] = RequestGroup(name, decision, attributes, event)
         kind = self.kinds[key]
         for problem in problems_of(event, decision):
             if not kind.wrong:
@@ -202,7 +202,7 @@ class Judgement:
             self._decisions[attributes] = decide(self._policy, attributes)
         return self._decisions[attributes]
 
-    def _follow(self, event: AuditEvent, request: tuple[Any, ...], attributes: Attributes, kind: Kind) -> None:
+    def _follow(self, event: AuditEvent, request: tuple[Any, ...], attributes: Attributes, kind: RequestGroup) -> None:
         """Collect the stages of a request."""
         # All of its stages were read: another line of it begins no new request.
         if request in self._complete:

@@ -57,7 +57,7 @@ def count(cluster: Cluster) -> Reconciliation:
     """Compare the counters of ``cluster`` with its log; never raises: an error is the ``reason``."""
     wire = Connection(cluster.url, cluster.ca, cluster.admin)
     try:
-        return _Reading(FileLog(cluster.log), wire).account()
+        return _ServerReconciler(FileLog(cluster.log), wire).account()
     except AuditproofError as error:
         return Reconciliation(reason=f"could not be counted: {error}")
     finally:
@@ -111,7 +111,7 @@ def balance(lines: int, tail: Sequence[AuditEvent], scrape: TimedScrape) -> Bala
     return Balance(written, scrape.counters.lines - written, unclear)
 
 
-class _Reading:
+class _ServerReconciler:
     """Compares the counters and the log of one server."""
 
     def __init__(self, log: FileLog, wire: Connection) -> None:

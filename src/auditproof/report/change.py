@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from auditproof.analysis.diff import to_record
-from auditproof.analysis.diff.change import Kind
+from auditproof.analysis.diff.change import ChangeKind
 from auditproof.proof.generated import change_id
 from auditproof.proof.verdict import Outcome
 from auditproof.report.model import ChangeRecord
@@ -76,13 +76,13 @@ def _rules(rules: Iterable[RuleRef | None]) -> str:
 NAMED = 3  # kinds of requests that the sentence names, for each kind of change
 LONGEST = 400  # characters of a sentence that names them; a longer one counts them instead
 _VERBS = {
-    Kind.STOPS: "no longer records",
-    Kind.LOSES_BODIES: "records fewer bodies of",
-    Kind.STARTS_BODIES: "records more bodies of",
-    Kind.LOSES_STAGES: "records fewer stages of",
-    Kind.STARTS: "newly records",
-    Kind.GAINS_STAGES: "records more stages of",
-    Kind.MANAGED_FIELDS: "changes managedFields in bodies of",
+    ChangeKind.STOPS: "no longer records",
+    ChangeKind.LOSES_BODIES: "records fewer bodies of",
+    ChangeKind.STARTS_BODIES: "records more bodies of",
+    ChangeKind.LOSES_STAGES: "records fewer stages of",
+    ChangeKind.STARTS: "newly records",
+    ChangeKind.GAINS_STAGES: "records more stages of",
+    ChangeKind.MANAGED_FIELDS: "changes managedFields in bodies of",
 }
 
 
@@ -108,7 +108,7 @@ def change_sentence(report: Report) -> str:
 
 
 def _verb(kind: str) -> str:
-    return _VERBS[Kind(kind)] if kind in set(Kind) else f"({kind})"
+    return _VERBS[ChangeKind(kind)] if kind in set(ChangeKind) else f"({kind})"
 
 
 def _counted(requests: int) -> str:

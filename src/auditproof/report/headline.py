@@ -28,7 +28,7 @@ COUNTS = {
 }  # the fields of Summary, in words
 
 
-class Shown(Enum):
+class ShownAmount(Enum):
     """How much of what was planned a run has shown: what its exit code says."""
 
     ALL = "all"
@@ -36,12 +36,12 @@ class Shown(Enum):
     NOTHING = "nothing"  # everything was left out on purpose, and nothing is wrong
 
 
-def run_outcome(report: Report) -> Shown:
+def run_outcome(report: Report) -> ShownAmount:
     """Whether a run may pass: only if its decision says so."""
     decided = decision(report)
     if decided.passes:
-        return Shown.ALL
-    return Shown.NOTHING if nothing_shown(report) and decided.word != FAIL else Shown.NOT_ALL
+        return ShownAmount.ALL
+    return ShownAmount.NOTHING if nothing_shown(report) and decided.word != FAIL else ShownAmount.NOT_ALL
 
 
 def why_not_performed(report: Report) -> str:

@@ -20,13 +20,13 @@ if TYPE_CHECKING:
     from auditproof.audit.event import AuditEvent
     from auditproof.audit.policy.load import Policy
     from auditproof.auditlog.offline_log import ForeignFile
-    from auditproof.proof.offline import Judgement, Kind
+    from auditproof.proof.offline import OfflineJudge, RequestGroup
 
 SHOWN = 5  # problems of one kind
 _NO_ATTRIBUTES = Attributes(user=None, verb="")
 
 
-def kind_record(kind: Kind, suite: str, policy: Policy) -> ProofRecord:
+def kind_record(kind: RequestGroup, suite: str, policy: Policy) -> ProofRecord:
     """Requests of one kind: every way in which one is recorded otherwise than the policy decides, or that none is."""
     wrong = [f"{count} times: {text}" if count > 1 else text for text, count in kind.wrong.most_common(SHOWN)]
     open_ones = kind.incomplete + ([f"... and {kind.more_incomplete} more requests"] if kind.more_incomplete else [])
@@ -98,7 +98,7 @@ def requirement_record(
     )
 
 
-def log_record(files: Sequence[ForeignFile], judgement: Judgement, policy: Policy) -> LogRecord:
+def log_record(files: Sequence[ForeignFile], judgement: OfflineJudge, policy: Policy) -> LogRecord:
     """The section ``log``: what the recorded logs hold, and what cannot be seen in them."""
     return LogRecord(
         files=tuple(map(_log_file, files)),
@@ -124,7 +124,7 @@ def _log_file(file: ForeignFile) -> LogFile:
     )
 
 
-def _not_seen(files: Sequence[ForeignFile], judgement: Judgement, policy: Policy) -> list[str]:
+def _not_seen(files: Sequence[ForeignFile], judgement: OfflineJudge, policy: Policy) -> list[str]:
     excluded = sum(rule.level is Level.NONE for rule in policy.rules)
     notes = [
         "Excluded and lost requests leave no event: no log can show that something is not recorded"
@@ -146,7 +146,7 @@ def _not_seen(files: Sequence[ForeignFile], judgement: Judgement, policy: Policy
     return notes
 
 
-def _partial(judgement: Judgement) -> Iterator[str]:
+def _partial(judgement: OfflineJudge) -> Iterator[str]:
     """The requests of which a part lies outside of the log."""
     for number, how in (
         (judgement.began_before, "began before the first event"),

@@ -17,7 +17,7 @@ from auditproof.audit.decide import decided_by
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from auditproof.analysis.space import Cell, IdentityClass, Outcome, Region
+    from auditproof.analysis.space import Cell, ClassDecision, IdentityClass, Region
     from auditproof.audit.policy.load import Policy, PolicyRule
     from auditproof.kube.attributes import Attributes
     from auditproof.kube.discovery import Served
@@ -100,7 +100,7 @@ Candidate = tuple[Rank, "IdentityClass", "Region", "Cell"]
 _KEPT = 8  # candidates; if none of these can be sent, no further one can
 
 
-def _missing(space: Space, outcome: Outcome, mask: int, relaxed: Relaxed) -> Region | None:
+def _missing(space: Space, outcome: ClassDecision, mask: int, relaxed: Relaxed) -> Region | None:
     """The group sets with which requests that meet the relaxed rule miss the rule itself; None: never."""
     index, of_groups = relaxed.rule.index, relaxed.condition == "userGroups"
     if bool(mask >> index & 1) != of_groups:
@@ -122,7 +122,7 @@ class _Near:
         self._bases = {(entry.group, name.partition("/")[0]) for entry in entries for name in entry.resources}
         self._best: dict[int, tuple[tuple[int, int], Cell]] = {}
 
-    def best(self, outcome: Outcome) -> tuple[tuple[int, int], Cell]:
+    def best(self, outcome: ClassDecision) -> tuple[tuple[int, int], Cell]:
         """The distance of the outcome's nearest cell, and that cell."""
         mask = outcome.cells[0].mask
         if mask not in self._best:

@@ -17,7 +17,7 @@ from auditproof.audit.decide import decide
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from auditproof.analysis.space import Outcome
+    from auditproof.analysis.space import ClassDecision
     from auditproof.analysis.space.client_request import Performable
     from auditproof.audit.policy.load import Policy, PolicyRule
     from auditproof.kube.discovery import Served
@@ -108,7 +108,7 @@ class _Plan:
         self._policy = policy
         self._depth = depth
         self._space = Space.of(policy.rules, served)
-        self._outcomes: dict[int | None, list[Outcome]] = defaultdict(list)
+        self._outcomes: dict[int | None, list[ClassDecision]] = defaultdict(list)
         for outcome in self._space.outcomes():
             self._outcomes[outcome.deciding[0]].append(outcome)
         self._near = near_misses(policy, served) if depth is not Depth.RULES else {}
@@ -181,7 +181,7 @@ class _Plan:
 
     def _classes(self) -> Iterator[PlannedWitness]:
         """A request of every class of the space, of a new kind each time as long as there are any."""
-        by_mask: dict[int, list[Outcome]] = defaultdict(list)
+        by_mask: dict[int, list[ClassDecision]] = defaultdict(list)
         for outcomes in self._outcomes.values():
             for outcome in outcomes:
                 by_mask[outcome.cells[0].mask].append(outcome)

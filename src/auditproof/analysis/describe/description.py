@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from auditproof.analysis.describe.requests import OTHER, Asked, Requests
-from auditproof.analysis.describe.whos import FAILED_LOGINS, OTHERS, Kind, Who, Whos
+from auditproof.analysis.describe.whos import FAILED_LOGINS, OTHERS, SubjectKind, Who, Whos
 from auditproof.analysis.gate.bodies import bodies_of
 from auditproof.analysis.space import Space
 from auditproof.analysis.space.cells import SAME, PathCell, ResourceCell
@@ -181,7 +181,7 @@ class _Page:
                 bodies = bodies_of(attributes)
                 shown: dict[frozenset[str], list[Who]] = defaultdict(list)
                 for one, effect in zip(self._whos, effects, strict=True):
-                    if one.kind is not Kind.FAILED and (held := bodies.recorded(effect) & bodies.secret):
+                    if one.kind is not SubjectKind.FAILED and (held := bodies.recorded(effect) & bodies.secret):
                         shown[held].append(one)
                 for held, whos in shown.items():
                     found[held, self._who_text(whos)].append(_cell([asked]))
@@ -191,7 +191,7 @@ class _Page:
                 yield Secret(held, line)
 
     def _who_text(self, whos: list[Who]) -> str:
-        every = [one for one in self._whos if one.kind is not Kind.FAILED]
+        every = [one for one in self._whos if one.kind is not SubjectKind.FAILED]
         left = [one for one in every if one not in whos]
         if not left:
             return ""

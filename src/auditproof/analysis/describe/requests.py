@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, TypeVar
 from auditproof.analysis.space.cells import RESOURCE_VERBS, SAME, PathCell, is_served
 from auditproof.analysis.space.oddity import is_odd_name, is_odd_namespace, segments
 from auditproof.analysis.space.resource_index import ResourceIndex
-from auditproof.analysis.space.resource_targets import Target, custom_target, custom_verbs
+from auditproof.analysis.space.resource_targets import ResourceTarget, custom_target, custom_verbs
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -23,7 +23,8 @@ if TYPE_CHECKING:
     from auditproof.kube.discovery import Served
 
 OTHER = "/other"  # every other namespace, name, resource or subresource; none of these has a slash
-_PLACEHOLDER = Target("example.auditproof.dev", "v1", "widgets", "", known=False)  # texts know it from the space
+# Texts know it from the space.
+_PLACEHOLDER = ResourceTarget("example.auditproof.dev", "v1", "widgets", "", known=False)
 Key = tuple[str, str, str]  # group, resource and subresource
 
 
@@ -34,7 +35,7 @@ K = TypeVar("K")
 class Asked:
     """Requests with a verb, for a resource in a namespace (empty: in none, or across all) and a name, or for a path."""
 
-    target: Target | None
+    target: ResourceTarget | None
     path: str
     verb: str
     namespace: str = ""
@@ -121,7 +122,7 @@ class Requests:
         target = asked.target
         return target is None or (target.group, target.resource, target.subresource) in self._order
 
-    def _kept_families(self, signature: Callable[[int], K]) -> Iterator[tuple[Target, dict[Asked, int]]]:
+    def _kept_families(self, signature: Callable[[int], K]) -> Iterator[tuple[ResourceTarget, dict[Asked, int]]]:
         """What may be served besides the defaults, where something else is recorded of it than of others like it.
 
         With a resource of a group comes a target for the others of that group.
@@ -130,9 +131,9 @@ class Requests:
         groups = {group for group, *rest in apart if rest != [OTHER, ""]} - self._optional - {OTHER}
         for key in {**apart, **{(group, OTHER, ""): None for group in groups}}:
             group, resource, part = ("*" if step == OTHER else step for step in key)
-            target = _PLACEHOLDER if key == (OTHER, OTHER, "") else Target(group, "v1", resource, part)
+            target = _PLACEHOLDER if key == (OTHER, OTHER, "") else ResourceTarget(group, "v1", resource, part)
             if key[0] in groups and key[1:] == (OTHER, ""):
-                target = Target(key[0], "v1", _PLACEHOLDER.resource, "", known=False)
+                target = ResourceTarget(key[0], "v1", _PLACEHOLDER.resource, "", known=False)
             yield target, self._families[key]
 
     def _apart(self, signature: Callable[[int], K]) -> Iterator[Key]:
@@ -202,7 +203,7 @@ def _without(
 ) -> dict[Asked, K]:
     """The same without values of a dimension that are everywhere as any other value; with ``own``, for each target."""
 
-    def scope(asked: Asked) -> Target | None:
+    def scope(asked: Asked) -> ResourceTarget | None:
         return asked.target if own else None
 
     kept = {

@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     from auditproof.audit.policy.load import Policy
 
 
-class Kind(IntEnum):
+class SubjectKind(IntEnum):
     """Kinds of users, in the order in which they are listed."""
 
     USER = 0
@@ -52,7 +52,7 @@ class Kind(IntEnum):
 class Who:
     """Users whom the policy treats alike; ``name`` is that of a user, group or namespace, ``group`` one more group."""
 
-    kind: Kind
+    kind: SubjectKind
     name: str = ""
     group: str = ""
 
@@ -60,19 +60,19 @@ class Who:
     def text(self) -> str:
         """In words, as a part of a list."""
         return {
-            Kind.USER: self.name,
-            Kind.USER_IN_GROUP: f"{self.name} as a member of {self.group}",
-            Kind.GROUP: f"members of {self.name}",
-            Kind.ACCOUNT: self.name,
-            Kind.ACCOUNTS_OF: f"other service accounts of {self.name}",
-            Kind.ACCOUNTS: "other service accounts",
-            Kind.ANONYMOUS: ANONYMOUS,
-            Kind.OTHERS: "other users",
-            Kind.FAILED: "failed logins (401)",
+            SubjectKind.USER: self.name,
+            SubjectKind.USER_IN_GROUP: f"{self.name} as a member of {self.group}",
+            SubjectKind.GROUP: f"members of {self.name}",
+            SubjectKind.ACCOUNT: self.name,
+            SubjectKind.ACCOUNTS_OF: f"other service accounts of {self.name}",
+            SubjectKind.ACCOUNTS: "other service accounts",
+            SubjectKind.ANONYMOUS: ANONYMOUS,
+            SubjectKind.OTHERS: "other users",
+            SubjectKind.FAILED: "failed logins (401)",
         }[self.kind]
 
 
-OTHERS, FAILED_LOGINS = Who(Kind.OTHERS), Who(Kind.FAILED)
+OTHERS, FAILED_LOGINS = Who(SubjectKind.OTHERS), Who(SubjectKind.FAILED)
 
 
 class Whos:
@@ -97,15 +97,15 @@ class Whos:
             elif identity.kind == OTHER:
                 self._free[""] = identity
             elif identity.kind == ANONYMOUS:
-                yield Who(Kind.ANONYMOUS), self._matching(identity, self._bit[UNAUTHENTICATED])
+                yield Who(SubjectKind.ANONYMOUS), self._matching(identity, self._bit[UNAUTHENTICATED])
             elif identity.names[0].startswith(ACCOUNT) and service_account(identity.names[0]):
                 yield from self._accounts(identity)
             else:
                 self._free |= dict.fromkeys(identity.names, identity)
         for name, identity in self._free.items():
-            yield Who(Kind.USER, name) if name else OTHERS, self._matching(identity, self._groups())
+            yield Who(SubjectKind.USER, name) if name else OTHERS, self._matching(identity, self._groups())
         for group in named:
-            yield Who(Kind.GROUP, group), self._matching(self._free[""], self._groups(group))
+            yield Who(SubjectKind.GROUP, group), self._matching(self._free[""], self._groups(group))
         # The users and groups that one rule requires together.
         known = set(named)
         for name, group in sorted(
@@ -118,15 +118,21 @@ class Whos:
                 if group in known
             }
         ):
-            yield Who(Kind.USER_IN_GROUP, name, group), self._matching(self._free[name], self._groups(group))
+            yield Who(SubjectKind.USER_IN_GROUP, name, group), self._matching(self._free[name], self._groups(group))
 
     def _accounts(self, identity: IdentityClass) -> Iterator[tuple[Who, int]]:
         groups = sum(set(identity.region.hits))
         for name in identity.names:
             namespace = name.split(":")[2]
             own = self._bit.get(f"{ACCOUNTS}:{namespace}", 0) & groups
-            kind = Kind.ACCOUNT if identity.kind == NAMED else Kind.ACCOUNTS_OF if own else Kind.ACCOUNTS
-            label = {Kind.ACCOUNT: name, Kind.ACCOUNTS_OF: namespace}.get(kind, "")
+            kind = (
+                SubjectKind.ACCOUNT
+                if identity.kind == NAMED
+                else SubjectKind.ACCOUNTS_OF
+                if own
+                else SubjectKind.ACCOUNTS
+            )
+            label = {SubjectKind.ACCOUNT: name, SubjectKind.ACCOUNTS_OF: namespace}.get(kind, "")
             yield Who(kind, label), self._matching(identity, groups)
 
     def _groups(self, *more: str) -> int:
@@ -138,7 +144,7 @@ class Whos:
 
     def effects(self, one: Who, masks: Sequence[int]) -> tuple[Effect, ...]:
         """What is recorded of their requests, each given by the rules whose other conditions it meets."""
-        return self._effects_of(self.rules[one], masks, failed=one.kind is Kind.FAILED)
+        return self._effects_of(self.rules[one], masks, failed=one.kind is SubjectKind.FAILED)
 
     def _effects_of(self, rules: int, masks: Sequence[int], *, failed: bool = False) -> tuple[Effect, ...]:
         return tuple(self._effect(rules & mask, failed=failed) for mask in masks)
@@ -160,16 +166,18 @@ class Whos:
         in_groups = self._in_groups(found, masks)
 
         def is_apart(one: Who) -> bool:
-            if one.kind is Kind.USER_IN_GROUP:
-                alone, group = found[Who(Kind.USER, one.name)], found[Who(Kind.GROUP, one.group)]
+            if one.kind is SubjectKind.USER_IN_GROUP:
+                alone, group = found[Who(SubjectKind.USER, one.name)], found[Who(SubjectKind.GROUP, one.group)]
                 return any(mine not in pair for mine, *pair in zip(found[one], alone, group, strict=True))
-            if one.kind is Kind.ACCOUNT:
-                namespace = Who(Kind.ACCOUNTS_OF, one.name.split(":")[2])
-                default = namespace if namespace in self.rules else Who(Kind.ACCOUNTS)
-            elif one.kind is Kind.ACCOUNTS_OF:
-                default = Who(Kind.ACCOUNTS)
+            if one.kind is SubjectKind.ACCOUNT:
+                namespace = Who(SubjectKind.ACCOUNTS_OF, one.name.split(":")[2])
+                default = namespace if namespace in self.rules else Who(SubjectKind.ACCOUNTS)
+            elif one.kind is SubjectKind.ACCOUNTS_OF:
+                default = Who(SubjectKind.ACCOUNTS)
             else:
-                default = OTHERS if one.kind in (Kind.USER, Kind.GROUP, Kind.USER_IN_GROUP) else one
+                default = (
+                    OTHERS if one.kind in (SubjectKind.USER, SubjectKind.GROUP, SubjectKind.USER_IN_GROUP) else one
+                )
             return default == one or found[one] != found[default] or one in in_groups
 
         return {one: effects for one, effects in sorted(found.items()) if is_apart(one)}
@@ -177,8 +185,8 @@ class Whos:
     def _in_groups(self, found: dict[Who, tuple[Effect, ...]], masks: Sequence[int]) -> set[Who]:
         """The users to whom a group makes another difference than to others, and these groups."""
         apart: set[Who] = set()
-        users = [one for one in found if one.kind is Kind.USER]
-        for group in (one for one in found if one.kind is Kind.GROUP):
+        users = [one for one in found if one.kind is SubjectKind.USER]
+        for group in (one for one in found if one.kind is SubjectKind.GROUP):
             for user in users:
                 if found[user] == found[OTHERS]:
                     both = self._both(user, group, masks)
@@ -188,7 +196,7 @@ class Whos:
 
     def _both(self, one: Who, group: Who, masks: Sequence[int]) -> tuple[Effect, ...]:
         """What is recorded of a user, or a member of a group, who is also in ``group``."""
-        name, groups = (one.name, ()) if one.kind is Kind.USER else ("", (one.name,))
+        name, groups = (one.name, ()) if one.kind is SubjectKind.USER else ("", (one.name,))
         return self._effects_of(self._matching(self._free[name], self._groups(*groups, group.name)), masks)
 
     def together(
@@ -199,9 +207,9 @@ class Whos:
         They add up if of a user who is both, all is recorded that is an exception of either. Otherwise the last value
         says whether the first one of the pair always counts; if not, it depends on the request.
         """
-        users = [one for one in kept if one.kind is Kind.USER]
-        groups = [one for one in kept if one.kind is Kind.GROUP]
-        known = {(one.name, one.group) for one in kept if one.kind is Kind.USER_IN_GROUP}
+        users = [one for one in kept if one.kind is SubjectKind.USER]
+        groups = [one for one in kept if one.kind is SubjectKind.GROUP]
+        known = {(one.name, one.group) for one in kept if one.kind is SubjectKind.USER_IN_GROUP}
         pairs = [(user, group) for user in users for group in groups]
         pairs += [(one, other) for n, one in enumerate(groups) for other in groups[n + 1 :]]
         conflicts: list[tuple[Who, Who, bool]] = []

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from auditproof.kube.attributes import Attributes
 
 
-class Kind(StrEnum):
+class ChangeKind(StrEnum):
     """The consequence of a change for the log, worst first."""
 
     STOPS = "stops being recorded"
@@ -35,19 +35,19 @@ class Change:
     new: Effect
 
     @property
-    def kind(self) -> Kind:
+    def kind(self) -> ChangeKind:
         """The worst consequence of the change."""
         old, new = self.old, self.new
         return next(
             kind
             for kind, holds in (
-                (Kind.STOPS, old.recorded and not new.recorded),
-                (Kind.LOSES_BODIES, new.level < old.level and new.recorded),
-                (Kind.STARTS_BODIES, new.level > old.level and new.level in WITH_BODIES and new.recorded),
-                (Kind.LOSES_STAGES, bool(old.stages - new.stages)),
-                (Kind.STARTS, new.level > old.level),
-                (Kind.GAINS_STAGES, bool(new.stages - old.stages)),
-                (Kind.MANAGED_FIELDS, True),
+                (ChangeKind.STOPS, old.recorded and not new.recorded),
+                (ChangeKind.LOSES_BODIES, new.level < old.level and new.recorded),
+                (ChangeKind.STARTS_BODIES, new.level > old.level and new.level in WITH_BODIES and new.recorded),
+                (ChangeKind.LOSES_STAGES, bool(old.stages - new.stages)),
+                (ChangeKind.STARTS, new.level > old.level),
+                (ChangeKind.GAINS_STAGES, bool(new.stages - old.stages)),
+                (ChangeKind.MANAGED_FIELDS, True),
             )
             if holds
         )
@@ -83,7 +83,7 @@ class Change:
     @property
     def rank(self) -> tuple[int, int]:
         """Sort key, worst first."""
-        return list(Kind).index(self.kind), -abs(_RANKS[self.old.level] - _RANKS[self.new.level])
+        return list(ChangeKind).index(self.kind), -abs(_RANKS[self.old.level] - _RANKS[self.new.level])
 
 
 _RANKS = {level: place for place, level in enumerate(Level)}

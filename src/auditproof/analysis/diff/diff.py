@@ -16,7 +16,7 @@ from auditproof.audit.effect import effect_of
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from auditproof.analysis.space import Outcome, Row
+    from auditproof.analysis.space import ClassDecision, Row
     from auditproof.analysis.space.client_request import Witnessed
     from auditproof.audit.policy.load import Policy, PolicyRule
     from auditproof.kube.discovery import Served
@@ -55,13 +55,13 @@ class PolicyDiff:
     differences: tuple[Difference, ...]
 
 
-def changed(old: Policy, new: Policy, served: Served) -> tuple[Space, Iterator[tuple[Outcome, Change | None]]]:
+def changed(old: Policy, new: Policy, served: Served) -> tuple[Space, Iterator[tuple[ClassDecision, Change | None]]]:
     """The space of both policies, with all of its outcomes, each with its Change or None where there is none."""
     count = len(old.rules)
     space = Space.of(old.rules + new.rules, served)
     known: dict[tuple[int | None, int | None, bool], Change | None] = {}
 
-    def changes() -> Iterator[tuple[Outcome, Change | None]]:
+    def changes() -> Iterator[tuple[ClassDecision, Change | None]]:
         for outcome in space.outcomes((0, count), (count, count + len(new.rules))):
             before, after = outcome.deciding
             key = (before, after, outcome.identity.failed)

@@ -23,7 +23,7 @@ from auditproof.text.printable import printable
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from auditproof.analysis.space import Outcome, Row
+    from auditproof.analysis.space import ClassDecision, Row
     from auditproof.analysis.space.client_request import Witnessed
     from auditproof.audit.effect import Effect
     from auditproof.audit.policy.load import Policy, PolicyRule
@@ -99,7 +99,7 @@ def _only(one: Served, other: Served) -> Iterator[PolicyRule]:
         yield selector(verbs=("get",), non_resource_urls=paths)
 
 
-def _effect(policy: Policy, outcome: Outcome) -> Effect | None:
+def _effect(policy: Policy, outcome: ClassDecision) -> Effect | None:
     """What is recorded of an outcome; None of one that is not compared."""
     number, selected = outcome.deciding
     if selected is None or outcome.identity.failed:

@@ -21,7 +21,7 @@ from auditproof.audit.policy.load import NOWHERE, selector
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Iterator
 
-    from auditproof.analysis.space.resource_targets import Target
+    from auditproof.analysis.space.resource_targets import ResourceTarget
     from auditproof.audit.policy.load import GroupResources, PolicyRule
 
 ANY = "*"
@@ -194,7 +194,7 @@ def _merged(entries: Iterable[GroupResources]) -> tuple[GroupResources, ...]:
     return tuple(found.values())
 
 
-def narrowed(rule: PolicyRule, verbs: Collection[str], targets: Collection[Target]) -> PolicyRule:
+def narrowed(rule: PolicyRule, verbs: Collection[str], targets: Collection[ResourceTarget]) -> PolicyRule:
     """The rule without verbs and patterns for resources that none of these requests needs; an empty list stays one."""
     entries = []
     for entry in rule.resources:

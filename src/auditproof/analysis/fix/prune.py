@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Sequence
 
     from auditproof.analysis.requirements import Bound, Requirement
-    from auditproof.analysis.space import Outcome, Region
+    from auditproof.analysis.space import ClassDecision, Region
     from auditproof.audit.decide import Decision
     from auditproof.audit.event import Stage
     from auditproof.audit.policy.load import Policy, PolicyRule
@@ -117,7 +117,7 @@ class _Pruning:
                             return False
         return True
 
-    def _is_issued(self, outcome: Outcome) -> bool:
+    def _is_issued(self, outcome: ClassDecision) -> bool:
         """Whether somebody issues such a credential: components of the control plane are in no group of others."""
         own = [OWN_GROUPS.get(name) for name in outcome.identity.names]
         wanted = [set(self._space.identities.names_of(hit)) for hit in outcome.region.hits]

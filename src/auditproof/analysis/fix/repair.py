@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
     from auditproof.analysis.fix.draft import Draft
     from auditproof.analysis.fix.judged import Judged, Piece
-    from auditproof.analysis.fix.target import Target
+    from auditproof.analysis.fix.target import RuleTarget
     from auditproof.analysis.requirements import Requirement
     from auditproof.audit.decide import Decision
     from auditproof.audit.policy.load import PolicyRule
@@ -181,7 +181,7 @@ class Repair:
         targets = {one for cell in cells if isinstance(cell, ResourceCell) for one in cell.targets}
         return self._target(wrong).of(narrowed(conditions, verbs, targets))
 
-    def _target(self, wrong: list[Judged]) -> Target:
+    def _target(self, wrong: list[Judged]) -> RuleTarget:
         return target(wrong, self._policy.omit_stages, self._draft.usually_omitted())
 
     def _kept(

@@ -19,7 +19,7 @@ Stages = frozenset[Stage]
 
 
 @dataclass(frozen=True, slots=True)
-class Target:
+class RuleTarget:
     """What a rule says apart from its conditions."""
 
     level: Level
@@ -36,21 +36,21 @@ class Target:
         )
 
 
-def target(wrong: Sequence[Judged], always_omitted: Stages, usually_omitted: Stages) -> Target:
+def target(wrong: Sequence[Judged], always_omitted: Stages, usually_omitted: Stages) -> RuleTarget:
     """How to record requests that one rule decides now.
 
     ``always_omitted`` are the stages that the policy omits for all rules, ``usually_omitted`` those of a rule for
     requests that are not recorded yet. Raises Inexpressible if a stage is needed that the policy always omits.
     """
     found = [_target(one, always_omitted, usually_omitted) for one in wrong]
-    return Target(
+    return RuleTarget(
         max(one.level for one in found),
         frozenset.intersection(*(one.omit_stages for one in found)),
         False if any(one.omit_managed_fields is False for one in found) else found[0].omit_managed_fields,
     )
 
 
-def _target(one: Judged, always_omitted: Stages, usually_omitted: Stages) -> Target:
+def _target(one: Judged, always_omitted: Stages, usually_omitted: Stages) -> RuleTarget:
     bound, decision, rule = one.bound, one.decision, one.decision.rule
     assert bound is not None
     level = decision.level if bound.allows(decision.level) else bound.nearest_level(decision.level)
@@ -67,4 +67,4 @@ def _target(one: Judged, always_omitted: Stages, usually_omitted: Stages) -> Tar
             names = ", ".join(in_order(lost))
             raise Inexpressible(f"the policy omits {names} for all rules: remove it from the omitStages at the top")
     fields = rule.omit_managed_fields if rule else None
-    return Target(level, omitted, False if bound.managed_fields and decision.omit_managed_fields else fields)
+    return RuleTarget(level, omitted, False if bound.managed_fields and decision.omit_managed_fields else fields)

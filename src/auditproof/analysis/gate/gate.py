@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from auditproof.analysis.diff import Change, PolicyDiff
     from auditproof.analysis.gate.acknowledged import Acknowledgement
-    from auditproof.analysis.space import Outcome, Row
+    from auditproof.analysis.space import ClassDecision, Row
     from auditproof.analysis.space.client_request import Witnessed
     from auditproof.audit.policy.load import Policy, PolicyRule
     from auditproof.kube.attributes import Attributes
@@ -183,7 +183,7 @@ class _Gate:
         )
 
     @staticmethod
-    def _without_the_odd(keyed: list[tuple[Outcome, Key | None]]) -> list[tuple[Outcome, Key | None]]:
+    def _without_the_odd(keyed: list[tuple[ClassDecision, Key | None]]) -> list[tuple[ClassDecision, Key | None]]:
         """The same, without requests of no ordinary client where the same rules do the same to ordinary ones.
 
         Those stand for them, also if they are acknowledged: no one could name every resource that is not served.
@@ -197,7 +197,7 @@ class _Gate:
             for outcome, key in keyed
         ]
 
-    def _key(self, outcome: Outcome) -> Key | None:
+    def _key(self, outcome: ClassDecision) -> Key | None:
         before, after, sent, returned, secret_sent, secret_returned, only, *entries = outcome.deciding
         failed = outcome.identity.failed
         key = before, after, failed
@@ -246,11 +246,11 @@ class _Gate:
         return tuple(names)
 
 
-def _is_ordinary(outcome: Outcome) -> bool:
+def _is_ordinary(outcome: ClassDecision) -> bool:
     return outcome.oddness[:2] == (SERVED, 0)
 
 
-def _done(outcome: Outcome, key: Key) -> tuple[object, ...]:
+def _done(outcome: ClassDecision, key: Key) -> tuple[object, ...]:
     """Which rules do what to the requests of a class."""
     return outcome.deciding[:2], tuple(consequence for consequence, _ in key[0])
 

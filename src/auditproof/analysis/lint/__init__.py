@@ -7,7 +7,7 @@ what is called unreachable is reached by no request, because the checks ask the 
 from __future__ import annotations
 
 from auditproof.analysis.lint.catalogue import CATALOGUE, Severity
-from auditproof.analysis.lint.finding import Finding, Ignored, Shown
+from auditproof.analysis.lint.finding import Finding, Ignored, ShownRequest
 from auditproof.analysis.lint.lint import Examination, examine, lint
 
-__all__ = ["CATALOGUE", "Examination", "Finding", "Ignored", "Severity", "Shown", "examine", "lint"]
+__all__ = ["CATALOGUE", "Examination", "Finding", "Ignored", "Severity", "ShownRequest", "examine", "lint"]

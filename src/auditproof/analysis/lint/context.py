@@ -6,7 +6,7 @@ from dataclasses import replace
 from functools import cached_property
 from typing import TYPE_CHECKING
 
-from auditproof.analysis.lint.finding import Finding, Shown
+from auditproof.analysis.lint.finding import Finding, ShownRequest
 from auditproof.analysis.lint.positions import Places
 from auditproof.analysis.space import ResourceCell, Space
 from auditproof.analysis.space.cells import ODD, UNSERVED
@@ -17,8 +17,8 @@ from auditproof.audit.event import Level
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterator
 
-    from auditproof.analysis.space import Cell, Outcome
-    from auditproof.analysis.space.resource_targets import Target
+    from auditproof.analysis.space import Cell, ClassDecision
+    from auditproof.analysis.space.resource_targets import ResourceTarget
     from auditproof.audit.policy.load import Policy, PolicyRule
     from auditproof.errors import Position
     from auditproof.kube.attributes import Attributes, UserInfo
@@ -47,9 +47,9 @@ class Subject:
         return Space.of(self.policy.rules, self.served)
 
     @cached_property
-    def outcomes(self) -> dict[int | None, tuple[Outcome, ...]]:
+    def outcomes(self) -> dict[int | None, tuple[ClassDecision, ...]]:
         """The whole space, by the index of the deciding rule (None: no rule matches)."""
-        found: dict[int | None, list[Outcome]] = {}
+        found: dict[int | None, list[ClassDecision]] = {}
         for outcome in self.space.outcomes():
             found.setdefault(outcome.deciding[0], []).append(outcome)
         return {rule: tuple(some) for rule, some in found.items()}
@@ -58,11 +58,11 @@ class Subject:
         """A Finding; ``asked`` is the request that demonstrates it, shown with the policy's Decision."""
         return Finding(code, position, message, advice, self.shown(*asked) if asked else None)
 
-    def shown(self, attributes: Attributes, served: bool = True) -> Shown:
+    def shown(self, attributes: Attributes, served: bool = True) -> ShownRequest:
         """The request with the policy's Decision."""
-        return Shown(attributes, decide(self.policy, attributes), served)
+        return ShownRequest(attributes, decide(self.policy, attributes), served)
 
-    def ordinary(self, rule: int | None) -> Iterator[Outcome]:
+    def ordinary(self, rule: int | None) -> Iterator[ClassDecision]:
         """The outcomes that the rule decides for genuine, authenticated identities; odd requests are left out."""
         for outcome in self.outcomes.get(rule, ()):
             if outcome.identity.honest and not outcome.identity.failed and outcome.cells[0].standing != ODD:
@@ -96,7 +96,7 @@ class Subject:
         return asked & who
 
     def requests_for(
-        self, rule: int | None, wanted: Callable[[Target], bool], verbs: Collection[str]
+        self, rule: int | None, wanted: Callable[[ResourceTarget], bool], verbs: Collection[str]
     ) -> Iterator[Attributes]:
         """Served requests of ordinary users that the rule decides, with one of ``verbs``, for a wanted target."""
         for outcome in self.ordinary(rule):
@@ -124,7 +124,7 @@ class Subject:
 
     def _first_meant(self, rule: PolicyRule, actual: PolicyRule) -> Asked | None:
         space = Space.of([rule, actual], self._served_in(rule))
-        found: dict[tuple[int, ...], Outcome] = {}
+        found: dict[tuple[int, ...], ClassDecision] = {}
         for outcome in space.outcomes((0, 1), (1, 2)):
             if outcome.deciding[0] == 0:
                 found.setdefault((outcome.deciding[1] is not None, *outcome.oddness), outcome)
@@ -211,7 +211,7 @@ def _bits(mask: int) -> Iterator[int]:
         mask &= mask - 1
 
 
-def plain(outcome: Outcome, user: UserInfo | None) -> Asked:
+def plain(outcome: ClassDecision, user: UserInfo | None) -> Asked:
     """The request of the outcome that is easiest to read (ideally ``get pods``), and whether it is served."""
     cell = min(outcome.cells, key=_oddness)
     if not isinstance(cell, ResourceCell):
@@ -228,7 +228,7 @@ def _oddness(cell: Cell) -> tuple[int, bool, int, bool, bool]:
     return cell.standing, not cell.answered, familiar, "get" not in cell.verbs, not cell.namespaces[0]
 
 
-def _unfamiliarity(target: Target) -> int:
+def _unfamiliarity(target: ResourceTarget) -> int:
     return _FAMILIAR.get(target.text, 2 if target.known else 3)
 
 

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     from auditproof.analysis.lint.context import Subject
     from auditproof.analysis.lint.finding import Finding
-    from auditproof.analysis.space import Cell, Outcome, ResourceCell
+    from auditproof.analysis.space import Cell, ClassDecision, ResourceCell
     from auditproof.audit.policy.load import GroupResources, PolicyRule
     from auditproof.errors import Position
 
@@ -43,7 +43,7 @@ class _Decided:
     groups: int = 0
     cells: dict[int, tuple[Cell, ...]] = field(default_factory=dict)
 
-    def add(self, outcome: Outcome, all_groups: int) -> None:
+    def add(self, outcome: ClassDecision, all_groups: int) -> None:
         self.names.update(outcome.identity.names)
         self.groups |= all_groups & ~outcome.region.avoid
         self.cells[id(outcome.cells)] = outcome.cells

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, slots=True)
-class Shown:
+class ShownRequest:
     """A concrete request that demonstrates a finding, and the policy's Decision about it.
 
     ``attributes`` are the request as the policy sees it; ``served`` is false if the server responds with 404 or 405
@@ -95,7 +95,7 @@ class Finding:
     position: Position
     message: str
     advice: str
-    shown: Shown | None = None
+    shown: ShownRequest | None = None
     kubernetes: tuple[str, ...] = ()
 
     @property

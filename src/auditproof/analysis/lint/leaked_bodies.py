@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from auditproof.analysis.lint.context import Subject
     from auditproof.analysis.lint.finding import Finding
-    from auditproof.analysis.space.resource_targets import Target
+    from auditproof.analysis.space.resource_targets import ResourceTarget
     from auditproof.audit.policy.load import PolicyRule
 
 _WRITTEN = ("update", "create", "patch")
@@ -55,7 +55,7 @@ def _reviewed(subject: Subject, rule: PolicyRule) -> Iterator[Finding]:
     )
 
 
-def _is(target: Target, group: str, resource: str, subresource: str = "") -> bool:
+def _is(target: ResourceTarget, group: str, resource: str, subresource: str = "") -> bool:
     return (target.group, target.resource, target.subresource) == (group, resource, subresource)
 
 
@@ -63,7 +63,7 @@ def _leak(
     subject: Subject,
     rule: PolicyRule,
     code: str,
-    wanted: Callable[[Target], bool],
+    wanted: Callable[[ResourceTarget], bool],
     verbs: tuple[str, ...],
     message: str,
     advice: str,

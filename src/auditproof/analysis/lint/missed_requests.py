@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     from auditproof.analysis.lint.context import Asked, Subject
     from auditproof.analysis.lint.finding import Finding
-    from auditproof.analysis.space.resource_targets import Target
+    from auditproof.analysis.space.resource_targets import ResourceTarget
     from auditproof.audit.policy.load import PolicyRule
     from auditproof.errors import Position
     from auditproof.kube.attributes import Attributes, UserInfo
@@ -105,14 +105,16 @@ class _Request:
 
     mask: int
     cell: ResourceCell
-    target: Target
+    target: ResourceTarget
     verb: str
 
     def attributes(self, user: UserInfo | None) -> Attributes:
         return self.cell.attributes_of(user, self.target, self.verb, self.cell.namespaces[0])
 
 
-def _requests(space: Space, wanted: Callable[[Target], bool]) -> dict[tuple[tuple[str, ...], str, str, str], _Request]:
+def _requests(
+    space: Space, wanted: Callable[[ResourceTarget], bool]
+) -> dict[tuple[tuple[str, ...], str, str, str], _Request]:
     """Every served request for the wanted targets, by namespaces, name, verb and subresource."""
     return {
         (cell.namespaces, cell.name, verb, target.subresource): _Request(mask, cell, target, verb)
@@ -135,7 +137,7 @@ def _decided(
                 yield rules, request, space.identities.user(identity, region)
 
 
-def _is_stream(target: Target) -> bool:
+def _is_stream(target: ResourceTarget) -> bool:
     return not target.group and target.resource == "pods" and target.subresource in _STREAMS
 
 

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
     from auditproof.analysis.requirements.requirement import Bound, Requirement
-    from auditproof.analysis.space import Outcome, Row
+    from auditproof.analysis.space import ClassDecision, Row
     from auditproof.analysis.space.client_request import Performable, Witnessed
     from auditproof.audit.decide import Decision
     from auditproof.audit.event import Stage
@@ -170,7 +170,7 @@ class _Scope:
         self.space = Space.of(rules, served)
         self._broken: dict[tuple[int | None, Bound, Stages, bool], Broken | None] = {}
 
-    def outcomes(self) -> Iterator[tuple[Outcome, int | None]]:
+    def outcomes(self) -> Iterator[tuple[ClassDecision, int | None]]:
         """The whole space; with SERVED or ODD for classes that the requirement applies to, None for others."""
         for outcome in self.space.outcomes(*self._lists):
             standing, asking, _ = outcome.oddness
@@ -179,25 +179,25 @@ class _Scope:
             bound = self._requirement.bound_at(outcome.deciding[self._own], self._emitted(outcome))
             yield outcome, meant if bound is not None else None
 
-    def bound(self, outcome: Outcome) -> Bound:
+    def bound(self, outcome: ClassDecision) -> Bound:
         """The bound of an outcome that the requirement applies to."""
         return self._requirement.bound_under(outcome.deciding[self._own][-1], self._emitted(outcome))
 
-    def base_breaks(self, outcome: Outcome) -> bool:
+    def base_breaks(self, outcome: ClassDecision) -> bool:
         """Whether the base breaks the requirement for an outcome that it applies to."""
         if self._base is None:
             return False
         decision = decided_by(self._base, self._base.rule_at(outcome.deciding[-1]))
         return not allows(self.bound(outcome), decision, self._emitted(outcome))
 
-    def violations(self, outcomes: Iterable[tuple[Outcome, int | None]], standing: int) -> tuple[Violation, ...]:
+    def violations(self, outcomes: Iterable[tuple[ClassDecision, int | None]], standing: int) -> tuple[Violation, ...]:
         """The violations among the outcomes of this ``standing``, worst first."""
         keyed = [(outcome, self.broken(outcome) if meant == standing else None) for outcome, meant in outcomes]
         rows = merge(self.space, keyed) if any(key for _, key in keyed) else ()
         shown = (row for row in rows if (row.standing, row.asking) == (SERVED, 0) or (standing == ODD and row.odd))
         return tuple(self.violation(row) for row in sorted(shown, key=_worst_first))
 
-    def broken(self, outcome: Outcome) -> Broken | None:
+    def broken(self, outcome: ClassDecision) -> Broken | None:
         """The violations of an outcome that the requirement applies to."""
         key = outcome.deciding[0], self.bound(outcome), self._emitted(outcome), self.base_breaks(outcome)
         if key not in self._broken:
@@ -211,7 +211,7 @@ class _Scope:
             self._broken[key] = None if allows(bound, decision, emitted) else broken
         return self._broken[key]
 
-    def _emitted(self, outcome: Outcome) -> Stages:
+    def _emitted(self, outcome: ClassDecision) -> Stages:
         """The stages of the requests, before any is omitted."""
         return emitted_by(outcome, self._streams)
 

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from auditproof.analysis.requirements.requirement import Bound, Requirement
-    from auditproof.analysis.space import Outcome, Row
+    from auditproof.analysis.space import ClassDecision, Row
     from auditproof.analysis.space.client_request import Witnessed
     from auditproof.audit.policy.load import PolicyRule
     from auditproof.kube.discovery import Served
@@ -91,7 +91,7 @@ def _between(some: tuple[Requirement, ...], served: Served) -> Iterator[Contradi
     streams = streams_from(len(rules))
     space = Space.of([*rules, *STREAMS], served)
 
-    def key(outcome: Outcome) -> str | None:
+    def key(outcome: ClassDecision) -> str | None:
         # Only requests that ordinary clients send and the server serves: no one requires anything of others.
         if outcome.oddness[:2] != (SERVED, 0):
             return None

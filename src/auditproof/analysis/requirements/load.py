@@ -60,7 +60,7 @@ def load_requirements(
         meant = did_you_mean(name, known, quote="")
         raise AuditproofError(f"--requirements {name}: neither a file nor one of {', '.join(known)}{meant}")
     model, root = read_model(path, RequirementsModel)
-    reading = _Reading(root, folder=path.parent, read_policy=read_policy)
+    reading = _RequirementsReader(root, folder=path.parent, read_policy=read_policy)
     loaded = reading.file(model, path, name)
     if reading.problems:
         raise SourceError(sorted(reading.problems, key=lambda problem: problem.position))
@@ -75,7 +75,7 @@ def shipped_with(requirement: str) -> frozenset[str]:
 
 
 @dataclass(slots=True)
-class _Reading(SelectorReader):
+class _RequirementsReader(SelectorReader):
     """Reads one file; collects problems and continues, so that all are reported at once."""
 
     folder: Path = field(kw_only=True)  # of the file

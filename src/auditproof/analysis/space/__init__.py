@@ -15,12 +15,12 @@ from auditproof.analysis.space.cells import Cell, PathCell, ResourceCell
 from auditproof.analysis.space.identities import IdentityClass, Region
 from auditproof.analysis.space.reachability import Witness, reachable
 from auditproof.analysis.space.rows import Row, merge
-from auditproof.analysis.space.space import Outcome, Space
+from auditproof.analysis.space.space import ClassDecision, Space
 
 __all__ = [
     "Cell",
+    "ClassDecision",
     "IdentityClass",
-    "Outcome",
     "PathCell",
     "Region",
     "ResourceCell",

@@ -20,9 +20,9 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from auditproof.analysis.space.client_request import Performable
-    from auditproof.analysis.space.resource_targets import Target
+    from auditproof.analysis.space.resource_targets import ResourceTarget
     from auditproof.analysis.space.rows import Row
-    from auditproof.analysis.space.space import Outcome, Space
+    from auditproof.analysis.space.space import ClassDecision, Space
     from auditproof.kube.attributes import Attributes
 
 NAME = "auditproof-example"
@@ -47,7 +47,7 @@ def requests_with_bodies(row: Row[Any], space: Space) -> Iterator[Attributes]:
         yield cell.attributes_of(space.user(outcome), target, verb, cell.namespaces[0])
 
 
-def _ranked(row: Row[Any]) -> Iterator[tuple[_Rank, Outcome, ResourceCell, str]]:
+def _ranked(row: Row[Any]) -> Iterator[tuple[_Rank, ClassDecision, ResourceCell, str]]:
     for place, (outcome, cell) in enumerate(row.classes):
         if outcome.identity.failed or not isinstance(cell, ResourceCell):
             continue
@@ -57,7 +57,7 @@ def _ranked(row: Row[Any]) -> Iterator[tuple[_Rank, Outcome, ResourceCell, str]]
                 yield (_VERBS.index(verb), kind, ANONYMOUS in outcome.identity.names, place), outcome, cell, verb
 
 
-def _kind(target: Target) -> int:
+def _kind(target: ResourceTarget) -> int:
     """How soon a reader understands what the body of such an object is."""
     key = (target.group, target.resource)
     if target.subresource:

@@ -24,7 +24,7 @@ from auditproof.analysis.space.resource_targets import (
     NAMESPACE_PART,
     NAMESPACED,
     NAMESPACES,
-    Target,
+    ResourceTarget,
     TargetClass,
     target_classes,
 )
@@ -63,7 +63,7 @@ class ResourceCell:
     mask: int
     answered: bool
     odd: bool
-    targets: tuple[Target, ...]
+    targets: tuple[ResourceTarget, ...]
     verbs: tuple[str, ...]
     namespaces: tuple[str, ...]
     name: str
@@ -87,7 +87,7 @@ class ResourceCell:
         """One of the requests; with a verb from ``among``, if the cell has one."""
         return self.attributes_of(user, self.targets[0], _first(self.verbs, among), self.namespaces[0])
 
-    def attributes_of(self, user: UserInfo | None, target: Target, verb: str, namespace: str) -> Attributes:
+    def attributes_of(self, user: UserInfo | None, target: ResourceTarget, verb: str, namespace: str) -> Attributes:
         """The request for one target, verb and namespace of the cell."""
         name = namespace if self.name == SAME else self.name
         return Attributes(

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from auditproof.analysis.space.space import Space
 
 if TYPE_CHECKING:
-    from auditproof.analysis.space.space import Outcome
+    from auditproof.analysis.space.space import ClassDecision
     from auditproof.audit.policy.load import Policy
     from auditproof.kube.attributes import Attributes
     from auditproof.kube.discovery import Served
@@ -35,7 +35,7 @@ class Witness:
 def reachable(policy: Policy, served: Served) -> dict[int | None, Witness]:
     """The most ordinary request that each rule decides, by rule index; None is no rule. Unreached rules are absent."""
     space = Space.of(policy.rules, served)
-    best: dict[int | None, Outcome] = {}
+    best: dict[int | None, ClassDecision] = {}
     for outcome in space.outcomes():
         known = best.get(outcome.deciding[0])
         if known is None or outcome.oddness < known.oddness:
@@ -43,7 +43,7 @@ def reachable(policy: Policy, served: Served) -> dict[int | None, Witness]:
     return {rule: witness_of(space, outcome) for rule, outcome in best.items()}
 
 
-def witness_of(space: Space, outcome: Outcome) -> Witness:
+def witness_of(space: Space, outcome: ClassDecision) -> Witness:
     """One request of the outcome."""
     cell = outcome.cells[0]
     return Witness(cell.attributes(space.user(outcome)), cell.served, outcome.identity.honest)

@@ -33,7 +33,7 @@ _SHAPES = {
 
 
 @dataclass(frozen=True, slots=True)
-class Target:
+class ResourceTarget:
     """A resource or subresource; ``known``: it is built in or mentioned in a policy."""
 
     group: str
@@ -64,7 +64,7 @@ class TargetClass:
     ``oddity``).
     """
 
-    targets: tuple[Target, ...]
+    targets: tuple[ResourceTarget, ...]
     plain: int
     named: Named
     verbs: frozenset[str]
@@ -77,13 +77,13 @@ class TargetClass:
 def custom_target(group: str, resource: str, part: str) -> TargetClass:
     """A custom resource that a rule names, or the subresource of one, without the rules that match it."""
     verbs = custom_verbs(part, mentioned=True)
-    target = Target(group, "v1", resource, part)
+    target = ResourceTarget(group, "v1", resource, part)
     return TargetClass((target,), 0, (), verbs, EITHER, bool(part), _SHAPES.get(resource, ""), target.odd)
 
 
 def target_classes(index: ResourceIndex, served: Served) -> tuple[TargetClass, ...]:
     """Every resource that a request can be for, in classes."""
-    merged: dict[tuple[int, Named, frozenset[str], str, bool, str, bool], list[Target]] = {}
+    merged: dict[tuple[int, Named, frozenset[str], str, bool, str, bool], list[ResourceTarget]] = {}
     for target, verbs, scope in _targets(index, served):
         masks = index.masks(target.group, target.resource, target.subresource)
         key = (*masks, verbs, scope, bool(target.subresource), _SHAPES.get(target.resource, ""), target.odd)
@@ -91,11 +91,11 @@ def target_classes(index: ResourceIndex, served: Served) -> tuple[TargetClass, .
     return tuple(TargetClass(tuple(targets), *key) for key, targets in merged.items())
 
 
-def _targets(index: ResourceIndex, served: Served) -> Iterator[tuple[Target, frozenset[str], str]]:
+def _targets(index: ResourceIndex, served: Served) -> Iterator[tuple[ResourceTarget, frozenset[str], str]]:
     known = set()
     for entry in served.resources:
         known.add((entry.group, entry.resource, entry.subresource))
-        target = Target(entry.group, entry.version, entry.resource, entry.subresource)
+        target = ResourceTarget(entry.group, entry.version, entry.resource, entry.subresource)
         verbs = entry.verbs | _UNLISTED if entry.subresource == "proxy" else entry.verbs
         yield target, verbs, NAMESPACED if entry.namespaced else CLUSTER
     groups = dict.fromkeys([*sorted(served.groups), *index.groups])
@@ -106,7 +106,7 @@ def _targets(index: ResourceIndex, served: Served) -> Iterator[tuple[Target, fro
             if (group, resource, subresource) not in known:
                 optional = (group, resource) in served.optional
                 verbs = custom_verbs(subresource, mentioned=mentioned) if optional or not own else frozenset()
-                yield Target(group, "v1", resource, subresource, mentioned), verbs, EITHER
+                yield ResourceTarget(group, "v1", resource, subresource, mentioned), verbs, EITHER
 
 
 def custom_verbs(subresource: str, *, mentioned: bool) -> frozenset[str]:

@@ -21,13 +21,13 @@ if TYPE_CHECKING:
     from collections.abc import Hashable, Iterable, Iterator
 
     from auditproof.analysis.space.cells import Cell
-    from auditproof.analysis.space.space import Outcome, Space
+    from auditproof.analysis.space.space import ClassDecision, Space
     from auditproof.analysis.space.what import Product
     from auditproof.kube.attributes import Attributes
 
 K = TypeVar("K", bound="Hashable")
 Deciding = tuple[int | None, ...]
-Asked = dict[tuple[Who, int], tuple["Outcome", ...]]  # by who, and the mask of the cells
+Asked = dict[tuple[Who, int], tuple["ClassDecision", ...]]  # by who, and the mask of the cells
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +36,7 @@ class Row(Generic[K]):
 
     ``standing`` says how ordinary the requests are (SERVED, UNSERVED or ODD), ``asking`` how ordinary the identities
     are (as in IdentityClass), ``odd`` what is odd about either, as clauses. ``deciding`` are the rules that decide any
-    of them (as in Outcome), ``classes`` the classes of the space in the row, the most ordinary first.
+    of them (as in ClassDecision), ``classes`` the classes of the space in the row, the most ordinary first.
     """
 
     key: K
@@ -46,7 +46,7 @@ class Row(Generic[K]):
     asking: int
     odd: tuple[str, ...]
     deciding: tuple[Deciding, ...]
-    classes: tuple[tuple[Outcome, Cell], ...]
+    classes: tuple[tuple[ClassDecision, Cell], ...]
 
     @property
     def served(self) -> bool:
@@ -79,7 +79,7 @@ class Row(Generic[K]):
             yield cell.attributes(space.user(outcome), self.product.verbs)
 
 
-def merge(space: Space, keyed: Iterable[tuple[Outcome, K | None]]) -> tuple[Row[K], ...]:
+def merge(space: Space, keyed: Iterable[tuple[ClassDecision, K | None]]) -> tuple[Row[K], ...]:
     """The rows of all outcomes with a key; ``keyed`` must hold every outcome of the space, also those without one."""
     found = _collect(keyed)
     everything = Everything.of(space)
@@ -116,14 +116,14 @@ def _of(asked: Asked, standing: int) -> Asked:
     return {pair: some for pair, some in asked.items() if pair[0][0].standing == standing}
 
 
-def _collect(keyed: Iterable[tuple[Outcome, K | None]]) -> dict[K, Asked]:
+def _collect(keyed: Iterable[tuple[ClassDecision, K | None]]) -> dict[K, Asked]:
     """Who sends requests of which cells, by key."""
-    by_pair: dict[tuple[int, int], list[tuple[Outcome, K | None]]] = defaultdict(list)
+    by_pair: dict[tuple[int, int], list[tuple[ClassDecision, K | None]]] = defaultdict(list)
     for outcome, key in keyed:
         by_pair[id(outcome.identity), outcome.cells[0].mask].append((outcome, key))
     found: dict[K, Asked] = {}
     for (_, mask), pairs in by_pair.items():
-        by_key: dict[K, list[Outcome]] = {}
+        by_key: dict[K, list[ClassDecision]] = {}
         for outcome, key in pairs:
             if key is not None:
                 by_key.setdefault(key, []).append(outcome)
@@ -133,7 +133,7 @@ def _collect(keyed: Iterable[tuple[Outcome, K | None]]) -> dict[K, Asked]:
     return found
 
 
-def _whos(outcomes: list[Outcome], *, whole: bool) -> Iterator[Who]:
+def _whos(outcomes: list[ClassDecision], *, whole: bool) -> Iterator[Who]:
     """The identity class of the outcomes, with the group sets to which they apply."""
     identity = outcomes[0].identity
     regions = [identity.region] if whole else joined_regions([outcome.region for outcome in outcomes])

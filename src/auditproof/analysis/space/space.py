@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, slots=True)
-class Outcome:
+class ClassDecision:
     """The decisions about a class of requests.
 
     The requests are sent by any user of ``identity`` with groups in ``region``, for anything in ``cells``; for each
@@ -63,7 +63,7 @@ class Space:
         meeting: int = 0,
         asking: Callable[[IdentityClass], bool] = lambda _: True,
         asked: Callable[[tuple[Cell, ...]], bool] = lambda _: True,
-    ) -> Iterator[Outcome]:
+    ) -> Iterator[ClassDecision]:
         """The whole space, divided by the decision of each list of rules; a list is given as (first, end).
 
         Without a list, all rules form one. ``meeting``, a bitmask of rules, restricts the result to requests that meet
@@ -80,7 +80,7 @@ class Space:
                 if key not in known:
                     known[key] = tuple(self._decided(*key, wanted))
                 for deciding, region in known[key]:
-                    yield Outcome(identity, region, cells, deciding)
+                    yield ClassDecision(identity, region, cells, deciding)
 
     def together(self, identity: IdentityClass, *masks: int) -> Iterator[tuple[tuple[int | None, ...], Region]]:
         """The decisions of all rules about several requests of one identity, each given by the mask of its cell."""
@@ -120,7 +120,7 @@ class Space:
         if region.possible():
             yield None, region
 
-    def user(self, outcome: Outcome) -> UserInfo | None:
+    def user(self, outcome: ClassDecision) -> UserInfo | None:
         """A concrete user who gets this outcome."""
         return self.identities.user(outcome.identity, outcome.region)
 

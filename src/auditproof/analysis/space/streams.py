@@ -13,7 +13,7 @@ from auditproof.audit.stages import FAILED, LONG, SHORT
 from auditproof.kube.attributes import LONG_RUNNING_PATHS, LONG_RUNNING_SUBRESOURCES, LONG_RUNNING_VERBS
 
 if TYPE_CHECKING:
-    from auditproof.analysis.space.space import Outcome
+    from auditproof.analysis.space.space import ClassDecision
     from auditproof.audit.event import Stage
 
 _PARTS = tuple(f"*/{part}" for part in sorted(LONG_RUNNING_SUBRESOURCES))
@@ -29,7 +29,7 @@ def streams_from(first: int) -> int:
     return ((1 << len(STREAMS)) - 1) << first
 
 
-def emitted_by(outcome: Outcome, streams: int) -> frozenset[Stage]:
+def emitted_by(outcome: ClassDecision, streams: int) -> frozenset[Stage]:
     """The stages of the requests of an outcome before any is omitted; ``streams`` is the mask of STREAMS."""
     if outcome.identity.failed:
         return FAILED

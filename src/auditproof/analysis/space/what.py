@@ -18,11 +18,11 @@ if TYPE_CHECKING:
     from collections.abc import Hashable, Iterable, Iterator, Sequence
 
     from auditproof.analysis.space.cells import Cell
-    from auditproof.analysis.space.resource_targets import Target
+    from auditproof.analysis.space.resource_targets import ResourceTarget
     from auditproof.analysis.space.space import Space
     from auditproof.analysis.space.where import Place
 
-Targets = tuple["Target", ...]
+Targets = tuple["ResourceTarget", ...]
 _FEW = 6  # a list of more exceptions is not readable
 
 
@@ -53,9 +53,9 @@ class Everything:
     A class of targets is represented by its first one.
     """
 
-    places: dict[int, dict[tuple[Target, str], set[Place]]]
-    verbs: dict[int, dict[Target, set[str]]]
-    targets: dict[int, dict[Target, Targets]]
+    places: dict[int, dict[tuple[ResourceTarget, str], set[Place]]]
+    verbs: dict[int, dict[ResourceTarget, set[str]]]
+    targets: dict[int, dict[ResourceTarget, Targets]]
     paths: dict[int, dict[str, set[str]]]
     mentioned: Mentioned
 
@@ -101,11 +101,11 @@ class Everything:
             yield Product(_in_order(some, PATH_VERBS), what, "", (), tuple(paths), mine)
 
     def _of_resources(self, cells: list[ResourceCell]) -> Iterator[Product]:
-        asked: dict[Target, dict[str, list[ResourceCell]]] = defaultdict(lambda: defaultdict(list))
+        asked: dict[ResourceTarget, dict[str, list[ResourceCell]]] = defaultdict(lambda: defaultdict(list))
         for cell in cells:
             for verb in cell.verbs:
                 asked[cell.targets[0]][verb].append(cell)
-        placed: dict[Where, dict[Target, set[str]]] = {}
+        placed: dict[Where, dict[ResourceTarget, set[str]]] = {}
         for target, by_verb in asked.items():
             for where, verbs in self._places(target, by_verb).items():
                 placed.setdefault(where, {})[target] = verbs
@@ -115,7 +115,7 @@ class Everything:
                 mine = dict.fromkeys(cell for target, verb in pairs for cell in asked[target][verb])
                 yield self._of_targets(tuple(sorted(mine, key=lambda cell: not cell.answered)), where, some, targets)
 
-    def _places(self, target: Target, by_verb: dict[str, list[ResourceCell]]) -> dict[Where, set[str]]:
+    def _places(self, target: ResourceTarget, by_verb: dict[str, list[ResourceCell]]) -> dict[Where, set[str]]:
         """The verbs by where they apply; those without object names join the other verbs of the same place."""
         wheres: dict[str, Where] = {}
         nameless: dict[str, Where] = {}
@@ -134,7 +134,7 @@ class Everything:
         return found
 
     def _of_targets(
-        self, cells: tuple[ResourceCell, ...], where: Where, verbs: frozenset[str], targets: list[Target]
+        self, cells: tuple[ResourceCell, ...], where: Where, verbs: frozenset[str], targets: list[ResourceTarget]
     ) -> Product:
         standing = cells[0].standing
         chosen = [target for first in targets for target in self.targets[standing][first]]
@@ -152,10 +152,10 @@ class Everything:
         names = tuple(target.text for target in chosen)
         return Product(_in_order(verbs, RESOURCE_VERBS), what, where.text(self.mentioned), names, (), cells)
 
-    def _names(self, chosen: list[Target], everything: list[Target]) -> list[str]:
+    def _names(self, chosen: list[ResourceTarget], everything: list[ResourceTarget]) -> list[str]:
         """Names of resources, or of a whole API group; placeholders for others come last."""
         wanted = set(chosen)
-        groups: dict[str, list[Target]] = defaultdict(list)
+        groups: dict[str, list[ResourceTarget]] = defaultdict(list)
         for target in everything:
             groups[target.group].append(target)
         names: dict[str, None] = {}

@@ -13,7 +13,7 @@ from auditproof.audit.policy.place import Place
 from auditproof.audit.policy.type_meta import GROUP, VERSION
 from auditproof.audit.policy_sources.containers import candidates, is_audit
 from auditproof.audit.policy_sources.documents import documents, lines_of, text_of
-from auditproof.audit.policy_sources.literal import Held, text_of_object, text_of_string, with_type
+from auditproof.audit.policy_sources.literal import LocatedText, text_of_object, text_of_string, with_type
 from auditproof.errors import PolicyRefused
 from auditproof.kube.yaml.yaml_text import Mapping
 
@@ -108,7 +108,7 @@ def _bare(document: Document, outer: Place) -> EmbeddedPolicy:
     return EmbeddedPolicy(place, document.text.encode(errors="surrogatepass"), is_bare=True)
 
 
-def _place(name: str, outer: Place, candidate: Candidate, inner: Held | None) -> Place:
+def _place(name: str, outer: Place, candidate: Candidate, inner: LocatedText | None) -> Place:
     """The place of a text that ``inner`` says where to find in the text of ``outer``."""
     holder = outer.of(candidate.node.position)
     if inner is None or inner.first_line is None or not outer.is_literal:
@@ -117,7 +117,7 @@ def _place(name: str, outer: Place, candidate: Candidate, inner: Held | None) ->
     return Place(name, holder, outer.line(inner.first_line), shifts)
 
 
-def _held(candidate: Candidate, lines: list[str]) -> Held | None:
+def _held(candidate: Candidate, lines: list[str]) -> LocatedText | None:
     """The text of a candidate; None where it is encoded, or a text that is not worth a look."""
     node = candidate.node
     if isinstance(node.value, Mapping):

@@ -25,7 +25,7 @@ _CONTENT = re.compile(r"\s*[^\s#]")
 
 
 @dataclass(frozen=True, slots=True)
-class Held:
+class LocatedText:
     """A text, and where the file has it (see Place); ``first_line`` is None where it is not there literally."""
 
     text: str
@@ -33,7 +33,7 @@ class Held:
     shifts: tuple[int, ...] = (0,)
 
 
-def text_of_string(node: Node, lines: Sequence[str]) -> Held:
+def text_of_string(node: Node, lines: Sequence[str]) -> LocatedText:
     """The text of a string in a file of these lines."""
     text = str(node.value)
     line, column = node.position.line, node.position.column
@@ -42,15 +42,15 @@ def text_of_string(node: Node, lines: Sequence[str]) -> Held:
     skipped = properties.end() if properties else 0
     style = start[skipped : skipped + 1]
     if _OTHER_BREAKS.search(text):
-        return Held(text)
+        return LocatedText(text)
     if style in ("|", ">"):
         return _block(text, line + 1, lines)
     if style in ("'", '"'):
         return _quoted(text, line, column + skipped, lines)
-    return Held(text)
+    return LocatedText(text)
 
 
-def _block(text: str, first: int, lines: Sequence[str]) -> Held:
+def _block(text: str, first: int, lines: Sequence[str]) -> LocatedText:
     """A block scalar: each line is the file's, less the indentation of the block."""
     inner = text.split("\n")
     inner = inner if inner[-1] else inner[:-1]
@@ -60,15 +60,15 @@ def _block(text: str, first: int, lines: Sequence[str]) -> Held:
     for here, there in zip(inner, outer, strict=False):
         # A folded scalar joins lines: then the text is not what the file has there.
         if there != margin + here and (here or there.strip(" ")):
-            return Held(text)
-    return Held(text, first, (indent,)) if inner and len(outer) == len(inner) else Held(text)
+            return LocatedText(text)
+    return LocatedText(text, first, (indent,)) if inner and len(outer) == len(inner) else LocatedText(text)
 
 
-def _quoted(text: str, line: int, column: int, lines: Sequence[str]) -> Held:
+def _quoted(text: str, line: int, column: int, lines: Sequence[str]) -> LocatedText:
     r"""A quoted string in one line without escapes, or in several that each end with ``\n\``."""
     quote, start = lines[line - 1][column - 1], lines[line - 1][column:]
     if start.startswith(text + quote) and "\n" not in text:
-        return Held(text, line, (column,))
+        return LocatedText(text, line, (column,))
     shifts: list[int] = []
     inner = text.removesuffix("\n").split("\n")
     for here, there in zip(inner, lines[line - 1 :], strict=False):
@@ -78,12 +78,12 @@ def _quoted(text: str, line: int, column: int, lines: Sequence[str]) -> Held:
         rest = there[shift + len(here) :]
         ends = rest.startswith(('"', '\\n"')) if is_last else rest == "\\n\\"
         if not ends or not there.startswith(here, shift) or "\\" in here or '"' in here:
-            return Held(text)
+            return LocatedText(text)
         shifts.append(shift)
-    return Held(text, line, tuple(shifts)) if len(shifts) == len(inner) else Held(text)
+    return LocatedText(text, line, tuple(shifts)) if len(shifts) == len(inner) else LocatedText(text)
 
 
-def text_of_object(node: Node, lines: Sequence[str]) -> Held:
+def text_of_object(node: Node, lines: Sequence[str]) -> LocatedText:
     """An object as a text of its own: its lines without the indentation, or as JSON where that means something else."""
     line, column = node.position.line, node.position.column
     taken = [lines[line - 1][column - 1 :]]
@@ -104,10 +104,10 @@ def text_of_object(node: Node, lines: Sequence[str]) -> Held:
         same = read_text(text.encode(errors="surrogatepass"), "").root.plain() == node.plain()
     except PolicyRefused:
         same = False
-    return Held(text, line, (column - 1,)) if same else Held(json.dumps(node.plain(), indent=2) + "\n")
+    return LocatedText(text, line, (column - 1,)) if same else LocatedText(json.dumps(node.plain(), indent=2) + "\n")
 
 
-def with_type(held: Held, node: Node, api_version: str, kind: str) -> Held:
+def with_type(held: LocatedText, node: Node, api_version: str, kind: str) -> LocatedText:
     """The text of an object with its apiVersion and kind, which are added behind it where it has none.
 
     Such text is JSON where the object is.
@@ -116,5 +116,5 @@ def with_type(held: Held, node: Node, api_version: str, kind: str) -> Held:
     if not isinstance(mapping, Mapping) or {"apiVersion", "kind"} & mapping.entries.keys():
         return held
     if held.first_line is None or held.text.lstrip().startswith("{"):
-        return Held(json.dumps({"apiVersion": api_version, "kind": kind, **node.plain()}, indent=2) + "\n")
-    return Held(f"{held.text}apiVersion: {api_version}\nkind: {kind}\n", held.first_line, held.shifts)
+        return LocatedText(json.dumps({"apiVersion": api_version, "kind": kind, **node.plain()}, indent=2) + "\n")
+    return LocatedText(f"{held.text}apiVersion: {api_version}\nkind: {kind}\n", held.first_line, held.shifts)

@@ -5,7 +5,7 @@ lines), ``yaml_documents``, ``prefixes`` (what a collector writes before the eve
 JSON), ``other_logs`` (what holds no audit event), ``cuts`` and ``fields`` (what a pipeline has cut off or left out).
 """
 
-from auditproof.auditlog.forms.opened import Held, Opened, Passed, Refused
+from auditproof.auditlog.forms.opened import Opened, Passed, Refused, UnwrappedEvent
 from auditproof.auditlog.forms.opening import Opening
 
-__all__ = ["Held", "Opened", "Opening", "Passed", "Refused"]
+__all__ = ["Opened", "Opening", "Passed", "Refused", "UnwrappedEvent"]

@@ -16,7 +16,7 @@ from auditproof.auditlog.forms import other_logs
 from auditproof.auditlog.forms.cuts import why_cut
 from auditproof.auditlog.forms.documents import lists_of, reason_of
 from auditproof.auditlog.forms.fields import is_event, restore_level
-from auditproof.auditlog.forms.opened import Held, Opened, Passed, Refused
+from auditproof.auditlog.forms.opened import Opened, Passed, Refused, UnwrappedEvent
 from auditproof.auditlog.forms.prefixes import Prefix, prefix_of
 
 if TYPE_CHECKING:
@@ -171,7 +171,7 @@ class Envelopes:
             yield Refused(line, f"not an audit event: {_article(value)}, no object")
         elif is_event(value):
             form = "OpenShift's collector (ViaQ)" if restore_level(value) else form
-            yield Held(line, form, value)
+            yield UnwrappedEvent(line, form, value)
         elif deep > _DEEPEST:
             yield _too_deep(line)
         elif log := other_logs.log_of_object(value):
@@ -200,7 +200,7 @@ class Envelopes:
 
     def _open_envelope(self, value: dict[str, Any], line: int, form: str, deep: int) -> Iterator[Opened]:
         if {"AuditId", "RequestUri", "Verb"} <= value.keys():
-            yield Held(line, "Azure (AKSAudit table)", _of_aks(value))
+            yield UnwrappedEvent(line, "Azure (AKSAudit table)", _of_aks(value))
         elif value.keys() <= _DOCKER and isinstance(value.get("log"), str) and value.get("stream"):
             yield from self._open_part(value, line, "Docker json-file", deep, partial=_is_part_of_docker(value["log"]))
         elif "logtag" in value and isinstance(value.get("log"), str):

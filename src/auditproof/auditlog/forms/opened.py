@@ -7,7 +7,7 @@ from typing import Any, TypeAlias
 
 
 @dataclass(frozen=True, slots=True)
-class Held:
+class UnwrappedEvent:
     """An audit event: the line of the file in which it begins, the form in which it was found, and its JSON."""
 
     line: int
@@ -31,4 +31,4 @@ class Refused:
     reason: str
 
 
-Opened: TypeAlias = Held | Passed | Refused
+Opened: TypeAlias = UnwrappedEvent | Passed | Refused

@@ -17,7 +17,7 @@ from auditproof.kube.resources import RESOURCES
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from auditproof.analysis.space.resource_targets import Target
+    from auditproof.analysis.space.resource_targets import ResourceTarget
     from auditproof.detections.condition import Condition
     from auditproof.detections.members import Member
     from auditproof.detections.mentioned import Mentioned
@@ -106,7 +106,7 @@ def _own(user: UserInfo | None, mentioned: Mentioned) -> UserInfo | None:
     return user
 
 
-def _plainness(target: Target) -> tuple[bool, int]:
+def _plainness(target: ResourceTarget) -> tuple[bool, int]:
     built_in = (target.group, target.resource) in RESOURCES
     return not built_in, _PLAIN.index(target.resource) if target.resource in _PLAIN else len(_PLAIN)
 

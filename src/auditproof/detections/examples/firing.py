@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from auditproof.audit.event import Level, Stage
 from auditproof.detections.condition import And, Not, Test, matches, tests_of
 from auditproof.detections.examples.forecast import surely_matches
-from auditproof.detections.moments import Moment, Reading, reading_of, seen_by_policy
+from auditproof.detections.moments import Moment, Readability, reading_of, seen_by_policy
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -73,7 +73,7 @@ class Firing:
         moment = Moment(Level(event["level"]), Stage(event["stage"]))
         known = seen_by_policy(self.attributes) | {"level": event["level"], "stage": event["stage"]}
         for test in tests_of(self.condition):
-            if reading_of(test, self.attributes, moment, known) is Reading.UNREADABLE:
+            if reading_of(test, self.attributes, moment, known) is Readability.UNREADABLE:
                 yield test
 
     def _dropped(self, events: Sequence[Mapping[str, Any]]) -> list[Test]:

@@ -30,7 +30,7 @@ COUNTED_S = timedelta(milliseconds=20)
 
 
 @dataclass(slots=True)
-class Reading:
+class CounterReading:
     """A scrape, the number of lines known when it began, and the events read since."""
 
     scrape: Scrape
@@ -82,8 +82,8 @@ class Reconciler:
         self._lines = 0
         self._seen: dict[tuple[str, str, str], AuditEvent] = {}
         self._requests: dict[str, AuditEvent] = {}
-        self.readings: list[Reading] = []
-        self.kept: list[Reading] = []  # earlier ones; late events are still assigned to them
+        self.readings: list[CounterReading] = []
+        self.kept: list[CounterReading] = []  # earlier ones; late events are still assigned to them
 
     def take(self, event: AuditEvent) -> bool:
         """Take a line that is an event; a repetition is ignored, because the server writes each event once.
@@ -106,7 +106,7 @@ class Reconciler:
 
     def scraped(self, scrape: Scrape) -> None:
         """Take a reading of the counters; all lines before it must have been taken already."""
-        self.readings.append(Reading(scrape, self._lines))
+        self.readings.append(CounterReading(scrape, self._lines))
 
     def forget(self) -> None:
         """Forget all readings and lines: another batch begins."""

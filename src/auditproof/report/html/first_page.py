@@ -6,7 +6,7 @@ import itertools
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from auditproof.analysis.diff import Kind
+from auditproof.analysis.diff import ChangeKind
 from auditproof.audit.event import Level
 from auditproof.detections import Feed
 from auditproof.proof.verdict import Outcome
@@ -33,7 +33,7 @@ WIDTH = 60.5  # em of a printed line
 LONGEST = 200  # letters of a text in a row
 NAMES = 3  # actions that a row names
 _OPTIONAL = {"change": "allowed change", "also": "other finding"}
-GAINS = {Kind.STARTS_BODIES, Kind.STARTS, Kind.GAINS_STAGES, Kind.MANAGED_FIELDS}
+GAINS = {ChangeKind.STARTS_BODIES, ChangeKind.STARTS, ChangeKind.GAINS_STAGES, ChangeKind.MANAGED_FIELDS}
 
 
 @dataclass(frozen=True, slots=True)
@@ -215,7 +215,7 @@ def _changes(report: Report, rows: Sequence[ChangeShown]) -> Iterator[Row]:
         by = "" if row.who in ("", "everybody") else f", by {row.who}"
         reads = (
             "; a read sends no body"
-            if row.kind == Kind.STARTS_BODIES and row.text.partition(";")[0].endswith(f"→ {Level.REQUEST}")
+            if row.kind == ChangeKind.STARTS_BODIES and row.text.partition(";")[0].endswith(f"→ {Level.REQUEST}")
             else ""
         )
         about = " ".join(filter(None, (f"{row.verbs} of {row.what}", row.where)))

@@ -56,7 +56,7 @@ def read_file(path: Path, pack: str, table: Mapping[str, str]) -> list[Detection
     Raises SourceError, which lists all problems with their lines and columns.
     """
     model, root = read_model(path, DetectionsModel)
-    reading = _Reading(root, {**model.fields, **table})
+    reading = _NativeReader(root, {**model.fields, **table})
     for name, target in model.fields.items():
         if event_field(target) is None:
             reading.wrong(("fields", name), f"{target}: {_no_field(target)}")
@@ -71,7 +71,7 @@ def _no_field(path: str) -> str:
 
 
 @dataclass(slots=True)
-class _Reading:
+class _NativeReader:
     """Reads one file; collects problems and continues, so that all are reported at once."""
 
     root: Node

@@ -33,7 +33,7 @@ def read_rules(
 
     Also returns the number of rules about other log sources.
     """
-    return _Reading(list(_merged(documents)), names).all()
+    return _SigmaReader(list(_merged(documents)), names).all()
 
 
 class _OtherSource(Exception):
@@ -67,7 +67,7 @@ class _Entry:
         return "" if value is None else str(value)
 
 
-class _Reading:
+class _SigmaReader:
     """Reads rules that may refer to each other."""
 
     def __init__(self, entries: Sequence[_Entry], names: Mapping[str, str]) -> None:
