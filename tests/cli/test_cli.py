@@ -364,6 +364,24 @@ def test_a_reader_who_has_seen_enough_ends_the_command_quietly(policy: str) -> N
     assert (done.returncode, done.stderr) == (141, "")
 
 
+@pytest.mark.parametrize(
+    ("rule", "codes"),
+    [
+        ("level: Metadata", {"": 1, "error": 0, "warning": 1, "never": 0}),
+        ("{level: Metadata, verbs: ['*']}", {"": 1, "error": 1, "warning": 1, "never": 0}),
+        ("level: metadata", {"": 4, "error": 4, "warning": 4, "never": 4}),
+    ],
+    ids=["warning", "error", "refused"],
+)
+def test_which_findings_fail_is_chosen_and_a_refused_policy_always_does(
+    rule: str, codes: dict[str, int], tmp_path: Path
+) -> None:
+    policy = tmp_path / "policy.yaml"
+    policy.write_text(f"apiVersion: audit.k8s.io/v1\nkind: Policy\nrules:\n- {rule}\n")
+
+    assert {word: main(["lint", str(policy), *(["--fail-on", word] if word else [])]) for word in codes} == codes
+
+
 @pytest.mark.parametrize(("workspace", "path"), [(".", "policies/prod.yaml"), ("", "sub/policies/prod.yaml")])
 def test_lint_names_files_from_the_root_of_the_repository_for_ci(
     workspace: str, path: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]

@@ -35,13 +35,14 @@ examples:
   auditproof lint policies/prod.yaml --kubernetes 1.35 --format sarif > lint.sarif
 """
 EXIT_CODES = {
-    ExitCode.FINE: "no finding, or only informational ones",
-    ExitCode.FOUND: "an error or a warning",
+    ExitCode.FINE: "no finding, or only such as --fail-on lets pass, by default informational ones",
+    ExitCode.FOUND: "an error, or, unless --fail-on says otherwise, a warning",
     ExitCode.UNUSABLE: (
         "unusable options, a file that cannot be read, or a policy that the API server rejects (findings"
         " in the other files are still written)"
     ),
 }
+FAIL_ON = {"error": ("error",), "warning": ("error", "warning"), "never": ()}
 
 
 def declare(parser: ArgumentParser) -> None:
@@ -53,13 +54,20 @@ def declare(parser: ArgumentParser) -> None:
     parser.add_argument(
         "--all", action="store_true", help="show each finding, also if a policy has many of one kind (format text)"
     )
+    parser.add_argument(
+        "--fail-on",
+        choices=list(FAIL_ON),
+        default="warning",
+        help="findings that make the exit code 1: errors alone, also warnings (the default), or none; a policy that "
+        "the API server rejects always ends with 4",
+    )
     add_kubernetes(parser, several=True)
 
 
 def execute(options: Namespace) -> int:
     """Examine each file, and write all findings as one document."""
     from auditproof.clusters.policy_files import PolicyFiles
-    from auditproof.report.findings import FORMATS, as_text, has_failed
+    from auditproof.report.findings import FORMATS, as_text, has_any
 
     files = PolicyFiles()
     linted = [one for given in options.policies for one in _linted(files, given, options.kubernetes)]
@@ -82,7 +90,7 @@ def execute(options: Namespace) -> int:
             output.complain(one.unreadable)
     if any(one.unreadable or one.refused for one in linted):
         return ExitCode.UNUSABLE
-    return int(any(has_failed(one) for one in linted))
+    return int(any(has_any(one, FAIL_ON[options.fail_on]) for one in linted))
 
 
 def _linted(files: PolicyFiles, given: str, kubernetes: Sequence[str]) -> Iterator[Linted]:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from auditproof.report.findings.github import as_github
 from auditproof.report.findings.json_text import as_json
-from auditproof.report.findings.linted import Linted, has_failed
+from auditproof.report.findings.linted import Linted, has_any
 from auditproof.report.findings.sarif import as_sarif
 from auditproof.report.findings.text import as_text
 
@@ -21,4 +21,4 @@ FORMATS: dict[str, Callable[[Sequence[Linted], str], str]] = {
     "github": as_github,
 }
 
-__all__ = ["FORMATS", "Linted", "as_text", "has_failed"]
+__all__ = ["FORMATS", "Linted", "as_text", "has_any"]

@@ -5,10 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
-from auditproof.analysis.lint.catalogue import Severity
 from auditproof.analysis.lint.lint import Examination
 
 if TYPE_CHECKING:
+    from collections.abc import Container
+
+    from auditproof.analysis.lint.catalogue import Severity
     from auditproof.audit.policy.place import Place
     from auditproof.errors import Position
 
@@ -37,6 +39,6 @@ class Linted:
         return replace(position, path=self.file) if self.file else position, inside
 
 
-def has_failed(linted: Linted) -> bool:
-    """Whether there is an error or a warning."""
-    return any(finding.severity is not Severity.INFO for finding in linted.examination.findings)
+def has_any(linted: Linted, severities: Container[str | Severity]) -> bool:
+    """Whether there is a finding of one of these severities."""
+    return any(finding.severity in severities for finding in linted.examination.findings)
