@@ -11,6 +11,9 @@ from hypothesis import HealthCheck, settings
 from tests.support.sharing import Sharing
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from playwright.sync_api import Browser
     from xdist.remote import Producer
 
 # CI tries the same examples each time, so that a change fails by what it changes alone; "long" draws others, and many.
@@ -24,3 +27,14 @@ os.environ["PYTEST_ADDOPTS"] = "-p no:hypothesispytest -p no:anyio"
 @pytest.hookimpl(optionalhook=True)
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> Sharing:
     return Sharing(config, log)
+
+
+@pytest.fixture(scope="session")
+def browser() -> Iterator[Browser]:
+    """A real browser, one for all tests of a process: two at once would share its event loop, which cannot be.
+
+    Without one the test is skipped and says why, or fails where AUDITPROOF_BROWSER=required (in CI).
+    """
+    from tests.support.chromium import chromium  # it imports a lot, for few tests
+
+    yield from chromium()

@@ -1,13 +1,10 @@
-"""A real browser without a window for the report's tests: a Chromium out of the PATH, which runs no script unasked."""
+"""Pages of reports in a real browser, which runs no script unasked."""
 
 from __future__ import annotations
 
-import os
-import shutil
-from typing import TYPE_CHECKING, NoReturn
+from typing import TYPE_CHECKING
 
 import pytest
-from playwright.sync_api import Error, sync_playwright
 
 from auditproof.report.html.page import report_pages
 
@@ -18,32 +15,6 @@ if TYPE_CHECKING:
     from playwright.sync_api import Browser, Page
 
     from auditproof.report.model import Report
-
-NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable", "chrome")
-# As root in a container there is no sandbox to be had; the rest keeps the browser from asking anybody anything.
-SWITCHES = ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-component-update"]
-
-
-@pytest.fixture(scope="session")
-def browser() -> Iterator[Browser]:
-    """The browser; without one the test is skipped and says why, or fails where AUDITPROOF_BROWSER=required (in CI)."""
-    found = next(filter(None, map(shutil.which, NAMES)), None)
-    if found is None:
-        _missing(f"none of {', '.join(NAMES)} is on the PATH (Debian: apt-get install chromium)")
-    with sync_playwright() as playwright:
-        try:
-            browser = playwright.chromium.launch(executable_path=found, args=SWITCHES)
-        except Error as error:
-            _missing(f"{found} does not start: {error.message.splitlines()[0]}")
-        yield browser
-        browser.close()
-
-
-def _missing(reason: str) -> NoReturn:
-    text = f"the report is not looked at: {reason}"
-    if os.environ.get("AUDITPROOF_BROWSER") == "required":
-        pytest.fail(text, pytrace=False)
-    pytest.skip(text)
 
 
 @pytest.fixture

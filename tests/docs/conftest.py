@@ -9,15 +9,12 @@ from typing import TYPE_CHECKING
 import pytest
 
 from auditproof.report.model import plain
-from tests.browser.conftest import browser
 from tests.browser.reports import everything
 from tests.support.pages import change_policy, make_project
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
-
-__all__ = ["browser"]
 
 
 @pytest.fixture(scope="session")

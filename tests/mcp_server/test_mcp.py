@@ -8,6 +8,7 @@ import os
 import signal
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -108,13 +109,14 @@ def configurations() -> list[dict[str, Any]]:
 
 
 def within(session: Callable[[Client], Awaitable[None]], client: Client) -> None:
-    """Run a session of the SDK's client."""
+    """Run a session of the SDK's client, in a thread: a browser of other tests may have an event loop in this one."""
 
     async def main() -> None:
         async with client as connected:
             await session(connected)
 
-    asyncio.run(main())
+    with ThreadPoolExecutor(1) as pool:
+        pool.submit(asyncio.run, main()).result()
 
 
 def test_an_assistant_checks_a_draft_in_one_session_of_a_real_process(folder: Path) -> None:

@@ -17,6 +17,13 @@ if TYPE_CHECKING:
 POLICY, CASES, CHANGES = "policies/prod.yaml", "audit/own.audit.yaml", "policies/audit-changes.yaml"
 DIFF = ("diff", f"git:HEAD:{POLICY}", POLICY, "--forbid", "lost,exposed")
 DELETES = '  - level: RequestResponse\n    verbs: [delete]\n    resources: [{group: "", resources: [configmaps]}]\n'
+OWN_CASE = """\
+  - id: settings-deleted
+    title: What a developer deletes is recorded
+    as: alice
+    do: {delete: configmaps/settings, in: audit-example}
+    expect: {level: RequestResponse}
+"""
 CARELESS = '  - level: None\n    resources: [{group: "", resources: [pods/exec]}]\n'
 
 
@@ -68,7 +75,7 @@ def test_from_an_empty_repository_to_a_change_that_may_go_in(
     assert engineer.decision()["passes"] is True
     engineer.commits()
 
-    engineer.edits(CASES, "{level: Metadata, status: 200, absent: [responseObject]}", "{level: RequestResponse}")
+    (tmp_path / CASES).write_text((tmp_path / CASES).read_text() + OWN_CASE)
     failed = engineer.does("run", POLICY, "audit", "-W", "error", "-k", "settings-deleted", code=1)
     assert f"VIOLATED {CASES}::settings-deleted: recorded at Metadata, expected RequestResponse" in failed
     assert f"{POLICY}:20: rule 1 decides: recorded at level Metadata" in failed

@@ -31,7 +31,7 @@ STORES = {KUBERNETES: "k8s", KIND: "kind"}
 NOTE = "made-by-auditproof.json"
 MAKING = ".making-"
 _FOLDER = re.compile(r"v?(\d+\.\d+\.\d+)-([a-z0-9]+-[a-z0-9_]+)")
-_used: list[int] = []  # descriptors with a shared lock, closed by the end of the process
+_used: dict[Path, int] = {}  # the descriptors by which this process keeps folders, until it ends
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,6 +119,8 @@ def _folders(store: Path) -> Iterator[Path]:
 
 def use(folder: Path) -> bool:
     """Keep a folder from being removed until this process ends; False if it is gone already."""
+    if folder in _used and _is_open_as(_used[folder], folder):
+        return True
     try:
         descriptor = _locked(folder, fcntl.LOCK_SH)
     except FileNotFoundError:
@@ -127,8 +129,16 @@ def use(folder: Path) -> bool:
         return True
     if descriptor is None:
         return False  # it is being removed
-    _used.append(descriptor)
+    _used[folder] = descriptor
     return True
+
+
+def _is_open_as(descriptor: int, folder: Path) -> bool:
+    """Whether the folder is still the one that was opened."""
+    try:
+        return os.path.samestat(os.fstat(descriptor), folder.stat())
+    except FileNotFoundError:
+        return False
 
 
 def _locked(folder: Path, how: int) -> int | None:
@@ -136,7 +146,7 @@ def _locked(folder: Path, how: int) -> int | None:
     descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
     try:
         fcntl.flock(descriptor, how | fcntl.LOCK_NB)
-        if not os.path.samestat(os.fstat(descriptor), folder.stat()):
+        if not _is_open_as(descriptor, folder):
             raise FileNotFoundError(folder)
     except BlockingIOError:
         os.close(descriptor)
