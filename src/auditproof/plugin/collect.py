@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -75,8 +76,11 @@ class CaseItem(pytest.Function):
         source = replace(case.source, position=replace(case.source.position, path=suite))
         self.kubernetes = kubernetes
         self._written = replace(case, id=self.nodeid, source=source)
-        for mark in case.marks:
-            self.add_marker(mark)
+        with warnings.catch_warnings():
+            # That a case file has it makes a mark known; with --strict-markers one that nobody registered is an error.
+            warnings.simplefilter("ignore", pytest.PytestUnknownMarkWarning)
+            for mark in case.marks:
+                self.add_marker(mark)
         assert isinstance(self.parent, CaseFileCollector)
         self.add_marker(self.parent.mark)
 
