@@ -8,7 +8,7 @@ from typing import Any
 
 import yaml
 
-from auditproof.clusters.kind.config import beside, cluster_config
+from auditproof.clusters.kind.config import additional_server, cluster_config
 
 FLAGS = {"audit-policy-file": "/auditproof/a/policy.yaml", "audit-log-mode": "blocking"}
 FIRST = yaml.safe_load("""
@@ -64,7 +64,9 @@ def test_the_flags_stand_in_the_patches_of_both_versions() -> None:
 
 def test_a_server_beside_the_first_differs_in_port_policy_and_log_alone() -> None:
     """Any other difference between the two servers could be the cause of a different verdict."""
-    pod = beside(FIRST, "kube-apiserver-b", 6450, {**FLAGS, "audit-policy-file": "/auditproof/b/policy.yaml"})
+    pod = additional_server(
+        FIRST, "kube-apiserver-b", 6450, {**FLAGS, "audit-policy-file": "/auditproof/b/policy.yaml"}
+    )
 
     (container,) = pod["spec"]["containers"]
     assert set(container["command"]) == {
@@ -81,7 +83,7 @@ def test_a_server_beside_the_first_differs_in_port_policy_and_log_alone() -> Non
 
 def test_a_server_beside_the_first_is_probed_on_its_own_port_and_asks_for_no_resources() -> None:
     """A named probe port stays; a number that is the first server's port is replaced."""
-    (container,) = beside(FIRST, "kube-apiserver-b", 6450, FLAGS)["spec"]["containers"]
+    (container,) = additional_server(FIRST, "kube-apiserver-b", 6450, FLAGS)["spec"]["containers"]
 
     assert container["ports"][0]["containerPort"] == 6450
     assert container["livenessProbe"]["httpGet"]["port"] == "probe-port"
@@ -93,6 +95,6 @@ def test_the_first_server_is_left_as_it_is() -> None:
     """The manifest of the cluster's own server is copied, not changed."""
     before = json.dumps(FIRST)
 
-    beside(FIRST, "kube-apiserver-b", 6450, FLAGS)
+    additional_server(FIRST, "kube-apiserver-b", 6450, FLAGS)
 
     assert json.dumps(FIRST) == before

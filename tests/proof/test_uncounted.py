@@ -53,7 +53,7 @@ def test_an_excluded_action_that_was_not_evaluated_is_in_doubt() -> None:
 
 def test_our_own_follow_up_does_not_make_up_for_an_action() -> None:
     """It is excluded like the action, and it did come."""
-    one = Counted(counters(), counters(none=1), beside=[VERSION])
+    one = Counted(counters(), counters(none=1), extra=[VERSION])
 
     assert doubts(sent(BOB), counted=one)
     assert not doubts(sent(BOB), counted=replace(one, after=counters(none=2)))

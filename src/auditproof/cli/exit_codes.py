@@ -35,7 +35,7 @@ MEANINGS = {
     ExitCode.CLOSED: "the reader of standard output closed it (128 + SIGPIPE)",
 }
 BY_SIGNAL = "A command that another signal ends has 128 and the number of the signal, such as 143 for SIGTERM."
-_WIDTH = 96  # of a meaning, beside its code
+_WIDTH = 96  # of a meaning, next to its code
 
 
 def table() -> str:

@@ -160,11 +160,11 @@ def _followed(holder: _Holder, data: bytes, read_by: ReadBy) -> list[PolicySourc
     if holder.file is None or is_policy(data, holder.name):
         return []
     for one in named_paths(data, holder.name):
-        for beside in one.beside:
-            file = holder.file.parent / beside
+        for neighbour in one.neighbours:
+            file = holder.file.parent / neighbour
             if is_file(file) and file.resolve() != holder.file:
-                given = os.path.normpath(Path(holder.given).parent / beside)
-                name = os.path.normpath(Path(holder.name).parent / beside)
+                given = os.path.normpath(Path(holder.given).parent / neighbour)
+                name = os.path.normpath(Path(holder.name).parent / neighbour)
                 return _in_holder(replace(_file(given, file, None), name=name), "", read_by)
     return []
 

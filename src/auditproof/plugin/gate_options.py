@@ -67,15 +67,15 @@ def _names(config: pytest.Config, name: str, *, base: bool) -> list[str]:
     return [word for word in effective(config, name).replace(",", " ").split() if word]
 
 
-def acknowledged(config: pytest.Config, beside: Path | None, folders: tuple[Path, ...]) -> Acknowledged | None:
+def acknowledged(config: pytest.Config, folder: Path | None, folders: tuple[Path, ...]) -> Acknowledged | None:
     """What someone has approved, from the file of the option, or that in the policy's folder; None without a file.
 
-    ``beside`` is the folder of the policy, None if the run was given none. Raises pytest.UsageError.
+    ``folder`` is the folder of the policy, None if the run was given none. Raises pytest.UsageError.
     """
     given = effective(config, "acknowledged")
     if given:
         return usable(lambda: load_acknowledged(_shown(folder_of(config, "acknowledged") / path_of(given), folders)))
-    file = beside / FILE if beside is not None else None
+    file = folder / FILE if folder is not None else None
     return usable(lambda: load_acknowledged(_shown(file, folders))) if file is not None and is_file(file) else None
 
 

@@ -226,7 +226,7 @@ def test_a_template_that_is_refused_comes_with_the_way_to_render_it() -> None:
 @pytest.mark.parametrize("name", ["kubeadm.yaml", "kind.yaml"])
 def test_the_path_of_a_policy_leads_through_mounts_to_where_it_is_kept(name: str) -> None:
     (one,) = named_paths((FILES / name).read_bytes(), name)
-    assert one.beside[0] == ("./plain.yaml" if name == "kind.yaml" else "plain.yaml")
+    assert one.neighbours[0] == ("./plain.yaml" if name == "kind.yaml" else "plain.yaml")
     assert one.path.startswith("/etc/kubernetes/")
 
 
@@ -241,7 +241,7 @@ def test_the_path_of_a_policy_leads_through_mounts_to_where_it_is_kept(name: str
 )
 def test_flags_and_keys_that_name_the_path_of_a_policy_are_known(text: str) -> None:
     (one,) = named_paths(text.encode(), "config.yaml")
-    assert one.beside == ("audit.yaml",)
+    assert one.neighbours == ("audit.yaml",)
 
 
 @pytest.mark.parametrize(

@@ -57,7 +57,7 @@ def unneeded(
 ) -> frozenset[int]:
     """Those of the rules ``inserted`` into ``new`` (by index) that can be left out all together.
 
-    Then every requirement that ``new`` meets is still met, and no request of a credential that somebody issues is
+    Then every requirement that ``new`` meets is still met, and no request of a credential that an issuer issues is
     recorded in another way than by ``old`` or by ``new``; with ``allow_more``, or records more than by ``old``, but no
     more bodies.
     """
@@ -118,7 +118,7 @@ class _Pruning:
         return True
 
     def _is_issued(self, outcome: ClassDecision) -> bool:
-        """Whether somebody issues such a credential: components of the control plane are in no group of others."""
+        """Whether an issuer issues such a credential: components of the control plane are in no group of others."""
         own = [OWN_GROUPS.get(name) for name in outcome.identity.names]
         wanted = [set(self._space.identities.names_of(hit)) for hit in outcome.region.hits]
         return any(groups is None or all(some & groups for some in wanted) for groups in own or [None])

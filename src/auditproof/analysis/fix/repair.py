@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from auditproof.kube.discovery import Served
 
 ATTEMPTS = 6  # to edit for one requirement; what the last ones needed was undone for another requirement
-EVERYBODY = (AUTHENTICATED, UNAUTHENTICATED)  # whoever is not a failed login has one of these groups
+EVERYBODY = (AUTHENTICATED, UNAUTHENTICATED)  # every request but a failed login has one of these groups
 
 
 class Repair:

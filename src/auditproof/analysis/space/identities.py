@@ -162,13 +162,13 @@ class _Builder:
 
     def _everybody(self) -> Iterator[tuple[str | None, str, Region, bool]]:
         """Name (None: no user), kind, possible group sets, and whether an honest issuer would issue them."""
-        somebody = Region(self._reserved | self._odd, (self._bit[AUTHENTICATED],))
+        ordinary = Region(self._reserved | self._odd, (self._bit[AUTHENTICATED],))
         other = fresh("someone", self._users)
-        yield other, OTHER, somebody, True
+        yield other, OTHER, ordinary, True
         free = [user for user in self._users if not user.startswith(ACCOUNT) and user != ANONYMOUS]
         plain = [user for user in free if not is_odd_name(user)]
         for user in plain:
-            yield user, NAMED, somebody, True
+            yield user, NAMED, ordinary, True
         yield from self._accounts()
         yield ANONYMOUS, ANONYMOUS, self._exactly(UNAUTHENTICATED), True
         yield None, FAILED, Region(self._all, ()), True

@@ -124,10 +124,8 @@ class Everything:
             where = where_of({(cell.namespaces, cell.name) for cell in cells}, known, self.mentioned)
             (wheres if any(name for _, name in known) else nameless)[verb] = where
         for verb, where in nameless.items():
-            beside = {
-                other for other in wheres.values() if other.places is None and other.namespaces == where.namespaces
-            }
-            nameless[verb] = beside.pop() if len(beside) == 1 else where
+            alike = {one for one in wheres.values() if one.places is None and one.namespaces == where.namespaces}
+            nameless[verb] = alike.pop() if len(alike) == 1 else where
         found: dict[Where, set[str]] = {}
         for verb, where in (wheres | nameless).items():
             found.setdefault(where, set()).add(verb)

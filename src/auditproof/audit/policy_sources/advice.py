@@ -96,8 +96,8 @@ def _named(data: bytes, path: str) -> Problem | None:
     """A policy that is named by a path."""
     for one in named_paths(data, path):
         by = f", which is mounted from {one.host}" if one.host != one.path else ""
-        beside = " or ".join(dict.fromkeys(PurePosixPath(name).name for name in one.beside))
-        say = f"the policy is the file {one.path}{by}; no {beside} is next to this file: give the policy file itself"
+        missing = " or ".join(dict.fromkeys(PurePosixPath(name).name for name in one.neighbours))
+        say = f"the policy is the file {one.path}{by}; no {missing} is next to this file: give the policy file itself"
         return Problem(one.position, say)
     return None
 

@@ -32,7 +32,7 @@ class NamedPath:
     host: str
 
     @property
-    def beside(self) -> tuple[str, ...]:
+    def neighbours(self) -> tuple[str, ...]:
         """Where it may be, relative to the folder of the document: its path on the host, or a file of its name."""
         host = [] if PurePosixPath(self.host).is_absolute() else [self.host]
         names = [PurePosixPath(path).name for path in (self.host, self.path)]

@@ -116,7 +116,7 @@ def _volume() -> dict[str, Any]:
     return {"name": _VOLUME, "hostPath": str(IN_NODE), "mountPath": str(IN_NODE), "pathType": "Directory"}
 
 
-def beside(first: Mapping[str, Any], name: str, port: int, flags: Mapping[str, str]) -> dict[str, Any]:
+def additional_server(first: Mapping[str, Any], name: str, port: int, flags: Mapping[str, str]) -> dict[str, Any]:
     """The static pod of one more API server next to the ``first`` one in its node: on ``port``, with other ``flags``.
 
     Everything else is as kubeadm made it, so that the two differ in nothing else. It keeps out of the endpoints of the

@@ -22,7 +22,14 @@ from auditproof.client.credential import Credential
 from auditproof.clusters.binaries.find import satisfies
 from auditproof.clusters.cluster import Authorities, Cluster, Endpoint, KeyFiles, LogPlace
 from auditproof.clusters.kind.binary import find_kind
-from auditproof.clusters.kind.config import FIRST_PORT, IN_NODE, LOOPBACK, beside, cluster_config, server_flags
+from auditproof.clusters.kind.config import (
+    FIRST_PORT,
+    IN_NODE,
+    LOOPBACK,
+    additional_server,
+    cluster_config,
+    server_flags,
+)
 from auditproof.clusters.kind.engine import find_engine
 from auditproof.clusters.kind.home import ClusterFolder
 from auditproof.clusters.kind.leftovers import inventory
@@ -232,7 +239,7 @@ class KindProvider:
         self._servers.join(self._policy)
         folder, port = self._furnish(name, policy), self._take_port()
         first = yaml.safe_load(self.node.ask("cat", f"{MANIFESTS}/{FIRST_SERVER}.yaml"))
-        pod = json.dumps(beside(first, name, port, flags), indent=1)
+        pod = json.dumps(additional_server(first, name, port, flags), indent=1)
         pki.write_private(folder / "pod.json", pod.encode())
         self._kind.start_pod(name, f"{IN_NODE}/{name}/pod.json")
         try:

@@ -110,20 +110,20 @@ class Agreement:
                 raise AuditproofError(AUDIT_OFF)  # there may be no log either
             self._unread = self._admin.unread_servers() if self._log.in_order else None
             self._asker = self._admin.user()
-        if not self._log.catch_up(anew=self._base is None, whole=self._own and self._counts):
+        if not self._log.catch_up(restart=self._base is None, whole=self._own and self._counts):
             self._base = None
         if self.blind:
             return
         set_up = self._admin.take_asked()
         if self._own and self._last is not None and self._asker is not None:  # another reading would show nothing new
             self._before = self._last
-            asked.beside += [attributes_of(method, uri, self._asker) for method, uri, _ in set_up]
+            asked.extra += [attributes_of(method, uri, self._asker) for method, uri, _ in set_up]
             asked.ids.update(audit_id for _, _, audit_id in set_up)
         else:
             self._before = self._metrics.read()
         if self._counts and self._base is None:
             self._find_base(settle)
-            asked.beside.clear()
+            asked.extra.clear()
 
     def _find_base(self, settle: Callable[[], object]) -> None:
         """Find how many counted events have no known line, before anything is performed.
@@ -155,7 +155,7 @@ class Agreement:
         scrape = self._metrics.read()
         self.asked.ids.update(scrape.audit_ids)
         if self._asker is not None:
-            self.asked.beside += [attributes_of("GET", METRICS, self._asker)] * len(scrape.audit_ids)
+            self.asked.extra += [attributes_of("GET", METRICS, self._asker)] * len(scrape.audit_ids)
         return scrape
 
     def counted_since(self) -> int:
@@ -259,5 +259,5 @@ class Agreement:
             # Only requests received between the two readings, by the server's clock, are certainly in the difference.
             shown = self._log.reconciler.requests(before.finished + clock.most, after.started + clock.least)
         others = [level for name, level in shown.items() if name not in self.asked.ids]
-        counted = Counted(before.counters, after.counters, self.asked.beside, others)
+        counted = Counted(before.counters, after.counters, self.asked.extra, others)
         return uncounted(sent, recorded, counted, decide), None if agreed.doubts else miscounted(shown, counted)

@@ -21,10 +21,10 @@ if TYPE_CHECKING:
 
 @dataclass(slots=True)
 class Asked:
-    """All requests of auditproof in a batch: their Audit-IDs, and (``beside``) the requests that are not actions."""
+    """All requests of auditproof in a batch: their Audit-IDs, and (``extra``) the requests that are not actions."""
 
     ids: set[str] = field(default_factory=set)
-    beside: list[Attributes] = field(default_factory=list)
+    extra: list[Attributes] = field(default_factory=list)
 
 
 class BatchLog:
@@ -56,13 +56,13 @@ class BatchLog:
         self._wanted.update(audit_ids)
         self._agents = agents or self._agents
 
-    def catch_up(self, *, anew: bool, whole: bool) -> bool:
+    def catch_up(self, *, restart: bool, whole: bool) -> bool:
         """Read to the present end; returns whether no line was lost on the way.
 
-        ``anew``: start over, at the beginning of the log for a ``whole`` one, otherwise at its end. An unordered log is
-        always kept from its beginning, and read when a batch ends.
+        ``restart``: start over, at the beginning of the log for a ``whole`` one, otherwise at its end. An unordered log
+        is always kept from its beginning, and read when a batch ends.
         """
-        if self._mark is None or (anew and self.in_order):
+        if self._mark is None or (restart and self.in_order):
             self.reconciler, self.lines = Reconciler(), 0
             self._mark = self._log.beginning() if whole or not self.in_order else self._log.mark()
         if not self.in_order:

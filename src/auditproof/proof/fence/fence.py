@@ -151,7 +151,7 @@ class ServerFence:
             answer = wire.send(FOLLOW_UP, audit_id=audit_id, user_agent=USER_AGENT)
             if not answer.error and answer.header("Audit-Id") == audit_id:
                 closed.add((wire, answer.connection))
-                self._asked.beside.append(attributes_of(FOLLOW_UP.method, FOLLOW_UP.uri, identity.user_info()))
+                self._asked.extra.append(attributes_of(FOLLOW_UP.method, FOLLOW_UP.uri, identity.user_info()))
         return frozenset(closed)
 
     def _settle(self, sent: Sequence[Sent], closed: frozenset[tuple[Connection, int]]) -> frozenset[str]:
@@ -221,7 +221,7 @@ class ServerFence:
             raise AuditproofError(
                 f"the sentinel got HTTP {response.status} without its Audit-ID: something in between responded"
             )
-        self._asked.beside.append(attributes_of(request.method, request.uri, self._sentinel.identity.user_info()))
+        self._asked.extra.append(attributes_of(request.method, request.uri, self._sentinel.identity.user_info()))
         return response
 
     def _wait_for_all(self) -> str:

@@ -28,13 +28,13 @@ if TYPE_CHECKING:
 class Counted:
     """The evaluations between two readings of the counters, and the requests known to have been evaluated meanwhile.
 
-    ``beside`` are auditproof's own requests that were answered and are not actions: each could hide an action that has
+    ``extra`` are auditproof's own requests that were answered and are not actions: each could hide an action that has
     not reached the policy. ``others`` are the levels of other clients' requests in the log.
     """
 
     before: AuditMetrics
     after: AuditMetrics
-    beside: Sequence[Attributes] = ()
+    extra: Sequence[Attributes] = ()
     others: Collection[Level] = ()
 
     def at(self, level: str) -> int:
@@ -61,7 +61,7 @@ def uncounted(
         for exchange in sent
         if exchange.echoed and not exchange.error and exchange.status not in (0, *UNSETTLED)
     ]
-    levels += [str(decide(attributes).level) for attributes in counted.beside]
+    levels += [str(decide(attributes).level) for attributes in counted.extra]
     due, everything = Counter(levels), len(levels) + len(counted.others)
     doubts: dict[str, str] = {}
     for exchange in sent:
