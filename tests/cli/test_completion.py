@@ -72,7 +72,7 @@ def test_a_script_is_valid(shell: str, tmp_path: Path, capsys: pytest.CaptureFix
     [
         (["exp"], ["explain-code", "explain"]),
         (["--v"], ["--version"]),
-        (["lint", "--f"], ["--format"]),
+        (["lint", "--fo"], ["--format"]),
         (["lint", "--format", ""], ["text", "json", "sarif", "github"]),
         (["lint", "policy.yaml", "--format", "s"], ["sarif"]),
         (["lint", "--format", "="], ["text", "json", "sarif", "github"]),

@@ -65,7 +65,7 @@ def test_its_misspelt_marks_are_errors(foreign: pytest.Pytester) -> None:
     """No mark of auditproof's is registered there that could be meant for another."""
     foreign.makepyfile(test_marked="import pytest\n\n@pytest.mark.change\ndef test_one(): ...\n")
 
-    result = foreign.runpytest_inprocess("test_marked.py")
+    result = foreign.runpytest_subprocess("test_marked.py")  # pytest keeps the marks of other runs in a process
 
     result.assert_outcomes(errors=1)
     result.stdout.fnmatch_lines(["'change' not found in `markers` configuration option"])
