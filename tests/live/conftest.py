@@ -1,4 +1,4 @@
-"""Real servers for the tests: one run directory a session, and the container engine where there is one."""
+"""Real servers for the tests: one run directory a file, and the container engine where there is one."""
 
 from __future__ import annotations
 
@@ -40,14 +40,15 @@ def environment_of_servers() -> Iterator[None]:
         yield
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def run_directory() -> Iterator[RunDirectory]:
+    """The run of a file's servers, which end with it: twenty that nobody asks anything take two fifths of a core."""
     directory = RunDirectory.create()
     yield directory
     directory.close()
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def embedded(run_directory: RunDirectory) -> EmbeddedProvider:
     return EmbeddedProvider(load_profile("embedded"), run_directory, kubernetes="1.37", assets=None, report=print)
 
