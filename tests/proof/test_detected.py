@@ -120,6 +120,7 @@ def test_where_controllers_run_a_pod_is_also_created_by_one(rules: str, fires: b
     [
         both(HOST_PID, equals("user.username", "alice")),
         both(HOST_PID, equals("requestObject.spec.nodeName", "n1")),
+        both(HOST_PID, equals("requestObject.spec.schedulerName", "default-scheduler")),
         both(HOST_PID, equals("objectRef.namespace", "kube-system")),
         both(CREATED, equals("responseStatus.code", "403")),
         both(equals("verb", "create"), equals("objectRef.resource", "secrets")),

@@ -35,7 +35,7 @@ _DELETES = ("delete",)
 _MAKES = ("create", "patch", "delete")
 _PODS = ("pods",)
 _JOBS = Acting("job-controller", _PODS, _MAKES)
-_REPLICAS = Acting("replicaset-controller", _PODS, _MAKES)
+REPLICAS = Acting("replicaset-controller", _PODS, _MAKES)
 
 # For each kind of object, by its resource, the controllers that act for it.
 CONTROLLERS: dict[str, tuple[Acting, ...]] = {
@@ -43,7 +43,7 @@ CONTROLLERS: dict[str, tuple[Acting, ...]] = {
     "daemonsets": (Acting("daemon-set-controller", _PODS, _MAKES),),
     "deployments": (
         Acting("deployment-controller", ("replicasets",), ("create", "update", "patch", "delete")),
-        _REPLICAS,
+        REPLICAS,
     ),
     "horizontalpodautoscalers": (
         Acting(
@@ -57,7 +57,7 @@ CONTROLLERS: dict[str, tuple[Acting, ...]] = {
         Acting("node-controller", _PODS, _DELETES),
         Acting("pod-garbage-collector", _PODS, _DELETES),
     ),
-    "replicasets": (_REPLICAS,),
+    "replicasets": (REPLICAS,),
     "replicationcontrollers": (Acting("replication-controller", _PODS, _MAKES),),
     "statefulsets": (
         Acting("statefulset-controller", _PODS, ("create", "update", "patch", "delete")),

@@ -11,18 +11,19 @@ import hashlib
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
-from auditproof.analysis.space.identities import ACCOUNT, AUTHENTICATED, account_groups
+from auditproof.analysis.space.identities import AUTHENTICATED, account_groups
 from auditproof.detections.examples.candidates import NAME, NAMESPACE, USER
 from auditproof.detections.examples.forecast import Answer, Draft, Forecast
 from auditproof.kube.attributes import Attributes, UserInfo
+from auditproof.kube.controllers import REPLICAS
 
 if TYPE_CHECKING:
     from auditproof.detections.examples.example import Example
 
-CONTROLLER = "replicaset-controller"
 _DEPLOYMENTS, _PODS = "/apis/apps/v1/namespaces/{}/deployments", "/api/v1/namespaces/{}/pods"
 # With these a Pod would run, or no Deployment takes it.
 _NOT_IN_TEMPLATES = frozenset({"nodeName", "ephemeralContainers", "activeDeadlineSeconds"})
+_NO_SCHEDULER = "nobody"
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,7 +76,7 @@ def indirect_example(example: Example, name: str) -> Indirect | None:
     if template is None:
         return None
     namespace = f"{NAMESPACE}-{hashlib.sha256(name.encode()).hexdigest()[:8]}"
-    account = f"{ACCOUNT}kube-system:{CONTROLLER}"
+    account = REPLICAS.user
     metadata = {
         **template["metadata"],
         "generateName": f"{NAME}-",
@@ -93,7 +94,7 @@ def indirect_example(example: Example, name: str) -> Indirect | None:
         return None
     by = Attributes(UserInfo(USER, (AUTHENTICATED,)), "create", namespace, "apps", "v1", "deployments")
     owner = Draft(by, Answer.ACCEPTED, _DEPLOYMENTS.format(namespace), _deployment(namespace, template))
-    return Indirect(draft, owner, Through(CONTROLLER, draft.uri))
+    return Indirect(draft, owner, Through(REPLICAS.controller, draft.uri))
 
 
 def _template(pod: dict[str, Any]) -> dict[str, Any] | None:
@@ -101,7 +102,8 @@ def _template(pod: dict[str, Any]) -> dict[str, Any] | None:
     spec = copy.deepcopy(pod.get("spec", {}))
     if _NOT_IN_TEMPLATES & spec.keys() or spec.get("restartPolicy", "Always") != "Always":
         return None
-    spec["schedulerName"] = spec.get("schedulerName", "nobody")
+    if spec.setdefault("schedulerName", _NO_SCHEDULER) != _NO_SCHEDULER:
+        return None
     metadata = pod.get("metadata", {})
     known = {key: metadata[key] for key in ("annotations", "finalizers") if key in metadata}
     return {"metadata": {**known, "labels": {**metadata.get("labels", {}), "auditproof": NAME}}, "spec": spec}
