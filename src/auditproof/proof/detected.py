@@ -92,58 +92,31 @@ def _client(example: Example) -> tuple[str]:
 
 def _cases(policy: Policy, fed: Fed, example: Example, name: str, *, controllers: bool) -> Iterator[Case]:
     detection, condition = fed.detection, example.condition
-    firing = Firing(
-        detection.id,
-        detection.title,
-        example.step,
-        condition,
-        example.draft.attributes,
-        expected(policy, fed, condition, example.draft),
-        code=example.draft.code,
-        body=example.draft.body,
-    )
-    depends = needs_code(condition, example.draft)
-    yield example_case(
-        name,
-        example.draft,
-        firing,
-        title=detection.title,
-        position=detection.position,
-        status=example.draft.code if depends else None,
-    )
-    if example.miss is not None:
-        yield example_case(
-            f"{name}-miss",
-            example.miss,
-            replace(
-                firing,
-                attributes=example.miss.attributes,
-                fires=False,
-                code=example.miss.code,
-                miss=True,
-                body=example.miss.body,
-            ),
-            title=f"{detection.title}: near miss: {example.changed}",
-            position=detection.position,
-            status=example.miss.code if depends else None,
+
+    def case(suffix: str, sent: Draft, watcher: Firing, remark: str, *, status: int | None) -> Case:
+        title = f"{detection.title}{remark}"
+        return example_case(f"{name}{suffix}", sent, watcher, title=title, position=detection.position, status=status)
+
+    def firing(draft: Draft, *, fires: bool | None) -> Firing:
+        asked = draft.attributes
+        return Firing(
+            detection.id, detection.title, example.step, condition, asked, fires, code=draft.code, body=draft.body
         )
+
+    draft, miss, depends = example.draft, example.miss, needs_code(condition, example.draft)
+    own = firing(draft, fires=expected(policy, fed, condition, draft))
+    yield case("", draft, own, "", status=draft.code if depends else None)
+    if miss is not None:
+        missed = replace(firing(miss, fires=False), miss=True)
+        remark = f": near miss: {example.changed}"
+        yield case("-miss", miss, missed, remark, status=miss.code if depends else None)
     indirect = indirect_example(example, name) if controllers else None
     if indirect is not None:
-        yield example_case(
-            f"{name}-{indirect.through.controller}",
-            indirect.owner,
-            replace(
-                firing,
-                attributes=indirect.draft.attributes,
-                fires=expected(policy, fed, condition, indirect.draft),
-                code=indirect.draft.code,
-                body=indirect.draft.body,
-                through=indirect.through,
-            ),
-            title=f"{detection.title}: by the {indirect.through.controller}",
-            position=detection.position,
-            status=indirect.owner.code,
-        )
+        through = indirect.through
+        fires = expected(policy, fed, condition, indirect.draft)
+        followed = replace(firing(indirect.draft, fires=fires), through=through)
+        by = through.controller
+        yield case(f"-{by}", indirect.owner, followed, f": by the {by}", status=indirect.owner.code)
 
 
 def expected(policy: Policy, fed: Fed, condition: Condition, draft: Draft) -> bool | None:
