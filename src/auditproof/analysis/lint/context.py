@@ -154,7 +154,7 @@ class Subject:
         if key in self._instead:
             return self._instead[key]
         found = self._deciding_before(rule, ordinary=ordinary)
-        covering = tuple(self.policy.rules[number] for number in _bits(found))
+        covering = tuple(one for one in self.policy.rules if found >> one.index & 1)
         if rule not in self.outcomes:
             self._instead[key] = covering  # also true of every later rule with the same conditions
         return covering
@@ -202,13 +202,6 @@ def _without_names(rule: PolicyRule) -> PolicyRule:
 
 def _ordinary_as(names: tuple[str, ...], name: str) -> tuple[str, ...]:
     return tuple(dict.fromkeys(one if not one or is_odd_namespace(one) else name for one in names))
-
-
-def _bits(mask: int) -> Iterator[int]:
-    """The numbers of the bits of a mask, lowest first."""
-    while mask:
-        yield (mask & -mask).bit_length() - 1
-        mask &= mask - 1
 
 
 def plain(outcome: ClassDecision, user: UserInfo | None) -> Asked:
