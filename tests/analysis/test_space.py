@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from auditproof.analysis.space import Space, reachable
 from auditproof.analysis.space.identities import Region
+from auditproof.analysis.space.joint import joint_decisions
 from auditproof.audit.decide import decide, no_match
 from auditproof.audit.policy.load import Policy, parse_policy
 from auditproof.kube.attributes import Attributes, UserInfo, attributes_of
@@ -82,6 +83,39 @@ def test_all_requests_of_an_outcome_are_decided_alike(policy: Policy) -> None:
         for cell in outcome.cells:
             for attributes in list(cell.every(user))[:12]:
                 assert index_of(policy, attributes) == outcome.deciding[0]
+
+
+@examples(50)
+@given(policies)
+def test_the_joint_decisions_are_those_about_each_class_in_the_same_order(policy: Policy) -> None:
+    """Taken apart, they are all classes of the space; the first of any of them comes first there, too."""
+    space = Space.of(policy.rules, SERVED)
+    place = {id(identity): number for number, identity in enumerate(space.identities.classes)}
+    each = [(place[id(o.identity)], o.region, o.cells[0].mask, o.deciding[0]) for o in space.outcomes()]
+
+    joint = joint_decisions(space)
+
+    apart = [
+        (place[id(identity)], one.region, one.cells[0].mask, one.deciding)
+        for one in joint
+        for identity in space.identities.in_bits(one.identities)
+    ]
+    firsts = [(place[id(one.identity)], one.region, one.cells[0].mask, one.deciding) for one in joint]
+    where = {key: number for number, key in enumerate(each)}
+    assert sorted(apart, key=where.__getitem__) == each
+    assert [where[key] for key in firsts] == sorted(where[key] for key in firsts)
+
+
+@slowly
+@given(policies)
+def test_a_space_of_the_requests_that_meet_a_rule_has_all_of_its_cells_and_no_others(policy: Policy) -> None:
+    everything = Space.of(policy.rules, SERVED).cells
+    for rule in policy.rules:
+        bit = 1 << rule.index
+
+        some = Space.of(policy.rules, SERVED, meeting=bit).cells
+
+        assert some == {mask: cells for mask, cells in everything.items() if mask & bit}
 
 
 @examples(10)

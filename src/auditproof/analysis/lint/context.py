@@ -10,14 +10,16 @@ from auditproof.analysis.lint.finding import Finding, ShownRequest
 from auditproof.analysis.lint.positions import Places
 from auditproof.analysis.space import ResourceCell, Space
 from auditproof.analysis.space.cells import ODD, UNSERVED
+from auditproof.analysis.space.joint import joint_decisions
 from auditproof.analysis.space.oddity import is_odd_namespace
 from auditproof.audit.decide import decide
 from auditproof.audit.event import Level
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Iterator
+    from collections.abc import Callable, Collection, Iterable, Iterator
 
-    from auditproof.analysis.space import Cell, ClassDecision
+    from auditproof.analysis.space import Cell, ClassDecision, Region
+    from auditproof.analysis.space.joint import JointDecision
     from auditproof.analysis.space.resource_targets import ResourceTarget
     from auditproof.audit.policy.load import Policy, PolicyRule
     from auditproof.errors import Position
@@ -37,7 +39,7 @@ class Subject:
         self.places = Places(policy)
         self._answered: dict[PolicyRule, bool] = {}
         self._meant: dict[tuple[PolicyRule, PolicyRule], Asked | None] = {}
-        self._instead: dict[tuple[PolicyRule, bool], tuple[PolicyRule, ...]] = {}
+        self._lacking: dict[int, int] = {}
         self._first: dict[int | None, Asked | None] = {}
         self._parts: dict[frozenset[str], Served] = {}
 
@@ -47,11 +49,11 @@ class Subject:
         return Space.of(self.policy.rules, self.served)
 
     @cached_property
-    def outcomes(self) -> dict[int | None, tuple[ClassDecision, ...]]:
+    def outcomes(self) -> dict[int | None, tuple[JointDecision, ...]]:
         """The whole space, by the index of the deciding rule (None: no rule matches)."""
-        found: dict[int | None, list[ClassDecision]] = {}
-        for outcome in self.space.outcomes():
-            found.setdefault(outcome.deciding[0], []).append(outcome)
+        found: dict[int | None, list[JointDecision]] = {}
+        for outcome in joint_decisions(self.space):
+            found.setdefault(outcome.deciding, []).append(outcome)
         return {rule: tuple(some) for rule, some in found.items()}
 
     def finding(self, code: str, position: Position, message: str, advice: str, asked: Asked | None = None) -> Finding:
@@ -62,7 +64,7 @@ class Subject:
         """The request with the policy's Decision."""
         return ShownRequest(attributes, decide(self.policy, attributes), served)
 
-    def ordinary(self, rule: int | None) -> Iterator[ClassDecision]:
+    def ordinary(self, rule: int | None) -> Iterator[JointDecision]:
         """The outcomes that the rule decides for genuine, authenticated identities; odd requests are left out."""
         for outcome in self.outcomes.get(rule, ()):
             if outcome.identity.honest and not outcome.identity.failed and outcome.cells[0].standing != ODD:
@@ -90,10 +92,15 @@ class Subject:
         for mask, cells in self.space.cells.items():
             asked |= mask if any(cell.served for cell in cells) else 0
         for identity in self.space.identities.classes:
-            for number, groups in enumerate(self.space.identities.wanted if identity.honest else ()):
-                if identity.mask >> number & 1 and (not groups or identity.region.having(groups).possible()):
-                    who |= 1 << number
+            who |= identity.mask & ~self._without_group(identity.region) if identity.honest else 0
         return asked & who
+
+    def _without_group(self, region: Region) -> int:
+        """The rules that want one of several groups, all of which the users of the region lack; as a bitmask."""
+        if region.avoid not in self._lacking:
+            wanted = enumerate(self.space.identities.wanted)
+            self._lacking[region.avoid] = sum(1 << rule for rule, one in wanted if one and not one & ~region.avoid)
+        return self._lacking[region.avoid]
 
     def requests_for(
         self, rule: int | None, wanted: Callable[[ResourceTarget], bool], verbs: Collection[str]
@@ -111,8 +118,8 @@ class Subject:
         """Whether the server serves any request that the rule would match, whoever sends it."""
         key = self._alike(_without_names(rule))
         if key not in self._answered:
-            cells = Space.of([key], self._served_in(key)).cells
-            self._answered[key] = any(mask and cell.served for mask, some in cells.items() for cell in some)
+            cells = Space.of([key], self._served_in(key), meeting=1).cells
+            self._answered[key] = any(cell.served for some in cells.values() for cell in some)
         return self._answered[key]
 
     def meant(self, rule: PolicyRule, actual: PolicyRule) -> Asked | None:
@@ -123,7 +130,7 @@ class Subject:
         return self._meant[key]
 
     def _first_meant(self, rule: PolicyRule, actual: PolicyRule) -> Asked | None:
-        space = Space.of([rule, actual], self._served_in(rule))
+        space = Space.of([rule, actual], self._served_in(rule), meeting=1)
         found: dict[tuple[int, ...], ClassDecision] = {}
         for outcome in space.outcomes((0, 1), (1, 2)):
             if outcome.deciding[0] == 0:
@@ -150,44 +157,26 @@ class Subject:
 
     def deciding_instead(self, rule: int, *, ordinary: bool = False) -> tuple[PolicyRule, ...]:
         """The earlier rules that decide about requests that the rule matches; ``ordinary``: about any usual ones."""
-        key = self._alike(self.policy.rules[rule]), ordinary
-        if key in self._instead:
-            return self._instead[key]
-        found = self._deciding_before(rule, ordinary=ordinary)
-        covering = tuple(one for one in self.policy.rules if found >> one.index & 1)
-        if rule not in self.outcomes:
-            self._instead[key] = covering  # also true of every later rule with the same conditions
-        return covering
+        taken = self._taken_from_ordinary if ordinary else self._taken
+        return tuple(one for one in self.policy.rules[:rule] if taken.get(one.index, 0) >> rule & 1)
 
-    def _deciding_before(self, rule: int, *, ordinary: bool) -> int:
-        """The rules before ``rule`` that decide requests which it matches, as a bitmask.
+    @cached_property
+    def _taken(self) -> dict[int, int]:
+        """The rules that match requests which a rule decides, as a bitmask, by that rule."""
+        return self._meeting(one for some in self.outcomes.values() for one in some)
 
-        The same as from ``space.outcomes``, without a list of all its outcomes: what the earlier rules make of a
-        request depends only on which of them it meets, so most pairs of an identity and a cell need no second look.
-        """
-        space, before = self.space, (1 << rule) - 1
-        groups = space.identities.wanted[rule]
-        ungrouped = sum(1 << number for number in range(rule) if not space.identities.wanted[number])
-        asking = {
-            (identity.mask & before, identity.region)
-            for identity in space.identities.classes
-            if identity.mask >> rule & 1 and (identity.honest or not ordinary)
-        }
-        asked = {
-            mask & before
-            for mask, cells in space.cells.items()
-            if mask >> rule & 1 and (cells[0].served or not ordinary)
-        }
-        found = 0
-        for who, region in asking:
-            if groups and not region.having(groups).possible():
-                continue
-            for met in {who & what for what in asked}:
-                if met & -met & found & ungrouped:
-                    continue  # the first of them takes all of these requests, and is known
-                for first, inner in space.first_matches(met, region, (0, rule)):
-                    if first is not None and (not groups or inner.having(groups).possible()):
-                        found |= 1 << first
+    @cached_property
+    def _taken_from_ordinary(self) -> dict[int, int]:
+        """As ``_taken``, of served requests of genuine identities only."""
+        everything = (one for some in self.outcomes.values() for one in some)
+        return self._meeting(one for one in everything if one.identity.honest and one.cells[0].served)
+
+    def _meeting(self, outcomes: Iterable[JointDecision]) -> dict[int, int]:
+        found: dict[int, int] = {}
+        for one in outcomes:
+            if one.deciding is not None:
+                matching = one.met & ~self._without_group(one.region)
+                found[one.deciding] = found.get(one.deciding, 0) | matching
         return found
 
 
@@ -204,7 +193,7 @@ def _ordinary_as(names: tuple[str, ...], name: str) -> tuple[str, ...]:
     return tuple(dict.fromkeys(one if not one or is_odd_namespace(one) else name for one in names))
 
 
-def plain(outcome: ClassDecision, user: UserInfo | None) -> Asked:
+def plain(outcome: ClassDecision | JointDecision, user: UserInfo | None) -> Asked:
     """The request of the outcome that is easiest to read (ideally ``get pods``), and whether it is served."""
     cell = min(outcome.cells, key=_oddness)
     if not isinstance(cell, ResourceCell):

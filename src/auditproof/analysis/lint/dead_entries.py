@@ -21,7 +21,8 @@ if TYPE_CHECKING:
 
     from auditproof.analysis.lint.context import Subject
     from auditproof.analysis.lint.finding import Finding
-    from auditproof.analysis.space import Cell, ClassDecision, ResourceCell
+    from auditproof.analysis.space import Cell, ResourceCell
+    from auditproof.analysis.space.joint import JointDecision
     from auditproof.audit.policy.load import GroupResources, PolicyRule
     from auditproof.errors import Position
 
@@ -37,14 +38,14 @@ class _Entry:
 
 @dataclass(slots=True)
 class _Decided:
-    """Classes of requests: cells with some of their users and their groups."""
+    """Classes of requests: cells with some of their users and their groups, both as bitmasks."""
 
-    names: set[str] = field(default_factory=set)
+    identities: int = 0
     groups: int = 0
     cells: dict[int, tuple[Cell, ...]] = field(default_factory=dict)
 
-    def add(self, outcome: ClassDecision, all_groups: int) -> None:
-        self.names.update(outcome.identity.names)
+    def add(self, outcome: JointDecision, all_groups: int) -> None:
+        self.identities |= outcome.identities
         self.groups |= all_groups & ~outcome.region.avoid
         self.cells[id(outcome.cells)] = outcome.cells
 
@@ -101,7 +102,9 @@ def _places(subject: Subject, rule: PolicyRule, entry: _Entry) -> list[Position]
 
 
 def _unmatched(subject: Subject, rule: PolicyRule, entries: list[_Entry], decided: _Decided) -> list[_Entry]:
-    by_who = {"users": decided.names, "user_groups": set(subject.space.identities.names_of(decided.groups))}
+    identities = subject.space.identities
+    users = {name for one in identities.in_bits(decided.identities) for name in one.names}
+    by_who = {"users": users, "user_groups": set(identities.names_of(decided.groups))}
     left = [entry for entry in entries if entry.value not in by_who.get(entry.key, ())]
     for cells in decided.cells.values():
         for cell in cells if left else ():
@@ -135,15 +138,12 @@ def _item_matches(item: GroupResources, entry: _Entry, cell: ResourceCell) -> bo
 
 def _findings(subject: Subject, rule: PolicyRule, dead: list[_Entry]) -> Iterator[Finding]:
     earlier: dict[int, _Decided] = {}
-    lists = (0, len(subject.policy.rules)), (rule.index, rule.index + 1)
-    usual = subject.space.outcomes(
-        *lists, meeting=1 << rule.index, asking=lambda identity: identity.honest, asked=_are_sent
-    )
-    for outcome in usual:
-        first, own = outcome.deciding
-        if own == 0 and first is not None and first < rule.index:
-            every = subject.space.identities.wanted[rule.index]
-            earlier.setdefault(first, _Decided()).add(outcome, every)
+    every = subject.space.identities.wanted[rule.index]
+    for first in subject.deciding_instead(rule.index, ordinary=False):
+        for outcome in subject.outcomes[first.index]:
+            met = outcome.met >> rule.index & 1 and outcome.identity.honest and _are_sent(outcome.cells)
+            if met and (not every or every & ~outcome.region.avoid):
+                earlier.setdefault(first.index, _Decided()).add(outcome, every)
     for entry in dead:
         deciding = [n for n, decided in sorted(earlier.items()) if not _unmatched(subject, rule, [entry], decided)]
         yield _finding(subject, rule, entry, tuple(subject.policy.rules[n] for n in deciding))

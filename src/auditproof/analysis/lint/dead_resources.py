@@ -11,9 +11,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from auditproof.analysis.lint.suggestions import close, full_name, groups_with, resource_like
-from auditproof.audit.decide import no_match
-from auditproof.audit.policy.load import NOWHERE, GroupResources, selector
-from auditproof.kube.attributes import Attributes
+from auditproof.audit.decide import matches_pattern
 from auditproof.kube.discovery import load_served, minors
 
 if TYPE_CHECKING:
@@ -21,7 +19,7 @@ if TYPE_CHECKING:
 
     from auditproof.analysis.lint.context import Asked, Subject
     from auditproof.analysis.lint.finding import Finding
-    from auditproof.audit.policy.load import PolicyRule
+    from auditproof.audit.policy.load import GroupResources, PolicyRule
     from auditproof.errors import Position
     from auditproof.kube.discovery import Served
 
@@ -175,8 +173,7 @@ def _is_served(served: Served, group: str, pattern: str) -> bool | None:
         return None
     known = [(entry.resource, entry.subresource) for entry in served.resources if entry.group == group]
     known += [(resource, "") for name, resource in served.optional if name == group]
-    rule = selector(resources=(GroupResources(group, (pattern,), (), NOWHERE),))
-    return any(not no_match(rule, Attributes(None, "get", "", group, "", *one)) for one in known)
+    return any(matches_pattern(pattern, *one) for one in known)
 
 
 def _minors(

@@ -7,6 +7,7 @@ staging/src/k8s.io/apiserver/pkg/endpoints/filters/authn_audit.go (a 401 has one
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from operator import attrgetter
 from typing import TYPE_CHECKING
 
 from auditproof.analysis.lint.context import named
@@ -129,12 +130,16 @@ def _requests(
 def _decided(
     subject: Subject, pairs: Mapping[tuple[int, int], _Request]
 ) -> Iterator[tuple[tuple[int | None, ...], _Request, UserInfo | None]]:
-    """The rules that decide each pair, for every genuine identity; without a user: a failed login."""
+    """The rules that decide each pair, for genuine identities that they treat differently; no user: a failed login."""
     space = subject.space
     for masks, request in pairs.items():
-        for identity in space.identities.classes:
-            for rules, region in space.together(identity, *masks) if identity.honest else ():
-                yield rules, request, space.identities.user(identity, region)
+        known = set()
+        for identity in filter(attrgetter("honest"), space.identities.classes):
+            alike = tuple(mask & identity.mask for mask in masks), identity.region, identity.failed
+            if alike not in known:
+                known.add(alike)
+                for rules, region in space.together(identity, *masks):
+                    yield rules, request, space.identities.user(identity, region)
 
 
 def _is_stream(target: ResourceTarget) -> bool:

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
     from auditproof.analysis.lint.context import Subject
     from auditproof.analysis.lint.finding import Finding
-    from auditproof.analysis.space import ClassDecision
+    from auditproof.analysis.space.joint import JointDecision
     from auditproof.audit.effect import Effect
     from auditproof.audit.policy.load import PolicyRule
 
@@ -55,13 +55,13 @@ class _Redundant:
                     "AP207", rule.position, message, advice, self._subject.first_request(rule.index)
                 )
 
-    def _instead(self, rule: PolicyRule, outcomes: tuple[ClassDecision, ...]) -> set[int | None] | None:
+    def _instead(self, rule: PolicyRule, outcomes: tuple[JointDecision, ...]) -> set[int | None] | None:
         """The rules that decide without ``rule``; None if any request is recorded otherwise."""
         found: set[int | None] = set()
         known: set[tuple[int, object, bool]] = set()
         for outcome in outcomes:
             failed = outcome.identity.failed
-            mask = outcome.cells[0].mask & outcome.identity.mask & self._left
+            mask = outcome.met & self._left
             if (key := (mask, outcome.region, failed)) in known:
                 continue
             known.add(key)

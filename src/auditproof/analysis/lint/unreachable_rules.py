@@ -17,7 +17,8 @@ if TYPE_CHECKING:
 
     from auditproof.analysis.lint.context import Asked, Subject
     from auditproof.analysis.lint.finding import Finding
-    from auditproof.analysis.space import Cell, ClassDecision
+    from auditproof.analysis.space import Cell
+    from auditproof.analysis.space.joint import JointDecision
     from auditproof.audit.policy.load import PolicyRule
 
 _ANYBODY = UserInfo("anybody")
@@ -87,11 +88,11 @@ def _stages(subject: Subject, rule: PolicyRule) -> Iterator[Finding]:
         yield subject.finding("AP204", where, message, advice, subject.first_request(rule.index))
 
 
-def _usual(outcome: ClassDecision) -> list[Cell]:
+def _usual(outcome: JointDecision) -> list[Cell]:
     return [cell for cell in outcome.cells if not cell.odd]
 
 
-def _recorded(outcome: ClassDecision, cell: Cell, omitted: Collection[Stage]) -> bool:
+def _recorded(outcome: JointDecision, cell: Cell, omitted: Collection[Stage]) -> bool:
     """Whether any request of the cell leaves an event at a level other than None."""
     failed = outcome.identity.failed
     requests = cell.every(None) if failed else cell.every(_ANYBODY)

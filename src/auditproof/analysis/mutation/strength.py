@@ -16,6 +16,7 @@ from auditproof.analysis.mutation.mutants import one_step_mutants
 from auditproof.analysis.requirements.check import allows
 from auditproof.analysis.requirements.requirement import Reference
 from auditproof.analysis.space import Space
+from auditproof.analysis.space.bitmask import bits
 from auditproof.analysis.space.streams import STREAMS, streams_from
 from auditproof.audit.decide import decide, decided_by
 from auditproof.audit.effect import effect_of
@@ -124,7 +125,7 @@ class _Found:
         """The requirement catches these mutants; the first one that does counts."""
         new = mutants & ~self.caught
         self.caught |= new
-        self.by.update(dict.fromkeys(_bits(new), requirement.id))
+        self.by.update(dict.fromkeys(bits(new), requirement.id))
 
 
 _STAGES = (SHORT, LONG, FAILED)  # the stages of a kind of request, before any is omitted
@@ -262,7 +263,7 @@ class _Trial:
                     decision = self._decision(rule)
                     self._active[key] = sum(
                         bit
-                        for bit in _bits(scope)
+                        for bit in bits(scope)
                         if allows(self._all_asked[bit.bit_length() - 1].bounds[kind], decision, _STAGES[kind])
                     )
                 self._decided(mask, innermost, kind, rule, self._active[key])
@@ -307,7 +308,7 @@ class _Trial:
         return self._effects[rule, kind]
 
     def _among(self, active: int) -> Iterator[tuple[int, _Asked]]:
-        for bit in _bits(active):
+        for bit in bits(active):
             yield bit.bit_length() - 1, self._all_asked[bit.bit_length() - 1]
 
     def _decided(self, mask: int, region: Region, kind: int, rule: int | None, active: int) -> None:
@@ -334,7 +335,7 @@ class _Trial:
         """The mutants by which ``rule`` no longer decides the requests, so that a later rule does."""
         changes = self._changes[rule]
         self._next(changes.dropped | (changes.other & ~mask), mask, region, kind, rule, active)
-        for bit in _bits(changes.other & mask & self._open(active)):
+        for bit in bits(changes.other & mask & self._open(active)):
             groups = self._wanted[bit.bit_length() - 1]
             if groups and groups != self._wanted[rule] and (left := region.without(groups)).possible():
                 self._next(bit, mask, left, kind, rule, active)
@@ -397,10 +398,3 @@ class _Tables:
 
 def _conditions(rule: PolicyRule) -> tuple[object, ...]:
     return rule.users, rule.user_groups, rule.verbs, rule.resources, rule.namespaces, rule.non_resource_urls
-
-
-def _bits(mask: int) -> Iterator[int]:
-    while mask:
-        bit = mask & -mask
-        mask ^= bit
-        yield bit

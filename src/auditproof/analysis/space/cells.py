@@ -146,10 +146,14 @@ def _first(verbs: tuple[str, ...], among: Collection[str]) -> str:
     return next((verb for verb in verbs if verb in among), verbs[0])
 
 
-def cells_of(rules: Sequence[PolicyRule], served: Served) -> tuple[Cell, ...]:
-    """All cells, by the mask of the rules whose conditions they meet."""
+def cells_of(rules: Sequence[PolicyRule], served: Served, meeting: int = -1) -> tuple[Cell, ...]:
+    """All cells, by the mask of the rules whose conditions they meet; those that meet one of the rules ``meeting``.
+
+    ``meeting`` is a bitmask; -1 is for all cells, also those that meet no rule.
+    """
     verbs = [(1 << number, frozenset(rule.verbs)) for number, rule in enumerate(rules)]
-    return (*_Resources(rules, served, verbs).cells(), *_path_cells(rules, served, verbs))
+    found: tuple[Cell, ...] = (*_Resources(rules, served, verbs, meeting).cells(), *_path_cells(rules, served, verbs))
+    return found if meeting < 0 else tuple(cell for cell in found if cell.mask & meeting)
 
 
 def _verb_mask(verb: str, verbs: list[tuple[int, frozenset[str]]]) -> int:
@@ -178,9 +182,11 @@ Place = tuple[tuple[str, ...], str, bool]  # namespaces, name, and whether these
 class _Resources:
     """Lays out the cells of resource requests."""
 
-    def __init__(self, rules: Sequence[PolicyRule], served: Served, verbs: list[tuple[int, frozenset[str]]]) -> None:
+    def __init__(
+        self, rules: Sequence[PolicyRule], served: Served, verbs: list[tuple[int, frozenset[str]]], meeting: int
+    ) -> None:
         index = ResourceIndex(rules)
-        self._classes = target_classes(index, served)
+        self._classes = target_classes(index, served, meeting)
         self._by_verb = {verb: _verb_mask(verb, verbs) for verb in RESOURCE_VERBS}
         self._rules = rules
         mentioned = segments([namespace for rule in rules for namespace in rule.namespaces])

@@ -17,6 +17,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from auditproof.analysis.space.bitmask import bits
 from auditproof.analysis.space.oddity import is_label, is_odd_name, is_subdomain
 from auditproof.analysis.space.placeholders import fresh
 from auditproof.kube.attributes import UserInfo
@@ -110,6 +111,11 @@ class Identities:
             name = fresh("system:node:worker", {user for other in self.classes for user in other.names})
         return UserInfo(name, tuple(ordered))
 
+    def in_bits(self, identities: int) -> Iterator[IdentityClass]:
+        """The classes in a bitmask of their places."""
+        for bit in bits(identities):
+            yield self.classes[bit.bit_length() - 1]
+
     def names_of(self, groups: int) -> tuple[str, ...]:
         """The names of the groups in a bitmask."""
         return tuple(name for bit, name in enumerate(self.groups) if groups >> bit & 1)
@@ -149,16 +155,21 @@ class _Builder:
     def build(self) -> Identities:
         wanted = tuple(sum(self._bit[group] for group in set(rule.user_groups)) for rule in self._rules)
         merged: dict[tuple[str, int, Region, bool], list[str]] = {}
+        anybody, naming = self._by_user()
         for name, kind, region, honest in self._everybody():
-            key = (
-                kind,
-                sum(1 << n for n, rule in enumerate(self._rules) if not rule.users or name in rule.users),
-                region,
-                honest,
-            )
+            key = kind, anybody | naming.get(name, 0), region, honest
             merged.setdefault(key, []).extend([] if name is None else [name])
         classes = tuple(IdentityClass(tuple(names), *key) for key, names in merged.items())
         return Identities(classes, self._groups, wanted)
+
+    def _by_user(self) -> tuple[int, dict[str | None, int]]:
+        """The rules for any user, and those that name a user, by its name."""
+        anybody, naming = 0, dict[str | None, int]()
+        for number, rule in enumerate(self._rules):
+            anybody |= 0 if rule.users else 1 << number
+            for user in rule.users:
+                naming[user] = naming.get(user, 0) | 1 << number
+        return anybody, naming
 
     def _everybody(self) -> Iterator[tuple[str | None, str, Region, bool]]:
         """Name (None: no user), kind, possible group sets, and whether an honest issuer would issue them."""

@@ -7,6 +7,8 @@ may be served by a custom resource definition or an aggregated API server, with 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import reduce
+from operator import or_
 from typing import TYPE_CHECKING
 
 from auditproof.analysis.space.oddity import is_odd_name
@@ -81,11 +83,13 @@ def custom_target(group: str, resource: str, part: str) -> TargetClass:
     return TargetClass((target,), 0, (), verbs, EITHER, bool(part), _SHAPES.get(resource, ""), target.odd)
 
 
-def target_classes(index: ResourceIndex, served: Served) -> tuple[TargetClass, ...]:
-    """Every resource that a request can be for, in classes."""
+def target_classes(index: ResourceIndex, served: Served, meeting: int = -1) -> tuple[TargetClass, ...]:
+    """Every resource that a request can be for, in classes; ``meeting``: that one of these rules matches (-1: any)."""
     merged: dict[tuple[int, Named, frozenset[str], str, bool, str, bool], list[ResourceTarget]] = {}
     for target, verbs, scope in _targets(index, served):
         masks = index.masks(target.group, target.resource, target.subresource)
+        if meeting >= 0 and not meeting & reduce(or_, (mask for _, mask in masks[1]), masks[0]):
+            continue
         key = (*masks, verbs, scope, bool(target.subresource), _SHAPES.get(target.resource, ""), target.odd)
         merged.setdefault(key, []).append(target)
     return tuple(TargetClass(tuple(targets), *key) for key, targets in merged.items())

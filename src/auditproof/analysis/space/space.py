@@ -9,10 +9,11 @@ from auditproof.analysis.space.cells import cells_of
 from auditproof.analysis.space.identities import identities_of
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Iterator, Sequence
 
     from auditproof.analysis.space.cells import Cell
     from auditproof.analysis.space.identities import Identities, IdentityClass, Region
+    from auditproof.analysis.space.joint import JointDecision
     from auditproof.audit.policy.load import PolicyRule
     from auditproof.kube.attributes import UserInfo
     from auditproof.kube.discovery import Served
@@ -49,33 +50,27 @@ class Space:
     cells: dict[int, tuple[Cell, ...]]
 
     @staticmethod
-    def of(rules: Sequence[PolicyRule], served: Served) -> Space:
-        """The space of ``rules`` on a server with the discovery data ``served``."""
+    def of(rules: Sequence[PolicyRule], served: Served, *, meeting: int = -1) -> Space:
+        """The space of ``rules`` on a server with the discovery data ``served``.
+
+        ``meeting``, a bitmask of rules, restricts it to requests that meet the conditions of at least one of them, but
+        for those on users.
+        """
         grouped: dict[int, list[Cell]] = {}
-        for cell in cells_of(rules, served):
+        for cell in cells_of(rules, served, meeting):
             grouped.setdefault(cell.mask, []).append(cell)
         cells = {mask: tuple(sorted(some, key=_least_wanted)) for mask, some in grouped.items()}
         return Space(tuple(rules), identities_of(rules), cells)
 
-    def outcomes(
-        self,
-        *lists: tuple[int, int],
-        meeting: int = 0,
-        asking: Callable[[IdentityClass], bool] = lambda _: True,
-        asked: Callable[[tuple[Cell, ...]], bool] = lambda _: True,
-    ) -> Iterator[ClassDecision]:
+    def outcomes(self, *lists: tuple[int, int]) -> Iterator[ClassDecision]:
         """The whole space, divided by the decision of each list of rules; a list is given as (first, end).
 
-        Without a list, all rules form one. ``meeting``, a bitmask of rules, restricts the result to requests that meet
-        the conditions of at least one of them; ``asking`` and ``asked`` restrict it to some identities and cells.
+        Without a list, all rules form one.
         """
         wanted = lists or ((0, len(self.rules)),)
         known: dict[tuple[int, Region], tuple[tuple[tuple[int | None, ...], Region], ...]] = {}
-        met = [(mask, cells) for mask, cells in self.cells.items() if (not meeting or mask & meeting) and asked(cells)]
-        for identity in filter(asking, self.identities.classes):
-            for mask, cells in met if not meeting or identity.mask & meeting else ():
-                if meeting and not mask & identity.mask & meeting:
-                    continue
+        for identity in self.identities.classes:
+            for mask, cells in self.cells.items():
                 key = mask & identity.mask, identity.region
                 if key not in known:
                     known[key] = tuple(self._decided(*key, wanted))
@@ -120,7 +115,7 @@ class Space:
         if region.possible():
             yield None, region
 
-    def user(self, outcome: ClassDecision) -> UserInfo | None:
+    def user(self, outcome: ClassDecision | JointDecision) -> UserInfo | None:
         """A concrete user who gets this outcome."""
         return self.identities.user(outcome.identity, outcome.region)
 
