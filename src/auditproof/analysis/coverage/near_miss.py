@@ -7,17 +7,20 @@ the relaxed rule but not the rule itself, and that no earlier rule decides, demo
 from __future__ import annotations
 
 import heapq
-from collections import defaultdict
 from dataclasses import dataclass, replace
+from itertools import islice
 from typing import TYPE_CHECKING
 
 from auditproof.analysis.space import PathCell, Space
+from auditproof.analysis.space.bitmask import bits
+from auditproof.analysis.space.joint import joint_decisions
 from auditproof.audit.decide import decided_by
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from auditproof.analysis.space import Cell, ClassDecision, IdentityClass, Region
+    from auditproof.analysis.space import Cell, Region
+    from auditproof.analysis.space.joint import JointDecision
     from auditproof.audit.policy.load import Policy, PolicyRule
     from auditproof.kube.attributes import Attributes
     from auditproof.kube.discovery import Served
@@ -65,45 +68,52 @@ def near_misses(policy: Policy, served: Served) -> dict[tuple[int, str], list[At
     count = len(policy.rules)
     space = Space.of([*policy.rules, *(one.without for one in relaxed)], served)
     decisions = [replace(decided_by(policy, rule), rule=None) for rule in (*policy.rules, None)]
-    found: dict[tuple[int, str], list[Candidate]] = defaultdict(list)
-    # The mask: the rules whose conditions, apart from groups, the requests of the outcome meet.
-    decided = [
-        (
-            count if outcome.deciding[0] is None else outcome.deciding[0],
-            outcome.cells[0].mask & outcome.identity.mask,
-            outcome,
-        )
-        for outcome in space.outcomes((0, count))
-    ]
-    for number, one in enumerate(relaxed, count):
-        index, near = one.rule.index, _Near(one)
-        for deciding, mask, outcome in decided:
-            if deciding <= index or not mask >> number & 1:
-                continue
-            region = _missing(space, outcome, mask, one)
+    nears = [_Near(one) for one in relaxed]
+    before = [1 << count]  # for the index of each rule, and none: the first relaxed rule that does not come before it
+    for index in range(count):
+        before.append(before[-1] << sum(one.rule.index == index for one in relaxed))
+    found: list[list[Candidate]] = [[] for _ in relaxed]
+    place = {mask: number for number, mask in enumerate(space.cells)}
+    for outcome in joint_decisions(space, count):
+        deciding = count if outcome.deciding is None else outcome.deciding
+        for bit in bits(outcome.met & (before[deciding] - before[0])):
+            number = bit.bit_length() - 1 - count
+            region = _missing(space, outcome, relaxed[number])
             if region is not None and region.possible():
-                same = decisions[deciding] == decisions[index]
-                far, cell = near.best(outcome)
+                same = decisions[deciding] == decisions[relaxed[number].rule.index]
+                far, cell = nears[number].best(outcome)
                 rank = (same, outcome.identity.standing, far, outcome.identity.failed)
-                found[index, one.condition].append((rank, outcome.identity, region, cell))
+                found[number].append((rank, outcome.identities, place[outcome.cells[0].mask], region, cell))
     return {
-        key: [
-            cell.attributes(space.identities.user(identity, region))
-            for _, identity, region, cell in heapq.nsmallest(_KEPT, some, lambda candidate: candidate[0])
+        (one.rule.index, one.condition): [
+            cell.attributes(space.identities.user(space.identities.classes[first], region))
+            for _, first, _, region, cell in _best(some)
         ]
-        for key, some in found.items()
+        for one, some in zip(relaxed, found, strict=True)
+        if some
     }
 
 
 Rank = tuple[bool, int, tuple[int, int], bool]
-Candidate = tuple[Rank, "IdentityClass", "Region", "Cell"]
+Candidate = tuple[Rank, int, int, "Region", "Cell"]  # with the identities as a bitmask, and the place of the cells
 _KEPT = 8  # candidates; if none of these can be sent, no further one can
 
 
-def _missing(space: Space, outcome: ClassDecision, mask: int, relaxed: Relaxed) -> Region | None:
+def _best(candidates: list[Candidate]) -> list[Candidate]:
+    """The best of them by rank, identity and cell, each with the place of one identity instead of several as bits."""
+    some = heapq.nsmallest(_KEPT, candidates, lambda one: (one[0], one[1] & -one[1], one[2]))
+    apart = (
+        (rank, bit.bit_length() - 1, place, region, cell)
+        for rank, identities, place, region, cell in some
+        for bit in islice(bits(identities), _KEPT)
+    )
+    return heapq.nsmallest(_KEPT, apart, lambda one: one[:3])
+
+
+def _missing(space: Space, outcome: JointDecision, relaxed: Relaxed) -> Region | None:
     """The group sets with which requests that meet the relaxed rule miss the rule itself; None: never."""
     index, of_groups = relaxed.rule.index, relaxed.condition == "userGroups"
-    if bool(mask >> index & 1) != of_groups:
+    if bool(outcome.met >> index & 1) != of_groups:
         return None
     wanted = space.identities.wanted[index]
     if of_groups:
@@ -122,7 +132,7 @@ class _Near:
         self._bases = {(entry.group, name.partition("/")[0]) for entry in entries for name in entry.resources}
         self._best: dict[int, tuple[tuple[int, int], Cell]] = {}
 
-    def best(self, outcome: ClassDecision) -> tuple[tuple[int, int], Cell]:
+    def best(self, outcome: JointDecision) -> tuple[tuple[int, int], Cell]:
         """The distance of the outcome's nearest cell, and that cell."""
         mask = outcome.cells[0].mask
         if mask not in self._best:

@@ -12,7 +12,7 @@ from auditproof.analysis.coverage.near_miss import near_misses, relaxed_rules
 from auditproof.analysis.space import Space
 from auditproof.analysis.space.client_request import NotPerformable, asked_text, most_performable, performable
 from auditproof.analysis.space.who import listed, who_text
-from auditproof.audit.decide import decide
+from auditproof.audit.decide import decide, decided_by
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -140,18 +140,22 @@ class _Plan:
         found = most_performable(requests)
         if found.performable is not None:
             name = f"{_name(rule)}-witness" if rule else "no-rule-witness"
-            yield self._planned(name, rule, found.performable, "")
+            yield self._planned(name, rule, found.performable, "", rule)
 
     def _near_misses(self, rule: PolicyRule) -> Iterator[PlannedWitness]:
         for condition in self._conditions[rule.index] if self._depth is not Depth.RULES else ():
             requests = self._near.get((rule.index, condition), [])
             found = most_performable(requests) if requests else None
-            if found and found.performable:
+            if found and (sent := found.performable):
                 name = f"{_name(rule)}-{condition}-near-miss-1"
-                yield self._planned(name, rule, found.performable, f"near miss of {condition} in {_text(rule)}: ")
+                about = f"near miss of {condition} in {_text(rule)}: "
+                deciding = decide(self._policy, sent.attributes).rule
+                yield self._planned(name, rule, sent, about, deciding)
 
-    def _planned(self, name: str, rule: PolicyRule | None, sent: Performable, about: str) -> PlannedWitness:
-        decision = decide(self._policy, sent.attributes)
+    def _planned(
+        self, name: str, rule: PolicyRule | None, sent: Performable, about: str, deciding: PolicyRule | None
+    ) -> PlannedWitness:
+        decision = decided_by(self._policy, deciding)
         decided = f"{decision.level} by {_text(decision.rule)}" if decision.rule else "no rule matches"
         return PlannedWitness(name, f"{about}{asked_text(sent.attributes)}: {decided}", rule, sent)
 
@@ -195,7 +199,7 @@ class _Plan:
                 attributes = cell.attributes(self._space.user(outcome))
                 rule = self._policy.rule_at(outcome.deciding[0])
                 try:
-                    yield self._planned(name, rule, performable(attributes), "")
+                    yield self._planned(name, rule, performable(attributes), "", rule)
                 except NotPerformable as no:
                     who = who_text(self._space.identities, [(outcome.identity, outcome.region)])
                     self._unperformed.append(

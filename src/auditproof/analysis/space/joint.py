@@ -40,12 +40,17 @@ class JointDecision:
         return self.cells[0].standing, self.identity.standing, self.identity.failed
 
 
-def joint_decisions(space: Space) -> tuple[JointDecision, ...]:
+def joint_decisions(space: Space, end: int | None = None) -> tuple[JointDecision, ...]:
     """The whole space, divided by the rule that decides; in the order of the first identity class, then of the cells.
 
+    Only the rules before ``end`` decide, by default all.
     So whatever holds for a first class of ``space.outcomes()`` holds here for the first decision with it.
     """
-    found = [one for alike in _equally_ordinary(space) for one in _decisions(space, alike)]
+    found = [
+        one
+        for alike in _equally_ordinary(space)
+        for one in _decisions(space, alike, len(space.rules) if end is None else end)
+    ]
     return tuple(sorted(found, key=lambda one: one.identities & -one.identities))
 
 
@@ -84,12 +89,12 @@ def _equally_ordinary(space: Space) -> Iterator[_Alike]:
     yield from map(_Alike, grouped.values())
 
 
-def _decisions(space: Space, alike: _Alike) -> Iterator[JointDecision]:
+def _decisions(space: Space, alike: _Alike, end: int) -> Iterator[JointDecision]:
     known: dict[int, tuple[tuple[int | None, Region], ...]] = {}
     for mask, cells in space.cells.items():
         for met, identities in alike.by_met(mask):
             if met not in known:
-                known[met] = tuple(space.first_matches(met, alike.region, (0, len(space.rules))))
+                known[met] = tuple(space.first_matches(met, alike.region, (0, end)))
             first = alike.by_number[(identities & -identities).bit_length() - 1]
             for deciding, region in known[met]:
                 yield JointDecision(identities, first, region, cells, met, deciding)
