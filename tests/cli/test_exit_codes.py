@@ -32,7 +32,7 @@ AFTER_THE_FILE = {
     "detections": ("--rules", "POLICY"),
     "receive": ("--listen", "127.0.0.1:1"),
 }
-BEFORE_THE_FILE = {"init": ("--policy",), "cleanup": ("--kubeconfig",)}
+BEFORE_THE_FILE = {"init": ("--policy",), "generate-log": ("--events", "1", "--policy"), "cleanup": ("--kubeconfig",)}
 WITHOUT_A_FILE = {"cache", "completion", "doctor", "fetch", "mcp", "schema"}  # commands that read none
 IN_A_PROCESS = {"run"}  # it becomes pytest
 

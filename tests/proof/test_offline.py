@@ -67,6 +67,23 @@ def kind_of(judgement: OfflineJudge) -> Any:
     return kind
 
 
+def test_a_stream_that_begins_at_the_end_of_the_log_goes_on_after_it() -> None:
+    """Neither its ResponseStarted nor its ResponseComplete can be there; long before the end, they have to be."""
+    policy = parse_policy(POLICY.replace("omitStages: [RequestReceived]\n", "").encode(), "policy.yaml")
+    watch = "/api/v1/namespaces/shop/secrets?watch=true"
+    received = "2026-11-23T10:00:00.000000Z"
+    for end, go_on, incomplete in ("2026-11-23T10:00:01.000000Z", 1, 0), ("2026-11-23T10:09:00.000000Z", 0, 1):
+        judgement = OfflineJudge(policy)
+        begun = event("b", "watch", watch, stage="RequestReceived", stageTimestamp=received)
+        times = {"requestReceivedTimestamp": end, "stageTimestamp": end}
+        failed = event("c", stage="ResponseStarted", user={}, responseStatus={"code": 401}, **times)
+        for number, raw in enumerate((begun, failed)):
+            judgement.add(event_of(raw, "audit.log", number))
+        judgement.close()
+        found = sum(len(kind.incomplete) for kind in judgement.kinds.values())
+        assert (judgement.go_on, found) == (go_on, incomplete)
+
+
 def test_an_event_says_what_the_policy_saw() -> None:
     attributes = asked_by(event("a"))
 

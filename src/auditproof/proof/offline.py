@@ -37,6 +37,7 @@ AT_THE_BEGINNING = timedelta(seconds=1)
 SETTLED = timedelta(seconds=120)  # twice the default --request-timeout of an API server
 REMEMBERED = 500_000  # repetitions are found among at least so many latest events; about 100 MB
 DECISIONS = 100_000  # cached, because most requests are repeated
+_ORDER = list(Stage)
 NAMED = 5  # incomplete requests of a kind that are named
 
 
@@ -232,13 +233,16 @@ class OfflineJudge:
             self.undated += 1
             return True
         before = request.begin <= self.first + AT_THE_BEGINNING
+        just_begun = request.begin >= self.last - SETTLED
         # A watch may last for hours; any other request is over after its time-out.
-        goes_on = is_long_running(request.attributes) or request.begin >= self.last - SETTLED
-        early, late = missing - {Stage.RESPONSE_COMPLETE}, Stage.RESPONSE_COMPLETE in missing
-        if (early and not before) or (late and not goes_on):
+        goes_on = just_begun or is_long_running(request.attributes)
+        latest = max(map(_ORDER.index, request.seen))
+        early = {stage for stage in missing if _ORDER.index(stage) < latest}
+        late = missing - early
+        if (early and not before) or (late and not (just_begun if Stage.RESPONSE_STARTED in late else goes_on)):
             return False
         self.began_before += bool(early)
-        self.go_on += late
+        self.go_on += bool(late)
         return True
 
     def rules_not_seen(self) -> list[int]:
