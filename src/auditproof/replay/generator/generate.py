@@ -159,14 +159,14 @@ class Generator:
 
     def _first(self, source: Source) -> Any:
         """When a source begins: at any time of its interval; a watch has begun before the log."""
-        phase = self._random.random() * source.every * _SECOND * (1.0 if source.watch else self._slow)
+        phase = self._random.random() * source.every * _SECOND * self._slow
         return (int(-phase if source.watch else phase), next(self._order), _SOURCE, source, None)
 
     def _act(self, now: int, source: Source) -> Iterator[str]:
         """Begin a story of a source, and plan when the next one begins."""
         drawn = self._random.random()
         if source.watch:
-            interval = source.every * (0.7 + 0.6 * drawn)  # client-go draws from 5 to 10 minutes
+            interval = source.every * self._slow * (0.7 + 0.6 * drawn)  # client-go draws from 5 to 10 minutes
         elif source.timer:
             interval = source.every * self._slow * (0.99 + 0.02 * drawn)
         else:
