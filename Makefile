@@ -44,7 +44,7 @@ fuzz: $(READY) ## feed every parser with random inputs for SECONDS (600); SEED=n
 	$(BIN)/python -m tests.fuzz $(SECONDS) $(if $(filter command,$(firstword $(origin SEED))),$(SEED))
 
 conformance: $(READY) ## prove POLICY (default: the baseline policy), compared with BASE if given; write the report to REPORT
-	$(BIN)/auditproof run $(POLICY) --report $(REPORT) --cluster $(CLUSTER) $(if $(BASE),--base $(BASE)) $(if $(KUBERNETES),--kubernetes $(KUBERNETES)) $(if $(IMAGE),--image $(IMAGE)) $(ARGS)
+	$(BIN)/auditproof run $(POLICY) --report $(REPORT) --cluster $(CLUSTER) --reference always $(if $(BASE),--base $(BASE)) $(if $(KUBERNETES),--kubernetes $(KUBERNETES)) $(if $(IMAGE),--image $(IMAGE)) $(ARGS)
 
 backends: $(READY) ## test the audit backends, log and webhook, by mode and fault; write the report to REPORT
 	$(BIN)/auditproof run $(POLICY) --backends --coverage none --report $(REPORT) $(if $(KUBERNETES),--kubernetes $(KUBERNETES)) $(ARGS)

@@ -22,6 +22,8 @@ settings.register_profile("long", settings.get_profile("ci"), derandomize=False,
 settings.load_profile("ci")
 # pytest in processes that tests start: the plugins of hypothesis and anyio take as long to import as all the rest.
 os.environ["PYTEST_ADDOPTS"] = "-p no:hypothesispytest -p no:anyio"
+# Whatever this machine has an attestation of, each run performs what it is asked for.
+os.environ["AUDITPROOF_REFERENCE"] = "always"
 
 
 @pytest.hookimpl(optionalhook=True)

@@ -30,7 +30,7 @@ class Option:
 
     ``flag`` is pytest's spelling; ``auditproof run`` has the same without ``audit-``. ``variable`` and ``ini`` are the
     environment variable and the key in pytest's ini file, or None. ``help`` starts in lower case and has no full stop.
-    ``labels``: it only labels the report of a run, so that alone it does not concern a pytest process.
+    ``secondary``: it only says more about a run, so that alone it makes no pytest process a run of auditproof.
     """
 
     flag: str
@@ -39,7 +39,7 @@ class Option:
     metavar: str
     kind: ValueKind
     help: str
-    labels: bool = False
+    secondary: bool = False
 
     @property
     def name(self) -> str:
@@ -128,24 +128,31 @@ OPTIONS = (
         "(default: audit-changes.yaml next to the policy, if it exists)",
     ),
     Option(
+        "--audit-reference", "AUDITPROOF_REFERENCE", "audit_reference", "WHEN", ValueKind.VALUE,
+        "when to perform the reference cases, which are the shipped ones with policies of their own: always, once "
+        "(until they are proven with the same auditproof, servers and flags: then the report names that attestation) "
+        "or never "
+        "(default: always; once with auditproof run)", secondary=True,
+    ),
+    Option(
         "--audit-report", "AUDITPROOF_REPORT", "audit_report", "FOLDER", ValueKind.VALUE,
         "write the report to this folder: report.html with the pages that it links to, results.json and junit.xml",
     ),
     Option(
         "--audit-title", "AUDITPROOF_TITLE", "audit_title", "TEXT", ValueKind.VALUE,
-        "title of the change, for the head of the report", labels=True,
+        "title of the change, for the head of the report", secondary=True,
     ),
     Option(
         "--audit-ticket", "AUDITPROOF_TICKET", "audit_ticket", "NUMBER", ValueKind.VALUE,
-        "number of the change ticket, printed on every page of the report", labels=True,
+        "number of the change ticket, printed on every page of the report", secondary=True,
     ),
     Option(
         "--audit-author", "AUDITPROOF_AUTHOR", "audit_author", "NAME", ValueKind.VALUE,
-        "author of the change, for the report", labels=True,
+        "author of the change, for the report", secondary=True,
     ),
     Option(
         "--audit-reviewer", "AUDITPROOF_REVIEWER", "audit_reviewer", "NAME", ValueKind.VALUE,
-        "reviewer of the change, for the report", labels=True,
+        "reviewer of the change, for the report", secondary=True,
     ),
     Option(
         "--audit-formats", "AUDITPROOF_FORMATS", "audit_formats", "FORMAT", ValueKind.LIST,
@@ -171,6 +178,7 @@ OPTIONS = (
 )  # fmt: skip
 VARIABLES = (
     Variable("AUDITPROOF_CACHE", "folder for downloaded and built binaries (default: the user's cache folder)"),
+    Variable("AUDITPROOF_STATE", "folder for the key that seals attestations (default: the user's state folder)"),
     Variable("KUBEBUILDER_ASSETS", "folder with etcd and kube-apiserver, where AUDITPROOF_ASSETS is not set"),
     Variable("AUDITPROOF_ENVTEST_INDEX", "mirror of the index of envtest releases"),
     Variable("AUDITPROOF_START_TIMEOUT", "seconds that a server may take to start (default: 120)"),

@@ -1,4 +1,4 @@
-"""``auditproof cache``: what is in the cache of binaries, its place, a key for CI systems; and emptying it."""
+"""``auditproof cache``: binaries and attestations in the cache, its place, a key for CI systems; and emptying it."""
 
 from __future__ import annotations
 
@@ -17,13 +17,16 @@ if TYPE_CHECKING:
     from argparse import ArgumentParser, Namespace
     from collections.abc import Sequence
 
+    from auditproof.attestation import Kept as Attested
     from auditproof.clusters.binaries.store import Kept
 
 EPILOG = """\
-  list    what is in the cache: version, size, date, and how it came there; --sha256 adds the digests of the programs
+  list    what is in the cache: version, size, date, and how it came there; --sha256 adds the digests of the programs;
+          then the attestations: when the reference cases of a run were proven, or why a file is refused
   path    the folder of the cache: AUDITPROOF_CACHE, else that of the user
   key     a key for the cache of a CI system: one line, which changes if the binaries or the way to build them do
-  clear   remove binaries of these versions, by default all, and kind; what auditproof has not put there stays
+  clear   remove binaries and attestations of these versions, by default all, and kind; what auditproof has not put
+          there stays
 
 clear refuses while a run uses the binaries, or a process fills the cache. It leaves kind clusters that were kept for
 later runs (`auditproof cleanup --kind` removes them).
@@ -77,6 +80,19 @@ def _chosen(options: Namespace) -> Sequence[Kept]:
     return [one for one in found if one.what == KUBERNETES]
 
 
+def _chosen_attestations(options: Namespace) -> list[Attested]:
+    """The attestations of the versions asked for; those that are refused are of no version."""
+    from auditproof.attestation import attestations
+    from auditproof.clusters.binaries.find import satisfies
+
+    wanted = options.kubernetes
+    return [
+        one
+        for one in attestations()
+        if wanted is None or (one.attestation and any(satisfies(one.attestation.subject.kubernetes, w) for w in wanted))
+    ]
+
+
 def _list(options: Namespace) -> int:
     from auditproof.clusters.binaries.store import cache_folder
 
@@ -84,9 +100,12 @@ def _list(options: Namespace) -> int:
         found = [(one, _digests(one) if options.sha256 else {}) for one in _chosen(options)]
         if options.format == "json":
             kept = [_record(one, digests) for one, digests in found]
-            output.tell_json(json.dumps({"folder": str(cache_folder()), "kept": kept}, indent=1))
+            attested = [_attested_record(one) for one in _chosen_attestations(options)]
+            data = {"folder": str(cache_folder()), "kept": kept, "attestations": attested}
+            output.tell_json(json.dumps(data, indent=1))
             return ExitCode.FINE
         lines = [_lines(one, digests) for one, digests in found]
+        lines += map(_attested_line, _chosen_attestations(options))
     except OSError as error:
         raise AuditproofError(f"{error.filename}: the cache cannot be read: {error.strerror}") from None
     output.tell("\n".join([f"cache: {cache_folder()}", *(lines or ["it is empty: auditproof fetch fills it"])]))
@@ -124,6 +143,23 @@ def _lines(one: Kept, digests: dict[str, str]) -> str:
     return "\n".join([first, *(f"  {digest}  {name}" for name, digest in digests.items())])
 
 
+def _attested_record(one: Attested) -> dict[str, Any]:
+    found = one.attestation
+    if found is None:
+        return {"path": str(one.path), "refused": one.refused}
+    made = found.made.isoformat(timespec="seconds")
+    cases = {"proven": len(found.proven), "notSupported": len(found.not_supported)}
+    return {"path": str(one.path), "sha256": one.digest, "made": made, "version": found.kubernetes, **cases}
+
+
+def _attested_line(one: Attested) -> str:
+    found = one.attestation
+    if found is None:
+        return f"{'refused attestation':20} {one.path}: {one.refused}"
+    name, count = f"attestation {found.subject.kubernetes}", f"{len(found.proven):,}"
+    return f"{name:20} {count:>9}  {found.made.date()}  cases proven      {one.path}"
+
+
 def _path(_: Namespace) -> int:
     from auditproof.clusters.binaries.store import cache_folder
 
@@ -140,17 +176,22 @@ def _key(options: Namespace) -> int:
 
 
 def _clear(options: Namespace) -> int:
+    from auditproof.attestation import clear_attestations
     from auditproof.clusters.binaries.store import cache_folder, clear
 
-    found = _chosen(options)
+    found, attested = _chosen(options), _chosen_attestations(options)
     removed = [one for one in found if one.note]
     would = "would be " if options.dry_run else ""
     freed = sum(one.size for one in removed) if options.dry_run else clear(removed)
+    if not options.dry_run:
+        clear_attestations(attested)
+    for one_attested in attested:
+        output.tell(f"{one_attested.path} {would}removed")
     for one in found:
         stays = f"stays: nothing says that auditproof has put it there; remove it with rm -r {one.folder}"
         output.tell(f"{one.folder} {f'{would}removed' if one.note else stays}")
     if freed:
         output.tell(f"{readable(freed)} {would}freed")
-    elif not removed:
+    elif not removed and not attested:
         output.tell(f"there is nothing to remove in {cache_folder()}")
     return ExitCode.FINE

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from auditproof import __version__
 from auditproof.cli.arguments import SEVERAL, add_format, add_kubernetes
 from auditproof.cli.exit_codes import ExitCode
+from auditproof.errors import AuditproofError
 from auditproof.kube.versions import DEFAULT_VERSION
 from auditproof.text import output
 
@@ -54,7 +55,7 @@ def execute(options: Namespace) -> int:
     from auditproof.clusters.doctor.examine import examine
     from auditproof.clusters.doctor.finding import State
 
-    found = examine(__version__, options.kubernetes, options.kubeconfig, options.context)
+    found = [*examine(__version__, options.kubernetes, options.kubeconfig, options.context), _attestations()]
     missing = [one.name for one in found if one.state is State.MISSING]
     if options.format == "json":
         record = {"possible": not missing, "findings": [asdict(one) for one in found]}
@@ -62,6 +63,23 @@ def execute(options: Namespace) -> int:
     else:
         output.tell(_text(found, missing))
     return ExitCode.FOUND if missing else ExitCode.FINE
+
+
+def _attestations() -> Finding:
+    """Which reference cases need not be performed again, as far as nothing has changed since."""
+    from auditproof.attestation import attestations
+    from auditproof.clusters.doctor.finding import Finding, State
+
+    try:
+        kept = attestations()
+    except AuditproofError as error:
+        return Finding("attestations", State.OPTIONAL, str(error))
+    told = [f"Kubernetes {one.subject.kubernetes} on {one.made.date()}" for one in (k.attestation for k in kept) if one]
+    told += [f"refused: {one.path}: {one.refused}" for one in kept if one.refused]
+    if not told:
+        return Finding("attestations", State.OPTIONAL, "none: the next run performs the reference cases")
+    state = State.OK if any(one.attestation for one in kept) else State.OPTIONAL
+    return Finding("attestations", state, "; ".join(told))
 
 
 def _text(found: Sequence[Finding], missing: Sequence[str]) -> str:

@@ -61,10 +61,9 @@ def _outside_the_ini_file(config: pytest.Config, name: str) -> str | None:
 
 
 def asked_for(config: pytest.Config) -> bool:
-    """Whether any option with a value is given, except those that only label a report."""
-    return any(
-        effective(config, option.name) for option in OPTIONS if option.kind is not ValueKind.FLAG and not option.labels
-    )
+    """Whether any option with a value is given, except those that only say more about a run."""
+    values = (option for option in OPTIONS if option.kind is not ValueKind.FLAG and not option.secondary)
+    return any(effective(config, option.name) for option in values)
 
 
 def is_case_file(path: Path, parent: pytest.Collector) -> bool:

@@ -44,6 +44,9 @@ class Gathered:
         self.loads: dict[str, tuple[BackendLoad, ...]] = {}
         self.planned_backend_tests: set[str] = set()
         self.verdicts: Counter[Outcome] = Counter()
+        self.reference: set[str] = set()  # the ids of the planned reference cases
+        self.whole = True  # these are all that there are, in every process
+        self.left_out: dict[str, int] = {}  # how many were left out, by the version that their ids name
         self._planned: set[str] = set()
         self._reached: set[str] = set()
         self._lost: dict[str, str] = {}  # why an item has no result, by its id
@@ -60,6 +63,9 @@ class Gathered:
         self.planned_backend_tests.update(plan.backend_tests)
         self._lost.update(dict.fromkeys(plan.removed, REMOVED))
         self.deselected = max(self.deselected, plan.deselected)
+        self.reference.update(plan.reference)
+        self.whole = self.whole and plan.whole
+        self.left_out.update(plan.left_out)
 
     @property
     def planned(self) -> list[str]:

@@ -22,15 +22,17 @@ from auditproof.plugin.backend_fixtures import close_backend
 from auditproof.plugin.backend_records import backend_fields, is_backend_test
 from auditproof.plugin.course import bring_into_line, concluded, course_of, proves
 from auditproof.plugin.failures import shows_nothing
-from auditproof.plugin.fixtures import marked
 from auditproof.plugin.gate_options import usable
 from auditproof.plugin.generated import collect_made
 from auditproof.plugin.given_policies import HOW_TO_GIVE
 from auditproof.plugin.item_records import last_stories, story_of
 from auditproof.plugin.item_result import ItemResult, ItemResultTransport, attach
+from auditproof.plugin.left_out import LeftOut, collection_lines
 from auditproof.plugin.markers import MARKERS_OF_RUNS
 from auditproof.plugin.planning import collection_of, has_policy, leave_plan, read_plan, without_policy
 from auditproof.plugin.redaction import hide_secrets, hide_variables
+from auditproof.plugin.reference import choose_reference, collects_suites, placement_of
+from auditproof.plugin.reference_choice import ReferenceChoice
 from auditproof.plugin.screen import terminal_lines
 from auditproof.plugin.session import SESSIONS, VERSION_FIXTURE, AuditSession, Sessions, session_of, version_of_item
 from auditproof.proof.batches import Batching
@@ -52,6 +54,7 @@ def pytest_configure(config: pytest.Config) -> None:
     for marker in MARKERS_OF_RUNS:
         config.addinivalue_line("markers", marker)
     config.pluginmanager.register(ItemResultTransport(), "auditproof-item-result")
+    config.pluginmanager.register(LeftOut(), "auditproof-left-out")
     if is_worker(config):
         _join(config)
     elif asked_for(config):
@@ -73,6 +76,7 @@ def _set_up(config: pytest.Config) -> None:
     config.stash[SESSIONS] = sessions
     for session in sessions:
         usable(partial(getattr, session.plan, "status"))  # an entry may be about a requirement that does not exist
+    choose_reference(sessions)
     if shows_nothing(config):
         return
     tests = folder is not None and ask_for_tests_page(config, folder)
@@ -88,11 +92,13 @@ def _join(config: pytest.Config) -> None:
     """Prepare a worker, with the controller's options, run directories (one for each version) and policies."""
     given: dict[str, Any] = config.workerinput.get(WORKER_KEY, {})  # type: ignore[attr-defined]  # added by pytest-xdist
     sessions = []
-    for version, run in zip(options.read_versions(config), given.get("runs", ()), strict=False):
+    runs = zip(given.get("runs", ()), given.get("left_out", ()), strict=True)
+    for version, (run, left_out) in zip(options.read_versions(config), runs, strict=False):
         files = PolicyFiles(RunDirectory.open(run))
         read = options.read_options(config, files, version)
         sessions.append(AuditSession(read, lambda _: None, files, joined=run))
         sessions[-1].batches.batching = Batching(given["batching"])
+        sessions[-1].reference = ReferenceChoice(left_out)
     if sessions:
         config.stash[SESSIONS] = Sessions(sessions)
 
@@ -106,7 +112,8 @@ def pytest_configure_node(node: Any) -> None:
     if sessions:
         batching = Batching.FILE if node.config.option.dist == "loadfile" else Batching.CASE
         runs = [str(session.run_directory.path) for session in sessions]
-        node.workerinput[WORKER_KEY] = {"runs": runs, "batching": batching.value}
+        left_out = [session.reference.left_out for session in sessions]
+        node.workerinput[WORKER_KEY] = {"runs": runs, "left_out": left_out, "batching": batching.value}
 
 
 @pytest.hookimpl(optionalhook=True)
@@ -162,6 +169,7 @@ def pytest_collection_finish(session: pytest.Session) -> None:
         versions = config.stash[SESSIONS].versions
         session.items.sort(key=lambda item: versions.index(version) if (version := version_of_item(item)) else -1)
     plan = collection_of(config).plan(session.items)
+    plan.whole = plan.whole and collects_suites(config)
     if not plan.proofs and not plan.backend_tests and not plan.removed:
         return
     if SESSIONS not in config.stash:
@@ -184,7 +192,7 @@ def pytest_collection_finish(session: pytest.Session) -> None:
 
 
 def _can_be_broken(item: pytest.Item) -> bool:
-    return proves(item) or _placement(item).twin is not None
+    return proves(item) or placement_of(item).twin is not None
 
 
 def pytest_report_header(config: pytest.Config) -> list[str]:
@@ -212,15 +220,16 @@ def pytest_report_header(config: pytest.Config) -> list[str]:
 
 
 def pytest_report_collectionfinish(config: pytest.Config, items: list[pytest.Item]) -> list[str]:
-    """That the policy of the header judges nothing, if that is so."""
+    """What becomes of the reference cases, and that the policy of the header judges nothing, if that is so."""
     sessions = config.stash.get(SESSIONS, None)
     if sessions is None or sessions.first.options.recorded:
         return []
+    told = [f"auditproof: {text}" for text in collection_lines(config)]
     proven = [item for item in items if proves(item)]
-    if not proven or any(_placement(item).policy is None for item in proven):
-        return []
-    path = sessions.first.options.policy.path
-    return [printable(f"auditproof: every selected case brings a policy of its own: none is judged by {path}")]
+    if proven and all(placement_of(item).policy is not None for item in proven):
+        path = sessions.first.options.policy.path
+        told.append(f"auditproof: every selected case brings a policy of its own: none is judged by {path}")
+    return list(map(printable, told))
 
 
 @pytest.hookimpl(tryfirst=True)
@@ -260,12 +269,7 @@ def _placements(proving: AuditSession) -> list[Placement]:
         for item in proving.selected
         if not (isinstance(item, collect.CaseItem) and proving.support.of_other_versions(item.case))
     )
-    return [_placement(item) for item in about if options.policy_given or has_policy(item, _placement(item))]
-
-
-def _placement(item: pytest.Item) -> Placement:
-    """The placement of an item."""
-    return item.placement if isinstance(item, collect.CaseItem) else marked(item)
+    return [placement_of(item) for item in about if options.policy_given or has_policy(item, placement_of(item))]
 
 
 def _or_exit(start: Any) -> None:

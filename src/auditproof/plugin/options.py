@@ -24,6 +24,7 @@ from auditproof.options import option_named
 from auditproof.plugin.asked import effective, folder_of
 from auditproof.plugin.gate_options import acknowledged, fail_on, forbidden, forbids_blind, only, usable
 from auditproof.plugin.given_policies import GivenPolicy, given_policy
+from auditproof.plugin.reference_choice import ReferenceMode, reference_mode
 from auditproof.proof.run_options import RunOptions
 from auditproof.report.html.files import DETAILS, EVIDENCE, TESTS, TICKET
 from auditproof.report.model import TicketRecord
@@ -55,6 +56,7 @@ class Options(RunOptions):
     report: Path | None = None
     ticket: TicketRecord = field(default_factory=TicketRecord)
     formats: tuple[str, ...] = ()
+    reference: ReferenceMode = ReferenceMode.ALWAYS
 
 
 def read_versions(config: pytest.Config) -> tuple[str, ...]:
@@ -122,6 +124,7 @@ def read_options(config: pytest.Config, files: PolicyFiles, kubernetes: str) -> 
         report=report_folder(config),
         ticket=TicketRecord(title=title, number=number, author=author, reviewer=reviewer),
         formats=_formats(effective(config, "formats")),
+        reference=reference_mode(config),
         sabotage=bool(config.getoption("--audit-sabotage")),
         keep_cluster=bool(config.getoption("--audit-keep-cluster")),
         reuse_cluster=_reuse(config, profile.provider),

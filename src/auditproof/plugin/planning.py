@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import os
+from collections import Counter
 from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -18,6 +19,8 @@ from auditproof.plugin.collect import CaseItem
 from auditproof.plugin.course import proves
 from auditproof.plugin.given_policies import OR_NAME_ONE
 from auditproof.plugin.offline import RecordItem
+from auditproof.plugin.reference import is_reference, suite_files
+from auditproof.plugin.session import version_of_item
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -33,12 +36,17 @@ REMOVED = "it was removed from the run after the collection, without being desel
 class Plan:
     """The ids of the items with proofs and of the backend tests, and how many items were ``deselected``.
 
-    ``removed`` were collected and then disappeared without being deselected.
+    ``removed`` were collected and then disappeared without being deselected. ``reference`` are the ids of the reference
+    cases among the proofs, and ``whole`` says that these are all that there are; ``left_out`` counts, by the version
+    that the ids name, those for which an attestation stands.
     """
 
     proofs: list[str] = field(default_factory=list)
     backend_tests: list[str] = field(default_factory=list)
     removed: list[str] = field(default_factory=list)
+    reference: list[str] = field(default_factory=list)
+    whole: bool = False
+    left_out: dict[str, int] = field(default_factory=dict)
     deselected: int = 0
     refused: str = ""  # why the run cannot begin
     worker: str = ""  # the id of a worker, if this is its plan, and its process id
@@ -51,14 +59,19 @@ class Collection:
     def __init__(self) -> None:
         self._found: list[pytest.Item] = []
         self._deselected: list[pytest.Item] = []
+        self._left_out: list[pytest.Item] = []
 
     def found(self, items: Iterable[pytest.Item]) -> None:
         """Note collected items."""
-        self._found += filter(_is_ours, items)
+        self._found += filter(is_auditproofs, items)
 
     def deselected(self, items: Iterable[pytest.Item]) -> None:
         """Note items that pytest, or a plugin, has deselected."""
-        self._deselected += filter(_is_ours, items)
+        self._deselected += filter(is_auditproofs, items)
+
+    def leave_out(self, items: Iterable[pytest.Item]) -> None:
+        """Note reference cases that are about to be deselected, because the run leaves them out."""
+        self._left_out += items
 
     def plan(self, selected: Iterable[pytest.Item]) -> Plan:
         """The plan of a run that performs ``selected``."""
@@ -66,18 +79,24 @@ class Collection:
         left = {id(item) for item in (*kept, *self._deselected)}
         names = {item.nodeid for item in kept}  # a plugin may replace an item
         removed = [item for item in self._found if id(item) not in left and item.nodeid not in names]
+        reference = {item.nodeid for item in self._found if is_reference(item)}
+        left_out = set(map(id, self._left_out))
         return Plan(
             [item.nodeid for item in kept if proves(item)],
             [item.nodeid for item in kept if is_backend_test(item)],
             [item.nodeid for item in removed],
-            len({id(item) for item in self._deselected}),
+            reference=sorted(reference & names),
+            whole=reference <= names and suite_files() <= {item.path for item in self._found},
+            left_out=Counter(version_of_item(item) for item in self._left_out),
+            deselected=len({id(item) for item in self._deselected} - left_out),
         )
 
 
 COLLECTION: pytest.StashKey[Collection] = pytest.StashKey()
 
 
-def _is_ours(item: pytest.Item) -> bool:
+def is_auditproofs(item: pytest.Item) -> bool:
+    """Whether an item is expected to have a proof, or tests audit backends."""
     return proves(item) or is_backend_test(item)
 
 

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from auditproof.audit.redact import redact_command, redact_text
+from auditproof.plugin.attesting import attested, reference_records
 from auditproof.plugin.course import make_it_fail
 from auditproof.plugin.ending import Ending
 from auditproof.plugin.fitting import in_full, on_a_screen
@@ -254,8 +255,11 @@ class Reporting:
         else:
             load = (row for rows in gathered.loads.values() for row in rows)
             backends = backends_record(gathered.backend_tests.values(), load, gathered.planned_backend_tests)
-        sections = merged(self._sessions.versions, parts).model_copy(update={"backends": backends})
-        return self._document(self._ended, sections)
+        reference = reference_records(self._sessions, gathered)
+        sections = merged(self._sessions.versions, parts).model_copy(
+            update={"backends": backends, "reference": reference}
+        )
+        return attested(self._document(self._ended, sections), self._sessions, gathered)
 
     @cached_property
     def _policy_state(self) -> dict[str, Any]:

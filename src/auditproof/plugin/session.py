@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from auditproof.kube.versions import minor
+from auditproof.plugin.reference_choice import ReferenceChoice
 from auditproof.proof.session import Session
 
 if TYPE_CHECKING:
@@ -32,6 +33,7 @@ class AuditSession(Session):
         self, options: Options, report: Callable[[str], None], policy_files: PolicyFiles, joined: str | None = None
     ) -> None:
         super().__init__(options, report=report, policy_files=policy_files, joined=joined)
+        self.reference = ReferenceChoice()
         self.selected: Sequence[pytest.Item] = ()
         self.log_part: LogRecord | None = None  # the report of an offline log, if no actions are performed
         self.recorded_ids: dict[str, str] = {}  # then: the ids of the proofs of requirements

@@ -26,6 +26,7 @@ TOO = "--shipped-too"
 ADDED: pytest.StashKey[bool] = pytest.StashKey()  # whether the suites are part of the run
 OWN = [f"--{option.name}" for option in OPTIONS]
 DEFAULT_COVERAGE = "conditions"
+DEFAULT_REFERENCE = "once"
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -57,9 +58,11 @@ def pytest_load_initial_conftests(
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_cmdline_main(config: pytest.Config) -> None:
-    """Set the coverage if nothing else does: before any plugin is configured, and reads it."""
+    """Set what nothing else sets: before any plugin is configured, and reads it."""
     if not effective(config, "coverage"):
         config.option.audit_coverage = DEFAULT_COVERAGE
+    if not effective(config, "reference"):
+        config.option.audit_reference = DEFAULT_REFERENCE
 
 
 def pytest_configure(config: pytest.Config) -> None:

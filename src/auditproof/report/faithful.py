@@ -13,6 +13,7 @@ from auditproof.report.backends import backend_troubles, backends_line
 from auditproof.report.log_lines import counted
 from auditproof.report.model import FaithfulStatement
 from auditproof.report.reconciliation import miscounted
+from auditproof.report.reference import reference_remarks
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -160,7 +161,7 @@ def remarks(report: Report) -> list[str]:
     if report.versions:
         differs = f": {text}" if (text := differing_text(report)) else ""
         found.append(f"Kubernetes {', '.join(one.version for one in report.versions)}{differs}.")
-    return found
+    return [*found, *reference_remarks(report)]
 
 
 def capital(text: str) -> str:

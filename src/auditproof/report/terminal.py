@@ -13,6 +13,7 @@ from auditproof.report.faithful import differing_text, judged_by_given, nothing_
 from auditproof.report.headline import COUNTS
 from auditproof.report.log_lines import counted, log_lines
 from auditproof.report.reconciliation import counting_lines
+from auditproof.report.reference import reference_lines
 from auditproof.report.statements import decision, statements, told_statements
 
 if TYPE_CHECKING:
@@ -55,7 +56,7 @@ def closing_lines(report: Report, seconds: float) -> list[str]:
     lines += log_lines(report)
     lines += _sums(report, f" in {seconds:.0f} s")
     lines += version_lines(report)
-    return [*lines, *counting_lines(report)]
+    return [*lines, *counting_lines(report), *reference_lines(report)]
 
 
 def _unfailing(report: Report) -> Iterator[str]:

@@ -22,6 +22,7 @@ from auditproof.report.headline import RUN, only_the_run, why_not_performed, wor
 from auditproof.report.html.files import EVIDENCE
 from auditproof.report.policy_place import in_policy
 from auditproof.report.proof_record import anchor
+from auditproof.report.reference import reference_remarks
 from auditproof.report.requirement_states import State, requirement_reason, requirement_states
 from auditproof.report.statements import decision
 from auditproof.text.printable import printable_lines
@@ -67,6 +68,8 @@ def told_in_full(text: str, report: Report, files: FilesOf = str) -> str:
     for record in _untold(report, told, every=text == EMPTY):
         known_case = cases.get(_address(record.id))
         _agree(_new_case(suite, record) if known_case is None else known_case, record)
+    for remark in reference_remarks(report):
+        _property(suite, "reference", remark, first=True)
     for told_case in (*_changes(report), *_requirements(report), *_detections(report)):
         suite.append(told_case)
     for case in suite.iter("testcase"):
@@ -179,10 +182,12 @@ def _stated(classname: str, name: str, place: tuple[str, int]) -> ElementTree.El
     return ElementTree.Element("testcase", stated | {"file": printable_lines(file), "line": str(line)})
 
 
-def _property(case: ElementTree.Element, name: str, value: str) -> None:
-    properties = case.find("properties")
+def _property(element: ElementTree.Element, name: str, value: str, *, first: bool = False) -> None:
+    """Add a property to a test case, or to a suite, which has its properties ``first``."""
+    properties = element.find("properties")
     if properties is None:
-        properties = ElementTree.SubElement(case, "properties")
+        properties = ElementTree.Element("properties")
+        element.insert(0 if first else len(element), properties)
     ElementTree.SubElement(properties, "property", {"name": name, "value": printable_lines(value)})
 
 

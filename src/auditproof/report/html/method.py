@@ -10,6 +10,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from auditproof.report.log_lines import counted
+from auditproof.report.model import ReferenceState
+from auditproof.report.reference import reference_remarks
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -88,6 +90,7 @@ def method(report: Report) -> list[str]:
             "then it is absent, and not just late."
         ),
         *([text] if (text := cross_check(report)) else []),
+        *reference_remarks(report, ReferenceState.ATTESTED),
     ]
 
 
@@ -120,6 +123,7 @@ def _limits(report: Report) -> Iterator[str]:
     if report.deselected:
         be = "action was" if report.deselected == 1 else "actions were"
         yield f"{number(report.deselected)} {be} left out by the options of this run."
+    yield from reference_remarks(report, ReferenceState.LEFT_OUT)
     if report.coverage and report.coverage.unperformed:
         kinds = "1 kind" if len(report.coverage.unperformed) == 1 else f"{len(report.coverage.unperformed)} kinds"
         yield f"{kinds} of requests can be sent by no client, and were only computed."

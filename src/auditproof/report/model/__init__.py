@@ -46,6 +46,7 @@ from auditproof.report.model.proof import (
     ProofRecord,
     RequestRecord,
 )
+from auditproof.report.model.reference import ReferenceRecord, ReferenceState
 from auditproof.report.model.report import API_VERSION, KIND, Report, Sections, results_text
 from auditproof.report.model.requirements import (
     AcknowledgedRequirement,
@@ -117,6 +118,8 @@ __all__ = [
     "PolicyRef",
     "ProofRecord",
     "Record",
+    "ReferenceRecord",
+    "ReferenceState",
     "Report",
     "RequestRecord",
     "RequirementEntries",

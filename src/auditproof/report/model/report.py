@@ -12,6 +12,7 @@ from auditproof.report.model.gate import GateRecord
 from auditproof.report.model.logs import LogRecord, NoiseRecord, ServerCount
 from auditproof.report.model.policy import CoverageRecord, LintRecord
 from auditproof.report.model.proof import ProofRecord
+from auditproof.report.model.reference import ReferenceRecord
 from auditproof.report.model.requirements import RequirementEntries, RequirementRecord, StrengthRecord
 from auditproof.report.model.run import ClusterRecord, PolicyRecord, RunRecord, Summary, TicketRecord
 from auditproof.report.model.statements import Decision, Statements
@@ -39,6 +40,9 @@ class Sections(Record):
     )
     strength: StrengthRecord | None = absent(None, "mutation test of the requirements")
     detections: DetectionsRecord | None = absent(None, "detection rules that the given policy was checked against")
+    reference: tuple[ReferenceRecord, ...] = absent(
+        (), "what became of the reference cases; one entry for each Kubernetes version of the run"
+    )
     backends: BackendsRecord | None = absent(None, "what the audit backends delivered to the reader")
 
 
