@@ -83,10 +83,8 @@ def _attestation(report: Report, version: str, session: AuditSession, gathered: 
         raise NotAttested(session.reference.found.why)
     if report.ended or not gathered.whole:
         raise NotAttested("this run has not performed all of them")
-    proven, not_supported = _by_verdict(report, _planned(version, gathered))
-    counting = [one for one in report.counting if not version or one.policy.endswith(f" on {version}")]
-    if not counting or not all(one.holds for one in counting):
-        raise NotAttested("the counters of a server do not match its log")
+    proven, not_supported = by_verdict(report, _planned(version, gathered))
+    counting = matching_counters(report, version)
     if _present(session) != subject:
         raise NotAttested("auditproof, a server or the environment has changed during this run")
     return Attestation(
@@ -95,11 +93,19 @@ def _attestation(report: Report, version: str, session: AuditSession, gathered: 
         subject=subject,
         proven=tuple(without_version(name, version) for name in proven),
         not_supported=tuple(without_version(name, version) for name in not_supported),
-        counting=tuple(Counted(policy=one.policy, events=one.events or 0, lines=one.lines) for one in counting),
+        counting=counting,
     )
 
 
-def _by_verdict(report: Report, planned: set[str]) -> tuple[list[str], list[str]]:
+def matching_counters(report: Report, version: str) -> tuple[Counted, ...]:
+    """The counters of a version's servers. Raises NotAttested if one does not match its log, or there are none."""
+    counting = [one for one in report.counting if not version or one.policy.endswith(f" on {version}")]
+    if not counting or not all(one.holds for one in counting):
+        raise NotAttested("the counters of a server do not match its log")
+    return tuple(Counted(policy=one.policy, events=one.events or 0, lines=one.lines) for one in counting)
+
+
+def by_verdict(report: Report, planned: set[str]) -> tuple[list[str], list[str]]:
     """The ids of what was proven, and of what the cluster does not support. Raises NotAttested for another."""
     records: dict[str, list[ProofRecord]] = {name: [] for name in planned}
     for proof in report.proofs:

@@ -87,7 +87,7 @@ class Collection:
             [item.nodeid for item in removed],
             reference=sorted(reference & names),
             whole=reference <= names and suite_files() <= {item.path for item in self._found},
-            left_out=Counter(version_of_item(item) for item in self._left_out),
+            left_out=dict(Counter(version_of_item(item) for item in self._left_out)),
             deselected=len({id(item) for item in self._deselected} - left_out),
         )
 
