@@ -82,6 +82,7 @@ def test_a_script_is_valid(shell: str, tmp_path: Path, capsys: pytest.CaptureFix
         (["explain", "--kubernetes", "a"], []),
         (["run", "p.yaml", "--requirements", "ci"], ["cis"]),
         (["run", "p.yaml", "--coverage", ""], ["rules", "conditions", "all", "none"]),
+        (["run", "p.yaml", "--reference", ""], ["always", "once", "never"]),
         (["run", "p.yaml", "--cluster", "k"], ["kind", "kind-podman"]),
         (["schema", "p"], ["profile", "policy"]),
         (["cache", "c"], ["clear"]),

@@ -109,16 +109,6 @@ def test_who_asks_for_reference_cases_alone_gets_them(project: Path) -> None:
     assert not collected(project, "-m", "own_policy", "--reference", "never")[0]
 
 
-def test_a_reference_case_of_the_given_policy_is_about_that_policy(project: Path) -> None:
-    (project / "policy.yaml").unlink()
-    (project / "policy.yaml").symlink_to(root() / "fixtures" / "policies" / "levels.yaml")
-
-    found, _ = collected(project, "--reference", "never")
-
-    assert not {name for name in found if name.startswith("suites/stages/")}
-    assert {name for name in found if name.startswith(LEVELS)}
-
-
 def test_pytest_itself_performs_what_it_is_given(project: Path) -> None:
     attest(project)
     done = subprocess.run(

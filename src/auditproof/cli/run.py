@@ -27,7 +27,8 @@ EPILOG = """\
 A run has three parts:
   standard actions   shipped requests, each checked against the decision of your policy (-m standard: only these)
   witnesses          requests generated from your policy (-m witness: only these); --coverage says how many
-  reference suites   suites with policies of their own, which check the server and auditproof itself
+  reference suites   suites with policies of their own, which check the server and auditproof itself; once they are
+                     proven with the same auditproof and servers, they are not repeated (--reference)
 
 Paths of your own cases and tests (PATH) replace the shipped standard actions and reference suites; --shipped performs
 both. What is generated (witnesses, requirements, the change from a base) is performed in any case.
@@ -51,6 +52,8 @@ examples:
     auditproof run policies/prod.yaml --base git:main:policies/prod.yaml --report reports -m "change or witness"
   may this change go in, and does the new policy still meet what the old one does?
     auditproof run policies/prod.yaml --base git:origin/main:policies/prod.yaml --requirements cis --report reports
+  with everything performed now, whatever an earlier run has proven
+    auditproof run policies/prod.yaml --reference always --report reports
   on an existing cluster
     auditproof run policies/prod.yaml --cluster existing --kubeconfig prod.kubeconfig \\
       --log 'command:ssh cp1 tail -c +{start} /var/log/kubernetes/audit/audit.log'

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import TYPE_CHECKING
 
-from auditproof.attestation import Attestation, Counted, keep, present_binaries, subject_of
+from auditproof.attestation import Attestation, Counted, keep, subject_of
 from auditproof.errors import AuditproofError
 from auditproof.plugin.reference_choice import ReferenceMode
 from auditproof.proof.verdict import Outcome
@@ -126,7 +126,7 @@ def by_verdict(report: Report, planned: set[str]) -> tuple[list[str], list[str]]
 
 def _present(session: AuditSession) -> Subject | None:
     """The subject as it is now; None if a part of it is gone."""
-    binaries = present_binaries(session.options.kubernetes, session.options.assets)
+    binaries = session.present_binaries
     try:
         return subject_of(binaries, session.options.profile) if binaries else None
     except OSError:

@@ -1,7 +1,8 @@
 """The pytest hooks of a run that concerns auditproof, loaded by ``entry``.
 
-The hooks decide when things happen; options, collect, reporting and proof.session do them. No server is started during
-collection. The controller owns the run directory; workers join it, and only the controller removes it.
+The hooks decide when things happen; options, collect, reporting and proof.session do them. During the collection only
+the server of the given policy is started, if it is certain that the run needs it. The controller owns the run
+directory; workers join it, and only the controller removes it.
 """
 
 from __future__ import annotations
@@ -21,6 +22,7 @@ from auditproof.plugin.asked import WORKER_KEY, asked_for, distributes, is_worke
 from auditproof.plugin.backend_fixtures import close_backend
 from auditproof.plugin.backend_records import backend_fields, is_backend_test
 from auditproof.plugin.course import bring_into_line, concluded, course_of, proves
+from auditproof.plugin.early_start import start_early
 from auditproof.plugin.failures import shows_nothing
 from auditproof.plugin.gate_options import usable
 from auditproof.plugin.generated import collect_made
@@ -76,6 +78,7 @@ def _set_up(config: pytest.Config) -> None:
     config.stash[SESSIONS] = sessions
     for session in sessions:
         usable(partial(getattr, session.plan, "status"))  # an entry may be about a requirement that does not exist
+    start_early(config, sessions)
     choose_reference(sessions)
     if shows_nothing(config):
         return

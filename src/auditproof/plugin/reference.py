@@ -10,7 +10,7 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING
 
 from auditproof import content
-from auditproof.attestation import Found, find_attestation, present_binaries, subject_of
+from auditproof.attestation import Found, find_attestation, subject_of
 from auditproof.plugin.collect import CaseItem
 from auditproof.plugin.course import proves
 from auditproof.plugin.fixtures import marked
@@ -48,7 +48,7 @@ def _choice(session: AuditSession) -> ReferenceChoice:
     provider = options.profile.provider
     if provider != "embedded":
         return ReferenceChoice(found=Found(why=f"there are no attestations of a cluster of the kind {provider}"))
-    binaries = present_binaries(options.kubernetes, options.assets)
+    binaries = session.present_binaries
     if binaries is None:
         return ReferenceChoice(found=Found(why="the servers' binaries are not there yet"))
     try:
@@ -71,14 +71,8 @@ def is_reference(item: pytest.Item) -> bool:
 
 
 def may_be_left_out(item: pytest.Item) -> bool:
-    """Whether an item is a reference case that this run leaves out, unless it was asked for nothing else.
-
-    One whose policy is the given one says something about that, and stays.
-    """
-    session = session_of(item)
-    return (
-        session.reference.left_out and is_reference(item) and (placement_of(item).policy != session.options.policy_file)
-    )
+    """Whether an item is a reference case that this run leaves out, unless it was asked for nothing else."""
+    return session_of(item).reference.left_out and is_reference(item)
 
 
 def collects_suites(config: pytest.Config) -> bool:

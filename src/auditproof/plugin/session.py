@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 import pytest
 
+from auditproof.attestation import present_binaries
 from auditproof.kube.versions import minor
 from auditproof.plugin.reference_choice import ReferenceChoice
 from auditproof.proof.session import Session
@@ -13,6 +15,7 @@ from auditproof.proof.session import Session
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
+    from auditproof.clusters.binaries.find import Binaries
     from auditproof.clusters.policy_files import PolicyFiles
     from auditproof.plugin.options import Options
     from auditproof.report.model import LogRecord
@@ -38,6 +41,11 @@ class AuditSession(Session):
         self.log_part: LogRecord | None = None  # the report of an offline log, if no actions are performed
         self.recorded_ids: dict[str, str] = {}  # then: the ids of the proofs of requirements
         self.concluded = False  # its servers were stopped, because all of its items are done
+
+    @cached_property
+    def present_binaries(self) -> Binaries | None:
+        """The servers' binaries, if they are there when the run begins."""
+        return present_binaries(self.options.kubernetes, self.options.assets)
 
 
 class Sessions:

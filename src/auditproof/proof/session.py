@@ -43,6 +43,7 @@ if TYPE_CHECKING:
     from typing import Self
 
     from auditproof.audit.policy.load import Policy
+    from auditproof.audit.server_flags import ServerFlags
     from auditproof.cases.case import Case
     from auditproof.clusters.cluster import Cluster, Provider
     from auditproof.errors import Position
@@ -89,6 +90,7 @@ class Session:
         self._failed: dict[Placement, AuditproofError] = {}
         self._unusable: str | None = None
         self._launched: float | None = None
+        self._early: list[tuple[Path, ServerFlags]] = []
         self.start_seconds = 0.0  # seconds from the launch of the servers, plus later waits for one
         self.not_running: str | None = None  # why the server seems not to run the given policy
         self.plan = RunPlan(options)
@@ -193,12 +195,23 @@ class Session:
             return
         self.find_servers()
         # From here on: the time for a download is not that of a start.
-        self._launched = time.monotonic()
+        self._launched = self._launched or time.monotonic()
         if Capability.SETS_POLICY not in self.provider.capabilities:
             return
         count = f"{len(servers)} API servers" if len(servers) > 1 else "the API server"
         self._report(f"auditproof: starting {count} (Kubernetes {self.options.kubernetes})")
-        self.provider.start_all(servers)
+        self.provider.start_all([server for server in servers if server not in self._early])
+
+    def start_early(self) -> None:
+        """Begin to start the server of the given policy, before it is known which others are needed.
+
+        Raises ClusterError if the binaries are not available.
+        """
+        placed = self.place(GIVEN)
+        self.find_servers()
+        self._launched = time.monotonic()
+        self._early = [(self._file(placed.running), placed.settings)]
+        self.provider.start_all(self._early)
 
     def policy(self, path: Path | None = None, since: str = "") -> Policy:
         """A policy of this run, the given one if ``path`` is None.

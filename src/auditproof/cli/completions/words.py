@@ -80,6 +80,7 @@ def _known() -> dict[str, tuple[str, ...]]:
         "DEPTH": DEPTHS,
         "EFFECT": EFFECTS,
         "EFFECT[,EFFECT]": EFFECTS,
+        "WHEN": ("always", "once", "never"),
         "WHICH": ("unmet", "new", "never"),
         "CODE": tuple(CATALOGUE),
     }
