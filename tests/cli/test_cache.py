@@ -14,10 +14,12 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from auditproof.attestation import keep
 from auditproof.cli.main import main
 from auditproof.clusters.binaries.store import NOTE, target
 from auditproof.clusters.kind.binary import VERSION
 from auditproof.content import root
+from tests.attestation.test_attestation import attestation, subject
 from tests.support.mirror import SERVERS, Mirror, install, packed
 
 if TYPE_CHECKING:
@@ -49,6 +51,31 @@ def mirror(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Mirror]:
     yield mirror
     mirror.server.shutdown()
     mirror.server.server_close()
+
+
+def test_attestations_are_listed_and_removed(
+    cache: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("AUDITPROOF_STATE", str(tmp_path / "state"))
+    for version in ("1.36.4", "1.37.9"):
+        keep(attestation(subject(kubernetes=version)))
+    foreign = cache / "attestations" / "foreign.attestation"
+    foreign.write_text("made elsewhere")
+
+    assert main(["cache"]) == 0
+    told = capsys.readouterr().out
+    assert re.search(r"attestation 1\.37\.9 +2  2026-11-27  cases proven +/", told)
+    assert f"refused attestation  {foreign}: it was changed, or made by another user" in told
+    assert main(["cache", "--format", "json", "--kubernetes", "1.37"]) == 0
+    (record,) = json.loads(capsys.readouterr().out)["attestations"]
+    assert (record["version"], record["proven"], record["notSupported"]) == ("v1.37.2", 2, 1)
+
+    assert main(["cache", "clear", "--kubernetes", "1.36", "--dry-run"]) == 0
+    assert "would be removed" in capsys.readouterr().out
+    assert main(["cache", "clear", "--kubernetes", "1.36"]) == 0
+    assert len(list(foreign.parent.glob("*.attestation"))) == 2
+    assert main(["cache", "clear"]) == 0
+    assert list(foreign.parent.glob("*.attestation")) == []
 
 
 def folder(cache: Path, version: str) -> Path:

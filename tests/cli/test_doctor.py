@@ -13,11 +13,13 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from auditproof.attestation import keep
 from auditproof.cli.main import main
 from auditproof.clusters.binaries.store import Note, target, write_note
 from auditproof.clusters.doctor.kubeconfig import kubeconfig
 from auditproof.clusters.run.run_directory import RunDirectory
 from auditproof.clusters.stand_ins.small_disk import CannotMount, fill, mount_disk
+from tests.attestation.test_attestation import attestation, subject
 from tests.support.mirror import install
 from tests.support.programs import program
 
@@ -76,7 +78,23 @@ def test_a_machine_with_nothing_but_binaries_can_run(cached: Path, capsys: pytes
         "go": "https://go.dev/dl/",
         "containers": "install Docker, Podman or nerdctl",
         "kind": "auditproof fetch --kind",
+        "attestations": "auditproof run POLICY",
     }
+
+
+def test_attestations_are_named_also_those_that_are_refused(
+    cached: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("AUDITPROOF_STATE", str(tmp_path / "state"))
+    keep(attestation(subject(kubernetes="1.37.9")))
+    _, found = doctor(capsys)
+    assert found["attestations"]["state"] == "OK"
+    assert found["attestations"]["text"] == "Kubernetes 1.37.9 on 2026-11-27"
+
+    monkeypatch.setenv("AUDITPROOF_STATE", str(tmp_path / "elsewhere"))
+    _, found = doctor(capsys)
+    assert found["attestations"]["state"] == "optional"
+    assert "it was changed, or made by another user or on another machine" in found["attestations"]["text"]
 
 
 def test_each_line_names_the_command_that_mends_it(cached: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -37,6 +37,7 @@ EXIT_CODES = {
     ExitCode.UNUSABLE: "unusable options",
 }
 INDENT = " " * 28
+MAKES_ONE = "auditproof run POLICY"
 
 
 def declare(parser: ArgumentParser) -> None:
@@ -73,13 +74,14 @@ def _attestations() -> Finding:
     try:
         kept = attestations()
     except AuditproofError as error:
-        return Finding("attestations", State.OPTIONAL, str(error))
+        return Finding("attestations", State.OPTIONAL, str(error), MAKES_ONE)
     told = [f"Kubernetes {one.subject.kubernetes} on {one.made.date()}" for one in (k.attestation for k in kept) if one]
     told += [f"refused: {one.path}: {one.refused}" for one in kept if one.refused]
     if not told:
-        return Finding("attestations", State.OPTIONAL, "none: the next run performs the reference cases")
-    state = State.OK if any(one.attestation for one in kept) else State.OPTIONAL
-    return Finding("attestations", state, "; ".join(told))
+        return Finding("attestations", State.OPTIONAL, "none: the next run performs the reference cases", MAKES_ONE)
+    if any(one.attestation for one in kept):
+        return Finding("attestations", State.OK, "; ".join(told))
+    return Finding("attestations", State.OPTIONAL, "; ".join(told), MAKES_ONE)
 
 
 def _text(found: Sequence[Finding], missing: Sequence[str]) -> str:
