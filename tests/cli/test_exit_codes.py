@@ -30,6 +30,7 @@ AFTER_THE_FILE = {
     "diff": ("POLICY",),
     "compare": ("POLICY",),
     "detections": ("--rules", "POLICY"),
+    "replay": ("POLICY",),
     "receive": ("--listen", "127.0.0.1:1"),
 }
 BEFORE_THE_FILE = {"init": ("--policy",), "generate-log": ("--events", "1", "--policy"), "cleanup": ("--kubeconfig",)}

@@ -35,6 +35,10 @@ QUERIES += [
     "fieldSelector=spec.nodeName%3Dn&limit=500",
     "watch=0",
     "limit=x&watch=1",
+    "fieldSelector=metadata.name%3Dweb&watch=true&limit=x",
+    "fieldSelector=metadata.name%3Dweb&timeoutSeconds=5",
+    "watch=true&fieldSelector=metadata.name%3Dshop",
+    "fieldSelector=metadata.name%3Dweb&fieldSelector=metadata.name%3Dshop",
 ]
 
 
@@ -96,6 +100,7 @@ def test_the_requests_that_clients_send_are_exact() -> None:
         ("PUT", "/apis/coordination.k8s.io/v1/namespaces/kube-node-lease/leases/node?timeout=10s"),
         ("DELETE", "/api/v1/namespaces/shop/pods"),
         ("GET", "/api/v1/nodes/node/proxy/metrics/cadvisor"),
+        ("GET", "/api/v1/namespaces/shop/configmaps?fieldSelector=metadata.name%3Dkube-root-ca.crt&watch=true"),
         ("GET", "/healthz?verbose"),
     ]
     batch = [recorded(user, uri, attributes_of(method, uri, user)) for method, uri in lines]

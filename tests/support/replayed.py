@@ -59,3 +59,18 @@ def expected(event: dict[str, Any], policy: Policy) -> tuple[int, str, bool]:
     decision = decide(policy, asked_by(event))
     rule = decision.rule.index if decision.rule else -1
     return rule, str(decision.level), event["stage"] in decision.omit_stages
+
+
+def line(event: dict[str, Any], level: str = "Metadata", **more: Any) -> dict[str, Any]:
+    """A whole event of ``recorded``, as the API server writes it at a level."""
+    whole = {
+        "kind": "Event",
+        "apiVersion": "audit.k8s.io/v1",
+        "level": level,
+        "auditID": "4f0d",
+        "sourceIPs": ["10.0.0.1"],
+        "responseStatus": {"metadata": {}, "code": 200},
+        "requestReceivedTimestamp": "2026-11-02T10:00:00.000000Z",
+        "stageTimestamp": "2026-11-02T10:00:00.100000Z",
+    }
+    return {**whole, **event, **more}

@@ -34,6 +34,8 @@ COMMANDS = {
     "describe": "describe what a policy records, on one page (offline)",
     "requirements": "check a policy against requirements (offline)",
     "detections": "check whether a policy feeds your detection rules (offline)",
+    "replay": "show what another policy would have made of a recorded log, and what that costs (offline)",
+    "sql": "print a policy as SQL, for a log in a warehouse (offline)",
     "fix": "edit a policy so that it meets requirements (offline, or tested with --prove)",
     "mutate": "measure which mistakes in a policy your requirements and cases would catch (offline)",
     "mcp": "serve assistants that draft policies, over the Model Context Protocol (offline)",

@@ -27,6 +27,14 @@ if TYPE_CHECKING:
 _PLAIN_QUERY = "[^=&%+]*(=[^&]*)?(&[^=&%+]*(=[^&]*)?)*"
 _TIMEOUT = "timeout="
 _PLAIN_TIMEOUT = "([^&]*&)*timeout=([0-9]+([.][0-9]+)?(ms|s|m|h))+(&[^&]*)*"
+# List options that the API server can decode, with at most the name of an object in the field selector.
+_PLAIN_OPTION = (
+    "(limit=[0-9]*|timeoutSeconds=[0-9]*|timeout=[0-9.hms]*|resourceVersion=[0-9]*|resourceVersionMatch=[A-Za-z]*|"
+    "(watch|allowWatchBookmarks|sendInitialEvents)=(true|false|1|0)|labelSelector=[^&]*|"
+    "fieldSelector=metadata[.]name%3D[a-z0-9][a-z0-9.-]*)"
+)
+_PLAIN_OPTIONS = f"{_PLAIN_OPTION}(&{_PLAIN_OPTION})*"
+_SELECTOR = "fieldSelector="
 _NAMELESS_VERBS = ("create", "update", "patch", "deletecollection")  # of a collection: asked_by finds no name
 _IN_NAMESPACE_PATH = ("", "status", "finalize")
 _SCALARS = ("user", "verb", "namespace", "group", "version", "resource", "subresource", "name")
@@ -117,9 +125,7 @@ def place_step(event: EventColumns) -> Step:
 
 def plain_query(query: Expr) -> Expr:
     """Whether a query cannot make the API server refuse the request before it has authenticated the user."""
-    rest = exp.Replace(this=query.copy(), expression=sql.text(_TIMEOUT), replacement=sql.text(""))
-    length, rest_length = exp.Length(this=query.copy()), exp.Length(this=rest)
-    once = sql.same(exp.Sub(this=length, expression=rest_length), sql.number(len(_TIMEOUT)))
+    once = _occurs_once(query, _TIMEOUT)
     keys = sql.choose(
         (sql.all_of([sql.lacks(query, "%"), sql.lacks(query, "+")]), sql.true()),
         otherwise=sql.matches_whole(query, _PLAIN_QUERY),
@@ -129,6 +135,21 @@ def plain_query(query: Expr) -> Expr:
         otherwise=sql.all_of([once, sql.matches_whole(query, _PLAIN_TIMEOUT)]),
     )
     return sql.choose((sql.is_in(query, [""]), sql.true()), otherwise=sql.all_of([keys, timeout]))
+
+
+def _occurs_once(value: Expr, part: str) -> Expr:
+    rest = exp.Replace(this=value.copy(), expression=sql.text(part), replacement=sql.text(""))
+    length, rest_length = exp.Length(this=value.copy()), exp.Length(this=rest)
+    return sql.same(exp.Sub(this=length, expression=rest_length), sql.number(len(part)))
+
+
+def selects_name(query: Expr, name: Expr) -> Expr:
+    """Whether the field selector of a query certainly pins this name, see ``kube.attributes``."""
+    around = sql.joined(sql.text("&"), query, sql.text("&"))
+    option = sql.joined(sql.text(f"&{_SELECTOR}metadata.name%3D"), name, sql.text("&"))
+    pinned = exp.GT(this=exp.StrPosition(this=around, substr=option), expression=sql.number(0))
+    plain = sql.all_of([_occurs_once(query, _SELECTOR), sql.matches_whole(query, _PLAIN_OPTIONS)])
+    return sql.choose((pinned, plain), otherwise=sql.none_of(sql.true()))
 
 
 def request_step(event: EventColumns, *, names: bool) -> Step:
@@ -146,7 +167,8 @@ def request_step(event: EventColumns, *, names: bool) -> Step:
             sql.any_of([sql.none_of(selects), sql.lacks(sql.column("query"), "fieldSelector")]),
         ]
     )
-    by_name = sql.any_of([at_object, nameless, unnamed]) if names else sql.true()
+    selected = sql.choose((selects, selects_name(sql.column("query"), event.name)), otherwise=sql.none_of(sql.true()))
+    by_name = sql.any_of([at_object, nameless, unnamed, selected]) if names else sql.true()
     separate = sql.choose((at_object, sql.joined(*parts, event.name)), otherwise=sql.joined(*parts))
     plain = [
         sql.lacks(separate, "/"),

@@ -14,7 +14,7 @@ VERSION, ALL = "VERSION", "all"  # as in kube.versions
 # Written out, because to import what they are made from takes longer than all the rest.
 DEPTHS = ("rules", "conditions", "all", "none")
 EFFECTS = ("lost", "lost-bodies", "lost-events", "lost-stages", "exposed", "more", "blind", "none")
-_FILES = re.compile(r"FILE|FOLDER|POLICY|OLD|NEW|PATH|RESULTS|FIRST|SECOND|PROFILE|SPEC")  # what takes a file
+_FILES = re.compile(r"LOG|FILE|FOLDER|POLICY|OLD|NEW|PATH|RESULTS|FIRST|SECOND|PROFILE|SPEC")  # what takes a file
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,205 @@
+"""Runs a policy over a log with DuckDB, on this machine: one pass, in bounded memory.
+
+Plain files are read by DuckDB with several threads. Everything else (compressed, in an envelope, in a store) comes
+through two named pipes, each written by a thread.
+"""
+
+from __future__ import annotations
+
+import os
+import tempfile
+import threading
+import time
+from collections import Counter
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import duckdb
+from sqlglot import exp
+
+from auditproof.errors import AuditproofError
+from auditproof.replay.aggregate import aggregated
+from auditproof.replay.duckdb_events import events_of, in_group, read_lines
+from auditproof.replay.inputs.feed import Feed, Troubles, make_pipe, sort_out
+from auditproof.replay.inputs.lines import NOT_UTF8, line_numbers
+from auditproof.replay.query import judged
+from auditproof.replay.sums import Sums
+from auditproof.text.sizes import readable
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Sequence
+
+    from auditproof.replay.inputs.found import LogFile
+    from auditproof.replay.query import PolicyColumns
+
+MEMORY = "250MB"  # of DuckDB's own; the process takes about 100 MB more
+PIPES = 2
+_TICK = 0.2
+_SILENT = 2.0  # seconds before the first line of progress
+_NAMED = 100_000  # wrong lines whose place is looked for
+_TOO_LONG = "not an audit event: the line is too long to be read"
+
+
+@dataclass(slots=True)
+class LogRead:
+    """What was read: the sums, what is no event, and how many events came in which form or belong to another log."""
+
+    sums: Sums
+    troubles: Troubles
+    files: int
+    forms: Counter[str] = field(default_factory=Counter)
+    others: Counter[str] = field(default_factory=Counter)
+
+
+@contextmanager
+def read_log(
+    files: Sequence[LogFile],
+    policies: Sequence[PolicyColumns],
+    progress: Callable[[str], None] = lambda _: None,
+    *,
+    memory: str = MEMORY,
+    threads: int = 0,
+) -> Iterator[LogRead]:
+    """Read a log and judge it by policies; the sums can be queried until the block ends.
+
+    ``threads`` 0 means as many as the machine has cores. Raises AuditproofError if the machine lacks memory or disk.
+    """
+    with tempfile.TemporaryDirectory(prefix="auditproof-replay-") as name:
+        folder = Path(name)
+        with duckdb.connect() as connection:
+            _settings(connection, folder, memory, threads or os.cpu_count() or 2)
+            run = _Run(connection, folder, files, policies, progress)
+            try:
+                yield run.read()
+            except duckdb.Error as error:
+                raise AuditproofError(f"DuckDB cannot go on: {str(error).splitlines()[0]}") from None
+
+
+def _settings(connection: duckdb.DuckDBPyConnection, folder: Path, memory: str, threads: int) -> None:
+    """All of DuckDB's files are in the folder of this run; nothing is loaded from elsewhere."""
+    connection.execute(f"SET memory_limit = '{memory}'")
+    connection.execute(f"SET threads = {threads}")
+    connection.execute(f"SET temp_directory = '{folder}'")
+    connection.execute("SET preserve_insertion_order = false")
+    connection.execute("SET autoinstall_known_extensions = false")
+    connection.execute("SET enable_progress_bar = false")
+
+
+class _Run:
+    def __init__(
+        self,
+        connection: duckdb.DuckDBPyConnection,
+        folder: Path,
+        files: Sequence[LogFile],
+        policies: Sequence[PolicyColumns],
+        progress: Callable[[str], None],
+    ) -> None:
+        self._connection, self._folder, self._progress = connection, folder, progress
+        self._files, self._policies = files, policies
+        self._troubles = Troubles()
+        self._own, fed = sort_out(files, self._troubles)
+        self._native = [*self._own, *(file for file, native in fed if native)]
+        self._feeds = [Feed(fed[n::PIPES], self._troubles) for n in range(PIPES) if fed[n::PIPES]]
+        self._size = sum(file.size for file in files)
+
+    def read(self) -> LogRead:
+        sums = Sums(self._connection, self._policies)
+        pipes = [make_pipe(self._folder, n) for n in range(len(self._feeds))]
+        paths = [*(file.path for file in self._own if file.path), *pipes]
+        if paths:
+            writers = [
+                threading.Thread(target=feed.write_to, args=(pipe,), daemon=True)
+                for feed, pipe in zip(self._feeds, pipes, strict=True)
+            ]
+            for writer in writers:
+                writer.start()
+            try:
+                self._in_thread(lambda: sums.add_from(self._query(paths)))
+            finally:
+                _release(pipes)
+            for writer in writers:
+                writer.join()
+        found = LogRead(sums, self._troubles, len(self._files))
+        for feed in self._feeds:
+            found.forms += feed.forms
+            found.others += feed.others
+        if paths:
+            self._rest(found)
+        return found
+
+    def _query(self, paths: Sequence[Path]) -> str:
+        self._connection.execute(f"CREATE VIEW events AS {events_of(read_lines(paths))}")
+        query = judged(exp.select("*").from_("events"), self._policies, in_group)
+        return aggregated(query, self._policies).sql("duckdb")
+
+    def _in_thread(self, work: Callable[[], object]) -> None:
+        """Run a query so that Ctrl-C ends it, and show how far it is."""
+        failed: list[BaseException] = []
+
+        def run() -> None:
+            try:
+                work()
+            except BaseException as error:  # raised again in the main thread
+                failed.append(error)
+
+        worker = threading.Thread(target=run, daemon=True)
+        begun = time.monotonic()
+        worker.start()
+        try:
+            while worker.is_alive():
+                worker.join(_TICK)
+                if time.monotonic() - begun > _SILENT:
+                    self._progress(self._how_far())
+        except BaseException:
+            self._connection.interrupt()
+            worker.join()
+            raise
+        finally:
+            self._progress("")
+        if failed:
+            raise failed[0]
+
+    def _how_far(self) -> str:
+        done = max(self._connection.query_progress(), 0.0) / 100 if self._own else 0.0
+        plain = sum(file.size for file in self._own)
+        read = done * plain + sum(feed.read for feed in self._feeds)
+        return f"{readable(read)} of {readable(self._size)} read"
+
+    def _rest(self, found: LogRead) -> None:
+        """What SQL could not decide, and where lines are that are no events."""
+        wrong: dict[bytes, str] = {}
+        total: Counter[str] = Counter()
+        for line, times, reason, others in found.sums.decide_the_rest():
+            found.others.update(others)
+            if reason:
+                if len(wrong) < _NAMED:
+                    wrong[line] = reason
+                total[reason] += times
+        not_utf8, long = self._rejected()
+        total[NOT_UTF8] += not_utf8
+        for reason, count in line_numbers(self._native, wrong, self._troubles, not_utf8=not_utf8):
+            total[reason] -= count
+        if long:
+            total[_TOO_LONG] += long
+        for reason, count in total.items():
+            if count > 0:
+                self._troubles.add("(the log)", None, reason, count)
+
+    def _rejected(self) -> tuple[int, int]:
+        """How many lines DuckDB has rejected: what is no UTF-8, and what is too long."""
+        kinds: Any = []
+        with suppress(duckdb.CatalogException):
+            kinds = self._connection.execute(
+                "SELECT error_type = 'INVALID ENCODING', count(DISTINCT (file_id, line)) FROM reject_errors GROUP BY 1"
+            ).fetchall()
+        counts = dict(kinds)
+        return counts.get(True, 0), counts.get(False, 0)
+
+
+def _release(pipes: Sequence[Path]) -> None:
+    """Let writers end that still wait for a reader, or write for one that has gone."""
+    for pipe in pipes:
+        with suppress(OSError):
+            os.close(os.open(pipe, os.O_RDONLY | os.O_NONBLOCK))
