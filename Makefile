@@ -15,7 +15,7 @@ BIN := .venv/bin
 READY := .venv/.ready
 
 .DEFAULT_GOAL := help
-.PHONY: help setup check test fuzz conformance backends bench gauntlet served schema catalogue facts options cases codes docs lock clean
+.PHONY: help setup check check-style check-types check-imports test fuzz conformance backends bench gauntlet served schema catalogue facts options cases codes docs lock clean
 
 help: ## list the targets
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{ printf "  %-12s %s\n", $$1, $$2 }'
@@ -31,10 +31,17 @@ $(READY): requirements.lock pyproject.toml
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
 	@touch $@
 
-check: $(READY) ## format, lint, types, import layers
+check: $(READY) ## format, lint, types, import layers, beside each other
+	@$(MAKE) --no-print-directory --jobs 2 --keep-going --output-sync=target check-types check-imports check-style
+
+check-style: $(READY)
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
+
+check-types: $(READY)
 	$(BIN)/mypy
+
+check-imports: $(READY)
 	$(BIN)/lint-imports
 
 test: $(READY) ## all tests, including the live ones on real servers; ARGS=tests/audit: one room; WORKERS=0: in one process

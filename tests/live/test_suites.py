@@ -87,12 +87,12 @@ def test_every_event_of_the_run_has_the_form_of_audit_v1(conformance: tuple[int,
 
 def test_one_process_comes_to_the_same_verdicts(conformance: tuple[int, str, Results], tmp_path: Path) -> None:
     """On servers of its own, whose batches are others: a policy's files are one batch here."""
-    code, output, results = run(tmp_path, "--coverage", "none", "-k", "matching or stages or baseline")
+    code, output, results = run(tmp_path, "--coverage", "none", "-k", "stages or baseline")
 
     assert code == 0, output
     known = verdicts(conformance[2])
     assert verdicts(results) == {name: known[name] for name in verdicts(results)}
-    assert results["summary"]["proven"] > 200
+    assert results["summary"]["proven"] > 150
 
 
 def test_workers_that_share_a_file_come_to_the_same_verdicts(
@@ -121,7 +121,7 @@ def recorded(policy: Policy, case: Case, status: int) -> tuple[Level, frozenset[
 def sabotage(tmp_path_factory: pytest.TempPathFactory) -> tuple[str, Results, dict[str, list[str]]]:
     """The output and the results of a run in which everything is broken on purpose, and each suite's failures."""
     report = tmp_path_factory.mktemp("sabotage")
-    code, output, results = run(report, "--audit-sabotage", "-n", "2")
+    code, output, results = run(report, "--audit-sabotage", "--coverage", "none", "-n", "2")
     assert code == 1, output
     return output, results, failures(report / "junit.xml")
 

@@ -10,7 +10,6 @@ from auditproof.analysis.fix.conditions import both
 from auditproof.analysis.requirements.check import allows
 from auditproof.analysis.requirements.requirement import Reference
 from auditproof.analysis.space import Space
-from auditproof.analysis.space.cells import SERVED
 from auditproof.analysis.space.streams import STREAMS, emitted_by, streams_from
 from auditproof.audit.decide import decided_by
 from auditproof.audit.effect import effect_of
@@ -80,6 +79,9 @@ class Piece:
     number: int
 
 
+_Decided = tuple[tuple[int | None, ...], frozenset["Stage"]]  # the deciding rules of all lists, the stages reached
+
+
 class JudgedRequests:
     """All classes of ordinary requests that a policy and a requirement distinguish."""
 
@@ -98,8 +100,9 @@ class JudgedRequests:
         self._decisions = [decided_by(policy, rule) for rule in (*policy.rules, None)]
         space = Space.of([*rules, *STREAMS], served)
         self._wanted = space.identities.wanted
-        self._outcomes = [one for one in space.outcomes(*lists) if one.oddness[:2] == (SERVED, 0)]
-        self._bounds: dict[tuple[tuple[int | None, ...], frozenset[Stage]], tuple[Bound | None, bool]] = {}
+        self._outcomes = list(space.outcomes(*lists, ordinary=True))
+        self._bounds: dict[_Decided, tuple[Bound | None, bool]] = {}
+        self._broken_bounds: dict[_Decided, frozenset[Bound]] = {}
 
     def any_wrong(self) -> bool:
         """Whether some requests violate the requirement."""
@@ -133,15 +136,18 @@ class JudgedRequests:
 
     def _broken(self, deciding: tuple[int | None, ...], emitted: frozenset[Stage]) -> frozenset[Bound]:
         """The bounds of other requirements that the policy's decision violates."""
-        decision = self._decided_by(deciding[0])
-        places = deciding[self._own :]
-        found: set[Bound] = set()
-        for one in self._others:
-            bound = one.bound_at(places[: len(one.rule_lists)], emitted)
-            places = places[len(one.rule_lists) :]
-            if bound is not None and not allows(bound, decision, emitted):
-                found.add(bound)
-        return frozenset(found)
+        key = deciding, emitted
+        if key not in self._broken_bounds:
+            decision = self._decided_by(deciding[0])
+            places = deciding[self._own :]
+            found: set[Bound] = set()
+            for one in self._others:
+                bound = one.bound_at(places[: len(one.rule_lists)], emitted)
+                places = places[len(one.rule_lists) :]
+                if bound is not None and not allows(bound, decision, emitted):
+                    found.add(bound)
+            self._broken_bounds[key] = frozenset(found)
+        return self._broken_bounds[key]
 
     def _bound(self, deciding: tuple[int | None, ...], emitted: frozenset[Stage]) -> tuple[Bound | None, bool]:
         """The bound of requests, None if the requirement does not apply to them, and whether they violate it."""

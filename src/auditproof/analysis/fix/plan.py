@@ -68,15 +68,19 @@ def _in_turn(
     """The edits for one requirement after the other; ``jointly``: each may do what others need as well."""
     draft = Draft(policy)
     unmet: dict[str, tuple[Requirement, str]] = {}
+    met: dict[str, Policy] = {}  # by which edits so far
     for _ in range(ROUNDS):
         edited = False
         for number, requirement in enumerate(requirements, 1):
+            if met.get(requirement.id) == draft.policy():
+                continue
             progress(f"{number} of {len(requirements)} requirements: {requirement.id}")
             unmet.pop(requirement.id, None)
             try:
                 others = [one for one in requirements if jointly and one is not requirement]
                 while Repair(draft, requirement, served, others=others, allow_more=allow_more).done():
                     edited = True
+                met[requirement.id] = draft.policy()
             except Inexpressible as reason:
                 unmet[requirement.id] = requirement, str(reason)
         if not edited:

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING
 from auditproof.analysis.fix.more import records_more
 from auditproof.analysis.requirements.check import allows
 from auditproof.analysis.space import Space
-from auditproof.analysis.space.cells import SERVED
 from auditproof.analysis.space.identities import AUTHENTICATED
 from auditproof.analysis.space.streams import STREAMS, emitted_by, streams_from
 from auditproof.audit.decide import decided_by
@@ -86,20 +85,19 @@ class _Pruning:
         self._decisions = [decided_by(new, rule) for rule in new.rules]
         self._nothing = decided_by(new, None)
         known: dict[_Class, None] = {}
-        for outcome in self._space.outcomes(*lists[1:]):
-            if outcome.oddness[:2] == (SERVED, 0):
-                first, *places = outcome.deciding
-                emitted = emitted_by(outcome, streams)
-                bounds = []
-                for one in requirements:
-                    count = len(one.rule_lists)
-                    bounds.append(one.bound_at(places[:count], emitted))
-                    places = places[count:]
-                mask = outcome.cells[0].mask & outcome.identity.mask & ((1 << len(new.rules)) - 1)
-                found = frozenset(bound for bound in bounds if bound is not None)
-                before = decided_by(old, old.rule_at(first))
-                region, failed, issued = outcome.region, outcome.identity.failed, self._is_issued(outcome)
-                known[_Class(before, found, emitted, mask, region, failed, issued)] = None
+        for outcome in self._space.outcomes(*lists[1:], ordinary=True):
+            first, *places = outcome.deciding
+            emitted = emitted_by(outcome, streams)
+            bounds = []
+            for one in requirements:
+                count = len(one.rule_lists)
+                bounds.append(one.bound_at(places[:count], emitted))
+                places = places[count:]
+            mask = outcome.cells[0].mask & outcome.identity.mask & ((1 << len(new.rules)) - 1)
+            found = frozenset(bound for bound in bounds if bound is not None)
+            before = decided_by(old, old.rule_at(first))
+            region, failed, issued = outcome.region, outcome.identity.failed, self._is_issued(outcome)
+            known[_Class(before, found, emitted, mask, region, failed, issued)] = None
         self._classes = list(known)
 
     def may_drop(self, number: int, dropped: Collection[int]) -> bool:

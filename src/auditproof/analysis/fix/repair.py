@@ -8,6 +8,7 @@ requirement excepts is kept by a copy of the deciding rule in front of it.
 from __future__ import annotations
 
 from dataclasses import replace
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 from auditproof.analysis.fix.accepted import accepted, is_accepted
@@ -50,16 +51,16 @@ class Repair:
     ) -> None:
         """``others`` are requirements to meet as well; ``allow_more``: a rule may record more than is asked for."""
         self._allow_more = allow_more
-        self._draft, self._requirement, self._served = draft, requirement, served
+        self._draft, self._requirement, self._served, self._others = draft, requirement, served, others
         self._policy = draft.policy()
-        self._requests = JudgedRequests(self._policy, requirement, served, others)
 
     def done(self) -> bool:
         """Edit the draft once, for all violations that there are; False if there is none.
 
         Raises Inexpressible if rules cannot do that, or if repeated edits have not helped.
         """
-        if not self._requests.any_wrong():
+        # Other requirements divide the requests further, which costs much and is seldom needed.
+        if not JudgedRequests(self._policy, self._requirement, self._served).any_wrong():
             return False
         wrong = [one for one in self._requests.all if one.wrong]
         self._draft.repaired[self._requirement.id] += 1
@@ -73,6 +74,10 @@ class Repair:
         for place in deciding:
             self._repair(place, [one for one in wrong if one.rule == place])
         return True
+
+    @cached_property
+    def _requests(self) -> JudgedRequests:
+        return JudgedRequests(self._policy, self._requirement, self._served, self._others)
 
     def _at_once(self, wrong: list[Judged]) -> list[PolicyRule] | None:
         """Rules in front of all that decide wrong, if they change nothing else; None if there are none.

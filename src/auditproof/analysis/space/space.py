@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from auditproof.analysis.space.cells import cells_of
+from auditproof.analysis.space.cells import SERVED, cells_of
 from auditproof.analysis.space.identities import identities_of
 
 if TYPE_CHECKING:
@@ -62,15 +62,20 @@ class Space:
         cells = {mask: tuple(sorted(some, key=_least_wanted)) for mask, some in grouped.items()}
         return Space(tuple(rules), identities_of(rules), cells)
 
-    def outcomes(self, *lists: tuple[int, int]) -> Iterator[ClassDecision]:
+    def outcomes(self, *lists: tuple[int, int], ordinary: bool = False) -> Iterator[ClassDecision]:
         """The whole space, divided by the decision of each list of rules; a list is given as (first, end).
 
-        Without a list, all rules form one.
+        Without a list, all rules form one. ``ordinary`` leaves out what the server does not serve, odd requests, and
+        credentials that no issuer issues.
         """
         wanted = lists or ((0, len(self.rules)),)
         known: dict[tuple[int, Region], tuple[tuple[tuple[int | None, ...], Region], ...]] = {}
         for identity in self.identities.classes:
+            if ordinary and identity.standing:
+                continue
             for mask, cells in self.cells.items():
+                if ordinary and cells[0].standing != SERVED:
+                    continue
                 key = mask & identity.mask, identity.region
                 if key not in known:
                     known[key] = tuple(self._decided(*key, wanted))
