@@ -33,7 +33,7 @@ def test_every_proposed_rule_saves_what_it_says(tmp_path: Path, log: bytes) -> N
 
     before, found = proposed(tmp_path / "audit.log")
 
-    names = {"create pods by alice", "update leases.coordination.k8s.io by nodes", "get secrets by alice"}
+    names = {"create pods by alice", "update leases.coordination.k8s.io by system:node:n1", "get secrets by alice"}
     assert {one.name for one in found} == names
     assert [one.saved.bytes for one in found] == sorted((one.saved.bytes for one in found), reverse=True)
     for one in found:
@@ -53,3 +53,14 @@ def test_a_rule_that_would_blind_a_detection_rule_lowers_bodies_instead(tmp_path
     assert (pods.level, pods.blinded) == ("Metadata", ())
     after, _ = proposed(tmp_path / "audit.log", rule=pods.yaml)
     assert before - after == pods.saved.bytes
+
+
+def test_members_of_a_group_that_do_the_same_are_one_rule(tmp_path: Path, log: bytes) -> None:
+    (tmp_path / "audit.log").write_bytes(log + log.replace(b"system:node:n1", b"system:node:n2"))
+
+    before, found = proposed(tmp_path / "audit.log")
+
+    [leases] = [one for one in found if "leases" in one.name]
+    assert leases.name == "update leases.coordination.k8s.io by nodes"
+    after, _ = proposed(tmp_path / "audit.log", rule=leases.yaml)
+    assert before - after == leases.saved.bytes

@@ -22,9 +22,11 @@ if TYPE_CHECKING:
     from auditproof.replay.query import PolicyColumns
 
 # Columns of an engine's first SELECT besides those of EVENT: the day and time of the stage (text), the recorded level,
-# whether the user is in system:nodes, the JSON of user and objectRef, the bytes of the line with its line break, those
-# of its bodies with their keys, and the line itself if it must be read in Python (then all other texts are empty).
-DAY, TIME, RECORDED, NODE = "day", "stage_time", "recorded_level", "is_node"
+# the first of CLASSES that the user is in (or empty), the JSON of user and objectRef, the bytes of the line with its
+# line break, those of its bodies with their keys, and the line itself if it must be read in Python (then all other
+# texts are empty).
+DAY, TIME, RECORDED, CLASS = "day", "stage_time", "recorded_level", "user_class"
+CLASSES = ("system:nodes", "system:serviceaccounts")  # groups of which a rule may be about all members
 USER_JSON, REFERENCE_JSON = "user_json", "reference_json"
 BYTES, REQUEST_BYTES, RESPONSE_BYTES = "bytes", "request_bytes", "response_bytes"
 ODD_LINE = "odd_line"
@@ -36,7 +38,7 @@ _SUMS = ("events", "bytes", "request_bytes", "response_bytes", "largest_request"
 def key_names(policies: Sequence[PolicyColumns]) -> list[str]:
     """The columns of a row of sums that are its key; ASKED is empty if the request is exact."""
     judged = [name for one in policies for name in (one.rule, one.level, one.omitted)]
-    return [DAY, "username", NODE, "verb", "what", RECORDED, "stage", *judged, *_ASKED, ODD_LINE]
+    return [DAY, "username", CLASS, "verb", "what", RECORDED, "stage", *judged, *_ASKED, ODD_LINE]
 
 
 def column_names(policies: Sequence[PolicyColumns]) -> list[str]:
@@ -46,7 +48,7 @@ def column_names(policies: Sequence[PolicyColumns]) -> list[str]:
 
 def column_types(policies: Sequence[PolicyColumns]) -> list[str]:
     """The types of ``column_names``, as DuckDB calls them."""
-    types = {NODE: "BOOLEAN", "first": "VARCHAR", "last": "VARCHAR"}
+    types = {"first": "VARCHAR", "last": "VARCHAR"}
     types |= {one.rule: "INTEGER" for one in policies} | {one.omitted: "BOOLEAN" for one in policies}
     types |= {name: "BIGINT" for name in _SUMS if name not in types}
     return [types.get(name, "VARCHAR") for name in column_names(policies)]

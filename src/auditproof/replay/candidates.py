@@ -17,30 +17,30 @@ if TYPE_CHECKING:
     from auditproof.replay.sums import Sums
 
 MOST = 10
-NODES = "system:nodes"
+NAMES = {"system:nodes": "nodes", "system:serviceaccounts": "service accounts"}
 # A rule cannot select a user without a name alone, and a * in a rule means more than a * in a request.
-_SELECTABLE = "(is_node OR username <> '') AND what <> '' AND what NOT LIKE '%*%'"
+_SELECTABLE = "(user_class <> '' OR username <> '') AND what <> '' AND what NOT LIKE '%*%'"
 LEAST_SHARE = 0.005  # of the recorded bytes; a rule that saves less is not worth a line
 
 
 @dataclass(frozen=True, slots=True)
 class _Group:
-    """Events of one verb and resource by one user, or by all nodes (``user`` None).
+    """Events of one verb and resource by one user, or by a group of which several members send them.
 
     ``bodies`` are the bytes that Metadata saves: bodies, and the longer name of the level.
     """
 
     verb: str
     what: str
-    user: str | None
+    user: str
+    group: str
     events: int
     bytes: int
     bodies: int
 
     @property
     def name(self) -> str:
-        by = "nodes" if self.user is None else self.user or "a user without a name"
-        return f"{self.verb} {self.what} by {by}"
+        return f"{self.verb} {self.what} by {NAMES[self.group] if self.group else self.user}"
 
 
 def candidates(sums: Sums, blinded: Callable[[PolicyRule], tuple[str, ...]] | None = None) -> tuple[Candidate, ...]:
@@ -61,19 +61,23 @@ def _groups(sums: Sums) -> list[_Group]:
         "+ CASE WHEN rank_after >= 3 THEN response_bytes ELSE 0 END "
         "+ events * (strlen(level_after) - strlen('Metadata')) ELSE 0 END)::BIGINT"
     )
+    # A class stands for its members only if several of them do the same: a rule is as narrow as it can be.
+    several = "user_class <> '' AND count(DISTINCT username) OVER (PARTITION BY verb, what, user_class) > 1"
     rows = sums.connection.execute(
-        "SELECT verb, what, CASE WHEN is_node THEN NULL ELSE username END, sum(events_after)::BIGINT, "
-        f"sum(bytes_after)::BIGINT, {bodies} FROM replayed WHERE bytes_after > 0 AND {_SELECTABLE} "
-        f"GROUP BY 1, 2, 3 ORDER BY 5 DESC, 1, 2, 3 LIMIT {MOST}"
+        "SELECT verb, what, CASE WHEN several THEN '' ELSE username END, "
+        "CASE WHEN several THEN user_class ELSE '' END, "
+        f"sum(events_after)::BIGINT, sum(bytes_after)::BIGINT, {bodies} "
+        f"FROM (SELECT *, {several} AS several FROM replayed WHERE bytes_after > 0 AND {_SELECTABLE}) "
+        f"GROUP BY 1, 2, 3, 4 ORDER BY 6 DESC, 1, 2, 3, 4 LIMIT {MOST}"
     ).fetchall()
     return [_Group(*row) for row in rows]
 
 
 def _candidate(group: _Group, total: int, blinded: Callable[[PolicyRule], tuple[str, ...]] | None) -> Candidate:
-    dropped = rule_of(group.verb, group.what, group.user, Level.NONE)
+    dropped = rule_of(group.verb, group.what, group.user, group.group, Level.NONE)
     saved, blind = Volume(group.events, group.bytes), blinded(dropped) if blinded else None
     if blind and blinded and group.bodies:
-        lowered = rule_of(group.verb, group.what, group.user, Level.METADATA)
+        lowered = rule_of(group.verb, group.what, group.user, group.group, Level.METADATA)
         if not (still := blinded(lowered)):
             return _as_candidate(group, lowered, Volume(0, group.bodies), total, still)
     return _as_candidate(group, dropped, saved, total, blind)
@@ -85,10 +89,9 @@ def _as_candidate(
     return Candidate(group.name, str(rule.level), saved, saved.bytes / total, yaml_of(rule), blind)
 
 
-def rule_of(verb: str, what: str, user: str | None, level: Level) -> PolicyRule:
-    """The rule that selects a group of events: ``what`` as ``aggregate.what`` names it; user None: all nodes."""
-    users = () if user is None else (user,)
-    groups = (NODES,) if user is None else ()
+def rule_of(verb: str, what: str, user: str, member_of: str, level: Level) -> PolicyRule:
+    """The rule that selects a group of events: ``what`` as ``aggregate.what`` names it, by a user or a group."""
+    users, groups = (() if member_of else (user,)), ((member_of,) if member_of else ())
     if what.startswith("/"):
         paths = (what,) if what == "/" else (what, f"{what}/*")
         rule = selector(users=users, user_groups=groups, verbs=(verb,), non_resource_urls=paths)

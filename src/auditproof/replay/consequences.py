@@ -32,7 +32,8 @@ def classes(base: Policy, new: Policy, served: Served) -> tuple[tuple[str, ...],
 
 def _text(one: Difference) -> str:
     row = one.row
-    return f"{one.change.kind}: {row.product.verbs_text} {row.product.what}, {row.product.where}, by {row.who}"
+    where = f" {row.product.where}" if row.product.where else ""
+    return f"{one.change.kind}: {row.product.verbs_text} {row.product.what}{where}, by {row.who}"
 
 
 def not_fed(policy: Policy, rules: Sequence[Detection], served: Served, base: Policy | None) -> tuple[str, ...]:

@@ -137,24 +137,25 @@ class _Run:
     def _in_thread(self, work: Callable[[], object]) -> None:
         """Run a query so that Ctrl-C ends it, and show how far it is."""
         failed: list[BaseException] = []
+        done = threading.Event()  # Thread.join, once interrupted, takes a thread for ended (CPython 3.11)
 
         def run() -> None:
             try:
                 work()
             except BaseException as error:  # raised again in the main thread
                 failed.append(error)
+            finally:
+                done.set()
 
-        worker = threading.Thread(target=run, daemon=True)
         begun = time.monotonic()
-        worker.start()
+        threading.Thread(target=run, daemon=True).start()
         try:
-            while worker.is_alive():
-                worker.join(_TICK)
+            while not done.wait(_TICK):
                 if time.monotonic() - begun > _SILENT:
                     self._progress(self._how_far())
         except BaseException:
-            self._connection.interrupt()
-            worker.join()
+            while not done.wait(_TICK / 2):
+                self._connection.interrupt()  # again, because it does nothing before the query has begun
             raise
         finally:
             self._progress("")

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from sqlglot import exp
 
 from auditproof.replay import sql
+from auditproof.replay.aggregate import CLASSES
 from auditproof.replay.inputs.feed import NATIVE
 
 if TYPE_CHECKING:
@@ -96,11 +97,12 @@ def _columns() -> list[str]:
 _REQUEST_BYTES = "CASE WHEN has_request THEN response_at - request_at ELSE 0 END"
 _RESPONSE_BYTES = "CASE WHEN has_response THEN times_at - response_at ELSE 0 END"
 _GROUPS = "',' || coalesce(x[9], '[')[2:]"
+_CLASSES = [f"WHEN strpos({_GROUPS}, ',\"{one}\"') > 0 THEN '{one}'" for one in CLASSES]
 _COMPUTED = (
     ("authenticated", "x[7] <> '{}'", "false"),
     ("has_reference", "x[10] IS NOT NULL", "false"),
     ("groups_json", _GROUPS, "''"),
-    ("is_node", f"strpos({_GROUPS}, ',\"system:nodes\"') > 0", "false"),
+    ("user_class", f"CASE {' '.join(_CLASSES)} ELSE '' END", "''"),
     ("day", "substring(x[6], 1, 10)", "''"),
     ("bytes", "length + 1", "0"),
     ("request_bytes", _REQUEST_BYTES, "0"),

@@ -12,7 +12,7 @@ from auditproof.audit.event_form import check_event
 from auditproof.auditlog.forms import Opening, Passed, UnwrappedEvent
 from auditproof.auditlog.forms.fields import what_is_missing
 from auditproof.proof.offline import asked_by
-from auditproof.replay.aggregate import column_names, column_types, key_names
+from auditproof.replay.aggregate import CLASSES, column_names, column_types, key_names
 from auditproof.replay.bodies import line_of, sizes_of
 from auditproof.replay.inputs.feed import NATIVE
 
@@ -148,7 +148,7 @@ class Sums:
             **dict.fromkeys((*_ASKED, "odd_line"), ""),
             "day": time[:10],
             "username": user.get("username", ""),
-            "is_node": "system:nodes" in user.get("groups", ()),
+            "user_class": next((one for one in CLASSES if one in user.get("groups", ())), ""),
             "verb": raw["verb"],
             "what": _what(raw),
             "recorded_level": raw["level"],
