@@ -31,6 +31,7 @@ AFTER_THE_FILE = {
     "compare": ("POLICY",),
     "detections": ("--rules", "POLICY"),
     "replay": ("POLICY",),
+    "forecast": ("--metrics", "POLICY"),
     "receive": ("--listen", "127.0.0.1:1"),
 }
 BEFORE_THE_FILE = {"init": ("--policy",), "generate-log": ("--events", "1", "--policy"), "cleanup": ("--kubeconfig",)}

@@ -214,3 +214,11 @@ def test_what_cannot_be_done_is_said(arguments: list[str], said: str, capsys: py
     assert code == 4
     assert said in output.err
     assert "Traceback" not in output.err
+
+
+def test_the_dataset_is_the_log_that_its_page_says() -> None:
+    """docs/generate-log.md has the command; after a change of the traffic, run it again."""
+    settings = LogSettings(policy_of("rules: [{level: Metadata}]"), BEGIN.replace(hour=0), 20, 4000, 7.0)
+    packed = ROOT / "docs" / "examples" / "week.log.gz"
+    assert gzip.decompress(packed.read_bytes()).decode() == "".join(Generator(settings).lines())
+    assert packed.stat().st_size < 300_000

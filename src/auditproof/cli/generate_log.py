@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from auditproof.cli.arguments import POLICY_FORMS, add_kubernetes, load_given
 from auditproof.cli.exit_codes import ExitCode
 from auditproof.cli.progress import progress
+from auditproof.errors import AuditproofError
 from auditproof.text import output
 
 if TYPE_CHECKING:
@@ -71,6 +72,7 @@ def declare(parser: ArgumentParser) -> None:
         "--max-size", metavar="MB", type=_count, default=100, help="of a file in a folder (default: 100)"
     )
     parser.add_argument("--gzip", action="store_true", help="compress the file, or the rotated files of the folder")
+    parser.add_argument("--metrics", metavar="FILE", help="also write the counters of the API server, for forecast")
     add_kubernetes(parser)
 
 
@@ -79,7 +81,6 @@ def execute(options: Namespace) -> int:
 
     Raises AuditproofError if the policy records nothing, or the log cannot be written.
     """
-    from auditproof.errors import AuditproofError
     from auditproof.replay.generator import Generator, LogSettings
 
     if options.events is None and options.days is None:
@@ -100,7 +101,19 @@ def execute(options: Namespace) -> int:
     for written in _written(options, generator):
         progress(f"{written:,} events")
     progress("")
+    if options.metrics is not None:
+        _write_metrics(Path(options.metrics), generator)
     return ExitCode.FINE
+
+
+def _write_metrics(path: Path, generator: Generator) -> None:
+    from auditproof.replay.generator.counters import prometheus_text
+
+    text = prometheus_text(generator)
+    try:
+        path.write_text(text, encoding="utf-8")
+    except OSError as error:
+        raise AuditproofError(f"{path}: the metrics cannot be written: {error.strerror}") from None
 
 
 def _policy(options: Namespace) -> Policy:

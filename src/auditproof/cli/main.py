@@ -44,6 +44,7 @@ COMMANDS = {
     "doctor": "show what is here for a run, what is missing, and how to mend it",
     "fetch": "put server binaries into the cache, ahead of a run",
     "cache": "list or empty the cache of server binaries, or print a key for it",
+    "forecast": "forecast what a policy records, from the metrics of an API server (offline)",
     "generate-log": "generate a realistic audit log of any size (offline)",
     "schema": "print the JSON Schema of a file, for editors and other tools",
     "comment": "show the results of a run in the one comment of a pull or merge request",

@@ -260,3 +260,28 @@ def review(kind: str, group: str, spec: Body, status: Body) -> Body:
         "spec": spec,
         "status": status,
     }
+
+
+def own_service(kind: str, version: str) -> Body:
+    """Where the API server itself is reached: the object called kubernetes in the namespace default."""
+    about = metadata("kubernetes", "default", managedFields=[managed("kube-apiserver", "subsets")])
+    addresses = [{"addresses": [{"ip": "172.18.0.2"}], "ports": [{"name": "https", "port": 6443, "protocol": "TCP"}]}]
+    return {"kind": kind, "apiVersion": version, "metadata": about, "subsets": addresses}
+
+
+def discovered(number: int) -> Body:
+    """The list of so many resources that a server has."""
+    verbs = ["create", "delete", "deletecollection", "get", "list", "patch", "update", "watch"]
+    resources = [
+        {
+            "resource": f"resource{place}s",
+            "responseKind": {"group": "", "version": "", "kind": f"Resource{place}"},
+            "scope": "Namespaced",
+            "singularResource": f"resource{place}",
+            "verbs": verbs,
+        }
+        for place in range(number)
+    ]
+    versions = [{"version": "v1", "resources": resources, "freshness": "Current"}]
+    head = {"kind": "APIGroupDiscoveryList", "apiVersion": "apidiscovery.k8s.io/v2", "metadata": {}}
+    return {**head, "items": [{"metadata": {"creationTimestamp": None}, "versions": versions}]}

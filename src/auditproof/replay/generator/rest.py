@@ -155,7 +155,8 @@ def _controllers(cluster: InventedCluster) -> Iterator[Source]:
 
 def discovery(client: Client, path: str) -> Call:
     """A request for the groups and resources that the server has; its timeout is that of client-go."""
-    return Call(client, "GET", f"{path}?timeout=5s", milliseconds=2)
+    number = 30 if path == "/api" else 76  # resources: so that the bodies are as large as on kind
+    return Call(client, "GET", f"{path}?timeout=5s", milliseconds=2, response=partial(bodies.discovered, number))
 
 
 def _scheduler(cluster: InventedCluster) -> Iterator[Source]:
@@ -178,9 +179,18 @@ def _server(cluster: InventedCluster) -> Iterator[Source]:
     yield timer(
         10,
         Call(
-            client, "GET", "/api/v1/namespaces/default/endpoints/kubernetes", annotations={"k8s.io/deprecated": "true"}
+            client,
+            "GET",
+            "/api/v1/namespaces/default/endpoints/kubernetes",
+            annotations={"k8s.io/deprecated": "true"},
+            response=partial(bodies.own_service, "Endpoints", "v1"),
         ),
-        Call(client, "GET", "/apis/discovery.k8s.io/v1/namespaces/default/endpointslices/kubernetes"),
+        Call(
+            client,
+            "GET",
+            "/apis/discovery.k8s.io/v1/namespaces/default/endpointslices/kubernetes",
+            response=partial(bodies.own_service, "EndpointSlice", "discovery.k8s.io/v1"),
+        ),
     )
     yield timer(5, Call(client, "GET", "/openapi/v3", milliseconds=1))
     few = ("pods", "leases", "controllerrevisions", "cronjobs", "jobs", "events", "podtemplates", "volumeattachments")
