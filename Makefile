@@ -56,7 +56,7 @@ conformance: $(READY) ## prove POLICY (default: the baseline policy), compared w
 backends: $(READY) ## test the audit backends, log and webhook, by mode and fault; write the report to REPORT
 	$(BIN)/auditproof run $(POLICY) --backends --coverage none --report $(REPORT) $(if $(KUBERNETES),--kubernetes $(KUBERNETES)) $(ARGS)
 
-bench: $(READY) ## measure the cost of a proof over the bare request, and of the space (ARGS=space or ARGS=startup: only that)
+bench: $(READY) ## measure what it costs and write docs/performance.md; ARGS=--check: compare with what is recorded; ARGS=startup: one part
 	$(BIN)/python -m tools.bench $(ARGS)
 
 gauntlet: $(READY) ## let log reader, proxy, kubelet, etcd and pytest misbehave in RUNS runs: no verdict may be wrong

@@ -1,0 +1,41 @@
+"""What it costs to start: the command, and pytest with the plugin."""
+
+from __future__ import annotations
+
+import os
+import sys
+import tempfile
+from functools import partial
+
+from auditproof import content
+from tools.bench.measure import cpu_of_process, smallest
+from tools.bench.parts import Ratio
+
+POLICY = content.root() / "fixtures" / "policies" / "baseline.yaml"
+UNIT = "python -c pass"
+_PYTEST = ["-m", "pytest", "--collect-only", "-q"]
+_PYTEST += ["-p", "no:cacheprovider", "-p", "no:hypothesispytest", "-p", "no:anyio"]
+_COMMANDS = {
+    UNIT: ["-c", "pass"],
+    "import auditproof": ["-c", "import auditproof"],
+    "auditproof --help": ["-m", "auditproof", "--help"],
+    "auditproof lint POLICY": ["-m", "auditproof", "lint", str(POLICY)],
+    "auditproof explain POLICY": ["-m", "auditproof", "explain", str(POLICY), "--verb=get", "--path=/livez"],
+    "pytest without the plugin": [*_PYTEST, "-p", "no:auditproof.plugin"],
+    "pytest with the plugin, in a project without cases": _PYTEST,
+}
+
+
+def measure() -> dict[str, Ratio]:
+    """Ratios to ``python -c pass``, whose modules are compiled by then as for any installed program."""
+    with tempfile.TemporaryDirectory() as folder, tempfile.TemporaryDirectory() as bytecode:
+        environment = {**os.environ, "PYTHONPYCACHEPREFIX": bytecode}
+        environment.pop("PYTHONDONTWRITEBYTECODE", None)
+        works = {
+            name: partial(cpu_of_process, [sys.executable, *command], folder, environment)
+            for name, command in _COMMANDS.items()
+        }
+        for work in works.values():
+            work()  # compiles the modules
+        least = smallest(works)
+    return {name: Ratio(spent / least[UNIT], UNIT) for name, spent in least.items() if name != UNIT}
