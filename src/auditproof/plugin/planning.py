@@ -73,6 +73,11 @@ class Collection:
         """Note reference cases that are about to be deselected, because the run leaves them out."""
         self._left_out += items
 
+    @property
+    def has_left_out(self) -> bool:
+        """Whether the run leaves reference cases out."""
+        return bool(self._left_out)
+
     def plan(self, selected: Iterable[pytest.Item]) -> Plan:
         """The plan of a run that performs ``selected``."""
         kept = list(selected)

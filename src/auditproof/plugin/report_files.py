@@ -31,6 +31,11 @@ if TYPE_CHECKING:
 _FORMATS = {"sarif": sarif.as_sarif, "code-quality": code_quality}
 
 
+def _is_own_page(page: Path, folder: Path) -> bool:
+    """Whether a page is one that auditproof writes to its report folder."""
+    return page.name != TESTS and page.resolve().parent == folder.resolve()
+
+
 def ask_for_tests_page(config: pytest.Config, folder: Path) -> bool:
     """Let pytest-html write its page to the report folder, unless an option names another place.
 
@@ -134,7 +139,7 @@ class ReportFiles:
         if junit:
             self._put(Path(junit), lambda: self._junit(Path(junit), document))
         folder = self._options.report
-        if page and folder is not None and Path(page).resolve().parent == folder.resolve():
+        if page and folder is not None and _is_own_page(Path(page), folder):
             ours = report_pages(document, tests=self._tests).get(Path(page).name)
             if ours is not None:
                 self._put(folder / Path(page).name, ours)
