@@ -38,7 +38,7 @@ def _record(version: str, session: AuditSession, gathered: Gathered) -> Iterator
     if planned and not left_out:
         why = found.why if session.options.reference is ReferenceMode.ONCE else ""
         yield ReferenceRecord(kubernetes=kubernetes, state=ReferenceState.PERFORMED, cases=planned, why=why)
-    elif found.attestation is not None and left_out:
+    elif found.attestation is not None and (left_out or session.reference.files):
         yield ReferenceRecord(
             kubernetes=kubernetes,
             state=ReferenceState.ATTESTED,

@@ -8,13 +8,12 @@ from typing import TYPE_CHECKING
 from auditproof.errors import AuditproofError
 from auditproof.plugin.asked import distributes
 from auditproof.plugin.failures import shows_nothing
+from auditproof.plugin.reference import selects
 
 if TYPE_CHECKING:
     import pytest
 
     from auditproof.plugin.session import Sessions
-
-SELECTS = ("markexpr", "keyword", "lf", "stepwise")  # options of pytest by which none of its cases may be left
 
 
 def start_early(config: pytest.Config, sessions: Sessions) -> None:
@@ -27,8 +26,7 @@ def start_early(config: pytest.Config, sessions: Sessions) -> None:
 def _is_needed(config: pytest.Config, sessions: Sessions) -> bool:
     """Whether cases are generated from the given policy and none can be deselected, and the binaries are there."""
     read = sessions.first.options
-    selects = any(getattr(config.option, name, "") for name in SELECTS)
     needed = read.policy_given and read.coverage is not None and not read.recorded and not read.sabotage
-    if not needed or selects or sessions.versions or shows_nothing(config) or distributes(config):
+    if not needed or selects(config) or sessions.versions or shows_nothing(config) or distributes(config):
         return False
     return read.profile.provider == "embedded" and sessions.first.present_binaries is not None

@@ -33,7 +33,7 @@ from auditproof.plugin.left_out import LeftOut, collection_lines
 from auditproof.plugin.markers import MARKERS_OF_RUNS
 from auditproof.plugin.planning import collection_of, has_policy, leave_plan, read_plan, without_policy
 from auditproof.plugin.redaction import hide_secrets, hide_variables
-from auditproof.plugin.reference import choose_reference, collects_suites, placement_of
+from auditproof.plugin.reference import choose_reference, collects_suites, placement_of, spare_files
 from auditproof.plugin.reference_choice import ReferenceChoice
 from auditproof.plugin.screen import terminal_lines
 from auditproof.plugin.session import SESSIONS, VERSION_FIXTURE, AuditSession, Sessions, session_of, version_of_item
@@ -80,6 +80,7 @@ def _set_up(config: pytest.Config) -> None:
         usable(partial(getattr, session.plan, "status"))  # an entry may be about a requirement that does not exist
     start_early(config, sessions)
     choose_reference(sessions)
+    spare_files(config, sessions)
     if shows_nothing(config):
         return
     tests = folder is not None and ask_for_tests_page(config, folder)
@@ -95,13 +96,13 @@ def _join(config: pytest.Config) -> None:
     """Prepare a worker, with the controller's options, run directories (one for each version) and policies."""
     given: dict[str, Any] = config.workerinput.get(WORKER_KEY, {})  # type: ignore[attr-defined]  # added by pytest-xdist
     sessions = []
-    runs = zip(given.get("runs", ()), given.get("left_out", ()), strict=True)
-    for version, (run, left_out) in zip(options.read_versions(config), runs, strict=False):
+    runs = zip(given.get("runs", ()), given.get("left_out", ()), given.get("spared", ()), strict=True)
+    for version, (run, left_out, files) in zip(options.read_versions(config), runs, strict=False):
         files = PolicyFiles(RunDirectory.open(run))
         read = options.read_options(config, files, version)
         sessions.append(AuditSession(read, lambda _: None, files, joined=run))
         sessions[-1].batches.batching = Batching(given["batching"])
-        sessions[-1].reference = ReferenceChoice(left_out)
+        sessions[-1].reference = ReferenceChoice(left_out, files=frozenset[str](files))
     if sessions:
         config.stash[SESSIONS] = Sessions(sessions)
 
@@ -116,7 +117,9 @@ def pytest_configure_node(node: Any) -> None:
         batching = Batching.FILE if node.config.option.dist == "loadfile" else Batching.CASE
         runs = [str(session.run_directory.path) for session in sessions]
         left_out = [session.reference.left_out for session in sessions]
-        node.workerinput[WORKER_KEY] = {"runs": runs, "left_out": left_out, "batching": batching.value}
+        spared = [sorted(session.reference.files) for session in sessions]
+        given = {"runs": runs, "left_out": left_out, "spared": spared, "batching": batching.value}
+        node.workerinput[WORKER_KEY] = given
 
 
 @pytest.hookimpl(optionalhook=True)

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from auditproof import content
 from auditproof.plugin.planning import collection_of, is_auditproofs
 from auditproof.plugin.reference import collects_suites, may_be_left_out
 from auditproof.plugin.reference_choice import ReferenceMode
@@ -14,12 +15,13 @@ from auditproof.report.reference import SHOWN
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from pathlib import Path
 
 
 def collection_lines(config: pytest.Config) -> Iterator[str]:
     """What becomes of the reference cases, as soon as the items are collected."""
-    left_out = collection_of(config).has_left_out
     for session in config.stash[SESSIONS]:
+        left_out = collection_of(config).has_left_out or session.reference.files
         found, on = session.reference.found, f" on Kubernetes {session.options.kubernetes}"
         if left_out and found.attestation is not None:
             made = found.attestation.made
@@ -33,6 +35,11 @@ def collection_lines(config: pytest.Config) -> Iterator[str]:
 
 class LeftOut:
     """A plugin with the last word about the items of a run."""
+
+    def pytest_ignore_collect(self, collection_path: Path, config: pytest.Config) -> bool | None:
+        """Read no file that an attestation stands for as a whole."""
+        spared = config.stash[SESSIONS].first.reference.files if SESSIONS in config.stash else ()
+        return (content.shipped_name(collection_path) in spared) or None
 
     @pytest.hookimpl(trylast=True)
     def pytest_collection_modifyitems(self, config: pytest.Config, items: list[pytest.Item]) -> None:

@@ -84,14 +84,16 @@ class Collection:
         left = {id(item) for item in (*kept, *self._deselected)}
         names = {item.nodeid for item in kept}  # a plugin may replace an item
         removed = [item for item in self._found if id(item) not in left and item.nodeid not in names]
-        reference = {item.nodeid for item in self._found if is_reference(item)}
+        own = [item for item in self._found if is_reference(item)]
+        reference, files = {item.nodeid for item in own}, {item.path for item in own}
+        mixed = sum(1 for item in self._found if item.path in files) > len(own)
         left_out = set(map(id, self._left_out))
         return Plan(
             [item.nodeid for item in kept if proves(item)],
             [item.nodeid for item in kept if is_backend_test(item)],
             [item.nodeid for item in removed],
             reference=sorted(reference & names),
-            whole=reference <= names and suite_files() <= {item.path for item in self._found},
+            whole=reference <= names and not mixed and suite_files() <= {item.path for item in self._found},
             left_out=dict(Counter(version_of_item(item) for item in self._left_out)),
             deselected=len({id(item) for item in self._deselected} - left_out),
         )

@@ -7,6 +7,7 @@ runs name the attestation of that (``--audit-reference once``).
 from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from auditproof import content
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
     from auditproof.proof.placement import Placement
 
 SUITES, BACKENDS = "suites", "backends"
+SELECTS = ("markexpr", "keyword", "lf", "stepwise")
 FILES = ("*.audit.yaml", "test_*.py")
 
 
@@ -57,6 +59,23 @@ def _choice(session: AuditSession) -> ReferenceChoice:
         return ReferenceChoice(found=Found(why=f"{error.filename} cannot be read: {error.strerror}"))
     found = find_attestation(subject)
     return ReferenceChoice(left_out=found.attestation is not None, found=found, subject=subject)
+
+
+def spare_files(config: pytest.Config, sessions: Iterable[AuditSession]) -> None:
+    """Let no file be collected of which every version has an attestation, if the user has selected nothing."""
+    chosen = list(sessions)
+    attested = [session.reference.found.attestation for session in chosen]
+    if selects(config) or not collects_suites(config):
+        return
+    named = [{name.partition("::")[0] for name in (*one.proven, *one.not_supported)} for one in attested if one]
+    files = frozenset.intersection(*map(frozenset, named)) if len(named) == len(attested) else frozenset()
+    for session in chosen:
+        session.reference = replace(session.reference, files=files)
+
+
+def selects(config: pytest.Config) -> bool:
+    """Whether an option of pytest may leave out some of the cases."""
+    return any(getattr(config.option, name, "") for name in SELECTS)
 
 
 def placement_of(item: pytest.Item) -> Placement:

@@ -31,12 +31,14 @@ class ReferenceMode(StrEnum):
 class ReferenceChoice:
     """Whether the reference cases of a session are left out; ``found`` is the attestation, or why there is none.
 
-    ``subject`` is what an attestation of this run would be about; None: there will be none.
+    ``subject`` is what an attestation of this run would be about; None: there will be none. ``files`` are the shipped
+    files that need not even be collected, because the attestation is about all that is in them.
     """
 
     left_out: bool = False
     found: Found = NOTHING_FOUND
     subject: Subject | None = None
+    files: frozenset[str] = frozenset()
 
 
 def reference_mode(config: pytest.Config) -> ReferenceMode:
