@@ -97,12 +97,12 @@ def _join(config: pytest.Config) -> None:
     given: dict[str, Any] = config.workerinput.get(WORKER_KEY, {})  # type: ignore[attr-defined]  # added by pytest-xdist
     sessions = []
     runs = zip(given.get("runs", ()), given.get("left_out", ()), given.get("spared", ()), strict=True)
-    for version, (run, left_out, files) in zip(options.read_versions(config), runs, strict=False):
+    for version, (run, left_out, spared) in zip(options.read_versions(config), runs, strict=False):
         files = PolicyFiles(RunDirectory.open(run))
         read = options.read_options(config, files, version)
         sessions.append(AuditSession(read, lambda _: None, files, joined=run))
         sessions[-1].batches.batching = Batching(given["batching"])
-        sessions[-1].reference = ReferenceChoice(left_out, files=frozenset[str](files))
+        sessions[-1].reference = ReferenceChoice(left_out, files=frozenset(spared))
     if sessions:
         config.stash[SESSIONS] = Sessions(sessions)
 
