@@ -82,6 +82,7 @@ def compare(first: Report, second: Report) -> Comparison:
         ("Kubernetes", first.cluster.kubernetes, second.cluster.kubernetes),
         ("provider", first.cluster.provider, second.cluster.provider),
         ("auditproof", first.auditproof, second.auditproof),
+        ("reference cases", _reference(first), _reference(second)),
         ("decision", decision(first).word, decision(second).word),
     )
     return Comparison(
@@ -92,6 +93,11 @@ def compare(first: Report, second: Report) -> Comparison:
         only_second=tuple(sorted(two.keys() - one.keys())),
         alike=len(both) - len(found),
     )
+
+
+def _reference(report: Report) -> str:
+    """What became of the reference cases: those that were attested are in the other run only."""
+    return ", ".join(dict.fromkeys(str(one.state) for one in report.reference)) or "performed"
 
 
 def _requirements(first: Report, second: Report) -> Iterator[tuple[str, str, str]]:
