@@ -10,7 +10,7 @@ import pytest
 from auditproof import content
 from tools.bench.measure import cpu_of, cpu_of_process, smallest
 from tools.bench.parts import PARTS, Ratio, chosen
-from tools.bench.record import DOCUMENT, document, load_record, regressions
+from tools.bench.record import DOCUMENT, document, load_record, regressions, verdict
 
 
 def test_the_page_has_the_recorded_ratios() -> None:
@@ -48,6 +48,22 @@ def test_a_ratio_to_another_unit_fails_the_check() -> None:
     (said,) = regressions(recorded, {"part": {"lint": Ratio(1.0, "json.loads of 2 MB")}})
 
     assert said == "part: lint: it is recorded as a multiple of json.loads of 1 MB; `make bench ARGS=part` records it"
+
+
+def test_a_regression_fails_the_check_except_on_a_machine_too_busy_to_show_one() -> None:
+    text, fails = verdict(["lint: slower"], load=3.5, processors=2)
+    assert fails
+    assert text.splitlines() == [
+        "lint: slower",
+        "If the cost is meant, record it: `make bench`, or `make bench ARGS=PART`.",
+    ]
+
+    text, fails = verdict(["lint: slower"], load=22.1, processors=2)
+    assert not fails
+    assert text.splitlines()[:2] == [
+        "lint: slower",
+        "The load average is 22 on 2 processors: this shows nothing, so the check does not fail.",
+    ]
 
 
 def test_the_smallest_round_counts() -> None:

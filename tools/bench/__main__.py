@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import argparse
+import os
 
 from tools.bench.parts import PARTS, Part, Ratio, chosen
-from tools.bench.record import ALLOWED, load_record, regressions, save
-
-ADVICE = """\
-Repeat it on a machine with less load. If the cost is meant, record it: `make bench`, or `make bench ARGS=PART`."""
+from tools.bench.record import ALLOWED, load_record, regressions, save, verdict
 
 
 def main() -> None:
@@ -27,7 +25,9 @@ def main() -> None:
     if not options.check:
         save(measured)
     elif slower := regressions(load_record(), measured):
-        raise SystemExit("\n".join([*slower, ADVICE]))
+        text, fails = verdict(slower, os.getloadavg()[0], os.cpu_count() or 1)
+        print(text)
+        raise SystemExit(int(fails))
 
 
 def _measured(part: Part) -> dict[str, Ratio]:

@@ -27,8 +27,7 @@ from auditproof.proof.server_view import ServerView
 from auditproof.proof.verdict import Outcome
 from tools.bench.measure import cpu_of, cpu_of_child, cpu_of_process, smallest
 from tools.bench.parts import Ratio
-from tools.bench.startup import POLICY
-from tools.bench.startup import UNIT as PASS
+from tools.bench.startup import POLICY, PYTHON
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -80,7 +79,7 @@ def measure() -> dict[str, Ratio]:
         python = min(cpu_of_process([sys.executable, "-c", "pass"], empty) for _ in range(RUNS))
     bare = least[BARE]
     return {
-        f"{SERVER} until it is ready": Ratio(start / python, PASS),
+        f"{SERVER} until it is ready": Ratio(start / python, PYTHON),
         f"{SERVER} for {ACTIONS:,} requests": Ratio(served / bare, BARE),
         "the bare loop with 2 connections": Ratio(least["2"] / bare, BARE),
         "the bare loop with 4 connections": Ratio(least["4"] / bare, BARE),
@@ -118,8 +117,8 @@ def _runs(bare: float, python: float) -> dict[str, Ratio]:
     more = (many[0] - few[0]) / (ACTIONS - FEW) * ACTIONS
     return {
         f"{ACTIONS:,} cases in pytest, with a report, without the start": Ratio(more / bare, BARE),
-        f"a run of {ACTIONS:,} cases with its start": Ratio(many[0] / python, PASS),
-        "the memory of that run": Ratio(memory, f"the memory of {PASS}"),
+        f"a run of {ACTIONS:,} cases with its start": Ratio(many[0] / python, PYTHON),
+        "the memory of that run": Ratio(memory, f"the memory of {PYTHON}"),
     }
 
 

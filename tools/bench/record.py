@@ -74,3 +74,17 @@ def regressions(recorded: Ratios, measured: Ratios) -> list[str]:
                 above = f"{ratio.value / known.value - 1:.0%} above the recorded {known.value:.3g}"
                 found.append(f"{part}: {name}: {ratio.value:.3g} times {ratio.unit}, {above}")
     return found
+
+
+def verdict(slower: list[str], load: float, processors: int) -> tuple[str, bool]:
+    """What to say about regressions, and whether the check fails.
+
+    ``load`` is the load average at the end of the measurement, of which the measurement itself is about 1. On a machine
+    with twice as much to do as it has processors, ratios differ by up to 31 % between runs, so they show nothing.
+    """
+    if load > 2 * processors:
+        busy = f"The load average is {load:.0f} on {processors} processors: this shows nothing"
+        return "\n".join(
+            [*slower, f"{busy}, so the check does not fail.", "Repeat it when the machine is quiet."]
+        ), False
+    return "\n".join([*slower, "If the cost is meant, record it: `make bench`, or `make bench ARGS=PART`."]), True
