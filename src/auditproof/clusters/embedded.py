@@ -33,6 +33,7 @@ from auditproof.clusters.stand_ins.callback import LOG as CALLBACK_LOG
 from auditproof.clusters.stand_ins.node_network import LABEL as NETWORK
 from auditproof.clusters.stand_ins.node_network import LOG as NETWORK_LOG
 from auditproof.clusters.stand_ins.node_network import accepts, start_network, write_network_keys
+from auditproof.clusters.unread_metrics import UNREAD_METRICS
 from auditproof.errors import ClusterError
 from auditproof.kube.capability import Capability
 from auditproof.kube.identity import FRONT_PROXY, MASTERS
@@ -234,6 +235,7 @@ class EmbeddedProvider:
             "service-cluster-ip-range": "10.96.0.0/16",
             "allow-privileged": "true",
             "vmodule": REQUESTS_LOGGED,
+            "disabled-metrics": ",".join(UNREAD_METRICS),
             **others,
             "audit-policy-file": cluster.policy,
             "audit-log-path": cluster.log,
