@@ -152,6 +152,19 @@ def test_what_is_no_event_is_named_by_file_and_line(tmp_path: Path, log: bytes, 
     assert "no audit event in this file" in where["readme.txt"].reason
 
 
+def test_a_line_that_is_too_long_to_be_read_is_named(tmp_path: Path, log: bytes, policy: Policy) -> None:
+    good = log.splitlines(keepends=True)
+    long = good[0].replace(b'"id-0"', b'"' + b"x" * (5 << 20) + b'"')
+    (tmp_path / "audit.log").write_bytes(good[1] + long + good[2])
+    (tmp_path / "packed.gz").write_bytes(gzip.compress(good[1] + good[2] + long + good[3]))
+
+    found = replayed(policy, tmp_path)
+
+    assert found.recorded.events == 5
+    assert {one.where.removeprefix(f"{tmp_path}/") for one in found.not_counted} == {"audit.log:2", "packed.gz:3"}
+    assert all("a line of more than 4 MiB" in one.reason for one in found.not_counted)
+
+
 def test_a_body_that_was_not_recorded_is_bounded_by_measured_ones_or_unknown(
     tmp_path: Path, log: bytes, events: list[dict[str, Any]], policy: Policy
 ) -> None:

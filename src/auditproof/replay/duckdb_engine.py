@@ -14,7 +14,7 @@ from collections import Counter
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import duckdb
 from sqlglot import exp
@@ -23,7 +23,7 @@ from auditproof.errors import AuditproofError
 from auditproof.replay.aggregate import aggregated
 from auditproof.replay.duckdb_events import events_of, in_group, read_lines
 from auditproof.replay.inputs.feed import Feed, Troubles, make_pipe, sort_out
-from auditproof.replay.inputs.lines import NOT_UTF8, line_numbers
+from auditproof.replay.inputs.lines import line_numbers
 from auditproof.replay.query import judged
 from auditproof.replay.sums import Sums
 from auditproof.text.sizes import readable
@@ -39,7 +39,6 @@ PIPES = 2
 _TICK = 0.2
 _SILENT = 2.0  # seconds before the first line of progress
 _NAMED = 100_000  # wrong lines whose place is looked for
-_TOO_LONG = "not an audit event: the line is too long to be read"
 
 
 @dataclass(slots=True)
@@ -172,31 +171,20 @@ class _Run:
         """What SQL could not decide, and where lines are that are no events."""
         wrong: dict[bytes, str] = {}
         total: Counter[str] = Counter()
+        # DuckDB leaves out lines that are too long, or not UTF-8, without a word about the former.
+        size = sum(file.size for file in self._own) + sum(feed.written for feed in self._feeds)
+        incomplete = found.sums.bytes_read() < size
         for line, times, reason, others in found.sums.decide_the_rest():
             found.others.update(others)
             if reason:
                 if len(wrong) < _NAMED:
                     wrong[line] = reason
                 total[reason] += times
-        not_utf8, long = self._rejected()
-        total[NOT_UTF8] += not_utf8
-        for reason, count in line_numbers(self._native, wrong, self._troubles, not_utf8=not_utf8):
+        for reason, count in line_numbers(self._native, wrong, self._troubles, incomplete=incomplete):
             total[reason] -= count
-        if long:
-            total[_TOO_LONG] += long
         for reason, count in total.items():
             if count > 0:
                 self._troubles.add("(the log)", None, reason, count)
-
-    def _rejected(self) -> tuple[int, int]:
-        """How many lines DuckDB has rejected: what is no UTF-8, and what is too long."""
-        kinds: Any = []
-        with suppress(duckdb.CatalogException):
-            kinds = self._connection.execute(
-                "SELECT error_type = 'INVALID ENCODING', count(DISTINCT (file_id, line)) FROM reject_errors GROUP BY 1"
-            ).fetchall()
-        counts = dict(kinds)
-        return counts.get(True, 0), counts.get(False, 0)
 
 
 def _release(pipes: Sequence[Path]) -> None:

@@ -14,6 +14,7 @@ from sqlglot import exp
 from auditproof.replay import sql
 from auditproof.replay.aggregate import CLASSES
 from auditproof.replay.inputs.feed import NATIVE
+from auditproof.replay.inputs.lines import LONGEST_LINE
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -21,7 +22,6 @@ if TYPE_CHECKING:
 
     from sqlglot.expressions import Expr
 
-LONGEST_LINE = 4 << 20  # bytes; several lines of this size fit into memory at once
 _SEPARATOR = "chr(31)"  # the text of JSON never has this character
 _NULL = "chr(30)"
 _KEYS = (

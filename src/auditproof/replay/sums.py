@@ -57,6 +57,12 @@ class Sums:
         """Add the rows of a query on this connection."""
         self.connection.execute(f"INSERT INTO sums {query}")
 
+    def bytes_read(self) -> int:
+        """The bytes of all lines with their line breaks; call it before ``decide_the_rest``."""
+        size = "bytes + CASE WHEN odd_line = '' THEN 0 ELSE events * (strlen(odd_line) + 1) END"
+        [(total,)] = self.connection.execute(f"SELECT coalesce(sum({size}), 0)::BIGINT FROM sums").fetchall()
+        return int(total)
+
     def decide_the_rest(self) -> Iterator[tuple[bytes, int, str, Mapping[str, int]]]:
         """Decide in Python what SQL could not: requests that were not exact, and odd lines.
 

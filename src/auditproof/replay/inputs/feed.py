@@ -17,6 +17,7 @@ from auditproof.auditlog.forms import Opening, Passed, UnwrappedEvent
 from auditproof.auditlog.forms.fields import what_is_missing
 from auditproof.replay.bodies import line_of
 from auditproof.replay.inputs.found import message_of
+from auditproof.replay.inputs.lines import LONGEST_LINE, TOO_LONG
 from auditproof.replay.inputs.packed import BLOCK, DAMAGED, GZIP, ZSTD, unpacked
 
 if TYPE_CHECKING:
@@ -77,6 +78,7 @@ class Feed:
     forms: Counter[str] = field(default_factory=Counter)
     others: Counter[str] = field(default_factory=Counter)
     read: int = 0
+    written: int = 0
 
     def write_to(self, pipe: Path) -> None:
         """Write the lines of all files to a named pipe; ends quietly when its reader closes it."""
@@ -85,6 +87,7 @@ class Feed:
                 for file, native in self.files:
                     for block in self._blocks(file, native=native):
                         _write_all(out, block)
+                        self.written += len(block)
                     self.read += file.size
         except BrokenPipeError:
             return
@@ -144,8 +147,12 @@ class Feed:
         except ValueError as error:
             self.troubles.add(name, found.line, f"not an audit event: {error}")
             return b""
+        line = line_of(raw) + b"\n"
+        if len(line) > LONGEST_LINE:
+            self.troubles.add(name, found.line, TOO_LONG)
+            return b""
         self.forms[found.form] += 1
-        return line_of(raw) + b"\n"
+        return line
 
 
 def _whole(text: BinaryIO) -> Iterator[bytes]:

@@ -15,27 +15,29 @@ if TYPE_CHECKING:
     from auditproof.replay.inputs.found import LogFile
 
 _HEAD = 256
+LONGEST_LINE = 4 << 20  # bytes; several lines of this size fit into memory at once
 NOT_UTF8 = "not an audit event: it is not UTF-8"
+TOO_LONG = f"not read: a line of more than {LONGEST_LINE >> 20} MiB"
 
 
 def line_numbers(
-    files: Sequence[LogFile], wrong: Mapping[bytes, str], troubles: Troubles, *, not_utf8: int
+    files: Sequence[LogFile], wrong: Mapping[bytes, str], troubles: Troubles, *, incomplete: bool
 ) -> Iterator[tuple[str, int]]:
     """Add every wrong line to ``troubles`` with file and number; yields each reason with how many lines were found.
 
-    ``not_utf8`` is how many lines are not UTF-8: if there are none, lines are not decoded.
+    ``incomplete`` says that the engine has not read every byte: then lines that are too long, or not UTF-8, are wrong.
     """
-    if not wrong and not not_utf8:
+    if not wrong and not incomplete:
         return
     found: Counter[str] = Counter()
     for file in files:
-        for number, reason in _in_file(file, wrong, undecoded=bool(not_utf8)):
+        for number, reason in _in_file(file, wrong, incomplete=incomplete):
             troubles.add(file.name, number, reason)
             found[reason] += 1
     yield from found.items()
 
 
-def _in_file(file: LogFile, wrong: Mapping[bytes, str], *, undecoded: bool) -> Iterator[tuple[int, str]]:
+def _in_file(file: LogFile, wrong: Mapping[bytes, str], *, incomplete: bool) -> Iterator[tuple[int, str]]:
     try:
         with file.open() as raw:
             head = raw.read(_HEAD)
@@ -43,7 +45,9 @@ def _in_file(file: LogFile, wrong: Mapping[bytes, str], *, undecoded: bool) -> I
             for number, line in enumerate(_lines(unpacked(raw, head)), 1):
                 if reason := wrong.get(line):
                     yield number, reason
-                elif undecoded and not _is_utf8(line):
+                elif incomplete and len(line) + 1 > LONGEST_LINE:
+                    yield number, TOO_LONG
+                elif incomplete and not _is_utf8(line):
                     yield number, NOT_UTF8
     except Exception:  # it was read before: that it cannot be read to its end is known already
         return
