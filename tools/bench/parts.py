@@ -41,6 +41,7 @@ PARTS = (
     Part("startup", "startup:measure", "Starting", cheap=True),
     Part("analysis", "analysis:measure", "Analysing a policy", cheap=True),
     Part("long", "analysis:measure_long", "Analysing a very long policy", cheap=False),
+    Part("replay", "replay:measure", "Replaying a log", cheap=False),
     Part("proof", "proof:measure", "Proving", cheap=False),
 )
 
