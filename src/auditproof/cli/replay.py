@@ -14,9 +14,14 @@ from auditproof.text import output
 
 if TYPE_CHECKING:
     from argparse import ArgumentParser, Namespace
+    from collections.abc import Sequence
+    from contextlib import AbstractContextManager
 
     from auditproof.audit.policy.load import Policy
+    from auditproof.replay.duckdb_engine import LogRead
+    from auditproof.replay.inputs.found import LogFile
     from auditproof.replay.price import Price
+    from auditproof.replay.query import PolicyColumns
     from auditproof.replay.result import Replay
 
 EPILOG = """\
@@ -27,6 +32,9 @@ LOG is a file, a folder, a glob, or the same in a store (s3://, gs://, abfs://);
 `auditproof run --no-actions` reads. Rotated files are read if the folder or a glob is given.
 It needs the extra replay: pip install "auditproof[replay]"
 
+--engine spark does the same on a Spark cluster, for logs that one machine is too small for: its workers must see the
+files, which are JSON lines as an API server writes them, plain or gzip. It needs the extra spark, and Java 17.
+
 Numbers of what is lowered or dropped are exact. A body that the log does not have, because it was recorded at a lower
 level, has no known size: it is bounded by the bodies of the same verb and resource, or said to be unknown. Requests
 that were not recorded at all are not in the log; --base names them. What cannot be read is counted and listed, never
@@ -36,6 +44,7 @@ examples:
   auditproof replay policies/next.yaml /var/log/kubernetes/audit/
   auditproof replay policies/next.yaml 's3://audit-logs/prod/2026-11-*.gz' --price 0.50/GiB
   auditproof replay policies/next.yaml audit*.log --base policies/prod.yaml --rules detections/ --format markdown
+  auditproof replay policies/next.yaml /shared/logs/ --engine spark --master spark://host:7077
 """
 EXIT_CODES = {
     ExitCode.FINE: "every line of the log was counted",
@@ -58,7 +67,12 @@ def declare(parser: ArgumentParser) -> None:
         default=[],
         help="files, folders and globs of detection rules: says which ones a saving blinds; may be repeated",
     )
-    parser.add_argument("--engine", choices=["duckdb"], default="duckdb", help="what reads the log (default: duckdb)")
+    parser.add_argument(
+        "--engine", choices=["duckdb", "spark"], default="duckdb", help="what reads the log (default: duckdb)"
+    )
+    parser.add_argument(
+        "--master", metavar="URL", help="the Spark cluster, such as spark://host:7077 or local[4] (default: local[*])"
+    )
     parser.add_argument("--output", metavar="FILE", help="write to this file instead of standard output")
     add_format(parser, ["text", "json", "markdown"])
     add_kubernetes(parser)
@@ -104,7 +118,6 @@ def _replayed(options: Namespace, policy: Policy, base: Policy | None) -> Replay
     from auditproof.kube.discovery import load_served
     from auditproof.replay.candidates import candidates
     from auditproof.replay.consequences import blinded_by, classes, not_fed
-    from auditproof.replay.duckdb_engine import read_log
     from auditproof.replay.inputs.found import find_logs
     from auditproof.replay.query import PolicyColumns
     from auditproof.replay.summary import summarize
@@ -113,7 +126,7 @@ def _replayed(options: Namespace, policy: Policy, base: Policy | None) -> Replay
     served = load_served(options.kubernetes)
     logs = find_logs(options.logs)
     new, old = PolicyColumns(policy), PolicyColumns(base, "_base") if base else None
-    with read_log(logs.files, [one for one in (new, old) if one], progress) as read:
+    with _read(options, logs.files, [one for one in (new, old) if one]) as read:
         found = summarize(
             read.sums,
             new,
@@ -130,6 +143,21 @@ def _replayed(options: Namespace, policy: Policy, base: Policy | None) -> Replay
     blind = not_fed(policy, rules.detections, served, base) if rules else None
     remarks = [f"{one.position}: detection rule NOT READ: {one.title}" for one in rules.not_read] if rules else []
     return replace(found, candidates=best, lost=lost, starts=starts, blinded=blind, remarks=(*found.remarks, *remarks))
+
+
+def _read(
+    options: Namespace, files: Sequence[LogFile], policies: Sequence[PolicyColumns]
+) -> AbstractContextManager[LogRead]:
+    """The log, read by the engine of the options."""
+    if options.engine == "spark":
+        from auditproof.replay import spark_engine
+
+        return spark_engine.read_log(files, policies, progress, master=options.master or "local[*]")
+    if options.master is not None:
+        raise AuditproofError("--master needs --engine spark")
+    from auditproof.replay import duckdb_engine
+
+    return duckdb_engine.read_log(files, policies, progress)
 
 
 def _write(name: str, text: str) -> None:

@@ -76,6 +76,14 @@ def read_log(
                 raise AuditproofError(f"DuckDB cannot go on: {str(error).splitlines()[0]}") from None
 
 
+@contextmanager
+def sums_in(folder: Path, policies: Sequence[PolicyColumns]) -> Iterator[Sums]:
+    """An empty table of sums for the rows of another engine; DuckDB's files are in ``folder``."""
+    with duckdb.connect() as connection:
+        _settings(connection, folder, MEMORY, os.cpu_count() or 2)
+        yield Sums(connection, policies)
+
+
 def _settings(connection: duckdb.DuckDBPyConnection, folder: Path, memory: str, threads: int) -> None:
     """All of DuckDB's files are in the folder of this run; nothing is loaded from elsewhere."""
     connection.execute(f"SET memory_limit = '{memory}'")
@@ -125,7 +133,9 @@ class _Run:
             found.forms += feed.forms
             found.others += feed.others
         if paths:
-            self._rest(found)
+            # DuckDB leaves out lines that are too long, or not UTF-8, without a word about the former.
+            size = sum(file.size for file in self._own) + sum(feed.written for feed in self._feeds)
+            told(found, self._native, incomplete=found.sums.bytes_read() < size)
         return found
 
     def _query(self, paths: Sequence[Path]) -> str:
@@ -167,24 +177,25 @@ class _Run:
         read = done * plain + sum(feed.read for feed in self._feeds)
         return f"{readable(read)} of {readable(self._size)} read"
 
-    def _rest(self, found: LogRead) -> None:
-        """What SQL could not decide, and where lines are that are no events."""
-        wrong: dict[bytes, str] = {}
-        total: Counter[str] = Counter()
-        # DuckDB leaves out lines that are too long, or not UTF-8, without a word about the former.
-        size = sum(file.size for file in self._own) + sum(feed.written for feed in self._feeds)
-        incomplete = found.sums.bytes_read() < size
-        for line, times, reason, others in found.sums.decide_the_rest():
-            found.others.update(others)
-            if reason:
-                if len(wrong) < _NAMED:
-                    wrong[line] = reason
-                total[reason] += times
-        for reason, count in line_numbers(self._native, wrong, self._troubles, incomplete=incomplete):
-            total[reason] -= count
-        for reason, count in total.items():
-            if count > 0:
-                self._troubles.add("(the log)", None, reason, count)
+
+def told(found: LogRead, native: Sequence[LogFile], *, incomplete: bool) -> None:
+    """Decide what SQL could not, and name the lines of ``native`` files that are no events.
+
+    ``incomplete``: the engine has left out lines that are too long, or not UTF-8.
+    """
+    wrong: dict[bytes, str] = {}
+    total: Counter[str] = Counter()
+    for line, times, reason, others in found.sums.decide_the_rest():
+        found.others.update(others)
+        if reason:
+            if len(wrong) < _NAMED:
+                wrong[line] = reason
+            total[reason] += times
+    for reason, count in line_numbers(native, wrong, found.troubles, incomplete=incomplete):
+        total[reason] -= count
+    for reason, count in total.items():
+        if count > 0:
+            found.troubles.add("(the log)", None, reason, count)
 
 
 def _release(pipes: Sequence[Path]) -> None:

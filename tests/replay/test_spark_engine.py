@@ -1,0 +1,134 @@
+"""The Spark engine, on real worker processes: the same numbers as DuckDB, also if a worker is killed."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import signal
+import threading
+from dataclasses import asdict
+from datetime import UTC, datetime
+from importlib.util import find_spec
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from auditproof.audit.policy.load import load_policy, parse_policy
+from auditproof.cli.main import main
+from auditproof.errors import AuditproofError
+from auditproof.replay import duckdb_engine, spark_engine
+from auditproof.replay.generator import Generator, LogSettings
+from auditproof.replay.inputs.found import find_logs
+from auditproof.replay.query import PolicyColumns
+from auditproof.replay.summary import summarize
+from auditproof.wait import wait_until
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+ROOT = Path(__file__).parents[2]
+WORKERS = "local-cluster[2,1,1024]"
+MISSING = [name for name, there in (("pyspark", find_spec("pyspark")), ("java", shutil.which("java"))) if not there]
+REQUIRED = os.environ.get("AUDITPROOF_SPARK") == "required"
+pytestmark = [
+    pytest.mark.live,
+    pytest.mark.skipif(bool(MISSING) and not REQUIRED, reason=f"not installed: {' and '.join(MISSING)}"),
+]
+BASELINE = ROOT / "fixtures" / "policies" / "baseline.yaml"
+
+
+@pytest.fixture(scope="module")
+def logs(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A log in five parts with every body, and one with what is no event."""
+    folder = tmp_path_factory.mktemp("logs")
+    everything = b'{"apiVersion": "audit.k8s.io/v1", "kind": "Policy", "rules": [{"level": "RequestResponse"}]}'
+    settings = LogSettings(parse_policy(everything, "p"), datetime(2026, 1, 5, 9, tzinfo=UTC), 3, 10_000)
+    lines = list(Generator(settings).lines())
+    for part in range(5):
+        (folder / f"audit-{part}.log").write_text("".join(lines[part * 2000 : part * 2000 + 2000]))
+    odd = '{"kind":"Event","apiVersion":"audit.k8s.io/v1","level":"Metadata","auditID":"a"}\nno event\n'
+    encoded = lines[0].replace("/api", "/%61pi").encode()
+    (folder / "odd.log").write_bytes(lines[0].encode() + odd.encode() + b"\xff\xfe\n" + encoded)
+    return folder
+
+
+def numbers(engine: Any, folder: Path, **settings: Any) -> dict[str, Any]:
+    """The result of a replay with a base; where a line is known only to be in a file, the number counts."""
+    new, old = (
+        PolicyColumns(load_policy(BASELINE)),
+        PolicyColumns(load_policy(ROOT / "fixtures/policies/levels.yaml"), "_b"),
+    )
+    with engine.read_log(find_logs([str(folder)]).files, [new, old], **settings) as read:
+        return asdict(summarize(read.sums, new, old, read.troubles.all(), files=read.files, others=dict(read.others)))
+
+
+@pytest.fixture(scope="module")
+def by_duckdb(logs: Path) -> dict[str, Any]:
+    found = numbers(duckdb_engine, logs)
+    assert found["recorded"]["events"] == 10_002
+    assert len(found["not_counted"]) == 3
+    return found
+
+
+def test_two_worker_processes_compute_what_duckdb_computes(logs: Path, by_duckdb: dict[str, Any]) -> None:
+    assert numbers(spark_engine, logs, master=WORKERS) == by_duckdb
+
+
+def test_a_killed_worker_changes_nothing(logs: Path, by_duckdb: dict[str, Any]) -> None:
+    killed: list[int] = []
+    ended = threading.Event()
+
+    def kill_one() -> None:
+        first, *_ = wait_until(two_executors, what="both worker processes", timeout_s=240)
+        assert not ended.is_set()
+        os.kill(first, signal.SIGKILL)
+        killed.append(first)
+
+    killer = threading.Thread(target=kill_one)
+    killer.start()
+    found = numbers(spark_engine, logs, master=WORKERS)
+    ended.set()
+    killer.join()
+
+    assert len(killed) == 1
+    assert found == by_duckdb
+
+
+def two_executors() -> list[int] | None:
+    """The executors of this process's own Spark, once both are there."""
+    found = list(executors())
+    return found if len(found) == 2 else None
+
+
+def executors() -> Iterator[int]:
+    for folder in Path("/proc").glob("[0-9]*"):
+        try:
+            command = (folder / "cmdline").read_bytes()
+        except OSError:
+            continue
+        if b"CoarseGrainedExecutorBackend" in command and os.getpid() in ancestors(int(folder.name)):
+            yield int(folder.name)
+
+
+def ancestors(process: int) -> Iterator[int]:
+    while process > 1:
+        try:
+            text = (Path("/proc") / str(process) / "stat").read_text()
+        except OSError:
+            return
+        process = int(text.rpartition(")")[2].split()[1])
+        yield process
+
+
+def test_a_cluster_that_is_not_there_is_said_so(logs: Path) -> None:
+    with pytest.raises(AuditproofError, match="there is no result"):
+        numbers(spark_engine, logs, master="no-such-cluster")
+
+
+def test_a_file_that_spark_cannot_read_is_named(logs: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    shutil.copy(logs / "audit-0.log", tmp_path / "a.log")
+    (tmp_path / "list.json").write_text('{"kind": "EventList", "apiVersion": "audit.k8s.io/v1", "items": []}')
+    command = ["replay", str(BASELINE), str(tmp_path), "--engine", "spark", "--master", "local[1]"]
+    assert main(command) == 1
+    assert "--engine duckdb reads this file" in capsys.readouterr().out
