@@ -59,17 +59,13 @@ def read_log(
             progress(f"Spark at {master} reads {len(chosen)} files")
             not_utf8 = 0
             with _session(master) as session:
+                odd, events = (sums.names.index(name) for name in ("odd_line", "events"))
                 for rows in _rows(session, chosen, policies):
-                    texts = [row for row in rows if not row[_odd(sums.names)].startswith(NOT_TEXT)]
-                    not_utf8 += sum(row[sums.names.index("events")] for row in rows if row not in texts)
-                    sums.add(texts)
+                    not_utf8 += sum(row[events] for row in rows if row[odd].startswith(NOT_TEXT))
+                    sums.add([row for row in rows if not row[odd].startswith(NOT_TEXT)])
             progress("")
             told(found, chosen, not_utf8=not_utf8, too_long=0)
         yield found
-
-
-def _odd(names: Sequence[str]) -> int:
-    return names.index("odd_line")
 
 
 def _require_spark() -> None:
