@@ -57,14 +57,15 @@ def read_log(
         found = LogRead(sums, troubles, len(files))
         if chosen:
             progress(f"Spark at {master} reads {len(chosen)} files")
-            not_utf8 = 0
+            left_out = False
             with _session(master) as session:
-                odd, events = (sums.names.index(name) for name in ("odd_line", "events"))
+                odd = sums.names.index("odd_line")
                 for rows in _rows(session, chosen, policies):
-                    not_utf8 += sum(row[events] for row in rows if row[odd].startswith(NOT_TEXT))
-                    sums.add([row for row in rows if not row[odd].startswith(NOT_TEXT)])
+                    texts = [row for row in rows if row[odd] != NOT_TEXT]
+                    left_out |= len(texts) < len(rows)
+                    sums.add(texts)
             progress("")
-            told(found, chosen, not_utf8=not_utf8, too_long=0)
+            told(found, chosen, incomplete=left_out)
         yield found
 
 

@@ -1,7 +1,7 @@
 """Lines of JSON as the columns that ``query`` and ``aggregate`` read, in Spark's own SQL.
 
 The conditions are those of ``duckdb_events``, one by one: what is taken as an event here is taken there, and every
-other line goes into ``odd_line`` and is read in Python. A line that is no UTF-8 goes there as hexadecimal digits.
+other line goes into ``odd_line`` and is read in Python, except what is no UTF-8 or too long.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ from __future__ import annotations
 from auditproof.replay.aggregate import CLASSES
 from auditproof.replay.inputs.feed import NATIVE
 
-NOT_TEXT = "\x01"  # begins the odd line of what is no UTF-8; JSON never has this character
+NOT_TEXT = "\x01"  # the odd line of what is no UTF-8, or too long
 LONGEST_LINE = 4 << 20  # as ``duckdb_events``
 _TEXTS = "level STRING, stage STRING, verb STRING, requestURI STRING, auditID STRING, stageTimestamp STRING"
 _EVENT = f"{_TEXTS}, user STRING, objectRef STRING"
@@ -64,7 +64,8 @@ def events_of(lines: str) -> str:
         f"CASE WHEN taken THEN coalesce({value}, '') ELSE '' END AS {name}" for name, value in _TEXT_COLUMNS.items()
     ]
     columns += [f"CASE WHEN taken THEN {value} ELSE {other} END AS {name}" for name, value, other in _COMPUTED]
-    odd = f"CASE WHEN taken THEN '' WHEN is_text THEN value ELSE concat('{NOT_TEXT}', hex(value)) END AS odd_line"
+    left_out = f"NOT is_text OR length > {LONGEST_LINE}"
+    odd = f"CASE WHEN taken THEN '' WHEN {left_out} THEN '{NOT_TEXT}' ELSE value END AS odd_line"
     return f"SELECT {', '.join([*columns, odd])} FROM ({_measured(lines)})"
 
 
