@@ -80,7 +80,7 @@ def verdict(slower: list[str], load: float, processors: int) -> tuple[str, bool]
     """What to say about regressions, and whether the check fails.
 
     ``load`` is the load average at the end of the measurement, of which the measurement itself is about 1. On a machine
-    with twice as much to do as it has processors, ratios differ by up to 31 % between runs, so they show nothing.
+    with twice as much to do as it has processors, ratios differ by up to 67 % between runs, so they show nothing.
     """
     if load > 2 * processors:
         busy = f"The load average is {load:.0f} on {processors} processors: this shows nothing"
