@@ -83,3 +83,21 @@ def test_a_comparison_says_why_one_run_has_fewer_cases() -> None:
     found = compare(GREEN, with_reference(ATTESTED))
 
     assert ("reference cases", "performed", "attested") in found.about
+
+
+def test_a_proven_reference_case_is_no_difference_to_a_run_that_names_its_attestation() -> None:
+    """But for one that is not proven, and for what is judged by the given policy, the runs differ."""
+    another = {"path": "fixtures/policies/levels.yaml", "sha256": "2e" * 32}
+
+    def performed(verdict: str, policy: dict[str, str] | None) -> Report:
+        proof = GREEN.proofs[0].model_dump(mode="json") | {"id": "suites/levels/a.audit.yaml::a", "verdict": verdict}
+        own = [one.model_dump(mode="json") for one in GREEN.proofs]
+        return with_more(GREEN, proofs=[*own, proof | ({"policy": policy} if policy else {})])
+
+    attested = with_reference(ATTESTED)
+
+    assert compare(performed("PROVEN", another), attested).same
+    assert compare(attested, performed("PROVEN", another)).same
+    assert not compare(performed("VIOLATED", another), attested).same
+    assert not compare(performed("PROVEN", None), attested).same
+    assert not compare(performed("PROVEN", another), GREEN).same

@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from auditproof.proof.verdict import Outcome
+from auditproof.report.faithful import judged_by_given
+from auditproof.report.model import ReferenceState
 from auditproof.report.requirement_states import requirement_states
 from auditproof.report.statements import decision
 from auditproof.text.markdown import markdown, table
@@ -18,6 +20,7 @@ if TYPE_CHECKING:
 
 
 NOT_CHECKED = "not checked"
+_ATTESTED = (Outcome.PROVEN, Outcome.NOT_SUPPORTED)  # what an attestation can say of a case
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,7 +75,7 @@ class Comparison:
 
 def compare(first: Report, second: Report) -> Comparison:
     """Compare two ConformanceReports, action by action."""
-    one, two = _by_id(first), _by_id(second)
+    one, two = _by_id(first, second), _by_id(second, first)
     both = [name for name in one if name in two]
     differing = (Differing(name, one[name][0], one[name][1], two[name][1]) for name in both)
     found = sorted((item for item in differing if item.first != item.second), key=lambda item: item.rank)
@@ -108,10 +111,21 @@ def _requirements(first: Report, second: Report) -> Iterator[tuple[str, str, str
             yield name, one.get(name, NOT_CHECKED), two.get(name, NOT_CHECKED)
 
 
-def _by_id(report: Report) -> dict[str, tuple[str, Seen]]:
-    """Title and outcome of every planned action; an id below the given policy is known without the policy's path."""
+def _by_id(report: Report, other: Report) -> dict[str, tuple[str, Seen]]:
+    """Title and outcome of every planned action; an id below the given policy is known without the policy's path.
+
+    Without the reference cases that were proven, if the other run names an attestation that they were.
+    """
     own = f"{report.policy.path}::"
-    found = {_name(proof.id, own): (proof.title, _seen(proof)) for proof in report.proofs}
+    attested = ReferenceState.ATTESTED in {one.state for one in other.reference} - {
+        one.state for one in report.reference
+    }
+    given = {proof.id for proof in judged_by_given(report)}
+    found = {
+        _name(proof.id, own): (proof.title, _seen(proof))
+        for proof in report.proofs
+        if not (attested and proof.verdict in _ATTESTED and proof.id.startswith("suites/") and proof.id not in given)
+    }
     nothing = Seen(Outcome.UNPROVEN, "None", (), 0)
     return found | {_name(name, own): ("not performed", nothing) for name in report.not_performed}
 
