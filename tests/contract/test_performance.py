@@ -10,7 +10,16 @@ import pytest
 from auditproof import content
 from tools.bench.measure import cpu_of, cpu_of_process, smallest
 from tools.bench.parts import PARTS, Ratio, chosen
-from tools.bench.record import DOCUMENT, document, load_record, regressions, verdict
+from tools.bench.record import (
+    DOCUMENT,
+    document,
+    load_record,
+    recorded_on,
+    regressions,
+    smaller,
+    this_machine,
+    verdict,
+)
 
 
 def test_the_page_has_the_recorded_ratios() -> None:
@@ -64,6 +73,22 @@ def test_a_regression_fails_the_check_except_on_a_machine_too_busy_to_show_one()
         "lint: slower",
         "The load average is 22 on 2 processors: this shows nothing, so the check does not fail.",
     ]
+
+
+def test_a_regression_on_another_processor_shows_nothing() -> None:
+    text, fails = verdict(["lint: slower"], load=1.0, processors=2, same_machine=False)
+
+    assert not fails
+    assert text.splitlines()[1].startswith(f"This machine is {this_machine()}, the record is of {recorded_on()}: ")
+
+
+def test_of_two_measurements_the_smaller_ratio_counts() -> None:
+    first, second = (
+        {"lint": Ratio(2.0, "u"), "diff": Ratio(1.0, "u")},
+        {"lint": Ratio(1.5, "u"), "diff": Ratio(3.0, "u")},
+    )
+
+    assert smaller(first, second) == {"lint": Ratio(1.5, "u"), "diff": Ratio(1.0, "u")}
 
 
 def test_the_smallest_round_counts() -> None:

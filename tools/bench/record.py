@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import platform
 import re
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -21,10 +22,23 @@ Ratios = dict[str, dict[str, Ratio]]  # by part and name
 
 def load_record() -> Ratios:
     """The recorded ratios."""
-    data = json.loads(RECORD.read_text(encoding="utf-8"))
+    data = json.loads(RECORD.read_text(encoding="utf-8"))["parts"]
     return {
         part: {name: Ratio(one["ratio"], one["to"]) for name, one in ratios.items()} for part, ratios in data.items()
     }
+
+
+def recorded_on() -> str:
+    """The machine of the record, as ``this_machine`` names it."""
+    return str(json.loads(RECORD.read_text(encoding="utf-8"))["machine"])
+
+
+def this_machine() -> str:
+    """Processor and Python: on others, the same work has other ratios."""
+    text = Path("/proc/cpuinfo").read_text(encoding="utf-8")
+    found = [re.search(rf"^{key}\s*: (.*)$", text, re.MULTILINE) for key in ("model name", "cpu family", "model")]
+    name, family, model = (match.group(1) if match else "unknown" for match in found)
+    return f"{name} (family {family}, model {model}), Python {platform.python_version()}"
 
 
 def save(measured: Ratios) -> None:
@@ -37,7 +51,7 @@ def save(measured: Ratios) -> None:
         for part in PARTS
         if part.name in known
     }
-    RECORD.write_text(json.dumps(data, indent=1) + "\n", encoding="utf-8")
+    RECORD.write_text(json.dumps({"machine": this_machine(), "parts": data}, indent=1) + "\n", encoding="utf-8")
     DOCUMENT.write_text(document(load_record()), encoding="utf-8")
 
 
@@ -76,15 +90,24 @@ def regressions(recorded: Ratios, measured: Ratios) -> list[str]:
     return found
 
 
-def verdict(slower: list[str], load: float, processors: int) -> tuple[str, bool]:
+def smaller(one: Mapping[str, Ratio], other: Mapping[str, Ratio]) -> dict[str, Ratio]:
+    """The smaller ratio of each name: what else a machine does only ever adds to a cost."""
+    return {name: min(ratio, other[name], key=lambda each: each.value) for name, ratio in one.items()}
+
+
+def verdict(slower: list[str], load: float, processors: int, *, same_machine: bool = True) -> tuple[str, bool]:
     """What to say about regressions, and whether the check fails.
 
     ``load`` is the load average at the end of the measurement, of which the measurement itself is about 1. On a machine
-    with twice as much to do as it has processors, ratios differ by up to 67 % between runs, so they show nothing.
+    with twice as much to do as it has processors, ratios differ by up to 67 % between runs, so they show nothing. Nor
+    do they on another processor than that of the record.
     """
     if load > 2 * processors:
-        busy = f"The load average is {load:.0f} on {processors} processors: this shows nothing"
-        return "\n".join(
-            [*slower, f"{busy}, so the check does not fail.", "Repeat it when the machine is quiet."]
-        ), False
-    return "\n".join([*slower, "If the cost is meant, record it: `make bench`, or `make bench ARGS=PART`."]), True
+        why = f"The load average is {load:.0f} on {processors} processors: this shows nothing"
+        what = "Repeat it when the machine is quiet."
+    elif not same_machine:
+        why = f"This machine is {this_machine()}, the record is of {recorded_on()}: this shows nothing"
+        what = "Compare with a record of the same machine: `make bench` at the older commit makes one."
+    else:
+        return "\n".join([*slower, "If the cost is meant, record it: `make bench`, or `make bench ARGS=PART`."]), True
+    return "\n".join([*slower, f"{why}, so the check does not fail.", what]), False
