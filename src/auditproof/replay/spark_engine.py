@@ -96,7 +96,6 @@ def _readable(files: Sequence[LogFile], troubles: Troubles) -> list[LogFile]:
 def _session(master: str) -> Iterator[SparkSession]:
     """A session of its own, with the driver on loopback unless the cluster is elsewhere. Ends with the block."""
     import pyspark
-    from pyspark.errors import PySparkException
     from pyspark.sql import SparkSession
 
     os.environ.setdefault("SPARK_HOME", str(Path(pyspark.__file__).parent))
@@ -109,8 +108,8 @@ def _session(master: str) -> Iterator[SparkSession]:
         session = builder.getOrCreate()
         session.sparkContext.setLogLevel("OFF")
         yield session
-    except (PySparkException, Exception) as error:
-        if isinstance(error, AuditproofError) or not _is_of_spark(error):
+    except Exception as error:  # pyspark and py4j have no exception in common
+        if not _is_of_spark(error):
             raise
         raise AuditproofError(f"Spark at {master} cannot do it, so there is no result: {_first_line(error)}") from None
     finally:
