@@ -126,6 +126,20 @@ def test_every_format_says_that_it_is_a_forecast(form: str, capsys: pytest.Captu
     assert ("173,952" in said) or json.loads(said)["total"]["most_events"] == 173_952
 
 
+@pytest.mark.usefixtures("folder")
+def test_a_price_gives_what_thirty_days_cost(capsys: pytest.CaptureFixture[str]) -> None:
+    command = ["forecast", "p.yaml", "--metrics", "m.txt", "--price", "$100/GB"]
+
+    assert main([*command, "--format", "json"]) == 0
+    total = json.loads(capsys.readouterr().out)["total"]
+    assert total["most_cost"] == pytest.approx(total["most_bytes"] * 30 / 10**9 * 100, abs=0.01)
+    assert total["least_cost"] == total["most_cost"] > 0
+    assert main(command) == 0
+    said = capsys.readouterr().out
+    assert "30 days" in said
+    assert f"${total['most_cost']:,.2f}" in said
+
+
 def test_two_dumps_are_what_happened_between_them(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     (folder / "later.txt").write_text(METRICS.replace("} 3600", "} 5400").replace("} 24", "} 24"))
     command = [

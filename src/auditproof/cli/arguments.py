@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
     from auditproof.analysis.requirements import RequirementsFile
     from auditproof.audit.policy.load import Policy
+    from auditproof.replay.price import Price
 
 
 POLICY_FORMS = "a file, - (standard input), git:REF:PATH, or FILE#PLACE for a policy inside another document"
@@ -58,6 +59,20 @@ def add_kubernetes(parser: argparse.ArgumentParser, *, several: bool = False, te
 def add_format(parser: argparse.ArgumentParser, formats: Sequence[str]) -> None:
     """Declare the output format; text is the default."""
     parser.add_argument("--format", choices=formats, default="text", help="output format (default: text)")
+
+
+def add_price(parser: argparse.ArgumentParser) -> None:
+    """Declare what recorded bytes cost."""
+    parser.add_argument("--price", metavar="PRICE", type=_price, help="price of recorded bytes, such as 0.50/GiB")
+
+
+def _price(text: str) -> Price:
+    from auditproof.replay.price import parse_price
+
+    try:
+        return parse_price(text)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(str(error)) from None
 
 
 def add_requirements(parser: argparse.ArgumentParser, text: str) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from typing import TYPE_CHECKING
 
-from auditproof.cli.arguments import POLICY_FORMS, add_format, add_kubernetes, add_policy, load_given
+from auditproof.cli.arguments import POLICY_FORMS, add_format, add_kubernetes, add_policy, add_price, load_given
 from auditproof.cli.exit_codes import ExitCode
 from auditproof.errors import AuditproofError
 from auditproof.text import output
@@ -31,7 +31,7 @@ changed, unless --over says how long it took.
 examples:
   kubectl get --raw /metrics > metrics.txt && auditproof forecast policies/next.yaml --metrics metrics.txt
   auditproof forecast policies/next.yaml --base policies/prod.yaml --metrics monday.txt --metrics tuesday.txt --over 24h
-  kubectl get --raw /metrics | auditproof forecast policies/next.yaml --metrics - --sizes audit.log
+  kubectl get --raw /metrics | auditproof forecast policies/next.yaml --metrics - --sizes audit.log --price 0.50/GiB
 """
 EXIT_CODES = {
     ExitCode.FINE: "the forecast is written",
@@ -52,6 +52,7 @@ def declare(parser: ArgumentParser) -> None:
     parser.add_argument("--over", metavar="TIME", type=_duration, help="over how long they were counted, such as 24h")
     parser.add_argument("--sizes", metavar="FILE", help="audit log to measure sizes in, best with all bodies recorded")
     parser.add_argument("--base", metavar="OLD", help=f"another policy, to compare with: {POLICY_FORMS}")
+    add_price(parser)
     add_format(parser, ["text", "json", "markdown"])
     add_kubernetes(parser)
 
@@ -74,9 +75,9 @@ def execute(options: Namespace) -> int:
     found = forecast(policy, counters, seconds, sizes)
     compared = forecast(base, counters, seconds, sizes) if base else None
     if options.format == "json":
-        output.tell_json(as_json(found, compared))
+        output.tell_json(as_json(found, compared, options.price))
     else:
-        output.tell({"text": as_text, "markdown": as_markdown}[options.format](found, compared))
+        output.tell({"text": as_text, "markdown": as_markdown}[options.format](found, compared, options.price))
     return ExitCode.FINE
 
 

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from auditproof.cli.arguments import POLICY_FORMS, add_format, add_kubernetes, add_policy
+from auditproof.cli.arguments import POLICY_FORMS, add_format, add_kubernetes, add_policy, add_price
 from auditproof.cli.exit_codes import ExitCode
 from auditproof.cli.progress import progress
 from auditproof.errors import AuditproofError
@@ -20,7 +19,6 @@ if TYPE_CHECKING:
     from auditproof.audit.policy.load import Policy
     from auditproof.replay.duckdb_engine import LogRead
     from auditproof.replay.inputs.found import LogFile
-    from auditproof.replay.price import Price
     from auditproof.replay.query import PolicyColumns
     from auditproof.replay.result import Replay
 
@@ -59,7 +57,7 @@ def declare(parser: ArgumentParser) -> None:
     add_policy(parser)
     parser.add_argument("logs", metavar="LOG", nargs="+", help="audit logs: files, folders, globs, or URLs of a store")
     parser.add_argument("--base", metavar="OLD", help=f"audit policy before the change: {POLICY_FORMS}")
-    parser.add_argument("--price", metavar="PRICE", type=_price, help="price of recorded bytes, such as 0.50/GiB")
+    add_price(parser)
     parser.add_argument(
         "--rules",
         metavar="PATH",
@@ -76,15 +74,6 @@ def declare(parser: ArgumentParser) -> None:
     parser.add_argument("--output", metavar="FILE", help="write to this file instead of standard output")
     add_format(parser, ["text", "json", "markdown"])
     add_kubernetes(parser)
-
-
-def _price(text: str) -> Price:
-    from auditproof.replay.price import parse_price
-
-    try:
-        return parse_price(text)
-    except ValueError as error:
-        raise argparse.ArgumentTypeError(str(error)) from None
 
 
 def execute(options: Namespace) -> int:
