@@ -86,7 +86,10 @@ def test_ctrl_c_ends_with_2_and_leaves_nothing(here: Path) -> None:
     (here / "tmp").mkdir()
     command = [sys.executable, "-m", "auditproof", "replay", "new.yaml", "large.log"]
     environment = {**os.environ, "TMPDIR": str(here / "tmp")}
-    with subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
+    listening = lambda: signal.signal(signal.SIGINT, signal.default_int_handler)  # noqa: E731 - also in the background
+    with subprocess.Popen(
+        command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, preexec_fn=listening
+    ) as process:
         wait_until(lambda: next((here / "tmp").iterdir(), None), what="the folder of the run", timeout_s=60)
         process.send_signal(signal.SIGINT)
         output, errors = process.communicate(timeout=120)

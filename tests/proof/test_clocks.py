@@ -28,6 +28,7 @@ SHOWN = {
     "client/connection.py": "when a request was sent",
     "cli/acknowledged.py": "today's date, on which an acknowledgement may have expired",
     "mcp_server/tools.py": "today's date, on which an entry of a requirements file may have expired",
+    "replay/forecast/dumps.py": "when metrics were read that come from a URL or standard input",
     "plugin/options.py": "today's date, on which an entry of the file of acknowledged changes may have expired",
 }
 WALL = {"time.time", "time.time_ns", "datetime.now", "datetime.datetime.now", "datetime.utcnow", "time.localtime"}

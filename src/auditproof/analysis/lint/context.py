@@ -158,7 +158,8 @@ class Subject:
     def deciding_instead(self, rule: int, *, ordinary: bool = False) -> tuple[PolicyRule, ...]:
         """The earlier rules that decide about requests that the rule matches; ``ordinary``: about any usual ones."""
         taken = self._taken_from_ordinary if ordinary else self._taken
-        return tuple(one for one in self.policy.rules[:rule] if taken.get(one.index, 0) >> rule & 1)
+        found = sorted(first for first, met in taken.items() if first < rule and met >> rule & 1)
+        return tuple(self.policy.rules[first] for first in found)
 
     @cached_property
     def _taken(self) -> dict[int, int]:
