@@ -28,12 +28,14 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 ROOT = Path(__file__).parents[2]
-WORKERS = "local-cluster[2,1,1024]"
 MISSING = [name for name, there in (("pyspark", find_spec("pyspark")), ("java", shutil.which("java"))) if not there]
 REQUIRED = os.environ.get("AUDITPROOF_SPARK") == "required"
 pytestmark = pytest.mark.skipif(bool(MISSING) and not REQUIRED, reason=f"not installed: {' and '.join(MISSING)}")
 BASELINE, LEVELS = (ROOT / "fixtures" / "policies" / name for name in ("baseline.yaml", "levels.yaml"))
+# Spark compiles a long policy for most of the time.
 SHORT = b'{"apiVersion": "audit.k8s.io/v1", "kind": "Policy", "rules": [{"level": "None", "verbs": ["get"]}]}'
+
+ON_ONE = ("--engine", "spark", "--master", "local[1]")
 
 
 @pytest.fixture(scope="module")
@@ -51,24 +53,14 @@ def logs(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-def numbers(engine: Any, folder: Path, *policies: PolicyColumns, **settings: Any) -> dict[str, Any]:
+def numbers(engine: Any, folder: Path, **settings: Any) -> dict[str, Any]:
     """The result of a replay with a base; where a line is known only to be in a file, the number counts."""
-    new, old = policies or (PolicyColumns(load_policy(BASELINE)), PolicyColumns(load_policy(LEVELS), "_b"))
+    new, old = PolicyColumns(load_policy(BASELINE)), PolicyColumns(load_policy(LEVELS), "_b")
     with engine.read_log(find_logs([str(folder)]).files, [new, old], **settings) as read:
         return asdict(summarize(read.sums, new, old, read.troubles.all(), files=read.files, others=dict(read.others)))
 
 
-def test_two_worker_processes_compute_what_duckdb_computes(logs: Path) -> None:
-    by_duckdb = numbers(duckdb_engine, logs)
-
-    assert by_duckdb["recorded"]["events"] == 10_002
-    assert len(by_duckdb["not_counted"]) == 3
-    assert numbers(spark_engine, logs, master=WORKERS) == by_duckdb
-
-
-def test_a_killed_worker_changes_nothing(logs: Path) -> None:
-    """With short policies, because Spark compiles long ones for most of the time."""
-    short = [PolicyColumns(parse_policy(SHORT, "p")), PolicyColumns(parse_policy(SHORT, "p"), "_b")]
+def test_worker_processes_compute_what_duckdb_computes_also_if_one_is_killed(logs: Path) -> None:
     killed: list[int] = []
     ended = threading.Event()
 
@@ -80,12 +72,15 @@ def test_a_killed_worker_changes_nothing(logs: Path) -> None:
 
     killer = threading.Thread(target=kill_one)
     killer.start()
-    found = numbers(spark_engine, logs, *short, master=WORKERS)
+    found = numbers(spark_engine, logs, master="local-cluster[2,1,1024]")
     ended.set()
     killer.join()
 
+    by_duckdb = numbers(duckdb_engine, logs)
+    assert by_duckdb["recorded"]["events"] == 10_002
+    assert len(by_duckdb["not_counted"]) == 3
     assert len(killed) == 1
-    assert found == numbers(duckdb_engine, logs, *short)
+    assert found == by_duckdb
 
 
 def two_executors() -> list[int] | None:
@@ -122,6 +117,7 @@ def test_a_cluster_that_is_not_there_is_said_so(logs: Path) -> None:
 def test_a_file_that_spark_cannot_read_is_named(logs: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     shutil.copy(logs / "audit-0.log", tmp_path / "a.log")
     (tmp_path / "list.json").write_text('{"kind": "EventList", "apiVersion": "audit.k8s.io/v1", "items": []}')
-    command = ["replay", str(BASELINE), str(tmp_path), "--engine", "spark", "--master", "local[1]"]
-    assert main(command) == 1
+    policy = tmp_path / "policy.yaml"
+    policy.write_bytes(SHORT)
+    assert main(["replay", str(policy), str(tmp_path / "*.log"), str(tmp_path / "list.json"), *ON_ONE]) == 1
     assert "--engine duckdb reads this file" in capsys.readouterr().out
