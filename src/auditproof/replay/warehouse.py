@@ -10,8 +10,9 @@ from sqlglot import exp
 
 from auditproof.errors import AuditproofError
 from auditproof.replay import sql
-from auditproof.replay.expression import RequestColumns, deciding_rule, level_of_rule, omitted_at_stage
+from auditproof.replay.expression import deciding_rule, level_of_rule, omitted_at_stage
 from auditproof.replay.query import EVENT, GROUPS, STAGE, PolicyColumns, in_array, judged
+from auditproof.replay.request import request_columns
 from auditproof.text.printable import printable
 
 if TYPE_CHECKING:
@@ -31,7 +32,7 @@ _TABLE = re.compile(r"[\w$-]+(\.[\w$-]+)*")
 
 def expression(policy: Policy, dialect: str) -> str:
     """The expressions for rule, level and omitted stage, over the columns that ``columns_help`` lists."""
-    rule = deciding_rule(policy, _named_columns())
+    rule = deciding_rule(policy, request_columns(EVENT, in_array))
     parts = {
         "rule: the index of the rule that decides, counted from 0; -1 if none matches": rule,
         "level": level_of_rule(policy, sql.column("rule")),
@@ -73,23 +74,6 @@ def columns_help() -> str:
             "--   path              requestURI up to the question mark",
             "--   stage             stage",
         ]
-    )
-
-
-def _named_columns() -> RequestColumns:
-    return RequestColumns(
-        authenticated=EVENT.authenticated,
-        user=EVENT.user,
-        in_group=in_array,
-        verb=EVENT.verb,
-        resource_request=EVENT.has_reference,
-        namespace=EVENT.namespace,
-        group=EVENT.group,
-        resource=EVENT.resource,
-        subresource=EVENT.subresource,
-        full_resource=sql.column("full_resource"),
-        name=sql.column("request_name"),
-        path=sql.column("path"),
     )
 
 
