@@ -517,3 +517,12 @@ def test_a_stage_that_is_rightly_absent_is_an_absence_too(omitted: str, recorded
 
     assert judge(Expectation(), found).outcome is Outcome.PROVEN
     refused(judge(Expectation(), replace(found, unclear=unclear)), Outcome.UNPROVEN, unclear)
+
+
+def test_another_status_is_named_with_the_code_that_was_recorded() -> None:
+    """A status without a reason, such as that of a dropped request, is explained by its code."""
+    wanted = Expectation(Level.METADATA, event={"responseStatus": {"reason": "Timeout"}})
+
+    verdict = judge(wanted, evidence(both(responseStatus={"code": 429}), sent=exchange(status=0)))
+
+    refused(verdict, Outcome.VIOLATED, 'reason is absent, expected "Timeout" (it records code 429)')

@@ -32,7 +32,7 @@ def unlike(expectation: Expectation, event: AuditEvent) -> Iterator[str]:
         if _is_secret(event.raw, path) or _is_secret(expectation.event, path):
             yield f"the event's {_dotted(path)} differs from the expected value; both are secret and not shown"
         else:
-            yield f"the event's {_dotted(path)} is {_json(_within(event.raw, path))}, expected {wanted}"
+            yield f"the event's {_dotted(path)} is {_json(_within(event.raw, path))}, expected {wanted}{_coded(event, path)}"
 
 
 def _differences(value: Any, expected: Any, path: _Path) -> Iterator[tuple[_Path, str]]:
@@ -49,6 +49,14 @@ def _differences(value: Any, expected: Any, path: _Path) -> Iterator[tuple[_Path
             yield from _differences(value[n], part, (*path, n))
     elif value != expected:
         yield path, _json(expected)
+
+
+def _coded(event: AuditEvent, path: _Path) -> str:
+    """The code that the event records, where another part of its status differs: it says why that part does."""
+    code = _within(event.raw, ("responseStatus", "code"))
+    if path[:1] != ("responseStatus",) or path[1:] in ((), ("code",)) or not isinstance(code, int):
+        return ""
+    return f" (it records code {code})"
 
 
 def _is_secret(event: Mapping[str, Any], path: _Path) -> bool:
