@@ -32,7 +32,8 @@ def unlike(expectation: Expectation, event: AuditEvent) -> Iterator[str]:
         if _is_secret(event.raw, path) or _is_secret(expectation.event, path):
             yield f"the event's {_dotted(path)} differs from the expected value; both are secret and not shown"
         else:
-            yield f"the event's {_dotted(path)} is {_json(_within(event.raw, path))}, expected {wanted}{_coded(event, path)}"
+            value = _json(_within(event.raw, path))
+            yield f"the event's {_dotted(path)} is {value}, expected {wanted}{_code_beside(event, path)}"
 
 
 def _differences(value: Any, expected: Any, path: _Path) -> Iterator[tuple[_Path, str]]:
@@ -51,7 +52,7 @@ def _differences(value: Any, expected: Any, path: _Path) -> Iterator[tuple[_Path
         yield path, _json(expected)
 
 
-def _coded(event: AuditEvent, path: _Path) -> str:
+def _code_beside(event: AuditEvent, path: _Path) -> str:
     """The code that the event records, where another part of its status differs: it says why that part does."""
     code = _within(event.raw, ("responseStatus", "code"))
     if path[:1] != ("responseStatus",) or path[1:] in ((), ("code",)) or not isinstance(code, int):
