@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from pathlib import Path
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
@@ -10,7 +11,7 @@ import pytest
 
 from auditproof.kube.action import Request
 from auditproof.kube.identity import Identity
-from auditproof.proof.batches import Batches, Batching
+from auditproof.proof.batches import BATCH, Batches, Batching
 from auditproof.proof.placement import GIVEN, Placement
 
 if TYPE_CHECKING:
@@ -99,3 +100,81 @@ def test_a_set_up_that_fails_costs_only_the_cases_that_need_it() -> None:
         with pytest.raises(AuditproofError, match=f"no object for {case.id}"):
             performed.proof(case)
     assert prover.batches == [["c"]]
+
+
+OTHER = Placement(Path("other.yaml"))
+
+
+class Beside:
+    """A prover for two servers that proves nothing on one before it is asked for the other."""
+
+    def __init__(self) -> None:
+        self.performed: list[str] = []
+        self.both = threading.Barrier(2)
+        self.running: dict[Placement, int] = {GIVEN: 0, OTHER: 0}
+
+    def prove(self, placement: Placement, cases: Sequence[Case]) -> list[Any]:
+        self.running[placement] += 1
+        assert self.running[placement] == 1, "two batches at once on one server"
+        if len(self.performed) < 2:
+            self.both.wait(10)
+        self.performed += [case.id for case in cases]
+        self.running[placement] -= 1
+        return [SimpleNamespace(case=case) for case in cases]
+
+
+def planned_ahead(prover: Any, cases: dict[str, Case]) -> Batches:
+    """Batches of two files on each of two servers; each file fills a batch."""
+    batches = Batches(prover, lambda *_: True, lambda placement: placement)
+    files = {"a": GIVEN, "b": OTHER, "c": GIVEN, "d": OTHER}
+    batches.plan((name[0], case, files[name[0]]) for name, case in cases.items())
+    return batches
+
+
+def test_ahead_servers_are_used_beside_each_other_and_each_case_is_performed_once() -> None:
+    """On one server batches come one after the other; a requested case waits for the thread that performs it."""
+    names = [f"{file}{number}" for file in "abcd" for number in range(BATCH)]
+    cases = {name: Case(name, Identity.x509("alice"), Request("GET", "/version")) for name in names}
+    prover = Beside()
+    batches = planned_ahead(prover.prove, cases)
+
+    batches.perform_ahead(2)
+    proven = [batches.proof(case).case.id for case in cases.values()]
+    batches.stop()
+
+    assert proven == names
+    assert sorted(prover.performed) == sorted(names)
+
+
+def test_nothing_is_performed_ahead_on_a_server_that_is_in_use() -> None:
+    """A test that reads all events of its server is alone on it, and may use it itself."""
+    cases = {name: Case(name, Identity.x509("alice"), Request("GET", "/version")) for name in ("a", "b")}
+    performed = {name: threading.Event() for name in cases}
+
+    def prove(_: Placement, wanted: Sequence[Case]) -> list[Any]:
+        performed[wanted[0].id].set()
+        return [SimpleNamespace(case=case) for case in wanted]
+
+    batches = planned_ahead(prove, cases)
+    with batches.alone_on(GIVEN):
+        batches.perform_ahead(2)
+        assert performed["b"].wait(10)
+        batches.stop()  # the threads have nothing left but a, and end
+        assert not performed["a"].is_set()
+        batches.proof(cases["a"])
+    assert performed["a"].is_set()
+
+
+def test_a_thread_that_cannot_put_a_batch_together_leaves_the_error_to_the_case() -> None:
+    case = Case("a", Identity.x509("alice"), Request("GET", "/version"))
+
+    def impossible(*_: object) -> bool:
+        raise AuditproofError("the policy is gone")
+
+    batches = Batches(lambda *_: [], impossible, lambda placement: placement)
+    batches.plan([("file", case, GIVEN)])
+    batches.perform_ahead(1)
+    batches.stop()
+
+    with pytest.raises(AuditproofError, match="the policy is gone"):
+        batches.proof(case)

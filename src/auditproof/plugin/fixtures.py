@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
@@ -213,6 +214,9 @@ def _audit(request: pytest.FixtureRequest, placement: Placement) -> Audit:
     def lacking(case: Case) -> Sequence[str]:
         return session.support.lacking(case, placement, needs=case.identity.needs, states_more=True)
 
+    alone = ExitStack()
+    alone.enter_context(session.batches.alone_on(placement))  # the test may read all events from here on
+    request.addfinalizer(alone.close)
     return Audit(session.prover(placement), session.policy(placement.policy), request.node, lacking)
 
 

@@ -251,7 +251,7 @@ def pytest_runtestloop(session: pytest.Session) -> None:
     if session.testsfailed and not config.option.continue_on_collection_errors:
         return
     if not sessions.versions:
-        _start(sessions.first)
+        _start(sessions.first, config)
         return
     for proving in sessions:
         if _placements(proving):
@@ -263,8 +263,10 @@ def _starts_servers(config: pytest.Config) -> bool:
     return not (shows_nothing(config) or is_worker(config) or distributes(config))
 
 
-def _start(proving: AuditSession) -> None:
+def _start(proving: AuditSession, config: pytest.Config) -> None:
     _or_exit(lambda: proving.start_servers(_placements(proving)))
+    if not config.option.maxfail:  # a run that ends with its first failure sends nothing that comes after it
+        proving.perform_ahead()
 
 
 def _placements(proving: AuditSession) -> list[Placement]:
@@ -300,7 +302,7 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
         return
     proving = session_of(item)
     if config.stash[REPORTING].make_room_for(proving, lambda: close_backend(config)):
-        _start(proving)
+        _start(proving, config)
 
 
 @pytest.hookimpl(wrapper=True)
@@ -353,8 +355,10 @@ def pytest_metadata(metadata: dict[str, Any], config: pytest.Config) -> None:
 
 @pytest.hookimpl(wrapper=True, tryfirst=True)
 def pytest_sessionfinish(session: pytest.Session) -> Generator[None]:
-    """Stop the server that the last backend test may have left open; let no run pass that performed nothing."""
+    """Stop what still performs something, if the run was interrupted; let no run pass that performed nothing."""
     close_backend(session.config)
+    for proving in session.config.stash.get(SESSIONS, ()):
+        proving.stop()
     option = shows_nothing(session.config)
     idle = SESSIONS in session.config.stash and option in ("--setup-only", "--setup-plan")
     if idle:

@@ -1,11 +1,14 @@
 """Which cases are performed together, and the outcome of each.
 
 Cases are performed in batches of whole files, several of them if they share a server. A batch is performed when the
-first of its cases is requested.
+first of its cases is requested; ``perform_ahead`` lets threads perform batches before that, each server's one after the
+other, so that servers are busy while a report is written or a stream ends.
 """
 
 from __future__ import annotations
 
+import threading
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import TYPE_CHECKING
@@ -13,7 +16,7 @@ from typing import TYPE_CHECKING
 from auditproof.errors import AuditproofError, SetupFailed
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Hashable, Iterable, Sequence
+    from collections.abc import Callable, Hashable, Iterable, Iterator, Sequence
 
     from auditproof.cases.case import Case
     from auditproof.proof.placement import Placement
@@ -22,6 +25,7 @@ if TYPE_CHECKING:
 # Files are added to a batch while it has fewer actions than this. A fence and the watches, a second each, cost the same
 # for one action as for hundreds; but a disturbance leaves the whole batch unproven.
 BATCH = 192
+STOP_TIMEOUT_S = 10.0  # how long a thread may take to end; then the end of its server ends it
 
 
 class Batching(StrEnum):
@@ -36,13 +40,15 @@ class Batching(StrEnum):
 class _File:
     placement: Placement
     cases: list[Case] = field(default_factory=list)
+    begun: bool = False  # some of its cases were in a batch
 
 
 class Batches:
     """Performs each case once and keeps its outcome by its id.
 
     ``prove`` proves some of them at a placement, ``possible`` returns whether the cluster can perform a case, ``place``
-    resolves a placement, so that those on the same server are equal. ``batching`` limits which cases share a batch.
+    resolves a placement, so that those that may share a batch are equal, and ``server`` returns what is equal for
+    placements on the same server. ``batching`` limits which cases share a batch.
     """
 
     def __init__(
@@ -50,10 +56,16 @@ class Batches:
         prove: Callable[[Placement, Sequence[Case]], Sequence[Proof]],
         possible: Callable[[Case, Placement], bool],
         place: Callable[[Placement], Placement],
+        server: Callable[[Placement], Hashable] | None = None,
     ) -> None:
         self._prove_at = prove
         self._possible = possible
         self._place = place
+        self._server = server or place
+        self._turn = threading.Condition()
+        self._used: dict[Hashable, int] = {}  # the servers in use, by the threads that use them
+        self._ahead: list[threading.Thread] = []
+        self._stopped = False
         self._files: dict[Hashable, _File] = {}
         self._file_of: dict[str, Hashable] = {}
         self._firsts: dict[str, str] = {}
@@ -70,16 +82,88 @@ class Batches:
             self._file_of[case.id] = file
 
     def proof(self, case: Case) -> Proof:
-        """The proof of a planned case; the first call performs the whole batch.
+        """The proof of a planned case; the first call performs the whole batch, unless a thread has done that.
 
         Raises AuditproofError if the action could not be performed at all.
         """
         if case.id not in self.outcomes:
-            self._perform(self._files[self._file_of[case.id]].placement, self._batch(case))
+            file = self._files[self._file_of[case.id]]
+            with self.alone_on(file.placement):
+                if case.id not in self.outcomes:
+                    self._perform(file.placement, self._batch(case))
         outcome = self.outcomes[case.id]
         if isinstance(outcome, AuditproofError):
             raise outcome.with_traceback(None)  # the same error for all cases of a batch: its traceback must not grow
         return outcome
+
+    @contextmanager
+    def alone_on(self, placement: Placement) -> Iterator[None]:
+        """Let no other thread perform anything on the server of ``placement`` in this block; waits for its turn."""
+        server, me = self._server(placement), threading.get_ident()
+        with self._turn:
+            self._turn.wait_for(lambda: self._used.get(server, me) == me)
+            entered = self._used.setdefault(server, me) if server not in self._used else None
+        try:
+            yield
+        finally:
+            if entered is not None:
+                self._leave(server)
+
+    def _leave(self, server: Hashable) -> None:
+        with self._turn:
+            del self._used[server]
+            self._turn.notify_all()
+
+    def perform_ahead(self, threads: int) -> None:
+        """Begin to perform the planned batches, in their order, in ``threads`` threads; only where batches are whole.
+
+        End it with ``stop``.
+        """
+        if self.batching is not Batching.POLICY:
+            return
+        self._ahead = [
+            threading.Thread(target=self._go_ahead, name=f"auditproof-ahead-{n}", daemon=True) for n in range(threads)
+        ]
+        for thread in self._ahead:
+            thread.start()
+
+    def stop(self) -> None:
+        """Perform nothing ahead any more; returns when no thread does, or ``STOP_TIMEOUT_S`` later."""
+        with self._turn:
+            self._stopped = True
+            self._turn.notify_all()
+        for thread in self._ahead:
+            thread.join(STOP_TIMEOUT_S)
+        self._ahead = []
+
+    def _go_ahead(self) -> None:
+        # What keeps a batch from being put together is an error of the case that requests it: it fails there again.
+        with suppress(AuditproofError, OSError):
+            while (next_one := self._take_next()) is not None:
+                server, file = next_one
+                try:
+                    if batch := self._whole(file):
+                        self._perform(file.placement, batch)
+                finally:
+                    self._leave(server)
+
+    def _take_next(self) -> tuple[Hashable, _File] | None:
+        """The next file that nobody has begun, on a server that is free and now in use; None at the end."""
+        found: tuple[Hashable, _File] | None = None
+
+        def ready() -> bool:
+            nonlocal found
+            left = [file for file in self._files.values() if not file.begun]
+            free = ((server, file) for file in left if (server := self._server(file.placement)) not in self._used)
+            found = None if self._stopped else next(free, None)
+            return self._stopped or not left or found is not None
+
+        with self._turn:
+            self._turn.wait_for(ready)
+            if found is not None:
+                self._used[found[0]] = threading.get_ident()
+                found[1].begun = True
+        return found
 
     def _perform(self, placement: Placement, cases: Sequence[Case]) -> None:
         """Perform the cases of a batch, without those whose set-up fails: for these, nothing has been sent."""
@@ -104,18 +188,21 @@ class Batches:
         return self._firsts.setdefault(reason, case_id)
 
     def _batch(self, case: Case) -> list[Case]:
-        """The cases to perform now, in their order."""
-        if self.batching is Batching.CASE:
-            return [case]
+        """The cases to perform now because ``case`` is requested, in their order."""
         file = self._files[self._file_of[case.id]]
+        return [case] if self.batching is Batching.CASE else self._whole(file)
+
+    def _whole(self, file: _File) -> list[Case]:
+        """The cases of a file, and of later ones on the same server until the batch is full; none twice."""
         files: Iterable[_File] = [file]
         if self.batching is Batching.POLICY:
-            # Every later file on the same server, too; each is placed only if the batch is not full before.
+            # Each is placed only if the batch is not full before.
             planned, placed = list(self._files.values()), self._place(file.placement)
             files = (each for each in planned[planned.index(file) :] if self._place(each.placement) == placed)
         batch: list[Case] = []
         for each in files:
-            batch += [one for one in each.cases if self._possible(one, each.placement)]
+            each.begun = True
+            batch += [one for one in each.cases if one.id not in self.outcomes and self._possible(one, each.placement)]
             if len(batch) >= BATCH:
                 break
         return batch

@@ -107,6 +107,7 @@ class Prover:
         self._connections = Connections(view.cluster, self._credentials)
         self._owners: dict[str, str | None] = {}
         self._doubts: tuple[str, ...] = ()
+        self._stopped = False
         self._own_groups = load_served(self.kubernetes.removeprefix("v")).groups
         self._foreign_groups: set[str] = set()  # served by an aggregated API server
         self._fence = ServerFence(view, self._admin, running, self._sentinel(), self._connections)
@@ -156,25 +157,24 @@ class Prover:
         return located
 
     def perform(self, cases: Sequence[Case]) -> list[Sent]:
-        """Send every case once, in order; watches, and clients that do not just wait, run in parallel to the rest.
+        """Send every case once, in order; watches, and clients that do not just wait, run in parallel to all others.
 
         Watches and requests for another protocol have a separate connection each: the server may close it whatever its
         response, and no other request must be on it then.
         """
         with ThreadPoolExecutor(max_workers=MAX_WATCHES) as pool:
-            watches = {
-                case.id: pool.submit(
-                    self._send, case, self._connections.new(case.identity), self._connections.next_id()
-                )
-                for case in cases
+            beside = {
+                number: pool.submit(self._send, case, self._connections.new(case.identity), self._connections.next_id())
+                for number, case in enumerate(cases)
                 if case.attributes.verb == "watch" or case.request.client
             }
-            return [
-                watches[case.id].result()
-                if case.id in watches
-                else self._send(case, self._connection(case), self._connections.next_id())
-                for case in cases
-            ]
+            # None of them is waited for before the last of the others is sent: a watch lasts a second or more.
+            sent = {
+                number: self._send(case, self._connection(case), self._connections.next_id())
+                for number, case in enumerate(cases)
+                if number not in beside
+            }
+            return [beside[n].result() if n in beside else sent[n] for n in range(len(cases))]
 
     def perform_beside(self, cases: Sequence[Case], connections: int) -> list[Sent]:
         """Send every case once, on several connections in parallel; all cases have the same identity."""
@@ -226,6 +226,10 @@ class Prover:
     def doubt(self, text: str) -> None:
         """Make every verdict UNPROVEN from now on because of ``text``, unless an event violates the expectation."""
         self._doubts = (text,)
+
+    def stop(self) -> None:
+        """Let a batch that another thread performs raise AuditproofError instead of sending its next request."""
+        self._stopped = True
 
     def unsupported(self, identity: Identity, given: Iterable[Mapping[str, Any]] = ()) -> str | None:
         """Why this cluster cannot perform actions of ``identity`` with the objects ``given``; None if it can.
@@ -290,6 +294,8 @@ class Prover:
         return self._connections.new(case.identity) if own else self._connections.of(case.identity)
 
     def _send(self, case: Case, wire: Connection, audit_id: str) -> Sent:
+        if self._stopped:
+            raise AuditproofError("the run was stopped before this request was sent")
         agent = f"auditproof/{case.id} ({self._connections.run})"
         response = self._watch.send(wire, case.request, audit_id=audit_id, user_agent=agent)
         exchange = Exchange(

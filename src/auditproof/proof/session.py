@@ -38,7 +38,7 @@ from auditproof.proof.tally import Tally
 from auditproof.text.paths import shown_path
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Hashable, Iterable
     from types import TracebackType
     from typing import Self
 
@@ -50,6 +50,8 @@ if TYPE_CHECKING:
     from auditproof.kube.discovery import Served
     from auditproof.proof.prover import Proof
     from auditproof.proof.run_options import RunOptions
+
+AHEAD = 2  # threads: while a stream lasts seconds on one server, others are busy
 
 
 class Session:
@@ -101,6 +103,7 @@ class Session:
             lambda placement, cases: self.prove(cases, placement),
             lambda case, placement: not self.support.missing(case, placement),
             self.place,
+            self._server,
         )
 
     def __enter__(self) -> Self:
@@ -174,7 +177,7 @@ class Session:
 
     def server_version(self) -> str:
         """The Kubernetes version that the servers report; empty if none was started."""
-        return next((prover.kubernetes for prover in self._provers.values()), "")
+        return next((prover.kubernetes for prover in list(self._provers.values())), "")
 
     def find_servers(self) -> None:
         """Find (or download, or build) the servers' binaries, with progress.
@@ -246,6 +249,14 @@ class Session:
             self._twins[judging].write_text(twin_of(self.policy(judging)))
         return Placement(judging, self._twins[judging], placement.settings)
 
+    def _server(self, placement: Placement) -> Hashable:
+        """What is equal for placements whose server is the same: policies are given to servers by their content."""
+        placed = self.place(placement)
+        try:
+            return self.bytes_of(placed.running), placed.settings
+        except OSError:  # the error of the server's start says it
+            return placed.running, placed.settings
+
     def _file(self, path: Path | None) -> Path:
         return self.options.policy_file if path is None else path
 
@@ -300,8 +311,23 @@ class Session:
     def _unsupported(self, case: Case, placement: Placement) -> str | None:
         return self.prover(placement).unsupported(case.identity, case.given)
 
+    def perform_ahead(self) -> None:
+        """Perform planned cases before they are requested, on several servers beside each other; ``stop`` ends it.
+
+        Not on an existing cluster: its one server is another's, and busy enough with one request after the other.
+        """
+        if Capability.SETS_POLICY in self.provider.capabilities:
+            self.batches.perform_ahead(AHEAD)
+
+    def stop(self) -> None:
+        """Send no further request of a case, and end the threads that perform batches ahead."""
+        for prover in list(self._provers.values()):
+            prover.stop()
+        self.batches.stop()
+
     def close(self) -> None:
         """Close every connection of this process; the servers keep running."""
+        self.stop()
         for prover in self._provers.values():
             prover.close()
 
