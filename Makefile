@@ -11,6 +11,9 @@ RUNS    ?= 2000
 SECONDS ?= 600
 SEED    ?= 1
 
+# Tests and runs start hundreds of Python processes: none of them compiles what another one has, whatever the caller set.
+export PYTHONDONTWRITEBYTECODE =
+
 BIN := .venv/bin
 READY := .venv/.ready
 

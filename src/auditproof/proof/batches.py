@@ -17,6 +17,7 @@ from auditproof.errors import AuditproofError, SetupFailed
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Hashable, Iterable, Iterator, Sequence
+    from contextlib import AbstractContextManager
 
     from auditproof.cases.case import Case
     from auditproof.proof.placement import Placement
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
 
 # Files are added to a batch while it has fewer actions than this. A fence and the watches, a second each, cost the same
 # for one action as for hundreds; but a disturbance leaves the whole batch unproven.
-BATCH = 192
+BATCH = 384
 STOP_TIMEOUT_S = 10.0  # how long a thread may take to end; then the end of its server ends it
 
 
@@ -64,6 +65,7 @@ class Batches:
         self._server = server or place
         self._turn = threading.Condition()
         self._used: dict[Hashable, int] = {}  # the servers in use, by the threads that use them
+        self._wanted: Hashable | None = None  # the server that a request waits for: nothing new begins on it
         self._ahead: list[threading.Thread] = []
         self._stopped = False
         self._files: dict[Hashable, _File] = {}
@@ -88,7 +90,7 @@ class Batches:
         """
         if case.id not in self.outcomes:
             file = self._files[self._file_of[case.id]]
-            with self.alone_on(file.placement):
+            with self._turn_on(file.placement, lambda: case.id in self.outcomes):
                 if case.id not in self.outcomes:
                     self._perform(file.placement, self._batch(case))
         outcome = self.outcomes[case.id]
@@ -96,17 +98,26 @@ class Batches:
             raise outcome.with_traceback(None)  # the same error for all cases of a batch: its traceback must not grow
         return outcome
 
-    @contextmanager
-    def alone_on(self, placement: Placement) -> Iterator[None]:
+    def alone_on(self, placement: Placement) -> AbstractContextManager[None]:
         """Let no other thread perform anything on the server of ``placement`` in this block; waits for its turn."""
+        return self._turn_on(placement, lambda: False)
+
+    @contextmanager
+    def _turn_on(self, placement: Placement, needless: Callable[[], bool]) -> Iterator[None]:
+        """Use the server of ``placement`` in this block, unless that is ``needless`` before it is free."""
         server, me = self._server(placement), threading.get_ident()
         with self._turn:
-            self._turn.wait_for(lambda: self._used.get(server, me) == me)
-            entered = self._used.setdefault(server, me) if server not in self._used else None
+            self._wanted = server
+            self._turn.wait_for(lambda: needless() or self._used.get(server, me) == me)
+            self._wanted = None
+            self._turn.notify_all()
+            enters = not needless() and server not in self._used
+            if enters:
+                self._used[server] = me
         try:
             yield
         finally:
-            if entered is not None:
+            if enters:
                 self._leave(server)
 
     def _leave(self, server: Hashable) -> None:
@@ -154,7 +165,8 @@ class Batches:
         def ready() -> bool:
             nonlocal found
             left = [file for file in self._files.values() if not file.begun]
-            free = ((server, file) for file in left if (server := self._server(file.placement)) not in self._used)
+            taken = {*self._used, self._wanted}
+            free = ((server, file) for file in left if (server := self._server(file.placement)) not in taken)
             found = None if self._stopped else next(free, None)
             return self._stopped or not left or found is not None
 
