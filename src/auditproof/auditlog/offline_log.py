@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from auditproof.auditlog.file_log import event_of
 from auditproof.auditlog.forms import Opening, Passed, UnwrappedEvent
+from auditproof.auditlog.forms.envelopes import LINES
 from auditproof.auditlog.forms.fields import what_is_missing
 from auditproof.errors import LogUnreadable
 
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from auditproof.audit.event import AuditEvent
+    from auditproof.auditlog.forms.opening import Passes
 
 NAMED = 20  # reasons that are reported one by one
 
@@ -45,14 +47,14 @@ class ForeignFile:
     others: Counter[str] = field(default_factory=Counter)
     encodings: tuple[str, ...] = ()
 
-    def read(self) -> Iterator[AuditEvent]:
-        """Every event of the file, in its order.
+    def read(self, counted: Passes | None = None) -> Iterator[AuditEvent]:
+        """Every event of the file, in its order, but those lines that ``counted`` takes: each is one event.
 
         Raises LogUnreadable where the file cannot be read.
         """
         try:
             with self.path.open("rb") as file:
-                opening = Opening(file)
+                opening = Opening(file, self._noting(counted) if counted else None)
                 for found in opening.read():
                     if isinstance(found, UnwrappedEvent):
                         yield from self._event(found)
@@ -65,6 +67,16 @@ class ForeignFile:
             raise LogUnreadable(
                 f"{self.path}: cannot be read to its end: {error.strerror or 'unknown error'}"
             ) from None
+
+    def _noting(self, counted: Passes) -> Passes:
+        def noted(number: int, line: bytes) -> bool:
+            taken = counted(number, line)
+            if taken:
+                self.events += 1
+                self.forms[LINES] += 1
+            return taken
+
+        return noted
 
     def _event(self, found: UnwrappedEvent) -> Iterator[AuditEvent]:
         if missing := what_is_missing(found.raw):

@@ -11,19 +11,22 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from auditproof.auditlog.offline_log import ForeignFile
-from auditproof.errors import AuditproofError
+from auditproof.errors import AuditproofError, LogUnreadable
 from auditproof.plugin.fixtures import PROOFS
 from auditproof.plugin.session import SESSIONS
 from auditproof.proof.offline import OfflineJudge, problems_of
 from auditproof.proof.verdict import Outcome
+from auditproof.replay.recorded.counted import SMALL, can_count, counted
+from auditproof.replay.recorded.lines import NotCounted
 from auditproof.report.offline import file_record, kind_record, log_record, requirement_record
 from auditproof.text.paths import shown_path
 from auditproof.text.printable import printable_lines
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
     from pathlib import Path
 
+    from auditproof.audit.decide import Decision
     from auditproof.audit.event import AuditEvent
     from auditproof.kube.attributes import Attributes
     from auditproof.plugin.options import Options
@@ -54,8 +57,7 @@ class LogCollector(pytest.File):
         """Judge every event of the logs and yield one item per result. Raises LogUnreadable."""
         session = self.config.stash[SESSIONS].first
         options = session.options
-        reading = _OfflineRun(options)
-        reading.read(self.name_of)
+        reading = read_logs(options, self.name_of)
         session.log_part = log_record(reading.files, reading.judgement, options.policy)
         for record in reading.records(self.nodeid):
             name = record.id.removeprefix(f"{self.nodeid}::")
@@ -73,7 +75,29 @@ class LogCollector(pytest.File):
         return super().repr_failure(excinfo, *args, **kwargs)
 
 
-class _OfflineRun:
+def read_logs(options: Options, name_of: Callable[[Path], str], *, small: int = SMALL) -> OfflineRun:
+    """Judge the logs of the options, with the help of SQL where they have ``small`` bytes. Raises LogUnreadable.
+
+    What cannot be counted in SQL is judged in Python: the result is the same.
+    """
+    if can_count(options.recorded, small=small):
+        reading = OfflineRun(options)
+        try:
+            reading.read_with_sql(name_of)
+        except NotCounted:
+            pass
+        except OSError as error:
+            raise LogUnreadable(f"{error.filename}: cannot be read to its end: {error.strerror}") from None
+        else:
+            return reading
+    reading = OfflineRun(options)
+    reading.read(name_of)
+    return reading
+
+
+class OfflineRun:
+    """The logs of the options, judged event by event; ``read_with_sql`` leaves out what SQL has counted."""
+
     def __init__(self, options: Options) -> None:
         self._options = options
         self.judgement = OfflineJudge(options.policy)
@@ -81,7 +105,8 @@ class _OfflineRun:
         self._found: dict[str, list[tuple[AuditEvent, Attributes, str]]] = {}
         self._requirements = [requirement for file in options.requirements for requirement in file.requirements]
 
-    def read(self, name_of: Any) -> None:
+    def read(self, name_of: Callable[[Path], str]) -> None:
+        """Judge every event."""
         for path in self._options.recorded:
             file = ForeignFile(path, name_of(path))
             self.files.append(file)
@@ -89,11 +114,28 @@ class _OfflineRun:
                 self._judge(event)
         self.judgement.close()
 
+    def read_with_sql(self, name_of: Callable[[Path], str]) -> None:
+        """Judge every event that SQL has not counted. Raises NotCounted: then nothing of this is of use."""
+        paths = self._options.recorded
+        with counted(paths, self._options.policy, self._requirements) as ready:
+            for number, path in enumerate(paths):
+                file = ForeignFile(path, name_of(path))
+                self.files.append(file)
+                for event in file.read(ready.lines_of(number)):
+                    if ready.is_example:
+                        self._require(event, *self.judgement.show(event))
+                    else:
+                        self._judge(event)
+                ready.end_of(number)
+            ready.add_to(self.judgement)
+        self.judgement.close()
+
     def _judge(self, event: AuditEvent) -> None:
         judged = self.judgement.add(event)
-        if judged is None:
-            return
-        attributes, decision = judged
+        if judged is not None:
+            self._require(event, *judged)
+
+    def _require(self, event: AuditEvent, attributes: Attributes, decision: Decision) -> None:
         for requirement in self._requirements:
             if requirement.selects(attributes):
                 found = self._found.setdefault(requirement.id, [])
@@ -102,6 +144,7 @@ class _OfflineRun:
                     found.append((event, attributes, f"{wrong}: {event.audit_id}" if wrong else ""))
 
     def records(self, suite: str) -> Iterator[ProofRecord]:
+        """One record for each kind of requests, file and requirement."""
         policy = self._options.policy
         for kind in self.judgement.kinds.values():
             yield kind_record(kind, suite, policy)
@@ -114,6 +157,7 @@ class _OfflineRun:
                 yield requirement_record(name, requirement.title, because, suite, policy, found)
 
     def requirement_ids(self, suite: str) -> dict[str, str]:
+        """The record of each requirement that applies to any event."""
         return {name: f"{suite}::requirement-{name}" for name in self._found}
 
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections import Counter
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 from auditproof.audit.decide import decide
 from auditproof.audit.event import Level, Stage
@@ -26,7 +26,7 @@ from auditproof.kube.attributes import (
 from auditproof.text.printable import printable
 
 if TYPE_CHECKING:
-    from collections.abc import Hashable, Iterator, Mapping
+    from collections.abc import Collection, Hashable, Iterator, Mapping
 
     from auditproof.audit.decide import Decision
     from auditproof.audit.event import AuditEvent
@@ -38,6 +38,7 @@ SETTLED = timedelta(seconds=120)  # twice the default --request-timeout of an AP
 REMEMBERED = 500_000  # repetitions are found among at least so many latest events; about 100 MB
 DECISIONS = 100_000  # cached, because most requests are repeated
 _ORDER = list(Stage)
+Kind: TypeAlias = "tuple[int | None, str, str]"  # the rule that decides, the verb, and what the request is about
 NAMED = 5  # incomplete requests of a kind that are named
 
 
@@ -126,7 +127,7 @@ class OfflineJudge:
         self._open: dict[tuple[Any, ...], _Open] = {}
         self._complete = _Recent()
         self._seen = _Recent()
-        self.kinds: dict[tuple[Any, ...], RequestGroup] = {}
+        self.kinds: dict[Kind, RequestGroup] = {}
         self.truncated = 0
         self.repeated = 0
         self.began_before = 0
@@ -148,6 +149,34 @@ class OfflineJudge:
         )
         if self._is_repeated(event, request):
             return None
+        attributes, decision, kind = self._kind_of(event)
+        for problem in problems_of(event, decision):
+            if not kind.wrong:
+                kind.example = event
+            kind.wrong[problem] += 1
+        self.truncated += TRUNCATED in event.raw.get("annotations", {})
+        self.span(event.raw.get("stageTimestamp", ""))
+        self._follow(event, request, attributes, kind)
+        return attributes, decision
+
+    def show(self, event: AuditEvent) -> tuple[Attributes, Decision]:
+        """Take note of an event that is counted by ``count``: it is the first of its kind, if none was before it."""
+        attributes, decision, _ = self._kind_of(event)
+        return attributes, decision
+
+    def count(self, key: Kind, users: Collection[str], requests: int) -> None:
+        """Add whole requests that are recorded as decided; one of this kind was shown before. Raises KeyError."""
+        kind = self.kinds[key]
+        kind.requests += requests
+        kind.complete += requests
+        kind.users.update(users)
+
+    def span(self, *times: str) -> None:
+        """Extend the time of the log to events that were counted."""
+        for time in filter(None, map(_time, times)):
+            self.first, self.last = min(self.first or time, time), max(self.last or time, time)
+
+    def _kind_of(self, event: AuditEvent) -> tuple[Attributes, Decision, RequestGroup]:
         attributes = asked_by(event.raw)
         decision = self._decide(attributes)
         rule = decision.rule.index if decision.rule else None
@@ -161,17 +190,7 @@ class OfflineJudge:
             number = "no-rule" if rule is None else f"rule-{rule + 1:02}"
             name = printable(f"{number}-{attributes.verb or 'options'}-{what}")
             self.kinds[key] = RequestGroup(name, decision, attributes, event)
-        kind = self.kinds[key]
-        for problem in problems_of(event, decision):
-            if not kind.wrong:
-                kind.example = event
-            kind.wrong[problem] += 1
-        self.truncated += TRUNCATED in event.raw.get("annotations", {})
-        time = _time(event.raw.get("stageTimestamp"))
-        if time is not None:
-            self.first, self.last = min(self.first or time, time), max(self.last or time, time)
-        self._follow(event, request, attributes, kind)
-        return attributes, decision
+        return attributes, decision, self.kinds[key]
 
     def close(self) -> None:
         """Report incomplete requests, except those that may have begun before the log or continue after it."""

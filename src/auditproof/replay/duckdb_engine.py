@@ -25,6 +25,7 @@ from auditproof.replay.duckdb_events import events_of, in_group, read_lines
 from auditproof.replay.inputs.feed import Feed, Troubles, make_pipe, sort_out
 from auditproof.replay.inputs.lines import line_numbers
 from auditproof.replay.query import judged
+from auditproof.replay.running import run_beside
 from auditproof.replay.sums import Sums
 from auditproof.text.sizes import readable
 
@@ -36,7 +37,6 @@ if TYPE_CHECKING:
 
 MEMORY = "250MB"  # of DuckDB's own; the process takes about 100 MB more
 PIPES = 2
-_TICK = 0.2
 _SILENT = 2.0  # seconds before the first line of progress
 _NAMED = 100_000  # wrong lines whose place is looked for
 
@@ -68,7 +68,7 @@ def read_log(
     with tempfile.TemporaryDirectory(prefix="auditproof-replay-") as name:
         folder = Path(name)
         with duckdb.connect() as connection:
-            _settings(connection, folder, memory, threads or os.cpu_count() or 2)
+            settings(connection, folder, memory, threads or os.cpu_count() or 2)
             run = _Run(connection, folder, files, policies, progress)
             try:
                 yield run.read()
@@ -80,11 +80,11 @@ def read_log(
 def sums_in(folder: Path, policies: Sequence[PolicyColumns]) -> Iterator[Sums]:
     """An empty table of sums for the rows of another engine; DuckDB's files are in ``folder``."""
     with duckdb.connect() as connection:
-        _settings(connection, folder, MEMORY, os.cpu_count() or 2)
+        settings(connection, folder, MEMORY, os.cpu_count() or 2)
         yield Sums(connection, policies)
 
 
-def _settings(connection: duckdb.DuckDBPyConnection, folder: Path, memory: str, threads: int) -> None:
+def settings(connection: duckdb.DuckDBPyConnection, folder: Path, memory: str, threads: int) -> None:
     """All of DuckDB's files are in the folder of this run; nothing is loaded from elsewhere."""
     connection.execute(f"SET memory_limit = '{memory}'")
     connection.execute(f"SET threads = {threads}")
@@ -125,7 +125,7 @@ class _Run:
             try:
                 self._in_thread(lambda: sums.add_from(self._query(paths)))
             finally:
-                _release(pipes)
+                release(pipes)
             for writer in writers:
                 writer.join()
         found = LogRead(sums, self._troubles, len(self._files))
@@ -144,32 +144,16 @@ class _Run:
         return aggregated(query, self._policies).sql("duckdb")
 
     def _in_thread(self, work: Callable[[], object]) -> None:
-        """Run a query so that Ctrl-C ends it, and show how far it is."""
-        failed: list[BaseException] = []
-        done = threading.Event()  # Thread.join, once interrupted, takes a thread for ended (CPython 3.11)
-
-        def run() -> None:
-            try:
-                work()
-            except BaseException as error:  # raised again in the main thread
-                failed.append(error)
-            finally:
-                done.set()
-
         begun = time.monotonic()
-        threading.Thread(target=run, daemon=True).start()
+
+        def tick() -> None:
+            if time.monotonic() - begun > _SILENT:
+                self._progress(self._how_far())
+
         try:
-            while not done.wait(_TICK):
-                if time.monotonic() - begun > _SILENT:
-                    self._progress(self._how_far())
-        except BaseException:
-            while not done.wait(_TICK / 2):
-                self._connection.interrupt()  # again, because it does nothing before the query has begun
-            raise
+            run_beside(self._connection, work, tick)
         finally:
             self._progress("")
-        if failed:
-            raise failed[0]
 
     def _how_far(self) -> str:
         done = max(self._connection.query_progress(), 0.0) / 100 if self._own else 0.0
@@ -198,7 +182,7 @@ def told(found: LogRead, native: Sequence[LogFile], *, incomplete: bool) -> None
             found.troubles.add("(the log)", None, reason, count)
 
 
-def _release(pipes: Sequence[Path]) -> None:
+def release(pipes: Sequence[Path]) -> None:
     """Let writers end that still wait for a reader, or write for one that has gone."""
     for pipe in pipes:
         with suppress(OSError):

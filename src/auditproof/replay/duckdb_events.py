@@ -47,7 +47,7 @@ _STAGES = "('RequestReceived', 'ResponseStarted', 'ResponseComplete', 'Panic')"
 _TIMES = ',"requestReceivedTimestamp":'
 _BODIES = (',"requestObject":', ',"responseObject":')
 # What may be the path of a resource, which always has an objectRef.
-_MAYBE_RESOURCE = "^/*api(/+[^/?]+/+[^/?]|s/+[^/?]+/+[^/?]+/+[^/?])|^[^?]*%"
+MAYBE_RESOURCE = "^/*api(/+[^/?]+/+[^/?]|s/+[^/?]+/+[^/?]+/+[^/?])|^[^?]*%"
 
 
 def read_lines(paths: Sequence[Path]) -> str:
@@ -143,7 +143,7 @@ def _extracted(lines: str) -> str:
         "AND regexp_full_match(x[6], '[0-9]{4}-[0-9]{2}-[0-9]{2}T.*Z') AND starts_with(x[7], '{') "
         "AND (x[9] IS NULL OR starts_with(x[9], '[')) "
         f"AND CASE WHEN x[10] IS NULL THEN (starts_with(x[4], '/') OR starts_with(x[4], '*')) "
-        f"AND NOT regexp_matches(x[4], '{_MAYBE_RESOURCE}') ELSE starts_with(x[10], '{{') END"
+        f"AND NOT regexp_matches(x[4], '{MAYBE_RESOURCE}') ELSE starts_with(x[10], '{{') END"
     )
     return (
         f"SELECT *, x[1] <> 'Metadata' AS bodies, strlen(line) AS length, {well_formed} AS well_formed "

@@ -76,13 +76,20 @@ def in_array(group: str) -> Expr:
     return exp.ArrayContains(this=sql.column(GROUPS), expression=sql.text(group))
 
 
-def judged(events: Select, policies: Sequence[PolicyColumns], in_group: Callable[[str], Expr] = in_array) -> Select:
+def judged(
+    events: Select,
+    policies: Sequence[PolicyColumns],
+    in_group: Callable[[str], Expr] = in_array,
+    *,
+    names: bool = False,
+) -> Select:
     """Every event of ``events`` with all of its columns, those of its request, ``exact``, and those of each policy.
 
     ``events`` has the columns of EVENT, GROUPS and STAGE, none of them NULL. Where ``exact`` is false, the columns of
-    the policies are computed from objectRef, and the policy may decide otherwise (see ``request``).
+    the policies are computed from objectRef, and the policy may decide otherwise (see ``request``). ``names`` says that
+    the name of an object counts, although no policy looks at it.
     """
-    names = any(names_matter(one.policy) for one in policies)
+    names = names or any(names_matter(one.policy) for one in policies)
     found = events
     for step in (line_step(EVENT), place_step(EVENT), request_step(EVENT, names=names)):
         found = extended(found, step)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING, BinaryIO
+from typing import TYPE_CHECKING, BinaryIO, TypeAlias
 
 from auditproof.audit.event_form import decode
 from auditproof.auditlog.forms.documents import LONGEST_LINE, Walk
@@ -14,18 +14,23 @@ from auditproof.auditlog.forms.text import BLOCK, NotText, Text
 from auditproof.auditlog.forms.yaml_documents import is_yaml, yaml_values
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
     from auditproof.auditlog.forms.documents import Found
 
+Passes: TypeAlias = "Callable[[int, bytes], bool]"
 _LIST = re.compile(rb"\[\s*(?:$|[{\"])")  # a list that may hold events, or its first line
 
 
 class Opening:
-    """Reads one file. Once it is read, ``lines`` says how many it has, ``blank`` how many of them are empty."""
+    """Reads one file. Once it is read, ``lines`` says how many it has, ``blank`` how many of them are empty.
 
-    def __init__(self, file: BinaryIO) -> None:
+    ``passes`` is asked about every line that begins a value, by number and bytes: one that it takes is passed over.
+    """
+
+    def __init__(self, file: BinaryIO, passes: Passes | None = None) -> None:
         self._file = file
+        self._passes = passes
         self._envelopes = Envelopes()
         self.encodings: list[str] = []
         self.lines = 0
@@ -55,7 +60,10 @@ class Opening:
                 yield from self._open(found, "YAML")
             return
         while line := text.peek_line(LONGEST_LINE):
-            yield from self._line(text, line)
+            if self._passes is not None and self._passes(text.line, line):
+                text.skip(len(line))
+            else:
+                yield from self._line(text, line)
 
     def _line(self, text: Text, line: bytes) -> Iterator[Opened]:
         """A line, or what begins in it."""

@@ -86,7 +86,7 @@ class Feed:
             with pipe.open("wb", buffering=0) as out:
                 for file, native in self.files:
                     for block in self._blocks(file, native=native):
-                        _write_all(out, block)
+                        write_all(out, block)
                         self.written += len(block)
                     self.read += file.size
         except BrokenPipeError:
@@ -165,7 +165,8 @@ def _whole(text: BinaryIO) -> Iterator[bytes]:
         yield b"\n"
 
 
-def _write_all(out: BinaryIO, block: bytes) -> None:
+def write_all(out: BinaryIO, block: bytes) -> None:
+    """Write the whole block to a pipe, which may take a part of it at a time."""
     view = memoryview(block)
     while view:
         view = view[out.write(view) :]
