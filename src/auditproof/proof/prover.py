@@ -1,6 +1,6 @@
 """Proves a batch of cases on one cluster: prepare, send, fence, judge.
 
-All actions of a batch are sent first, one after the other; then one fence closes them all; then every action is judged
+All actions of a batch are sent first; then one fence closes them all; then every action is judged
 by the events read so far. So a proof costs little more than its request.
 """
 
@@ -9,6 +9,7 @@ from __future__ import annotations
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass, replace
+from itertools import count
 from typing import TYPE_CHECKING, Any
 
 from auditproof.audit.decide import decide
@@ -51,6 +52,7 @@ if TYPE_CHECKING:
 CREATED = 201
 CONTROLLER_TIMEOUT_S = 30.0  # how long a controller may take to act; usually far below a second
 MAX_WATCHES = 64  # sent in parallel, because each lasts a second or more
+LANES = 2  # beside each other: while the server works on one request, the next one is made
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -157,24 +159,31 @@ class Prover:
         return located
 
     def perform(self, cases: Sequence[Case]) -> list[Sent]:
-        """Send every case once, in order; watches, and clients that do not just wait, run in parallel to all others.
+        """Send every case once: those of a file in their order, those of different files beside each other.
 
-        Watches and requests for another protocol have a separate connection each: the server may close it whatever its
-        response, and no other request must be on it then.
+        Watches, and clients that do not just wait, run in parallel to all others. Watches and requests for another
+        protocol have a separate connection each: the server may close it whatever its response, and no other request
+        must be on it then.
         """
-        with ThreadPoolExecutor(max_workers=MAX_WATCHES) as pool:
-            beside = {
-                number: pool.submit(self._send, case, self._connections.new(case.identity), self._connections.next_id())
-                for number, case in enumerate(cases)
-                if case.attributes.verb == "watch" or case.request.client
-            }
-            # None of them is waited for before the last of the others is sent: a watch lasts a second or more.
-            sent = {
-                number: self._send(case, self._connection(case), self._connections.next_id())
-                for number, case in enumerate(cases)
-                if number not in beside
-            }
-            return [beside[n].result() if n in beside else sent[n] for n in range(len(cases))]
+        alone = {n for n, case in enumerate(cases) if case.attributes.verb == "watch" or case.request.client}
+        lanes = _lanes(cases, alone, 1 if self._cluster.is_shared else LANES)
+        try:
+            with ThreadPoolExecutor(MAX_WATCHES) as streams, ThreadPoolExecutor(LANES) as pool:
+                beside = {
+                    n: streams.submit(
+                        self._send, cases[n], self._connections.new(cases[n].identity), self._connections.next_id()
+                    )
+                    for n in sorted(alone)
+                }
+                # No stream is waited for before the last of the others is sent: a watch lasts a second or more.
+                sent = {n: item for part in pool.map(self._send_lane, count(), lanes) for n, item in part}
+                return [beside[n].result() if n in beside else sent[n] for n in range(len(cases))]
+        except BaseException:  # Ctrl-C: the pools wait for their threads, which send nothing more
+            self._stopped = True
+            raise
+
+    def _send_lane(self, lane: int, cases: Sequence[tuple[int, Case]]) -> list[tuple[int, Sent]]:
+        return [(n, self._send(case, self._connection(case, lane), self._connections.next_id())) for n, case in cases]
 
     def perform_beside(self, cases: Sequence[Case], connections: int) -> list[Sent]:
         """Send every case once, on several connections in parallel; all cases have the same identity."""
@@ -289,9 +298,10 @@ class Prover:
         self._fence.end()
         self._admin.close()
 
-    def _connection(self, case: Case) -> Connection:
-        own = case.request.upgrade or case.request.client
-        return self._connections.new(case.identity) if own else self._connections.of(case.identity)
+    def _connection(self, case: Case, lane: int) -> Connection:
+        if case.request.upgrade:
+            return self._connections.new(case.identity)
+        return self._connections.of(case.identity, lane)
 
     def _send(self, case: Case, wire: Connection, audit_id: str) -> Sent:
         if self._stopped:
@@ -336,3 +346,15 @@ class Prover:
             followed=fence.events.get(its_id, ()) if through else None,
         )
         return Proof(case, judge(case.expectation.seen_from(self._cluster.endpoint.client_address), evidence))
+
+
+def _lanes(cases: Sequence[Case], without: set[int], number: int) -> list[list[tuple[int, Case]]]:
+    """The cases with their places, divided into at most ``number`` lanes of whole files that are about as long."""
+    files: dict[str, list[tuple[int, Case]]] = {}
+    for n, case in enumerate(cases):
+        if n not in without:
+            files.setdefault(case.source.file, []).append((n, case))
+    lanes: list[list[tuple[int, Case]]] = [[] for _ in range(min(number, len(files)))]
+    for file in files.values():
+        min(lanes, key=len).extend(file)
+    return lanes
