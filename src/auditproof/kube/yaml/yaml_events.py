@@ -24,6 +24,7 @@ _STAND_INS = {"\U000f0001": ":", "\U000f0002": _BOM}  # private use characters, 
 _COLON, _COVERED_BOM = _STAND_INS
 _MOST_COLONS = 100
 _TOO_DEEP = "exceeded maximum nesting depth"  # libyaml's limit, 1000 levels since PyYAML 6.0.4; go-yaml's is 10,000
+_LONGEST_KEY = 1024  # characters of a key that no "?" introduces
 TAB = "\t"
 _ESCAPED_SLASH = re.compile(r"(?<!\\)(?:\\\\)*(\\/)")
 
@@ -53,8 +54,8 @@ def read_first_document(data: bytes, path: str, build: Callable[[Iterator[yaml.E
         try:
             return build(_Checked(data, path, loader).events())
         except yaml.scanner.ScannerError as error:
-            if _TOO_DEEP in (error.problem, error.context) and loader is not yaml.SafeLoader:
-                loader = yaml.SafeLoader
+            if _TOO_DEEP in (error.problem, error.context) and loader is not _DeepLoader:
+                loader = _DeepLoader
                 continue
             if error.problem != "found unexpected ':'" or error.problem_mark is None:
                 raise _syntax(error, path, data) from None
@@ -102,6 +103,30 @@ def _tab(error: yaml.MarkedYAMLError, data: bytes) -> str:
     line = data.decode("utf-8-sig", errors="replace").split("\n")[mark.line : mark.line + 1]
     before = line[0][: mark.column + 1] if line else ""
     return f": column {before.index(TAB) + 1} is {called(TAB)}; YAML is indented by spaces" if TAB in before else ""
+
+
+class _DeepLoader(yaml.SafeLoader):
+    """PyYAML's own parser, for texts that are nested too deep for libyaml.
+
+    It looks at up to a thousand open brackets for each token, which takes minutes. The places where a key may begin are
+    in the order of the text, because a bracket ends those inside it; so the oldest ones are first.
+    """
+
+    possible_simple_keys: dict[int, Any]
+    index: int
+    line: int
+
+    def next_possible_simple_key(self) -> int | None:
+        return next((key.token_number for key in self.possible_simple_keys.values()), None)
+
+    def stale_possible_simple_keys(self) -> None:
+        while self.possible_simple_keys:
+            level, oldest = next(iter(self.possible_simple_keys.items()))
+            if oldest.line == self.line and self.index - oldest.index <= _LONGEST_KEY:
+                return
+            if oldest.required:
+                super().stale_possible_simple_keys()  # raises the error
+            del self.possible_simple_keys[level]
 
 
 class _Checked:
