@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from auditproof import content
 from auditproof.clusters.policy_files import PolicyFiles
 from auditproof.clusters.run.run_directory import RunDirectory
 from auditproof.errors import AuditproofError, BinaryNotFound
@@ -169,11 +170,19 @@ def pytest_deselected(items: Sequence[pytest.Item]) -> None:
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_finish(session: pytest.Session) -> None:
-    """Plan the selected items, once they are known: those of one version after those of another."""
+    """Plan the selected items, once they are known: those of one version after those of another.
+
+    Shipped Python tests come before case files: meanwhile, these are performed ahead on other servers.
+    """
     config = session.config
     if SESSIONS in config.stash:
         versions = config.stash[SESSIONS].versions
-        session.items.sort(key=lambda item: versions.index(version) if (version := version_of_item(item)) else -1)
+
+        def rank(item: pytest.Item) -> tuple[int, bool]:
+            is_last = isinstance(item, collect.CaseItem) or content.shipped_name(item.path) is None
+            return versions.index(version) if (version := version_of_item(item)) else -1, is_last
+
+        session.items.sort(key=rank)
     plan = collection_of(config).plan(session.items)
     plan.whole = plan.whole and collects_suites(config)
     if not plan.proofs and not plan.backend_tests and not plan.removed:
