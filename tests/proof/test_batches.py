@@ -165,6 +165,26 @@ def test_nothing_is_performed_ahead_on_a_server_that_is_in_use() -> None:
     assert performed["a"].is_set()
 
 
+def test_what_is_ahead_on_a_server_for_tests_comes_last() -> None:
+    """One thread, so that the order is known: the files of the other server first, though they are planned later."""
+    names = [f"{file}{number}" for file in "abcd" for number in range(BATCH)]
+    cases = {name: Case(name, Identity.x509("alice"), Request("GET", "/version")) for name in names}
+    prover, all_done = Willing(), threading.Event()
+
+    def prove(_: Placement, wanted: Sequence[Case]) -> list[Any]:
+        proven = prover.prove(wanted)
+        if len(prover.batches) == 4:
+            all_done.set()
+        return proven
+
+    batches = planned_ahead(prove, cases)
+    batches.perform_ahead(1, [GIVEN])
+
+    assert all_done.wait(10)
+    batches.stop()
+    assert [batch[0] for batch in prover.batches] == ["b0", "d0", "a0", "c0"]
+
+
 def test_a_thread_that_cannot_put_a_batch_together_leaves_the_error_to_the_case() -> None:
     case = Case("a", Identity.x509("alice"), Request("GET", "/version"))
 

@@ -275,7 +275,8 @@ def _starts_servers(config: pytest.Config) -> bool:
 def _start(proving: AuditSession, config: pytest.Config) -> None:
     _or_exit(lambda: proving.start_servers(_placements(proving)))
     if not config.option.maxfail:  # a run that ends with its first failure sends nothing that comes after it
-        proving.perform_ahead()
+        tests = (item for item in proving.selected if not isinstance(item, collect.CaseItem))
+        proving.perform_ahead(map(placement_of, tests))
 
 
 def _placements(proving: AuditSession) -> list[Placement]:

@@ -66,6 +66,7 @@ class Batches:
         self._turn = threading.Condition()
         self._used: dict[Hashable, int] = {}  # the servers in use, by the threads that use them
         self._wanted: Hashable | None = None  # the server that a request waits for: nothing new begins on it
+        self._last: set[Hashable] = set()
         self._ahead: list[threading.Thread] = []
         self._stopped = False
         self._files: dict[Hashable, _File] = {}
@@ -125,13 +126,15 @@ class Batches:
             del self._used[server]
             self._turn.notify_all()
 
-    def perform_ahead(self, threads: int) -> None:
+    def perform_ahead(self, threads: int, last: Iterable[Placement] = ()) -> None:
         """Begin to perform the planned batches, in their order, in ``threads`` threads; only where batches are whole.
 
-        End it with ``stop``.
+        Those at the placements ``last``, whose servers are about to be used otherwise, come after all others. End it
+        with ``stop``.
         """
         if self.batching is not Batching.POLICY:
             return
+        self._last = set(map(self._server, last))
         self._ahead = [
             threading.Thread(target=self._go_ahead, name=f"auditproof-ahead-{n}", daemon=True) for n in range(threads)
         ]
@@ -165,9 +168,10 @@ class Batches:
         def ready() -> bool:
             nonlocal found
             left = [file for file in self._files.values() if not file.begun]
+            placed = [(self._server(file.placement), file) for file in left]
+            placed = [one for one in placed if one[0] not in self._last] or placed
             taken = {*self._used, self._wanted}
-            free = ((server, file) for file in left if (server := self._server(file.placement)) not in taken)
-            found = None if self._stopped else next(free, None)
+            found = None if self._stopped else next((one for one in placed if one[0] not in taken), None)
             return self._stopped or not left or found is not None
 
         with self._turn:

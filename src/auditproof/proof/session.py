@@ -311,13 +311,15 @@ class Session:
     def _unsupported(self, case: Case, placement: Placement) -> str | None:
         return self.prover(placement).unsupported(case.identity, case.given)
 
-    def perform_ahead(self) -> None:
+    def perform_ahead(self, last: Iterable[Placement] = ()) -> None:
         """Perform planned cases before they are requested, on several servers beside each other; ``stop`` ends it.
+
+        The cases at the placements ``last`` come after all others: their servers are about to be used otherwise.
 
         Not on an existing cluster: its one server is another's, and busy enough with one request after the other.
         """
         if Capability.SETS_POLICY in self.provider.capabilities:
-            self.batches.perform_ahead(AHEAD)
+            self.batches.perform_ahead(AHEAD, last)
 
     def stop(self) -> None:
         """Send no further request of a case, and end the threads that perform batches ahead."""
