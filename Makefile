@@ -89,9 +89,10 @@ codes: $(READY) ## write docs/exit-codes.md from the table of exit codes
 docs: $(READY) ## build the documentation site into build/site
 	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet
 
-lock: ## renew requirements.lock and .ci/spark.lock (needs uv)
+lock: ## renew requirements.lock and the locks in .ci (needs uv)
 	uv pip compile --generate-hashes --universal --no-annotate --no-header --python-version 3.11 pyproject.toml --group dev -o requirements.lock
 	echo "pyspark>=4.0" | uv pip compile --generate-hashes --universal --no-annotate --no-header --python-version 3.11 - -o .ci/spark.lock
+	echo "chdb-core" | uv pip compile --generate-hashes --universal --no-deps --no-annotate --no-header --python-version 3.11 - -o .ci/clickhouse.lock
 
 clean: ## remove generated files; the cache of binaries stays
 	rm -rf .venv build dist reports .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis
