@@ -25,7 +25,22 @@ if TYPE_CHECKING:
 pytestmark = pytest.mark.skipif(
     not clickhouse.IS_THERE and not clickhouse.REQUIRED, reason="ClickHouse is not there: run .ci/clickhouse"
 )
-ODD = ["it's", 'a"b', "back\\slash", "x,y", "ü\u2028", "{}", "a\nb", "null", "%", "${x}", "--", "a' OR 1=1", "?", "\x7f"]
+ODD = [
+    "it's",
+    'a"b',
+    "back\\slash",
+    "x,y",
+    "ü\u2028",
+    "{}",
+    "a\nb",
+    "null",
+    "%",
+    "${x}",
+    "--",
+    "a' OR 1=1",
+    "?",
+    "\x7f",
+]
 
 
 def drawn(strategy: st.SearchStrategy[Any], number: int) -> list[Any]:
@@ -61,7 +76,9 @@ def hostile() -> tuple[Policy, list[dict[str, Any]]]:
         base = {"verb": "get", "requestURI": uri, "objectRef": reference, "stage": "ResponseComplete"}
         for user in ({"username": odd}, {"username": "x", "groups": ["a", odd]}, {"groups": [f'{odd}","it\'s']}, {}):
             found += [{**base, "user": user}]
-            found += [{**base, "user": user, "requestURI": path, "objectRef": None} for path in (f"/{odd}", f"/a/{odd}b")]
+            found += [
+                {**base, "user": user, "requestURI": path, "objectRef": None} for path in (f"/{odd}", f"/a/{odd}b")
+            ]
     for event in found:
         if event["objectRef"] is None:
             del event["objectRef"]
