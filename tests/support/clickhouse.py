@@ -6,10 +6,12 @@ import json
 import os
 import subprocess
 import sys
-from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import platformdirs
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 FOLDER = platformdirs.user_cache_path("auditproof") / "clickhouse"
 IS_THERE = (FOLDER / "installed.lock").exists()
