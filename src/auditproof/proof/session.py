@@ -316,9 +316,10 @@ class Session:
 
         The cases at the placements ``last`` come after all others: their servers are about to be used otherwise.
 
-        Not on an existing cluster: its one server is another's, and busy enough with one request after the other.
+        Not before servers were started, and not on an existing cluster: its one server is another's, and busy enough
+        with one request after the other.
         """
-        if Capability.SETS_POLICY in self.provider.capabilities:
+        if self._launched is not None and Capability.SETS_POLICY in self.provider.capabilities:
             self.batches.perform_ahead(AHEAD, last)
 
     def stop(self) -> None:
