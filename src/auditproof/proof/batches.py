@@ -8,6 +8,7 @@ other, so that servers are busy while a report is written or a stream ends.
 from __future__ import annotations
 
 import threading
+import time
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from enum import StrEnum
@@ -26,7 +27,7 @@ if TYPE_CHECKING:
 # Files are added to a batch while it has fewer actions than this. A fence and the watches, a second each, cost the same
 # for one action as for hundreds; but a disturbance leaves the whole batch unproven.
 BATCH = 384
-STOP_TIMEOUT_S = 10.0  # how long a thread may take to end; then the end of its server ends it
+STOP_TIMEOUT_S = 1.0  # how long the threads may take to end; after that, the end of their servers ends them
 
 
 class Batching(StrEnum):
@@ -146,8 +147,9 @@ class Batches:
         with self._turn:
             self._stopped = True
             self._turn.notify_all()
+        deadline = time.monotonic() + STOP_TIMEOUT_S
         for thread in self._ahead:
-            thread.join(STOP_TIMEOUT_S)
+            thread.join(max(deadline - time.monotonic(), 0.0))
         self._ahead = []
 
     def _go_ahead(self) -> None:
