@@ -93,6 +93,7 @@ lock: ## renew requirements.lock and the locks in .ci (needs uv)
 	uv pip compile --generate-hashes --universal --no-annotate --no-header --python-version 3.11 pyproject.toml --group dev -o requirements.lock
 	echo "pyspark>=4.0" | uv pip compile --generate-hashes --universal --no-annotate --no-header --python-version 3.11 - -o .ci/spark.lock
 	echo "chdb-core" | uv pip compile --generate-hashes --universal --no-deps --no-annotate --no-header --python-version 3.11 - -o .ci/clickhouse.lock
+	echo "s3fs" | uv pip compile --generate-hashes --universal --no-annotate --no-header --python-version 3.11 - -o .ci/s3.lock
 
 clean: ## remove generated files; the cache of binaries stays
 	rm -rf .venv build dist reports .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis

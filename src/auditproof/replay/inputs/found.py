@@ -17,6 +17,24 @@ if TYPE_CHECKING:
 _MAGIC = "*?["
 _PACKED = (".gz", ".zst")
 _STORES = {"s3": "s3fs", "s3a": "s3fs", "gs": "gcsfs", "gcs": "gcsfs", "abfs": "adlfs", "abfss": "adlfs", "az": "adlfs"}
+_CREDENTIALS = {
+    "s3fs": "AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or AWS_PROFILE",
+    "gcsfs": "GOOGLE_APPLICATION_CREDENTIALS, or gcloud auth application-default login",
+    "adlfs": "AZURE_STORAGE_ACCOUNT_NAME and AZURE_STORAGE_ACCOUNT_KEY, or AZURE_STORAGE_CONNECTION_STRING",
+}
+_REFUSED = (
+    "credential",
+    "forbidden",
+    "access",
+    "signature",
+    "authoriz",
+    "authentica",
+    "permission",
+    "anonymous",
+    "token",
+)
+_AWAY = ("connect", "timeout", "timed out", "resolve", "getaddrinfo")
+STORE_TIMEOUT = 20  # seconds that a store may take to begin an answer; it is asked again twice
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,7 +98,8 @@ def _in_store(url: str) -> list[LogFile]:
     from fsspec.core import url_to_fs
 
     try:
-        store, place = url_to_fs(url)
+        store, place = url_to_fs(url, **_options(url))
+        store.retries = 2  # of s3fs, which would try five times
         if any(letter in place for letter in _MAGIC):
             names = store.glob(place)
         else:
@@ -92,10 +111,31 @@ def _in_store(url: str) -> list[LogFile]:
             f"{url}: install the library for {kind}://: pip install {_STORES.get(kind, kind)}"
         ) from None
     except Exception as error:
-        raise AuditproofError(f"{url}: the store cannot be read: {message_of(error)}") from None
+        raise AuditproofError(f"{url}: the store cannot be read: {message_of(error)}{_advice(url, error)}") from None
     if not found:
         raise AuditproofError(f"{url}: there is no file there; expected audit logs")
     return found
+
+
+def _options(url: str) -> dict[str, Any]:
+    """Limits of time: without them, a store that does not answer is waited for many minutes."""
+    if _STORES.get(url.partition("://")[0]) != "s3fs":
+        return {}
+    limits = {"connect_timeout": STORE_TIMEOUT, "read_timeout": STORE_TIMEOUT, "retries": {"max_attempts": 1}}
+    return {"config_kwargs": limits}
+
+
+def _advice(url: str, error: Exception) -> str:
+    """What to do about an error of a store, as far as its text says."""
+    kind, _, place = url.partition("://")
+    text, library = f"{type(error).__name__} {error}".lower(), _STORES.get(kind, "")
+    if isinstance(error, FileNotFoundError):
+        return f": is there a bucket {place.partition('/')[0]}, and this path in it?"
+    if any(part in text for part in _AWAY):
+        return ": check the network and the endpoint" + (" (AWS_ENDPOINT_URL)" if library == "s3fs" else "")
+    if library and any(part in text for part in _REFUSED):
+        return f": check the credentials ({_CREDENTIALS[library]})"
+    return ""
 
 
 def _stored(store: Any, name: str) -> LogFile:
