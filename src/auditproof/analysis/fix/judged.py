@@ -83,10 +83,19 @@ _Decided = tuple[tuple[int | None, ...], frozenset["Stage"]]  # the deciding rul
 
 
 class JudgedRequests:
-    """All classes of ordinary requests that a policy and a requirement distinguish."""
+    """All classes of ordinary requests that a policy and a requirement distinguish.
+
+    ``selected``: only of those whose verb and object the requirement selects.
+    """
 
     def __init__(
-        self, policy: Policy, requirement: Requirement, served: Served, others: Sequence[Requirement] = ()
+        self,
+        policy: Policy,
+        requirement: Requirement,
+        served: Served,
+        others: Sequence[Requirement] = (),
+        *,
+        selected: bool = False,
     ) -> None:
         self._policy, self._requirement, self._others = policy, requirement, others
         rules: list[PolicyRule] = []
@@ -98,7 +107,8 @@ class JudgedRequests:
         self._starts = [first for first, _ in lists[1 : self._own]]
         self._streams = streams_from(len(rules))
         self._decisions = [decided_by(policy, rule) for rule in (*policy.rules, None)]
-        space = Space.of([*rules, *STREAMS], served)
+        meeting = requirement.selecting(len(policy.rules)) if selected else -1
+        space = Space.of([*rules, *STREAMS], served, meeting=meeting)
         self._wanted = space.identities.wanted
         self._outcomes = list(space.outcomes(*lists, ordinary=True))
         self._bounds: dict[_Decided, tuple[Bound | None, bool]] = {}

@@ -59,8 +59,8 @@ class Repair:
 
         Raises Inexpressible if rules cannot do that, or if repeated edits have not helped.
         """
-        # Other requirements divide the requests further, which costs much and is seldom needed.
-        if not JudgedRequests(self._policy, self._requirement, self._served).any_wrong():
+        # All other requests, and what other requirements make of them, cost much and are seldom needed.
+        if not JudgedRequests(self._policy, self._requirement, self._served, selected=True).any_wrong():
             return False
         wrong = [one for one in self._requests.all if one.wrong]
         self._draft.repaired[self._requirement.id] += 1

@@ -25,6 +25,8 @@ def cleaned(
     rule: PolicyRule, values: Collection[tuple[str, str]], patterns: Collection[tuple[int, str]]
 ) -> PolicyRule | None:
     """The rule without dead ``values`` and dead ``patterns``; None if that empties one of its lists."""
+    if not values and not patterns:
+        return rule
     entries = tuple(filter(None, (_entry(number, entry, patterns) for number, entry in enumerate(rule.resources))))
     if rule.resources and not entries:
         return None

@@ -122,7 +122,7 @@ class Step:
 
 def required_steps(policy: Policy, requirement: Requirement, served: Served) -> Iterator[Step]:
     """A request of each class that the requirement applies to."""
-    scope = _Scope(policy, requirement, served)
+    scope = _Scope(policy, requirement, served, selected=True)
     for outcome, meant in scope.outcomes():
         if meant == SERVED:
             cell = next(cell for cell in outcome.cells if cell.served)
@@ -148,9 +148,17 @@ def allows(bound: Bound, decision: Decision, emitted: Stages) -> bool:
 
 
 class _Scope:
-    """The space in which a policy is compared with one requirement."""
+    """The space in which a policy is compared with one requirement; ``selected``: only with what that selects."""
 
-    def __init__(self, policy: Policy, requirement: Requirement, served: Served, base: Policy | None = None) -> None:
+    def __init__(
+        self,
+        policy: Policy,
+        requirement: Requirement,
+        served: Served,
+        base: Policy | None = None,
+        *,
+        selected: bool = False,
+    ) -> None:
         self._policy, self._base, self._requirement = policy, base, requirement
         rules: list[PolicyRule] = []
         self._lists: list[tuple[int, int]] = []
@@ -167,7 +175,8 @@ class _Scope:
         if told_apart or any(stages >= SHORT for stages in omitted):
             self._streams = streams_from(len(rules))
             rules += STREAMS
-        self.space = Space.of(rules, served)
+        meeting = requirement.selecting(len(policy.rules)) if selected else -1
+        self.space = Space.of(rules, served, meeting=meeting)
         self._broken: dict[tuple[int | None, Bound, Stages, bool], Broken | None] = {}
 
     def outcomes(self) -> Iterator[tuple[ClassDecision, int | None]]:

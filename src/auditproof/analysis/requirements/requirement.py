@@ -179,6 +179,17 @@ class Requirement:
         reference = (self.bound.policy.rules,) if isinstance(self.bound, Reference) else ()
         return (*(clause.rules for clause in self.clauses), *reference)
 
+    def selecting(self, first: int) -> int:
+        """A bitmask of the rules that select requests, in a space in which ``rule_lists`` begin at the rule ``first``.
+
+        The requirement applies to no request that meets the conditions of none of them.
+        """
+        mask = 0
+        for clause in self.clauses:
+            mask |= ((1 << len(clause.selected)) - 1) << first + len(clause.excepted)
+            first += len(clause.rules)
+        return mask
+
     def bound_at(self, places: Sequence[int | None], emitted: frozenset[Stage]) -> Bound | None:
         """The bound for requests whose stages are ``emitted``; None if the requirement does not apply to them.
 
