@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from auditproof.audit.policy.load import load_policy, parse_policy
+from auditproof.audit.policy.load import parse_policy
 from auditproof.cli.main import main
 from auditproof.errors import AuditproofError
 from auditproof.replay import duckdb_engine, spark_engine
@@ -27,23 +27,41 @@ from auditproof.wait import wait_until
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-ROOT = Path(__file__).parents[2]
 MISSING = [name for name, there in (("pyspark", find_spec("pyspark")), ("java", shutil.which("java"))) if not there]
 REQUIRED = os.environ.get("AUDITPROOF_SPARK") == "required"
 pytestmark = pytest.mark.skipif(bool(MISSING) and not REQUIRED, reason=f"not installed: {' and '.join(MISSING)}")
-BASELINE, LEVELS = (ROOT / "fixtures" / "policies" / name for name in ("baseline.yaml", "levels.yaml"))
-# Spark compiles a long policy for most of the time.
-SHORT = b'{"apiVersion": "audit.k8s.io/v1", "kind": "Policy", "rules": [{"level": "None", "verbs": ["get"]}]}'
+HEAD = "apiVersion: audit.k8s.io/v1\nkind: Policy\nrules:\n"
+# Spark compiles a long policy for most of the time: each kind of condition is here once.
+NEW = f"""{HEAD}\
+- {{level: None, users: ["system:kube-scheduler"], verbs: [get, list, watch]}}
+- {{level: None, userGroups: ["system:authenticated"], nonResourceURLs: ["/healthz*", "/version"]}}
+- {{level: Metadata, resources: [{{resources: [secrets, "pods/*"]}}, {{group: apps, resources: ["*/status"]}}]}}
+- {{level: Request, omitStages: [RequestReceived], namespaces: [kube-system, ""], resources: [{{group: "*"}}]}}
+- {{level: RequestResponse, resources: [{{resources: [configmaps], resourceNames: [settings]}}, {{group: batch}}]}}
+- {{level: Metadata, omitStages: [ResponseStarted]}}
+"""
+OLD = (
+    f'{HEAD}- {{level: Request, verbs: [create, update, patch]}}\n- {{level: Metadata, userGroups: ["system:nodes"]}}\n'
+)
+SHORT = f"{HEAD}- {{level: None, verbs: [get]}}\n"
 
 ON_ONE = ("--engine", "spark", "--master", "local[1]")
+
+
+@pytest.fixture(scope="module", autouse=True)
+def short_jobs() -> Iterator[None]:
+    """Java optimizes nothing for later, in every process of Spark: it takes more time than it saves here."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("JAVA_TOOL_OPTIONS", "-XX:TieredStopAtLevel=1 -XX:+UseSerialGC")
+        yield
 
 
 @pytest.fixture(scope="module")
 def logs(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A log in five parts with every body, and one with what is no event."""
     folder = tmp_path_factory.mktemp("logs")
-    everything = b'{"apiVersion": "audit.k8s.io/v1", "kind": "Policy", "rules": [{"level": "RequestResponse"}]}'
-    settings = LogSettings(parse_policy(everything, "p"), datetime(2026, 1, 5, 9, tzinfo=UTC), 3, 10_000)
+    everything = f"{HEAD}- level: RequestResponse\n"
+    settings = LogSettings(parse_policy(everything.encode(), "p"), datetime(2026, 1, 5, 9, tzinfo=UTC), 3, 10_000)
     lines = list(Generator(settings).lines())
     for part in range(5):
         (folder / f"audit-{part}.log").write_text("".join(lines[part * 2000 : part * 2000 + 2000]))
@@ -55,7 +73,7 @@ def logs(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def numbers(engine: Any, folder: Path, **settings: Any) -> dict[str, Any]:
     """The result of a replay with a base; where a line is known only to be in a file, the number counts."""
-    new, old = PolicyColumns(load_policy(BASELINE)), PolicyColumns(load_policy(LEVELS), "_b")
+    new, old = PolicyColumns(parse_policy(NEW.encode(), "new")), PolicyColumns(parse_policy(OLD.encode(), "old"), "_b")
     with engine.read_log(find_logs([str(folder)]).files, [new, old], **settings) as read:
         return asdict(summarize(read.sums, new, old, read.troubles.all(), files=read.files, others=dict(read.others)))
 
@@ -65,16 +83,20 @@ def test_worker_processes_compute_what_duckdb_computes_also_if_one_is_killed(log
     ended = threading.Event()
 
     def kill_one() -> None:
-        first, *_ = wait_until(two_executors, what="both worker processes", timeout_s=240)
-        assert not ended.is_set()
-        os.kill(first, signal.SIGKILL)
-        killed.append(first)
+        found = wait_until(
+            lambda: [] if ended.is_set() else two_executors(), what="two worker processes", timeout_s=240
+        )
+        assert found, "the job has ended before"
+        os.kill(found[0], signal.SIGKILL)
+        killed.append(found[0])
 
     killer = threading.Thread(target=kill_one)
     killer.start()
-    found = numbers(spark_engine, logs, master="local-cluster[2,1,1024]")
-    ended.set()
-    killer.join()
+    try:
+        found = numbers(spark_engine, logs, master="local-cluster[2,1,1024]")
+    finally:
+        ended.set()
+        killer.join()
 
     by_duckdb = numbers(duckdb_engine, logs)
     assert by_duckdb["recorded"]["events"] == 10_002
@@ -118,6 +140,6 @@ def test_a_file_that_spark_cannot_read_is_named(logs: Path, tmp_path: Path, caps
     shutil.copy(logs / "audit-0.log", tmp_path / "a.log")
     (tmp_path / "list.json").write_text('{"kind": "EventList", "apiVersion": "audit.k8s.io/v1", "items": []}')
     policy = tmp_path / "policy.yaml"
-    policy.write_bytes(SHORT)
+    policy.write_text(SHORT)
     assert main(["replay", str(policy), str(tmp_path / "*.log"), str(tmp_path / "list.json"), *ON_ONE]) == 1
     assert "--engine duckdb reads this file" in capsys.readouterr().out
