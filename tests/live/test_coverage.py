@@ -54,7 +54,7 @@ def policy(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_every_rule_and_condition_is_proven_and_reported(policy: Path, tmp_path: Path) -> None:
     command = [sys.executable, "-m", "auditproof", "run", str(policy), "-m", "witness", "--report", str(tmp_path)]
 
-    done = subprocess.run([*command, "-n", "2"], capture_output=True, text=True, check=False, cwd=tmp_path)
+    done = subprocess.run(command, capture_output=True, text=True, check=False, cwd=tmp_path)
 
     assert done.returncode == 0, done.stdout
     results: dict[str, Any] = json.loads((tmp_path / "results.json").read_text())
@@ -106,7 +106,7 @@ def test_what_a_change_does_is_shown_on_a_server_of_either_policy(tmp_path: Path
     command = [sys.executable, "-m", "auditproof", "run", "-", "--base", "git:HEAD:policy.yaml", "-m", "change"]
 
     done = subprocess.run(
-        [*command, "-n", "2", "--report", str(tmp_path / "out")],
+        [*command, "--report", str(tmp_path / "out")],
         input=POLICY.replace("{level: Request, users", "{level: None, users"),
         capture_output=True, text=True, check=False, cwd=tmp_path,
     )  # fmt: skip

@@ -6,6 +6,7 @@ The registry is asked for what is not in uv's cache yet; everything else is on t
 from __future__ import annotations
 
 import sys
+from functools import cache
 from typing import TYPE_CHECKING
 
 import pytest
@@ -37,8 +38,12 @@ def wheel(packages: Path) -> Path:
 
 @pytest.fixture(scope="session")
 def install(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Installation]:
-    """Installs the wheel in a new environment: ``install(python, "--resolution=lowest-direct", extra="mcp")``."""
+    """Installs the wheel in an environment: ``install(python, "--resolution=lowest-direct", extra="mcp")``.
 
+    Tests that ask for the same share it.
+    """
+
+    @cache
     def make(python: str | Path, *options: str, extra: str = "") -> Installation:
         folder = tmp_path_factory.mktemp("environment")
         what: list[str | Path] = [f"auditproof[{extra}] @ {wheel.as_uri()}" if extra else wheel]

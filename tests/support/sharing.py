@@ -4,14 +4,23 @@ from __future__ import annotations
 
 from xdist.scheduler import LoadScopeScheduling
 
+# What tests share that takes seconds to make, by the beginnings of their ids.
+SHARED = {
+    "tests/live/test_kind": "cluster",
+    "tests/packaging/": "packages and environments",
+    "tests/browser/": "browser",
+    "tests/docs/test_site.py": "browser",
+}
+
 
 class Sharing(LoadScopeScheduling):
-    """The live tests of a file run on one worker, because they share servers, and so do all tests on kind.
+    """Tests that share servers, clusters, environments or a browser run on one worker: it makes them once.
 
     All others run one by one; xdist has them start after the files, where they fill the gap at the end.
     """
 
     def _split_scope(self, nodeid: str) -> str:
-        if nodeid.startswith("tests/live/test_kind"):
-            return "kind"
+        for beginning, what in SHARED.items():
+            if nodeid.startswith(beginning):
+                return what
         return nodeid.partition("::")[0] if nodeid.startswith("tests/live/") else nodeid
