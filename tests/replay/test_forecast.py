@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 from datetime import UTC, datetime
+from functools import cache
 from typing import TYPE_CHECKING
 
 import pytest
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from auditproof.audit.policy.load import Policy
-    from auditproof.replay.forecast import Forecast
+    from auditproof.replay.forecast import Forecast, Sizes
 
 BEGIN = datetime(2026, 1, 5, 9, tzinfo=UTC)
 SECONDS = 3600.0
@@ -44,12 +45,16 @@ def recorded(policy: Policy, seed: int) -> tuple[Generator, list[str]]:
     return generator, list(generator.lines())
 
 
+@cache
+def sizes_of_another_log() -> Sizes:
+    """Other names, applications and days, all bodies recorded."""
+    _, lines = recorded(policy_of("rules: [{level: RequestResponse}]"), 99)
+    return measured_sizes((line.encode() for line in lines), "a")
+
+
 def forecast_of(policy: Policy, generator: Generator) -> Forecast:
-    """With sizes of another log: other names, applications and days, all bodies recorded."""
-    sizes = measured_sizes(
-        (line.encode() for line in recorded(policy_of("rules: [{level: RequestResponse}]"), 99)[1]), "a"
-    )
-    return forecast(policy, read_counters(prometheus_text(generator), "metrics"), SECONDS, sizes)
+    counters = read_counters(prometheus_text(generator), "metrics")
+    return forecast(policy, counters, SECONDS, sizes_of_another_log())
 
 
 @pytest.mark.parametrize("level", ["Metadata", "Request", "RequestResponse"])
