@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 pytestmark = [pytest.mark.backends, pytest.mark.audit_policy("../../fixtures/policies/backends.yaml")]
 
-REQUESTS = 800
+REQUESTS = 400
 NOWHERE = {"audit_log": {"path": "/dev/null"}}
 RECEIVER = {"audit-webhook-config-file": "{receiver}", "audit-webhook-initial-backoff": "10ms"}
 # A batch of 400 every 0.1 s is the default throttle of 10 a second; only the wait is shorter than the default 30 s.
@@ -39,11 +39,14 @@ def webhook(mode: str, **flags: str) -> pytest.MarkDecorator:
     ],
 )
 def test_a_bounded_load_arrives_without_loss(backend: BackendServer, kind: str, mode: str) -> None:
-    """A bounded load arrives without loss."""
+    """Every event of a bounded load arrives, the fence shows that it does, and nobody else may read the file."""
     requests = REQUESTS if (kind, mode) != ("webhook", "blocking") else REQUESTS // 4
     account, load = backend.load(requests)
 
     require(account, recorded=requests, lost=0, unproven=0, written_off=0)
+    assert not account.doubts, account.doubts[0]
+    if kind == "log":
+        assert [oct(path.stat().st_mode & 0o777) for path in (backend.log, backend.log.parent)] == ["0o600", "0o700"]
     if (kind, mode) == ("log", "blocking"):
         backend.note_load(backend.unrecorded_load(requests), "none", "excluded by the policy")
     backend.note_load(load, kind, mode, account)

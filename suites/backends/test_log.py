@@ -30,22 +30,6 @@ NOWHERE = {"audit_log": {"path": "/dev/null"}}
 UNHARMED = {"v": "0{unharmed}"}
 
 
-@pytest.mark.parametrize(
-    "mode",
-    [
-        pytest.param(mode, marks=pytest.mark.audit_server(audit_log={"mode": mode}, sabotage=NOWHERE))
-        for mode in ("blocking", "blocking-strict", "batch")
-    ],
-)
-def test_every_mode_carries_everything_to_the_file(backend: BackendServer, mode: str) -> None:
-    """Every event is in the file, which nobody else may read, and the fence shows that it is."""
-    account = backend.perform(20)
-
-    require(account, recorded=20, lost=0, unproven=0, written_off=0)
-    assert not account.doubts, account.doubts[0]
-    assert [oct(path.stat().st_mode & 0o777) for path in (backend.log, backend.log.parent)] == ["0o600", "0o700"]
-
-
 @pytest.mark.audit_server(audit_log={"path": "-"}, sabotage=NOWHERE)
 def test_what_goes_to_standard_output_is_read_between_the_servers_own_words(backend: BackendServer) -> None:
     """--audit-log-path=-: every event is in the server's output, between its own words."""

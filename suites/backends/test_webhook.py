@@ -39,21 +39,6 @@ REFUSED = "{receiver:status=503}"
 UNHARMED = {**webhook("blocking"), "v": "0{unharmed}"}
 
 
-@pytest.mark.parametrize(
-    "mode",
-    [
-        pytest.param(mode, marks=server(mode, twin=webhook(mode, REFUSED)))
-        for mode in ("batch", "blocking-strict", "blocking")
-    ],
-)
-def test_every_mode_carries_everything_to_the_receiver(backend: BackendServer, mode: str) -> None:
-    """Every event is delivered; in batch mode, where they come in no order, the fence is that all counted ones came."""
-    account = backend.perform(20)
-
-    require(account, recorded=20, lost=0, unproven=0, written_off=0)
-    assert not account.doubts, account.doubts[0]
-
-
 @server("blocking", twin=UNHARMED)
 def test_a_refusal_is_repeated_four_times(backend: BackendServer) -> None:
     """Receiver answers 503 four times, blocking: the event is delivered at the fifth attempt, the request waits."""
@@ -108,6 +93,15 @@ def test_a_slow_receiver_slows_every_request_down_in_blocking_mode(backend: Back
 
     require(account, recorded=3, lost=0)
     assert account.slowest >= 0.4, f"the slowest request took {account.slowest:.2f} s, expected two waits of 0.2 s"
+
+
+@server("blocking-strict", twin=webhook("blocking-strict", REFUSED))
+def test_strict_mode_carries_everything_to_the_receiver(backend: BackendServer) -> None:
+    """Every event is delivered, in order; the other modes: test_load.py."""
+    account = backend.perform(20)
+
+    require(account, recorded=20, lost=0, unproven=0, written_off=0)
+    assert not account.doubts, account.doubts[0]
 
 
 @server("blocking-strict", twin=webhook("blocking"))

@@ -20,12 +20,12 @@ Results = dict[str, Any]
 
 
 def run(report: Path, *options: str) -> tuple[int, str, Results]:
-    """Run the suite in its own process, on four workers, which mostly wait; return exit code, output and results.
+    """Run the suite in its own process, on two workers; return exit code, output and results.
 
-    Almost every test has its own server, so tests are distributed one by one: the longest file has half of them.
+    Files stay together, because neighbouring tests share a server.
     """
     command = [sys.executable, "-m", "auditproof", "run", "fixtures/policies/baseline.yaml", "--backends"]
-    command += ["--coverage", "none", "--report", str(report), "-n", "4", "--dist", "load"]
+    command += ["--coverage", "none", "--report", str(report), "-n", "2"]
     with tempfile.TemporaryDirectory(prefix="ap-") as folder:
         environment = {**os.environ, "TMPDIR": folder}
         done = subprocess.run(
@@ -45,7 +45,7 @@ def test_every_test_shows_what_it_says(backends: tuple[int, str, Results]) -> No
 
     assert code == 0, output
     tests = results["backends"]["tests"]
-    assert len(tests) >= 45
+    assert len(tests) >= 44
     assert {test["verdict"] for test in tests} <= {"PROVEN", "NOT_SUPPORTED"}, output
     assert results["backends"]["notPerformed"] == []
 
