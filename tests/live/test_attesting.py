@@ -72,7 +72,7 @@ def run(copy: Path, folder: Path, *options: str, kept: Path | None = None) -> Do
     variables = {
         **os.environ,
         "PYTHONPATH": str(copy / "src"),
-        "PYTHONDONTWRITEBYTECODE": "1",
+        "PYTHONPYCACHEPREFIX": str(copy / "bytecode"),  # compiled once, and not in what is hashed
         "AUDITPROOF_CACHE": str(kept / "cache"),
         "AUDITPROOF_STATE": str(kept / "state"),
         "AUDITPROOF_REFERENCE": "once",
