@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import jsonschema
 
 from auditproof import content
-from auditproof.report.model import results_text
+from auditproof.report.model import results_parts, results_text
 from tests.report.test_report import proof, report
 from tools.results_schema import SCHEMA as FILE
 from tools.results_schema import schema_text
@@ -60,3 +60,12 @@ def test_every_key_is_described_and_nothing_else() -> None:
 def test_what_is_written_keeps_to_the_schema() -> None:
     written = json.loads(results_text(report(proof("a"), proof("b", "VIOLATED"), planned=("c",))))
     jsonschema.Draft202012Validator(SCHEMA).validate(written)
+
+
+def test_a_part_of_the_text_holds_one_proof_at_most() -> None:
+    """So that the memory of a large report is that of its proofs, whatever their text is long."""
+    written = report(*(proof(f"case-{number}") for number in range(300)))
+    parts = list(results_parts(written))
+
+    assert "".join(parts) == results_text(written)
+    assert [part.count('"id": "case-') for part in parts] == [0, *([1] * 300), 0]

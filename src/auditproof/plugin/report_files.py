@@ -19,11 +19,11 @@ from auditproof.report.document import replace_file
 from auditproof.report.folder_lock import FolderInUse, FolderLock
 from auditproof.report.html.files import TESTS, is_evidence_page
 from auditproof.report.html.page import report_pages
-from auditproof.report.model import results_text
+from auditproof.report.model import results_parts
 from auditproof.report.provenance import repository_files
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable
 
     from auditproof.plugin.options import Options
     from auditproof.report.model import Report
@@ -108,7 +108,7 @@ class ReportFiles:
         folder = self._options.report
         if folder is None:
             return
-        self._put(folder / "results.json", lambda: results_text(document))
+        self._put(folder / "results.json", lambda: results_parts(document))
         for name, page in report_pages(document, tests=tests).items():
             self._put(folder / name, page)
 
@@ -144,7 +144,7 @@ class ReportFiles:
             if ours is not None:
                 self._put(folder / Path(page).name, ours)
 
-    def _put(self, path: Path, text: Callable[[], str]) -> bool:
+    def _put(self, path: Path, text: Callable[[], str | Iterable[str]]) -> bool:
         try:
             replace_file(path, text())
         except OSError as error:

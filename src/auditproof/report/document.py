@@ -22,14 +22,14 @@ from auditproof.report.model import (
     Summary,
     TicketRecord,
     VersionRecord,
-    results_text,
+    results_parts,
 )
 from auditproof.report.requirement_states import State, requirement_states
 from auditproof.report.statements import decision, statements
 from auditproof.report.versions import differing, version_in
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
     from datetime import datetime
 
     from auditproof.report.model import ClusterRecord, PolicyRecord, ProofRecord
@@ -149,11 +149,11 @@ def _without_secrets(proof: ProofRecord) -> ProofRecord:
 
 def write_results(path: Path, report: Report) -> None:
     """Write the report to ``path``, whole or not at all. Raises OSError where the folder cannot be written to."""
-    replace_file(path, results_text(report))
+    replace_file(path, results_parts(report))
 
 
-def replace_file(path: Path, text: str) -> None:
-    """Put ``text`` (UTF-8) in the place of a file; a reader sees the old one or the new one, never a part.
+def replace_file(path: Path, text: str | Iterable[str]) -> None:
+    """Put ``text`` (UTF-8), or its parts, in the place of a file; a reader sees the old or the new one, never a part.
 
     What UTF-8 cannot encode (half a surrogate pair, as in an undecodable file name) becomes a question mark.
     Raises OSError where the folder cannot be written to.
@@ -161,7 +161,7 @@ def replace_file(path: Path, text: str) -> None:
     descriptor, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}-")
     try:
         with os.fdopen(descriptor, "w", encoding="utf-8", errors="replace") as file:
-            file.write(text)
+            file.writelines([text] if isinstance(text, str) else text)
         Path(name).chmod(0o644)
         Path(name).replace(path)
     finally:

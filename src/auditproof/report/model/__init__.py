@@ -47,7 +47,7 @@ from auditproof.report.model.proof import (
     RequestRecord,
 )
 from auditproof.report.model.reference import ReferenceRecord, ReferenceState
-from auditproof.report.model.report import API_VERSION, KIND, Report, Sections, results_text
+from auditproof.report.model.report import API_VERSION, KIND, Report, Sections, results_parts, results_text
 from auditproof.report.model.requirements import (
     AcknowledgedRequirement,
     RequirementEntries,
@@ -143,5 +143,6 @@ __all__ = [
     "ViolationRecord",
     "WitnessRecord",
     "plain",
+    "results_parts",
     "results_text",
 ]

@@ -1,6 +1,7 @@
 """The report as a whole: what a run has shown, and its JSON text."""
 
 import json
+from collections.abc import Iterator
 from typing import Any, Literal
 
 from pydantic import ConfigDict, Field, model_validator
@@ -100,8 +101,15 @@ FIRST = ("apiVersion", "kind", "decision", "statements")  # in the file, for peo
 
 def results_text(report: Report) -> str:
     """The report as JSON; every proof is a line of its own."""
+    return "".join(results_parts(report))
+
+
+def results_parts(report: Report) -> Iterator[str]:
+    """The text of the report part by part, so that the text of a large one is never in memory as a whole."""
     keys = plain(report, exclude={"proofs"})
     data = {**{key: keys[key] for key in FIRST}, **keys, "proofs": []}
     head = json.dumps(data, indent=1, ensure_ascii=False, default=str)
-    proofs = ",\n  ".join(json.dumps(plain(proof), ensure_ascii=False, default=str) for proof in report.proofs)
-    return head.removesuffix("[]\n}") + f"[\n  {proofs}\n ]\n}}\n"
+    yield head.removesuffix("[]\n}") + "[\n  "
+    for number, proof in enumerate(report.proofs):
+        yield (",\n  " if number else "") + json.dumps(plain(proof), ensure_ascii=False, default=str)
+    yield "\n ]\n}\n"
