@@ -30,14 +30,25 @@ if TYPE_CHECKING:
 
 ROOT = content.root()
 Results = dict[str, Any]
+# Broken on purpose, the standard actions of a file all fail alike: some of each are performed.
+SOME = """
+def pytest_collection_modifyitems(config, items):
+    kept, dropped, seen = [], [], {}
+    for item in items:
+        number = seen[item.path] = seen.get(item.path, -1) + 1
+        whole = item.path.parent.name not in ("resources", "standard")
+        (kept if whole or number % 5 == 0 else dropped).append(item)
+    config.hook.pytest_deselected(items=dropped)
+    items[:] = kept
+"""
 WHY = re.compile(r"recorded|expected|a secret is in the log|assert")  # what was recorded, and what should have been
 
 
-def run(report: Path, *options: str) -> tuple[int, str, Results]:
+def run(report: Path, *options: str, **variables: str) -> tuple[int, str, Results]:
     """Run the shipped suites in a process of their own; answers exit code, output and results.json."""
     command = [sys.executable, "-m", "auditproof", "run", "fixtures/policies/baseline.yaml", "--report", str(report)]
     with tempfile.TemporaryDirectory(prefix="ap-") as folder:
-        environment = {**os.environ, "TMPDIR": folder}
+        environment = {**os.environ, **variables, "TMPDIR": folder}
         done = subprocess.run(
             [*command, *options], cwd=ROOT, env=environment, capture_output=True, text=True, check=False
         )
@@ -87,24 +98,23 @@ def test_every_event_of_the_run_has_the_form_of_audit_v1(conformance: tuple[int,
 
 def test_one_process_comes_to_the_same_verdicts(conformance: tuple[int, str, Results], tmp_path: Path) -> None:
     """On servers of its own, whose batches are others: a policy's files are one batch here."""
-    code, output, results = run(tmp_path, "--coverage", "none", "-k", "stages or baseline")
+    code, output, results = run(tmp_path, "--coverage", "none", "-k", "people or noise")
 
     assert code == 0, output
     known = verdicts(conformance[2])
     assert verdicts(results) == {name: known[name] for name in verdicts(results)}
-    assert results["summary"]["proven"] > 150
+    assert results["summary"]["proven"] >= 40
 
 
 def test_workers_that_share_a_file_come_to_the_same_verdicts(
     conformance: tuple[int, str, Results], tmp_path: Path
 ) -> None:
-    code, output, results = run(
-        tmp_path, "--coverage", "none", "-n", "2", "--dist", "load", "-k", "reading or namespaces"
-    )
+    code, output, results = run(tmp_path, "--coverage", "none", "-n", "2", "--dist", "load", "-k", "namespaces.audit")
 
     assert code == 0, output
     known = verdicts(conformance[2])
     assert verdicts(results) == {name: known[name] for name in verdicts(results)}
+    assert results["summary"]["proven"] >= 30
 
 
 def recorded(policy: Policy, case: Case, status: int) -> tuple[Level, frozenset[str]]:
@@ -119,9 +129,11 @@ def recorded(policy: Policy, case: Case, status: int) -> tuple[Level, frozenset[
 
 @pytest.fixture(scope="module")
 def sabotage(tmp_path_factory: pytest.TempPathFactory) -> tuple[str, Results, dict[str, list[str]]]:
-    """The output and the results of a run in which everything is broken on purpose, and each suite's failures."""
-    report = tmp_path_factory.mktemp("sabotage")
-    code, output, results = run(report, "--audit-sabotage", "--coverage", "none", "-n", "2")
+    """The output and the results of a run in which every policy is broken on purpose, and each suite's failures."""
+    report, plugins = tmp_path_factory.mktemp("sabotage"), tmp_path_factory.mktemp("plugins")
+    (plugins / "some.py").write_text(SOME)
+    options = ["--audit-sabotage", "--coverage", "none", "-n", "2", "-p", "some"]
+    code, output, results = run(report, *options, PYTHONPATH=str(plugins))
     assert code == 1, output
     return output, results, failures(report / "junit.xml")
 
@@ -161,6 +173,8 @@ def test_with_each_policy_broken_exactly_the_cases_that_it_breaks_fail(
         true, broken = twins(file)
         for case in file.cases:
             name = f"{file.path.relative_to(ROOT)}::{case.id}"
+            if file.policy is None and name not in found:
+                continue  # one of SOME
             differs = recorded(true, case, status[name]) != recorded(broken, case, status[name])
             verdict = found[name]["verdict"]
             assert verdict == "VIOLATED" if differs else verdict != "UNPROVEN", (name, found[name]["reasons"])
