@@ -190,6 +190,7 @@ VARIABLES = (
         "image of pods that must really run on a node, with a shell and busybox's httpd "
         "(default: a busybox that the node has, else busybox:1)",
     ),
+    Variable("AUDITPROOF_METRICS_TOKEN", "bearer token for the endpoint of `auditproof forecast --metrics URL`"),
 )
 
 

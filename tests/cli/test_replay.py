@@ -80,9 +80,10 @@ def test_without_the_extra_the_command_says_what_to_install(
     assert 'pip install "auditproof[replay]"' in capsys.readouterr().err
 
 
-def test_ctrl_c_ends_with_2_and_leaves_nothing(here: Path) -> None:
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, ExitCode.INTERRUPTED), (signal.SIGTERM, 128 + 15)])
+def test_ctrl_c_and_sigterm_end_a_replay_and_leave_nothing(here: Path, number: signal.Signals, code: int) -> None:
     line = (here / "week.log").read_bytes().partition(b"\n")[0] + b"\n"
-    (here / "large.log").write_bytes(line * (300_000_000 // len(line)))
+    (here / "large.log").write_bytes(line * (150_000_000 // len(line)))
     (here / "tmp").mkdir()
     command = [sys.executable, "-m", "auditproof", "replay", "new.yaml", "large.log"]
     environment = {**os.environ, "TMPDIR": str(here / "tmp")}
@@ -91,10 +92,10 @@ def test_ctrl_c_ends_with_2_and_leaves_nothing(here: Path) -> None:
         command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, preexec_fn=listening
     ) as process:
         wait_until(lambda: next((here / "tmp").iterdir(), None), what="the folder of the run", timeout_s=60)
-        process.send_signal(signal.SIGINT)
+        process.send_signal(number)
         output, errors = process.communicate(timeout=120)
 
-    assert (process.returncode, output) == (ExitCode.INTERRUPTED, b"")
+    assert (process.returncode, output) == (code, b"")
     assert b"Traceback" not in errors
     assert list((here / "tmp").iterdir()) == []
 

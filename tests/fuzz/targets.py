@@ -42,6 +42,7 @@ from auditproof.kube.discovery import load_served
 from auditproof.proof.backends.legacy_format import parse_legacy
 from auditproof.proof.background import measure
 from auditproof.proof.offline import OfflineJudge
+from auditproof.replay.bodies import line_of
 from auditproof.report.ci.github import step_summary, workflow_commands
 from auditproof.report.ci.gitlab import code_quality
 from auditproof.report.ci.sarif import as_sarif
@@ -52,6 +53,7 @@ from auditproof.report.model import plain
 from auditproof.report.offline import file_record, kind_record
 from auditproof.report.read import load_report
 from auditproof.report.terminal import closing_lines
+from tests.fuzz import replayed
 from tests.fuzz.inputs import as_json, as_yaml, inputs
 
 if TYPE_CHECKING:
@@ -316,6 +318,25 @@ def _prefixed(prefix: bytes) -> Callable[[Any], bytes]:
     return lambda document: b"".join(prefix + json.dumps(each).encode() + b"\n" for each in (_EVENT, document, _EVENT))
 
 
+def _written(events: Sequence[dict[str, Any]]) -> bytes:
+    """Events as an API server writes them."""
+    return b"".join(line_of(each) + b"\n" for each in events)
+
+
+def _native(document: Any) -> bytes:
+    """A document among events that SQL takes."""
+    events = document if isinstance(document, dict) else {"auditID": document}
+    text = json.dumps(
+        {"kind": "Event", "apiVersion": "audit.k8s.io/v1", "level": "Metadata", **events}, separators=(",", ":")
+    )
+    return _written(_EVENTS) + text.encode() + b"\n" + _written(_EVENTS[:1])
+
+
+_COUNTERS = b"""# TYPE apiserver_request_total counter
+apiserver_request_total{code="200",group="",resource="pods",scope="namespace",subresource="",verb="LIST"} 24
+apiserver_request_total{code="200",group="",resource="",scope="",subresource="/readyz",verb="GET",version=""} 3600
+process_start_time_seconds 1.7e+09
+"""
 _CASES = [data for data in _files("suites/standard/*.audit.yaml") if b".yaml" not in data]  # those that need no other
 
 _HOLDERS = [
@@ -480,4 +501,9 @@ TARGETS = (
     Target("metrics", lambda data, _: parse_metrics(data), [_METRICS], 200),
     Target("request-line", _request_line, _REQUEST_LINES, 300),
     Target("legacy-line", _legacy, [_LEGACY_LINE], 150, file="legacy.log"),
+    Target("replay", replayed.replayed, [_written(_EVENTS)], 8, _native, "audit.log"),
+    Target("recorded", replayed.recorded, [_written(_EVENTS)], 8, _native, "audit.log"),
+    Target("counters", replayed.counters, [_COUNTERS], 150, file="metrics.txt"),
+    Target("price", replayed.price, [b"0.50/GiB", b"$ 1.5 EUR/TB"], 100),
+    Target("policy-as-sql", replayed.as_sql, _files("fixtures/policies/*.yaml", most=3), 8, as_yaml, "policy.yaml"),
 )

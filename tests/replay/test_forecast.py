@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import json
 import os
+import threading
 from datetime import UTC, datetime
 from functools import cache
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import TYPE_CHECKING
 
 import pytest
@@ -19,6 +21,7 @@ from auditproof.replay.generator import Generator, LogSettings
 from auditproof.replay.generator.counters import prometheus_text
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from pathlib import Path
 
     from auditproof.audit.policy.load import Policy
@@ -195,3 +198,68 @@ def test_sizes_are_not_measured_in_what_is_no_log(folder: Path) -> None:
     with pytest.raises(AuditproofError, match=r"audit\.log:1: not an audit event"):
         measured_sizes([b"no event\n"], "audit.log")
     assert main(["forecast", "p.yaml", "--metrics", "m.txt", "--sizes", str(folder / "no.log")]) == 4
+
+
+@pytest.fixture
+def guarded() -> Iterator[tuple[str, list[str | None]]]:
+    """An endpoint that wants a login and sends the reader on to another one; the headers that both were sent."""
+    sent: list[str | None] = []
+
+    class Guarded(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            login = self.headers["Authorization"]
+            sent.append(login)
+            if self.path == "/metrics" and login not in ("Bearer s3cret-token", "Basic YWxpY2U6czNjcmV0OiU="):
+                self.send_error(401)
+                return
+            self.send_response(302 if self.path == "/metrics" else 200)
+            self.send_header("Location", f"http://localhost:{server.server_port}/elsewhere")
+            self.end_headers()
+            self.wfile.write(METRICS.encode())
+
+        def log_message(self, *_: object) -> None:
+            """Nothing is written."""
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Guarded) as server:
+        thread = threading.Thread(target=server.serve_forever)
+        thread.start()
+        yield f"127.0.0.1:{server.server_port}/metrics", sent
+        server.shutdown()
+        thread.join()
+
+
+@pytest.mark.parametrize(("login", "token"), [("alice:s3cret%3A%25@", ""), ("", "s3cret-token\n")])
+def test_a_login_is_sent_to_the_endpoint_alone_and_never_shown(
+    login: str,
+    token: str,
+    folder: Path,
+    guarded: tuple[str, list[str | None]],
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    place, sent = guarded
+    monkeypatch.setenv("AUDITPROOF_METRICS_TOKEN", token)
+    monkeypatch.delenv("http_proxy", raising=False)
+
+    assert main(["forecast", "p.yaml", "--metrics", f"http://{login}{place}", "--over", "1h"]) == 0
+    told = capsys.readouterr()
+    assert main(["forecast", "p.yaml", "--metrics", f"http://{login.replace('3', '4')}{place}", "--over", "1h"]) == (
+        4 if login else 0
+    )
+    refused = capsys.readouterr()
+
+    assert sent[0] is not None
+    assert sent[1] is None  # of the other host
+    for text in (told.out, told.err, refused.out, refused.err):
+        assert not any(part in text for part in ("s3cret", "s4cret", "alice"))
+    assert not login or "the login is refused" in refused.err
+
+
+@pytest.mark.usefixtures("folder")
+def test_an_endpoint_that_wants_a_login_says_how_to_give_one(
+    guarded: tuple[str, list[str | None]], capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["forecast", "p.yaml", "--metrics", f"http://{guarded[0]}"]) == 4
+    assert (
+        "https://user:password@host/metrics, or a bearer token in AUDITPROOF_METRICS_TOKEN" in capsys.readouterr().err
+    )

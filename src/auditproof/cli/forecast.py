@@ -25,6 +25,9 @@ requests that it may decide to all of them. Sizes are means, of the log that --s
 Refused requests (401, 403) are not in these counters. `auditproof generate-log` and a few minutes of a real log, with
 every body recorded, are the way to better sizes.
 
+An endpoint may need a login: --metrics https://user:password@host/metrics, or a bearer token in the variable
+AUDITPROOF_METRICS_TOKEN. Neither is shown, nor sent to another host.
+
 One dump counts since the server started; with two, what happened between them. Files were read when they were last
 changed, unless --over says how long it took.
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from auditproof.cli.arguments import POLICY_FORMS, add_format, add_kubernetes, add_policy, add_price
 from auditproof.cli.exit_codes import ExitCode
 from auditproof.cli.progress import progress
+from auditproof.cli.signals import ended_by_signals
 from auditproof.errors import AuditproofError
 from auditproof.text import output
 
@@ -89,7 +90,8 @@ def execute(options: Namespace) -> int:
     files, here = PolicyFiles(), Path.cwd()
     policy = files.load_given(options.policy, here, kubernetes=options.kubernetes)
     base = files.load_given(options.base, here, kubernetes=options.kubernetes) if options.base else None
-    found = _replayed(options, policy, base)
+    with ended_by_signals():
+        found = _replayed(options, policy, base)
     text = FORMATS[options.format](found, options.price)
     if options.output:
         _write(options.output, text)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import base64
+import os
 import re
 import sys
 import time
@@ -9,6 +11,7 @@ import urllib.request
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
+from urllib.parse import unquote
 
 from auditproof.errors import AuditproofError
 from auditproof.replay.forecast.counters import read_counters
@@ -18,6 +21,7 @@ if TYPE_CHECKING:
 
     from auditproof.replay.forecast.counters import Counters
 
+TOKEN = "AUDITPROOF_METRICS_TOKEN"  # noqa: S105 - the name of a variable
 _TIMEOUT = 30
 _UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
 _DURATION = re.compile(r"(\d+(?:\.\d+)?)([smhd])", re.ASCII)
@@ -35,13 +39,15 @@ class Dump:
 def read_dump(given: str) -> Dump:
     """Read a file, ``-`` (standard input) or ``http(s)://`` as counters.
 
-    Raises AuditproofError if it cannot be read, or is not the metrics of an API server.
+    A URL may hold a login, ``https://user:password@host/metrics``; the variable TOKEN is a bearer token. Neither is
+    ever shown. Raises AuditproofError if it cannot be read, or is not the metrics of an API server.
     """
     moment = time.time()
     if given == "-":
         text = sys.stdin.read()
     elif given.startswith(("http://", "https://")):
-        text = _fetched(given)
+        given, login = _without_login(given)
+        text = _fetched(given, login)
     else:
         try:
             text = Path(given).read_text(encoding="utf-8", errors="replace")
@@ -51,16 +57,37 @@ def read_dump(given: str) -> Dump:
     return Dump(read_counters(text, given), moment, given)
 
 
-def _fetched(url: str) -> str:
+def _without_login(url: str) -> tuple[str, str]:
+    """A URL without its login, and the Authorization header for it; empty if there is none."""
+    begin, at, _ = url.partition("://")[2].partition("/")[0].rpartition("@")
+    if at:
+        name, _, password = begin.partition(":")
+        pair = f"{unquote(name)}:{unquote(password)}".encode()
+        return url.replace(f"{begin}@", "", 1), f"Basic {base64.b64encode(pair).decode()}"
+    token = os.environ.get(TOKEN, "").strip()
+    return url, f"Bearer {token}" if token else ""
+
+
+def _fetched(url: str, login: str) -> str:
     try:
-        with urllib.request.urlopen(url, timeout=_TIMEOUT) as response:  # noqa: S310 - http or https, see read_dump
+        request = urllib.request.Request(url)  # noqa: S310 - http or https, see read_dump
+        if login:
+            request.add_unredirected_header("Authorization", login)  # another host must not see it
+        with urllib.request.urlopen(request, timeout=_TIMEOUT) as response:  # noqa: S310
             text: str = response.read().decode("utf-8", "replace")
     except (OSError, ValueError) as error:
+        hint = _login_hint(login) if getattr(error, "code", 0) in (401, 403) else ""
         raise AuditproofError(
-            f"{url}: the metrics cannot be fetched: {error}; kubectl proxy serves them without a login at "
-            "http://127.0.0.1:8001/metrics"
+            f"{url}: the metrics cannot be fetched: {error}; {hint}kubectl proxy serves them without a login "
+            "at http://127.0.0.1:8001/metrics"
         ) from None
     return text
+
+
+def _login_hint(login: str) -> str:
+    if login:
+        return "the login is refused, or may not read /metrics; "
+    return f"log in with https://user:password@host/metrics, or a bearer token in {TOKEN}; "
 
 
 def counted(dumps: Sequence[Dump], over: float | None) -> tuple[Counters, float]:
