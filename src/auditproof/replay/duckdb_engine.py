@@ -35,7 +35,7 @@ if TYPE_CHECKING:
     from auditproof.replay.inputs.found import LogFile
     from auditproof.replay.query import PolicyColumns
 
-MEMORY = "250MB"  # of DuckDB's own; the process takes about 100 MB more
+MEMORY = "128MB"  # of DuckDB's own; the process takes about 150 MB more
 PIPES = 2
 _SILENT = 2.0  # seconds before the first line of progress
 _NAMED = 100_000  # wrong lines whose place is looked for
