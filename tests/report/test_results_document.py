@@ -63,7 +63,7 @@ def test_what_is_written_keeps_to_the_schema() -> None:
 
 
 def test_a_part_of_the_text_holds_one_proof_at_most() -> None:
-    """So that the memory of a large report is that of its proofs, whatever their text is long."""
+    """So that the memory of a large report is that of its proofs, however long its text is."""
     written = report(*(proof(f"case-{number}") for number in range(300)))
     parts = list(results_parts(written))
 

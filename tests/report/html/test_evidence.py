@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import re
+import sys
 from typing import TYPE_CHECKING
 
 from auditproof.report.html import files
-from auditproof.report.html.files import ReportFolder, is_evidence_page
+from auditproof.report.html.files import PER_PAGE, ReportFolder, is_evidence_page
 from auditproof.report.html.page import report_pages
+from auditproof.report.statements import decision
 from tests.report.test_report import OTHER, proof, report
 
 if TYPE_CHECKING:
@@ -78,3 +80,17 @@ def test_why_earlier_rules_do_not_match_is_short_where_proven_and_whole_where_no
     assert "1, 3 (verbs); 2 (users)" in page("PROVEN")
     assert "not in verbs" not in page("PROVEN")
     assert "rule 3 (line 4) does not match: verb &#39;get&#39; is not in verbs [delete]" in page("VIOLATED")
+
+
+def test_no_page_looks_at_all_proofs_again_for_the_decision() -> None:
+    """Each repeats it, and there is a page for every 90 proofs."""
+    calls = []
+    pages = report_pages(report(*(proof(f"case-{number}") for number in range(PER_PAGE * 5))))
+    sys.setprofile(lambda frame, event, _: calls.append(event) if frame.f_code is decision.__code__ else None)
+    try:
+        texts = {name: page() for name, page in pages.items()}
+    finally:
+        sys.setprofile(None)
+
+    assert len([name for name in texts if is_evidence_page(name)]) == 5
+    assert 0 < calls.count("call") < 5

@@ -99,7 +99,7 @@ class Details:
             section_link=link,
             file_of=details_page_name,
             ticket_file=self._folder.ticket,
-            **heading(self._folder.report, longest=0 if number == 1 else SENTENCE),
+            **heading(self._folder.decided, longest=0 if number == 1 else SENTENCE),
             **self._values,
         )
 

@@ -11,11 +11,12 @@ from functools import cached_property
 from typing import TYPE_CHECKING
 
 from auditproof.report.proof_record import anchor
+from auditproof.report.statements import decision
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from auditproof.report.model import ProofRecord, Report
+    from auditproof.report.model import Decision, ProofRecord, Report
 
 TICKET = "report.html"
 DETAILS = "details.html"
@@ -52,6 +53,11 @@ class ReportFolder:
     report: Report
     ticket: str = TICKET
     tests: bool = True
+
+    @cached_property
+    def decided(self) -> Decision:
+        """The decision about the run, which every page repeats: it takes a look at every proof."""
+        return decision(self.report)
 
     @cached_property
     def pages(self) -> tuple[tuple[ProofRecord, ...], ...]:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from auditproof.report.change import change_sentence
 from auditproof.report.html.fitting import clipped, lines_of
 from auditproof.report.html.heading import heading
-from auditproof.report.statements import told_statements
+from auditproof.report.statements import decision, told_statements
 
 if TYPE_CHECKING:
     from auditproof.report.model import Report
@@ -54,7 +54,7 @@ def head_of(report: Report) -> Head:
     commit = "with changes that are not committed, of a commit" if report.policy.modified else ""
     policies = [f"{report.policy.path} {commit}", report.change.old.path if report.change else ""]
     facts = [*policies, kubernetes, named["number"], named["author"], named["reviewer"]]
-    decided = heading(report, DECISION)
+    decided = heading(decision(report), DECISION)
     # Facts are in two columns.
     sentence = decided["sentence"]
     statements = sum(lines_of(f"{word} {text}", 50) for _, word, text in told)
