@@ -116,4 +116,4 @@ def test_an_unknown_part_is_a_usage_error_that_lists_the_parts() -> None:
     done = subprocess.run(command, capture_output=True, text=True, check=False, cwd=content.root())
 
     assert done.returncode == 2
-    assert 'no part is called "sapce"; choose from startup, analysis, long, replay, proof, cheap' in done.stderr
+    assert 'no part is called "sapce"; choose from startup, analysis, long, replay, proof, cases, cheap' in done.stderr

@@ -43,6 +43,7 @@ PARTS = (
     Part("long", "analysis:measure_long", "Analysing a very long policy", cheap=False),
     Part("replay", "replay:measure", "Replaying a log", cheap=False),
     Part("proof", "proof:measure", "Proving", cheap=False),
+    Part("cases", "cases:measure", "Many cases", cheap=False),
 )
 
 

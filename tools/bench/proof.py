@@ -161,23 +161,28 @@ def proven_loop(prover: Prover) -> None:
 
 
 def whole_run(bytecode: str, cases: int) -> tuple[float, int]:
-    """The CPU time of pytest's own process in a whole run, and its peak memory in KiB.
+    """The CPU time of pytest's own process in a whole run, and its peak memory in KiB."""
+    with tempfile.TemporaryDirectory() as folder:
+        return whole_run_in(folder, bytecode, cases)
+
+
+def whole_run_in(folder: str, bytecode: str, cases: int) -> tuple[float, int]:
+    """The same of a run whose report stays in ``folder``.
 
     Python keeps compiled modules in the folder ``bytecode``, as it does wherever it is not told otherwise.
     """
     environment = {**os.environ, "PYTHONPYCACHEPREFIX": bytecode}
     environment.pop("PYTHONDONTWRITEBYTECODE", None)
-    with tempfile.TemporaryDirectory() as folder:
-        suite = Path(folder) / "bench.audit.yaml"
-        suite.write_text(json.dumps(case_file(cases)))
-        command = [sys.executable, "-c", MEASURED, str(suite), f"--rootdir={folder}", "-q"]
-        command += ["-p", "no:cacheprovider", "-p", "no:hypothesispytest"]
-        command += [f"--audit-policy={POLICY}", f"--audit-report={folder}"]
-        done = subprocess.run(command, capture_output=True, text=True, check=False, cwd=folder, env=environment)
-        if done.returncode:
-            raise SystemExit(done.stdout[-3000:] + done.stderr[-3000:])
-        spent, peak = json.loads(done.stdout.splitlines()[-1])
-        return float(spent), int(peak)
+    suite = Path(folder) / "bench.audit.yaml"
+    suite.write_text(json.dumps(case_file(cases)))
+    command = [sys.executable, "-c", MEASURED, str(suite), f"--rootdir={folder}", "-q"]
+    command += ["-p", "no:cacheprovider", "-p", "no:hypothesispytest"]
+    command += [f"--audit-policy={POLICY}", f"--audit-report={folder}"]
+    done = subprocess.run(command, capture_output=True, text=True, check=False, cwd=folder, env=environment)
+    if done.returncode:
+        raise SystemExit(done.stdout[-3000:] + done.stderr[-3000:])
+    spent, peak = json.loads(done.stdout.splitlines()[-1])
+    return float(spent), int(peak)
 
 
 def case_file(count: int) -> dict[str, Any]:
