@@ -64,6 +64,8 @@ class FakeProver:
     def recorded(self, begin: None) -> tuple[()]:
         return ()
 
+    def stop(self) -> None: ...
+
     def close(self) -> None: ...
 
 
