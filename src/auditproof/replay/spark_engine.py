@@ -21,7 +21,7 @@ from auditproof.errors import AuditproofError
 from auditproof.replay.aggregate import aggregated
 from auditproof.replay.duckdb_engine import LogRead, sums_in, told
 from auditproof.replay.inputs.feed import Troubles, sort_out
-from auditproof.replay.inputs.packed import GZIP
+from auditproof.replay.inputs.packed import GZIP, ZSTD
 from auditproof.replay.query import judged
 from auditproof.replay.spark_events import NOT_TEXT, events_of
 
@@ -52,7 +52,7 @@ def read_log(
     """
     _require_spark()
     troubles = Troubles()
-    chosen = _readable(files, troubles)
+    chosen = readable(files, troubles)
     with tempfile.TemporaryDirectory(prefix="auditproof-replay-") as name, sums_in(Path(name), policies) as sums:
         found = LogRead(sums, troubles, len(files))
         if chosen:
@@ -79,13 +79,15 @@ def _require_spark() -> None:
         raise AuditproofError("Spark needs Java 17 or newer: there is no java on PATH, and JAVA_HOME names none")
 
 
-def _readable(files: Sequence[LogFile], troubles: Troubles) -> list[LogFile]:
+def readable(files: Sequence[LogFile], troubles: Troubles) -> list[LogFile]:
     """The files that Spark can read; the others are named."""
     own, fed = sort_out(files, troubles)
     for file, native in fed:
         with file.open() as raw:
-            is_gzip = raw.read(_HEAD).startswith(GZIP)
-        if native and (file.path is None or (is_gzip and file.name.endswith(".gz"))):
+            head = raw.read(_HEAD)
+        # Spark knows gzip by the name of a file alone, and has no zstd of its own.
+        is_readable = file.name.endswith(".gz") if head.startswith(GZIP) else not head.startswith(ZSTD)
+        if native and is_readable:
             own.append(file)
         else:
             troubles.add(file.name, None, "Spark reads JSON lines, plain or *.gz: --engine duckdb reads this file")
