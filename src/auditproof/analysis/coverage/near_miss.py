@@ -7,6 +7,7 @@ the relaxed rule but not the rule itself, and that no earlier rule decides, demo
 from __future__ import annotations
 
 import heapq
+from bisect import bisect_right
 from dataclasses import dataclass, replace
 from itertools import islice
 from typing import TYPE_CHECKING
@@ -72,42 +73,69 @@ def near_misses(policy: Policy, served: Served) -> dict[tuple[int, str], list[At
     before = [1 << count]  # for the index of each rule, and none: the first relaxed rule that does not come before it
     for index in range(count):
         before.append(before[-1] << sum(one.rule.index == index for one in relaxed))
-    found: list[list[Candidate]] = [[] for _ in relaxed]
+    kinds = [decisions.index(one) for one in decisions]
+    found = [_Best() for _ in relaxed]
     place = {mask: number for number, mask in enumerate(space.cells)}
     for outcome in joint_decisions(space, count):
         deciding = count if outcome.deciding is None else outcome.deciding
+        standing, failed = outcome.identity.standing, outcome.identity.failed
+        first, cells = outcome.identities & -outcome.identities, place[outcome.cells[0].mask]
         for bit in bits(outcome.met & (before[deciding] - before[0])):
             number = bit.bit_length() - 1 - count
-            region = _missing(space, outcome, relaxed[number])
-            if region is not None and region.possible():
-                same = decisions[deciding] == decisions[relaxed[number].rule.index]
-                far, cell = nears[number].best(outcome)
-                rank = (same, outcome.identity.standing, far, outcome.identity.failed)
-                found[number].append((rank, outcome.identities, place[outcome.cells[0].mask], region, cell))
+            best = found[number]
+            same = kinds[deciding] == kinds[relaxed[number].rule.index]
+            if not best.takes((same, standing)):
+                continue
+            far, cell = nears[number].best(outcome)
+            key = same, standing, far, failed, first, cells
+            if best.takes(key):
+                region = _missing(space, outcome, relaxed[number])
+                if region is not None and region.possible():
+                    best.add(key, (key[:4], outcome.identities, cells, region, cell))
     return {
         (one.rule.index, one.condition): [
             cell.attributes(space.identities.user(space.identities.classes[first], region))
-            for _, first, _, region, cell in _best(some)
+            for _, first, _, region, cell in some.apart()
         ]
         for one, some in zip(relaxed, found, strict=True)
-        if some
+        if some.candidates
     }
 
 
 Rank = tuple[bool, int, tuple[int, int], bool]
+Key = tuple[
+    bool, int, tuple[int, int], bool, int, int
+]  # rank, the first of the identities as a bit, place of the cells
 Candidate = tuple[Rank, int, int, "Region", "Cell"]  # with the identities as a bitmask, and the place of the cells
 _KEPT = 8  # candidates; if none of these can be sent, no further one can
 
 
-def _best(candidates: list[Candidate]) -> list[Candidate]:
-    """The best of them by rank, identity and cell, each with the place of one identity instead of several as bits."""
-    some = heapq.nsmallest(_KEPT, candidates, lambda one: (one[0], one[1] & -one[1], one[2]))
-    apart = (
-        (rank, bit.bit_length() - 1, place, region, cell)
-        for rank, identities, place, region, cell in some
-        for bit in islice(bits(identities), _KEPT)
-    )
-    return heapq.nsmallest(_KEPT, apart, lambda one: one[:3])
+class _Best:
+    """The best candidates by rank, identity and cell, in this order; of equals the first ones."""
+
+    def __init__(self) -> None:
+        self.candidates: list[Candidate] = []
+        self._keys: list[Key] = []
+
+    def takes(self, key: tuple[object, ...]) -> bool:
+        """Whether a candidate with this key, or one that begins so, may be among the best."""
+        return len(self._keys) < _KEPT or key < self._keys[-1]
+
+    def add(self, key: Key, candidate: Candidate) -> None:
+        """Add a candidate; the worst one goes if there are too many."""
+        place = bisect_right(self._keys, key)
+        self._keys.insert(place, key)
+        self.candidates.insert(place, candidate)
+        del self._keys[_KEPT:], self.candidates[_KEPT:]
+
+    def apart(self) -> list[Candidate]:
+        """The best, each with the place of one identity instead of several as bits."""
+        apart = (
+            (rank, bit.bit_length() - 1, place, region, cell)
+            for rank, identities, place, region, cell in self.candidates
+            for bit in islice(bits(identities), _KEPT)
+        )
+        return heapq.nsmallest(_KEPT, apart, lambda one: one[:3])
 
 
 def _missing(space: Space, outcome: JointDecision, relaxed: Relaxed) -> Region | None:
