@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import heapq
 from bisect import bisect_right
+from collections import defaultdict
 from dataclasses import dataclass, replace
 from itertools import islice
 from typing import TYPE_CHECKING
@@ -76,22 +77,26 @@ def near_misses(policy: Policy, served: Served) -> dict[tuple[int, str], list[At
     kinds = [decisions.index(one) for one in decisions]
     found = [_Best() for _ in relaxed]
     place = {mask: number for number, mask in enumerate(space.cells)}
+    closed, worse = 0, defaultdict[tuple[int, int, bool, int], int](int)  # relaxed rules for which no better one comes
     for outcome in joint_decisions(space, count):
         deciding = count if outcome.deciding is None else outcome.deciding
         standing, failed = outcome.identity.standing, outcome.identity.failed
         first, cells = outcome.identities & -outcome.identities, place[outcome.cells[0].mask]
-        for bit in bits(outcome.met & (before[deciding] - before[0])):
+        # Later outcomes are of later identities and cells: those of the same rank are no better.
+        about = kinds[deciding], standing, failed, cells
+        for bit in bits(outcome.met & (before[deciding] - before[0]) & ~(closed | worse[about])):
             number = bit.bit_length() - 1 - count
             best = found[number]
             same = kinds[deciding] == kinds[relaxed[number].rule.index]
-            if not best.takes((same, standing)):
-                continue
             far, cell = nears[number].best(outcome)
             key = same, standing, far, failed, first, cells
             if best.takes(key):
                 region = _missing(space, outcome, relaxed[number])
                 if region is not None and region.possible():
                     best.add(key, (key[:4], outcome.identities, cells, region, cell))
+            else:
+                worse[about] |= bit
+                closed |= bit if best.is_perfect() else 0
     return {
         (one.rule.index, one.condition): [
             cell.attributes(space.identities.user(space.identities.classes[first], region))
@@ -107,6 +112,7 @@ Key = tuple[
     bool, int, tuple[int, int], bool, int, int
 ]  # rank, the first of the identities as a bit, place of the cells
 Candidate = tuple[Rank, int, int, "Region", "Cell"]  # with the identities as a bitmask, and the place of the cells
+_PERFECT = (False, 0, (0, 0), False)
 _KEPT = 8  # candidates; if none of these can be sent, no further one can
 
 
@@ -117,9 +123,13 @@ class _Best:
         self.candidates: list[Candidate] = []
         self._keys: list[Key] = []
 
-    def takes(self, key: tuple[object, ...]) -> bool:
-        """Whether a candidate with this key, or one that begins so, may be among the best."""
+    def takes(self, key: Key) -> bool:
+        """Whether a candidate with this key is among the best."""
         return len(self._keys) < _KEPT or key < self._keys[-1]
+
+    def is_perfect(self) -> bool:
+        """Whether no candidate has a better rank than the worst of these."""
+        return len(self._keys) == _KEPT and self._keys[-1][:4] == _PERFECT
 
     def add(self, key: Key, candidate: Candidate) -> None:
         """Add a candidate; the worst one goes if there are too many."""
