@@ -35,7 +35,9 @@ _COMMANDS = {
 def measure() -> dict[str, Ratio]:
     """Ratios to a start of Python that imports a part of its library; all modules are compiled by then."""
     with tempfile.TemporaryDirectory() as folder, tempfile.TemporaryDirectory() as bytecode:
-        environment = {**os.environ, "PYTHONPYCACHEPREFIX": bytecode}
+        # Without auditproof's variables: one of them, such as that of the node image, is a reason to load the plugin.
+        environment = {key: value for key, value in os.environ.items() if not key.startswith("AUDITPROOF_")}
+        environment["PYTHONPYCACHEPREFIX"] = bytecode
         environment.pop("PYTHONDONTWRITEBYTECODE", None)
         works = {
             name: partial(cpu_of_process, [sys.executable, *command], folder, environment)
