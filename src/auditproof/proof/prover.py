@@ -167,8 +167,8 @@ class Prover:
         """
         alone = {n for n, case in enumerate(cases) if case.attributes.verb == "watch" or case.request.client}
         lanes = _lanes(cases, alone, 1 if self._cluster.is_shared else LANES)
-        try:
-            with ThreadPoolExecutor(MAX_WATCHES) as streams, ThreadPoolExecutor(LANES) as pool:
+        with ThreadPoolExecutor(MAX_WATCHES) as streams, ThreadPoolExecutor(LANES) as pool:
+            try:
                 beside = {
                     n: streams.submit(
                         self._send, cases[n], self._connections.new(cases[n].identity), self._connections.next_id()
@@ -178,9 +178,9 @@ class Prover:
                 # No stream is waited for before the last of the others is sent: a watch lasts a second or more.
                 sent = {n: item for part in pool.map(self._send_lane, count(), lanes) for n, item in part}
                 return [beside[n].result() if n in beside else sent[n] for n in range(len(cases))]
-        except BaseException:  # Ctrl-C: the pools wait for their threads, which send nothing more
-            self._stopped = True
-            raise
+            except KeyboardInterrupt:  # the threads, for which the pools wait, send nothing more
+                self._stopped = True
+                raise
 
     def _send_lane(self, lane: int, cases: Sequence[tuple[int, Case]]) -> list[tuple[int, Sent]]:
         return [(n, self._send(case, self._connection(case, lane), self._connections.next_id())) for n, case in cases]
