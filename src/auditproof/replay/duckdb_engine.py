@@ -8,10 +8,9 @@ from __future__ import annotations
 
 import os
 import tempfile
-import threading
 import time
 from collections import Counter
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -22,7 +21,7 @@ from sqlglot import exp
 from auditproof.errors import AuditproofError
 from auditproof.replay.aggregate import aggregated
 from auditproof.replay.duckdb_events import events_of, in_group, read_lines
-from auditproof.replay.inputs.feed import Feed, Troubles, make_pipe, sort_out
+from auditproof.replay.inputs.feed import Feed, Troubles, fed, sort_out
 from auditproof.replay.inputs.lines import line_numbers
 from auditproof.replay.query import judged
 from auditproof.replay.running import run_beside
@@ -106,28 +105,17 @@ class _Run:
         self._connection, self._folder, self._progress = connection, folder, progress
         self._files, self._policies = files, policies
         self._troubles = Troubles()
-        self._own, fed = sort_out(files, self._troubles)
-        self._native = [*self._own, *(file for file, native in fed if native)]
-        self._feeds = [Feed(fed[n::PIPES], self._troubles) for n in range(PIPES) if fed[n::PIPES]]
+        self._own, others = sort_out(files, self._troubles)
+        self._native = [*self._own, *(file for file, native in others if native)]
+        self._feeds = [Feed(others[n::PIPES], self._troubles) for n in range(PIPES) if others[n::PIPES]]
         self._size = sum(file.size for file in files)
 
     def read(self) -> LogRead:
         sums = Sums(self._connection, self._policies)
-        pipes = [make_pipe(self._folder, n) for n in range(len(self._feeds))]
-        paths = [*(file.path for file in self._own if file.path), *pipes]
-        if paths:
-            writers = [
-                threading.Thread(target=feed.write_to, args=(pipe,), daemon=True)
-                for feed, pipe in zip(self._feeds, pipes, strict=True)
-            ]
-            for writer in writers:
-                writer.start()
-            try:
+        with fed(self._feeds, self._folder) as pipes:
+            paths = [*(file.path for file in self._own if file.path), *pipes]
+            if paths:
                 self._in_thread(lambda: sums.add_from(self._query(paths)))
-            finally:
-                release(pipes)
-            for writer in writers:
-                writer.join()
         found = LogRead(sums, self._troubles, len(self._files))
         for feed in self._feeds:
             found.forms += feed.forms
@@ -180,10 +168,3 @@ def told(found: LogRead, native: Sequence[LogFile], *, incomplete: bool) -> None
     for reason, count in total.items():
         if count > 0:
             found.troubles.add("(the log)", None, reason, count)
-
-
-def release(pipes: Sequence[Path]) -> None:
-    """Let writers end that still wait for a reader, or write for one that has gone."""
-    for pipe in pipes:
-        with suppress(OSError):
-            os.close(os.open(pipe, os.O_RDONLY | os.O_NONBLOCK))

@@ -9,8 +9,9 @@ from __future__ import annotations
 import os
 import threading
 from collections import Counter
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, BinaryIO
+from typing import TYPE_CHECKING, BinaryIO, Protocol
 
 from auditproof.audit.event_form import check_event
 from auditproof.auditlog.forms import Opening, Passed, UnwrappedEvent
@@ -207,8 +208,31 @@ def sort_out(files: Sequence[LogFile], troubles: Troubles) -> tuple[list[LogFile
     return own, fed
 
 
-def make_pipe(folder: Path, number: int) -> Path:
-    """A named pipe in a folder of this run."""
-    pipe = folder / f"feed-{number}"
-    os.mkfifo(pipe, 0o600)
-    return pipe
+class Writer(Protocol):
+    """What writes lines to a named pipe; it keeps what fails."""
+
+    def write_to(self, pipe: Path) -> None:
+        """Write all lines to ``pipe``."""
+
+
+@contextmanager
+def fed(writers: Sequence[Writer], folder: Path) -> Iterator[list[Path]]:
+    """A named pipe in ``folder`` for each writer, which writes to it in a thread until the end of the block."""
+    pipes = [folder / f"feed-{n}" for n in range(len(writers))]
+    for pipe in pipes:
+        os.mkfifo(pipe, 0o600)
+    threads = [
+        threading.Thread(target=writer.write_to, args=(pipe,), daemon=True)
+        for writer, pipe in zip(writers, pipes, strict=True)
+    ]
+    for thread in threads:
+        thread.start()
+    try:
+        yield pipes
+    finally:
+        # A writer may still wait for a reader, or write for one that has gone.
+        for pipe in pipes:
+            with suppress(OSError):
+                os.close(os.open(pipe, os.O_RDONLY | os.O_NONBLOCK))
+    for thread in threads:
+        thread.join()

@@ -47,7 +47,7 @@ def _in_file(file: LogFile, wrong: Mapping[bytes, str], *, incomplete: bool) -> 
                     yield number, reason
                 elif incomplete and len(line) + 1 > LONGEST_LINE:
                     yield number, TOO_LONG
-                elif incomplete and not _is_utf8(line):
+                elif incomplete and not is_utf8(line):
                     yield number, NOT_UTF8
     except Exception:  # it was read before: that it cannot be read to its end is known already
         return
@@ -64,7 +64,8 @@ def _lines(text: BinaryIO) -> Iterator[bytes]:
         yield rest
 
 
-def _is_utf8(line: bytes) -> bool:
+def is_utf8(line: bytes) -> bool:
+    """Whether a line is UTF-8."""
     try:
         line.decode()
     except UnicodeDecodeError:

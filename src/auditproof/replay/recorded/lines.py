@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from auditproof.auditlog.forms.text import NotText, Text
 from auditproof.replay.inputs.feed import NATIVE
-from auditproof.replay.inputs.lines import LONGEST_LINE
+from auditproof.replay.inputs.lines import LONGEST_LINE, is_utf8
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -30,15 +30,7 @@ def is_plain(line: bytes) -> bool:
         return False
     if len(line) > _LONG and line.count(b"{") + line.count(b"[") > _MOST_BRACKETS:
         return False
-    return line.isascii() or _is_utf8(line)
-
-
-def _is_utf8(line: bytes) -> bool:
-    try:
-        line.decode()
-    except UnicodeDecodeError:
-        return False
-    return True
+    return line.isascii() or is_utf8(line)
 
 
 def begins_plain(path: Path) -> bool:

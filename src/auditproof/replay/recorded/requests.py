@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import tempfile
-import threading
 from collections import defaultdict
 from contextlib import contextmanager
 from pathlib import Path
@@ -12,8 +11,8 @@ from typing import TYPE_CHECKING
 import duckdb
 
 from auditproof.audit.event_form import decode
-from auditproof.replay.duckdb_engine import MEMORY, PIPES, release, settings
-from auditproof.replay.inputs.feed import make_pipe
+from auditproof.replay.duckdb_engine import MEMORY, PIPES, settings
+from auditproof.replay.inputs.feed import fed
 from auditproof.replay.inputs.lines import LONGEST_LINE
 from auditproof.replay.recorded.events import judged_lines, requirement_column
 from auditproof.replay.recorded.feed import MOST_IDS, PlacedLines
@@ -114,27 +113,17 @@ def read_requests(paths: Sequence[Path], policy: Policy, requirements: Sequence[
         settings(connection, Path(name), MEMORY, PIPES)
         numbered = list(enumerate(paths))
         feeds = [PlacedLines(numbered[n::PIPES]) for n in range(PIPES) if numbered[n::PIPES]]
-        pipes = [make_pipe(Path(name), n) for n in range(len(feeds))]
-        writers = [
-            threading.Thread(target=feed.write_to, args=(pipe,), daemon=True)
-            for feed, pipe in zip(feeds, pipes, strict=True)
-        ]
-        for writer in writers:
-            writer.start()
         found = Requests(connection, len(requirements), {})
-        query = f"CREATE TABLE events AS {judged_lines(_lines(pipes), policy, requirements)}"
         try:
-            run_beside(connection, lambda: connection.execute(query), lambda: None)
-            for writer in writers:
-                writer.join()
+            with fed(feeds, Path(name)) as pipes:
+                query = f"CREATE TABLE events AS {judged_lines(_lines(pipes), policy, requirements)}"
+                run_beside(connection, lambda: connection.execute(query), lambda: None)
             _check(connection, feeds, found)
             ids = {one for feed in feeds for one in feed.ids}
             run_beside(connection, lambda: found.build(ids), lambda: None)
             yield found
         except duckdb.Error as error:
             raise NotCounted(str(error).splitlines()[0]) from None
-        finally:
-            release(pipes)
 
 
 def _lines(pipes: Sequence[Path]) -> str:
