@@ -54,6 +54,16 @@ def cpu_of_process(command: list[str], folder: str, environment: dict[str, str] 
     return after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
 
 
+def environment(bytecode: str) -> dict[str, str]:
+    """The environment of a measured process, which keeps its compiled modules in the folder ``bytecode``.
+
+    Without auditproof's variables: one of them, such as that of the node image, is a reason to load the plugin.
+    """
+    kept = {key: value for key, value in os.environ.items() if not key.startswith("AUDITPROOF_")}
+    kept.pop("PYTHONDONTWRITEBYTECODE", None)
+    return {**kept, "PYTHONPYCACHEPREFIX": bytecode}
+
+
 def cpu_of_child(name: str) -> float:
     """The CPU time so far of the child process with this name; there must be exactly one."""
     found = []

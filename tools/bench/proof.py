@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import subprocess
 import sys
 import tempfile
@@ -25,7 +24,7 @@ from auditproof.kube.identity import Identity
 from auditproof.proof.prover import Prover
 from auditproof.proof.server_view import ServerView
 from auditproof.proof.verdict import Outcome
-from tools.bench.measure import cpu_of, cpu_of_child, cpu_of_process, smallest
+from tools.bench.measure import cpu_of, cpu_of_child, cpu_of_process, environment, smallest
 from tools.bench.parts import Ratio
 from tools.bench.startup import POLICY, PYTHON
 
@@ -167,18 +166,13 @@ def whole_run(bytecode: str, cases: int) -> tuple[float, int]:
 
 
 def whole_run_in(folder: str, bytecode: str, cases: int) -> tuple[float, int]:
-    """The same of a run whose report stays in ``folder``.
-
-    Python keeps compiled modules in the folder ``bytecode``, as it does wherever it is not told otherwise.
-    """
-    environment = {**os.environ, "PYTHONPYCACHEPREFIX": bytecode}
-    environment.pop("PYTHONDONTWRITEBYTECODE", None)
+    """The same of a run whose report stays in ``folder``."""
     suite = Path(folder) / "bench.audit.yaml"
     suite.write_text(json.dumps(case_file(cases)))
     command = [sys.executable, "-c", MEASURED, str(suite), f"--rootdir={folder}", "-q"]
     command += ["-p", "no:cacheprovider", "-p", "no:hypothesispytest"]
     command += [f"--audit-policy={POLICY}", f"--audit-report={folder}"]
-    done = subprocess.run(command, capture_output=True, text=True, check=False, cwd=folder, env=environment)
+    done = subprocess.run(command, capture_output=True, text=True, check=False, cwd=folder, env=environment(bytecode))
     if done.returncode:
         raise SystemExit(done.stdout[-3000:] + done.stderr[-3000:])
     spent, peak = json.loads(done.stdout.splitlines()[-1])

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import os
 import sys
 import tempfile
 from functools import partial
 
 from auditproof import content
-from tools.bench.measure import cpu_of_process, smallest
+from tools.bench.measure import cpu_of_process, environment, smallest
 from tools.bench.parts import Ratio
 
 POLICY = content.root() / "fixtures" / "policies" / "baseline.yaml"
@@ -35,12 +34,8 @@ _COMMANDS = {
 def measure() -> dict[str, Ratio]:
     """Ratios to a start of Python that imports a part of its library; all modules are compiled by then."""
     with tempfile.TemporaryDirectory() as folder, tempfile.TemporaryDirectory() as bytecode:
-        # Without auditproof's variables: one of them, such as that of the node image, is a reason to load the plugin.
-        environment = {key: value for key, value in os.environ.items() if not key.startswith("AUDITPROOF_")}
-        environment["PYTHONPYCACHEPREFIX"] = bytecode
-        environment.pop("PYTHONDONTWRITEBYTECODE", None)
         works = {
-            name: partial(cpu_of_process, [sys.executable, *command], folder, environment)
+            name: partial(cpu_of_process, [sys.executable, *command], folder, environment(bytecode))
             for name, command in _COMMANDS.items()
         }
         for work in works.values():
