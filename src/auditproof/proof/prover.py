@@ -7,7 +7,7 @@ by the events read so far. So a proof costs little more than its request.
 from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from itertools import count
 from typing import TYPE_CHECKING, Any
@@ -34,7 +34,7 @@ from auditproof.setup.rbac import Rights
 from auditproof.wait import TimedOut, wait_until
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
     from pathlib import Path
 
     from auditproof.audit.event import AuditEvent
@@ -167,34 +167,40 @@ class Prover:
         """
         alone = {n for n, case in enumerate(cases) if case.attributes.verb == "watch" or case.request.client}
         lanes = _lanes(cases, alone, 1 if self._cluster.is_shared else LANES)
-        with ThreadPoolExecutor(MAX_WATCHES) as streams, ThreadPoolExecutor(LANES) as pool:
-            try:
-                beside = {
-                    n: streams.submit(
-                        self._send, cases[n], self._connections.new(cases[n].identity), self._connections.next_id()
-                    )
-                    for n in sorted(alone)
-                }
-                # No stream is waited for before the last of the others is sent: a watch lasts a second or more.
-                sent = {n: item for part in pool.map(self._send_lane, count(), lanes) for n, item in part}
+        with ThreadPoolExecutor(MAX_WATCHES) as streams:
+            beside = {
+                n: streams.submit(
+                    self._send, cases[n], self._connections.new(cases[n].identity), self._connections.next_id()
+                )
+                for n in sorted(alone)
+            }
+            # No stream is waited for before the last of the others is sent: a watch lasts a second or more.
+            sent = self._send_lanes(lanes)
+            with self._interruptible():
                 return [beside[n].result() if n in beside else sent[n] for n in range(len(cases))]
-            except KeyboardInterrupt:  # the threads, for which the pools wait, send nothing more
-                self._stopped = True
-                raise
+
+    def perform_beside(self, cases: Sequence[Case], connections: int) -> list[Sent]:
+        """Send every case once, on several connections in parallel; all cases have the same identity."""
+        numbered = list(enumerate(cases))
+        sent = self._send_lanes([numbered[n::connections] for n in range(connections)])
+        return [sent[n] for n in range(len(cases))]
+
+    def _send_lanes(self, lanes: Sequence[Sequence[tuple[int, Case]]]) -> dict[int, Sent]:
+        """Send the cases of each lane in their order, and the lanes beside each other; the result is by place."""
+        with ThreadPoolExecutor(len(lanes) or 1) as pool, self._interruptible():
+            return {n: item for part in pool.map(self._send_lane, count(), lanes) for n, item in part}
 
     def _send_lane(self, lane: int, cases: Sequence[tuple[int, Case]]) -> list[tuple[int, Sent]]:
         return [(n, self._send(case, self._connection(case, lane), self._connections.next_id())) for n, case in cases]
 
-    def perform_beside(self, cases: Sequence[Case], connections: int) -> list[Sent]:
-        """Send every case once, on several connections in parallel; all cases have the same identity."""
-        parts = [[(case, self._connections.next_id()) for case in cases[n::connections]] for n in range(connections)]
-        wires = [self._connections.new(cases[0].identity) for _ in parts]
-        with ThreadPoolExecutor(max_workers=connections) as pool:
-            sent = list(
-                pool.map(lambda wire, part: [self._send(case, wire, name) for case, name in part], wires, parts)
-            )
-        # Back in the order of ``cases``: part n has every case whose index is n modulo ``connections``.
-        return [sent[n % connections][n // connections] for n in range(len(cases))]
+    @contextmanager
+    def _interruptible(self) -> Iterator[None]:
+        """On Ctrl-C, let the threads, for which their pools wait, send nothing more."""
+        try:
+            yield
+        except KeyboardInterrupt:
+            self._stopped = True
+            raise
 
     def finish(self, cases: Sequence[Case], sent: Sequence[Sent], patience_s: float | None = None) -> tuple[Proof, ...]:
         """Fence the exchanges ``sent`` for ``cases``, in the same order, and judge each.

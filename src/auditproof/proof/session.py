@@ -177,7 +177,7 @@ class Session:
 
     def server_version(self) -> str:
         """The Kubernetes version that the servers report; empty if none was started."""
-        return next((prover.kubernetes for prover in list(self._provers.values())), "")
+        return next((prover.kubernetes for prover in self._started()), "")
 
     def find_servers(self) -> None:
         """Find (or download, or build) the servers' binaries, with progress.
@@ -324,14 +324,18 @@ class Session:
 
     def stop(self) -> None:
         """Send no further request of a case, and end the threads that perform batches ahead."""
-        for prover in list(self._provers.values()):
+        for prover in self._started():
             prover.stop()
         self.batches.stop()
+
+    def _started(self) -> list[Prover]:
+        """The provers so far; a thread that performs ahead may be adding one."""
+        return list(self._provers.values())
 
     def close(self) -> None:
         """Close every connection of this process; the servers keep running."""
         self.stop()
-        for prover in self._provers.values():
+        for prover in self._started():
             prover.close()
 
     def end(self) -> str:
