@@ -18,17 +18,18 @@ from auditproof.attestation import (
     attestations,
     find_attestation,
     keep,
-    key_file,
     subject_of,
 )
-from auditproof.attestation.key import KeyRefused, own_key
-from auditproof.attestation.store import KEPT, LARGEST, attestations_folder
+from auditproof.attestation.store import KEPT, attestations_folder
 from auditproof.clusters.binaries.find import Binaries
 from auditproof.clusters.profile import Profile
 from auditproof.clusters.run.run_directory import RunDirectory
 from auditproof.clusters.stand_ins.small_disk import CannotMount, fill, mount_disk
 from auditproof.content import root
 from auditproof.errors import AuditproofError
+from auditproof.seal import KeyRefused, key_file
+from auditproof.seal.key import own_key
+from auditproof.seal.sealed_file import LARGEST
 
 if TYPE_CHECKING:
     from pathlib import Path

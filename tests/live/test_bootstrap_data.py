@@ -1,19 +1,29 @@
-"""Servers after the first find the default objects of the first in etcd: the same as they would create."""
+"""Servers find default objects in etcd that another server created: the same as they would create themselves."""
 
 from __future__ import annotations
 
 import json
+from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
+import pytest
+
 from auditproof.audit.server_flags import ServerFlags
+from auditproof.clusters.binaries.find import find_binaries
+from auditproof.clusters.binaries.store import Note, write_note
+from auditproof.clusters.bootstrap_data import file_in_cache
+from auditproof.clusters.embedded import EmbeddedProvider
+from auditproof.clusters.profile import load_profile
+from auditproof.clusters.run.run_directory import RunDirectory
 from tests.live.conftest import EVERYTHING
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
     from pathlib import Path
 
     from auditproof.clusters.cluster import Cluster
-    from auditproof.clusters.embedded import EmbeddedProvider
+
+AUTHENTICATION = "/api/v1/namespaces/kube-system/configmaps kube-system/extension-apiserver-authentication"
 
 KINDS = [
     "/api/v1/namespaces",
@@ -63,3 +73,71 @@ def created(cluster: Cluster) -> int:
     """How many objects the server has created by itself: its own requests, in its audit log."""
     own = (line for line in cluster.log.read_text().splitlines() if '"username":"system:apiserver"' in line)
     return sum(1 for line in own if '"verb":"create"' in line and '"stage":"ResponseComplete"' in line)
+
+
+@pytest.fixture
+def programs(tmp_path: Path) -> Path:
+    """A folder of the cache in which no run has left anything yet."""
+    folder, found = tmp_path / "programs", find_binaries("1.37", None, print)
+    folder.mkdir()
+    for program in (found.kube_apiserver, found.etcd):
+        (folder / program.name).symlink_to(program)
+    write_note(folder, Note("built", 1.0))
+    return folder
+
+
+@contextmanager
+def a_run(programs: Path, policy: Path) -> Iterator[Cluster]:
+    """A run with one server."""
+    run = RunDirectory.create()
+    try:
+        profile = load_profile("embedded")
+        yield EmbeddedProvider(profile, run, kubernetes="1.37", assets=programs, report=print).cluster(policy)
+    finally:
+        run.close()
+
+
+def test_a_run_starts_with_the_objects_of_an_earlier_one_but_for_its_own_certificate(
+    programs: Path, write_policy: Callable[[str], Path]
+) -> None:
+    policy = write_policy(EVERYTHING)
+    with a_run(programs, policy) as cluster:
+        created_first, of_first = created(cluster), objects(cluster)
+    with a_run(programs, policy) as cluster:
+        created_later, of_later = created(cluster), objects(cluster)
+        authority = json.dumps(cluster.ca.read_text())
+
+    assert created_later < created_first / 10, "the kept objects were created again"
+    assert authority in str(of_later.pop(AUTHENTICATION))
+    assert authority not in str(of_first.pop(AUTHENTICATION))
+    assert of_later == of_first
+
+
+def test_kept_objects_that_were_changed_are_refused_and_kept_again(
+    programs: Path, write_policy: Callable[[str], Path]
+) -> None:
+    policy = write_policy(EVERYTHING)
+    with a_run(programs, policy) as cluster:
+        created_first = created(cluster)
+    (kept,) = programs.glob("bootstrap-*")
+    forged = kept.read_bytes().replace(b"cluster-admin", b"cluster-admim")
+    kept.write_bytes(forged)
+    with a_run(programs, policy) as cluster:
+        assert created(cluster) > created_first * 0.9, "it started with the forged objects"
+
+    assert kept.read_bytes() != forged
+
+
+def test_objects_are_kept_for_one_program_and_its_flags_and_only_in_the_cache(
+    programs: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    server = programs / "kube-apiserver"
+    kept = file_in_cache(server, {})
+
+    assert kept == file_in_cache(server, {})
+    assert kept != file_in_cache(server, {"runtime-config": "api/all=true"})
+    monkeypatch.setenv("KUBE_FEATURE_AnyVolumeDataSource", "false")
+    assert kept != file_in_cache(server, {})
+    monkeypatch.undo()
+    (programs / "made-by-auditproof.json").unlink()
+    assert file_in_cache(server, {}) is None

@@ -5,7 +5,6 @@ again in every run: what differs from it in anything, or has no seal of this use
 """
 
 from auditproof.attestation.attestation import Attestation, Counted
-from auditproof.attestation.key import key_file
 from auditproof.attestation.store import Found, Kept, attestations, clear_attestations, find_attestation, keep
 from auditproof.attestation.subject import Subject, present_binaries, subject_of
 
@@ -19,7 +18,6 @@ __all__ = [
     "clear_attestations",
     "find_attestation",
     "keep",
-    "key_file",
     "present_binaries",
     "subject_of",
 ]

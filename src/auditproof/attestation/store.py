@@ -1,36 +1,30 @@
 """Attestations as files in the cache: found, kept, listed and removed.
 
-A file is a line with the seal (HMAC-SHA-256 with the user's key), and the attestation as JSON. The seal is compared
-before a byte of the JSON is interpreted.
+A file is sealed (see auditproof.seal); its content is the attestation as JSON.
 """
 
 from __future__ import annotations
 
 import hashlib
-import hmac
-import os
-import tempfile
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from filelock import FileLock
 from pydantic import ValidationError
 
 from auditproof.attestation.attestation import Attestation
-from auditproof.attestation.key import KeyRefused, key_file, own_key, read_key
-from auditproof.attestation.regular_file import read_regular
 from auditproof.clusters.binaries.store import cache_folder
 from auditproof.errors import AuditproofError
+from auditproof.seal import read_sealed, write_sealed
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from auditproof.attestation.subject import Subject
 
 SUFFIX = ".attestation"
-LARGEST = 4 * 2**20  # bytes; one of the shipped suites has 100 KB
 KEPT = 20  # files: older ones make room
-_CONTEXT = b"auditproof attestation 1\n"  # what is sealed with this key for another purpose is no attestation
-FOREIGN = "it was changed, or made by another user or on another machine"
+_PURPOSE = b"auditproof attestation 1\n"
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,24 +90,14 @@ def _made(one: Kept) -> float:
 
 def _read(path: Path) -> Kept:
     try:
-        key = read_key()
-        if key is None:
-            return Kept(path, refused=f"{FOREIGN}: there is no {key_file()}")
-        seal, _, payload = read_regular(path, LARGEST)[0].partition(b"\n")
-    except KeyRefused as error:
+        payload = read_sealed(path, _PURPOSE)
+        return Kept(path, hashlib.sha256(payload).hexdigest(), Attestation.model_validate_json(payload))
+    except AuditproofError as error:
         return Kept(path, refused=str(error))
     except OSError as error:
         return Kept(path, refused=f"it cannot be read: {error.strerror}")
-    if not hmac.compare_digest(seal, _seal(key, payload)):
-        return Kept(path, refused=f"{FOREIGN}: its seal is not that of {key_file()}")
-    try:
-        return Kept(path, hashlib.sha256(payload).hexdigest(), Attestation.model_validate_json(payload))
     except ValidationError:
         return Kept(path, refused="another version of auditproof wrote it")
-
-
-def _seal(key: bytes, payload: bytes) -> bytes:
-    return hmac.new(key, _CONTEXT + payload, hashlib.sha256).hexdigest().encode()
 
 
 def keep(attestation: Attestation) -> str:
@@ -121,28 +105,17 @@ def keep(attestation: Attestation) -> str:
 
     Raises KeyRefused, or AuditproofError if the cache cannot be written: then nothing has changed there.
     """
-    payload, key, folder = attestation.model_dump_json().encode(), own_key(), attestations_folder()
+    payload, folder = attestation.model_dump_json().encode(), attestations_folder()
     try:
         folder.mkdir(parents=True, exist_ok=True)
         with FileLock(folder / ".lock"):
-            _replace(folder / f"{attestation.subject.digest[:32]}{SUFFIX}", _seal(key, payload) + b"\n" + payload)
+            write_sealed(folder / f"{attestation.subject.digest[:32]}{SUFFIX}", payload, _PURPOSE)
             for old in sorted(folder.glob(f"*{SUFFIX}"), key=lambda path: path.lstat().st_mtime)[:-KEPT]:
                 old.unlink(missing_ok=True)
     except OSError as error:
         text = f"{folder}: the attestation cannot be kept: {error.strerror} (set AUDITPROOF_CACHE to another folder)"
         raise AuditproofError(text) from None
     return hashlib.sha256(payload).hexdigest()
-
-
-def _replace(path: Path, data: bytes) -> None:
-    """Put a whole file in the place of another; a reader sees one of them. Raises OSError."""
-    descriptor, name = tempfile.mkstemp(dir=path.parent, prefix=".")
-    try:
-        with os.fdopen(descriptor, "wb") as file:
-            file.write(data)
-        Path(name).replace(path)
-    finally:
-        Path(name).unlink(missing_ok=True)
 
 
 def clear_attestations(removed: list[Kept]) -> None:

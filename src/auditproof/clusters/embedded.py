@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import shutil
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -17,7 +18,7 @@ from typing import TYPE_CHECKING
 from auditproof.audit.server_flags import DEFAULT_FLAGS, ServerFlags
 from auditproof.client.credential import Credential
 from auditproof.clusters.binaries.find import Binaries, find_binaries
-from auditproof.clusters.bootstrap_data import BootstrapData
+from auditproof.clusters.bootstrap_data import BootstrapData, file_in_cache
 from auditproof.clusters.cluster import Authorities, Cluster, Endpoint, KeyFiles, LogPlace
 from auditproof.clusters.machine import memory
 from auditproof.clusters.pki import x509 as pki
@@ -119,14 +120,18 @@ class EmbeddedProvider:
 
     def _start(self, name: str, folder: Path, policy: Path, settings: ServerFlags) -> Cluster:
         keys = self._keys()
-        # Before the servers, whose flags name the files and addresses of both.
-        network = start_network(self._run, keys)
-        callback = start_callback(self._run, keys, pki.Authority.load(keys / "ca.crt", keys / "ca.key"))
+        authority = pki.Authority.load(keys / "ca.crt", keys / "ca.key")
+        # Before the servers, whose flags name the files and addresses of these; each takes a while to start.
+        with ThreadPoolExecutor(thread_name_prefix="auditproof-start") as pool:
+            starting_etcd = pool.submit(self._etcd)
+            starting_network = pool.submit(start_network, self._run, keys)
+            callback = start_callback(self._run, keys, authority)
+        network, etcd = starting_network.result(), starting_etcd.result()
         copy = folder / "policy.yaml"
         described = replace(self._describe(name, folder, "", keys, copy), stand_in_url=callback.url)
-        etcd = self._etcd()
         flags = partial(self._flags, keys=keys, socket_path=etcd, others=network | callback.flags)
-        data = BootstrapData(etcd, self._run.path / f"bootstrap-{self._kubernetes}.json")
+        earlier = file_in_cache(self._binaries().kube_apiserver, self._profile.flags)
+        data = BootstrapData(etcd, self._run.path / f"bootstrap-{self._kubernetes}.json", earlier)
         # Flags that are not about auditing may lead to other objects: such a server creates its own.
         alike = all(name.startswith("audit-") for name, _ in settings.flags)
         if alike:

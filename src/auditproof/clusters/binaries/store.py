@@ -54,7 +54,7 @@ class Kept:
     @property
     def programs(self) -> list[Path]:
         """The programs in it."""
-        return sorted(path for path in self.folder.iterdir() if path.is_file() and path.name != NOTE)
+        return sorted(path for path in self.folder.iterdir() if path.is_file() and os.access(path, os.X_OK))
 
     @property
     def size(self) -> int:

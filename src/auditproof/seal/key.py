@@ -1,4 +1,4 @@
-"""The user's key, with which attestations are sealed: 32 random bytes in a file that nobody else can read.
+"""The user's key, with which files in the cache are sealed: 32 random bytes in a file that nobody else can read.
 
 It is in the state folder and not in the cache, so that a cache that is copied from another machine, or comes out of a
 CI system, has no key with it.
@@ -15,8 +15,8 @@ from pathlib import Path
 
 import platformdirs
 
-from auditproof.attestation.regular_file import read_regular
 from auditproof.errors import AuditproofError
+from auditproof.seal.regular_file import read_regular
 
 NAME, SIZE = "attestation.key", 32
 VARIABLE = "AUDITPROOF_STATE"
