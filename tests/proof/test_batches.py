@@ -11,7 +11,7 @@ import pytest
 
 from auditproof.kube.action import Request
 from auditproof.kube.identity import Identity
-from auditproof.proof.batches import BATCH, Batches, Batching
+from auditproof.proof.batches import BATCH, FIRST_BATCH, Batches, Batching
 from auditproof.proof.placement import GIVEN, Placement
 
 if TYPE_CHECKING:
@@ -79,6 +79,18 @@ def test_what_is_on_the_same_server_is_performed_together(batching: Batching, ba
     for name in "abce":
         assert performed.proof(cases[name]).case is cases[name]
     assert prover.batches == batches
+
+
+def test_the_first_batch_is_small_so_that_there_are_verdicts_soon() -> None:
+    prover = Willing()
+    names = [f"{file}{number}" for file in "abcdef" for number in range(FIRST_BATCH // 2)]
+    cases = {name: Case(name, Identity.x509("alice"), Request("GET", "/version")) for name in names}
+    performed = Batches(lambda _, wanted: prover.prove(wanted), lambda *_: True, lambda placement: placement)
+    performed.plan((name[0], cases[name], GIVEN) for name in names)
+
+    for name in names:
+        performed.proof(cases[name])
+    assert [len(batch) for batch in prover.batches] == [FIRST_BATCH, 2 * FIRST_BATCH]
 
 
 def test_a_set_up_that_fails_costs_only_the_cases_that_need_it() -> None:

@@ -119,6 +119,11 @@ class Case:
         """The request as the audit of the API server sees it. Raises NotAudited where it never does."""
         return attributes_of(self.request.method, self.request.uri, self.identity.user_info())
 
+    @property
+    def takes_its_time(self) -> bool:
+        """Whether the request lasts, however fast the server is: a watch, or a client that does not just wait."""
+        return self.attributes.verb == "watch" or bool(self.request.client)
+
 
 @dataclass(frozen=True, slots=True)
 class CaseFile:

@@ -172,15 +172,20 @@ def pytest_deselected(items: Sequence[pytest.Item]) -> None:
 def pytest_collection_finish(session: pytest.Session) -> None:
     """Plan the selected items, once they are known: those of one version after those of another.
 
-    Shipped Python tests come before case files: meanwhile, these are performed ahead on other servers.
+    Shipped Python tests come before case files: meanwhile, these are performed ahead on other servers. Files with
+    watches come last: each batch of them takes a second, in which the others are reported.
     """
     config = session.config
     if SESSIONS in config.stash:
         versions = config.stash[SESSIONS].versions
 
-        def rank(item: pytest.Item) -> tuple[int, bool]:
+        slow = {
+            item.parent for item in session.items if isinstance(item, collect.CaseItem) and item.case.takes_its_time
+        }
+
+        def rank(item: pytest.Item) -> tuple[int, bool, bool]:
             is_last = isinstance(item, collect.CaseItem) or content.shipped_name(item.path) is None
-            return versions.index(version) if (version := version_of_item(item)) else -1, is_last
+            return versions.index(version) if (version := version_of_item(item)) else -1, is_last, item.parent in slow
 
         session.items.sort(key=rank)
     plan = collection_of(config).plan(session.items)

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 # Files are added to a batch while it has fewer actions than this. A fence and the watches, a second each, cost the same
 # for one action as for hundreds; but a disturbance leaves the whole batch unproven.
 BATCH = 384
+FIRST_BATCH = 48  # of a process: the sooner there is a verdict, the sooner a mistake is seen
 STOP_TIMEOUT_S = 1.0  # how long the threads may take to end; after that, the end of their servers ends them
 
 
@@ -217,10 +218,11 @@ class Batches:
             # Each is placed only if the batch is not full before.
             planned, placed = list(self._files.values()), self._place(file.placement)
             files = (each for each in planned[planned.index(file) :] if self._place(each.placement) == placed)
+        limit = BATCH if self.outcomes else FIRST_BATCH
         batch: list[Case] = []
         for each in files:
             each.begun = True
             batch += [one for one in each.cases if one.id not in self.outcomes and self._possible(one, each.placement)]
-            if len(batch) >= BATCH:
+            if len(batch) >= limit:
                 break
         return batch
