@@ -32,4 +32,4 @@ def test_files_with_requests_that_last_come_last_and_stay_whole(pytester: pytest
     result = pytester.runpytest_subprocess("--audit-policy=policy.yaml", "--collect-only", "-q")
 
     names = [line for line in result.outlines if "::" in line]
-    assert names == [f"{file}.audit.yaml::{case}" for file in "bac" for case in ("first", "second")]
+    assert names == [f"{file}.audit.yaml::{case}" for file in "ba" for case in ("first", "second")]
