@@ -149,6 +149,7 @@ def test_without_them_the_run_says_what_is_not_shown(copy: Path, tmp_path: Path)
     assert said.split(":")[0] in never.output
 
 
+@pytest.mark.thorough
 def test_a_run_in_which_one_case_is_not_proven_attests_nothing(copy: Path, first: Done, tmp_path: Path) -> None:
     """One case of the suite expects what the policy does not decide."""
     suite, known = copy / REFERENCE, (copy / REFERENCE).read_text()
@@ -171,6 +172,7 @@ def test_a_run_in_which_one_case_is_not_proven_attests_nothing(copy: Path, first
     assert "this has changed: the files of auditproof" in wrong.output
 
 
+@pytest.mark.thorough
 def test_cases_that_a_plugin_skips_are_not_attested(copy: Path, tmp_path: Path) -> None:
     skipped = run(copy, tmp_path, "-p", "skipper", kept=tmp_path)
 
@@ -179,6 +181,7 @@ def test_cases_that_a_plugin_skips_are_not_attested(copy: Path, tmp_path: Path) 
     assert kept_in(tmp_path) == []
 
 
+@pytest.mark.thorough
 def test_a_selection_of_them_is_not_attested(copy: Path, tmp_path: Path) -> None:
     some = run(copy, tmp_path, "-k", "name-core or healthz", kept=tmp_path)
 

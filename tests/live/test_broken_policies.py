@@ -82,6 +82,7 @@ def of_each_kind(cases: list[dict[str, Any]]) -> list[dict[str, Any]]:
     return [alike[0] for alike in kinds.values()]
 
 
+@pytest.mark.thorough
 @pytest.mark.covers("T12", "T50", "U4", "U5", "U6", "U8")
 def test_a_real_server_reads_every_broken_policy_as_the_vectors_say(
     embedded: EmbeddedProvider, everything: Path, run_directory: RunDirectory, tmp_path: Path

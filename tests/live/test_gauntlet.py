@@ -6,10 +6,13 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 ROOT = Path(__file__).parents[2]
 STATIONS, ROUNDS = (0, 2, 3), 8  # blocking, batch and kubelet: the runs of the other stations are for make gauntlet
 
 
+@pytest.mark.thorough
 def test_no_verdict_is_wrong_whatever_misbehaves() -> None:
     numbers = [str(place + 8 * n) for n in range(ROUNDS) for place in STATIONS]
     only = [option for number in numbers for option in ("--only", number)]

@@ -126,6 +126,7 @@ def of_each_family() -> list[str]:
     return rest if os.environ.get("AUDITPROOF_TEST_ALL") else [code for code in rest if code in EXAMPLES]
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("code", of_each_family())
 def test_every_request_that_shows_a_finding_is_recorded_as_the_finding_says(code: str, example_of: ExampleOf) -> None:
     """The examples' policies, byte for byte; tests/analysis/test_lint.py compares all of them with decide()."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any
 
+import pytest
 from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
 
@@ -136,6 +137,7 @@ def steps() -> list[Case]:
     ]
 
 
+@pytest.mark.thorough
 def test_a_real_server_records_what_decide_says_on_random_policies(
     embedded: EmbeddedProvider, run_directory: RunDirectory, write_policy: Callable[[str], Path]
 ) -> None:

@@ -59,8 +59,8 @@ def run(report: Path, *options: str, **variables: str) -> tuple[int, str, Result
 
 @pytest.fixture(scope="module")
 def conformance(tmp_path_factory: pytest.TempPathFactory) -> tuple[int, str, Results]:
-    """The whole run, on two workers, who share its servers."""
-    return run(tmp_path_factory.mktemp("report"), "-n", "2")
+    """The whole run, in one process."""
+    return run(tmp_path_factory.mktemp("report"))
 
 
 def verdicts(results: Results) -> dict[str, tuple[Any, ...]]:
@@ -96,9 +96,9 @@ def test_every_event_of_the_run_has_the_form_of_audit_v1(conformance: tuple[int,
     assert wrong == []
 
 
-def test_one_process_comes_to_the_same_verdicts(conformance: tuple[int, str, Results], tmp_path: Path) -> None:
-    """On servers of its own, whose batches are others: a policy's files are one batch here."""
-    code, output, results = run(tmp_path, "--coverage", "none", "-k", "people or noise")
+def test_two_workers_come_to_the_same_verdicts(conformance: tuple[int, str, Results], tmp_path: Path) -> None:
+    """They share servers, and their batches are others: here every file of a policy is a batch."""
+    code, output, results = run(tmp_path, "--coverage", "none", "-n", "2", "-k", "people or noise or any-group")
 
     assert code == 0, output
     known = verdicts(conformance[2])
@@ -132,7 +132,7 @@ def sabotage(tmp_path_factory: pytest.TempPathFactory) -> tuple[str, Results, di
     """The output and the results of a run in which every policy is broken on purpose, and each suite's failures."""
     report, plugins = tmp_path_factory.mktemp("sabotage"), tmp_path_factory.mktemp("plugins")
     (plugins / "some.py").write_text(SOME)
-    options = ["--audit-sabotage", "--coverage", "none", "-n", "2", "-p", "some"]
+    options = ["--audit-sabotage", "--coverage", "none", "-p", "some"]
     code, output, results = run(report, *options, PYTHONPATH=str(plugins))
     assert code == 1, output
     return output, results, failures(report / "junit.xml")
@@ -147,6 +147,7 @@ def failures(junit: Path) -> dict[str, list[str]]:
     return found
 
 
+@pytest.mark.thorough
 def test_every_suite_notices_when_it_is_broken_and_says_why_in_the_first_line(
     conformance: tuple[int, str, Results], sabotage: tuple[str, Results, dict[str, list[str]]]
 ) -> None:
@@ -163,6 +164,7 @@ def name_in_junit(suite: str) -> str:
     return suite.removesuffix(".py").replace("/", ".")
 
 
+@pytest.mark.thorough
 def test_with_each_policy_broken_exactly_the_cases_that_it_breaks_fail(
     conformance: tuple[int, str, Results], sabotage: tuple[str, Results, dict[str, list[str]]]
 ) -> None:
@@ -186,6 +188,7 @@ def twins(file: CaseFile) -> tuple[Policy, Policy]:
     return true, load_policy(file.sabotage) if file.sabotage else parse_policy(twin_of(true).encode(), "twin.json")
 
 
+@pytest.mark.thorough
 def test_of_many_violations_the_first_are_told_at_once_and_the_worst_at_the_end(
     sabotage: tuple[str, Results, dict[str, list[str]]],
 ) -> None:

@@ -93,6 +93,7 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> tuple[Any, dict[str, Any], 
     return done, results, [(name, int(count)) for name, count in watched]
 
 
+@pytest.mark.thorough
 def test_every_case_holds_on_each_version_as_it_says(run: tuple[Any, dict[str, Any], Any]) -> None:
     done, results, _ = run
 
@@ -106,6 +107,7 @@ def test_every_case_holds_on_each_version_as_it_says(run: tuple[Any, dict[str, A
     assert [one["kubernetes"].rpartition(".")[0] for one in results["versions"]] == [f"v{minor}" for minor in minors()]
 
 
+@pytest.mark.thorough
 def test_what_differs_in_the_report_is_what_the_cases_say(run: tuple[Any, dict[str, Any], Any]) -> None:
     """A difference that a case states and no server shows would be no difference."""
     _, results, _ = run
@@ -117,6 +119,7 @@ def test_what_differs_in_the_report_is_what_the_cases_say(run: tuple[Any, dict[s
         assert [one["proof"] for one in row["results"]] == [f"{name}[{minor}]" for minor in minors()]
 
 
+@pytest.mark.thorough
 def test_no_standard_action_costs_a_server_an_event_where_everything_is_recorded(tmp_path: Path) -> None:
     """An event that a server loses leaves the whole batch without a proof: before 1.37 some bodies cost one."""
     _find_all()
@@ -140,6 +143,7 @@ def _shows(case: Case) -> bool:
     return len(statuses) > 1 or not all(case.holds_on(minor) for minor in minors())
 
 
+@pytest.mark.thorough
 def test_the_servers_of_one_version_end_before_those_of_the_next_begin(
     run: tuple[Any, Any, list[tuple[str, int]]],
 ) -> None:
