@@ -15,7 +15,8 @@ DIALECTS = ("duckdb", "spark", "trino", "athena", "bigquery", "clickhouse", "sno
 EPILOG = """\
 sql prints the policy as one expression over the columns of an audit event: which rule decides, at which level, and
 whether the stage is omitted. With --table it prints a complete SELECT over a table that has the JSON text of one event
-in the column `event`. A comment says whether this dialect was run in auditproof's tests, or only parsed.
+in the column `event`. A comment says whether this dialect was run in auditproof's tests (DuckDB, Spark, ClickHouse),
+or only parsed.
 It needs the extra replay: pip install "auditproof[replay]"
 
 examples:

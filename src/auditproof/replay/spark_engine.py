@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any
 from sqlglot import exp
 
 from auditproof.errors import AuditproofError
+from auditproof.replay import sql
 from auditproof.replay.aggregate import aggregated
 from auditproof.replay.duckdb_engine import LogRead, sums_in, told
 from auditproof.replay.inputs.feed import Troubles, sort_out
@@ -145,7 +146,7 @@ def _rows(
     # Only a line feed ends a line of the API server's.
     session.read.option("lineSep", "\n").text(names).createOrReplaceTempView("lines")
     session.sql(events_of("lines")).createOrReplaceTempView("events")
-    query = aggregated(judged(exp.select("*").from_("events"), policies), policies).sql("spark")
+    query = sql.written(aggregated(judged(exp.select("*").from_("events"), policies), policies), "spark")
     ready: list[tuple[Any, ...]] = []
     for row in session.sql(query).toLocalIterator():
         ready.append(tuple(row))

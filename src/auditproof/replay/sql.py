@@ -18,6 +18,13 @@ if TYPE_CHECKING:
 DIALECTS = ("duckdb", "spark", "trino", "athena", "bigquery", "clickhouse", "snowflake")
 
 
+def written(value: Expr, dialect: str, *, pretty: bool = False) -> str:
+    """The text of SQL, without comments."""
+    found = value.sql(dialect, pretty=pretty, comments=False)
+    # Spark replaces ${...} before it reads a statement, in strings too; other text with it does not occur.
+    return found.replace("${", "\\u0024{") if dialect == "spark" else found
+
+
 def text(value: str) -> Expr:
     """A string literal."""
     return exp.Literal.string(value)
@@ -89,8 +96,11 @@ def lacks(value: Expr, part: str) -> Expr:
 
 
 def matches_whole(value: Expr, pattern: str) -> Expr:
-    """Whether a regular expression, anchored at both ends, matches a string."""
-    return exp.RegexpLike(this=value.copy(), expression=text(f"^{pattern}$"))
+    """Whether a regular expression, anchored at both ends, matches a string.
+
+    The value gets a last character, because $ also matches before a line end (of Unicode's) at the end in Spark.
+    """
+    return exp.RegexpLike(this=joined(value, text("#")), expression=text(f"^{pattern}#$"))
 
 
 def choose(*branches: tuple[Expr, Expr], otherwise: Expr) -> Expr:

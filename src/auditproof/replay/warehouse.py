@@ -20,10 +20,7 @@ if TYPE_CHECKING:
 
     from auditproof.audit.policy.load import Policy
 
-RUN = {
-    "duckdb": "run in auditproof's tests",
-    "clickhouse": "run in auditproof's tests",
-}
+RUN = dict.fromkeys(("duckdb", "spark", "clickhouse"), "run in auditproof's tests")
 PARSED = "parsed, not run"
 # Columns of the table under the names that the events' JSON has in each warehouse's import: one JSON text per event.
 JSON_COLUMN = "event"
@@ -40,7 +37,7 @@ def expression(policy: Policy, dialect: str) -> str:
             policy, sql.column("rule"), sql.column(STAGE)
         ),
     }
-    texts = [f"-- {name}\n{_text(value, dialect)}" for name, value in parts.items()]
+    texts = [f"-- {name}\n{sql.written(value, dialect, pretty=True)}" for name, value in parts.items()]
     return "\n\n".join([_comment(policy, dialect), columns_help(), *texts]) + "\n"
 
 
@@ -56,7 +53,7 @@ def select(policy: Policy, dialect: str, table: str) -> str:
         "-- exact: false if the request line must be parsed to be sure (percent-encoded paths, odd queries);\n"
         "-- rule and level then rest on objectRef. Count these rows before you rely on the sums."
     )
-    return f"{_comment(policy, dialect)}\n{note}\n{_text(_with_ctes(query), dialect)};\n"
+    return f"{_comment(policy, dialect)}\n{note}\n{sql.written(_with_ctes(query), dialect, pretty=True)};\n"
 
 
 def columns_help() -> str:
@@ -153,10 +150,6 @@ def _with_ctes(query: Select) -> Select:
     for name, step in zip(names, inner_steps, strict=True):
         last = last.with_(name, as_=step, copy=False)
     return last
-
-
-def _text(value: Expr, dialect: str) -> str:
-    return value.sql(dialect, pretty=True, comments=False)
 
 
 def _comment(policy: Policy, dialect: str) -> str:
