@@ -104,7 +104,9 @@ def attributes_of(method: str, uri: str, user: UserInfo | None) -> Attributes:
     Raises NotAudited where the API server cannot parse the path.
     """
     found = _attributes_of(method, uri, user)
-    timeout = parse_qs(uri.partition("?")[2]).get("timeout", [""])[0]
+    query = uri.partition("?")[2]
+    named = "timeout" in query or "%" in query  # it may be escaped
+    timeout = parse_qs(query).get("timeout", [""])[0] if named else ""
     refused = timeout and _DURATION.fullmatch(timeout) is None and not is_long_running(found)
     return replace(found, user=None) if refused else found
 
@@ -151,15 +153,7 @@ def _resource_attributes(method: str, parts: list[str], query: str, base: Attrib
         verb, name = _list_or_watch(query)
     elif not name and verb == "delete":
         verb = "deletecollection"
-    return replace(
-        base,
-        verb=verb,
-        namespace=namespace,
-        api_version=version,
-        resource=resource,
-        subresource=subresource,
-        name=name,
-    )
+    return Attributes(base.user, verb, namespace, base.api_group, version, resource, subresource, name, base.path)
 
 
 def _namespace(parts: list[str]) -> tuple[str, list[str]]:
@@ -173,6 +167,8 @@ def _namespace(parts: list[str]) -> tuple[str, list[str]]:
 
 def _list_or_watch(query: str) -> tuple[str, str]:
     """Verb and name of a GET on a collection, out of its list options."""
+    if not query:
+        return "list", ""
     options = parse_qs(query, keep_blank_values=True)
     # Any other value, even none, means true (Convert_Slice_string_To_bool in apimachinery pkg/runtime/conversion.go).
     watch = "watch" in options and options["watch"][0].lower() not in ("0", "false")

@@ -74,17 +74,22 @@ def near_misses(policy: Policy, served: Served) -> dict[tuple[int, str], list[At
     before = [1 << count]  # for the index of each rule, and none: the first relaxed rule that does not come before it
     for index in range(count):
         before.append(before[-1] << sum(one.rule.index == index for one in relaxed))
+    considered = [first - before[0] for first in before]
     kinds = [decisions.index(one) for one in decisions]
     found = [_Best() for _ in relaxed]
     place = {mask: number for number, mask in enumerate(space.cells)}
+    ordinary = {id(one): (one.standing, one.failed) for one in space.identities.classes}
     closed, worse = 0, defaultdict[tuple[int, int, bool, int], int](int)  # relaxed rules for which no better one comes
     for outcome in joint_decisions(space, count):
         deciding = count if outcome.deciding is None else outcome.deciding
-        standing, failed = outcome.identity.standing, outcome.identity.failed
+        left = outcome.met & considered[deciding] & ~closed
+        if not left:
+            continue
+        standing, failed = ordinary[id(outcome.identity)]
         first, cells = outcome.identities & -outcome.identities, place[outcome.cells[0].mask]
         # Later outcomes are of later identities and cells: those of the same rank are no better.
         about = kinds[deciding], standing, failed, cells
-        for bit in bits(outcome.met & (before[deciding] - before[0]) & ~(closed | worse[about])):
+        for bit in bits(left & ~worse[about]):
             number = bit.bit_length() - 1 - count
             best = found[number]
             same = kinds[deciding] == kinds[relaxed[number].rule.index]

@@ -134,10 +134,9 @@ class _Plan:
     def _witness(self, rule: PolicyRule | None) -> Iterator[PlannedWitness]:
         """The most ordinary request that the rule decides."""
         outcomes = sorted(self._outcomes[rule.index if rule else None], key=lambda outcome: outcome.oddness)
-        requests = [outcome.cells[0].attributes(self._space.user(outcome)) for outcome in outcomes]
-        if not requests:
+        if not outcomes:
             return
-        found = most_performable(requests)
+        found = most_performable(outcome.cells[0].attributes(self._space.user(outcome)) for outcome in outcomes)
         if found.performable is not None:
             name = f"{_name(rule)}-witness" if rule else "no-rule-witness"
             yield self._planned(name, rule, found.performable, "", rule)
@@ -177,9 +176,10 @@ class _Plan:
         found: dict[bool, set[int]] = {True: set(), False: set()}
         for deciding, outcomes in self._outcomes.items():
             for outcome in outcomes:
-                meets = outcome.cells[0].mask & outcome.identity.mask & bit
+                if deciding is None or not outcome.cells[0].mask & outcome.identity.mask & bit:
+                    continue
                 region = outcome.region.having(wanted) if wanted else outcome.region
-                if deciding is not None and meets and region.possible():
+                if deciding not in found[outcome.identity.honest] and region.possible():
                     found[outcome.identity.honest].add(deciding)
         return sorted(found[True] or found[False])
 

@@ -7,6 +7,7 @@ rule records it, whether the response is 401, 403, 404, 405 or any other. Bodies
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from auditproof.analysis.space.identities import (
@@ -17,19 +18,21 @@ from auditproof.analysis.space.identities import (
     service_account,
 )
 from auditproof.kube.action import WATCH_SECONDS, Request
-from auditproof.kube.attributes import NotAudited, attributes_of
+from auditproof.kube.attributes import NotAudited, UserInfo, attributes_of
 from auditproof.kube.identity import MASTERS, Identity, IdentityKind
 from auditproof.kube.request_line import request_line
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
-    from auditproof.kube.attributes import Attributes, UserInfo
+    from auditproof.kube.attributes import Attributes
 
 _MEDIA = {"POST": "application/json", "PUT": "application/json", "PATCH": "application/merge-patch+json"}
 _WRITES = ("POST", "PUT", "PATCH", "DELETE")
 _PROFILES = "/debug/pprof/"
 TRIED = 64  # requests tried per class: if none of these can be sent, no further one can
+_REMEMBERED = 4096  # users, and requests apart from their user: neighbouring classes of a space share them
+_ANYBODY = UserInfo("anybody")
 
 
 class NotPerformable(ValueError):
@@ -87,8 +90,9 @@ def performable(attributes: Attributes) -> Performable:
     Raises NotPerformable if no credential or no URL produces these attributes.
     """
     identity = identity_of(attributes.user)
-    request = _request(attributes)
-    _check(attributes, identity, request)
+    request = _request_of_anybody(replace(attributes, user=_ANYBODY))
+    if MASTERS in identity.groups and request.method == "DELETE" and request.uri.startswith("/metrics"):
+        raise NotPerformable("it would reset the server's counters, which the proofs need")
     return Performable(attributes, identity, request)
 
 
@@ -117,6 +121,7 @@ def most_performable(
     return found
 
 
+@lru_cache(maxsize=_REMEMBERED)
 def identity_of(user: UserInfo | None) -> Identity:
     """The identity without rights that the server authenticates as ``user``.
 
@@ -144,8 +149,24 @@ def identity_of(user: UserInfo | None) -> Identity:
     return identity
 
 
+@lru_cache(maxsize=_REMEMBERED)
+def _request_of_anybody(attributes: Attributes) -> Request:
+    """The minimal request with these attributes; who sends it makes no difference to it.
+
+    Raises NotPerformable if the server would compute others.
+    """
+    request = _request(attributes)
+    try:
+        seen = attributes_of(request.method, request.uri, attributes.user)
+    except NotAudited as error:
+        raise NotPerformable(str(error)) from None
+    wanted = replace(attributes, path="", api_version="")
+    if replace(seen, path="", api_version="") != wanted or (attributes.path and seen.path != attributes.path):
+        raise NotPerformable(f"no URL produces this request: {request.method} {request.uri} is read as a different one")
+    return request
+
+
 def _request(attributes: Attributes) -> Request:
-    """The minimal request with these attributes."""
     try:
         method, uri = request_line(attributes)
     except KeyError:
@@ -164,16 +185,3 @@ def _query(attributes: Attributes, method: str) -> str:
     if attributes.verb == "watch":
         return f"timeoutSeconds={WATCH_SECONDS}"
     return "dryRun=All" if method in _WRITES else ""
-
-
-def _check(attributes: Attributes, identity: Identity, request: Request) -> None:
-    """Whether the server would compute exactly the wanted attributes."""
-    try:
-        seen = attributes_of(request.method, request.uri, attributes.user)
-    except NotAudited as error:
-        raise NotPerformable(str(error)) from None
-    wanted = replace(attributes, path="", api_version="")
-    if replace(seen, path="", api_version="") != wanted or (attributes.path and seen.path != attributes.path):
-        raise NotPerformable(f"no URL produces this request: {request.method} {request.uri} is read as a different one")
-    if MASTERS in identity.groups and request.method == "DELETE" and request.uri.startswith("/metrics"):
-        raise NotPerformable("it would reset the server's counters, which the proofs need")

@@ -102,7 +102,7 @@ class Identities:
         if identity.failed:
             return None
         chosen = region.smallest()
-        groups = tuple(name for bit, name in enumerate(self.groups) if chosen >> bit & 1)
+        groups = self.names_of(chosen)
         ordered = sorted(groups, key=lambda name: name in (AUTHENTICATED, UNAUTHENTICATED))
         # A member of system:nodes is named like a node.
         if identity.kind != OTHER or NODES not in groups:
@@ -118,7 +118,7 @@ class Identities:
 
     def names_of(self, groups: int) -> tuple[str, ...]:
         """The names of the groups in a bitmask."""
-        return tuple(name for bit, name in enumerate(self.groups) if groups >> bit & 1)
+        return tuple(self.groups[bit.bit_length() - 1] for bit in bits(groups))
 
 
 OTHER = "any other user"

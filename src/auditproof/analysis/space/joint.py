@@ -6,8 +6,7 @@ of an identity class and a cell, and a few thousand different decisions about th
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from auditproof.analysis.space.bitmask import bits
 
@@ -19,8 +18,7 @@ if TYPE_CHECKING:
     from auditproof.analysis.space.space import Space
 
 
-@dataclass(frozen=True, slots=True)
-class JointDecision:
+class JointDecision(NamedTuple):  # there are hundreds of thousands: a dataclass takes three times as long
     """The decision about requests of several equally ordinary identity classes with the same groups.
 
     ``identities`` has a bit for each class, by its place in ``Identities.classes``; ``identity`` is the first of them.
@@ -69,9 +67,16 @@ class _Alike:
             for rule in bits(identity.mask & ~self.common):
                 self._naming[rule] = self._naming.get(rule, 0) | 1 << number
         self._named = sum(self._naming)
+        self._by_met: dict[int, tuple[tuple[int, int], ...]] = {}
 
-    def by_met(self, mask: int) -> Iterator[tuple[int, int]]:
+    def by_met(self, mask: int) -> tuple[tuple[int, int], ...]:
         """The rules of ``mask`` that identity classes meet, with the classes."""
+        mask &= self.common | self._named  # many cells differ in other rules only
+        if mask not in self._by_met:
+            self._by_met[mask] = tuple(self._divided(mask))
+        return self._by_met[mask]
+
+    def _divided(self, mask: int) -> Iterator[tuple[int, int]]:
         named = 0
         for rule in bits(mask & self._named):
             named |= self._naming[rule]
