@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
-from typing import Any
+from functools import cache
+from typing import TYPE_CHECKING, Any
 
 from auditproof.analysis.diff import diff
 from auditproof.analysis.lint import examine
@@ -21,6 +22,9 @@ from auditproof.report.model import (
     plain,
 )
 from auditproof.report.policy_sections import lint_record
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 NOON = datetime(2026, 1, 2, 12, tzinfo=UTC)
 HEAD = "apiVersion: audit.k8s.io/v1\nkind: Policy\nrules:\n"
@@ -166,7 +170,7 @@ def of_a_log() -> Report:
     return with_more(GREEN, log=log, cluster={"provider": "none: recorded events", "kubernetes": ""}, change=None)
 
 
-def of_backends() -> Report:
+def of_backends(count: int = 90) -> Report:
     tests = [
         {
             "id": f"b::{n}", "title": f"Batch {n} of events arrives although the webhook is slow", "suite": "b.py",
@@ -174,7 +178,7 @@ def of_backends() -> Report:
             "reason": "" if n else "3 events were lost", "performed": 50, "recorded": 47, "lost": 3, "unproven": 0,
             "facts": [],
         }
-        for n in range(90)
+        for n in range(count)
     ]  # fmt: skip
     sums = {"performed": 4500, "recorded": 4230, "lost": 270, "unproven": 0}
     made = with_more(GREEN, backends={**sums, "notPerformed": ["b::late"], "load": [], "tests": tests}, proofs=[])
@@ -197,8 +201,8 @@ def of_versions() -> Report:
     )
 
 
-def everything() -> Report:
-    """Every section of details.html."""
+def everything(actions: int = 39, tests: int = 90) -> Report:
+    """Every section of details.html, with so many actions and backend tests."""
     share = {"events": 9, "bytes": 900, "eventsPerSecond": 0.5}
     noise = {
         "seconds": 60, **share, "components": [{"user": "system:apiserver", "program": "kube-apiserver", **share}],
@@ -210,11 +214,11 @@ def everything() -> Report:
         "unperformed": [{"what": LONG, "reason": "no client can send it"}],
     }  # fmt: skip
     return with_more(
-        report(*(proof(n, "VIOLATED" if n == 1 else "PROVEN") for n in range(1, 40)), planned=("missing",)),
+        report(*(proof(n, "VIOLATED" if n == 1 else "PROVEN") for n in range(1, actions + 1)), planned=("missing",)),
         gate=gate(forbidden(LONG * 3, "exposed"), forbidden("pods", "lost-bodies", by="the security team")),
         requirements=[requirement(1, LONG * 3, "new"), requirement(2, "configmaps", "known")],
         strength={"mutants": 9, "noticed": 8, "unnoticed": [{"rule": 0, "line": 4, "change": LONG * 4}]},
-        backends=plain(of_backends())["backends"],
+        backends=plain(of_backends(tests))["backends"],
         versions=plain(of_versions())["versions"],
         differing=plain(of_versions())["differing"],
         noise=noise,
@@ -222,12 +226,24 @@ def everything() -> Report:
     )
 
 
-REPORTS = {
-    "green": GREEN,
-    "violated": VIOLATED,
-    "unproven": report(proof(1, "UNPROVEN"), proof(2, "NOT_SUPPORTED"), *(proof(n) for n in range(3, 9))),
-    "crashed": report(proof(1), planned=tuple(f"suites/shop.audit.yaml::case-{n}" for n in range(2, 30))),
-    "refused": with_more(
+@cache
+def shown(name: str) -> Report:
+    """The report of this name, made once: some take a while to make, and most tests need none of them."""
+    return REPORTS[name]()
+
+
+@cache
+def sections() -> Report:
+    """Everything, few of a kind: an accessibility engine takes four seconds for details.html with 90 rows of a kind."""
+    return everything(actions=9, tests=5)
+
+
+REPORTS: dict[str, Callable[[], Report]] = {
+    "green": lambda: GREEN,
+    "violated": lambda: VIOLATED,
+    "unproven": lambda: report(proof(1, "UNPROVEN"), proof(2, "NOT_SUPPORTED"), *(proof(n) for n in range(3, 9))),
+    "crashed": lambda: report(proof(1), planned=tuple(f"suites/shop.audit.yaml::case-{n}" for n in range(2, 30))),
+    "refused": lambda: with_more(
         GREEN,
         ticket=NAMED,
         gate=gate(
@@ -236,10 +252,10 @@ REPORTS = {
         ),
         requirements=[requirement(1, "secrets", "new"), requirement(2, "configmaps", "known")],
     ),
-    "versions": of_versions(),
-    "log": of_a_log(),
-    "backends": of_backends(),
-    "everything": everything(),
-    "crowded": crowded(LONG),
-    "wide": crowded(WIDE),
+    "versions": of_versions,
+    "log": of_a_log,
+    "backends": of_backends,
+    "everything": everything,
+    "crowded": lambda: crowded(LONG),
+    "wide": lambda: crowded(WIDE),
 }

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, TypeAlias
 
-from tests.browser.reports import REPORTS, VIOLATED
+from tests.browser.reports import VIOLATED, shown
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -34,7 +34,7 @@ def test_a_suite_without_any_hit_is_hidden(page: Page, write: Write) -> None:
 
 
 def test_events_are_searched_on_their_pages(page: Page, write: Write) -> None:
-    page.goto(write(REPORTS["everything"], "evidence-1.html"))
+    page.goto(write(shown("everything"), "evidence-1.html"))
     articles = page.locator("article")
 
     page.get_by_role("searchbox").fill("id-7 and-an-object-with-a-longer-one")
