@@ -53,7 +53,7 @@ def execute(options: Namespace) -> int:
     Raises AuditproofError if one of them cannot be written, or has the name of another page.
     """
     from auditproof.report.document import replace_file
-    from auditproof.report.html.files import TESTS
+    from auditproof.report.html.file_names import TESTS
     from auditproof.report.html.page import report_pages
     from auditproof.report.read import load_report
 
@@ -79,7 +79,7 @@ def execute(options: Namespace) -> int:
 
 def _remove_evidence(folder: Path, keep: Collection[str]) -> None:
     """Remove pages with evidence of another, larger run: they must not be mistaken for this run's."""
-    from auditproof.report.html.files import EVIDENCE_TITLE, is_evidence_page
+    from auditproof.report.html.file_names import EVIDENCE_TITLE, is_evidence_page
 
     for path in folder.iterdir():
         if is_evidence_page(path.name) and path.name not in keep:

@@ -67,7 +67,6 @@ def pytest_configure(config: pytest.Config) -> None:
 def _set_up(config: pytest.Config) -> None:
     """Prepare the controller, or a run without workers."""
     from auditproof.plugin.report_files import ask_for_tests_page, prepare_folder
-    from auditproof.plugin.reporting import Reporting
 
     folder = options.report_folder(config)
     if folder is not None and not shows_nothing(config):
@@ -80,6 +79,8 @@ def _set_up(config: pytest.Config) -> None:
     for session in sessions:
         usable(partial(getattr, session.plan, "status"))  # an entry may be about a requirement that does not exist
     start_early(config, sessions)
+    from auditproof.plugin.reporting import Reporting  # while the server starts
+
     choose_reference(sessions)
     spare_files(config, sessions)
     if shows_nothing(config):

@@ -13,7 +13,7 @@ from auditproof.plugin.fixtures import STORIES
 from auditproof.plugin.session import SESSIONS
 from auditproof.proof.prover import Proof
 from auditproof.proof.verdict import Outcome
-from auditproof.report.html.files import EVIDENCE
+from auditproof.report.html.file_names import EVIDENCE
 from auditproof.report.proof_record import anchor, failed_record, proof_record
 from auditproof.text.paths import shown_path
 

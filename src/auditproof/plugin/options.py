@@ -15,10 +15,7 @@ from auditproof import content
 from auditproof.analysis.coverage import Depth
 from auditproof.audit.redact import redact_text
 from auditproof.auditlog.sources import parse_source
-from auditproof.clusters.existing.kubeconfig import DEFAULT, require_client
 from auditproof.clusters.profile import Profile, load_profile
-from auditproof.detections import load_rules
-from auditproof.detections.as_requirements import load_required
 from auditproof.kube.versions import choose_versions, minor
 from auditproof.options import option_named
 from auditproof.plugin.asked import effective, folder_of
@@ -26,7 +23,7 @@ from auditproof.plugin.gate_options import acknowledged, fail_on, forbidden, for
 from auditproof.plugin.given_policies import GivenPolicy, given_policy
 from auditproof.plugin.reference_choice import ReferenceMode, reference_mode
 from auditproof.proof.run_options import RunOptions
-from auditproof.report.html.files import DETAILS, EVIDENCE, TESTS, TICKET
+from auditproof.report.html.file_names import DETAILS, EVIDENCE, TESTS, TICKET
 from auditproof.report.model import TicketRecord
 from auditproof.text.paths import files_of, is_file, is_folder, path_of, shown_path
 from auditproof.text.suggestion import did_you_mean
@@ -145,9 +142,13 @@ def _profile(config: pytest.Config) -> Profile:
     profile = usable(lambda: load_profile(_name_or_file(config, "cluster", effective(config, "cluster") or "embedded")))
     if config.getoption("--audit-no-actions"):
         return profile
+    kubeconfig, specs = effective(config, "kubeconfig"), effective(config, "log").splitlines()
+    if profile.provider != "existing" and not kubeconfig and not specs:
+        return profile
+    from auditproof.clusters.existing.kubeconfig import DEFAULT, require_client  # it takes the Kubernetes client
+
     if profile.provider == "existing":
         usable(require_client)
-    kubeconfig, specs = effective(config, "kubeconfig"), effective(config, "log").splitlines()
     if (kubeconfig or specs) and profile.provider != "existing":
         raise pytest.UsageError(
             "--audit-kubeconfig and --audit-log need an existing cluster (--audit-cluster existing); "
@@ -223,6 +224,10 @@ def _requirements(config: pytest.Config, files: PolicyFiles, kubernetes: str) ->
     read_policy = partial(files.load_given, folder=Path.cwd(), kubernetes=kubernetes)
     names = (name.strip() for name in effective(config, "requirements").split(","))
     wanted = dict.fromkeys(_name_or_file(config, "requirements", name) for name in names if name)
+    if not wanted:
+        return ()
+    from auditproof.detections.as_requirements import load_required  # readers of several languages
+
     return tuple(usable(partial(load_required, name, kubernetes, read_policy)) for name in wanted)
 
 
@@ -233,7 +238,11 @@ def _detections(config: pytest.Config) -> Rules | None:
     """
     folder = folder_of(config, "detections")
     given = [str(folder / path.strip()) for path in effective(config, "detections").split(",") if path.strip()]
-    return usable(lambda: load_rules([shown_path(Path(path), (Path.cwd(),)) for path in given])) if given else None
+    if not given:
+        return None
+    from auditproof.detections import load_rules  # readers of several languages
+
+    return usable(lambda: load_rules([shown_path(Path(path), (Path.cwd(),)) for path in given]))
 
 
 def _name_or_file(config: pytest.Config, option: str, text: str) -> str:

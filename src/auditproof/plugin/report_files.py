@@ -17,7 +17,7 @@ from auditproof.report.ci.gitlab import code_quality
 from auditproof.report.ci.junit import EMPTY, told_in_full
 from auditproof.report.document import replace_file
 from auditproof.report.folder_lock import FolderInUse, FolderLock
-from auditproof.report.html.files import TESTS, is_evidence_page
+from auditproof.report.html.file_names import TESTS, is_evidence_page
 from auditproof.report.html.page import report_pages
 from auditproof.report.model import results_parts
 from auditproof.report.provenance import repository_files

@@ -7,7 +7,8 @@ import sys
 from typing import TYPE_CHECKING
 
 from auditproof.report.html import files
-from auditproof.report.html.files import PER_PAGE, ReportFolder, is_evidence_page
+from auditproof.report.html.file_names import is_evidence_page
+from auditproof.report.html.files import PER_PAGE, ReportFolder
 from auditproof.report.html.page import report_pages
 from auditproof.report.statements import decision
 from tests.report.test_report import OTHER, proof, report

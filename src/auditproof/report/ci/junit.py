@@ -19,7 +19,7 @@ from auditproof.report.detections.fed_rules import NOT_READ
 from auditproof.report.detections.statement import BLINDED, blinded, blinded_reason
 from auditproof.report.gate import deciding_line, forbidden_name, forbidden_reason
 from auditproof.report.headline import RUN, only_the_run, why_not_performed, worst_first
-from auditproof.report.html.files import EVIDENCE
+from auditproof.report.html.file_names import EVIDENCE
 from auditproof.report.policy_place import in_policy
 from auditproof.report.proof_record import anchor
 from auditproof.report.reference import reference_remarks

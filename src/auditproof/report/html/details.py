@@ -17,7 +17,7 @@ from auditproof.report.faithful import differing_text
 from auditproof.report.gate import forbidden_name, forbidden_reason
 from auditproof.report.headline import COUNTS, run_time, why_not_performed, worst_first
 from auditproof.report.html.environment import render, render_part
-from auditproof.report.html.files import DETAILS, details_page_name
+from auditproof.report.html.file_names import DETAILS, details_page_name
 from auditproof.report.html.heading import STATE_COLOURS, heading
 from auditproof.report.html.paging import Room, paged, room_of
 from auditproof.report.log_lines import log_lines

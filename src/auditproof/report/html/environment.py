@@ -19,7 +19,7 @@ from markupsafe import Markup
 
 from auditproof.audit.event import Level
 from auditproof.proof.verdict import Outcome
-from auditproof.report.html.files import DETAILS, EVIDENCE, TESTS
+from auditproof.report.html.file_names import DETAILS, EVIDENCE, TESTS
 from auditproof.report.html.method import number
 from auditproof.report.matrix import identity_text
 from auditproof.report.proof_record import anchor

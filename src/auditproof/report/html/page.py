@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 
 from auditproof.report.html.details import Details
 from auditproof.report.html.evidence import evidence_index, evidence_page
-from auditproof.report.html.files import EVIDENCE, TICKET, ReportFolder, details_page_name, evidence_page_name
+from auditproof.report.html.file_names import EVIDENCE, TICKET, details_page_name, evidence_page_name
+from auditproof.report.html.files import ReportFolder
 from auditproof.report.html.ticket import ticket_page
 
 if TYPE_CHECKING:
