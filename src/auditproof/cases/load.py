@@ -113,9 +113,10 @@ class _CaseFileReader:
                 self.wrong(("cases", n), message)
 
     def unique(self, ids: list[str]) -> None:
+        used: dict[str, int] = {}
         for n, name in enumerate(ids):
-            if name in ids[:n]:
-                first = self.root.at(("cases", ids.index(name), "id")).position
+            if used.setdefault(name, n) != n:
+                first = self.root.at(("cases", used[name], "id")).position
                 self.wrong(("cases", n, "id"), f'duplicate id "{name}", first used in line {first.line}')
 
     def case(self, n: int, model: CaseModel, identities: Mapping[str, Identity], given: Manifests, since: str) -> Case:

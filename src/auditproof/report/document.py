@@ -143,8 +143,10 @@ def _utc(moment: datetime) -> str:
 
 def _without_secrets(proof: ProofRecord) -> ProofRecord:
     """The last gate: a URI or a failed assertion may hold a token (events are redacted where they are recorded)."""
-    request = proof.request.model_copy(update={"path": redact_text(proof.request.path)})
-    return proof.model_copy(update={"request": request, "reasons": tuple(map(redact_text, proof.reasons))})
+    path, reasons = redact_text(proof.request.path), tuple(map(redact_text, proof.reasons))
+    if (path, reasons) == (proof.request.path, proof.reasons):
+        return proof  # as it is: a copy of each of thousands would take as much memory again
+    return proof.model_copy(update={"request": proof.request.model_copy(update={"path": path}), "reasons": reasons})
 
 
 def write_results(path: Path, report: Report) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 from urllib.parse import quote
@@ -34,6 +35,7 @@ if TYPE_CHECKING:
     from auditproof.audit.explain import Explanation
     from auditproof.audit.policy.load import Policy
     from auditproof.cases.case import Case, Source
+    from auditproof.kube.identity import Identity
     from auditproof.proof.prover import Proof
     from auditproof.proof.verdict import Evidence
 
@@ -117,23 +119,34 @@ def _head(name: str, title: str, source: Source, policy: Policy) -> dict[str, An
         "title": title,
         "suite": source.file,
         "line": source.line,
-        "policy": PolicyRef(path=policy.path, sha256=policy.sha256),
+        "policy": _policy_ref(policy.path, policy.sha256),
     }
+
+
+# Thousands of records share these parts: each is made, and kept in memory, once.
+@lru_cache(maxsize=64)
+def _policy_ref(path: str, sha256: str) -> PolicyRef:
+    return PolicyRef(path=path, sha256=sha256)
+
+
+@lru_cache(maxsize=1024)
+def _identity_record(identity: Identity) -> IdentityRecord:
+    info = identity.user_info()
+    return IdentityRecord(
+        user=info.name if info else None,
+        groups=info.groups if info else (),
+        kind=identity.kind,
+        impersonates=identity.impersonates.user if identity.impersonates else None,
+    )
 
 
 def _action(case: Case, policy: Policy) -> dict[str, Any]:
     """Who asks for what, where that is written, and why the policy decides about it as it does."""
     attributes = case.attributes
-    info = case.identity.user_info()
     return {
         **_head(case.id, case.title, case.source, policy),
         "because": case.because,
-        "identity": IdentityRecord(
-            user=info.name if info else None,
-            groups=info.groups if info else (),
-            kind=case.identity.kind,
-            impersonates=case.identity.impersonates.user if case.identity.impersonates else None,
-        ),
+        "identity": _identity_record(case.identity),
         "request": request_record(attributes, case.request.method, case.request.uri),
         "explanation": explanation_record(explain(policy, attributes)),
     }
@@ -161,16 +174,25 @@ def rule_fields(decision: Decision) -> dict[str, Any]:
 
 def explanation_record(explanation: Explanation) -> ExplanationRecord:
     """Why the rule decides: its effect, which condition fails in each earlier rule, which later rules match as well."""
-    return ExplanationRecord(
-        effect=effect_of(explanation.decision, explanation.emitted),
-        earlier=tuple(
-            EarlierRule.model_validate(
-                {"rule": rule.index, "line": rule.position.line, "condition": reason.condition, "reason": reason.text}
-            )
-            for rule, reason in explanation.earlier
-        ),
-        shadowed=tuple(rule.index for rule in explanation.shadowed),
+    return _explanation_record(
+        effect_of(explanation.decision, explanation.emitted),
+        tuple((rule.index, rule.position.line, reason.condition, reason.text) for rule, reason in explanation.earlier),
+        tuple(rule.index for rule in explanation.shadowed),
     )
+
+
+Earlier = tuple[int, int, str, str]  # index and line of a rule, the condition that fails, and why
+
+
+@lru_cache(maxsize=1024)
+def _explanation_record(effect: str, earlier: tuple[Earlier, ...], shadowed: tuple[int, ...]) -> ExplanationRecord:
+    return ExplanationRecord(effect=effect, earlier=tuple(map(_earlier_rule, earlier)), shadowed=shadowed)
+
+
+@lru_cache(maxsize=8192)
+def _earlier_rule(earlier: Earlier) -> EarlierRule:
+    rule, line, condition, reason = earlier
+    return EarlierRule.model_validate({"rule": rule, "line": line, "condition": condition, "reason": reason})
 
 
 def _source(case: Case) -> Literal["case", "policy"]:
