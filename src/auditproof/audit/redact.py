@@ -10,6 +10,7 @@ from __future__ import annotations
 import hashlib
 import json
 import re
+from sys import intern
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -186,11 +187,12 @@ def _plain(value: Any, depth: int) -> Any:
     """A part of an event that the API server itself wrote: only texts that look like secrets are removed."""
     if depth > MAX_DEPTH and isinstance(value, dict | list):
         return f"<redacted: nested deeper than {MAX_DEPTH} levels>"
+    # Thousands of events are kept until a run ends: they share their keys, and values such as "Metadata".
     if isinstance(value, dict):
-        return {key: _plain(item, depth + 1) for key, item in value.items()}
+        return {intern(key): _plain(item, depth + 1) for key, item in value.items()}
     if isinstance(value, list):
         return [_plain(item, depth + 1) for item in value]
-    return redact_text(value) if isinstance(value, str) else value
+    return intern(redact_text(value)) if isinstance(value, str) else value
 
 
 def _gone(value: Any) -> str:

@@ -16,7 +16,7 @@ from auditproof.plugin.asked_of_audit import missing_fixture
 from auditproof.plugin.collect import CaseItem
 from auditproof.plugin.failures import NOT_RUN, FailureText, is_left_out
 from auditproof.plugin.fixtures import FIXTURES, NOT_SUPPORTED, PROOFS, TAKEN, source_of, title_of
-from auditproof.plugin.item_records import properties_of, record_of
+from auditproof.plugin.item_records import properties_of, record_of, settle
 from auditproof.plugin.offline import RecordItem
 from auditproof.plugin.taken import takes
 from auditproof.proof.verdict import Outcome
@@ -77,6 +77,8 @@ def concluded(
     else:
         records = item.stash.setdefault(PROOFS, [])
     _note_end(session, item, call, report, records)
+    if isinstance(item, CaseItem) and call.when == "teardown" and records[0].verdict is Outcome.PROVEN:
+        settle(session, item, records[0])
     if course.calling or (call.when == "teardown" and records == course.told):
         return []
     course.told = list(records)

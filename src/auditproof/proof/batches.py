@@ -15,6 +15,8 @@ from enum import StrEnum
 from typing import TYPE_CHECKING
 
 from auditproof.errors import AuditproofError, SetupFailed
+from auditproof.proof.prover import Proof
+from auditproof.proof.verdict import Outcome
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Hashable, Iterable, Iterator, Sequence
@@ -22,7 +24,6 @@ if TYPE_CHECKING:
 
     from auditproof.cases.case import Case
     from auditproof.proof.placement import Placement
-    from auditproof.proof.prover import Proof
 
 # Files are added to a batch while it has fewer actions than this. A fence and the watches, a second each, cost the same
 # for one action as for hundreds; but a disturbance leaves the whole batch unproven.
@@ -201,6 +202,12 @@ class Batches:
             self.outcomes.update({case.id: fault for case in cases})
         else:
             self.outcomes.update({proof.case.id: proof for proof in proofs})
+
+    def settle(self, case: Case) -> None:
+        """Forget what the log and the response say about a PROVEN case, once its record is made."""
+        outcome = self.outcomes.get(case.id)
+        if isinstance(outcome, Proof) and outcome.verdict.outcome is Outcome.PROVEN:
+            self.outcomes[case.id] = outcome.settled()
 
     def first_with(self, reason: str, case_id: str) -> str:
         """The first case of this process that was UNPROVEN for ``reason``: ``case_id``, if there was none before it."""
