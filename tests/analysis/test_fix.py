@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 from functools import cache
 from typing import TYPE_CHECKING, Any
@@ -147,12 +148,14 @@ def errors(text: str) -> frozenset[str]:
     return frozenset(one.code for one in found if str(one.severity) == "error")
 
 
-# The policies that need the most edits with each file, the others with the one that asks for most.
+# Each policy with the file that asks for most; each file with a policy that needs few edits and with one that needs
+# many. "levels", with each file, needs as many, in places like those of "resources", and takes twice as long.
+EACH = ("baseline", "levels", "resources") if os.environ.get("AUDITPROOF_TEST_ALL") else ("baseline", "resources")
 PAIRS = [
     (path, name)
     for path in sorted(POLICIES.glob("*.yaml"))
     for name in shipped(FOLDER)
-    if path.stem in ("baseline", "levels", "resources") or name == "compliance"
+    if path.stem in EACH or name == "compliance"
 ]
 
 

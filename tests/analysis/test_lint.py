@@ -363,15 +363,16 @@ def test_a_key_that_is_dropped_is_shown_by_a_request_that_it_was_to_keep_out() -
 
 
 def test_of_broken_policies_exactly_what_the_server_warns_about_is_found_in_bounded_time() -> None:
-    """Unknown, duplicate and misplaced keys are the warnings of the API server's strict decoder; nothing crashes."""
-    for case in BROKEN:
-        try:
-            policy = parse_policy(data_of(case), "p.yaml")
-        except PolicyRefused:
-            continue
+    """Unknown, duplicate and misplaced keys are the warnings of the API server's strict decoder; nothing crashes.
+
+    Which policies load, and the largest of them, is for tests/audit/test_broken_policies.py; a quarter of the largest
+    is 12,500 rules, or 35,000 times the same key.
+    """
+    for case in (case for case in BROKEN if case["loads"]):
+        policy = parse_policy(data_of(case, divided_by=4), "p.yaml")
         begun = time.process_time()
         findings = [f.position for f in lint(policy, SERVED) if f.code in ("AP101", "AP102", "AP103")]
-        assert time.process_time() - begun < 60, case["name"]
+        assert time.process_time() - begun < 15, case["name"]
         assert sorted(findings) == sorted(warning.position for warning in policy.warnings), case["name"]
 
 
