@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cache
 from typing import TYPE_CHECKING, Any
 
 import yaml
@@ -118,9 +119,13 @@ def files() -> list[Path]:
 
 def examples(place: Place, key: str) -> list[str]:
     """Every value that the examples have for a key at a place, as YAML of one line, the shortest first."""
-    documents = [yaml.safe_load(path.read_text()) for path in files() if path.name.endswith(".audit.yaml")]
-    found = [entry[key] for document in documents for entry in _at(document, place.path) if key in entry]
+    found = [entry[key] for document in _documents() for entry in _at(document, place.path) if key in entry]
     return sorted({_flow({key: value}) for value in found}, key=lambda text: (len(text), text))
+
+
+@cache
+def _documents() -> list[Any]:
+    return [yaml.safe_load(path.read_text()) for path in files() if path.name.endswith(".audit.yaml")]
 
 
 def _at(value: Any, path: tuple[str, ...]) -> Iterator[dict[str, Any]]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 from dataclasses import dataclass
+from functools import cache
 from itertools import groupby
 from typing import TYPE_CHECKING, Literal
 
@@ -63,9 +64,10 @@ def load_facts() -> list[Fact]:
     return read_model(ROOT / "suites" / "facts.yaml", FactsModel)[0].facts
 
 
-def shown() -> list[Shown]:
-    """The facts that every case and every test claims to demonstrate, in the order of the files."""
-    return [*_by_cases(), *_by_tests()]
+@cache
+def shown() -> tuple[Shown, ...]:
+    """The facts that every case and every test claims to demonstrate, in the order of the files; read once."""
+    return (*_by_cases(), *_by_tests())
 
 
 def _by_cases() -> Iterator[Shown]:

@@ -253,7 +253,7 @@ def _sized(count: int) -> Any:
 
 def test_a_list_of_any_length_is_read_in_bounded_memory(monkeypatch: pytest.MonkeyPatch) -> None:
     """An export is one JSON list of any size: it is read element by element."""
-    line = 1 << 18
+    line = 1 << 16
     monkeypatch.setattr(opening, "LONGEST_LINE", line)
     count = 16 * line // len(EVENT)
     tracemalloc.start()

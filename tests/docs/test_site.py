@@ -13,7 +13,7 @@ from html.parser import HTMLParser
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from threading import Thread
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 from urllib.parse import unquote, urlsplit
 
 import pytest
@@ -31,7 +31,7 @@ from tools.site import URLS
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from playwright.sync_api import Browser
+    from playwright.sync_api import Browser, Page
 
 HOME = "index.html"
 REPOSITORY = f"{URLS['Source']}/"
@@ -39,7 +39,7 @@ LOADS = {"script": "src", "img": "src", "iframe": "src", "source": "src"}
 
 
 @dataclass
-class Page(HTMLParser):
+class Parsed(HTMLParser):
     """What a page refers to, what it loads, and the names of its places."""
 
     links: list[str] = field(default_factory=list)
@@ -73,16 +73,16 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="session")
-def pages(site: Path) -> dict[str, Page]:
+def pages(site: Path) -> dict[str, Parsed]:
     """Every page by its path in the site."""
     found = {}
     for file in site.rglob("*.html"):
-        page = found[file.relative_to(site).as_posix()] = Page()
+        page = found[file.relative_to(site).as_posix()] = Parsed()
         page.feed(file.read_text(encoding="utf-8"))
     return found
 
 
-def is_there(address: str, page: str, site: Path, pages: dict[str, Page]) -> bool:
+def is_there(address: str, page: str, site: Path, pages: dict[str, Parsed]) -> bool:
     """Whether a link of ``page`` leads to a file of the site and a place in it, or to a file of the repository."""
     if address.startswith(REPOSITORY):
         _, _, path = address.removeprefix(REPOSITORY).partition("/main/")
@@ -101,7 +101,7 @@ def is_there(address: str, page: str, site: Path, pages: dict[str, Page]) -> boo
     )
 
 
-def test_every_link_leads_somewhere(site: Path, pages: dict[str, Page]) -> None:
+def test_every_link_leads_somewhere(site: Path, pages: dict[str, Parsed]) -> None:
     """To a page and a place in it, or to a file of the repository."""
     links = [(name, link) for name, page in pages.items() for link in page.links if name != "404.html"]
 
@@ -109,7 +109,7 @@ def test_every_link_leads_somewhere(site: Path, pages: dict[str, Page]) -> None:
     assert len(links) > 1000
 
 
-def test_nothing_is_loaded_from_elsewhere(site: Path, pages: dict[str, Page]) -> None:
+def test_nothing_is_loaded_from_elsewhere(site: Path, pages: dict[str, Parsed]) -> None:
     """So the site can be read without a network."""
     loads = {(name, load) for name, page in pages.items() for load in page.loads if name != "404.html"}
 
@@ -128,7 +128,7 @@ def test_every_document_is_in_the_navigation() -> None:
     assert sorted(navigation) == sorted(path.name for path in (ROOT / "docs").glob("*.md"))
 
 
-def test_every_explanation_of_lint_is_where_sarif_says(site: Path, pages: dict[str, Page]) -> None:
+def test_every_explanation_of_lint_is_where_sarif_says(site: Path, pages: dict[str, Parsed]) -> None:
     addresses = [one.address for one in explanations().values()]
 
     assert [address for address in addresses if not is_there(address, HOME, site, pages)] == []
@@ -138,7 +138,7 @@ def test_every_explanation_of_lint_is_where_sarif_says(site: Path, pages: dict[s
 def test_every_page_that_sarif_names_is_there(
     command: list[str],
     site: Path,
-    pages: dict[str, Page],
+    pages: dict[str, Parsed],
     capsys: pytest.CaptureFixture[str],
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
@@ -151,7 +151,7 @@ def test_every_page_that_sarif_names_is_there(
     assert [address for address in named if not is_there(address, HOME, site, pages)] == []
 
 
-def test_every_public_name_is_documented(pages: dict[str, Page]) -> None:
+def test_every_public_name_is_documented(pages: dict[str, Parsed]) -> None:
     names = {f"auditproof.{name}" for name in auditproof.__all__ if name != "__version__"}
 
     assert names <= pages["api.html"].names
@@ -170,7 +170,7 @@ def test_the_addresses_of_the_project_are_those_of_its_metadata() -> None:
     assert all(URLS[name].startswith(URLS["Source"]) for name in ("Issues", "Changelog"))
 
 
-def test_the_description_for_a_package_index_has_links_that_work_there(site: Path, pages: dict[str, Page]) -> None:
+def test_the_description_for_a_package_index_has_links_that_work_there(site: Path, pages: dict[str, Parsed]) -> None:
     """There are no files next to it: each link is absolute, and leads to the site or to a file of the repository."""
     from hatchling.metadata.core import ProjectMetadata
     from hatchling.plugin.manager import PluginManager
@@ -187,6 +187,14 @@ def test_the_description_for_a_package_index_has_links_that_work_there(site: Pat
 
 
 # In a browser
+
+
+@pytest.fixture(scope="module")
+def tab(browser: Browser) -> Iterator[Page]:
+    """One for all tests: making another costs as much as loading five pages, and they share what is loaded."""
+    context = browser.new_context()
+    yield context.new_page()
+    context.close()
 
 
 @pytest.fixture(scope="session")
@@ -208,27 +216,29 @@ class QuietHandler(SimpleHTTPRequestHandler):
         """Nothing."""
 
 
-@pytest.mark.parametrize(("width", "scheme"), [(1280, "light"), (390, "dark")])
 @pytest.mark.parametrize("name", ["index.html", "options.html", "api.html"])
-def test_a_page_fits_its_window_and_asks_nobody_else(
-    name: str, width: int, scheme: Literal["light", "dark"], served: str, browser: Browser
-) -> None:
-    context = browser.new_context(viewport={"width": width, "height": 800}, color_scheme=scheme)
-    page = context.new_page()
+def test_a_page_fits_its_window_and_asks_nobody_else(name: str, served: str, tab: Page) -> None:
+    """On a desk in light and, as the same page follows its reader's settings, on a phone in the dark."""
     asked: list[str] = []
-    page.on("request", lambda request: asked.append(request.url))
+    tab.on("request", lambda request: asked.append(request.url))
+    tab.emulate_media(color_scheme="light")
+    tab.set_viewport_size({"width": 1280, "height": 800})
+    tab.goto(f"{served}/{name}", wait_until="networkidle")
+    width = "document.documentElement.scrollWidth"
 
-    page.goto(f"{served}/{name}", wait_until="networkidle")
-
-    assert page.evaluate("document.documentElement.scrollWidth") == width
+    assert tab.evaluate(width) == 1280
+    expect(tab.locator("body")).to_have_css("background-color", "rgb(255, 255, 255)")
+    tab.emulate_media(color_scheme="dark")
+    tab.set_viewport_size({"width": 390, "height": 800})
+    expect(tab.locator("body")).not_to_have_css("background-color", "rgb(255, 255, 255)")
+    assert tab.evaluate(width) == 390
     assert [url for url in asked if not url.startswith((served, "data:"))] == []
-    dark = page.evaluate("getComputedStyle(document.body).backgroundColor") != "rgb(255, 255, 255)"
-    assert dark == (scheme == "dark")
-    context.close()
+    assert f"{served}/{name}" in asked
 
 
-def test_the_search_finds_a_code_of_lint(served: str, browser: Browser) -> None:
-    page = browser.new_page()
+def test_the_search_finds_a_code_of_lint(served: str, tab: Page) -> None:
+    page = tab
+    page.set_viewport_size({"width": 1280, "height": 800})
     page.goto(f"{served}/index.html")
 
     box = page.get_by_role("textbox", name="Search")
@@ -239,4 +249,3 @@ def test_the_search_finds_a_code_of_lint(served: str, browser: Browser) -> None:
     found = page.locator(".md-search-result__link").first
     found.wait_for()
     assert "lint.html" in (found.get_attribute("href") or "")
-    page.close()
