@@ -120,7 +120,7 @@ class Case:
         return attributes_of(self.request.method, self.request.uri, self.identity.user_info())
 
     @property
-    def takes_its_time(self) -> bool:
+    def lasts(self) -> bool:
         """Whether the request lasts, however fast the server is: a watch, or a client that does not just wait."""
         return self.attributes.verb == "watch" or bool(self.request.client)
 

@@ -181,7 +181,7 @@ def pytest_collection_finish(session: pytest.Session) -> None:
         versions = config.stash[SESSIONS].versions
 
         slow = {
-            item.parent for item in session.items if isinstance(item, collect.CaseItem) and item.case.takes_its_time
+            item.parent for item in session.items if isinstance(item, collect.CaseItem) and item.case.lasts
         }
 
         def rank(item: pytest.Item) -> tuple[int, bool, bool]:

@@ -172,7 +172,7 @@ class Prover:
         protocol have a separate connection each: the server may close it whatever its response, and no other request
         must be on it then.
         """
-        alone = {n for n, case in enumerate(cases) if case.takes_its_time}
+        alone = {n for n, case in enumerate(cases) if case.lasts}
         lanes = _lanes(cases, alone, 1 if self._cluster.is_shared else LANES)
         with ThreadPoolExecutor(MAX_WATCHES) as streams:
             beside = {
