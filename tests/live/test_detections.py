@@ -217,6 +217,7 @@ detections:
 """
 
 
+@pytest.mark.thorough
 def test_a_run_on_workers_says_of_each_rule_whether_it_fired(
     tmp_path: Path, write_policy: Callable[[str], Path]
 ) -> None:

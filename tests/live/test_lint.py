@@ -177,6 +177,7 @@ def levels(proofs: tuple[Proof, ...]) -> list[Level]:
     return [proof.verdict.evidence.level for proof in proofs]
 
 
+@pytest.mark.thorough
 def test_events_are_the_same_objects_in_both_groups(pair: Pair) -> None:
     """AP401: what is created in one group is read in the other, and the example leaves out only one of them."""
     body = {
@@ -196,6 +197,7 @@ def test_events_are_the_same_objects_in_both_groups(pair: Pair) -> None:
     assert levels(mended) == [Level.NONE, Level.NONE]
 
 
+@pytest.mark.thorough
 def test_exec_is_a_get_by_websocket_and_a_create_by_spdy(pair: Pair) -> None:
     """AP402: a rule for create misses the WebSocket that kubectl opens."""
     query = {"command": "id", "stdout": "true"}
@@ -209,6 +211,7 @@ def test_exec_is_a_get_by_websocket_and_a_create_by_spdy(pair: Pair) -> None:
     assert levels(wholes) == [Level.REQUEST, Level.REQUEST]
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("code", ["AP403", "AP404"])
 def test_failed_logins_are_lost(code: str, pair: Pair) -> None:
     read = to_request(act("list", "pods", "default"))
@@ -221,6 +224,7 @@ def test_failed_logins_are_lost(code: str, pair: Pair) -> None:
     assert [event.stage for event in events_of(kept)] == [Stage.RESPONSE_STARTED]
 
 
+@pytest.mark.thorough
 def test_contents_of_secrets_are_in_the_log(pair: Pair) -> None:
     """AP501: what is written and what is read, list included."""
     body = {"stringData": {"password": CANARY}}
@@ -239,6 +243,7 @@ def test_contents_of_secrets_are_in_the_log(pair: Pair) -> None:
     assert [list(leaks(events_of(proof), CANARY)) for proof in tight] == [[]] * len(requests)
 
 
+@pytest.mark.thorough
 def test_deleting_and_watching_secrets_records_no_contents(
     write_policy: Callable[[str], Path], servers: Servers
 ) -> None:
@@ -255,6 +260,7 @@ def test_deleting_and_watching_secrets_records_no_contents(
     assert not list(leaks((*events_of(watched), *events_of(deleted)), CANARY))
 
 
+@pytest.mark.thorough
 def test_an_issued_token_is_in_the_log(pair: Pair) -> None:
     """AP502: the answer to a TokenRequest holds the token."""
     issue = to_request(act("create", "serviceaccounts/default/token", "default"))
@@ -267,6 +273,7 @@ def test_an_issued_token_is_in_the_log(pair: Pair) -> None:
         assert bool(list(leaks(events_of(proof), token))) is leaked
 
 
+@pytest.mark.thorough
 def test_a_reviewed_token_is_in_the_log(pair: Pair) -> None:
     """AP503: a TokenReview carries the token, already at Request."""
     review = to_request(act("create", "tokenreviews.authentication.k8s.io", body={"spec": {"token": CANARY}}))
@@ -278,6 +285,7 @@ def test_a_reviewed_token_is_in_the_log(pair: Pair) -> None:
     assert not list(leaks(events_of(tight), CANARY))
 
 
+@pytest.mark.thorough
 def test_requestreceived_doubles_the_volume(pair: Pair, example_of: ExampleOf) -> None:
     """AP504, and AP204: a rule with a level that records nothing."""
     read = to_request(act("get", "configmaps/none", "default"))

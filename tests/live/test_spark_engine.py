@@ -32,7 +32,10 @@ if TYPE_CHECKING:
 
 MISSING = [name for name, there in (("pyspark", find_spec("pyspark")), ("java", shutil.which("java"))) if not there]
 REQUIRED = os.environ.get("AUDITPROOF_SPARK") == "required"
-pytestmark = pytest.mark.skipif(bool(MISSING) and not REQUIRED, reason=f"not installed: {' and '.join(MISSING)}")
+pytestmark = [
+    pytest.mark.thorough,
+    pytest.mark.skipif(bool(MISSING) and not REQUIRED, reason=f"not installed: {' and '.join(MISSING)}"),
+]
 HEAD = "apiVersion: audit.k8s.io/v1\nkind: Policy\nrules:\n"
 # Spark compiles a long policy for most of the time: each kind of condition is here once.
 NEW = f"""{HEAD}\

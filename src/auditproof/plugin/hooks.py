@@ -180,9 +180,7 @@ def pytest_collection_finish(session: pytest.Session) -> None:
     if SESSIONS in config.stash:
         versions = config.stash[SESSIONS].versions
 
-        slow = {
-            item.parent for item in session.items if isinstance(item, collect.CaseItem) and item.case.lasts
-        }
+        slow = {item.parent for item in session.items if isinstance(item, collect.CaseItem) and item.case.lasts}
 
         def rank(item: pytest.Item) -> tuple[int, bool, bool]:
             is_last = isinstance(item, collect.CaseItem) or content.shipped_name(item.path) is None
