@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from auditproof.audit.decide import Decision, NoMatch, decide, no_match
+from auditproof.audit.decide import Decision, NoMatch, decided_by, matches, no_match
 from auditproof.audit.event import Level
 from auditproof.audit.stages import LONG, emitted_stages, in_order
 from auditproof.text.printable import printable
@@ -46,12 +46,18 @@ def explain(policy: Policy, attributes: Attributes) -> Explanation:
     >>> [(rule.index, reason.condition) for rule, reason in explanation.earlier][:3]
     [(0, 'resources'), (1, 'resources'), (2, 'verbs')]
     """
-    decision = decide(policy, attributes)
-    end = decision.rule.index if decision.rule else len(policy.rules)
-    reasons = ((rule, no_match(rule, attributes)) for rule in policy.rules[:end])
-    earlier = tuple((rule, reason) for rule, reason in reasons if reason is not None)
-    shadowed = tuple(rule for rule in policy.rules[end + 1 :] if no_match(rule, attributes) is None)
-    return Explanation(policy.path, decision, earlier, shadowed, emitted_stages(attributes, 200))
+    earlier: list[tuple[PolicyRule, NoMatch]] = []
+    deciding = None
+    for rule in policy.rules:
+        reason = no_match(rule, attributes)
+        if reason is None:
+            deciding = rule
+            break
+        earlier.append((rule, reason))
+    later = policy.rules[len(earlier) + 1 :]
+    shadowed = tuple(rule for rule in later if matches(rule, attributes))
+    decision = decided_by(policy, deciding)
+    return Explanation(policy.path, decision, tuple(earlier), shadowed, emitted_stages(attributes, 200))
 
 
 def render(explanation: Explanation) -> str:

@@ -10,7 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from auditproof.audit.decide import no_match
+from auditproof.audit.decide import matches
 from auditproof.audit.event import Level, Stage
 from auditproof.audit.policy.load import NOWHERE, GroupResources, selector
 
@@ -67,4 +67,4 @@ class Bodies:
 
 def bodies_of(attributes: Attributes) -> Bodies:
     """The bodies of a request, whoever sends it."""
-    return Bodies(*(any(no_match(one, attributes) is None for one in selectors) for selectors in BODIES))
+    return Bodies(*(any(matches(one, attributes) for one in selectors) for selectors in BODIES))

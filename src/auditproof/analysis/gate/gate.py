@@ -10,7 +10,7 @@ from auditproof.analysis.gate.bodies import BODIES, Bodies
 from auditproof.analysis.gate.consequence import Consequence, Relation, consequences, gains
 from auditproof.analysis.space import ResourceCell, Space, merge
 from auditproof.analysis.space.cells import SERVED
-from auditproof.audit.decide import no_match
+from auditproof.audit.decide import matches
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Sequence
@@ -58,7 +58,7 @@ class Forbidden:
     def includes(self, request: Attributes) -> bool:
         """Whether ``request`` is one of them."""
         deciding = tuple(
-            next((n for n, rule in enumerate(rules) if no_match(rule, request) is None), None) for rules in self.lists
+            next((n for n, rule in enumerate(rules) if matches(rule, request)), None) for rules in self.lists
         )
         asked = request.api_group, request.resource, request.subresource
         return deciding in self.row.deciding and any(

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from auditproof.audit.decide import decide, decided_by, no_match
+from auditproof.audit.decide import decide, decided_by, matches
 from auditproof.audit.effect import WITH_BODIES
 from auditproof.audit.event import Level, Stage
 from auditproof.audit.stages import FAILED, in_order
@@ -154,8 +154,8 @@ class Clause:
         """Whether the clause selects the request."""
         if self.failed is not (attributes.user is None):
             return False
-        matched = any(no_match(rule, attributes) is None for rule in self.selected)
-        return matched and all(no_match(rule, attributes) is not None for rule in self.excepted)
+        matched = any(matches(rule, attributes) for rule in self.selected)
+        return matched and not any(matches(rule, attributes) for rule in self.excepted)
 
 
 @dataclass(frozen=True, slots=True)

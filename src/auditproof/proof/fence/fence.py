@@ -113,18 +113,9 @@ class ServerFence:
         doubts += self._log.problems
         clock = self._agreement.clock
         text += f"; {clock.text()}" if clock.text() else ""
-        return Fence(
-            text,
-            tuple(doubts),
-            closed,
-            self._log.found(),
-            over,
-            missed,
-            tuple(unsound),
-            clock,
-            self._log.strangers,
-            unclear,
-        )
+        found, strangers = self._log.found(), self._log.strangers
+        self._log.forget()  # the last batch of a server would keep all its events until the run ends
+        return Fence(text, tuple(doubts), closed, found, over, missed, tuple(unsound), clock, strangers, unclear)
 
     def _death(self) -> list[str]:
         """Which server exited, if one did: a killed process closes its connections a moment before it is gone."""
