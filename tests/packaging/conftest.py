@@ -43,8 +43,11 @@ def install(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Callable[.
     Tests that ask for the same share it.
     """
 
-    @cache
     def make(python: str | Path, *options: str, extra: str = "") -> Installation:
+        return environment(str(python), options, extra)
+
+    @cache
+    def environment(python: str, options: tuple[str, ...], extra: str) -> Installation:
         folder = tmp_path_factory.mktemp("environment")
         what: list[str | Path] = [f"auditproof[{extra}] @ {wheel.as_uri()}" if extra else wheel]
         if "--resolution=lowest-direct" in options:  # what is direct is what this file lists
