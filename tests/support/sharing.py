@@ -10,6 +10,11 @@ SHARED = {
     "tests/packaging/": "packages and environments",
     "tests/browser/": "browser",
     "tests/docs/test_site.py": "browser",
+    "tests/replay/test_generator.py": "a generated log",
+    "tests/replay/test_forecast.py": "the sizes of another log",
+    "tests/plugin/test_run.py": "what a run collects",
+    "tests/contract/test_facts.py": "every case and every test, read",
+    "tests/contract/test_public_detections.py": "public rules",
 }
 
 
