@@ -40,7 +40,9 @@ def hide_secrets(item: pytest.Item, report: pytest.TestReport) -> None:
     """
     removed = item.stash.get(REMOVED, frozenset())
     report.sections = [(name, printable_lines(redact_failure(text, removed))) for name, text in report.sections]
-    shown = report.longreprtext if report.failed else ""
+    if not report.failed:
+        return
+    shown = report.longreprtext
     hidden = printable_lines(redact_failure(shown, removed))
     if hidden != shown:
         path, line, _ = item.reportinfo()

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, replace
+from functools import cached_property
 from html.parser import HTMLParser
 from typing import TYPE_CHECKING
 
@@ -43,7 +44,7 @@ def room_of(page: str) -> Room:
     return Room(len(_START_TAG.findall(page)), len(page.encode()))
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Part:
     """An element with its parts, or a text if ``tag`` is empty."""
 
@@ -66,7 +67,7 @@ class Part:
         """Whether it is more than the space between two elements."""
         return bool(self.tag or self.parts or self.opening.strip())
 
-    @property
+    @cached_property
     def takes(self) -> Room:
         """The room that it takes."""
         own = Room(1 if self.tag else 0, len((self.opening + self.closing).encode(errors="backslashreplace")))
