@@ -55,16 +55,24 @@ class CaseFileCollector(pytest.File):
     def items(self, version: str) -> Iterator[CaseItem]:
         """One item per case, for one minor version of a run on several; empty where it has one only."""
         suffix = f"[{version}]" if version else ""
+        shared = None  # the fixtures of its cases are the same: as pytest does for a parametrized test
         for case in self.cases.cases:
-            yield CaseItem.from_parent(
-                self, name=f"{case.id}{suffix}", callobj=lambda: None, case=case, kubernetes=version
+            name = f"{case.id}{suffix}"
+            item = CaseItem.from_parent(
+                self, name=name, callobj=_in_setup, fixtureinfo=shared, case=case, kubernetes=version
             )
+            shared = item._fixtureinfo
+            yield item
 
     def repr_failure(self, excinfo: pytest.ExceptionInfo[BaseException], *args: Any, **kwargs: Any) -> Any:
         """Show the problems of the file, without a traceback."""
         if isinstance(excinfo.value, SourceError):
             return printable_lines(str(excinfo.value))
         return super().repr_failure(excinfo, *args, **kwargs)
+
+
+def _in_setup() -> None:
+    """What pytest takes for the function of a case, which is performed in its set-up."""
 
 
 class CaseItem(pytest.Function):
@@ -76,13 +84,17 @@ class CaseItem(pytest.Function):
         source = replace(case.source, position=replace(case.source.position, path=suite))
         self.kubernetes = kubernetes
         self._written = replace(case, id=self.nodeid, source=source)
+        if case.marks:
+            self._add_marks(case.marks)
+        assert isinstance(self.parent, CaseFileCollector)
+        self.add_marker(self.parent.mark)
+
+    def _add_marks(self, marks: tuple[str, ...]) -> None:
         with warnings.catch_warnings():
             # That a case file has it makes a mark known; with --strict-markers one that nobody registered is an error.
             warnings.simplefilter("ignore", pytest.PytestUnknownMarkWarning)
-            for mark in case.marks:
+            for mark in marks:
                 self.add_marker(mark)
-        assert isinstance(self.parent, CaseFileCollector)
-        self.add_marker(self.parent.mark)
 
     @property
     def case(self) -> Case:
