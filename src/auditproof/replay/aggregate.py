@@ -31,14 +31,15 @@ USER_JSON, REFERENCE_JSON = "user_json", "reference_json"
 BYTES, REQUEST_BYTES, RESPONSE_BYTES = "bytes", "request_bytes", "response_bytes"
 ODD_LINE = "odd_line"
 
-_ASKED = ("asked_user", "asked_uri", "asked_reference")
+# What Python needs of a request that is not exact: user, objectRef and requestURI, separated by what no JSON has.
+ASKED, ASKED_BETWEEN = "asked", "\x1f"
 _SUMS = ("events", "bytes", "request_bytes", "response_bytes", "largest_request", "largest_response", "first", "last")
 
 
 def key_names(policies: Sequence[PolicyColumns]) -> list[str]:
     """The columns of a row of sums that are its key; ASKED is empty if the request is exact."""
     judged = [name for one in policies for name in (one.rule, one.level, one.omitted)]
-    return [DAY, "username", CLASS, "verb", "what", RECORDED, "stage", *judged, *_ASKED, ODD_LINE]
+    return [DAY, "username", CLASS, "verb", "what", RECORDED, "stage", *judged, ASKED, ODD_LINE]
 
 
 def column_names(policies: Sequence[PolicyColumns]) -> list[str]:
@@ -57,18 +58,11 @@ def column_types(policies: Sequence[PolicyColumns]) -> list[str]:
 def aggregated(judged: Select, policies: Sequence[PolicyColumns]) -> Select:
     """The rows of sums of judged events."""
     unsure = sql.none_of(exp.column("exact"))
-    asked = {
-        "asked_user": _if(unsure, sql.column(USER_JSON)),
-        "asked_uri": _if(unsure, EVENT.uri),
-        "asked_reference": _if(unsure, sql.column(REFERENCE_JSON)),
-    }
-    rows = extended(judged, Step({"what": what(), **asked}))
+    between = sql.text(ASKED_BETWEEN)
+    asked = sql.joined(sql.column(USER_JSON), between, sql.column(REFERENCE_JSON), between, EVENT.uri)
+    rows = extended(judged, Step({"what": what(), ASKED: sql.choose((unsure, asked), otherwise=sql.text(""))}))
     keys = [exp.column(name) for name in key_names(policies)]
     return exp.select(*keys, *_sums()).from_(rows.subquery("t")).group_by(*(key.copy() for key in keys))
-
-
-def _if(condition: Expr, value: Expr) -> Expr:
-    return sql.choose((condition, value), otherwise=sql.text(""))
 
 
 def _sums() -> list[Expr]:

@@ -13,6 +13,7 @@ from sqlglot import exp
 
 from auditproof.replay import sql
 from auditproof.replay.aggregate import CLASSES
+from auditproof.replay.duckdb_forms import IS_SHALLOW, IS_STRICT, is_once, is_time, is_typed
 from auditproof.replay.inputs.feed import NATIVE
 from auditproof.replay.inputs.lines import LONGEST_LINE
 
@@ -46,6 +47,8 @@ _LEVELS = "('Metadata', 'Request', 'RequestResponse')"
 _STAGES = "('RequestReceived', 'ResponseStarted', 'ResponseComplete', 'Panic')"
 _TIMES = ',"requestReceivedTimestamp":'
 _BODIES = (',"requestObject":', ',"responseObject":')
+# Keys that are read, and may not be repeated.
+_ONCE = ("level", "stage", "requestURI", "verb", "user", "objectRef")
 # What may be the path of a resource, which always has an objectRef.
 MAYBE_RESOURCE = "^/*api(/+[^/?]+/+[^/?]|s/+[^/?]+/+[^/?]+/+[^/?])|^[^?]*%"
 
@@ -137,15 +140,16 @@ def _extracted(lines: str) -> str:
     """The fields of a line, and whether they are those of an event."""
     keys = ", ".join(f"'$.{key}'" for key in _KEYS)
     native = NATIVE.decode()
-    fields = f"CASE WHEN starts_with(line, '{native}') THEN TRY(json_extract_string(line, [{keys}])) END AS x"
+    is_read = f"starts_with(line, '{native}') AND {IS_SHALLOW} AND {is_once(*_ONCE)} AND {IS_STRICT}"
+    fields = f"CASE WHEN {is_read} THEN TRY(json_extract_string(line, [{keys}])) END AS x"
+    # The forms, because json_extract_string gives a number as text, and the first value of a repeated key.
     well_formed = (
-        f"x[1] IN {_LEVELS} AND x[2] IN {_STAGES} AND x[3] IS NOT NULL AND x[4] IS NOT NULL AND x[5] IS NOT NULL "
-        "AND regexp_full_match(x[6], '[0-9]{4}-[0-9]{2}-[0-9]{2}T.*Z') AND starts_with(x[7], '{') "
-        "AND (x[9] IS NULL OR starts_with(x[9], '[')) "
-        f"AND CASE WHEN x[10] IS NULL THEN (starts_with(x[4], '/') OR starts_with(x[4], '*')) "
-        f"AND NOT regexp_matches(x[4], '{MAYBE_RESOURCE}') ELSE starts_with(x[10], '{{') END"
+        f"x[1] IN {_LEVELS} AND x[2] IN {_STAGES} AND x[5] IS NOT NULL AND {is_time('x[6]')} "
+        f"AND {is_typed(verb='x[3]', uri='x[4]', user='x[7]', groups='x[9]', reference='x[10]')} "
+        f"AND (x[10] IS NOT NULL OR NOT regexp_matches(x[4], '{MAYBE_RESOURCE}'))"
     )
     return (
         f"SELECT *, x[1] <> 'Metadata' AS bodies, strlen(line) AS length, {well_formed} AS well_formed "
-        f"FROM (SELECT line, {fields} FROM {lines} WHERE line <> '')"
+        f"FROM (SELECT line, {fields} FROM (SELECT coalesce(line, {_NULL}) AS line FROM {lines}) "
+        "WHERE line <> '')"
     )

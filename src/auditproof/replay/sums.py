@@ -8,11 +8,11 @@ from io import BytesIO
 from typing import TYPE_CHECKING, Any
 
 from auditproof.audit.decide import decide
-from auditproof.audit.event_form import check_event
+from auditproof.auditlog.file_log import event_of
 from auditproof.auditlog.forms import Opening, Passed, UnwrappedEvent
 from auditproof.auditlog.forms.fields import what_is_missing
 from auditproof.proof.offline import asked_by
-from auditproof.replay.aggregate import CLASSES, column_names, column_types, key_names
+from auditproof.replay.aggregate import ASKED, ASKED_BETWEEN, CLASSES, column_names, column_types, key_names
 from auditproof.replay.bodies import line_of, sizes_of
 from auditproof.replay.inputs.feed import NATIVE
 
@@ -26,7 +26,6 @@ if TYPE_CHECKING:
 
 _AT_ONCE = 2000
 _JOINS: tuple[Callable[[Any], Any], ...] = (sum, sum, sum, sum, max, max, min, max)
-_ASKED = ("asked_user", "asked_uri", "asked_reference")
 
 
 class Sums:
@@ -69,7 +68,7 @@ class Sums:
         Yields each odd line with how often it occurs, why it is no event (empty if it is one), and how many lines of
         other logs it holds.
         """
-        for row in self._taken_out(" OR ".join(f"{name} <> ''" for name in _ASKED)):
+        for row in self._taken_out(f"{ASKED} <> ''"):
             self._put(self._decided(row))
         for row in self._taken_out("odd_line <> ''"):
             yield from self._opened(row["odd_line"].encode("utf-8", "surrogatepass"), row["events"])
@@ -99,15 +98,12 @@ class Sums:
                 known[place] = join((known[place], sums[place]))
 
     def _decided(self, row: dict[str, Any]) -> dict[str, Any]:
-        raw: dict[str, Any] = {
-            "verb": row["verb"],
-            "requestURI": row["asked_uri"],
-            "user": json.loads(row["asked_user"]),
-        }
-        if row["asked_reference"]:
-            raw["objectRef"] = json.loads(row["asked_reference"])
+        user, reference, uri = row[ASKED].split(ASKED_BETWEEN, 2)
+        raw: dict[str, Any] = {"verb": row["verb"], "requestURI": uri, "user": json.loads(user)}
+        if reference:
+            raw["objectRef"] = json.loads(reference)
         self.in_python += row["events"]
-        return {**row, **dict.fromkeys(_ASKED, ""), **self._judged(asked_by(_without_nulls(raw)), row["stage"])}
+        return {**row, ASKED: "", **self._judged(asked_by(_without_nulls(raw)), row["stage"])}
 
     def _judged(self, attributes: Attributes, stage: str) -> dict[str, Any]:
         found: dict[str, Any] = {}
@@ -120,7 +116,8 @@ class Sums:
 
     def _opened(self, line: bytes, times: int) -> Iterator[tuple[bytes, int, str, Mapping[str, int]]]:
         others: dict[str, int] = defaultdict(int)
-        for found in Opening(BytesIO(line)).read():
+        # After a line break: a byte order mark, or what looks like YAML, means something only in a first line.
+        for found in Opening(BytesIO(b"\n" + line)).read():
             if isinstance(found, Passed):
                 others[found.log] += times
             elif isinstance(found, UnwrappedEvent):
@@ -136,8 +133,10 @@ class Sums:
         """Add an event that SQL could not read; returns why it is none, or nothing."""
         if missing := what_is_missing(raw):
             return f"not judged: {missing}"
+        if raw.get("kind") is None:
+            raw["kind"] = "Event"
         try:
-            check_event(raw)
+            event_of(raw, "", 0)
         except ValueError as error:
             return f"not an audit event: {error}"
         if not raw.get("stageTimestamp"):
@@ -151,7 +150,7 @@ class Sums:
         user = raw["user"]
         return {
             **self._judged(attributes, raw["stage"]),
-            **dict.fromkeys((*_ASKED, "odd_line"), ""),
+            **dict.fromkeys((ASKED, "odd_line"), ""),
             "day": time[:10],
             "username": user.get("username", ""),
             "user_class": next((one for one in CLASSES if one in user.get("groups", ())), ""),

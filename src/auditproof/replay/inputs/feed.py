@@ -13,7 +13,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, BinaryIO, Protocol
 
-from auditproof.audit.event_form import check_event
+from auditproof.auditlog.file_log import event_of
 from auditproof.auditlog.forms import Opening, Passed, UnwrappedEvent
 from auditproof.auditlog.forms.fields import what_is_missing
 from auditproof.replay.bodies import line_of
@@ -142,9 +142,11 @@ class Feed:
         if missing := what_is_missing(raw):
             self.troubles.add(name, found.line, f"not judged: {missing}")
             return b""
-        raw["kind"], raw["apiVersion"] = "Event", raw.get("apiVersion") or "audit.k8s.io/v1"
+        for key, value in (("kind", "Event"), ("apiVersion", "audit.k8s.io/v1")):
+            if raw.get(key) is None:
+                raw[key] = value  # an EventList leaves it out
         try:
-            check_event(raw)
+            event_of(raw, name, found.line)
         except ValueError as error:
             self.troubles.add(name, found.line, f"not an audit event: {error}")
             return b""

@@ -17,6 +17,7 @@ from auditproof.kube.attributes import LONG_RUNNING_PATHS, LONG_RUNNING_SUBRESOU
 from auditproof.proof.offline import TRUNCATED
 from auditproof.replay import sql
 from auditproof.replay.duckdb_events import MAYBE_RESOURCE, in_group
+from auditproof.replay.duckdb_forms import IS_STRICT, REFERENCE, TEXT, TEXTS, USER, compact, is_time
 from auditproof.replay.expression import NO_RULE, rule_condition
 from auditproof.replay.query import EVENT, PolicyColumns, extended, judged
 from auditproof.replay.request import Step, request_columns
@@ -47,41 +48,30 @@ _TEXTS = {
     "name": "objectRef.name",
     "code": "responseStatus.code",
 }
-_S = r'"(?:[^"\\]|\\.)*"'
-_LIST = rf"\[(?:{_S}(?:,{_S})*)?\]"
-
-
-def _object(**members: str) -> str:
-    """A regular expression for a compact object with these members, in this order, none of which must be there."""
-    return r"\{" + "".join(f'(?:,?"{key}":{form})?' for key, form in members.items()) + r"\}"
-
-
-_USER = _object(username=_S, uid=_S, groups=_LIST, extra=rf"\{{(?:{_S}:{_LIST}(?:,{_S}:{_LIST})*)?\}}")
-_REFERENCE = ("resource", "namespace", "name", "uid", "apiGroup", "apiVersion", "resourceVersion", "subresource")
 # In the order of staging/src/k8s.io/apimachinery/pkg/apis/meta/v1/types.go.
-_STATUS = _object(
-    kind=_S,
-    apiVersion=_S,
+_STATUS = compact(
+    kind=TEXT,
+    apiVersion=TEXT,
     metadata=r"\{\}",
-    status=_S,
-    message=_S,
-    reason=_S,
-    details=_object(name=_S, group=_S, kind=_S, uid=_S),
+    status=TEXT,
+    message=TEXT,
+    reason=TEXT,
+    details=compact(name=TEXT, group=TEXT, kind=TEXT, uid=TEXT),
     code="[1-9][0-9]{0,8}",
 )
 # The fields whose JSON is looked at, and the form in which each is plain.
 _FORMS = {
-    "auditID": _S,
-    "requestURI": _S,
-    "verb": _S,
-    "user": _USER,
-    "impersonatedUser": _USER,
-    "authenticationMetadata": _object(impersonationConstraint=_S),
-    "sourceIPs": _LIST,
-    "userAgent": _S,
-    "objectRef": _object(**dict.fromkeys(_REFERENCE, _S)),
+    "auditID": TEXT,
+    "requestURI": TEXT,
+    "verb": TEXT,
+    "user": USER,
+    "impersonatedUser": USER,
+    "authenticationMetadata": compact(impersonationConstraint=TEXT),
+    "sourceIPs": TEXTS,
+    "userAgent": TEXT,
+    "objectRef": REFERENCE,
     "responseStatus": _STATUS,
-    "annotations": rf"\{{(?:{_S}:{_S}(?:,{_S}:{_S})*)?\}}",
+    "annotations": rf"\{{(?:{TEXT}:{TEXT}(?:,{TEXT}:{TEXT})*)?\}}",
 }
 _ALWAYS = ("auditID", "requestURI", "verb", "user")
 _FREE = ("$", "$.user.extra", "$.impersonatedUser.extra", "$.annotations")  # objects in which a key may be repeated
@@ -90,9 +80,6 @@ _KEYS = (
     "(,sourceIPs)?(,userAgent)?(,objectRef)?(,responseStatus)?(,requestObject)?(,responseObject)?"
     ",requestReceivedTimestamp,stageTimestamp(,annotations)?"
 )
-_TIME = "[12][0-9]{3}-[0-9]{2}-[0-9]{2}T([01][0-9]|2[0-3]):[0-5][0-9]:[0-5][0-9][.][0-9]{6}Z"
-# JSON that DuckDB reads, and Python refuses: a comma after the last element, NaN, Infinity.
-_LENIENT = r",\s*[}\]]|[:\[,]\s*[-+]?(?:[nN][aA][nN]|[iI][nN][fF])"
 
 
 def judged_lines(lines: str, policy: Policy, requirements: Sequence[Requirement]) -> str:
@@ -148,10 +135,10 @@ def _formed(lines: str) -> str:
     checks = [
         f"regexp_full_match(keys, '{_KEYS}')",
         *(f"coalesce(len(k[{place}]) = len(list_distinct(k[{place}])), true)" for place in (2, 3, 4)),
-        f"NOT regexp_matches(line, '{_LENIENT}')",
+        IS_STRICT,
         "x[1] IN ('Metadata', 'Request', 'RequestResponse')",
         "x[3] IN ('RequestReceived', 'ResponseStarted', 'ResponseComplete')",
-        *(_is_time(f"x[{place}]") for place in (6, 7)),
+        *(is_time(f"x[{place}]") for place in (6, 7)),
         *(_holds(value, _FORMS[name], always=name in _ALWAYS) for name, value in raw.items()),
         f"({raw['objectRef']} IS NOT NULL OR (x[4][1] = '/' AND NOT regexp_matches(x[4], '{MAYBE_RESOURCE}')))",
     ]
@@ -170,10 +157,6 @@ def _formed(lines: str) -> str:
         f"coalesce({' AND '.join(checks)}, false) AS formed "
         f"FROM (SELECT *, array_to_string(k[1], ',') AS keys FROM ({read}))"
     )
-
-
-def _is_time(value: str) -> str:
-    return f"regexp_full_match({value}, '{_TIME}') AND TRY_CAST({value} AS TIMESTAMP) IS NOT NULL"
 
 
 def _holds(value: str, form: str, *, always: bool) -> str:
