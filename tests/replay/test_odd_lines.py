@@ -1,4 +1,4 @@
-"""Lines that are nearly events: ``replay`` and ``run --no-actions`` count the same ones, and name the same as broken."""
+"""Lines that are nearly events: replay and run --no-actions count the same ones and name the same as broken."""
 
 from __future__ import annotations
 
