@@ -25,6 +25,7 @@ from auditproof.plugin.backend_records import backend_fields, is_backend_test
 from auditproof.plugin.course import bring_into_line, concluded, course_of, proves
 from auditproof.plugin.early_start import start_early
 from auditproof.plugin.failures import shows_nothing
+from auditproof.plugin.garbage import collect_less, restore_at_the_end
 from auditproof.plugin.gate_options import usable
 from auditproof.plugin.generated import collect_made
 from auditproof.plugin.given_policies import HOW_TO_GIVE
@@ -56,6 +57,7 @@ def pytest_configure(config: pytest.Config) -> None:
     """Read the options if any is given, so that errors are reported before anything runs."""
     for marker in MARKERS_OF_RUNS:
         config.addinivalue_line("markers", marker)
+    restore_at_the_end(config)
     config.pluginmanager.register(ItemResultTransport(), "auditproof-item-result")
     config.pluginmanager.register(LeftOut(), "auditproof-left-out")
     if is_worker(config):
@@ -208,6 +210,7 @@ def pytest_collection_finish(session: pytest.Session) -> None:
     elif is_worker(config):
         run = config.stash[SESSIONS].first.run_directory
         leave_plan(run.path, config.workerinput["workerid"], plan)  # type: ignore[attr-defined]  # added by pytest-xdist
+    collect_less()
 
 
 def _can_be_broken(item: pytest.Item) -> bool:
