@@ -65,6 +65,7 @@ def test_a_pull_request_is_linted_compared_proven_and_commented_on(job: Job) -> 
     code = job.run(
         install="false", policy="policies/prod.yaml", working_directory="infra", requirements="cis,own.yaml",
         cases="audit\n  more cases/a.audit.yaml\n", arguments="-k 'x'  -n 2", kubernetes="1.36", sarif="true",
+        reference="never",
     )  # fmt: skip
     assert (code, job.failed) == (0, "")
     assert calls(job, "lint")[0] == ["policies/prod.yaml", "--kubernetes", "1.36", "--format", "github"]
@@ -74,6 +75,7 @@ def test_a_pull_request_is_linted_compared_proven_and_commented_on(job: Job) -> 
     assert run[11:] == [
         "AUDITPROOF_BASE=git:origin/main:infra/policies/prod.yaml",
         "AUDITPROOF_KUBERNETES=1.36",
+        "AUDITPROOF_REFERENCE=never",
         "AUDITPROOF_REQUIREMENTS=cis,own.yaml",
     ]
     report = job.workspace / "infra" / "audit-report"

@@ -97,6 +97,8 @@ def test_a_merge_request_is_linted_compared_proven_and_commented_on(checkout: Pa
          "https://gitlab.example.test/job/1/artifacts/browse/infra/audit-report", "base="],
     ]  # fmt: skip
     assert job["variables"]["AUDITPROOF_REQUIREMENTS"] == "cis"
+    assert job["variables"]["AUDITPROOF_REFERENCE"] == "once"
+    assert component(policy="p.yaml", reference="never")["variables"]["AUDITPROOF_REFERENCE"] == "never"
     assert job["artifacts"]["reports"]["junit"] == "infra/audit-report/junit.xml"
 
 
