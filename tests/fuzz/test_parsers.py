@@ -25,6 +25,7 @@ def test_what_a_parser_is_fed_with_is_right_before_it_is_changed(target: Target,
         target.feed(seed, path)  # raises if the parser refuses it
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("target", TARGETS, ids=lambda target: target.name)
 def test_a_parser_answers_or_says_what_is_wrong_and_where(target: Target) -> None:
     feed(target, target.examples)  # raises what the parser raises on the smallest input that is a fault

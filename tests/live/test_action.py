@@ -6,6 +6,8 @@ import json
 import subprocess
 from typing import TYPE_CHECKING
 
+import pytest
+
 from auditproof.cli.main import main
 from tests.support.comments_api import GITHUB, TOKEN, served
 from tests.support.composite import Job
@@ -13,7 +15,8 @@ from tests.support.composite import Job
 if TYPE_CHECKING:
     from pathlib import Path
 
-    import pytest
+
+pytestmark = pytest.mark.thorough
 
 
 def git(folder: Path, *arguments: str) -> None:

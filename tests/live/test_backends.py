@@ -15,6 +15,7 @@ import pytest
 
 from auditproof import content
 
+pytestmark = pytest.mark.thorough
 ROOT = content.root()
 Results = dict[str, Any]
 
@@ -80,7 +81,6 @@ def test_the_results_are_valid_by_the_schema(backends: tuple[int, str, Results])
     jsonschema.Draft202012Validator(schema).validate(backends[2])
 
 
-@pytest.mark.thorough
 def test_every_test_fails_on_the_twin_of_its_server_and_says_why(tmp_path: Path) -> None:
     code, output, results = run(tmp_path, "--audit-sabotage")
 

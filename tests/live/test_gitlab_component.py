@@ -7,15 +7,15 @@ import os
 import subprocess
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING
 from xml.etree import ElementTree
+
+import pytest
 
 from auditproof.cli.main import main
 from tests.ci.test_gitlab import component
 from tests.support.comments_api import TOKEN, served
 
-if TYPE_CHECKING:
-    import pytest
+pytestmark = pytest.mark.thorough
 
 
 def git(folder: Path, *arguments: str) -> str:

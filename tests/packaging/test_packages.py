@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
+pytestmark = pytest.mark.thorough
 OLD = "apiVersion: audit.k8s.io/v1\nkind: Policy\nomitStages: [RequestReceived]\nrules:\n- level: Metadata\n"
 NEW = OLD.replace("rules:\n", "rules:\n- level: None\n  resources: [{group: '', resources: [secrets]}]\n")
 DEPENDENCIES = {"lowest": ("--resolution=lowest-direct",), "newest": ()}

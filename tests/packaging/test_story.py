@@ -6,6 +6,7 @@ import json
 import shlex
 from typing import TYPE_CHECKING
 
+import pytest
 import yaml
 
 from tests.support.installations import Installation, pythons, run
@@ -15,6 +16,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 POLICY, CASES, CHANGES = "policies/prod.yaml", "audit/own.audit.yaml", "policies/audit-changes.yaml"
+pytestmark = pytest.mark.thorough
 DIFF = ("diff", f"git:HEAD:{POLICY}", POLICY, "--forbid", "lost,exposed")
 DELETES = '  - level: RequestResponse\n    verbs: [delete]\n    resources: [{group: "", resources: [configmaps]}]\n'
 OWN_CASE = """\
