@@ -133,6 +133,15 @@ def test_files_of_folders_globs_and_stores_are_each_read_once(tmp_path: Path, lo
     assert "audit.log" in find_logs([str(folder / "audit.log")]).remarks[0]
 
 
+@pytest.mark.parametrize("name", ["audit", "[audit] **", "audit.log.1"])
+def test_a_log_may_have_any_name(tmp_path: Path, log: bytes, policy: Policy, name: str) -> None:
+    (tmp_path / name).write_bytes(log)
+    (tmp_path / f"{name}-2026-11-01T00-00-00.000").write_bytes(log)
+
+    assert replayed(policy, tmp_path / name).recorded.bytes == len(log)
+    assert replayed(policy, tmp_path).recorded.bytes == 2 * len(log)
+
+
 def test_what_is_no_event_is_named_by_file_and_line(tmp_path: Path, log: bytes, policy: Policy) -> None:
     good = log.splitlines(keepends=True)
     broken = [good[0], good[1][:80] + b"\n", b"\n", b"\xff\xfe\n", good[2].replace(b'"verb"', b'"verbs"'), good[3]]

@@ -7,6 +7,7 @@ repeat lines at a rotation, silently; here each byte is accounted for.
 
 from __future__ import annotations
 
+import glob
 import gzip
 import os
 import zlib
@@ -191,8 +192,9 @@ class FileLog:
 
     def _list(self) -> list[tuple[int, Path]]:
         try:
-            plain = set(self._path.parent.glob(f"{self._path.stem}-*{self._path.suffix}"))
-            packed = set(self._path.parent.glob(f"{self._path.stem}-*{self._path.suffix}{COMPRESSED}"))
+            pattern = f"{glob.escape(self._path.stem)}-*{glob.escape(self._path.suffix)}"
+            packed = set(self._path.parent.glob(f"{pattern}{COMPRESSED}"))
+            plain = set(self._path.parent.glob(pattern)) - packed  # for a log without a suffix, the pattern has both
             # While a file is being compressed, both of its forms exist: the plain one is complete.
             rotated = sorted(plain | {path for path in packed if path.with_suffix("") not in plain})
             return [(path.stat().st_ino, path) for path in (*rotated, self._path)]

@@ -166,7 +166,8 @@ def _rotated_remarks(files: list[LogFile]) -> list[str]:
     for path in sorted(given):
         if "-20" in path.stem:
             continue
-        rotated = set(path.parent.glob(f"{glob.escape(path.stem)}-20*{glob.escape(path.suffix)}*")) - given
+        ending = f"{glob.escape(path.suffix)}*" if path.suffix else ""
+        rotated = set(path.parent.glob(f"{glob.escape(path.stem)}-20*{ending}")) - given
         if rotated:
             several = "files are" if len(rotated) > 1 else "file is"
             remarks.append(f"{len(rotated)} rotated {several} next to {path.name} and not read: give the folder")
