@@ -293,6 +293,9 @@ class EmbeddedProvider:
                 f"--initial-advertise-peer-urls={PEER}",
                 f"--initial-cluster=default={PEER}",
                 "--unsafe-no-fsync",  # the data does not outlive the run
+                # The only member need not wait for others before it elects itself; by default that takes up to a second.
+                "--heartbeat-interval=50",
+                "--election-timeout=250",
                 "--log-level=warn",
             ]
             pid = self._run.start(ETCD, command, self._etcd_log)
