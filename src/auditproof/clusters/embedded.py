@@ -293,7 +293,7 @@ class EmbeddedProvider:
                 f"--initial-advertise-peer-urls={PEER}",
                 f"--initial-cluster=default={PEER}",
                 "--unsafe-no-fsync",  # the data does not outlive the run
-                # The only member need not wait for others before it elects itself; by default that takes up to a second.
+                # The only member need not wait for others: by default, it elects itself after up to a second.
                 "--heartbeat-interval=50",
                 "--election-timeout=250",
                 "--log-level=warn",
