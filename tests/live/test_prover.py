@@ -80,6 +80,27 @@ def test_a_recorded_action_is_proven(prover: Prover) -> None:
     assert verdict.evidence.exchange.status == 200
 
 
+def test_what_later_cases_need_is_defined_before_them_and_no_mistake_is_told_for_them(
+    prover: Prover, cluster: Cluster
+) -> None:
+    names = {"plural": "boats", "singular": "boat", "kind": "Boat"}
+    version = {"name": "v1", "served": True, "storage": True, "schema": {"openAPIV3Schema": {"type": "object"}}}
+    definition = {
+        "apiVersion": "apiextensions.k8s.io/v1",
+        "kind": "CustomResourceDefinition",
+        "metadata": {"name": "boats.sea.example.com"},
+        "spec": {"group": "sea.example.com", "scope": "Namespaced", "names": names, "versions": [version]},
+    }
+    wrong = {**definition, "metadata": {"name": "not.what.it.is"}}
+    elsewhere = {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": "harbour"}}
+
+    prover.define([wrong, elsewhere, definition])
+
+    assert cluster.probe().request("GET", "/apis/sea.example.com/v1/boats").status == 200
+    assert cluster.probe().request("GET", "/api/v1/namespaces/harbour").status == 404
+    assert only(prover.prove([step(READ)])).verdict.outcome is Outcome.PROVEN
+
+
 def test_under_recording_is_violated(prover: Prover) -> None:
     verdict = only(prover.prove([step(READ, expect=Expectation(level=Level.REQUEST_RESPONSE))])).verdict
 

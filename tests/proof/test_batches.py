@@ -93,6 +93,20 @@ def test_the_first_batch_is_small_so_that_there_are_verdicts_soon() -> None:
     assert [len(batch) for batch in prover.batches] == [FIRST_BATCH, 2 * FIRST_BATCH]
 
 
+def test_what_is_left_on_a_server_is_what_no_batch_has_begun() -> None:
+    prover, other = Willing(), Placement(Path("other.yaml"))
+    names = [f"{file}{number}" for file in "abcd" for number in range(FIRST_BATCH)]
+    cases = {name: Case(name, Identity.x509("alice"), Request("GET", "/version")) for name in names}
+    performed = Batches(lambda _, wanted: prover.prove(wanted), lambda *_: True, lambda placement: placement)
+    performed.plan((name[0], cases[name], other if name[0] == "b" else GIVEN) for name in names)
+
+    performed.proof(cases["a0"])
+
+    assert {case.id[0] for case in performed.left(GIVEN)} == {"c", "d"}
+    performed.batching = Batching.FILE
+    assert list(performed.left(GIVEN)) == [], "another process may perform them"
+
+
 def test_a_set_up_that_fails_costs_only_the_cases_that_need_it() -> None:
     """The others of the batch are performed, once; the reason is that of the object."""
     prover, file = Willing(), object()

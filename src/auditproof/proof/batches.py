@@ -209,6 +209,14 @@ class Batches:
         if isinstance(outcome, Proof) and outcome.verdict.outcome is Outcome.PROVEN:
             self.outcomes[case.id] = outcome.settled()
 
+    def left(self, placement: Placement) -> Iterator[Case]:
+        """The planned cases of this process at a placement that were in no batch yet; only where batches are whole."""
+        if self.batching is Batching.POLICY:
+            files = (
+                file for file in self._files.values() if not file.begun and self._place(file.placement) == placement
+            )
+            yield from (case for file in files for case in file.cases)
+
     def first_with(self, reason: str, case_id: str) -> str:
         """The first case of this process that was UNPROVEN for ``reason``: ``case_id``, if there was none before it."""
         return self._firsts.setdefault(reason, case_id)

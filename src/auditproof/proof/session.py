@@ -38,7 +38,7 @@ from auditproof.proof.tally import Tally
 from auditproof.text.paths import shown_path
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Hashable, Iterable
+    from collections.abc import Callable, Hashable, Iterable, Sequence
     from types import TracebackType
     from typing import Self
 
@@ -90,6 +90,7 @@ class Session:
         self._twins: dict[Path, Path] = {}
         self._provers: dict[Placement, Prover] = {}
         self._failed: dict[Placement, AuditproofError] = {}
+        self._defined: set[Placement] = set()
         self._unusable: str | None = None
         self._launched: float | None = None
         self._early: list[tuple[Path, ServerFlags]] = []
@@ -100,7 +101,7 @@ class Session:
             options.kubernetes, lambda: self.provider.capabilities, self._is_given, self._unsupported
         )
         self.batches = Batches(
-            lambda placement, cases: self.prove(cases, placement),
+            self._prove_planned,
             lambda case, placement: not self.support.missing(case, placement),
             self.place,
             self._server,
@@ -131,6 +132,14 @@ class Session:
             return self.prover(placement).prove(wanted) if wanted else ()
         except OSError as error:  # for example, a full disk
             raise cannot("the actions cannot be prepared", error, self.run_directory.path) from None
+
+    def _prove_planned(self, placement: Placement, cases: Sequence[Case]) -> tuple[Proof, ...]:
+        """As ``prove``; after the first batch on a server, the custom resources of the later ones are defined."""
+        proofs = self.prove(cases, placement)
+        if (placed := self.place(placement)) not in self._defined:
+            self._defined.add(placed)
+            self.prover(placed).define(given for case in self.batches.left(placed) for given in case.given)
+        return proofs
 
     @cached_property
     def run_directory(self) -> RunDirectory:
