@@ -15,6 +15,7 @@ from auditproof.clusters.bootstrap_data import file_in_cache
 from auditproof.clusters.embedded import EmbeddedProvider
 from auditproof.clusters.profile import load_profile
 from auditproof.clusters.run.run_directory import RunDirectory
+from auditproof.wait import wait_until
 from tests.live.conftest import EVERYTHING
 
 if TYPE_CHECKING:
@@ -47,6 +48,8 @@ def objects(cluster: Cluster) -> dict[str, object]:
     The service ``kubernetes`` names that port: it must be the server's own.
     """
     admin = cluster.probe()
+    service = "/api/v1/namespaces/default/services/kubernetes"  # created after the server is ready
+    wait_until(lambda: admin.request("GET", service).status == 200 or None, what=service, timeout_s=30)
     found: dict[str, object] = {}
     for kind in KINDS:
         for item in admin.request("GET", kind).json()["items"]:

@@ -22,7 +22,7 @@ from auditproof.proof.prover import Proof
 from auditproof.proof.verdict import Evidence, Outcome, Verdict
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Iterable, Sequence
 
     from auditproof.audit.policy.load import Policy
     from auditproof.cases.case import Case
@@ -58,6 +58,8 @@ class FakeProver:
         decision = decide(self._policy, step.attributes)
         reasons = () if outcome is Outcome.PROVEN else (f"because of {step.attributes.name}",)
         return Proof(step, Verdict(outcome, reasons, decision.level, frozenset(), Evidence(exchange, (), decision)))
+
+    def define(self, given: Iterable[object]) -> None: ...
 
     def mark(self) -> None: ...
 

@@ -10,6 +10,7 @@ import json
 import shutil
 import sys
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -135,7 +136,8 @@ class EmbeddedProvider:
         # Flags that are not about auditing may lead to other objects: such a server creates its own.
         alike = all(name.startswith("audit-") for name, _ in settings.flags)
         if alike:
-            data.copy_to(_etcd_prefix(described))
+            with suppress(ClusterError):  # without etcd, the server itself does not start, and names the cause
+                data.copy_to(_etcd_prefix(described))
         clusters = []
         for log in self._logs(described):
             # Held until the server listens there as well (permit-port-sharing): no other process can take the port.
@@ -145,7 +147,7 @@ class EmbeddedProvider:
                 self._start_one(cluster, log.parent.name, flags(cluster, settings=settings), str(policy))
             clusters.append(cluster)
         if alike:
-            with self._run.lock("bootstrap-data"):
+            with suppress(ClusterError), self._run.lock("bootstrap-data"):
                 data.keep_from(_etcd_prefix(described))
         version = json.loads(ask(clusters[0], "/version") or b"{}").get("gitVersion", "unknown")
         return replace(self._behind_one_address(name, folder, clusters), kubernetes=version)
