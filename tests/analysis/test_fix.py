@@ -159,6 +159,7 @@ PAIRS = [
 ]
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize(("path", "name"), PAIRS, ids=[f"{path.stem}-{name}" for path, name in PAIRS])
 def test_a_shipped_policy_meets_each_shipped_file_with_a_patch_that_applies(
     path: Path, name: str, tmp_path: Path

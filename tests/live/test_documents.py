@@ -50,6 +50,7 @@ def project(tmp_path: Path) -> Path:
     return folder
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("command", commands(), ids=str)
 def test_a_documented_command_proves_what_the_page_says(command: Command, project: Path) -> None:
     """That the policy is PROVEN, and what the page shows as its output."""

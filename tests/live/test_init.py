@@ -58,6 +58,7 @@ def job(folder: Path, **variables: str) -> tuple[int, str]:
     return 0, said
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("own", [False, True], ids=["empty-folder", "own-configmap"])
 def test_it_is_green_at_once_and_red_for_a_change_that_loses_something(
     own: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
