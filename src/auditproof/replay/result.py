@@ -89,9 +89,10 @@ class NotCounted:
 class Replay:
     """The result of a replay; ``days`` is the time between the first and the last event.
 
-    ``in_python`` is the number of events that had to be parsed outside SQL, which depends on the engine. ``lost`` and ``starts`` are the
-    classes of requests that the policy records less or more of than the base, whether the log has any of them or not;
-    ``blinded`` are the detection rules that it does not feed (compared with the base, if there is one).
+    ``in_python`` is the number of events that had to be parsed outside SQL, which depends on the engine. ``lost`` and
+    ``starts`` are the classes of requests that the policy records less or more of than the base, whether the log has
+    any of them or not; ``blinded`` are the detection rules that it does not feed (compared with the base, if there is
+    one).
     """
 
     policy: str
