@@ -16,6 +16,7 @@ import os
 import socket
 from base64 import b64decode, b64encode
 from contextlib import suppress
+from functools import cached_property
 from http.client import HTTPConnection, HTTPException
 from typing import TYPE_CHECKING, Any
 
@@ -84,11 +85,12 @@ class BootstrapData:
 
         Raises ClusterError if etcd refuses.
         """
-        kept = json.loads(self._file.read_text()) if self._file.is_file() else self._of_earlier_run()
+        kept = json.loads(self._file.read_text()) if self._file.is_file() else self._of_earlier_run
         puts = [{"requestPut": {"key": _encoded(prefix + key), "value": value}} for key, value in kept.items()]
         for begin in range(0, len(puts), MOST_AT_ONCE):
             self._call("/v3/kv/txn", {"success": puts[begin : begin + MOST_AT_ONCE]})
 
+    @cached_property
     def _of_earlier_run(self) -> dict[str, str]:
         """What is kept in the cache; nothing where that cannot be relied on: then the server creates everything."""
         with suppress(OSError, AuditproofError):
@@ -109,7 +111,7 @@ class BootstrapData:
         pairs = ((b64decode(pair["key"]).decode().removeprefix(prefix), pair["value"]) for pair in found["kvs"])
         kept = {key: value for key, value in pairs if not key.startswith(OF_ONE_SERVER)}
         write_whole(self._file, json.dumps(kept).encode())
-        if self._earlier is not None and not self._of_earlier_run():
+        if self._earlier is not None and not self._of_earlier_run:
             for_later = {key: value for key, value in kept.items() if not key.startswith(OF_ONE_RUN)}
             with suppress(OSError, AuditproofError):  # it saves time, and nothing else
                 write_sealed(self._earlier, json.dumps(for_later).encode(), _PURPOSE)
