@@ -4,22 +4,19 @@ from __future__ import annotations
 
 import pytest
 
+from tests.support.small_project import write_project
+
 pytest_plugins = ("pytester",)
-CASES = """\
-apiVersion: auditproof/v1
-kind: CaseFile
-title: The shop
-cases:
-  - {id: reads, title: A pod is read, as: alice, do: {get: pods/web, in: shop}, marks: [smoke]}
-  - {id: lists, title: Pods are listed, as: alice, do: {list: pods, in: shop}}
-"""
+CASES = [
+    "{id: reads, title: A pod is read, as: alice, do: {get: pods/web, in: shop}, marks: [smoke]}",
+    "{id: lists, title: Pods are listed, as: alice, do: {list: pods, in: shop}}",
+]
 
 
 @pytest.fixture
 def project(pytester: pytest.Pytester) -> pytest.Pytester:
     """A project without an ini file, and a case with a mark of its own."""
-    pytester.makefile(".yaml", policy="apiVersion: audit.k8s.io/v1\nkind: Policy\nrules:\n- level: Metadata\n")
-    (pytester.path / "shop.audit.yaml").write_text(CASES)
+    write_project(pytester, shop=CASES)
     return pytester
 
 

@@ -7,10 +7,10 @@ import re
 import pytest
 
 from auditproof.options import OPTIONS
+from tests.support.small_project import POLICY
 
 pytest_plugins = ["pytester"]
 
-POLICY = "apiVersion: audit.k8s.io/v1\nkind: Policy\nrules:\n- level: Metadata\n"
 TRAIL = "# the audit trail of a shop\ntrail:\n  - who: me\n"
 FIXTURES = """
 import pytest

@@ -5,17 +5,13 @@ from __future__ import annotations
 import sys
 from typing import TYPE_CHECKING
 
+from tests.support.small_project import write_project
+
 if TYPE_CHECKING:
     import pytest
 
 pytest_plugins = ("pytester",)
-FILE = """\
-apiVersion: auditproof/v1
-kind: CaseFile
-title: Pods
-cases:
-  - {id: first, title: The first, as: alice, do: {list: pods, in: shop}}
-"""
+CASE = "{id: first, title: The first, as: alice, do: {list: pods, in: shop}}"
 SCRIPT = """\
 import gc, sys, pytest
 before = gc.get_threshold()
@@ -29,8 +25,7 @@ print("after: as before", gc.get_freeze_count() == 0 and gc.get_threshold() == b
 
 
 def _run(pytester: pytest.Pytester, *arguments: str, first: str = "") -> list[str]:
-    pytester.makefile(".yaml", policy="apiVersion: audit.k8s.io/v1\nkind: Policy\nrules:\n- level: Metadata\n")
-    (pytester.path / "pods.audit.yaml").write_text(FILE)
+    write_project(pytester, pods=[CASE])
     script = pytester.makepyfile(look=first + SCRIPT)
     return pytester.run(sys.executable, script, *arguments).outlines
 

@@ -15,6 +15,7 @@ from auditproof import content
 from auditproof.clusters.run.run_directory import RunDirectory
 from auditproof.options import OPTIONS
 from auditproof.plugin.options import REPORT_FILES
+from tests.support.small_project import POLICY
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -22,7 +23,6 @@ if TYPE_CHECKING:
 
 pytest_plugins = ["pytester"]
 
-POLICY = "apiVersion: audit.k8s.io/v1\nkind: Policy\nrules:\n- level: Metadata\n"
 FILE = """\
 apiVersion: auditproof/v1
 kind: CaseFile

@@ -15,11 +15,11 @@ from auditproof.clusters.binaries.find import Binaries
 from auditproof.clusters.profile import load_profile
 from auditproof.content import root
 from tests.support.mirror import install
+from tests.support.small_project import POLICY
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-POLICY = "apiVersion: audit.k8s.io/v1\nkind: Policy\nrules:\n- level: Metadata\n"
 LISTER = """
 def pytest_collection_finish(session):
     print("", *(f"ID {item.nodeid}" for item in session.items), sep="\\n")

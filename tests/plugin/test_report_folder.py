@@ -8,11 +8,12 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from tests.support.small_project import POLICY
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-POLICY = "apiVersion: audit.k8s.io/v1\nkind: Policy\nrules:\n- level: Metadata\n"
 WAITS = """
 import sys
 

@@ -10,11 +10,11 @@ from typing import TYPE_CHECKING
 import pytest
 
 from auditproof import content
+from tests.support.small_project import POLICY
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-POLICY = "apiVersion: audit.k8s.io/v1\nkind: Policy\nrules:\n- level: Metadata\n"
 CASES = """\
 apiVersion: auditproof/v1
 kind: CaseFile
