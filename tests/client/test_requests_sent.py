@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import gc
+import socket
 import ssl
 import threading
+import warnings
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import TYPE_CHECKING
 
@@ -17,6 +20,8 @@ from auditproof.kube.action import Request
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
+
+    from auditproof.client.misbehaving import ClientBehaviour
 
 NOBODY = Credential()
 SLOW = "/slow"  # hangs up before it responds
@@ -198,3 +203,29 @@ def test_the_proxies_of_the_environment_see_no_request(
         monkeypatch.setenv(name, "http://127.0.0.1:1")
 
     assert send(server, keys / "ca.crt", Request("GET", "/")).status == 503
+
+
+@pytest.mark.parametrize("client", ["", "stays"])
+def test_a_server_that_dies_before_the_handshake_leaves_no_socket(
+    keys: Path, monkeypatch: pytest.MonkeyPatch, client: ClientBehaviour
+) -> None:
+    """The connection is reset between TCP and TLS, where the standard library leaves its socket open."""
+    real = socket.create_connection
+
+    def connect(address: tuple[str, int], *_: object, **__: object) -> socket.socket:
+        plain = real(address)
+        dying.close()
+        return plain
+
+    monkeypatch.setattr("urllib3.util.connection.create_connection", connect)
+    monkeypatch.setattr(socket, "create_connection", connect)
+    gc.collect()
+    with warnings.catch_warnings(record=True) as caught, socket.create_server(("127.0.0.1", 0)) as dying:
+        warnings.simplefilter("always")
+        connection = Connection(f"https://127.0.0.1:{dying.getsockname()[1]}", keys / "ca.crt", NOBODY)
+        response = connection.send(Request("GET", "/", client=client), audit_id="id-1", user_agent="agent")
+        connection.close()
+        gc.collect()
+
+    assert "reset" in response.error
+    assert [str(warning.message) for warning in caught] == [], "a socket is left to the garbage collector"

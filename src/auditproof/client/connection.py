@@ -14,10 +14,11 @@ from typing import TYPE_CHECKING
 
 from urllib3 import HTTPHeaderDict, Timeout, connection_from_url
 from urllib3.exceptions import HTTPError
+from urllib3.util import create_urllib3_context
 
 from auditproof.client import misbehaving
 from auditproof.client.body import JsonObject, json_object
-from auditproof.client.https import path_prefix
+from auditproof.client.https import TlsSocket, path_prefix
 from auditproof.errors import WireError
 
 if TYPE_CHECKING:
@@ -117,10 +118,15 @@ class Connection:
 
     def __init__(self, url: str, ca: Path | None, credential: Credential) -> None:
         pair = credential.pair
+        context = create_urllib3_context()
+        context.sslsocket_class = TlsSocket
+        if ca is None:
+            context.load_default_certs()
         # Not urllib3.PoolManager or ProxyManager: the environment's proxies must not see or change a judged request.
         self._pool = connection_from_url(
             url,
             maxsize=1,
+            ssl_context=context,
             cert_reqs="CERT_REQUIRED",
             ca_certs=str(ca) if ca else None,
             cert_file=str(pair[0]) if pair else None,

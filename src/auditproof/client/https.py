@@ -1,4 +1,4 @@
-"""A verified https connection of the standard library: the one place that makes a TLS context."""
+"""A verified https connection of the standard library, and the TLS socket of every client here."""
 
 from __future__ import annotations
 
@@ -9,6 +9,22 @@ from urllib.parse import urlsplit
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+
+class TlsSocket(ssl.SSLSocket):
+    """A TLS socket that is closed where its peer resets the connection.
+
+    SSLSocket itself stays open where a server dies between the connection and the handshake: ``wrap_socket`` reads from
+    the new socket to see whether it is still connected, and raises without closing it (CPython, Lib/ssl.py, _create).
+    """
+
+    def recv(self, buflen: int = 1024, flags: int = 0) -> bytes:
+        """Receive as SSLSocket does. Raises ConnectionError, with the socket closed, where the peer is gone."""
+        try:
+            return super().recv(buflen, flags)
+        except ConnectionError:
+            self.close()
+            raise
 
 
 def path_prefix(url: str) -> str:
@@ -24,6 +40,7 @@ def https_connection(url: str, ca: Path | None, pair: tuple[Path, Path] | None, 
     PEM.
     """
     context = ssl.create_default_context(cafile=str(ca) if ca else None)
+    context.sslsocket_class = TlsSocket
     if pair is not None:
         context.load_cert_chain(*pair)
     return HTTPSConnection(urlsplit(url).netloc, timeout=timeout_s, context=context)

@@ -74,18 +74,19 @@ def _behave(connection: http.client.HTTPConnection, request: Request) -> Answer:
     if request.client == "hangsUpWaiting":
         connection.sock.settimeout(WAITS_S)
         try:
-            answer = connection.getresponse()
+            with connection.getresponse() as answer:
+                return 0, (), b"", f"it was answered {answer.status} before the client had waited {WAITS_S:g} s for it"
         except TimeoutError:
             return _hang_up(connection)
-        return 0, (), b"", f"it was answered {answer.status} before the client had waited {WAITS_S:g} s for it"
-    answer = connection.getresponse()
-    head = answer.status, tuple(answer.getheaders())
-    if request.client == "hangsUpInAnswer":
-        return *head, b"", ""
-    if answer.status == http.client.SWITCHING_PROTOCOLS:
-        _drain(connection.sock)
-        return *head, b"", ""
-    return *head, answer.read(), ""
+    # Closed by itself: after "Connection: close" it holds the socket, which the connection does not close then.
+    with connection.getresponse() as answer:
+        head = answer.status, tuple(answer.getheaders())
+        if request.client == "hangsUpInAnswer":
+            return *head, b"", ""
+        if answer.status == http.client.SWITCHING_PROTOCOLS:
+            _drain(connection.sock)
+            return *head, b"", ""
+        return *head, answer.read(), ""
 
 
 def _hang_up(connection: http.client.HTTPConnection) -> Answer:

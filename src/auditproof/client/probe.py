@@ -73,8 +73,8 @@ class Probe:
             raise ClusterError(f"{self.url}: its address or the certificates for it are invalid: {error}") from None
         try:
             connection.request(method, path_prefix(self.url) + path, data, headers)
-            response = connection.getresponse()
-            return Answer(response.status, response.read())
+            with connection.getresponse() as response:
+                return Answer(response.status, response.read())
         except (OSError, http.client.HTTPException) as error:
             raise ClusterError(f"{self.url} does not answer: {method} {path}: {error}") from None
         finally:

@@ -120,8 +120,8 @@ class BootstrapData:
         connection = _UnixConnection(self._etcd)
         try:
             connection.request("POST", path, json.dumps(body), {"Content-Type": "application/json"})
-            response = connection.getresponse()
-            text = response.read()
+            with connection.getresponse() as response:
+                text = response.read()
         except (OSError, HTTPException) as error:
             raise ClusterError(f"etcd does not respond to {path}: {error}") from None
         finally:
