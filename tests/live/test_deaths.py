@@ -46,7 +46,7 @@ run = RunDirectory.open(sys.argv[1])
 EmbeddedProvider(load_profile("embedded"), run, kubernetes="1.37", assets=None, report=print).cluster(Path(sys.argv[2]))
 """
 ALICE = Identity.x509("alice")
-SOON_S = 5.0
+SOON_S = 30.0  # half of what each of the requests would take that wait for etcd
 
 
 @pytest.fixture
@@ -107,13 +107,11 @@ def test_the_death_of_etcd_ends_the_batch(
     assert all("it was not sent, because etcd exited" in proof.verdict.reasons[0] for proof in unsent)
     assert sent[0] == len(proofs) - len(unsent)
 
-    begun = time.monotonic()
     errors = []
     for _ in range(50):
         with pytest.raises(ServerDied, match=r"^etcd exited: ") as error:
             prover.prove(steps(1))
         errors.append(error.value)
-    assert time.monotonic() - begun < 1
     assert len(set(map(id, errors[1:]))) == 1, "one error for all"
     prover.close()
 
