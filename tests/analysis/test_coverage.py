@@ -9,9 +9,9 @@ import pytest
 from hypothesis import given
 
 from auditproof.analysis.coverage import Coverage, Depth, plan_coverage
-from auditproof.analysis.coverage.near_miss import relaxed_rules
+from auditproof.analysis.coverage.near_miss import near_misses, relaxed_rules
 from auditproof.analysis.space import Space, reachable
-from auditproof.audit.decide import decide, no_match
+from auditproof.audit.decide import Decision, decide, decided_by, no_match
 from auditproof.audit.policy.load import parse_policy
 from auditproof.kube.discovery import load_served
 from tests.support.properties import examples
@@ -63,6 +63,30 @@ def test_a_near_miss_misses_one_condition_and_that_decides(policy: Policy) -> No
 
 @slowly
 @given(policies)
+def test_near_misses_are_found_if_any_class_has_one_and_first_those_that_show_in_the_log(policy: Policy) -> None:
+    found, relaxed, count = near_misses(policy, SERVED), relaxed_rules(policy), len(policy.rules)
+    space = Space.of([*policy.rules, *(one.without for one in relaxed)], SERVED)
+
+    def recorded(index: int | None) -> Decision:
+        return replace(decided_by(policy, policy.rule_at(index)), rule=None)
+
+    for number, one in enumerate(relaxed, count):
+        index = one.rule.index
+        missing = {
+            recorded(decides)
+            for outcome in space.outcomes((0, count), (index, index + 1), (number, number + 1))
+            for decides, meets, meets_without in [outcome.deciding]
+            if meets is None and meets_without is not None and (decides is None or decides > index)
+        }
+        some = found.get((index, one.condition), [])
+        assert bool(some) == bool(missing)
+        shown = [replace(decide(policy, asked), rule=None) != recorded(index) for asked in some]
+        assert shown == sorted(shown, reverse=True)
+        assert any(shown) == bool(missing - {recorded(index)})
+
+
+@slowly
+@given(policies)
 def test_all_performs_every_class_or_says_why_not(policy: Policy) -> None:
     space = Space.of(policy.rules, SERVED)
     coverage = plan_coverage(policy, SERVED, Depth.ALL)
@@ -75,6 +99,22 @@ def test_all_performs_every_class_or_says_why_not(policy: Policy) -> None:
     assert len(decided) == len(reachable(policy, SERVED))
     for one in classes:
         assert decide(policy, one.performable.attributes).rule == one.rule
+
+
+def test_which_of_several_rules_decide_what_two_unreachable_rules_are_about() -> None:
+    coverage = coverage_of(
+        "- {level: None, userGroups: [dev]}\n"
+        "- {level: Metadata, verbs: [get]}\n"
+        "- {level: Request, verbs: [get], userGroups: [dev, ops]}\n"
+        "- {level: Request, verbs: [get], users: [alice], userGroups: [dev]}\n"
+    )
+
+    assert [covered.reason.rpartition(", by ")[2] for covered in coverage.rules] == [
+        "",
+        "",
+        "rules 1 (line 4), 2 (line 5)",
+        "rule 1 (line 4)",
+    ]
 
 
 def test_why_a_rule_cannot_be_reached() -> None:

@@ -2,27 +2,31 @@
 
 For each condition of each rule the space gets a relaxed copy of the rule, without this condition. A class that meets
 the relaxed rule but not the rule itself, and that no earlier rule decides, demonstrates the effect of the condition.
+
+Most relaxed rules meet cells that the policy's own rules do not distinguish. So the decisions are those of the policy's
+rules, and for each of them the nearest cells of each relaxed rule are looked up.
 """
 
 from __future__ import annotations
 
 import heapq
 from bisect import bisect_right
-from collections import defaultdict
 from dataclasses import dataclass, replace
-from itertools import islice
+from itertools import accumulate, islice
+from operator import or_
 from typing import TYPE_CHECKING
 
-from auditproof.analysis.space import PathCell, Space
+from auditproof.analysis.coverage.nearest_cells import NearestCells
+from auditproof.analysis.space import Space
 from auditproof.analysis.space.bitmask import bits
-from auditproof.analysis.space.joint import joint_decisions
+from auditproof.analysis.space.joint import equally_ordinary
 from auditproof.audit.decide import decided_by
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from auditproof.analysis.space import Cell, Region
-    from auditproof.analysis.space.joint import JointDecision
+    from auditproof.analysis.space.joint import Alike
     from auditproof.audit.policy.load import Policy, PolicyRule
     from auditproof.kube.attributes import Attributes
     from auditproof.kube.discovery import Served
@@ -35,6 +39,11 @@ class Relaxed:
     rule: PolicyRule
     condition: str
     without: PolicyRule
+
+    @property
+    def of_groups(self) -> bool:
+        """Whether the groups of users are what no longer matters."""
+        return self.condition == "userGroups"
 
 
 def relaxed_rules(policy: Policy) -> tuple[Relaxed, ...]:
@@ -66,50 +75,78 @@ def near_misses(policy: Policy, served: Served) -> dict[tuple[int, str], list[At
     Most informative is a request that is recorded differently from what the rule says, and that an ordinary client can
     send.
     """
-    relaxed = relaxed_rules(policy)
-    count = len(policy.rules)
-    space = Space.of([*policy.rules, *(one.without for one in relaxed)], served)
-    decisions = [replace(decided_by(policy, rule), rule=None) for rule in (*policy.rules, None)]
-    nears = [_Near(one) for one in relaxed]
-    before = [1 << count]  # for the index of each rule, and none: the first relaxed rule that does not come before it
-    for index in range(count):
-        before.append(before[-1] << sum(one.rule.index == index for one in relaxed))
-    considered = [first - before[0] for first in before]
-    kinds = [decisions.index(one) for one in decisions]
-    found = [_Best() for _ in relaxed]
-    place = {mask: number for number, mask in enumerate(space.cells)}
-    ordinary = {id(one): (one.standing, one.failed) for one in space.identities.classes}
-    closed, worse = 0, defaultdict[tuple[int, int, bool, int], int](int)  # relaxed rules for which no better one comes
-    for outcome in joint_decisions(space, count):
-        deciding = count if outcome.deciding is None else outcome.deciding
-        left = outcome.met & considered[deciding] & ~closed
-        if not left:
-            continue
-        standing, failed = ordinary[id(outcome.identity)]
-        first, cells = outcome.identities & -outcome.identities, place[outcome.cells[0].mask]
-        # Later outcomes are of later identities and cells: those of the same rank are no better.
-        about = kinds[deciding], standing, failed, cells
-        for bit in bits(left & ~worse[about]):
-            number = bit.bit_length() - 1 - count
-            best = found[number]
-            same = kinds[deciding] == kinds[relaxed[number].rule.index]
-            far, cell = nears[number].best(outcome)
-            key = same, standing, far, failed, first, cells
-            if best.takes(key):
-                region = _missing(space, outcome, relaxed[number])
-                if region is not None and region.possible():
-                    best.add(key, (key[:4], outcome.identities, cells, region, cell))
-            else:
-                worse[about] |= bit
-                closed |= bit if best.is_perfect() else 0
+    search = _Search(policy, served)
+    for alike in equally_ordinary(search.space):
+        search.consider(alike)
+    identities = search.space.identities
     return {
         (one.rule.index, one.condition): [
-            cell.attributes(space.identities.user(space.identities.classes[first], region))
+            cell.attributes(identities.user(identities.classes[first], region))
             for _, first, _, region, cell in some.apart()
         ]
-        for one, some in zip(relaxed, found, strict=True)
+        for one, some in zip(search.relaxed, search.found, strict=True)
         if some.candidates
     }
+
+
+class _Search:
+    """The best near misses so far, by relaxed rule. A bitmask of relaxed rules has a bit for each of ``relaxed``."""
+
+    def __init__(self, policy: Policy, served: Served) -> None:
+        self.relaxed = relaxed_rules(policy)
+        self.space = Space.of([*policy.rules, *(one.without for one in self.relaxed)], served)
+        self.found = [_Best() for _ in self.relaxed]
+        self._count = len(policy.rules)
+        decisions = [replace(decided_by(policy, rule), rule=None) for rule in (*policy.rules, None)]
+        self._kinds = [decisions.index(one) for one in decisions]  # by deciding rule, the last for none
+        self._of = [0] * self._count  # the relaxed rules of each rule
+        for number, one in enumerate(self.relaxed):
+            self._of[one.rule.index] |= 1 << number
+        self._before = list(accumulate(self._of, or_, initial=0))  # those of the rules before each rule
+        self._groups = sum(1 << number for number, one in enumerate(self.relaxed) if one.of_groups)
+        self._cells = NearestCells(self.space, self.relaxed, self._count)
+
+    def consider(self, alike: Alike) -> None:
+        """Keep the near misses of these identity classes that are among the best."""
+        for mask, relaxed in self._cells.relaxed.items():
+            for met, identities in alike.by_met(mask):
+                missed = relaxed & self._missed(met)
+                for deciding, region in self.space.first_matches(met, alike.region, (0, self._count)):
+                    last = self._count if deciding is None else deciding
+                    for bit in bits(missed & self._before[last]):
+                        some = identities & alike.who_meet(bit << self._count)
+                        if some:
+                            self._add(bit.bit_length() - 1, last, mask, alike, some, region)
+
+    def _missed(self, met: int) -> int:
+        """The relaxed rules of those rules that requests do not meet; ``met`` are the rules met, whatever the groups.
+
+        If the groups are what no longer matters, the requests must meet everything else.
+        """
+        found = 0
+        for bit in bits(met):
+            found |= self._of[bit.bit_length() - 1]
+        return ~(found ^ self._groups)
+
+    def _add(self, number: int, deciding: int, mask: int, alike: Alike, identities: int, region: Region) -> None:
+        best, relaxed = self.found[number], self.relaxed[number]
+        same, first = self._kinds[deciding] == self._kinds[relaxed.rule.index], identities & -identities
+        missing: Region | None = None
+        for far, place, cell in self._cells.nearest(mask, number):
+            rank = same, alike.standing, far, alike.failed
+            if not best.takes((*rank, first, place)):
+                return  # neither are those that are farther
+            missing = missing or self._missing(region, relaxed)
+            if not missing.possible():
+                return
+            best.add((*rank, first, place), (rank, identities, place, missing, cell))
+
+    def _missing(self, region: Region, relaxed: Relaxed) -> Region:
+        """The group sets of ``region`` with which requests that meet the relaxed rule miss the rule itself."""
+        wanted = self.space.identities.wanted[relaxed.rule.index]
+        if relaxed.of_groups:
+            return region.without(wanted)
+        return region.having(wanted) if wanted else region
 
 
 Rank = tuple[bool, int, tuple[int, int], bool]
@@ -117,7 +154,6 @@ Key = tuple[
     bool, int, tuple[int, int], bool, int, int
 ]  # rank, the first of the identities as a bit, place of the cells
 Candidate = tuple[Rank, int, int, "Region", "Cell"]  # with the identities as a bitmask, and the place of the cells
-_PERFECT = (False, 0, (0, 0), False)
 _KEPT = 8  # candidates; if none of these can be sent, no further one can
 
 
@@ -131,10 +167,6 @@ class _Best:
     def takes(self, key: Key) -> bool:
         """Whether a candidate with this key is among the best."""
         return len(self._keys) < _KEPT or key < self._keys[-1]
-
-    def is_perfect(self) -> bool:
-        """Whether no candidate has a better rank than the worst of these."""
-        return len(self._keys) == _KEPT and self._keys[-1][:4] == _PERFECT
 
     def add(self, key: Key, candidate: Candidate) -> None:
         """Add a candidate; the worst one goes if there are too many."""
@@ -151,44 +183,3 @@ class _Best:
             for bit in islice(bits(identities), _KEPT)
         )
         return heapq.nsmallest(_KEPT, apart, lambda one: one[:3])
-
-
-def _missing(space: Space, outcome: JointDecision, relaxed: Relaxed) -> Region | None:
-    """The group sets with which requests that meet the relaxed rule miss the rule itself; None: never."""
-    index, of_groups = relaxed.rule.index, relaxed.condition == "userGroups"
-    if bool(outcome.met >> index & 1) != of_groups:
-        return None
-    wanted = space.identities.wanted[index]
-    if of_groups:
-        return outcome.region.without(wanted)
-    return outcome.region.having(wanted) if wanted else outcome.region
-
-
-class _Near:
-    """The nearest cell to a condition: a path for a path, a subresource of the same resource, the same group."""
-
-    def __init__(self, relaxed: Relaxed) -> None:
-        self._path = relaxed.condition == "nonResourceURLs"
-        self._of_resources = relaxed.condition == "resources"
-        entries = relaxed.rule.resources
-        self._groups = {entry.group for entry in entries}
-        self._bases = {(entry.group, name.partition("/")[0]) for entry in entries for name in entry.resources}
-        self._best: dict[int, tuple[tuple[int, int], Cell]] = {}
-
-    def best(self, outcome: JointDecision) -> tuple[tuple[int, int], Cell]:
-        """The distance of the outcome's nearest cell, and that cell."""
-        mask = outcome.cells[0].mask
-        if mask not in self._best:
-            ranked = [((cell.standing, self._far(cell)), cell) for cell in outcome.cells]
-            self._best[mask] = min(ranked, key=lambda pair: pair[0])
-        return self._best[mask]
-
-    def _far(self, cell: Cell) -> int:
-        if isinstance(cell, PathCell):
-            return 0 if self._path else 4
-        if self._path:
-            return 4
-        target = cell.targets[0]
-        if not self._of_resources or (target.group, target.resource) in self._bases:
-            return 0
-        return (1 if target.group in self._groups else 2) + (0 if target.known else 1)

@@ -5,14 +5,16 @@ from __future__ import annotations
 from collections import defaultdict
 from dataclasses import dataclass, replace
 from enum import StrEnum
+from functools import cached_property
 from itertools import cycle, islice
 from typing import TYPE_CHECKING, TypeVar
 
 from auditproof.analysis.coverage.near_miss import near_misses, relaxed_rules
 from auditproof.analysis.space import Space
+from auditproof.analysis.space.bitmask import bits
 from auditproof.analysis.space.client_request import NotPerformable, asked_text, most_performable, performable
 from auditproof.analysis.space.who import listed, who_text
-from auditproof.audit.decide import decide, decided_by
+from auditproof.audit.decide import decide
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -154,8 +156,7 @@ class _Plan:
     def _planned(
         self, name: str, rule: PolicyRule | None, sent: Performable, about: str, deciding: PolicyRule | None
     ) -> PlannedWitness:
-        decision = decided_by(self._policy, deciding)
-        decided = f"{decision.level} by {_text(decision.rule)}" if decision.rule else "no rule matches"
+        decided = f"{deciding.level} by {_text(deciding)}" if deciding else "no rule matches"
         return PlannedWitness(name, f"{about}{asked_text(sent.attributes)}: {decided}", rule, sent)
 
     def _why_not(self, rule: PolicyRule) -> str:
@@ -163,25 +164,29 @@ class _Plan:
         if outcomes := self._outcomes[rule.index]:
             witness = outcomes[0].cells[0].attributes(self._space.user(outcomes[0]))
             return f"no client can send a request that it decides: {most_performable([witness]).reason}"
-        covering = self._covering(rule)
+        covering = self._covering.get(rule.index)
         if not covering:
             return "no request meets all of its conditions"
         names = [f"{number + 1} (line {self._policy.rules[number].position.line})" for number in covering]
         by = f"rule{'s' * (len(names) > 1)} {listed(names)}"
         return f"every request that meets its conditions is decided earlier, by {by}"
 
-    def _covering(self, rule: PolicyRule) -> list[int]:
-        """The rules that decide the requests which meet all conditions of an unreachable rule."""
-        bit, wanted = 1 << rule.index, self._space.identities.wanted[rule.index]
-        found: dict[bool, set[int]] = {True: set(), False: set()}
-        for deciding, outcomes in self._outcomes.items():
-            for outcome in outcomes:
-                if deciding is None or not outcome.cells[0].mask & outcome.identity.mask & bit:
-                    continue
-                region = outcome.region.having(wanted) if wanted else outcome.region
-                if deciding not in found[outcome.identity.honest] and region.possible():
-                    found[outcome.identity.honest].add(deciding)
-        return sorted(found[True] or found[False])
+    @cached_property
+    def _covering(self) -> dict[int, list[int]]:
+        """For each rule that decides nothing, the rules that decide the requests which meet all of its conditions."""
+        unreached = sum(1 << rule.index for rule in self._policy.rules if not self._outcomes[rule.index])
+        found: dict[tuple[int, bool], list[int]] = defaultdict(list)
+        for deciding in range(len(self._policy.rules)):
+            open_to = {True: unreached, False: unreached}  # by whether users are honest
+            for outcome in self._outcomes[deciding]:
+                honest = outcome.identity.honest
+                for bit in bits(outcome.cells[0].mask & outcome.identity.mask & open_to[honest]):
+                    covered = bit.bit_length() - 1
+                    wanted = self._space.identities.wanted[covered]
+                    if (outcome.region.having(wanted) if wanted else outcome.region).possible():
+                        found[covered, honest].append(deciding)
+                        open_to[honest] ^= bit
+        return {rule: found.get((rule, True)) or some for (rule, _), some in found.items()}
 
     def _classes(self) -> Iterator[PlannedWitness]:
         """A request of every class of the space, of a new kind each time as long as there are any."""

@@ -6,9 +6,10 @@ rule records it, whether the response is 401, 403, 404, 405 or any other. Bodies
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 from functools import lru_cache
-from typing import TYPE_CHECKING
+from operator import attrgetter
+from typing import TYPE_CHECKING, Any
 
 from auditproof.analysis.space.identities import (
     ANONYMOUS,
@@ -18,14 +19,12 @@ from auditproof.analysis.space.identities import (
     service_account,
 )
 from auditproof.kube.action import WATCH_SECONDS, Request
-from auditproof.kube.attributes import NotAudited, UserInfo, attributes_of
+from auditproof.kube.attributes import Attributes, NotAudited, UserInfo, attributes_of
 from auditproof.kube.identity import MASTERS, Identity, IdentityKind
 from auditproof.kube.request_line import request_line
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
-
-    from auditproof.kube.attributes import Attributes
 
 _MEDIA = {"POST": "application/json", "PUT": "application/json", "PATCH": "application/merge-patch+json"}
 _WRITES = ("POST", "PUT", "PATCH", "DELETE")
@@ -33,6 +32,7 @@ _PROFILES = "/debug/pprof/"
 TRIED = 64  # requests tried per class: if none of these can be sent, no further one can
 _REMEMBERED = 4096  # users, and requests apart from their user: neighbouring classes of a space share them
 _ANYBODY = UserInfo("anybody")
+_APART_FROM_USER = attrgetter(*(field.name for field in fields(Attributes)[1:]))
 
 
 class NotPerformable(ValueError):
@@ -66,8 +66,7 @@ class Witnessed:
 
 def asked_text(attributes: Attributes) -> str:
     """A request in a few words, e.g. ``get secrets db in shop by alice``."""
-    user = attributes.user
-    by = "" if user is None else f" by {user.name}" + (f" in {', '.join(user.groups)}" if _groups_matter(user) else "")
+    by = "" if attributes.user is None else f" by {_user_text(attributes.user)}"
     if not attributes.resource_request:
         return f"{attributes.verb} {attributes.path}{by}"
     full = f"{attributes.resource}.{attributes.api_group}" if attributes.api_group else attributes.resource
@@ -77,11 +76,12 @@ def asked_text(attributes: Attributes) -> str:
     return f"{attributes.verb or 'OPTIONS'} {what}{name}{where}{by}"
 
 
-def _groups_matter(user: UserInfo) -> bool:
-    """Whether the user's groups differ from those that its name implies."""
+@lru_cache(maxsize=_REMEMBERED)
+def _user_text(user: UserInfo) -> str:
+    """The user's name, and its groups if they differ from those that the name implies."""
     account = service_account(user.name)
     own = set(account_groups(user.name)) if account else {UNAUTHENTICATED if user.name == ANONYMOUS else AUTHENTICATED}
-    return set(user.groups) != own
+    return user.name if set(user.groups) == own else f"{user.name} in {', '.join(user.groups)}"
 
 
 def performable(attributes: Attributes) -> Performable:
@@ -90,7 +90,7 @@ def performable(attributes: Attributes) -> Performable:
     Raises NotPerformable if no credential or no URL produces these attributes.
     """
     identity = identity_of(attributes.user)
-    request = _request_of_anybody(replace(attributes, user=_ANYBODY))
+    request = _request_of_anybody(_APART_FROM_USER(attributes))
     if MASTERS in identity.groups and request.method == "DELETE" and request.uri.startswith("/metrics"):
         raise NotPerformable("it would reset the server's counters, which the proofs need")
     return Performable(attributes, identity, request)
@@ -150,11 +150,12 @@ def identity_of(user: UserInfo | None) -> Identity:
 
 
 @lru_cache(maxsize=_REMEMBERED)
-def _request_of_anybody(attributes: Attributes) -> Request:
+def _request_of_anybody(apart_from_user: tuple[Any, ...]) -> Request:
     """The minimal request with these attributes; who sends it makes no difference to it.
 
     Raises NotPerformable if the server would compute others.
     """
+    attributes = Attributes(_ANYBODY, *apart_from_user)
     request = _request(attributes)
     try:
         seen = attributes_of(request.method, request.uri, attributes.user)

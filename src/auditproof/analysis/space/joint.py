@@ -38,26 +38,22 @@ class JointDecision(NamedTuple):  # there are hundreds of thousands: a dataclass
         return self.cells[0].standing, self.identity.standing, self.identity.failed
 
 
-def joint_decisions(space: Space, end: int | None = None) -> tuple[JointDecision, ...]:
+def joint_decisions(space: Space) -> tuple[JointDecision, ...]:
     """The whole space, divided by the rule that decides; in the order of the first identity class, then of the cells.
 
-    Only the rules before ``end`` decide, by default all.
     So whatever holds for a first class of ``space.outcomes()`` holds here for the first decision with it.
     """
-    found = [
-        one
-        for alike in _equally_ordinary(space)
-        for one in _decisions(space, alike, len(space.rules) if end is None else end)
-    ]
+    found = [one for alike in equally_ordinary(space) for one in _decisions(space, alike)]
     return tuple(sorted(found, key=lambda one: one.identities & -one.identities))
 
 
-class _Alike:
-    """Identity classes that differ only in the rules that name them."""
+class Alike:
+    """Identity classes that differ only in the rules that name them; sets of them have a bit for each."""
 
     def __init__(self, numbered: list[tuple[int, IdentityClass]]) -> None:
         self.everyone = sum(1 << number for number, _ in numbered)
         self.region = numbered[0][1].region
+        self.standing, self.failed = numbered[0][1].standing, numbered[0][1].failed
         self.by_number = dict(numbered)
         self.common = -1
         for _, identity in numbered:
@@ -68,6 +64,10 @@ class _Alike:
                 self._naming[rule] = self._naming.get(rule, 0) | 1 << number
         self._named = sum(self._naming)
         self._by_met: dict[int, tuple[tuple[int, int], ...]] = {}
+
+    def who_meet(self, rule: int) -> int:
+        """The identity classes whose users meet a rule, given as a bit."""
+        return self.everyone if rule & self.common else self._naming.get(rule, 0)
 
     def by_met(self, mask: int) -> tuple[tuple[int, int], ...]:
         """The rules of ``mask`` that identity classes meet, with the classes."""
@@ -87,19 +87,20 @@ class _Alike:
         yield from found.items()
 
 
-def _equally_ordinary(space: Space) -> Iterator[_Alike]:
+def equally_ordinary(space: Space) -> Iterator[Alike]:
+    """All identity classes, those together that are equally ordinary and can have the same groups."""
     grouped: dict[tuple[Region, int, bool], list[tuple[int, IdentityClass]]] = {}
     for number, identity in enumerate(space.identities.classes):
         grouped.setdefault((identity.region, identity.standing, identity.failed), []).append((number, identity))
-    yield from map(_Alike, grouped.values())
+    yield from map(Alike, grouped.values())
 
 
-def _decisions(space: Space, alike: _Alike, end: int) -> Iterator[JointDecision]:
+def _decisions(space: Space, alike: Alike) -> Iterator[JointDecision]:
     known: dict[int, tuple[tuple[int | None, Region], ...]] = {}
     for mask, cells in space.cells.items():
         for met, identities in alike.by_met(mask):
             if met not in known:
-                known[met] = tuple(space.first_matches(met, alike.region, (0, end)))
+                known[met] = tuple(space.first_matches(met, alike.region, (0, len(space.rules))))
             first = alike.by_number[(identities & -identities).bit_length() - 1]
             for deciding, region in known[met]:
                 yield JointDecision(identities, first, region, cells, met, deciding)
