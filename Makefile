@@ -89,11 +89,14 @@ codes: $(READY) ## write docs/exit-codes.md from the table of exit codes
 docs: $(READY) ## build the documentation site into build/site
 	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet
 
-lock: ## renew requirements.lock and the locks in .ci (needs uv)
+lock: ## renew requirements.lock and the locks in .ci (needs uv and npm)
 	uv pip compile --generate-hashes --universal --no-annotate --no-header --python-version 3.11 pyproject.toml --group dev -o requirements.lock
 	echo "pyspark>=4.0" | uv pip compile --generate-hashes --universal --no-annotate --no-header --python-version 3.11 - -o .ci/spark.lock
 	echo "chdb-core" | uv pip compile --generate-hashes --universal --no-deps --no-annotate --no-header --python-version 3.11 - -o .ci/clickhouse.lock
-	echo "s3fs" | uv pip compile --generate-hashes --universal --no-annotate --no-header --python-version 3.11 - -o .ci/s3.lock
+	printf 's3fs\ngcsfs\nadlfs\n' | uv pip compile --generate-hashes --universal --no-annotate --no-header --python-version 3.11 - -o .ci/stores.lock
+	rm -rf build/azurite && mkdir -p build/azurite && cp .ci/azurite.json build/azurite/package.json
+	npm install --prefix build/azurite --package-lock-only --ignore-scripts --omit-lockfile-registry-resolved --no-audit --no-fund --silent
+	node -p 'const lock = require("./build/azurite/package-lock.json"); for (const one of Object.values(lock.packages)) { delete one.funding; delete one.license } JSON.stringify(lock, null, 1)' > .ci/azurite.lock
 
 clean: ## remove generated files; the cache of binaries stays
 	rm -rf .venv build dist reports .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis

@@ -1,4 +1,4 @@
-"""Logs in a store, read from a real S3 server on loopback (versitygw), and what is said where that does not work."""
+"""Logs in a store, read from real servers on loopback, and what is said if that does not work."""
 
 from __future__ import annotations
 
@@ -7,8 +7,10 @@ import json
 import socket
 import subprocess
 import sys
+import threading
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import pytest
 
@@ -16,29 +18,41 @@ from auditproof.audit.policy.load import parse_policy
 from auditproof.cli.exit_codes import ExitCode
 from auditproof.cli.main import main
 from auditproof.replay.generator import Generator, LogSettings
-from tests.support import s3
+from tests.support import stores
+from tests.support.stores import AZURE, GCS, KEY, S3, SECRET, Store, connection
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-NEEDS_S3 = pytest.mark.skipif(not s3.IS_THERE and not s3.REQUIRED, reason="no S3 server is there: run .ci/s3")
+NEEDS_STORES = pytest.mark.skipif(
+    not stores.ARE_THERE and not stores.REQUIRED, reason="no servers of stores are there: run .ci/stores"
+)
 POLICY = '{"apiVersion": "audit.k8s.io/v1", "kind": "Policy", "rules": [{"level": "Metadata"}]}'
-# One program for all cases, because the library of the store takes seconds of CPU time to load.
+# One program for all cases of a store, because its library takes seconds of CPU time to load.
 PROGRAM = """
 import contextlib, io, json, os, sys
 
-import s3fs
+os.environ.setdefault("GCSFS_EXPERIMENTAL_ZB_HNS_SUPPORT", "false")
+import fsspec
 from auditproof.cli.main import main
-from auditproof.replay.inputs import found
+from auditproof.replay.inputs import stores
 
-found.STORE_TIMEOUT = 1
-for variables, arguments in json.loads(sys.argv[1]):
-    s3fs.S3FileSystem.clear_instance_cache()
+kind, cases = sys.argv[1], json.loads(sys.argv[2])
+if kind == "abfs":
+    azurite = fsspec.filesystem(kind)
+    for bucket in os.listdir("store"):
+        azurite.mkdir(bucket)
+    azurite.put("store/logs/", "logs/", recursive=True)
+stores.AZURE_RETRIES = 0
+limits = stores.STORE_TIMEOUT, stores.CONTACT_TIMEOUT
+for variables, arguments, is_away in cases:
+    fsspec.get_filesystem_class(kind).clear_instance_cache()
+    stores.STORE_TIMEOUT, stores.CONTACT_TIMEOUT = (1, 2) if is_away else limits
     kept = dict(os.environ)
     os.environ.update({name: value for name, value in variables.items() if value})
     for name in (name for name, value in variables.items() if not value):
-        del os.environ[name]
+        os.environ.pop(name, None)
     out, err = io.StringIO(), io.StringIO()
     with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
         code = main(["replay", "policy.yaml", *arguments])
@@ -48,15 +62,50 @@ for variables, arguments in json.loads(sys.argv[1]):
 """
 
 
+class Case(NamedTuple):
+    """A replay: variables that differ from those of a reader, the URL, and how the line on stderr ends."""
+
+    variables: dict[str, str]
+    url: str
+    said: str
+    is_away: bool = False
+
+
 @pytest.fixture
 def silent() -> Iterator[str]:
-    """An endpoint that takes connections, and never answers."""
+    """An endpoint that takes connections, and never responds."""
     with socket.create_server(("127.0.0.1", 0), backlog=64) as one:
-        yield f"http://127.0.0.1:{one.getsockname()[1]}"
+        yield f"127.0.0.1:{one.getsockname()[1]}"
+
+
+class Refusal(BaseHTTPRequestHandler):
+    """The response of Google's store to a reader without rights: fake-gcs-server gives everyone everything."""
+
+    def do_GET(self) -> None:
+        status, reader = (401, "Anonymous caller") if "/b/logs" in self.path else (403, "reader@example.com")
+        said = f"{reader} does not have storage.objects.list access to the Google Cloud Storage bucket."
+        body = json.dumps({"error": {"code": status, "message": said, "errors": [{"message": said}]}}).encode()
+        self.send_response(status)
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+    def log_message(self, *_: Any) -> None:
+        """Say nothing."""
 
 
 @pytest.fixture
-def store(tmp_path: Path) -> Path:
+def refusing() -> Iterator[str]:
+    with ThreadingHTTPServer(("127.0.0.1", 0), Refusal) as server:
+        thread = threading.Thread(target=server.serve_forever)
+        thread.start()
+        yield f"127.0.0.1:{server.server_port}"
+        server.shutdown()
+        thread.join()
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
     """A bucket with a log in partitions, plain and compressed, and an empty one."""
     (tmp_path / "policy.yaml").write_text(POLICY)
     lines = list(
@@ -74,52 +123,117 @@ def store(tmp_path: Path) -> Path:
     return tmp_path / "store"
 
 
-@NEEDS_S3
-def test_a_log_in_a_store_is_read_and_what_cannot_be_is_said_in_one_line(
-    store: Path, silent: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    away = f"http://127.0.0.1:{s3.free_port()}"
-    credentials = "check the credentials (AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or AWS_PROFILE)"
-    cases: list[tuple[dict[str, str], list[str], str]] = [
-        ({}, ["s3://logs/", "--format", "json"], ""),
-        ({}, ["s3://logs/day=1/*.log", "--format", "json"], ""),
-        ({"AWS_SECRET_ACCESS_KEY": "wrong"}, ["s3://logs/"], credentials),
-        ({"AWS_ACCESS_KEY_ID": "nobody"}, ["s3://logs/"], credentials),
-        ({"AWS_ACCESS_KEY_ID": "", "AWS_SECRET_ACCESS_KEY": ""}, ["s3://logs/"], credentials),
-        ({}, ["s3://nothing/day=1"], "is there a bucket nothing, and this path in it?"),
-        ({}, ["s3://logs/day=3/a.log"], "is there a bucket logs, and this path in it?"),
-        ({}, ["s3://empty/"], "there is no file there; expected audit logs"),
-        ({"AWS_ENDPOINT_URL": away}, ["s3://logs/"], "check the network and the endpoint (AWS_ENDPOINT_URL)"),
-        ({"AWS_ENDPOINT_URL": silent}, ["s3://logs/"], "check the network and the endpoint (AWS_ENDPOINT_URL)"),
+def cases_of_s3(_refusing: str) -> list[Case]:
+    said = "check the credentials (AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or AWS_PROFILE)"
+    return [
+        Case({"AWS_SECRET_ACCESS_KEY": "wrong"}, "s3://logs/", said),
+        Case({"AWS_SECRET_ACCESS_KEY": "wrong"}, "s3://logs/day=1/*.log", said),
+        Case({"AWS_ACCESS_KEY_ID": "nobody"}, "s3://logs/", said),
+        Case({"AWS_ACCESS_KEY_ID": "", "AWS_SECRET_ACCESS_KEY": ""}, "s3://logs/", said),
     ]
 
-    with s3.serving(store) as endpoint:
-        found = ran(store.parent, endpoint, [(variables, arguments) for variables, arguments, _ in cases])
 
-    whole, part = (json.loads(out) for _, out, _ in found[:2])
-    monkeypatch.chdir(store.parent)
-    assert main(["replay", "policy.yaml", "store/logs", "--format", "json"]) == found[0][0] == ExitCode.FINE
+def cases_of_gcs(refusing: str) -> list[Case]:
+    said = "check the credentials (GOOGLE_APPLICATION_CREDENTIALS, or gcloud auth application-default login)"
+    endpoint = {"STORAGE_EMULATOR_HOST": f"http://{refusing}"}
+    return [
+        Case(endpoint, "gs://logs/", said),
+        Case(endpoint, "gs://logs/day=1/*.log", said),
+        Case(endpoint, "gs://others/day=1", said),
+    ]
+
+
+def cases_of_azure(address: str) -> list[Case]:
+    name = "AZURE_STORAGE_CONNECTION_STRING"
+    said = f"check the credentials ({name}, or AZURE_STORAGE_ACCOUNT_NAME and AZURE_STORAGE_ACCOUNT_KEY)"
+    return [
+        Case({name: connection(address, key="d3Jvbmc=")}, "abfs://logs/", said),
+        Case({name: connection(address, key="d3Jvbmc=")}, "abfs://logs/day=1/*.log", said),
+        Case({name: connection(address, key="no base64")}, "abfs://logs/", said),
+        Case(
+            {name: connection(address, name="nobody")},
+            "abfs://logs/",
+            "is there a container logs, and this path in it?",
+        ),
+        Case({name: "nonsense"}, "abfs://logs/", said),
+        Case({name: ""}, "abfs://logs/", said),
+        Case({name: "", "AZURE_STORAGE_ACCOUNT_NAME": KEY}, "abfs://logs/", said),
+    ]
+
+
+def common_cases(store: Store, silent: str) -> list[Case]:
+    """What is the same for every store, with its own words for a bucket and for the endpoint."""
+    bucket = "container" if store is AZURE else "bucket"
+    endpoint = {
+        "s3": "AWS_ENDPOINT_URL",
+        "gs": "STORAGE_EMULATOR_HOST if it is set",
+        "abfs": "AZURE_STORAGE_CONNECTION_STRING or AZURE_STORAGE_ACCOUNT_NAME",
+    }[store.scheme]
+    away = f"check the network and the endpoint ({endpoint})"
+    urls = [f"{store.scheme}://{place}" for place in ("logs/", "nothing/day=1", "logs/day=3/a.log", "empty/")]
+    closed = store.variables(f"127.0.0.1:{stores.free_port()}")
+    return [
+        Case({}, urls[1], f"is there a {bucket} nothing, and this path in it?"),
+        Case({}, f"{urls[1]}/*.log", "there is no file there; expected audit logs"),
+        Case({}, urls[2], f"is there a {bucket} logs, and this path in it?"),
+        Case({}, urls[3], "there is no file there; expected audit logs"),
+        Case(closed, urls[0], away, is_away=True),
+        Case(closed, f"{urls[0]}day=1/*.log", away, is_away=True),
+        Case(store.variables(silent), urls[0], away, is_away=True),
+    ]
+
+
+@NEEDS_STORES
+@pytest.mark.parametrize("store", [S3, GCS, AZURE], ids=lambda store: store.scheme)
+def test_a_log_in_a_store_is_read_and_what_cannot_be_is_said_in_one_line(
+    store: Store,
+    folder: Path,
+    silent: str,
+    refusing: str,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    urls = [f"{store.scheme}://{place}" for place in ("logs/", "logs/day=1/*.log", "logs/day=2/a.log.gz")]
+
+    with stores.serving(store, folder) as address:
+        own = {S3: cases_of_s3, GCS: cases_of_gcs, AZURE: cases_of_azure}[store](
+            address if store is AZURE else refusing
+        )
+        cases = [*own, *common_cases(store, silent)]
+        found = ran(
+            store,
+            folder.parent,
+            address,
+            [({}, [url, "--format", "json"], False) for url in urls]
+            + [(case.variables, [case.url], case.is_away) for case in cases],
+        )
+
+    monkeypatch.chdir(folder.parent)
+    assert main(["replay", "policy.yaml", "store/logs", "--format", "json"]) == found[0][0] == ExitCode.FINE, found[0]
+    whole, part, one = (json.loads(out) for _, out, _ in found[: len(urls)])
     assert whole == json.loads(capsys.readouterr().out)
     assert (whole["recorded"]["events"], part["recorded"]["events"], part["files"]) == (300, 200, 2)
-    for (code, out, err), (_, arguments, said) in list(zip(found, cases, strict=True))[2:]:
+    assert (one["recorded"]["events"], one["files"]) == (100, 1)
+    for (code, out, err), case in zip(found[len(urls) :], cases, strict=True):
         assert (code, out, err.count("\n")) == (ExitCode.UNUSABLE, "", 1), err
-        assert err.startswith(arguments[0]) and err.endswith(f"{said}\n"), err
-        assert s3.SECRET not in err
+        assert err.startswith(case.url) and err.endswith(f"{case.said}\n"), err
+        assert SECRET not in err
 
 
-def ran(folder: Path, endpoint: str, cases: list[tuple[dict[str, str], list[str]]]) -> list[tuple[int, str, str]]:
-    """Exit code, standard output and errors of each case; a hang is a failure."""
+def ran(
+    store: Store, folder: Path, address: str, cases: list[tuple[dict[str, str], list[str], bool]]
+) -> list[tuple[int, str, str]]:
+    """Exit code, standard output and errors of each case; a hang, or a word of a library, is a failure."""
     done = subprocess.run(
-        [sys.executable, "-c", PROGRAM, json.dumps(cases)],
+        [sys.executable, "-c", PROGRAM, store.scheme, json.dumps(cases)],
         cwd=folder,
-        env=s3.environment(endpoint),
+        env=stores.environment(store, address),
         capture_output=True,
         text=True,
         check=False,
         timeout=300,
     )
-    assert done.returncode == 0, done.stderr
-    assert "Traceback" not in done.stderr
+    assert (done.returncode, done.stderr) == (0, "")
     return [tuple(json.loads(line)) for line in done.stdout.splitlines()]
 
 

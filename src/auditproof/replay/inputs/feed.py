@@ -17,9 +17,9 @@ from auditproof.auditlog.file_log import event_of
 from auditproof.auditlog.forms import Opening, Passed, UnwrappedEvent
 from auditproof.auditlog.forms.fields import what_is_missing
 from auditproof.replay.bodies import line_of
-from auditproof.replay.inputs.found import message_of
 from auditproof.replay.inputs.lines import LONGEST_LINE, TOO_LONG
 from auditproof.replay.inputs.packed import BLOCK, DAMAGED, GZIP, ZSTD, unpacked
+from auditproof.replay.inputs.stores import message_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence

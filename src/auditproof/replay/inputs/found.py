@@ -4,37 +4,18 @@ from __future__ import annotations
 
 import glob
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO, cast
 
 from auditproof.errors import AuditproofError
-from auditproof.replay.extra import require_replay
+from auditproof.replay.inputs.stores import MAGIC, files_in_store
 from auditproof.text.paths import is_file, is_folder
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
 
-_MAGIC = "*?["
 _PACKED = (".gz", ".zst")
-_STORES = {"s3": "s3fs", "s3a": "s3fs", "gs": "gcsfs", "gcs": "gcsfs", "abfs": "adlfs", "abfss": "adlfs", "az": "adlfs"}
-_CREDENTIALS = {
-    "s3fs": "AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or AWS_PROFILE",
-    "gcsfs": "GOOGLE_APPLICATION_CREDENTIALS, or gcloud auth application-default login",
-    "adlfs": "AZURE_STORAGE_ACCOUNT_NAME and AZURE_STORAGE_ACCOUNT_KEY, or AZURE_STORAGE_CONNECTION_STRING",
-}
-_REFUSED = (
-    "credential",
-    "forbidden",
-    "access",
-    "signature",
-    "authoriz",
-    "authentica",
-    "permission",
-    "anonymous",
-    "token",
-)
-_AWAY = ("connect", "timeout", "timed out", "resolve", "getaddrinfo")
-STORE_TIMEOUT = 20  # seconds that a store may take to begin an answer; it is asked again twice
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,7 +59,7 @@ def _on_machine(text: str) -> Iterator[LogFile]:
         return
     if is_folder(path):
         found = sorted(one for one in path.rglob("[!.]*") if is_file(one))
-    elif any(letter in text for letter in _MAGIC):
+    elif any(letter in text for letter in MAGIC):
         names = sorted(glob.glob(text, recursive=True))  # noqa: PTH207 - Path.glob takes no absolute pattern
         found = [Path(name) for name in names if is_file(Path(name))]
     else:
@@ -92,63 +73,13 @@ def _local(path: Path) -> LogFile:
     return LogFile(str(path), path.stat().st_size, lambda: path.open("rb"), path)
 
 
-def _in_store(url: str) -> list[LogFile]:
-    """The files of a store. Whatever its library raises is shown as the store's own message."""
-    require_replay("fsspec")
-    from fsspec.core import url_to_fs
-
-    try:
-        store, place = url_to_fs(url, **_options(url))
-        store.retries = 2  # of s3fs, which would try five times
-        if any(letter in place for letter in _MAGIC):
-            names = store.glob(place)
-        else:
-            names = store.find(place) if store.isdir(place) else [place]
-        found = [_stored(store, name) for name in sorted(names) if not store.isdir(name)]
-    except ImportError:
-        kind = url.partition("://")[0]
-        raise AuditproofError(
-            f"{url}: install the library for {kind}://: pip install {_STORES.get(kind, kind)}"
-        ) from None
-    except Exception as error:
-        raise AuditproofError(f"{url}: the store cannot be read: {message_of(error)}{_advice(url, error)}") from None
-    if not found:
-        raise AuditproofError(f"{url}: there is no file there; expected audit logs")
-    return found
+def _in_store(url: str) -> Iterator[LogFile]:
+    for store, name, full, size in files_in_store(url):
+        yield LogFile(full, size, partial(_opened, store, name))
 
 
-def _options(url: str) -> dict[str, Any]:
-    """Limits of time: without them, a store that does not answer is waited for many minutes."""
-    if _STORES.get(url.partition("://")[0]) != "s3fs":
-        return {}
-    limits = {"connect_timeout": STORE_TIMEOUT, "read_timeout": STORE_TIMEOUT, "retries": {"max_attempts": 1}}
-    return {"config_kwargs": limits}
-
-
-def _advice(url: str, error: Exception) -> str:
-    """What to do about an error of a store, as far as its text says."""
-    kind, _, place = url.partition("://")
-    text, library = f"{type(error).__name__} {error}".lower(), _STORES.get(kind, "")
-    if isinstance(error, FileNotFoundError):
-        return f": is there a bucket {place.partition('/')[0]}, and this path in it?"
-    if any(part in text for part in _AWAY):
-        return ": check the network and the endpoint" + (" (AWS_ENDPOINT_URL)" if library == "s3fs" else "")
-    if library and any(part in text for part in _REFUSED):
-        return f": check the credentials ({_CREDENTIALS[library]})"
-    return ""
-
-
-def _stored(store: Any, name: str) -> LogFile:
-    return LogFile(
-        store.unstrip_protocol(name), int(store.size(name) or 0), lambda: cast("BinaryIO", store.open(name, "rb"))
-    )
-
-
-def message_of(error: Exception) -> str:
-    """What an error of a store's library says, in one line."""
-    if isinstance(error, FileNotFoundError):
-        return "no such file"
-    return " ".join(f"{type(error).__name__}: {error}".split())
+def _opened(store: Any, name: str) -> BinaryIO:
+    return cast("BinaryIO", store.open(name, "rb"))
 
 
 def _without_copies(files: list[LogFile]) -> tuple[list[LogFile], list[str]]:
