@@ -64,15 +64,22 @@ def measure(lines: Iterable[bytes], policy: Policy) -> Noise:
     This leaves out a server's first seconds, in which all controllers list everything. Lines that are not events are
     ignored here; where they could change a verdict, they are reported.
     """
-    events = [(event, len(line)) for line in lines if (event := _event(line)) is not None]
-    first = next((_time(event) for event, _ in events if is_ours(event)), None)
-    others = [
-        (event, size) for event, size in events if not is_ours(event) and (first is None or _time(event) >= first)
-    ]
+    first: datetime | None = None
+    times: list[datetime] = []
+    others: list[tuple[dict[str, Any], int]] = []
+    for line in lines:  # of a long run, most are auditproof's own: none of these is kept
+        if (event := _event(line)) is None:
+            continue
+        times.append(_time(event))
+        if not is_ours(event):
+            others.append((event, len(line)))
+        elif first is None:
+            first = times[-1]
+    others = [(event, size) for event, size in others if first is None or _time(event) >= first]
+    times = [time for time in times if first is None or time >= first]
     reactions = [(event, size) for event, size in others if _about(event) not in SYSTEM]
     resting = [(event, size) for event, size in others if _about(event) in SYSTEM]
     decided = _Decided(policy)
-    times = [_time(event) for event, _ in events if first is None or _time(event) >= first]
     return Noise(
         seconds=max((max(times) - min(times)).total_seconds(), 1.0) if times else 0.0,
         components=_shares(

@@ -73,11 +73,10 @@ class Proof:
         return f"<Proof {self.verdict.outcome} of {self.case.id}>"
 
     def settled(self) -> Proof:
-        """The proof without the contents of events and response, which are most of its memory."""
+        """The proof without events and response, which are most of its memory."""
         evidence = self.verdict.evidence
         exchange = replace(evidence.exchange, headers=(), body=b"")
-        events = tuple(replace(event, raw={}, line=b"") for event in evidence.events)
-        return Proof(self.case, replace(self.verdict, evidence=replace(evidence, exchange=exchange, events=events)))
+        return Proof(self.case, replace(self.verdict, evidence=Evidence(exchange, (), evidence.decision)))
 
 
 class Prover:

@@ -65,6 +65,8 @@ class RequirementState:
 
 def requirement_states(report: Report) -> list[RequirementState]:
     """The requirements, those that keep the run from passing first, then by state."""
+    if not report.requirements:
+        return []
     verdicts = {proof.id: proof.verdict for proof in report.proofs}
     planned = verdicts.keys() | set(report.not_performed)
     rows = [_state(record, verdicts, planned, report) for record in report.requirements]

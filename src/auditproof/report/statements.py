@@ -17,9 +17,10 @@ from auditproof.report.model import Decision, Statement, Statements
 from auditproof.report.requirement_states import State, requirement_states, requirements, requirements_clause
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
     from auditproof.report.model import Report
+    from auditproof.report.requirement_states import RequirementState
 
 __all__ = [
     "FAIL",
@@ -59,7 +60,7 @@ def decision(report: Report) -> Decision:
 
     The word is FAIL if something is wrong for certain, UNPROVEN if something that is needed was not shown.
     """
-    told, states = statements(report), requirement_states(report)
+    told, states = statements(report), requirement_states(report)  # once: each takes a look at every proof
     unmet = any(one.fails and one.state is State.UNMET for one in states)
     blind = told.detections is not None and not told.detections.passes
     if told.faithful.word == Outcome.VIOLATED or unmet or not told.change.passes or blind:
@@ -69,33 +70,32 @@ def decision(report: Report) -> Decision:
     else:
         word = PASS
     begin = "Sabotage run, on policies broken on purpose: " if report.sabotage else ""
-    sentence = _about_the_change(report, word) if report.gate else _about_the_policy(report)
-    return Decision(passes=word == PASS, word=word, sentence=" ".join([f"{begin}{sentence}.", *remarks(report)]))
+    about = _about_the_change(report, word, told, states) if report.gate else _about_the_policy(report, told, states)
+    return Decision(passes=word == PASS, word=word, sentence=" ".join([f"{begin}{about}.", *remarks(report)]))
 
 
-def _about_the_policy(report: Report) -> str:
+def _about_the_policy(report: Report, told: Statements, states: Sequence[RequirementState]) -> str:
     """What was shown about the server, with its word, and about requirements; first what keeps the run from passing."""
-    about, required = faithful_clause(report), requirements_clause(requirement_states(report), base=False)
+    about, required = faithful_clause(report), requirements_clause(states, base=False)
     if not nothing_shown(report):
-        about = f"{faithful(report).word}: {about}"
+        about = f"{told.faithful.word}: {about}"
     clauses = [about, required]
-    if faithful(report).passes and not requirements(report).passes:
+    if told.faithful.passes and not told.requirements.passes:
         clauses.reverse()
     return capital("; ".join(filter(None, clauses)))
 
 
-def _about_the_change(report: Report, word: str) -> str:
+def _about_the_change(report: Report, word: str, told: Statements, states: Sequence[RequirementState]) -> str:
     begin = {
         PASS: "This change may go in",
         FAIL: "This change may not go in",
         UNPROVEN: "Nothing can be said",
     }[word]
-    return f"{begin}: {'; '.join(_reasons(report, word))}"
+    return f"{begin}: {'; '.join(_reasons(report, word, told, states))}"
 
 
-def _reasons(report: Report, word: str) -> Iterator[str]:
+def _reasons(report: Report, word: str, told: Statements, states: Sequence[RequirementState]) -> Iterator[str]:
     """Why: all that speaks for the change if it may go in; otherwise only what speaks against it."""
-    told, states = statements(report), requirement_states(report)
     server = word == PASS or not told.faithful.passes or not judged_by_given(report)
     if report.gate and (word == PASS or not told.change.passes):
         yield change_clause(report.gate)

@@ -56,11 +56,12 @@ def told_in_full(text: str, report: Report, files: FilesOf = str) -> str:
     for case in [case for case in suite.iter("testcase") if "name" not in case.attrib]:
         suite.remove(case)  # of a test during which pytest was ended: it may have passed, for all that it says
     for case in suite.iter("testcase"):
+        properties = [(found.get("name"), found.get("value", "")) for found in case.iterfind("properties/property")]
         for name in PLACE:
-            found = case.find(f"properties/property[@name='{name}']")
-            if found is not None:
-                case.set(name, found.get("value", ""))
-        proofs = [known[name] for name in _anchors(case) if name in known]
+            if (value := next((value for key, value in properties if key == name), None)) is not None:
+                case.set(name, value)
+        evidence = (value.removeprefix(EVIDENCE_OF) for key, value in properties if key == "evidence")
+        proofs = [known[name] for name in evidence if name in known]
         told |= {proof.id for proof in proofs}
         if proofs:
             _agree(case, worst_first(proofs)[0])
@@ -77,11 +78,6 @@ def told_in_full(text: str, report: Report, files: FilesOf = str) -> str:
             case.set("file", printable_lines(files(file) or file))
     _count(suite)
     return '<?xml version="1.0" encoding="utf-8"?>' + ElementTree.tostring(root, encoding="unicode")
-
-
-def _anchors(case: ElementTree.Element) -> Iterator[str]:
-    for found in case.iterfind("properties/property[@name='evidence']"):
-        yield found.get("value", "").removeprefix(EVIDENCE_OF)
 
 
 def _agree(case: ElementTree.Element, proof: ProofRecord | _Untold) -> None:

@@ -60,7 +60,9 @@ def troubles(report: Report, files: FilesOf = str) -> list[Trouble]:
     ``files`` says what a file is called; of the places of a problem, the first counts that has a name.
     """
     found = [*_forbidden(report), *_blinded(report), *_requirements(report, State.UNMET)]
-    found += [_trouble(proof, report) for proof in worst_first(report.proofs) if proof.verdict.is_trouble]
+    found += [
+        _trouble(proof, report) for proof in worst_first(proof for proof in report.proofs if proof.verdict.is_trouble)
+    ]
     reason = why_not_performed(report)
     found += [
         Trouble(name, Outcome.UNPROVEN, name.partition("::")[0], 1, name, reason, ((report.policy.path, 1),))

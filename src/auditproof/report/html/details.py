@@ -164,7 +164,6 @@ def _sections(report: Report, values: dict[str, Any]) -> dict[str, str]:
 def problems(report: Report) -> list[Problem]:
     """What is not proven, worst first; what has the same verdict for the same reasons is together."""
     found: dict[tuple[Outcome, tuple[str, ...]], list[ProofRecord]] = {}
-    for proof in worst_first(report.proofs):
-        if proof.verdict.is_trouble:
-            found.setdefault((proof.verdict, proof.reasons), []).append(proof)
+    for proof in worst_first(proof for proof in report.proofs if proof.verdict.is_trouble):
+        found.setdefault((proof.verdict, proof.reasons), []).append(proof)
     return [(verdict, reasons, proofs) for (verdict, reasons), proofs in found.items()]

@@ -34,6 +34,7 @@ BODY_SHOWN = 6000  # characters of a body; results.json has all of it
 _SECURITY = "default-src 'none'; style-src 'unsafe-inline'; img-src data:; base-uri 'none'; form-action 'none'"
 _SYMBOLS = {Outcome.PROVEN: "✓", Outcome.VIOLATED: "✗", Outcome.UNPROVEN: "?", Outcome.NOT_SUPPORTED: "-"}
 _BODIES = ("requestObject", "responseObject")
+_ON_LINES, _ON_ONE_LINE = json.JSONEncoder(indent=1, ensure_ascii=False), json.JSONEncoder(ensure_ascii=False)
 
 
 def render_part(template: str, **values: Any) -> str:
@@ -80,7 +81,7 @@ def event_text(event: Mapping[str, Any]) -> Markup:
 
 def field_text(key: str, value: Any) -> str:
     """A field of an event as JSON; bodies on several lines, and cut where no one reads on."""
-    text = json.dumps(value, indent=1 if key in _BODIES else None, ensure_ascii=False)
+    text = (_ON_LINES if key in _BODIES else _ON_ONE_LINE).encode(value)
     if len(text) <= BODY_SHOWN:
         return text
     return f"{text[:BODY_SHOWN]}\n … and {len(text) - BODY_SHOWN} more characters, in results.json"

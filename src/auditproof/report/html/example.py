@@ -108,7 +108,7 @@ def _of_a_change(old: ProofRecord, new: ProofRecord, forbidden: str) -> Example:
 def _telling(report: Report) -> list[ProofRecord]:
     """The worst violations of the given policy; otherwise, of each level the request of which most is recorded."""
     performed = [proof for proof in judged_by_given(report) if proof.audit_id and proof.verdict is not Outcome.UNPROVEN]
-    violated = [proof for proof in worst_first(performed) if proof.verdict is Outcome.VIOLATED]
+    violated = worst_first(proof for proof in performed if proof.verdict is Outcome.VIOLATED)
     by_level = {proof.observed.level: proof for proof in sorted(performed, key=_amount)}
     return violated[:MOST] or list(reversed(by_level.values()))[:MOST]
 

@@ -110,6 +110,7 @@ def results_parts(report: Report) -> Iterator[str]:
     data = {**{key: keys[key] for key in FIRST}, **keys, "proofs": []}
     head = json.dumps(data, indent=1, ensure_ascii=False, default=str)
     yield head.removesuffix("[]\n}") + "[\n  "
+    encoder = json.JSONEncoder(ensure_ascii=False, default=str)
     for number, proof in enumerate(report.proofs):
-        yield (",\n  " if number else "") + json.dumps(plain(proof), ensure_ascii=False, default=str)
+        yield (",\n  " if number else "") + encoder.encode(plain(proof))
     yield "\n ]\n}\n"
