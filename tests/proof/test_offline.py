@@ -325,6 +325,9 @@ def test_a_run_without_actions_needs_a_log_that_is_there(tmp_path: Path) -> None
     code, _, text = run(tmp_path, "--log", "nowhere.log")
     assert code == 4
     assert "nowhere.log: no such audit log" in text
+    code, _, text = run(tmp_path, "--log", "s3://logs/audit.log")
+    assert code == 4
+    assert "s3://logs/audit.log: only auditproof replay reads URLs; save the log to a file first" in text
 
 
 WATCH = "/api/v1/configmaps?watch=true"

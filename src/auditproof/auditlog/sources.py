@@ -52,6 +52,8 @@ def parse_source(spec: str, folder: Path) -> Source:
     place = place.strip()
     if kind == "file":
         path = (folder / path_of(place)).resolve()
+        if not is_file(path) and "://" in place:
+            raise ClusterError(f"{spec}: only auditproof replay reads URLs; save the log to a file first")
         if not is_file(path):
             raise ClusterError(f"{spec}: no such audit log; expected a file, or {', '.join(KINDS[1:])}: ...")
         return Source(kind, str(path))
