@@ -34,9 +34,10 @@ PROGRAM = """
 import contextlib, io, json, os, sys
 
 os.environ.setdefault("GCSFS_EXPERIMENTAL_ZB_HNS_SUPPORT", "false")
+import aiohttp
 import fsspec
 from auditproof.cli.main import main
-from auditproof.replay.inputs import stores
+from auditproof.replay.inputs import found, stores
 
 kind, cases = sys.argv[1], json.loads(sys.argv[2])
 if kind == "abfs":
@@ -44,6 +45,12 @@ if kind == "abfs":
     for bucket in os.listdir("store"):
         azurite.mkdir(bucket)
     azurite.put("store/logs/", "logs/", recursive=True)
+asked, request = [], aiohttp.ClientSession._request
+aiohttp.ClientSession._request = lambda *given, **named: asked.append(1) or request(*given, **named)
+for pattern in ("a*", "*"):
+    fsspec.get_filesystem_class(kind).clear_instance_cache()
+    asked.clear()
+    print(len(found.find_logs([f"{kind}://logs/day=1/{pattern}"]).files), len(asked))
 stores.AZURE_RETRIES = 0
 limits = stores.STORE_TIMEOUT, stores.CONTACT_TIMEOUT
 for variables, arguments, is_away in cases:
@@ -223,7 +230,10 @@ def test_a_log_in_a_store_is_read_and_what_cannot_be_is_said_in_one_line(
 def ran(
     store: Store, folder: Path, address: str, cases: list[tuple[dict[str, str], list[str], bool]]
 ) -> list[tuple[int, str, str]]:
-    """Exit code, standard output and errors of each case; a hang, or a word of a library, is a failure."""
+    """Exit code, standard output and errors of each case; a hang, or a word of a library, is a failure.
+
+    So is a request more for a second file that a URL names: the details of all of them are in one list.
+    """
     done = subprocess.run(
         [sys.executable, "-c", PROGRAM, store.scheme, json.dumps(cases)],
         cwd=folder,
@@ -234,7 +244,10 @@ def ran(
         timeout=300,
     )
     assert (done.returncode, done.stderr) == (0, "")
-    return [tuple(json.loads(line)) for line in done.stdout.splitlines()]
+    one, two, *results = done.stdout.splitlines()
+    (one_file, requests), (two_files, no_more) = one.split(), two.split()
+    assert (one_file, two_files) == ("1", "2") and requests == no_more != "0"
+    return [tuple(json.loads(line)) for line in results]
 
 
 @pytest.mark.parametrize(("url", "library"), [("gs://logs/a", "gcsfs"), ("abfs://logs/a", "adlfs")])

@@ -110,15 +110,15 @@ def _listed(url: str, library: Library) -> Iterator[tuple[Any, str, str, int]]:
         _retry_sooner(store)
     if library in (_GCS, _AZURE):
         _make_contact(store, place)
+    found: dict[str, Any] = {}  # with details: adlfs would ask three times for those of each file
     if any(letter in place for letter in MAGIC):
-        names = []
         with suppress(FileNotFoundError):  # of gcsfs, for a bucket that is not there; others find nothing in it
-            names = store.glob(place)
+            found = store.glob(place, detail=True)
     else:
-        names = store.find(place) if store.isdir(place) else [place]
-    for name in sorted(names):
-        if not store.isdir(name):
-            yield store, name, store.unstrip_protocol(name), int(store.size(name) or 0)
+        found = store.find(place, detail=True) if store.isdir(place) else {place: store.info(place)}
+    for name, details in sorted(found.items()):
+        if details["type"] != "directory" and not name.endswith("/"):
+            yield store, name, store.unstrip_protocol(name), int(details["size"] or 0)
 
 
 def _retry_sooner(store: Any) -> None:
