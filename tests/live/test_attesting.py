@@ -115,7 +115,9 @@ def test_the_first_run_performs_the_reference_cases_and_attests_them(first: Done
     assert len(kept_in(copy / "kept")) == 1
 
 
-@pytest.mark.parametrize("options", [(), ("-n", "2")], ids=["one process", "workers"])
+@pytest.mark.parametrize(
+    "options", [(), pytest.param(("-n", "2"), marks=pytest.mark.thorough)], ids=["one process", "workers"]
+)
 def test_a_later_run_leaves_them_out_and_every_output_says_so(
     first: Done, copy: Path, tmp_path: Path, options: tuple[str, ...]
 ) -> None:

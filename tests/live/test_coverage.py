@@ -188,6 +188,7 @@ def test_each_class_of_a_requirement_is_sent_and_whether_it_is_met_is_said_apart
     assert len(found["no-bodies-of-secrets"]["proofs"]) > 3
 
 
+@pytest.mark.thorough
 def test_a_class_of_each_kind_that_a_reference_policy_tells_apart_is_sent(policy: Path, tmp_path: Path) -> None:
     """The server follows its policy, which does not record as much as the reference does."""
     head = "apiVersion: audit.k8s.io/v1\nkind: Policy\nomitStages: [RequestReceived]\n"

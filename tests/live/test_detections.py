@@ -260,6 +260,7 @@ detections:
 """  # noqa: E501
 
 
+@pytest.mark.thorough
 def test_on_an_existing_cluster_nothing_outside_the_runs_own_namespace_is_asked_for(
     tmp_path: Path, embedded: EmbeddedProvider, write_policy: Callable[[str], Path]
 ) -> None:

@@ -306,7 +306,7 @@ def test_the_doctor_says_what_a_kubeconfig_gives_access_to(
     assert "kubeconfig" in unknown and "rights" not in unknown
 
 
-@pytest.mark.parametrize("mode", ["blocking", "batch"])
+@pytest.mark.parametrize("mode", ["blocking", pytest.param("batch", marks=pytest.mark.thorough)])
 def test_the_log_is_received_from_the_server_s_webhook(
     project: Path, policy: Path, embedded: EmbeddedProvider, mode: str
 ) -> None:

@@ -295,6 +295,7 @@ def test_requestreceived_doubles_the_volume(pair: Pair, example_of: ExampleOf) -
     assert [len(events_of(proof)) for proof in (twice, once, never)] == [2, 1, 0]
 
 
+@pytest.mark.thorough
 def test_what_is_called_unserved_is_refused_and_what_is_called_served_is_not(
     everything: Path, embedded: EmbeddedProvider, run_directory: RunDirectory
 ) -> None:

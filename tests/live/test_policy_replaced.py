@@ -50,7 +50,7 @@ def pytest_configure(config):
 """
 
 
-@pytest.mark.parametrize("workers", [0, 1])
+@pytest.mark.parametrize("workers", [0, pytest.param(1, marks=pytest.mark.thorough)])
 def test_a_policy_that_is_replaced_before_the_server_starts_is_not_run(tmp_path: Path, workers: int) -> None:
     policy, report = tmp_path / "policy.yaml", tmp_path / "report"
     policy.write_text(JUDGED)

@@ -63,6 +63,10 @@ def conformance(tmp_path_factory: pytest.TempPathFactory) -> tuple[int, str, Res
     return run(tmp_path_factory.mktemp("report"))
 
 
+def suite(name: str) -> str:
+    return f"suites/{name}.audit.yaml"
+
+
 def verdicts(results: Results) -> dict[str, tuple[Any, ...]]:
     return {
         proof["id"]: (proof["verdict"], proof["expected"], proof["observed"]["level"], proof["observed"]["stages"])
@@ -98,7 +102,8 @@ def test_every_event_of_the_run_has_the_form_of_audit_v1(conformance: tuple[int,
 
 def test_two_workers_come_to_the_same_verdicts(conformance: tuple[int, str, Results], tmp_path: Path) -> None:
     """They share servers, and their batches are others: here every file of a policy is a batch."""
-    code, output, results = run(tmp_path, "--coverage", "none", "-n", "2", "-k", "people or noise or any-group")
+    files = ("baseline/people", "baseline/noise", "matching/any-group", "standard/paths")
+    code, output, results = run(tmp_path, *map(suite, files), "--coverage", "none", "-n", "2")
 
     assert code == 0, output
     known = verdicts(conformance[2])
@@ -109,7 +114,8 @@ def test_two_workers_come_to_the_same_verdicts(conformance: tuple[int, str, Resu
 def test_workers_that_share_a_file_come_to_the_same_verdicts(
     conformance: tuple[int, str, Results], tmp_path: Path
 ) -> None:
-    code, output, results = run(tmp_path, "--coverage", "none", "-n", "2", "--dist", "load", "-k", "namespaces.audit")
+    options = ("--coverage", "none", "-n", "2", "--dist", "load")
+    code, output, results = run(tmp_path, suite("matching/namespaces"), *options)
 
     assert code == 0, output
     known = verdicts(conformance[2])

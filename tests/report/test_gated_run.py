@@ -69,7 +69,7 @@ def change_cases(run: Told) -> dict[str, str]:
     return {name: verdict for name, verdict in run.junit.items() if name.startswith(("lost", "exposed", "more"))}
 
 
-@pytest.mark.parametrize("options", [(), ("-n", "2")], ids=" ".join)
+@pytest.mark.parametrize("options", [(), ("-n", "1")], ids=" ".join)
 def test_a_change_that_loses_something_may_not_go_in_although_all_of_it_is_proven(
     project: pytest.Pytester, options: tuple[str, ...]
 ) -> None:

@@ -102,7 +102,7 @@ def swallowing() -> str:
     return "".join(tests)
 
 
-@pytest.mark.parametrize("options", [(), ("-n", "2"), ("--runxfail",)], ids=" ".join)
+@pytest.mark.parametrize("options", [(), ("-n", "1"), ("--runxfail",)], ids=" ".join)
 def test_a_verdict_stands_whatever_the_test_makes_of_it(project: pytest.Pytester, options: tuple[str, ...]) -> None:
     run = told(project, *options, test=swallowing())
 
@@ -261,7 +261,7 @@ def pytest_collection_finish(session):
 
 
 @pytest.mark.parametrize(
-    ("name", "workers"), [*((name, ()) for name in REWRITERS), ("makereport", ("-n", "2")), ("removed", ("-n", "2"))]
+    ("name", "workers"), [*((name, ()) for name in REWRITERS), ("makereport", ("-n", "1")), ("removed", ("-n", "1"))]
 )
 def test_a_plugin_cannot_turn_it_green(project: pytest.Pytester, name: str, workers: tuple[str, ...]) -> None:
     cases = case_file(first="violated", second="web")
