@@ -6,7 +6,6 @@ from xdist.scheduler import LoadScopeScheduling
 
 # What tests share that takes seconds to make, by the beginnings of their ids.
 SHARED = {
-    "tests/live/test_kind": "cluster",
     "tests/packaging/": "packages and environments",
     "tests/browser/": "browser",
     "tests/docs/test_site.py": "browser",

@@ -205,7 +205,8 @@ class KindProvider:
         return None
 
     def _create(self, name: str, policy: bytes) -> Cluster:
-        self._report(f"auditproof: creating a kind cluster ({self._image or 'the node image of kind itself'})")
+        image = self._image or "the node image of kind itself"
+        self._report(f"auditproof: creating the kind cluster {self._home.name} ({image})")
         # Before the cluster exists: its node mounts the folder, and its API server starts with this policy.
         self._furnish(FIRST_SERVER, policy)
         write_static_token(self._home.servers)
