@@ -297,7 +297,7 @@ def test_a_killed_api_server_leaves_its_cases_unproven_and_is_used_again_when_it
     prover.close()
 
     assert outcome is Outcome.UNPROVEN, reasons
-    wait_until(lambda: kind.failure(cluster) is None or None, what="the kubelet to start the API server", timeout_s=60)
+    wait_until(lambda: kind.failure(cluster) is None or None, what="the kubelet to start the API server", timeout_s=180)
     again = prover_on(kind, cluster, everything, directory)
     (proof,) = again.prove([step("again")])
     again.close()

@@ -144,8 +144,7 @@ def test_policies_are_swapped_on_the_running_cluster_many_times_in_a_row(
     assert account.holds, account.reason  # the log is that of the last process alone
 
     print("seconds a swap: " + " ".join(f"{seconds:.1f}" for seconds in took))
-    assert statistics.median(took) < 8, took
-    assert max(took) < 16, took  # where other tests want the processors, too
+    assert statistics.median(took) < 20, took  # after that time a kubelet looks at its manifests by itself
 
 
 def test_a_refused_policy_leaves_the_former_one_at_work(
