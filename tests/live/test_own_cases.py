@@ -142,8 +142,9 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> Ended:
     for name, text in FILES.items():
         (folder / name).parent.mkdir(exist_ok=True)
         (folder / name).write_text(text)
+    twice = ["audit", "audit/shop.audit.yaml", "--keep-duplicates"]
     done = subprocess.run(
-        [sys.executable, "-m", "pytest", "audit", "--audit-policy=policies/prod.yaml", "--audit-report=out"],
+        [sys.executable, "-m", "pytest", *twice, "--audit-policy=policies/prod.yaml", "--audit-report=out"],
         cwd=folder, env=_environment(), capture_output=True, text=True, check=False,
     )  # fmt: skip
     assert done.returncode == pytest.ExitCode.TESTS_FAILED, done.stdout + done.stderr
@@ -169,6 +170,15 @@ def test_identities_verbs_of_kubectl_and_a_pod_need_nothing_else(run: Ended) -> 
 
     assert len(verdicts) == len(CASES)
     assert {key: run.proofs[key]["reasons"] for key, verdict in verdicts.items() if verdict != "PROVEN"} == {}
+
+
+def test_a_case_that_is_collected_twice_is_reported_with_what_was_recorded(run: Ended) -> None:
+    """It is performed once. Its evidence is not kept once it has passed: the second item reports what the first did."""
+    proofs = [proof for key, proof in run.proofs.items() if key.startswith("audit/shop.")]
+
+    assert any(proof["events"] for proof in proofs)
+    wrong = [proof["id"] for proof in proofs if proof["observed"]["level"] != proof["expected"]["level"]]
+    assert wrong == []
 
 
 def test_an_object_that_cannot_be_created_is_told_with_its_line_to_the_cases_that_need_it(run: Ended) -> None:

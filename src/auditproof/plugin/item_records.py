@@ -6,8 +6,6 @@ import traceback
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import pytest
-
 from auditproof.errors import AuditproofError
 from auditproof.plugin.collect import CaseItem
 from auditproof.plugin.failures import FailureText
@@ -20,10 +18,11 @@ from auditproof.report.proof_record import anchor, failed_record, proof_record
 from auditproof.text.paths import shown_path
 
 if TYPE_CHECKING:
+    import pytest
+
     from auditproof.plugin.session import AuditSession
     from auditproof.report.model import ProofRecord
 
-SETTLED: pytest.StashKey[ProofRecord] = pytest.StashKey()  # of a case whose evidence is nowhere else any more
 SHOWN_STORIES = 3  # of a test that performs more actions
 
 
@@ -63,7 +62,7 @@ def record_of(session: AuditSession, item: CaseItem, not_supported: str = "", fa
     policy = session.policy(session.place(item.placement).policy, case.since)
     outcome = session.batches.outcomes.get(case.id)
     if isinstance(outcome, Proof) and not (not_supported and outcome.verdict.outcome is Outcome.PROVEN):
-        return item.stash.get(SETTLED, None) or proof_record(outcome, policy)
+        return session.settled.get(case.id) or proof_record(outcome, policy)
     failed = str(outcome) if isinstance(outcome, AuditproofError) else failed
     reason = not_supported or failed or "it was not performed"
     return failed_record(case, policy, Outcome.NOT_SUPPORTED if not_supported else Outcome.UNPROVEN, reason)
@@ -71,7 +70,7 @@ def record_of(session: AuditSession, item: CaseItem, not_supported: str = "", fa
 
 def settle(session: AuditSession, item: CaseItem, record: ProofRecord) -> None:
     """Keep the record of a case that has passed, and no longer what it was made of."""
-    item.stash[SETTLED] = record
+    session.settled[item.case.id] = record
     session.batches.settle(item.case)
 
 

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from auditproof.clusters.binaries.find import Binaries
     from auditproof.clusters.policy_files import PolicyFiles
     from auditproof.plugin.options import Options
-    from auditproof.report.model import LogRecord
+    from auditproof.report.model import LogRecord, ProofRecord
 
 SESSIONS: pytest.StashKey[Sessions] = pytest.StashKey()
 VERSION_FIXTURE = "audit_kubernetes"  # a test's parameter in a run on several versions
@@ -40,6 +40,7 @@ class AuditSession(Session):
         self.selected: Sequence[pytest.Item] = ()
         self.log_part: LogRecord | None = None  # the report of an offline log, if no actions are performed
         self.recorded_ids: dict[str, str] = {}  # then: the ids of the proofs of requirements
+        self.settled: dict[str, ProofRecord] = {}  # of cases whose evidence is nowhere else any more, by case id
         self.concluded = False  # its servers were stopped, because all of its items are done
 
     @cached_property

@@ -81,11 +81,13 @@ class Batches:
     def plan(self, cases: Iterable[tuple[Hashable, Case, Placement]]) -> None:
         """Note all cases to perform, in their order, each with its file and its placement.
 
-        The cases of a file have the same placement.
+        The cases of a file have the same placement. A case with the id of one that was noted before is that case: a
+        file may be collected twice (pytest's --keep-duplicates).
         """
         for file, case, placement in cases:
-            self._files.setdefault(file, _File(placement)).cases.append(case)
-            self._file_of[case.id] = file
+            if case.id not in self._file_of:
+                self._files.setdefault(file, _File(placement)).cases.append(case)
+                self._file_of[case.id] = file
 
     def proof(self, case: Case) -> Proof:
         """The proof of a planned case; the first call performs the whole batch, unless a thread has done that.
