@@ -6,6 +6,7 @@ from xdist.scheduler import LoadScopeScheduling
 
 # What tests share that takes seconds to make, by the beginnings of their ids.
 SHARED = {
+    "tests/live/test_kind": "cluster",  # and two processors are not enough for two clusters of kind at once
     "tests/packaging/": "packages and environments",
     "tests/browser/": "browser",
     "tests/docs/test_site.py": "browser",
