@@ -18,6 +18,7 @@ from auditproof.cli.exit_codes import MEANINGS, ExitCode
 from auditproof.cli.main import COMMANDS, main
 from auditproof.proof.verdict import Outcome
 from auditproof.wait import wait_until
+from tests.support.ports import listens
 from tools.exit_codes import DOCUMENT, document
 
 if TYPE_CHECKING:
@@ -168,8 +169,3 @@ def test_receive_ends_with_the_codes_of_all_commands(tmp_path: Path) -> None:
         wait_until(lambda: listens(port) or receiver.poll(), what="the receiver to listen", timeout_s=30)
         receiver.send_signal(signal.SIGINT)
         assert (receiver.communicate()[1], receiver.returncode) == ("", ExitCode.INTERRUPTED)
-
-
-def listens(port: int) -> bool | None:
-    with socket.socket() as one:
-        return one.connect_ex(("127.0.0.1", port)) == 0 or None

@@ -6,7 +6,6 @@ import json
 import os
 import re
 import signal
-import socket
 import subprocess
 import sys
 from pathlib import Path
@@ -22,6 +21,7 @@ from auditproof.clusters.pki.x509 import Authority
 from auditproof.errors import AuditproofError
 from auditproof.proof import RunOptions, Session
 from auditproof.wait import wait_until
+from tests.support.ports import free_port, listens
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -333,17 +333,6 @@ def test_the_log_is_received_from_the_server_s_webhook(
     elif found != ["PROVEN"] * 4:
         assert "VIOLATED" not in found
         assert "the fence was not seen: this log is unordered" in text
-
-
-def free_port() -> int:
-    with socket.socket() as one:
-        one.bind(("127.0.0.1", 0))
-        return int(one.getsockname()[1])
-
-
-def listens(port: int) -> bool:
-    with socket.socket() as one:
-        return one.connect_ex(("127.0.0.1", port)) == 0
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import base64
 import os
-import socket
 import subprocess
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -17,6 +16,7 @@ from typing import TYPE_CHECKING
 import platformdirs
 
 from auditproof.wait import wait_until
+from tests.support.ports import free_port, listens
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -88,7 +88,8 @@ AZURE = Store(
 @contextmanager
 def serving(store: Store, folder: Path) -> Iterator[str]:
     """Serve a folder; yields the address, HOST:PORT. Azurite begins empty: its reader puts the files there."""
-    address = f"127.0.0.1:{free_port()}"
+    port = free_port()
+    address = f"127.0.0.1:{port}"
     with (folder.parent / "server.log").open("wb") as log:
         server = subprocess.Popen(
             store.command(address, folder),
@@ -99,7 +100,7 @@ def serving(store: Store, folder: Path) -> Iterator[str]:
         )
         try:
             wait_until(
-                lambda: True if server.poll() is not None or is_open(address) else None,
+                lambda: True if server.poll() is not None or listens(port) else None,
                 what=f"the server of {store.scheme}://",
                 timeout_s=60,
             )
@@ -108,18 +109,6 @@ def serving(store: Store, folder: Path) -> Iterator[str]:
         finally:
             server.terminate()
             server.wait()
-
-
-def free_port() -> int:
-    with socket.socket() as one:
-        one.bind(("127.0.0.1", 0))
-        return int(one.getsockname()[1])
-
-
-def is_open(address: str) -> bool:
-    host, _, port = address.partition(":")
-    with socket.socket() as one:
-        return one.connect_ex((host, int(port))) == 0
 
 
 def environment(store: Store, address: str) -> dict[str, str]:
