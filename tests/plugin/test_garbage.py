@@ -19,6 +19,9 @@ class Look:
     def pytest_runtestloop(self):
         set_apart, thresholds = gc.get_freeze_count() > 0, gc.get_threshold()
         print("during: set apart", set_apart, "as before" if thresholds == before else thresholds)
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_unconfigure(self):
+        print("at the end: to be searched", len(gc.get_objects()) > 5000)
 pytest.main(["--collect-only", "-q", *sys.argv[1:]], plugins=[Look()])
 print("after: as before", gc.get_freeze_count() == 0 and gc.get_threshold() == before)
 """
@@ -36,6 +39,13 @@ def test_a_run_searches_less_and_leaves_the_process_as_it_was(pytester: pytest.P
 
     assert "during: set apart True (10000, 20, 20)" in lines
     assert "after: as before True" in lines
+
+
+def test_as_it_ends_pytest_has_little_to_search(pytester: pytest.Pytester) -> None:
+    """It searches twice; the records of thousands of cases are searched once, before."""
+    lines = _run(pytester, "--audit-policy=policy.yaml", "pods.audit.yaml")
+
+    assert "at the end: to be searched False" in lines
 
 
 def test_a_process_that_searches_less_than_that_keeps_its_way(pytester: pytest.Pytester) -> None:

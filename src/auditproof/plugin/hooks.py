@@ -25,7 +25,7 @@ from auditproof.plugin.backend_records import backend_fields, is_backend_test
 from auditproof.plugin.course import bring_into_line, concluded, course_of, proves
 from auditproof.plugin.early_start import start_early
 from auditproof.plugin.failures import shows_nothing
-from auditproof.plugin.garbage import collect_less, restore_at_the_end
+from auditproof.plugin.garbage import collect_less, restore_at_the_end, search_once_more
 from auditproof.plugin.gate_options import usable
 from auditproof.plugin.generated import collect_made
 from auditproof.plugin.given_policies import HOW_TO_GIVE
@@ -385,6 +385,7 @@ def pytest_sessionfinish(session: pytest.Session) -> Generator[None]:
     finally:
         if idle and session.exitstatus == pytest.ExitCode.OK:  # last, because any plugin may set it
             session.exitstatus = pytest.ExitCode.NO_TESTS_COLLECTED
+        search_once_more()
 
 
 @pytest.hookimpl(trylast=True)

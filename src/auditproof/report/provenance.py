@@ -124,6 +124,7 @@ def repository_files(folders: Sequence[Path], otherwise: Path) -> Callable[[str]
     def root() -> Path:
         return repository_root(folders[0]) or otherwise.resolve()
 
+    @cache  # thousands of cases are in a few files
     def named(shown: str) -> str:
         return path_below(root(), shown, folders) or path_below(root(), shown.partition("#")[0], folders)
 

@@ -43,7 +43,7 @@ def build(wanted: str, folder: Path, report: Callable[[str], None]) -> str:
     stamps = {"gitVersion": f"v{version}", "gitMajor": "1", "gitMinor": version.split(".")[1]}
     flags = " ".join(["-s", "-w", *(f"-X {_STAMP}.{key}={value}" for key, value in stamps.items())])
     what = f"etcd and kube-apiserver {version} from their Go modules, with Go {has}"
-    report(f"auditproof: building {what}, once: some 6 minutes")
+    report(f"auditproof: building {what}, once: some 5 minutes")
     _go_build(go, source / "etcd", "-s -w", "go.etcd.io/etcd/server/v3", folder / "etcd", report)
     package = "k8s.io/kubernetes/cmd/kube-apiserver"
     _go_build(go, source / "kube-apiserver", flags, package, folder / "kube-apiserver", report)
@@ -126,7 +126,9 @@ def _go_build(go: str, source: Path, flags: str, package: str, output: Path, rep
     """Build in a copy of the module (a build never writes into the content), telling the time every few seconds."""
     # None of the user's own settings of Go may change what is built.
     environment = {**os.environ, "CGO_ENABLED": "0", "GOWORK": "off", "GOFLAGS": "-mod=readonly"}
-    command = [go, "build", "-trimpath", "-buildvcs=false", "-ldflags", flags, "-o", str(output), package]
+    # The linker leaves debugging data out (-w); a compiler that does not write it takes a quarter less time.
+    compiler = "-gcflags=all=-dwarf=false"
+    command = [go, "build", "-trimpath", "-buildvcs=false", compiler, "-ldflags", flags, "-o", str(output), package]
     with tempfile.TemporaryDirectory(prefix="auditproof-build-") as copied:
         for name in ("go.mod", "go.sum"):
             shutil.copyfile(source / name, Path(copied) / name)

@@ -5,7 +5,7 @@ Every problem has its line and column, which pydantic does not know: they are th
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
+from typing import TYPE_CHECKING, Any, ClassVar, Self, TypeVar
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
@@ -28,6 +28,10 @@ class Strict(BaseModel):
 
     OTHER_WORDS: ClassVar[dict[str, str]] = {}
     model_config = ConfigDict(strict=True, extra="forbid", frozen=True)
+
+    def __deepcopy__(self, memo: dict[int, Any] | None = None) -> Self:
+        """The model itself, which nothing changes: pydantic copies a default value for each of thousands of cases."""
+        return self
 
 
 M = TypeVar("M", bound=Strict)
