@@ -7,6 +7,7 @@ what it refuses a problem, each with its position; all are collected before anyt
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from auditproof.audit.policy.go_types import POLICY
@@ -84,6 +85,7 @@ def decode(data: bytes, path: str) -> RawPolicy:
     return RawPolicy(document.root, rules, _texts(held, "omitStages"), omit_managed_fields, warnings, problems, message)
 
 
+@lru_cache(maxsize=4)  # what a user names is asked first whether it is a policy, then whether one is inside, then read
 def read_text(data: bytes, path: str) -> Document:
     """Parse the text; if it begins with ``{``, it is read as JSON, else as YAML.
 
