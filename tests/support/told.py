@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from xml.etree import ElementTree
 
 import auditproof.plugin.hooks  # noqa: F401 - here, and not again in every pytest within this process
+import auditproof.plugin.reporting  # noqa: F401
 from auditproof.options import OPTIONS
 from tests.support.fakes import CONFTEST, POLICY, TEST, put_in_place
 

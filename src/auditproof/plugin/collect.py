@@ -133,6 +133,12 @@ class CaseItem(pytest.Function):
         if verdict.outcome is Outcome.VIOLATED:
             raise Violated(verdict)
 
+    def repr_failure(self, excinfo: pytest.ExceptionInfo[BaseException], *args: Any, **kwargs: Any) -> Any:
+        """The verdict alone: ``hooks`` replaces it by the story, and pytest would read the source of this file for it."""
+        if isinstance(excinfo.value, Violated):
+            return str(excinfo.value)
+        return super().repr_failure(excinfo, *args, **kwargs)
+
     def reportinfo(self) -> tuple[Path, int, str]:
         """The line of the case in its file."""
         return self.path, self._written.source.line - 1, self.name
