@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import warnings
 from dataclasses import replace
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -47,10 +48,10 @@ class CaseFileCollector(pytest.File):
         for version in (sessions and sessions.versions) or ("",):
             yield from self.items(version)
 
-    @property
-    def mark(self) -> str:
+    @cached_property
+    def mark(self) -> pytest.MarkDecorator:
         """The mark of its items: whether they are judged by the given policy or by one of their own."""
-        return "own_policy" if self.cases.policy else "standard"
+        return pytest.mark.own_policy if self.cases.policy else pytest.mark.standard
 
     def items(self, version: str) -> Iterator[CaseItem]:
         """One item per case, for one minor version of a run on several; empty where it has one only."""
