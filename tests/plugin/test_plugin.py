@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-import auditproof.plugin.hooks  # noqa: F401 - here, and not again in every pytest within this process
-import auditproof.plugin.reporting  # noqa: F401
+import auditproof.plugin.hooks
+import auditproof.plugin.reporting  # noqa: F401 - here, and not again in every pytest within this process
 from auditproof import content
 from auditproof.clusters.run.run_directory import RunDirectory
 from auditproof.options import OPTIONS

@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-import auditproof.plugin.hooks  # noqa: F401 - here, and not again in every pytest within this process
-import auditproof.plugin.reporting  # noqa: F401
+import auditproof.plugin.hooks
+import auditproof.plugin.reporting  # noqa: F401 - here, and not again in every pytest within this process
 from auditproof.options import OPTIONS
 from tests.support.fakes import CONFTEST, POLICY, case_file, put_in_place
 

@@ -10,6 +10,7 @@ import json
 import re
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any, cast
 
@@ -57,14 +58,16 @@ class FakeServer:
     silent: set[str] = field(default_factory=set)
     forged: set[str] = field(default_factory=set)  # what a proxy answers in its name
     meanwhile: list[str] = field(default_factory=list)  # others' requests, each while the counters are read
+    changes: int = 0  # of the events, those at level Request
     connection: int = 1
     now: datetime = NOW
     sent: list[tuple[str, str]] = field(default_factory=list)
 
-    def record(self, audit_id: str, moment: str = "") -> None:
+    def record(self, audit_id: str, moment: str = "", level: str = "Metadata") -> None:
         self.events += 1
+        self.changes += level == "Request"
         moment = moment or (self.now + timedelta(microseconds=self.events)).isoformat()
-        event = {"kind": "Event", "auditID": audit_id, "level": "Metadata", "stage": "ResponseComplete"}
+        event = {"kind": "Event", "auditID": audit_id, "level": level, "stage": "ResponseComplete"}
         event |= {"requestReceivedTimestamp": moment, "stageTimestamp": moment}
         with self.log.open("a") as file:
             file.write(json.dumps(event) + "\n")
@@ -84,17 +87,24 @@ class FakeServer:
         if self.dead:
             raise WireError(f"GET /metrics (set-up): {self.dead}")
         self.now += timedelta(milliseconds=20)
-        if self.meanwhile:
-            self.record(self.meanwhile.pop(), self.now.isoformat())
+        begun, middle = self.now, self.now + timedelta(milliseconds=1)
+        self.now += timedelta(milliseconds=2)
+        name = self.meanwhile.pop() if self.meanwhile else ""
+        record = partial(self.record, name, middle.isoformat(), "Request" if "change" in name else "Metadata")
+        if name and "late" not in name:
+            record()
         text = (
             f"apiserver_audit_event_total {self.events}\n"
             f'apiserver_audit_error_total{{plugin="log"}} {self.lost}\n'
             f'apiserver_audit_level_total{{level="None"}} {self.excluded}\n'
-            f'apiserver_audit_level_total{{level="Metadata"}} {self.events}\n'
+            f'apiserver_audit_level_total{{level="Metadata"}} {self.events - self.changes}\n'
+            f'apiserver_audit_level_total{{level="Request"}} {self.changes}\n'
             f"apiserver_audit_requests_rejected_total {self.rejected}\n"
             f"process_start_time_seconds {self.start}\n"
         )
-        return Response(self.metrics_status, (), text.encode(), 1, self.now, self.now, audit_id="setup-1")
+        if "late" in name:
+            record()
+        return Response(self.metrics_status, (), text.encode(), 1, begun, self.now, audit_id="setup-1")
 
 
 class FakeWire:
@@ -309,6 +319,27 @@ def test_another_request_during_the_reading_of_the_counters_does_not_make_up_for
 
     assert not server.meanwhile
     assert "never reached the policy" in " ".join(fence.doubts_about(sent))
+
+
+@pytest.mark.parametrize("read", ["before", "after"])
+def test_another_request_during_the_reading_of_the_counters_does_not_hide_a_changed_level(
+    server: FakeServer, make: Callable[..., ServerFence], read: str
+) -> None:
+    """It may be in the difference of the counters or not: they are read again, without it."""
+    fence_of = make()
+    if read == "before":
+        server.meanwhile.append("late-change-1")
+    fence_of.open()
+    sent = act(server)
+    lines = server.log.read_text().splitlines(keepends=True)
+    server.log.write_text("".join([*lines[:-1], lines[-1].replace("Metadata", "Request")]))
+    if read == "after":
+        server.meanwhile.append("change-1")
+
+    fence = close(fence_of, sent)
+
+    assert not server.meanwhile
+    assert "something changed the log" in " ".join(fence.faults_of(sent.exchange))
 
 
 def test_a_doubt_of_one_batch_is_not_the_next_ones(server: FakeServer, make: Callable[..., ServerFence]) -> None:

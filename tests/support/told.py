@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from xml.etree import ElementTree
 
-import auditproof.plugin.hooks  # noqa: F401 - here, and not again in every pytest within this process
-import auditproof.plugin.reporting  # noqa: F401
+import auditproof.plugin.hooks
+import auditproof.plugin.reporting  # noqa: F401 - here, and not again in every pytest within this process
 from auditproof.options import OPTIONS
 from tests.support.fakes import CONFTEST, POLICY, TEST, put_in_place
 

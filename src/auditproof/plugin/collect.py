@@ -135,7 +135,7 @@ class CaseItem(pytest.Function):
             raise Violated(verdict)
 
     def repr_failure(self, excinfo: pytest.ExceptionInfo[BaseException], *args: Any, **kwargs: Any) -> Any:
-        """The verdict alone: ``hooks`` replaces it by the story, and pytest would read the source of this file for it."""
+        """The verdict alone: ``hooks`` replaces it by the story, and pytest would read source files for it."""
         if isinstance(excinfo.value, Violated):
             return str(excinfo.value)
         return super().repr_failure(excinfo, *args, **kwargs)

@@ -351,15 +351,16 @@ def pytest_runtest_makereport(
         hide_secrets(item, report)
     if session is None:
         return report
-    result = ItemResult(kubernetes=session.server_version(), not_running=session.not_running or "")
+    result: dict[str, Any] = {}
     if proves(item) and not shows_nothing(item.config):
         records = concluded(session, item, call, report)
         bring_into_line(item, report, records)
-        result = result.model_copy(update={"records": tuple(records)})
+        result["records"] = tuple(records)
     if is_backend_test(item) and not course_of(item).calling:
-        result = result.model_copy(update=backend_fields(item, call, report))
-    if result.records or result.backend:
-        attach(report, result)
+        result |= backend_fields(item, call, report)
+    if result.get("records") or result.get("backend"):
+        server = {"kubernetes": session.server_version(), "not_running": session.not_running or ""}
+        attach(report, ItemResult(**server | result))
     return report
 
 

@@ -30,6 +30,7 @@ if TYPE_CHECKING:
 
 BASE_TIMEOUT_S = 10.0  # how long a log may take to agree with the counters before anything is performed
 MOST_OFFSETS, FEW_OFFSETS = 512, 8
+QUIET_S = 0.5  # how long a moment without other clients is waited for, on a server of this run's own
 # The policy is evaluated for every request, including the first ones to /readyz, unless the filter is not installed.
 AUDIT_OFF = (
     "audit is off: this API server has no policy (--audit-policy-file) or no backend "
@@ -134,11 +135,12 @@ class Agreement:
         # An own log began with the server, so nothing should be missing. Only if that was not seen for half of the time
         # is a constant number of missing lines accepted.
         patient = time.monotonic() + BASE_TIMEOUT_S / 2
+        quiet = time.monotonic() + QUIET_S
 
         def look() -> int | None:
             self._before = self._scrape()
             if self._own and self._log.reconciler.most_missing(SAME) == 0:
-                return 0
+                return 0 if self._is_quiet(self._before) or time.monotonic() > quiet else None
             exact = self._log.reconciler.missing(self._clock_now)
             return None if self._own and time.monotonic() < patient else exact
 
@@ -173,6 +175,14 @@ class Agreement:
         self._log.read()
         return scrape
 
+    def _is_quiet(self, scrape: Scrape) -> bool:
+        """Whether no other client sent a request while the counters were read.
+
+        Such a request may be counted or not, and so hide that a level in the log is not the one that was decided.
+        """
+        begun, ended = scrape.started + SAME.least, scrape.finished + SAME.most
+        return not self._log.reconciler.others(begun, ended) - self.asked.ids
+
     def close(self, patience_s: float) -> Agreed:
         """Wait up to ``patience_s`` seconds until log and counters agree about the batch. Raises AuditproofError."""
         # A batch that fails from here on must not lend an older reading to the next one.
@@ -190,6 +200,7 @@ class Agreement:
             return Agreed(after, doubts=self._lost(after), unclear=self._unread or self._busy)
         reconciler, last = self._log.reconciler, self._before
         reconciler.keep()
+        quiet = time.monotonic() + min(QUIET_S, patience_s / 2)
 
         def look() -> tuple[int, int] | None:
             """How many events are missing now and were before the batch; None while log and counters do not agree."""
@@ -201,6 +212,8 @@ class Agreement:
             whole = {base, 0} if self._own else {base}  # events that were late when an own log began may have arrived
             if (too_many := reconciler.too_many(min(whole))) > 0:
                 return min(whole) - too_many, min(whole)
+            if self._own and not self._is_quiet(last) and time.monotonic() < quiet:
+                return None
             return next(((missing, missing) for missing in whole if reconciler.says(missing, self._clock_now)), None)
 
         try:
@@ -249,7 +262,7 @@ class Agreement:
         Returns a doubt, by Audit-ID, about each action without an event that the server may never have seen; and why
         the levels in the log cannot be the server's own, usually None.
         """
-        recorded = self._log.events.keys()
+        recorded = self._log.events
         if agreed.after is None:
             return {}, None
         assert self._before is not None
@@ -258,6 +271,9 @@ class Agreement:
             clock = self._clock_now
             # Only requests received between the two readings, by the server's clock, are certainly in the difference.
             shown = self._log.reconciler.requests(before.finished + clock.most, after.started + clock.least)
+            # Whatever a clock says, an action was sent after the one and answered before the other.
+            answered = (each.audit_id for each in sent if each.status and each.audit_id in recorded)
+            shown |= {name: recorded[name][0].level for name in answered}
         others = [level for name, level in shown.items() if name not in self.asked.ids]
         counted = Counted(before.counters, after.counters, self.asked.extra, others)
         return uncounted(sent, recorded, counted, decide), None if agreed.doubts else miscounted(shown, counted)

@@ -17,6 +17,7 @@ from auditproof.audit.event import Stage
 from auditproof.proof.event_match import time_of
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from datetime import datetime
 
     from auditproof.audit.event import AuditEvent, Level
@@ -64,11 +65,14 @@ class CounterReading:
                 possible += counted
                 continue
             reached = _reached(event)
-            ended_before = str(event.raw.get("userAgent", "")).startswith(AGENT)
-            sure += reached is not None and reached < (begun if ended_before else begun - COUNTED_S)
+            sure += reached is not None and reached < (begun if _is_own(event) else begun - COUNTED_S)
             possible += reached is None or reached <= ended
         events = self.scrape.counters.events
         return events - possible, events - sure
+
+
+def _is_own(event: AuditEvent) -> bool:
+    return str(event.raw.get("userAgent", "")).startswith(AGENT)
 
 
 def _reached(event: AuditEvent) -> datetime | None:
@@ -117,11 +121,17 @@ class Reconciler:
 
     def requests(self, begun: datetime, ended: datetime) -> dict[str, Level]:
         """The level, by Audit-ID, of each request that the server received between two times of its clock."""
-        return {
-            name: event.level
-            for name, event in self._requests.items()
-            if (received := time_of(event, "requestReceivedTimestamp")) is not None and begun <= received <= ended
-        }
+        return {event.audit_id: event.level for event in self._received(begun, ended)}
+
+    def others(self, begun: datetime, ended: datetime) -> set[str]:
+        """The Audit-IDs of the requests of other clients that the server received between two times of its clock."""
+        return {event.audit_id for event in self._received(begun, ended) if not _is_own(event)}
+
+    def _received(self, begun: datetime, ended: datetime) -> Iterator[AuditEvent]:
+        for event in self._requests.values():
+            received = time_of(event, "requestReceivedTimestamp")
+            if received is not None and begun <= received <= ended:
+                yield event
 
     def keep(self) -> None:
         """Set the present readings apart: late events are still assigned to them."""
