@@ -48,10 +48,16 @@ class CaseFileCollector(pytest.File):
         for version in (sessions and sessions.versions) or ("",):
             yield from self.items(version)
 
-    @cached_property
-    def mark(self) -> pytest.MarkDecorator:
+    @property
+    def mark(self) -> str:
         """The mark of its items: whether they are judged by the given policy or by one of their own."""
-        return pytest.mark.own_policy if self.cases.policy else pytest.mark.standard
+        return "own_policy" if self.cases.policy else "standard"
+
+    @cached_property
+    def marker(self) -> pytest.MarkDecorator:
+        """That mark; pytest looks it up among the registered ones, which once is enough."""
+        marker: pytest.MarkDecorator = getattr(pytest.mark, self.mark)
+        return marker
 
     def items(self, version: str) -> Iterator[CaseItem]:
         """One item per case, for one minor version of a run on several; empty where it has one only."""
@@ -88,7 +94,7 @@ class CaseItem(pytest.Function):
         if case.marks:
             self._add_marks(case.marks)
         assert isinstance(self.parent, CaseFileCollector)
-        self.add_marker(self.parent.mark)
+        self.add_marker(self.parent.marker)
 
     def _add_marks(self, marks: tuple[str, ...]) -> None:
         with warnings.catch_warnings():
