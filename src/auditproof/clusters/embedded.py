@@ -90,7 +90,7 @@ class EmbeddedProvider:
         return self._found
 
     def start_all(self, servers: Sequence[tuple[Path, ServerFlags]]) -> None:
-        """Begin to start servers, as many in parallel as there are processors."""
+        """Begin to start servers, several in parallel on each processor."""
         self._binaries()
         self._servers.start_all(servers)
 

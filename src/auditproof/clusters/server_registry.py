@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from auditproof.clusters.cluster import Cluster
 
 PREFIX = "kube-apiserver-"
+STARTS = 3  # in parallel on a processor: a server that starts takes a second of it, and waits for almost two more
 
 
 class ServerRegistry:
@@ -42,8 +43,8 @@ class ServerRegistry:
         self._starting: dict[tuple[Path, ServerFlags], Future[Cluster]] = {}
 
     def start_all(self, servers: Sequence[tuple[Path, ServerFlags]]) -> None:
-        """Begin to start servers, as many in parallel as there are processors."""
-        pool = ThreadPoolExecutor(max_workers=cpu_count(), thread_name_prefix="auditproof-start")
+        """Begin to start servers, several in parallel on each processor."""
+        pool = ThreadPoolExecutor(max_workers=STARTS * cpu_count(), thread_name_prefix="auditproof-start")
         self._starting |= {server: pool.submit(self.join, *server) for server in servers}
         # The threads end when the servers run; ``cluster`` waits for the one that it needs.
         pool.shutdown(wait=False)
