@@ -14,7 +14,9 @@ import pytest
 
 from auditproof.client.connection import Connection, Response
 from auditproof.client.credential import Credential
+from auditproof.client.probe import Probe
 from auditproof.clusters.pki.x509 import Authority
+from auditproof.errors import ClusterError
 from auditproof.kube.action import Request
 
 if TYPE_CHECKING:
@@ -40,6 +42,7 @@ class Recorder(ThreadingHTTPServer):
         self.socket = context.wrap_socket(self.socket, server_side=True)
         self.seen: list[tuple[str, list[tuple[str, str]]]] = []
         self.subjects: list[object] = []
+        self.peers: list[object] = []  # the address of the connection of each request
 
     @property
     def url(self) -> str:
@@ -57,6 +60,7 @@ class Handler(BaseHTTPRequestHandler):
 
     def do_GET(self) -> None:
         self.server.seen.append((self.requestline, self.headers.items()))
+        self.server.peers.append(self.client_address)
         peer: ssl.SSLSocket = self.connection
         self.server.subjects.append((peer.getpeercert() or {}).get("subject"))
         if self.path == SLOW:
@@ -229,3 +233,17 @@ def test_a_server_that_dies_before_the_handshake_leaves_no_socket(
 
     assert "reset" in response.error
     assert [str(warning.message) for warning in caught] == [], "a socket is left to the garbage collector"
+
+
+def test_a_probe_that_asks_repeatedly_keeps_its_connection_and_opens_a_lost_one_again(
+    server: Recorder, keys: Path
+) -> None:
+    """As while a server starts: it may refuse connections, lose them, and respond."""
+    with Probe(server.url, keys / "ca.crt").repeatedly() as get:
+        assert [get("/readyz").status, get("/readyz").status] == [503, 503]
+        with pytest.raises(ClusterError, match="does not answer: GET /slow"):
+            get(SLOW)
+        assert get("/readyz").status == 503
+
+    first, second, slow, last = server.peers
+    assert first == second == slow != last

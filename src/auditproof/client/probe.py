@@ -1,13 +1,14 @@
-"""The admin's plain questions to an API server, of which nothing is proven: one TCP connection each.
+"""The admin's plain questions to an API server, of which nothing is proven.
 
 Standard library only, without an Audit-ID and without a promise to ask once: readiness, discovery, clean-up.
 """
 
 from __future__ import annotations
 
-import http.client
 import json
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
+from http.client import HTTPException
 from typing import TYPE_CHECKING, Any
 
 from auditproof.client.body import JsonObject, json_object
@@ -16,6 +17,8 @@ from auditproof.client.https import https_connection, path_prefix
 from auditproof.errors import ClusterError, WireError
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from http.client import HTTPSConnection
     from pathlib import Path
 
 TIMEOUT_S = 5.0
@@ -62,20 +65,43 @@ class Probe:
         header). Raises ClusterError where no response comes within ``timeout_s`` seconds for each read, and for
         certificates that are none.
         """
+        with self._connection(timeout_s) as connection:
+            return self._ask(connection, method, path, body, begin)
+
+    @contextmanager
+    def repeatedly(self, timeout_s: float = TIMEOUT_S) -> Iterator[Callable[[str], Answer]]:
+        """A function that asks for a path, as ``request`` does, over one connection; a lost one is opened again.
+
+        A server that starts is asked some twenty times, and a TLS handshake costs both sides much more than a question.
+        """
+        with self._connection(timeout_s) as connection:
+
+            def get(path: str) -> Answer:
+                try:
+                    return self._ask(connection, "GET", path)
+                except ClusterError:
+                    connection.close()
+                    raise
+
+            yield get
+
+    def _connection(self, timeout_s: float) -> closing[HTTPSConnection]:
+        try:
+            return closing(https_connection(self.url, self.ca, self.credential.pair, timeout_s))
+        except (OSError, HTTPException) as error:
+            raise ClusterError(f"{self.url}: its address or the certificates for it are invalid: {error}") from None
+
+    def _ask(
+        self, connection: HTTPSConnection, method: str, path: str, body: Any = None, begin: int | None = None
+    ) -> Answer:
         headers = {"User-Agent": USER_AGENT, "Accept": "application/json" if begin is None else "*/*"}
         headers |= {"Authorization": f"Bearer {self.credential.token}"} if self.credential.token else {}
         headers |= {"Content-Type": "application/json"} if body is not None else {}
         headers |= {"Range": f"bytes={begin}-"} if begin else {}
         data = None if body is None else json.dumps(body).encode()
         try:
-            connection = https_connection(self.url, self.ca, self.credential.pair, timeout_s)
-        except (OSError, http.client.HTTPException) as error:
-            raise ClusterError(f"{self.url}: its address or the certificates for it are invalid: {error}") from None
-        try:
             connection.request(method, path_prefix(self.url) + path, data, headers)
             with connection.getresponse() as response:
                 return Answer(response.status, response.read())
-        except (OSError, http.client.HTTPException) as error:
+        except (OSError, HTTPException) as error:
             raise ClusterError(f"{self.url} does not answer: {method} {path}: {error}") from None
-        finally:
-            connection.close()

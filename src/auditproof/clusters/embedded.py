@@ -26,7 +26,7 @@ from auditproof.clusters.pki import x509 as pki
 from auditproof.clusters.pki.static_tokens import FILE as STATIC_TOKENS
 from auditproof.clusters.pki.static_tokens import read_static_token, write_static_token
 from auditproof.clusters.ports import LOOPBACK, reserve_port
-from auditproof.clusters.run.readiness import REQUESTS_LOGGED, START_TIMEOUT_S, ask, exited, wait_ready
+from auditproof.clusters.run.readiness import REQUESTS_LOGGED, START_TIMEOUT_S, ask, exited, is_ready, wait_ready
 from auditproof.clusters.server_registry import ServerRegistry
 from auditproof.clusters.stand_ins import balancer
 from auditproof.clusters.stand_ins.callback import ISSUER_KEY, start_callback
@@ -165,7 +165,8 @@ class EmbeddedProvider:
         what = f"kube-apiserver with the policy {policy}"
         names = {str(cluster.policy): policy}
         try:
-            wait_ready(lambda: ask(cluster, "/readyz") is not None, pid, log, what, START_TIMEOUT_S, names)
+            with cluster.probe().repeatedly() as get:
+                wait_ready(lambda: is_ready(get), pid, log, what, START_TIMEOUT_S, names)
         except ClusterError:
             # Without etcd an API server fails with an obscure message: name the cause.
             self._must_have_etcd()

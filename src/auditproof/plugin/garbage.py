@@ -32,8 +32,12 @@ def collect_less() -> None:
         gc.set_threshold(*THRESHOLDS)
 
 
-def search_once_more() -> None:
-    """Search everything made since then, once, and set apart what is left: as it ends, pytest itself searches twice."""
+def search_once_more(*, everything: bool) -> None:
+    """Search what was made since then, once, and set apart what is left: as it ends, pytest itself searches twice.
+
+    Without ``everything`` only the latest objects are searched, for a run of nothing but case files: no code of a user
+    has made any of the older ones.
+    """
     if gc.get_freeze_count():
-        gc.collect()
+        gc.collect(2 if everything else 1)
         gc.freeze()

@@ -386,7 +386,7 @@ def pytest_sessionfinish(session: pytest.Session) -> Generator[None]:
     finally:
         if idle and session.exitstatus == pytest.ExitCode.OK:  # last, because any plugin may set it
             session.exitstatus = pytest.ExitCode.NO_TESTS_COLLECTED
-        search_once_more()
+        search_once_more(everything=any(not isinstance(item, collect.CaseItem) for item in session.items))
 
 
 @pytest.hookimpl(trylast=True)

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
     from pathlib import Path
 
+    from auditproof.client.probe import Answer
     from auditproof.clusters.cluster import Cluster
 
 REQUESTS_LOGGED = "httplog=3"  # --vmodule: a line about each request that is over (apiserver pkg/server/httplog)
@@ -113,6 +114,14 @@ def in_user_words(text: str, names: Mapping[str, str]) -> str:
     for own, given in names.items():
         text = text.replace(own, given)
     return text
+
+
+def is_ready(get: Callable[[str], Answer]) -> bool:
+    """Whether the API server that ``get`` asks (see ``Probe.repeatedly``) says so itself."""
+    try:
+        return get("/readyz").status == 200
+    except ClusterError:
+        return False
 
 
 def ask(cluster: Cluster, path: str) -> bytes | None:
