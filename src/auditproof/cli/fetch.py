@@ -24,7 +24,7 @@ of a CI system, or before a machine loses its network. What is in the cache alre
 processes that fetch the same wait for each other.
 
 etcd and kube-apiserver are downloaded from the envtest releases, or built from source if these cannot be reached (some
-six minutes, with Go). AUDITPROOF_ENVTEST_INDEX and AUDITPROOF_KIND_RELEASES name mirrors.
+five minutes, with Go). AUDITPROOF_ENVTEST_INDEX and AUDITPROOF_KIND_RELEASES name mirrors.
 Progress is on standard error, the result on standard output.
 
 examples:
