@@ -35,8 +35,8 @@ def collect_less() -> None:
 def search_once_more(*, everything: bool) -> None:
     """Search what was made since then, once, and set apart what is left: as it ends, pytest itself searches twice.
 
-    Without ``everything`` only the latest objects are searched, for a run of nothing but case files: no code of a user
-    has made any of the older ones.
+    Without ``everything`` only the latest objects are searched, for a run of nothing but case files: no test of a
+    user has made any of the older ones.
     """
     if gc.get_freeze_count():
         gc.collect(2 if everything else 1)
