@@ -168,7 +168,7 @@ def make(server: FakeServer, monkeypatch: pytest.MonkeyPatch) -> Callable[..., S
         numbers = iter(range(1000))
         view = SimpleNamespace(
             log=FileLog(server.log, in_order=in_order),
-            cluster=SimpleNamespace(servers=1, is_shared=False),
+            cluster=SimpleNamespace(servers=1, is_shared=False, capabilities=()),
             failure=lambda: f"kube-apiserver has ended: {server.dead}" if server.dead else None,
             request_log=lambda: "",
         )

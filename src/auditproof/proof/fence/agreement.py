@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
 BASE_TIMEOUT_S = 10.0  # how long a log may take to agree with the counters before anything is performed
 MOST_OFFSETS, FEW_OFFSETS = 512, 8
-QUIET_S = 0.5  # how long a moment without other clients is waited for, on a server of this run's own
+QUIET_S = 0.5  # how long a moment without other clients is waited for
 # The policy is evaluated for every request, including the first ones to /readyz, unless the filter is not installed.
 AUDIT_OFF = (
     "audit is off: this API server has no policy (--audit-policy-file) or no backend "
@@ -60,10 +60,11 @@ class Agreement:
     """Compares a log with the counters of its server or servers.
 
     ``own``: this run started the server together with its log, on the same machine and so with the same clock.
+    ``idle``: no controllers use it, so it is worth waiting for a moment in which only auditproof sends requests.
     """
 
-    def __init__(self, log: BatchLog, admin: AdminClient, servers: int, *, own: bool) -> None:
-        self._log, self._admin, self._own = log, admin, own
+    def __init__(self, log: BatchLog, admin: AdminClient, servers: int, *, own: bool, idle: bool) -> None:
+        self._log, self._admin, self._own, self._idle = log, admin, own, idle
         self._metrics = Metrics(admin, servers)
         self._before: Scrape | None = None
         self._asker: UserInfo | None = None
@@ -140,7 +141,7 @@ class Agreement:
         def look() -> int | None:
             self._before = self._scrape()
             if self._own and self._log.reconciler.most_missing(SAME) == 0:
-                return 0 if self._is_quiet(self._before) or time.monotonic() > quiet else None
+                return 0 if time.monotonic() > quiet or self._is_quiet(self._before) else None
             exact = self._log.reconciler.missing(self._clock_now)
             return None if self._own and time.monotonic() < patient else exact
 
@@ -176,10 +177,12 @@ class Agreement:
         return scrape
 
     def _is_quiet(self, scrape: Scrape) -> bool:
-        """Whether no other client sent a request while the counters were read.
+        """Whether no other client sent a request while the counters were read; taken for granted on a busy server.
 
         Such a request may be counted or not, and so hide that a level in the log is not the one that was decided.
         """
+        if not self._idle:
+            return True
         begun, ended = scrape.started + SAME.least, scrape.finished + SAME.most
         return not self._log.reconciler.others(begun, ended) - self.asked.ids
 
@@ -212,7 +215,7 @@ class Agreement:
             whole = {base, 0} if self._own else {base}  # events that were late when an own log began may have arrived
             if (too_many := reconciler.too_many(min(whole))) > 0:
                 return min(whole) - too_many, min(whole)
-            if self._own and not self._is_quiet(last) and time.monotonic() < quiet:
+            if time.monotonic() < quiet and not self._is_quiet(last):
                 return None
             return next(((missing, missing) for missing in whole if reconciler.says(missing, self._clock_now)), None)
 

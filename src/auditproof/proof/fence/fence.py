@@ -20,6 +20,7 @@ from auditproof.audit.decide import decide
 from auditproof.errors import AuditproofError
 from auditproof.kube.action import Request
 from auditproof.kube.attributes import attributes_of
+from auditproof.kube.capability import Capability
 from auditproof.proof.completion import end_shows, is_over
 from auditproof.proof.fence.agreement import Agreement
 from auditproof.proof.fence.batch_log import Asked, BatchLog
@@ -61,7 +62,9 @@ class ServerFence:
         self._sentinel = sentinel
         self._connections = connections
         self._patience_s = FENCE_TIMEOUT_S
-        self._agreement = Agreement(self._log, admin, self._servers, own=not view.cluster.is_shared)
+        own = not view.cluster.is_shared
+        idle = own and Capability.CONTROLLERS not in view.cluster.capabilities
+        self._agreement = Agreement(self._log, admin, self._servers, own=own, idle=idle)
         self._asked = Asked()
         self._wires: dict[int, Connection] = {}  # the sentinel's connection to the server of each log
 
