@@ -6,6 +6,7 @@ import os
 import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -77,6 +78,19 @@ def test_a_second_attempt_ends_what_the_first_one_left(run: RunDirectory) -> Non
     assert run.entry("server")[0] == second[0]
     run.close()
     assert not running(second[0])
+
+
+def test_an_entry_that_was_never_completed_is_not_waited_for(run: RunDirectory) -> None:
+    """It is of a process that was killed while it entered itself: nobody else writes it."""
+    entry = run.path / reaper.LEDGER / f"server{reaper.AT}1234"
+    entry.touch()
+    assert not reaper.is_alive(*reaper.parse_stat(entry.read_text()))
+    began = time.monotonic()
+
+    run.end("server")
+
+    assert time.monotonic() - began < reaper.PATIENCE_S / 2
+    assert not entry.exists()
 
 
 def test_every_attempt_is_ended_with_the_run(run: RunDirectory) -> None:

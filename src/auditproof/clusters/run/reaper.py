@@ -101,7 +101,14 @@ def _kill_exactly(process: int, mark: str) -> bool:
 
 
 def kill(entry: Path) -> None:
-    """Kill the process of a ledger entry, and wait until it is gone."""
+    """Kill the process of a ledger entry, and wait until it is gone.
+
+    To be called after ``kill_marked``: where that sees all processes, nobody is left to complete an entry, and one that
+    is not complete is removed.
+    """
+    if Path("/proc").is_dir() and not entry.read_text().endswith("\n"):
+        entry.unlink()
+        return
     process, start = _read(entry, deadline := time.monotonic() + PATIENCE_S)
     _kill(process, start)
     while process > 1 and is_alive(process, start) and time.monotonic() < deadline:
@@ -162,7 +169,7 @@ def is_alive(pid: int, start: str) -> bool:
     try:
         text = Path(f"/proc/{pid}/stat").read_text()
     except OSError:
-        return not start and _answers(pid)
+        return not start and pid > 0 and _answers(pid)  # 0 is of an entry that was never completed
     return parse_stat(text)[1] == start and text.rpartition(")")[2].split()[0] not in ("Z", "X")
 
 
