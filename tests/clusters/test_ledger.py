@@ -90,7 +90,8 @@ def test_an_entry_that_was_never_completed_is_not_waited_for(run: RunDirectory) 
     run.end("server")
 
     assert time.monotonic() - began < reaper.PATIENCE_S / 2
-    assert not entry.exists()
+    assert entry.read_text() == "0\n"
+    assert not run.runs("server")
 
 
 def test_every_attempt_is_ended_with_the_run(run: RunDirectory) -> None:

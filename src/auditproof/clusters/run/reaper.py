@@ -104,11 +104,10 @@ def kill(entry: Path) -> None:
     """Kill the process of a ledger entry, and wait until it is gone.
 
     To be called after ``kill_marked``: where that sees all processes, nobody is left to complete an entry, and one that
-    is not complete is removed.
+    is not complete becomes that of no process.
     """
     if Path("/proc").is_dir() and not entry.read_text().endswith("\n"):
-        entry.unlink()
-        return
+        entry.write_text("0\n")
     process, start = _read(entry, deadline := time.monotonic() + PATIENCE_S)
     _kill(process, start)
     while process > 1 and is_alive(process, start) and time.monotonic() < deadline:
@@ -169,7 +168,7 @@ def is_alive(pid: int, start: str) -> bool:
     try:
         text = Path(f"/proc/{pid}/stat").read_text()
     except OSError:
-        return not start and pid > 0 and _answers(pid)  # 0 is of an entry that was never completed
+        return not start and pid > 0 and _answers(pid)  # 0 is no process: see ``kill``
     return parse_stat(text)[1] == start and text.rpartition(")")[2].split()[0] not in ("Z", "X")
 
 
