@@ -136,12 +136,12 @@ class Agreement:
         # An own log began with the server, so nothing should be missing. Only if that was not seen for half of the time
         # is a constant number of missing lines accepted.
         patient = time.monotonic() + BASE_TIMEOUT_S / 2
-        quiet = time.monotonic() + QUIET_S
+        until = time.monotonic() + QUIET_S
 
         def look() -> int | None:
             self._before = self._scrape()
             if self._own and self._log.reconciler.most_missing(SAME) == 0:
-                return 0 if time.monotonic() > quiet or self._is_quiet(self._before) else None
+                return 0 if self._is_quiet(self._before, until) else None
             exact = self._log.reconciler.missing(self._clock_now)
             return None if self._own and time.monotonic() < patient else exact
 
@@ -176,12 +176,13 @@ class Agreement:
         self._log.read()
         return scrape
 
-    def _is_quiet(self, scrape: Scrape) -> bool:
-        """Whether no other client sent a request while the counters were read; taken for granted on a busy server.
+    def _is_quiet(self, scrape: Scrape, until: float) -> bool:
+        """Whether no other client sent a request while the counters were read.
 
+        Taken for granted on a server that is not idle, and after ``until`` (seconds of the monotonic clock).
         Such a request may be counted or not, and so hide that a level in the log is not the one that was decided.
         """
-        if not self._idle:
+        if not self._idle or time.monotonic() > until:
             return True
         begun, ended = scrape.started + SAME.least, scrape.finished + SAME.most
         return not self._log.reconciler.others(begun, ended) - self.asked.ids
@@ -203,7 +204,7 @@ class Agreement:
             return Agreed(after, doubts=self._lost(after), unclear=self._unread or self._busy)
         reconciler, last = self._log.reconciler, self._before
         reconciler.keep()
-        quiet = time.monotonic() + min(QUIET_S, patience_s / 2)
+        until = time.monotonic() + min(QUIET_S, patience_s / 2)
 
         def look() -> tuple[int, int] | None:
             """How many events are missing now and were before the batch; None while log and counters do not agree."""
@@ -215,7 +216,7 @@ class Agreement:
             whole = {base, 0} if self._own else {base}  # events that were late when an own log began may have arrived
             if (too_many := reconciler.too_many(min(whole))) > 0:
                 return min(whole) - too_many, min(whole)
-            if time.monotonic() < quiet and not self._is_quiet(last):
+            if not self._is_quiet(last, until):
                 return None
             return next(((missing, missing) for missing in whole if reconciler.says(missing, self._clock_now)), None)
 
