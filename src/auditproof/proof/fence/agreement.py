@@ -126,6 +126,7 @@ class Agreement:
         if self._counts and self._base is None:
             self._find_base(settle)
             asked.extra.clear()
+            asked.answered.clear()
 
     def _find_base(self, settle: Callable[[], object]) -> None:
         """Find how many counted events have no known line, before anything is performed.
@@ -266,7 +267,7 @@ class Agreement:
         Returns a doubt, by Audit-ID, about each action without an event that the server may never have seen; and why
         the levels in the log cannot be the server's own, usually None.
         """
-        recorded = self._log.events
+        recorded = self._log.events.keys()
         if agreed.after is None:
             return {}, None
         assert self._before is not None
@@ -275,9 +276,10 @@ class Agreement:
             clock = self._clock_now
             # Only requests received between the two readings, by the server's clock, are certainly in the difference.
             shown = self._log.reconciler.requests(before.finished + clock.most, after.started + clock.least)
-            # Whatever a clock says, an action was sent after the one and answered before the other.
-            answered = (each.audit_id for each in sent if each.status and each.audit_id in recorded)
-            shown |= {name: recorded[name][0].level for name in answered}
+            # Whatever a clock says, what was sent after the one and answered before the other is.
+            shown |= self._log.reconciler.levels({each.audit_id for each in sent if each.status} | self.asked.answered)
         others = [level for name, level in shown.items() if name not in self.asked.ids]
         counted = Counted(before.counters, after.counters, self.asked.extra, others)
-        return uncounted(sent, recorded, counted, decide), None if agreed.doubts else miscounted(shown, counted)
+        return uncounted(sent, recorded, counted, decide), None if agreed.doubts or agreed.unsound else miscounted(
+            shown, counted
+        )

@@ -21,9 +21,13 @@ if TYPE_CHECKING:
 
 @dataclass(slots=True)
 class Asked:
-    """All requests of auditproof in a batch: their Audit-IDs, and (``extra``) the requests that are not actions."""
+    """All requests of auditproof in a batch: their Audit-IDs, and (``extra``) the requests that are not actions.
+
+    ``answered`` are the Audit-IDs of the fence's own requests that were answered.
+    """
 
     ids: set[str] = field(default_factory=set)
+    answered: set[str] = field(default_factory=set)
     extra: list[Attributes] = field(default_factory=list)
 
 

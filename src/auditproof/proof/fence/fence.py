@@ -145,6 +145,7 @@ class ServerFence:
             answer = wire.send(FOLLOW_UP, audit_id=audit_id, user_agent=USER_AGENT)
             if not answer.error and answer.header("Audit-Id") == audit_id:
                 closed.add((wire, answer.connection))
+                self._asked.answered.add(audit_id)
                 self._asked.extra.append(attributes_of(FOLLOW_UP.method, FOLLOW_UP.uri, identity.user_info()))
         return frozenset(closed)
 
@@ -215,6 +216,7 @@ class ServerFence:
             raise AuditproofError(
                 f"the sentinel got HTTP {response.status} without its Audit-ID: something in between responded"
             )
+        self._asked.answered.add(audit_id)
         self._asked.extra.append(attributes_of(request.method, request.uri, self._sentinel.identity.user_info()))
         return response
 

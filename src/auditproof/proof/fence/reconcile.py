@@ -123,6 +123,10 @@ class Reconciler:
         """The level, by Audit-ID, of each request that the server received between two times of its clock."""
         return {event.audit_id: event.level for event in self._received(begun, ended)}
 
+    def levels(self, audit_ids: set[str]) -> dict[str, Level]:
+        """The level of each of these requests that is in the log."""
+        return {name: self._requests[name].level for name in audit_ids & self._requests.keys()}
+
     def others(self, begun: datetime, ended: datetime) -> set[str]:
         """The Audit-IDs of the requests of other clients that the server received between two times of its clock."""
         return {event.audit_id for event in self._received(begun, ended) if not _is_own(event)}
